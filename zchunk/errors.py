@@ -1,0 +1,74 @@
+"""Errors: one tree, where every class is also the builtin that users of NumPy and zarr expect."""
+
+from __future__ import annotations
+
+
+class ZchunkError(Exception):
+    """Base of every error that zchunk raises on purpose."""
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message.
+        return Exception.__str__(self)
+
+
+class MetadataError(ZchunkError, ValueError):
+    """Metadata that is not JSON, lacks members, or says what no array can be."""
+
+
+class InvalidKeyError(ZchunkError, ValueError):
+    """A store key or node path that could escape the store or name nothing."""
+
+
+class NodeNotFoundError(ZchunkError, ValueError, FileNotFoundError):
+    """No array or group at a path. A ``ValueError`` as in zarr 2, a ``FileNotFoundError`` as in zarr 3."""
+
+
+class ArrayNotFoundError(NodeNotFoundError):
+    """No array at a path."""
+
+
+class GroupNotFoundError(NodeNotFoundError):
+    """No group at a path."""
+
+
+class PathNotFoundError(NodeNotFoundError):
+    """Nothing at a path."""
+
+
+class ContainsNodeError(ZchunkError, ValueError, FileExistsError):
+    """A node stands where another was to be made."""
+
+
+class ContainsArrayError(ContainsNodeError):
+    """An array stands where a node was to be made."""
+
+
+class ContainsGroupError(ContainsNodeError):
+    """A group stands where a node was to be made."""
+
+
+class ReadOnlyError(ZchunkError, PermissionError):
+    """A write to an array, group or store that was opened for reading."""
+
+    def __init__(self, message: str = "object is read-only") -> None:
+        super().__init__(message)
+
+
+class BoundsCheckError(ZchunkError, IndexError):
+    """An index outside the array."""
+
+
+class SelectionError(ZchunkError, IndexError):
+    """A selection that is not one of the kinds that the method takes."""
+
+
+class CodecError(ZchunkError, ValueError):
+    """An unknown codec, or parameters that the codec does not take."""
+
+
+class ChunkError(ZchunkError, RuntimeError):
+    """A stored chunk that cannot be what the metadata says. Names array, key, codec and sizes."""
+
+
+class StoreError(ZchunkError, OSError):
+    """A store that cannot do what was asked: closed, damaged, or failing below."""

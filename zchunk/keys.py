@@ -1,0 +1,80 @@
+"""Chunk keys, node paths and their validation: the only place that decides what a key may look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from zchunk.errors import InvalidKeyError
+
+ARRAY_KEY = ".zarray"
+GROUP_KEY = ".zgroup"
+ATTRS_KEY = ".zattrs"
+CONSOLIDATED_KEY = ".zmetadata"
+
+
+def check_key(key: object) -> str:
+    """Return `key` if it is a legal store key, else raise `InvalidKeyError`.
+
+    A legal key is a non-empty string of segments joined by ``/``, where no segment is empty, ``.`` or
+    ``..`` and no character is NUL. Such a key cannot leave the folder it is joined to.
+    """
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"a store key is a string, not {type(key).__name__}: {key!r}")
+    if "\0" in key or "\\" in key:
+        raise InvalidKeyError(f"store key {key!r} has a NUL or a backslash")
+    for segment in key.split("/"):
+        if segment in ("", ".", ".."):
+            raise InvalidKeyError(f"store key {key!r} has the segment {segment!r}")
+    return key
+
+
+def normalize_path(path: str | bytes | None) -> str:
+    """Return the node path in its one form: segments joined by ``/``, no slash at either end.
+
+    Leading, trailing and repeated slashes are dropped and backslashes become slashes, as zarr 2 does, so
+    that ``"/"`` is the root. ``.`` and ``..`` are refused.
+    """
+    if path is None:
+        return ""
+    if isinstance(path, bytes):
+        path = path.decode("ascii")
+    elif not isinstance(path, str):
+        path = str(path)
+    segments = [s for s in path.replace("\\", "/").split("/") if s]
+    if "\0" in path or any(s in (".", "..") for s in segments):
+        raise InvalidKeyError(f"path {path!r} has a segment '.' or '..' or a NUL; name the node from the root")
+    return "/".join(segments)
+
+
+def join(path: str, name: str) -> str:
+    """Return the key of `name` under the normalised node path `path`."""
+    return f"{path}/{name}" if path else name
+
+
+def parents(path: str) -> list[str]:
+    """Return the ancestors of a normalised path, the root ``""`` first."""
+    segments = path.split("/") if path else []
+    return ["/".join(segments[:n]) for n in range(len(segments))]
+
+
+class ChunkKeyEncoding(NamedTuple):
+    """How chunk coordinates become a key below the array's path.
+
+    `name` is ``"v2"`` (coordinates joined by `separator`; ``"0"`` for a 0-d array).
+    """
+
+    name: str
+    separator: str
+
+    def encode(self, coords: Iterable[int]) -> str:
+        """Return the key, relative to the array, of the chunk at `coords`."""
+        return self.separator.join(map(str, coords)) or "0"
+
+    def decode(self, key: str, ndim: int) -> tuple[int, ...] | None:
+        """Return the coordinates that `key` names, or None if it is not a chunk key of an `ndim` array."""
+        parts = key.split(self.separator)
+        if len(parts) != max(ndim, 1) or not all(p.isascii() and p.isdigit() for p in parts):
+            return None
+        coords = tuple(map(int, parts))[:ndim]
+        return coords if self.encode(coords) == key else None
