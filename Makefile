@@ -1,0 +1,75 @@
+# The one task file: CI calls these same verbs. `make` lists them.
+# PYTHON is the interpreter of the environment to work in, by default the one that is active.
+PYTHON ?= python3
+FUZZ_CASES ?= 1000000
+FUZZ_CASES_SHORT ?= 20000
+FUZZ_TESTS := tests/test_fuzz.py
+ASAN := build/asan
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build test lint types warnings bench example example-small fuzz fuzz-short golden dist ci clean
+
+help:  ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup:  ## editable install with everything that development needs
+	$(PYTHON) -m pip install -e '.[dev]'
+
+build:  ## compile the extension modules in place
+	$(PYTHON) setup.py build_ext --inplace
+
+test:  ## all tests
+	$(PYTHON) -m pytest
+
+lint:  ## ruff and cython-lint
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m cython_lint.cython_lint _ext zchunk/_ext
+
+types:  ## mypy, strict, on the package
+	$(PYTHON) -m mypy
+
+warnings:  ## build with compiler warnings and Cython's hints and warnings as errors
+	rm -f _ext/*.c
+	mkdir -p build
+	ZCHUNK_WERROR=1 $(PYTHON) setup.py build_ext --force --build-lib build/warnings --build-temp build/warnings-tmp 2>&1 \
+	    | tee build/warnings.log
+	@if grep -E '^(performance hint|warning): ' build/warnings.log; then echo "Cython warns, see above"; exit 1; fi
+
+bench:  ## the benchmark, beside the peers that are installed
+	$(PYTHON) -m benchmarks
+
+example:  ## the main job at full size
+	$(PYTHON) examples/simulation.py
+
+example-small:  ## the main job at a size for CI
+	$(PYTHON) examples/simulation.py --size 32 --steps 40 --every 10
+
+fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
+	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py build --build-base $(ASAN) --build-lib $(ASAN)/lib
+	cd $(ASAN) && ZCHUNK_FUZZ_CASES=$(FUZZ_CASES) PYTHONPATH=$$PWD/lib PYTHONMALLOC=malloc \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	    bash -c '$(PYTHON) -c "import zchunk; print(zchunk.__file__); assert \"asan\" in zchunk.__file__" \
+	        && $(PYTHON) -m pytest -p no:cacheprovider -o pythonpath= $(CURDIR)/$(FUZZ_TESTS)'
+
+fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
+	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest $(FUZZ_TESTS)
+
+golden:  ## make the golden data again, with zarr 2.18.7, zarr 3 and tensorstore
+	$(PYTHON) tests/golden/make.py
+
+dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outside the tree
+	rm -rf dist
+	$(PYTHON) -m build --outdir dist .
+	@set -e; empty=$$(mktemp -d); trap 'rm -rf "$$empty"' EXIT; \
+	    $(PYTHON) -m venv "$$empty/venv"; \
+	    "$$empty/venv/bin/python" -m pip install --quiet dist/*.whl; \
+	    cd "$$empty"; "$$empty/venv/bin/python" "$(CURDIR)/.ci/smoke.py"
+
+ci:  ## what CI runs, in a fresh copy of the tree and a fresh environment
+	.ci/run
+
+clean:  ## remove what the verbs made
+	rm -rf build dist *.egg-info _ext/*.c _ext/*.html zchunk/_ext/*.so

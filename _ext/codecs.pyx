@@ -1,0 +1,275 @@
+"""LZ4, Zstd, zlib, gzip and the shuffles on plain memory, without the GIL.
+
+Encoders return the size of the result, 0 when it does not fit `cap` (the data does not compress), or minus a
+`Status`. Decoders fill exactly `nbytes` and return a `Status`: anything shorter, longer or senseless is told
+by `Failure`. The destination's size always comes from the metadata, never from the bytes, so that hostile
+bytes can neither overrun it nor make anyone allocate.
+
+Other extension modules call these kernels; Python reaches them through `_ext.chain` and `_ext.blosc`.
+"""
+
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from zchunk._ext.clib cimport *
+from zchunk._ext.codecs cimport Scratch, Stream
+from zchunk._ext.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail
+
+cdef enum:
+    Z_FINISH = 4
+    Z_STREAM_END = 1
+    Z_BUF_ERROR = -5
+    Z_DEFLATED = 8
+    Z_MEM_LEVEL = 8
+    ZLIB_WINDOW = 15
+    GZIP_WINDOW = 31
+    LZ4_MAX_INPUT = 0x7E000000
+    INT32_LIMIT = 0x7FFFFFFF
+
+
+# ---- scratch
+
+cdef uint8_t* reserve(uint8_t** buffer, size_t* size, size_t wanted) noexcept nogil:
+    """Return `buffer`, made at least `wanted` bytes large; its content is lost when it grows. NULL: no memory."""
+    if size[0] < wanted or buffer[0] == NULL:
+        free(buffer[0])
+        size[0] = wanted if wanted else 1
+        buffer[0] = <uint8_t*>malloc(size[0])
+        if buffer[0] == NULL:
+            size[0] = 0
+    return buffer[0]
+
+
+cdef void release(Scratch* s) noexcept nogil:
+    """Free everything that `s` holds."""
+    free(s.encoded)
+    free(s.chunk)
+    free(s.block)
+    free(s.planes)
+    free(s.lz4)
+    free(s.lz4hc)
+    if s.zstd_encoder != NULL:
+        ZSTD_freeCCtx(<ZSTD_CCtx*>s.zstd_encoder)
+    if s.zstd_decoder != NULL:
+        ZSTD_freeDCtx(<ZSTD_DCtx*>s.zstd_decoder)
+    memset(s, 0, sizeof(Scratch))
+
+
+# ---- LZ4 blocks
+
+cdef size_t lz4_bound(size_t n) noexcept nogil:
+    return n + n // 255 + 16
+
+
+cdef int64_t lz4_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration) noexcept nogil:
+    if n > LZ4_MAX_INPUT:
+        return -TOO_LARGE
+    if s.lz4 == NULL:
+        s.lz4 = malloc(LZ4_sizeofState())
+        if s.lz4 == NULL:
+            return -NO_MEMORY
+    if cap > INT32_LIMIT:
+        cap = INT32_LIMIT
+    return LZ4_compress_fast_extState(s.lz4, <const char*>src, <char*>dst, <int>n, <int>cap, acceleration)
+
+
+cdef int64_t _lz4hc_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level) noexcept nogil:
+    if n > LZ4_MAX_INPUT:
+        return -TOO_LARGE
+    if s.lz4hc == NULL:
+        s.lz4hc = malloc(LZ4_sizeofStateHC())
+        if s.lz4hc == NULL:
+            return -NO_MEMORY
+    if cap > INT32_LIMIT:
+        cap = INT32_LIMIT
+    return LZ4_compress_HC_extStateHC(s.lz4hc, <const char*>src, <char*>dst, <int>n, <int>cap, level)
+
+
+cdef int lz4_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil:
+    cdef int got
+    if n > INT32_LIMIT:
+        return fail(f, TOO_LARGE, n, INT32_LIMIT)
+    if nbytes > INT32_LIMIT:
+        return fail(f, TOO_LARGE, nbytes, INT32_LIMIT)
+    got = LZ4_decompress_safe(<const char*>src, <char*>dst, <int>n, <int>nbytes)
+    if got < 0:
+        return fail(f, CORRUPT, n, nbytes)
+    if <size_t>got != nbytes:
+        return fail(f, WRONG_SIZE, got, nbytes)
+    return OK
+
+
+# ---- Zstd
+
+cdef size_t zstd_bound(size_t n) noexcept nogil:
+    return ZSTD_compressBound(n)
+
+
+cdef int64_t zstd_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum) noexcept nogil:
+    cdef size_t got
+    if s.zstd_encoder == NULL:
+        s.zstd_encoder = ZSTD_createCCtx()
+        if s.zstd_encoder == NULL:
+            return -NO_MEMORY
+    ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_LEVEL, level)
+    ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_CHECKSUM, checksum)
+    got = ZSTD_compress2(<ZSTD_CCtx*>s.zstd_encoder, dst, cap, src, n)
+    if ZSTD_isError(got):
+        return 0 if ZSTD_getErrorCode(got) == ZC_ZSTD_E_DST_TOO_SMALL else -CORRUPT
+    return <int64_t>got
+
+
+cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil:
+    cdef size_t got
+    cdef int code
+    if s.zstd_decoder == NULL:
+        s.zstd_decoder = ZSTD_createDCtx()
+        if s.zstd_decoder == NULL:
+            return fail(f, NO_MEMORY, 0, 0)
+    got = ZSTD_decompressDCtx(<ZSTD_DCtx*>s.zstd_decoder, dst, nbytes, src, n)
+    if ZSTD_isError(got):
+        code = ZSTD_getErrorCode(got)
+        if code == ZC_ZSTD_E_DST_TOO_SMALL:
+            return fail(f, WRONG_SIZE, zstd_content_size(src, n), nbytes)
+        return fail(f, TRUNCATED if code == ZC_ZSTD_E_SRC_WRONG else CORRUPT, n, nbytes)
+    if got != nbytes:
+        return fail(f, WRONG_SIZE, got, nbytes)
+    return OK
+
+
+cdef int64_t zstd_content_size(const uint8_t* src, size_t n) noexcept nogil:
+    """Return what the first frame says of its decoded size, -1 if it says nothing (or nonsense)."""
+    cdef unsigned long long size = ZSTD_getFrameContentSize(src, n)
+    if size >= <unsigned long long>0x7FFFFFFFFFFFFFFF:
+        return -1
+    return <int64_t>size
+
+
+# ---- zlib and gzip: RFC 1950 and 1952 around RFC 1951
+
+cdef size_t deflate_bound(size_t n) noexcept nogil:
+    # Stored blocks, quick-deflate's worst case and either wrapper; checked against zng_deflateBound in the tests.
+    return n + (n >> 3) + (n >> 8) + (n >> 9) + 64
+
+
+cdef int64_t deflate_encode(const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint gzip) noexcept nogil:
+    cdef zc_zng_stream z
+    cdef int code, window = GZIP_WINDOW if gzip else ZLIB_WINDOW
+    if n > <size_t>0xFFFFFFFF:
+        return -TOO_LARGE
+    memset(&z, 0, sizeof(z))
+    if zng_deflateInit2(&z, level, Z_DEFLATED, window, Z_MEM_LEVEL, 0) != 0:
+        return -NO_MEMORY
+    z.next_in = src
+    z.avail_in = <uint32_t>n
+    z.next_out = dst
+    z.avail_out = <uint32_t>(cap if cap < <size_t>0xFFFFFFFF else <size_t>0xFFFFFFFF)
+    code = zng_deflate(&z, Z_FINISH)
+    zng_deflateEnd(&z)
+    return <int64_t>z.total_out if code == Z_STREAM_END else 0
+
+
+cdef int deflate_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, bint gzip, Failure* f) noexcept nogil:
+    cdef zc_zng_stream z
+    cdef size_t used = 0, done = 0
+    cdef int code
+    cdef uint8_t spare
+    if n > <size_t>0xFFFFFFFF:
+        return fail(f, TOO_LARGE, n, 0xFFFFFFFF)
+    if nbytes > <size_t>0xFFFFFFFF:
+        return fail(f, TOO_LARGE, nbytes, 0xFFFFFFFF)
+    memset(&z, 0, sizeof(z))
+    if zng_inflateInit2(&z, GZIP_WINDOW if gzip else ZLIB_WINDOW) != 0:
+        return fail(f, NO_MEMORY, 0, 0)
+    while True:
+        z.next_in = src + used
+        z.avail_in = <uint32_t>(n - used)
+        # inflate wants a place to write to even when nothing is left to come
+        z.next_out = dst + done if nbytes else &spare
+        z.avail_out = <uint32_t>(nbytes - done)
+        z.total_in = 0
+        z.total_out = 0
+        code = zng_inflate(&z, Z_FINISH)
+        used += z.total_in
+        done += z.total_out
+        if code != Z_STREAM_END or not gzip or used == n:
+            break
+        # RFC 1952: a gzip file is a series of members.
+        zng_inflateReset(&z)
+    zng_inflateEnd(&z)
+    if code == Z_STREAM_END:
+        if used != n:
+            return fail(f, TRAILING, n, used)
+        if done != nbytes:
+            return fail(f, WRONG_SIZE, done, nbytes)
+        return OK
+    if code == Z_BUF_ERROR or code == 0:
+        if used < n and done == nbytes:
+            return fail(f, WRONG_SIZE, -1, nbytes)
+        return fail(f, TRUNCATED, n, nbytes)
+    return fail(f, CORRUPT, n, nbytes)
+
+
+# ---- streams of Blosc frames: the level of the frame, the parameters that C-Blosc gives each library
+
+cdef int64_t stream_encode(Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap) noexcept nogil:
+    if stream == LZ4:
+        return lz4_encode(s, src, n, dst, cap, 10 - clevel)
+    if stream == ZSTD:
+        return zstd_encode(s, src, n, dst, cap, clevel * 2 - 1 if clevel < 9 else ZSTD_maxCLevel(), False)
+    if stream == LZ4HC:
+        return _lz4hc_encode(s, src, n, dst, cap, clevel)
+    if stream == ZLIB:
+        return deflate_encode(src, n, dst, cap, clevel, False)
+    if stream == BLOSCLZ:
+        return blosclz_compress(clevel, src, <int>n, dst, <int>cap, NULL)
+    return -UNSUPPORTED
+
+
+cdef int stream_decode(Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil:
+    """Decode a stream of the format that bits 5-7 of a frame's flags name."""
+    cdef int got
+    if format == 1:
+        return lz4_decode(src, n, dst, nbytes, f)
+    if format == 4:
+        return zstd_decode(s, src, n, dst, nbytes, f)
+    if format == 3:
+        return deflate_decode(src, n, dst, nbytes, False, f)
+    if format == 0:
+        got = blosclz_decompress(src, <int>n, dst, <int>nbytes)
+        if got <= 0 or <size_t>got != nbytes:
+            return fail(f, CORRUPT if got <= 0 else WRONG_SIZE, got, nbytes)
+        return OK
+    return fail(f, UNSUPPORTED, format, 0)
+
+
+# ---- shuffles
+
+cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+    blosc2_shuffle(typesize, n, src, dst)
+
+
+cdef void unshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+    blosc2_unshuffle(typesize, n, src, dst)
+
+
+cdef void bitshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+    # C-Blosc 1 shuffles whole groups of eight items or nothing.
+    if (n // typesize) % 8:
+        memcpy(dst, src, n)
+    else:
+        blosc2_bitshuffle(typesize, n, src, dst)
+
+
+cdef void bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+    if (n // typesize) % 8:
+        memcpy(dst, src, n)
+    else:
+        blosc2_bitunshuffle(typesize, n, src, dst)
+
+
+# ---- boundary
+
+def versions():
+    """Return ``{"zstd": (least level, greatest level)}``: what the linked library takes."""
+    return {"zstd": (ZSTD_minCLevel(), ZSTD_maxCLevel())}

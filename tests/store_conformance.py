@@ -1,0 +1,496 @@
+"""What every store must do: subclass `StoreConformance` and say how the store is made."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import traceback
+from array import array
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zchunk.errors import InvalidKeyError, StoreError
+from zchunk.storage import Store
+
+LEGAL_KEYS = [
+    ".zattrs",
+    "0",
+    "0.0",
+    "a.b",
+    "a b/c d",
+    "a/b/c/0.0.0",
+    "ünïcode/日本語/🙂",
+    "-rf",
+    "~",
+    "%2e%2e",
+    "...",
+    "a..b",
+    "*?[x]",
+    "new\nline",
+    "c:d",
+    "x" * 240,
+    "x" * 255,
+    "/".join(["deep"] * 50),
+]
+ILLEGAL_KEYS = [
+    "",
+    "/",
+    "/x",
+    "x/",
+    "a//b",
+    ".",
+    "..",
+    "../x",
+    "a/../b",
+    "a/./b",
+    "a/..",
+    "x\0",
+    "a\\b",
+    b"x",
+    5,
+    None,
+]
+ILLEGAL_PATHS = ["..", "../x", "a/../b", "a/./b", "x\0"]
+
+segments = st.sampled_from(["a", "b", "0", ".zarray"])
+keys = st.lists(segments, min_size=1, max_size=3).map("/".join)
+steps = st.one_of(
+    st.tuples(st.just("set"), keys, st.binary(max_size=20)),
+    st.tuples(st.sampled_from(["del", "get", "list", "erase"]), keys, st.just(b"")),
+)
+
+
+def in_child(function: Callable[[], Any]) -> Any:
+    """Return what `function` returns in a forked child, which ends without running exit handlers."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            result = pickle.dumps((True, function()))
+        except BaseException:
+            result = pickle.dumps((False, traceback.format_exc()))
+        with open(write, "wb") as stream:
+            stream.write(result)
+        os._exit(0)
+    os.close(write)
+    with open(read, "rb") as stream:
+        done, result = pickle.loads(stream.read())
+    os.waitpid(pid, 0)
+    assert done, result
+    return result
+
+
+def model_list(model: dict[str, bytes], path: str) -> list[str]:
+    prefix = f"{path}/" if path else ""
+    return sorted({key[len(prefix) :].split("/")[0] for key in model if key.startswith(prefix)})
+
+
+def clash(model: dict[str, bytes], key: str) -> bool:
+    """Whether `key` is a folder of a key in the model, or the reverse."""
+    return any(k.startswith(f"{key}/") or key.startswith(f"{k}/") for k in model)
+
+
+# Python 3.12 warns of a fork beside threads, which is what `test_fork` is about.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+class StoreConformance:
+    """Subclasses give `make`, and say where their store differs.
+
+    `folders`: a key cannot be a value and a folder at once. `atomic`: readers see whole values.
+    `child_writes`: a forked child may write. `pickles_share`: a copy has the same values ever after.
+    """
+
+    folders = True
+    atomic = True
+    child_writes = True
+    pickles_share = True
+
+    def make(self, path: Path) -> Store:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Any:
+        store = self.make(tmp_path / "outer" / "store")
+        yield store
+        store.close()
+
+    # --- the mapping
+
+    def test_set_get_delete(self, store: Store) -> None:
+        assert "a/0" not in store
+        with pytest.raises(KeyError, match="a/0"):
+            store["a/0"]
+        with pytest.raises(KeyError, match="a/0"):
+            del store["a/0"]
+        store["a/0"] = b"one"
+        assert "a/0" in store
+        assert store["a/0"] == b"one"
+        assert type(store["a/0"]) is bytes
+        assert store.get("a/1") is None
+        store["a/0"] = b"another"
+        assert store["a/0"] == b"another"
+        assert (list(store), len(store)) == (["a/0"], 1)
+        del store["a/0"]
+        assert "a/0" not in store
+        assert (list(store), len(store)) == ([], 0)
+
+    def test_empty_value_is_not_missing(self, store: Store) -> None:
+        store["a"] = b""
+        assert store["a"] == b""
+        assert "a" in store
+        assert store.size("a") == 0
+
+    @pytest.mark.parametrize("key", LEGAL_KEYS, ids=lambda k: ascii(k[:12]))
+    def test_legal_keys(self, store: Store, key: str) -> None:
+        store[key] = b"value"
+        store[key] = b"again"
+        assert list(store) == [key]
+        assert store[key] == b"again"
+        assert store.list_dir() == [key.split("/")[0]]
+        assert store.list_dir(key.rpartition("/")[0]) == [key.split("/")[-1]]
+        del store[key]
+        assert key not in store
+
+    @pytest.mark.parametrize("key", ILLEGAL_KEYS, ids=repr)
+    def test_illegal_keys_are_refused(self, store: Store, tmp_path: Path, key: Any) -> None:
+        store["x"] = b"x"
+        (tmp_path / "x").write_bytes(b"outside")
+        (tmp_path / "outer").mkdir(exist_ok=True)
+        (tmp_path / "outer" / "x").write_bytes(b"outside")
+        before = sorted(p for p in tmp_path.rglob("*") if p.name != "store")
+        operations: list[Callable[[], Any]] = [
+            lambda: store[key],
+            lambda: store.get(key),
+            lambda: store.__setitem__(key, b"v"),
+            lambda: store.__delitem__(key),
+            lambda: key in store,
+            lambda: store.pop(key, None),
+            lambda: store.setdefault(key, b"v"),
+            lambda: store.size(key),
+            lambda: store.get_range(key, 0, 1),
+            lambda: store.get_many(["x", key]),
+            lambda: store.set_many({key: b"v"}),
+            lambda: store.update({key: b"v"}),
+        ]
+        if key != "":
+            operations += [
+                lambda: store.list_dir(key),
+                lambda: store.is_empty(key),
+                lambda: store.erase_prefix(key),
+            ]
+        for operation in operations:
+            with pytest.raises(InvalidKeyError):
+                operation()
+        assert dict(store) == {"x": b"x"}
+        assert sorted(p for p in tmp_path.rglob("*") if p.name != "store") == before
+        assert (tmp_path / "outer" / "x").read_bytes() == b"outside"
+
+    @pytest.mark.parametrize("path", ILLEGAL_PATHS, ids=repr)
+    def test_illegal_paths_are_refused(self, store: Store, path: str) -> None:
+        store["x"] = b"x"
+        for operation in (
+            lambda: store.listdir(path),
+            lambda: store.rmdir(path),
+            lambda: store.getsize(path),
+            lambda: store.rename(path, "y"),
+            lambda: store.rename("x", path),
+        ):
+            with pytest.raises(InvalidKeyError):
+                operation()
+        assert dict(store) == {"x": b"x"}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            b"\0\1",
+            bytearray(b"abc"),
+            memoryview(b"abcdef")[1:4],
+            memoryview(b"abcdef")[::2],
+            array("d", [1.5, 2.5]),
+            np.bytes_(b"abc"),
+            np.arange(6, dtype=">i4").reshape(2, 3),
+            np.array(3.5),
+            np.zeros((0, 3)),
+            np.arange(3).astype("M8[s]"),
+            np.arange(24.0).reshape(2, 3, 4)[::-1, :, ::2],
+            np.zeros(3, [("O", "<f4"), ("b", ">i2", (2,))]),
+            np.array([True, False]),
+            np.array(["ab", "c"]),
+        ],
+        ids=lambda v: f"{type(v).__name__}-{getattr(v, 'dtype', '')}",
+    )
+    def test_bytes_like_values(self, store: Store, value: Any) -> None:
+        store["k"] = value
+        assert store["k"] == (value.tobytes() if hasattr(value, "tobytes") else bytes(value))
+
+    def test_fortran_arrays_are_stored_as_they_lie(self, store: Store) -> None:
+        value = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+        store["k"] = value
+        assert store["k"] == value.tobytes("A") != value.tobytes("C")
+
+    @pytest.mark.parametrize(
+        "value", ["text", None, 5, [1, 2], np.array([None]), np.zeros(1, [("a", "O")])], ids=repr
+    )
+    def test_other_values_are_refused(self, store: Store, value: Any) -> None:
+        store["k"] = b"old"
+        with pytest.raises(TypeError):
+            store["k"] = value
+        assert store["k"] == b"old"
+
+    def test_values_do_not_alias(self, store: Store) -> None:
+        value = np.arange(5)
+        expected = value.tobytes()
+        store["k"] = value
+        value[:] = -1
+        assert store["k"] == expected
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(script=st.lists(steps, max_size=25))
+    def test_behaves_as_a_dict(self, tmp_path_factory: pytest.TempPathFactory, script: list[Any]) -> None:
+        model: dict[str, bytes] = {}
+        with self.make(tmp_path_factory.mktemp("model") / "store") as store:
+            for action, key, value in script:
+                if action == "set" and self.folders and clash(model, key):
+                    with pytest.raises(StoreError):
+                        store[key] = value
+                elif action == "set":
+                    store[key] = model[key] = value
+                elif action == "del":
+                    assert store.pop(key, None) == model.pop(key, None)
+                elif action == "get":
+                    assert store.get(key) == model.get(key)
+                    assert (key in store) == (key in model)
+                elif action == "list":
+                    assert store.is_empty(key) == (not model_list(model, key))
+                    assert set(store.list_dir(key)) >= set(model_list(model, key))
+                else:
+                    store.erase_prefix(key)
+                    model = {k: v for k, v in model.items() if not k.startswith(f"{key}/")}
+                assert dict(store) == model
+                assert len(store) == len(model)
+
+    # --- the optional methods
+
+    def test_get_range(self, store: Store) -> None:
+        value = bytes(range(100))
+        store["k"] = value
+        for start, stop in [
+            (0, 0),
+            (0, 100),
+            (3, 7),
+            (99, 200),
+            (100, 101),
+            (500, 600),
+            (10, None),
+            (0, None),
+        ]:
+            assert store.get_range("k", start, stop) == value[start:stop]
+        for start, stop in [(-1, 5), (5, 4), (-5, None)]:
+            with pytest.raises(ValueError, match="byte range"):
+                store.get_range("k", start, stop)
+        with pytest.raises(KeyError):
+            store.get_range("missing", 0, 1)
+
+    def test_many(self, store: Store) -> None:
+        store.set_many({"a/0": b"0", "a/1": bytearray(b"1")})
+        assert store.get_many(["a/1", "a/2", "a/0", "a"]) == {"a/0": b"0", "a/1": b"1"}
+        assert store.get_many([]) == {}
+
+    def test_size(self, store: Store) -> None:
+        store["a/k"] = b"12345"
+        assert store.size("a/k") == 5
+        for missing in ("a", "b", "a/k/x"):
+            with pytest.raises(KeyError):
+                store.size(missing)
+
+    def test_folders_are_no_keys(self, store: Store) -> None:
+        store["a/b/c"] = b"v"
+        for missing in ("a", "a/b", "a/b/c/d"):
+            assert missing not in store
+            with pytest.raises(KeyError):
+                store[missing]
+            with pytest.raises(KeyError):
+                del store[missing]
+        assert store["a/b/c"] == b"v"
+
+    def test_list_dir(self, store: Store) -> None:
+        assert store.list_dir() == []
+        assert store.list_dir("nothing") == []
+        assert store.is_empty()
+        for key in (".zgroup", "b/.zarray", "b/0.0", "a/c/.zarray", "ab/.zgroup"):
+            store[key] = b"v"
+        assert store.list_dir() == [".zgroup", "a", "ab", "b"]
+        assert store.list_dir("b") == store.listdir("/b/") == [".zarray", "0.0"]
+        assert store.list_dir("a") == ["c"]
+        assert store.list_dir(".zgroup") == []
+        assert store.listdir() == store.listdir(None) == store.listdir("/") == store.list_dir()
+        assert not store.is_empty()
+        assert not store.is_empty("a")
+        assert store.is_empty("c")
+        assert store.is_empty(".zgroup")
+
+    def test_erase_prefix(self, store: Store) -> None:
+        for key in ("a/b/0", "a/b/1", "a/bc/0", "a/.zgroup", "d/0"):
+            store[key] = b"v"
+        store.erase_prefix("a/b")
+        assert sorted(store) == ["a/.zgroup", "a/bc/0", "d/0"]
+        store.erase_prefix("d/0")
+        store.erase_prefix("nothing/there")
+        assert "d/0" in store
+        store.rmdir("/a/")
+        assert list(store) == ["d/0"]
+        store.erase_prefix()
+        assert list(store) == []
+        store["a/b"] = b"v"
+        store.clear()
+        assert list(store) == []
+        store["a"] = b"v"
+        assert dict(store) == {"a": b"v"}
+
+    def test_rename(self, store: Store) -> None:
+        for key in ("a/b/0", "a/b/c/1", "a/bc/0", "k"):
+            store[key] = key.encode()
+        store.rename("a/b", "x/y/z")
+        assert sorted(store) == ["a/bc/0", "k", "x/y/z/0", "x/y/z/c/1"]
+        assert store["x/y/z/c/1"] == b"a/b/c/1"
+        store.rename("/k", "m/k/")
+        assert store["m/k"] == b"k"
+        store.rename("m/k", "m/k")
+        with pytest.raises(KeyError):
+            store.rename("gone", "n")
+        for src, dst in [("m/k", "a/bc/0"), ("m", "a/bc"), ("a", "m/k"), ("m/k", "a")]:
+            with pytest.raises(StoreError, match="exists"):
+                store.rename(src, dst)
+        for src, dst in [("a", "a/b/c"), ("a/bc", "a"), ("", "b"), ("a", "/")]:
+            with pytest.raises(InvalidKeyError):
+                store.rename(src, dst)
+        assert sorted(store) == ["a/bc/0", "m/k", "x/y/z/0", "x/y/z/c/1"]
+
+    def test_getsize(self, store: Store) -> None:
+        for key, n in (("a/0", 3), ("a/1", 4), ("a/b/0", 50), ("c", 6)):
+            store[key] = bytes(n)
+        assert store.getsize("a") == 7
+        assert store.getsize("a/b/") == 50
+        assert store.getsize("c") == store.getsize() == 6
+        assert store.getsize("none") == 0
+
+    def test_iteration_survives_changes(self, store: Store) -> None:
+        for i in range(50):
+            store[f"a/{i}"] = b"v"
+        for key in store:
+            del store[key]
+        assert len(store) == 0
+
+    # --- threads, processes, pickles
+
+    def test_threads_see_whole_values(self, store: Store) -> None:
+        if not self.atomic:
+            pytest.skip("writes in place")
+        values = [bytes([i]) * (1000 + 7000 * i) for i in range(6)]
+        store["a/k"] = values[0]
+        stop = threading.Event()
+
+        def write(value: bytes) -> None:
+            for _ in range(40):
+                store["a/k"] = value
+
+        def read() -> None:
+            while not stop.is_set():
+                assert store["a/k"] in values
+                assert "a/k" in store
+                assert store.list_dir("a") == ["k"]
+
+        with ThreadPoolExecutor(10) as pool:
+            readers = [pool.submit(read) for _ in range(4)]
+            writers = [pool.submit(write, value) for value in values]
+            for writer in writers:
+                writer.result()
+            stop.set()
+            for reader in readers:
+                reader.result()
+        assert dict(store) in [{"a/k": value} for value in values]
+
+    def test_threads_lose_no_key(self, store: Store) -> None:
+        def work(thread: int) -> None:
+            for i in range(40):
+                store[f"a/{i}/{thread}"] = f"{i} {thread}".encode()
+                if i % 2:
+                    del store[f"a/{i}/{thread}"]
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        assert dict(store) == {f"a/{i}/{t}": f"{i} {t}".encode() for i in range(0, 40, 2) for t in range(8)}
+
+    def test_threads_write_what_others_erase(self, store: Store) -> None:
+        def write(thread: int) -> None:
+            for i in range(50):
+                store[f"a/b/{thread}/{i}"] = b"v"
+
+        def erase(_: int) -> None:
+            for _ in range(50):
+                store.erase_prefix("a")
+
+        with ThreadPoolExecutor(6) as pool:
+            jobs = [pool.submit(f, i) for i in range(3) for f in (write, erase)]
+            for job in jobs:
+                job.result()
+        store.erase_prefix("a")
+        assert len(store) == 0
+
+    def test_pickle(self, store: Store) -> None:
+        store["a/0"] = b"v"
+        copy = pickle.loads(pickle.dumps(store))
+        assert type(copy) is type(store)
+        assert copy == store
+        assert dict(copy) == {"a/0": b"v"}
+        assert copy._dimension_separator == store._dimension_separator
+        copy["a/1"] = b"w"
+        assert copy["a/1"] == b"w"
+        if self.pickles_share:
+            assert store["a/1"] == b"w"
+        copy.close()
+
+    def test_fork(self, store: Store) -> None:
+        store["a/0"] = b"v"
+        held = threading.Event()
+        release = threading.Event()
+
+        def write() -> None:
+            while not release.is_set():
+                store["a/1"] = b"w" * 10_000
+                held.set()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        held.wait()
+        try:
+            for _ in range(5):
+                value, busy = in_child(lambda: (store["a/0"], store["a/1"]))
+                assert value == b"v"
+                assert busy == b"w" * 10_000 or not self.atomic
+
+                def child_writes() -> bytes:
+                    store["c"] = b"child"
+                    return store["c"]
+
+                if self.child_writes:
+                    assert in_child(child_writes) == b"child"
+        finally:
+            release.set()
+            thread.join()
+        assert store["a/0"] == b"v"
+        store["a/2"] = b"parent"
+        assert store["a/2"] == b"parent"
+
+    def test_context_manager_and_repr(self, tmp_path: Path) -> None:
+        with self.make(tmp_path / "outer" / "store") as store:
+            store["k"] = b"v"
+            assert type(store).__name__ in repr(store)
+            assert store != {"k": b"v"}

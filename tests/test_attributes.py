@@ -1,0 +1,245 @@
+"""User attributes: write-through, caching as zarr 2.18, and no lost updates between threads."""
+
+import pickle
+import threading
+from collections import Counter
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from zchunk.attributes import Attributes
+from zchunk.errors import MetadataError, ReadOnlyError
+
+
+class CountingStore(dict):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.reads = self.writes = 0
+
+    def __getitem__(self, key):
+        self.reads += 1
+        return super().__getitem__(key)
+
+    def __setitem__(self, key, value):
+        self.writes += 1
+        super().__setitem__(key, value)
+
+
+def test_mapping():
+    store = {}
+    attrs = Attributes(store)
+    assert dict(attrs) == {}
+    assert len(attrs) == 0
+    assert not store
+    attrs["foo"] = "bar"
+    attrs["baz"] = 42
+    assert attrs["foo"] == "bar"
+    assert "foo" in attrs
+    assert "x" not in attrs
+    assert 5 not in attrs
+    assert list(attrs) == list(attrs.keys()) == ["baz", "foo"]
+    assert sorted(attrs.items()) == [("baz", 42), ("foo", "bar")]
+    assert attrs.asdict() == {"foo": "bar", "baz": 42}
+    assert len(attrs) == 2
+    del attrs["foo"]
+    assert "foo" not in attrs
+    assert attrs.pop("baz") == 42
+    assert attrs.setdefault("n", 1) == 1
+    assert attrs.get("m", 2) == 2
+    assert repr(attrs) == "Attributes({'n': 1})"
+    assert store == {".zattrs": b'{\n    "n": 1\n}'}
+
+
+def test_missing_names():
+    attrs = Attributes({})
+    with pytest.raises(KeyError):
+        attrs["x"]
+    with pytest.raises(KeyError):
+        del attrs["x"]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_changes_are_one_write_each(cache):
+    store = CountingStore()
+    attrs = Attributes(store, key="a/.zattrs", cache=cache)
+    attrs.put({"a": 1, "b": 2, "c": 3})
+    assert store.writes == 1
+    attrs.update({"a": 10}, d=4)
+    attrs.update([("e", 5)])
+    assert store.writes == 3
+    assert attrs.asdict() == {"a": 10, "b": 2, "c": 3, "d": 4, "e": 5}
+    attrs.clear()
+    assert store.writes == 4
+    assert store["a/.zattrs"] == b"{}"
+
+
+def test_cache():
+    store = CountingStore({".zattrs": b'{"a": 1}'})
+    attrs = Attributes(store)
+    assert [attrs["a"], attrs["a"], len(attrs), list(attrs)] == [1, 1, 1, ["a"]]
+    assert store.reads == 1
+    store[".zattrs"] = b'{"a": 2, "b": 3}'
+    assert attrs["a"] == 1
+    attrs.refresh()
+    assert attrs["a"] == 2
+    # A change starts from what is stored, not from what is cached.
+    store[".zattrs"] = b'{"a": 2, "b": 4}'
+    attrs["c"] = 5
+    assert attrs.asdict() == {"a": 2, "b": 4, "c": 5}
+    reads = store.reads
+    assert attrs["c"] == 5
+    assert store.reads == reads
+
+
+def test_no_cache():
+    store = {".zattrs": b'{"a": 1}'}
+    attrs = Attributes(store, cache=False)
+    assert attrs["a"] == 1
+    store[".zattrs"] = b'{"a": 2}'
+    assert attrs["a"] == 2
+    attrs.refresh()
+    assert attrs["a"] == 2
+
+
+def test_what_is_cached_is_what_is_stored():
+    store = {}
+    attrs = Attributes(store)
+    values = [1, 2]
+    attrs.put({"list": values, "tuple": (1, 2), "array": np.arange(3), "scalar": np.float32(0.5)})
+    values.append(3)
+    expected = {"list": [1, 2], "tuple": [1, 2], "array": [0, 1, 2], "scalar": 0.5}
+    assert attrs.asdict() == expected == Attributes(store).asdict()
+    attrs.asdict()["list"] = None
+    assert attrs["list"] == [1, 2]
+
+
+@pytest.mark.parametrize("value", [b"x", 1j, np.complex64(1), object()])
+def test_values_without_a_json_form_change_nothing(value):
+    store = {".zattrs": b'{"a": 1}'}
+    attrs = Attributes(store)
+    with pytest.raises(TypeError, match="has no JSON form"):
+        attrs["a"] = value
+    assert store == {".zattrs": b'{"a": 1}'}
+    assert attrs.asdict() == {"a": 1}
+
+
+def test_nan_is_written_as_by_zarr_2():
+    store = {}
+    Attributes(store)["n"] = float("nan")
+    assert store[".zattrs"] == b'{\n    "n": NaN\n}'
+    assert np.isnan(Attributes(store)["n"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda attrs: attrs.__setitem__(5, 2),
+        lambda attrs: attrs.update({5: 2}),
+        lambda attrs: attrs.put({5: 2}),
+    ],
+)
+def test_names_that_are_no_strings_become_strings_with_a_warning(change):
+    attrs = Attributes({".zattrs": b'{"5": 1}'})
+    with pytest.warns(DeprecationWarning, match="become strings") as seen:
+        change(attrs)
+    assert [w.filename for w in seen] == [__file__]
+    assert attrs.asdict() == {"5": 2}
+
+
+def test_read_only():
+    store = {".zattrs": b'{"a": 1}'}
+    attrs = Attributes(store, read_only=True)
+    for change in (
+        lambda: attrs.__setitem__("a", 2),
+        lambda: attrs.__delitem__("a"),
+        lambda: attrs.put({}),
+        lambda: attrs.update(a=2),
+        lambda: attrs.pop("a"),
+        attrs.clear,
+    ):
+        with pytest.raises(ReadOnlyError, match="attributes are read-only"):
+            change()
+    assert attrs["a"] == 1
+    assert store == {".zattrs": b'{"a": 1}'}
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b"5"])
+@pytest.mark.parametrize("cache", [True, False])
+def test_damaged_attributes_name_their_key(text, cache):
+    store = {"a/.zattrs": text}
+    attrs = Attributes(store, key="a/.zattrs", cache=cache)
+    for use in (attrs.asdict, attrs.keys, lambda: attrs["x"], lambda: attrs.update(x=1)):
+        with pytest.raises(MetadataError, match=r"^a/\.zattrs: "):
+            use()
+    assert store == {"a/.zattrs": text}
+
+
+def test_only_a_missing_key_means_no_attributes():
+    class BrokenStore(dict):
+        def __getitem__(self, key):
+            raise OSError("disk on fire")
+
+    with pytest.raises(OSError, match="disk on fire"):
+        Attributes(BrokenStore())["x"] = 1
+
+
+class SlowStore(dict):
+    """Gives other threads a chance between the reading and the writing of a change."""
+
+    def __getitem__(self, key):
+        value = super().__getitem__(key)
+        threading.Event().wait(0.0005)
+        return value
+
+
+def run_threads(n, work):
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_threads_that_share_attributes_lose_no_update(cache):
+    attrs = Attributes(SlowStore(), cache=cache)
+
+    def work(i):
+        for j in range(20):
+            attrs[f"{i}.{j}"] = j
+
+    run_threads(8, work)
+    assert len(attrs) == 160
+
+
+def test_synchronizer_is_held_by_key_during_changes():
+    lock, held = threading.Lock(), Counter()
+
+    class Synchronizer:
+        def __getitem__(self, key):
+            @contextmanager
+            def hold():
+                with lock:
+                    held[key] += 1
+                    yield
+
+            return hold()
+
+    store = SlowStore()
+    instances = [Attributes(store, key="a/.zattrs", synchronizer=Synchronizer()) for _ in range(4)]
+
+    def work(i):
+        for j in range(10):
+            instances[i].update({f"{i}.{j}": j})
+
+    run_threads(4, work)
+    assert len(Attributes(store, key="a/.zattrs")) == 40
+    assert held == {"a/.zattrs": 40}
+
+
+def test_pickle():
+    attrs = Attributes({"k": b'{"a": 1}'}, key="k", read_only=True, cache=False)
+    back = pickle.loads(pickle.dumps(attrs))
+    assert back.asdict() == {"a": 1}
+    assert (back.key, back.read_only, back.cache) == ("k", True, False)

@@ -1,0 +1,76 @@
+"""Chunked, compressed N-d arrays in the Zarr format, natively fast.
+
+>>> import zchunk
+>>> z = zchunk.zeros((1000, 1000), chunks=(100, 100), dtype="f4")
+>>> z[:10] = 1
+>>> z[5, :3]
+array([1., 1., 1.], dtype=float32)
+"""
+
+from zchunk import codecs, errors, storage
+from zchunk.api import (
+    array,
+    consolidate_metadata,
+    create,
+    empty,
+    empty_like,
+    full,
+    full_like,
+    group,
+    load,
+    ones,
+    ones_like,
+    open,
+    open_array,
+    open_consolidated,
+    open_group,
+    save,
+    zeros,
+    zeros_like,
+)
+from zchunk.array import Array
+from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.group import Group
+from zchunk.pool import get_threads, set_threads
+from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore, TempStore, ZipStore
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LZ4",
+    "Array",
+    "Blosc",
+    "DirectoryStore",
+    "GZip",
+    "Group",
+    "MemoryStore",
+    "NestedDirectoryStore",
+    "TempStore",
+    "ZipStore",
+    "Zlib",
+    "Zstd",
+    "__version__",
+    "array",
+    "codecs",
+    "consolidate_metadata",
+    "create",
+    "empty",
+    "empty_like",
+    "errors",
+    "full",
+    "full_like",
+    "get_threads",
+    "group",
+    "load",
+    "ones",
+    "ones_like",
+    "open",
+    "open_array",
+    "open_consolidated",
+    "open_group",
+    "save",
+    "set_threads",
+    "storage",
+    "zeros",
+    "zeros_like",
+]

@@ -1,0 +1,1 @@
+"""Compiled kernels. Nothing here imports from the rest of zchunk."""

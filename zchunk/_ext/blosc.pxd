@@ -1,0 +1,38 @@
+"""Blosc 1 frames: parse, decode whole or by block, encode."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+from zchunk._ext.codecs cimport Scratch
+from zchunk._ext.status cimport Failure
+
+cdef enum:
+    HEADER = 16
+    # What C-Blosc takes: its sizes are int32, and the header must fit too.
+    MAX_BLOSC = 0x7FFFFFFF - 16
+
+cdef struct BloscParams:
+    int stream      # codecs.Stream
+    int clevel      # 0 to 9
+    int shuffle     # 0 none, 1 byte, 2 bit
+    int32_t typesize
+    int32_t blocksize   # 0: C-Blosc's choice
+
+cdef struct Frame:
+    int flags
+    int format
+    int32_t typesize
+    int64_t nbytes
+    int64_t cbytes
+    int64_t blocksize
+    int64_t nblocks
+    int64_t table_end   # where block table and header end
+    bint raw
+    bint split
+
+cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Frame* frame, Failure* f) noexcept nogil
+cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:
+    return frame.blocksize if b < frame.nblocks - 1 else frame.nbytes - b * frame.blocksize
+cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) noexcept nogil
+cdef int decode_block(const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f) noexcept nogil
+cdef int decode_frame(const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f) noexcept nogil
+cdef int64_t encode_frame(const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil

@@ -1,0 +1,63 @@
+"""Where a regular selection along one axis meets the chunks, by arithmetic: no table, whatever the number."""
+
+from libc.stdint cimport int64_t
+
+
+cdef struct Axis:
+    int64_t start    # first element selected, in array coordinates
+    int64_t step     # >= 1
+    int64_t count    # elements selected, >= 0
+    int64_t chunk    # chunk length, >= 1
+    int64_t extent   # length of the array's axis
+    int64_t first    # index of the first chunk that holds a selected element
+    int64_t parts    # chunks that hold a selected element
+
+
+cdef struct Part:
+    int64_t chunk    # chunk index along the axis
+    int64_t inner    # first selected element, relative to the chunk
+    int64_t outer    # its place among the selected
+    int64_t count    # selected elements in this chunk, >= 1
+
+
+cdef inline void axis_init(Axis* a) noexcept nogil:
+    """Derive `first` and `parts` from the other members."""
+    cdef int64_t last
+    a.first = 0
+    a.parts = 0
+    if a.count <= 0:
+        return
+    a.first = a.start // a.chunk
+    if a.step >= a.chunk:
+        # No two selected elements share a chunk.
+        a.parts = a.count
+    else:
+        last = (a.start + (a.count - 1) * a.step) // a.chunk
+        a.parts = last - a.first + 1
+
+
+cdef inline void axis_part(const Axis* a, int64_t k, Part* p) noexcept nogil:
+    """Fill `p` for the k-th chunk that the selection touches, 0 <= k < a.parts."""
+    cdef int64_t at, low, high, end
+    if a.step >= a.chunk:
+        at = a.start + k * a.step
+        p.chunk = at // a.chunk
+        p.inner = at - p.chunk * a.chunk
+        p.outer = k
+        p.count = 1
+        return
+    p.chunk = a.first + k
+    low = p.chunk * a.chunk
+    p.outer = 0
+    if low > a.start:
+        p.outer = (low - a.start + a.step - 1) // a.step
+    at = a.start + p.outer * a.step
+    p.inner = at - low
+    # The chunk ends at low + chunk, or where the array ends; the difference cannot overflow.
+    end = a.extent - low
+    if end > a.chunk:
+        end = a.chunk
+    high = p.outer + (end - p.inner + a.step - 1) // a.step
+    if high > a.count:
+        high = a.count
+    p.count = high - p.outer

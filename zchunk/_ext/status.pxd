@@ -1,0 +1,30 @@
+"""What a kernel can return. The boundary turns it into an exception; see `describe` in `_ext/chain.pyx`."""
+
+from libc.stdint cimport int64_t
+
+cdef enum Status:
+    OK = 0
+    NO_MEMORY = 1    # malloc said no
+    SYSTEM = 2       # a system call failed, Failure.err holds errno
+    TRUNCATED = 3    # the bytes end before what they announce
+    TRAILING = 4     # bytes after the end
+    WRONG_SIZE = 5   # decodes to another size than the metadata says
+    CORRUPT = 6      # the codec cannot make sense of the bytes
+    UNSUPPORTED = 7  # a format or version that is not handled here
+    TOO_LARGE = 8    # above the codec's limit, or more bytes than such a chunk can have
+
+
+cdef struct Failure:
+    int status
+    int err
+    int64_t found
+    int64_t expected
+
+
+cdef inline int fail(Failure* f, int status, int64_t found, int64_t expected) noexcept nogil:
+    """Record and return `status`."""
+    f.status = status
+    f.err = 0
+    f.found = found
+    f.expected = expected
+    return status

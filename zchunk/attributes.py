@@ -1,0 +1,156 @@
+"""User attributes of an array or group: a mapping that writes through to the store."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+from zchunk.errors import ReadOnlyError
+from zchunk.keys import ATTRS_KEY
+from zchunk.metadata.v2 import parse_attrs, render_attrs
+
+
+class Synchronizer(Protocol):
+    """Hands out a lock for a store key."""
+
+    def __getitem__(self, key: str) -> AbstractContextManager[Any]: ...
+
+
+class Attributes(MutableMapping[str, Any]):
+    """A mapping of strings to JSON values, kept under one key of a store.
+
+    Every change reads the stored attributes, changes them and replaces them in one write. NumPy scalars and
+    arrays become JSON numbers and lists, tuples lists, dates ISO 8601 strings; what is read back right after
+    a change is what any later reader gets. NaN and the infinities are written as zarr 2.18 does, as bare
+    tokens that strict JSON does not have.
+
+    Threads may share an instance: none of their changes is lost. For several instances or processes that
+    change the same attributes give a `synchronizer`.
+
+    Parameters
+    ----------
+    store : MutableMapping
+        Where the attributes are kept.
+    key : str, optional
+        Their key in the store. A missing key means no attributes.
+    read_only : bool, optional
+        Refuse changes.
+    cache : bool, optional
+        Read the store once, and again only on `refresh` or a change.
+    synchronizer : mapping of keys to locks, optional
+        Held by key during a change.
+    """
+
+    def __init__(
+        self,
+        store: MutableMapping[str, bytes],
+        key: str = ATTRS_KEY,
+        read_only: bool = False,
+        cache: bool = True,
+        synchronizer: Synchronizer | None = None,
+    ) -> None:
+        self.store = store
+        self.key = key
+        self.read_only = read_only
+        self.cache = cache
+        self.synchronizer = synchronizer
+        self._cached: dict[str, Any] | None = None
+        self._lock = threading.RLock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.store, self.key, self.read_only, self.cache, self.synchronizer)
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            raw = self.store[self.key]
+        except KeyError:
+            return {}
+        return parse_attrs(raw, self.key)
+
+    def _current(self) -> dict[str, Any]:
+        """Return the attributes; the dict is replaced by changes, never changed in place."""
+        cached = self._cached
+        if self.cache and cached is not None:
+            return cached
+        # A change by another thread between reading and caching would be hidden by the older state.
+        with self._lock:
+            attrs = self._load()
+            if self.cache:
+                self._cached = attrs
+            return attrs
+
+    def _change(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        if self.read_only:
+            raise ReadOnlyError("attributes are read-only")
+        outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
+        with self._lock, outer:
+            raw = render_attrs(_with_string_keys(change(self._load())))
+            self.store[self.key] = raw
+            if self.cache:
+                self._cached = parse_attrs(raw, self.key)
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all attributes as a dictionary."""
+        return dict(self._current())
+
+    def refresh(self) -> None:
+        """Read the attributes again from the store, if they are cached."""
+        if self.cache:
+            with self._lock:
+                self._cached = self._load()
+
+    def put(self, d: Mapping[str, Any]) -> None:
+        """Replace all attributes by those in `d`, in one write."""
+        self._change(lambda attrs: d)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several attributes, in one write; the arguments are those of `dict.update`."""
+        new = dict(*args, **kwargs)
+        self._change(lambda attrs: attrs | new)
+
+    def clear(self) -> None:
+        """Remove all attributes, in one write."""
+        self.put({})
+
+    def __getitem__(self, item: str) -> Any:
+        return self._current()[item]
+
+    def __setitem__(self, item: str, value: Any) -> None:
+        self._change(lambda attrs: attrs | {item: value})
+
+    def __delitem__(self, item: str) -> None:
+        def without(attrs: dict[str, Any]) -> dict[str, Any]:
+            del attrs[item]
+            return attrs
+
+        self._change(without)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._current()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the attributes."""
+        return self._current().keys()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._current()!r})"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self)
+
+
+def _with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    if all(isinstance(name, str) for name in attrs):
+        return dict(attrs)
+    # The frames between are put, update or item assignment, _change and this function.
+    warnings.warn("names of attributes that are not strings become strings", DeprecationWarning, stacklevel=4)
+    return {str(name): value for name, value in attrs.items()}

@@ -1,0 +1,46 @@
+"""Codecs: those that run natively, and all of numcodecs by name.
+
+`Blosc`, `LZ4`, `Zstd`, `Zlib` and `GZip` are zchunk's own, with the names, parameters and bytes of numcodecs'.
+Any other codec of numcodecs is an attribute of this module too (``zchunk.codecs.Delta``); numcodecs is
+imported when the first of them is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zchunk.codecs.base import Codec, NativeCodec
+from zchunk.codecs.blosc import Blosc
+from zchunk.codecs.chain import CodecChain
+from zchunk.codecs.deflate import GZip, Zlib
+from zchunk.codecs.lz4 import LZ4
+from zchunk.codecs.registry import as_codec, get_codec, register_codec
+from zchunk.codecs.zstd import Zstd
+
+__all__ = [
+    "LZ4",
+    "Blosc",
+    "Codec",
+    "CodecChain",
+    "GZip",
+    "NativeCodec",
+    "Zlib",
+    "Zstd",
+    "as_codec",
+    "get_codec",
+    "register_codec",
+]
+
+for _cls in (Blosc, LZ4, Zstd, Zlib, GZip):
+    register_codec(_cls)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    import numcodecs
+
+    try:
+        return getattr(numcodecs, name)
+    except AttributeError:
+        raise AttributeError(f"neither zchunk nor numcodecs has a codec {name!r}") from None

@@ -1,0 +1,133 @@
+"""What a codec is, and the base of those that run natively."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from zchunk._ext import chain
+from zchunk.errors import CodecError
+
+# The tuple that `_ext.chain` takes: kind, level, checksum, stream, shuffle, typesize, blocksize.
+Spec = tuple[int, int, int, int, int, int, int]
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """A codec: numcodecs' interface, which all codecs of Zarr v2 have."""
+
+    codec_id: str
+
+    def encode(self, buf: Any) -> Any:
+        """Return `buf`, anything with the buffer protocol, encoded."""
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Return `buf` decoded; into `out` if that is given."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+
+
+def flat(buf: Any) -> tuple[Any, int]:
+    """Return the bytes of `buf` as they lie in memory, and its itemsize.
+
+    Arrays that are contiguous in neither order are copied to C order; datetime64 has no buffer of its own.
+    """
+    if isinstance(buf, np.ndarray):
+        if buf.dtype.hasobject:
+            raise TypeError(f"an array of {buf.dtype} holds Python objects; give it an object codec first")
+        if not (buf.flags.c_contiguous or buf.flags.f_contiguous):
+            buf = np.ascontiguousarray(buf)
+        if buf.itemsize == 0 or buf.size == 0:
+            return b"", buf.itemsize
+        return buf.reshape(-1, order="A").view(np.uint8), buf.itemsize
+    view = memoryview(buf)
+    return view, view.itemsize
+
+
+class NativeCodec:
+    """Base of the codecs whose work is done by `zchunk._ext`, with the interface of numcodecs.
+
+    A subclass gives its parameters as keyword arguments of ``__init__``, kept under the same names.
+    """
+
+    codec_id: ClassVar[str]
+    # Largest buffer that can be encoded at once, in bytes; None if only memory limits it.
+    max_size: ClassVar[int | None] = None
+
+    def spec(self, itemsize: int) -> Spec:
+        """Return what `_ext.chain` needs to encode and decode items of `itemsize` bytes."""
+        raise NotImplementedError
+
+    def encode(self, buf: Any) -> bytes:
+        """Return `buf`, anything with the buffer protocol, encoded."""
+        data, itemsize = flat(buf)
+        return chain.encode(self.spec(itemsize), data)
+
+    def decode(self, buf: Any, out: Any = None, *, limit: int | None = None) -> Any:
+        """Return `buf` decoded.
+
+        Parameters
+        ----------
+        buf : bytes-like
+            What `encode`, or another implementation, has made.
+        out : writable buffer, optional
+            Filled and returned; its size must be that of the decoded bytes.
+        limit : int, optional
+            Most bytes that may come out; checked before memory is taken.
+
+        Raises
+        ------
+        RuntimeError
+            The bytes are not what this codec makes, or decode to another size than `out` or more than `limit`.
+        """
+        spec = self.spec(1)
+        if out is not None:
+            target = out.view(np.uint8) if isinstance(out, np.ndarray) and out.dtype.kind in "mM" else out
+            chain.decode_into(spec, buf, target)
+            return out
+        nbytes = chain.decoded_size(spec, buf)
+        if nbytes < 0:
+            return self._decode_unsized(buf, limit)
+        if limit is not None and nbytes > limit:
+            raise RuntimeError(f"it announces {nbytes} decoded bytes, at most {limit} are possible")
+        return chain.decode(spec, buf, nbytes)
+
+    def _decode_unsized(self, buf: Any, limit: int | None) -> bytes:
+        raise RuntimeError(f"{len(memoryview(buf))} bytes are no {self.codec_id} data: the size is missing")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        return {"id": self.codec_id, **{name: getattr(self, name) for name in self._parameters()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the codec with these parameters (without ``"id"``)."""
+        if unknown := set(config) - set(cls._parameters()):
+            raise CodecError(f"codec {cls.codec_id!r} has no parameter {', '.join(sorted(map(repr, unknown)))}")
+        return cls(**config)
+
+    @classmethod
+    def _parameters(cls) -> list[str]:
+        return list(inspect.signature(cls).parameters)
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return self.get_config() == other.get_config()  # type: ignore[attr-defined, no-any-return]
+        except AttributeError:
+            return False
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.get_config().items())))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in self._parameters())})"
+
+
+def check_int(codec: str, name: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is an integer from `low` to `high`, else raise `CodecError`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise CodecError(f"codec {codec!r}: {name} is {value!r:.80}, not an integer from {low} to {high}")
+    return int(value)

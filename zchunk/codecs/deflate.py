@@ -1,0 +1,67 @@
+"""The zlib and gzip codecs: RFC 1950 and RFC 1952."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from zchunk._ext.chain import KINDS
+from zchunk.codecs.base import NativeCodec, Spec, check_int
+
+
+class _Deflate(NativeCodec):
+    max_size = 2**32 - 1
+
+    def __init__(self, level: int = 1) -> None:
+        self.level = check_int(self.codec_id, "level", level, -1, 9)
+
+    def spec(self, itemsize: int) -> Spec:
+        return KINDS[self.codec_id], self.level, 0, 0, 0, 1, 0
+
+    def _decode_unsized(self, buf: Any, limit: int | None) -> bytes:
+        """Decode with the standard library, which can grow its output, up to `limit`."""
+        window = 31 if self.codec_id == "gzip" else 15
+        data: Any = memoryview(buf).cast("B")
+        parts: list[bytes] = []
+        room = limit
+        try:
+            while len(data):
+                stream = zlib.decompressobj(window)
+                # 0 would mean "no limit"; one byte more shows that there is more.
+                parts.append(stream.decompress(data, 0 if room is None else room + 1))
+                if room is not None:
+                    room -= len(parts[-1])
+                    if room < 0:
+                        raise RuntimeError(f"it decodes to more than the {limit} bytes that are possible")
+                if not stream.eof:
+                    raise RuntimeError(f"truncated: {len(buf)} bytes are there")
+                data = stream.unused_data
+                if len(data) and self.codec_id == "zlib":
+                    raise RuntimeError(f"{len(data)} bytes follow the end of the data")
+        except zlib.error as err:
+            raise RuntimeError(f"corrupt: {err}") from err
+        return b"".join(parts)
+
+
+class Zlib(_Deflate):
+    """zlib compression.
+
+    Parameters
+    ----------
+    level : int, optional
+        0 (none) to 9 (most), -1 for the library's default.
+    """
+
+    codec_id = "zlib"
+
+
+class GZip(_Deflate):
+    """gzip compression.
+
+    Parameters
+    ----------
+    level : int, optional
+        0 (none) to 9 (most), -1 for the library's default.
+    """
+
+    codec_id = "gzip"

@@ -1,0 +1,72 @@
+"""The codecs by name: zchunk's and the user's own first, then numcodecs'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zchunk.codecs.base import Codec
+from zchunk.errors import CodecError
+
+_registry: dict[str, Any] = {}
+
+# Decoding these runs code that the data chooses.
+_REFUSED = {"pickle"}
+
+
+def register_codec(cls: Any, codec_id: str | None = None) -> None:
+    """Make a codec class known by its `codec_id`, or by another name.
+
+    Parameters
+    ----------
+    cls : type
+        Has numcodecs' interface: `encode`, `decode`, `get_config` and the class method `from_config`.
+    codec_id : str, optional
+        Name in the metadata; `cls.codec_id` if not given.
+    """
+    _registry[codec_id or cls.codec_id] = cls
+
+
+def get_codec(config: Mapping[str, Any]) -> Codec:
+    """Return the codec that `config`, a JSON object with the codec's name under ``"id"``, describes.
+
+    Raises
+    ------
+    CodecError
+        No such codec is known, it does not take these parameters, or decoding would run code from the data.
+    """
+    parameters = dict(config)
+    codec_id = parameters.pop("id", None)
+    if not isinstance(codec_id, str):
+        raise CodecError(f"{config!r:.80} names no codec: the member 'id' is missing")
+    if codec_id in _REFUSED:
+        raise CodecError(f"codec {codec_id!r} runs code that is stored in the data, and is refused")
+    cls = _registry.get(codec_id)
+    try:
+        if cls is None:
+            import numcodecs
+
+            codec: Codec = numcodecs.get_codec({"id": codec_id, **parameters})
+        else:
+            codec = cls.from_config(parameters)
+    except CodecError:
+        raise
+    except Exception as err:
+        # A codec from elsewhere may object to its parameters in any way.
+        known = "" if cls is not None else " (neither zchunk nor numcodecs may know it)"
+        raise CodecError(f"codec {codec_id!r}{known}: {type(err).__name__}: {err}") from err
+    return codec
+
+
+def as_codec(obj: Any) -> Codec:
+    """Return a user's codec argument, a codec or its configuration, as a codec.
+
+    Those of numcodecs that zchunk has natively become zchunk's.
+    """
+    if isinstance(obj, Mapping):
+        return get_codec(obj)
+    if isinstance(obj, type) or not isinstance(obj, Codec):
+        raise CodecError(f"{obj!r:.80} is no codec: encode, decode, get_config or codec_id is missing")
+    if type(obj).__module__.partition(".")[0] == "numcodecs" and obj.codec_id in _registry:
+        return get_codec(obj.get_config())
+    return obj

@@ -1,0 +1,51 @@
+"""The Zstd codec: Zstandard frames (RFC 8878)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zchunk._ext.chain import KINDS, decode
+from zchunk._ext.codecs import versions
+from zchunk.codecs.base import NativeCodec, Spec, check_int
+
+_LEVELS = versions()["zstd"]
+
+
+class Zstd(NativeCodec):
+    """Zstandard compression.
+
+    Parameters
+    ----------
+    level : int, optional
+        Up to 22, negative for speed; 0 is the library's default, 3.
+    checksum : bool, optional
+        Store a checksum, which decoding verifies.
+    """
+
+    codec_id = "zstd"
+
+    def __init__(self, level: int = 1, checksum: bool = False) -> None:
+        self.level = check_int("zstd", "level", level, *_LEVELS)
+        self.checksum = bool(checksum)
+
+    def spec(self, itemsize: int) -> Spec:
+        return KINDS["zstd"], self.level, int(self.checksum), 0, 0, 1, 0
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if not self.checksum:
+            # Some readers know no such member.
+            del config["checksum"]
+        return config
+
+    def _decode_unsized(self, buf: Any, limit: int | None) -> bytes:
+        # Frames of a streaming encoder do not tell their size: try until it fits.
+        data = memoryview(buf).cast("B")
+        most = limit if limit is not None else max(2**31, 64 * len(data))
+        room = min(max(4 * len(data), 1024), most)
+        while room < most:
+            try:
+                return decode(self.spec(1), data, room, exact=False)
+            except RuntimeError:
+                room = min(4 * room, most)
+        return decode(self.spec(1), data, most, exact=False)

@@ -1,0 +1,260 @@
+"""read() and write(): the only place that schedules work on chunks.
+
+Two executors serve both and agree byte for byte. The generic one is the definition: any store, any codec,
+chunk by chunk in Python. The native one (`zchunk._ext.engine`) skips work where the chunks are local files
+and all codecs are native: many chunks in one GIL release, on several threads, decoding only what the
+selection needs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import numpy as np
+
+from zchunk import pool
+from zchunk._ext import chain as native
+from zchunk._ext.copy import equals_fill
+from zchunk._ext.engine import Job
+from zchunk._ext.locks import Stripe
+from zchunk.codecs import CodecChain
+from zchunk.dtypes import fill_bytes
+from zchunk.errors import ChunkError
+from zchunk.indexing import ChunkPart, Plan
+from zchunk.keys import join
+from zchunk.metadata.model import ArrayMetadata
+from zchunk.storage.base import Store
+
+# Below this many bytes, or chunks, handing work to another thread costs more than it gains.
+_SMALL_WORK = 1 << 20
+_FEW_CHUNKS = 64
+# The generic path asks the store for this much at a time.
+_BATCH_BYTES = 64 << 20
+_BATCH_KEYS = 1024
+_DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
+_SYSTEM = 2
+_NO_MEMORY = 1
+
+
+def native_enabled() -> bool:
+    """Whether the native executor may be used: not if ``ZCHUNK_NATIVE=0``."""
+    return os.environ.get("ZCHUNK_NATIVE", "1") != "0"
+
+
+class ChunkedArray:
+    """An array as the engine sees it: where its chunks are and how they are encoded.
+
+    Immutable; an `Array` makes a new one when its metadata change.
+
+    Parameters
+    ----------
+    metadata : ArrayMetadata
+        Of the array.
+    store : Store
+        Holds the chunks.
+    path : str
+        Of the array in the store, normalised.
+    write_empty_chunks : bool
+        Store chunks that hold nothing but fill values; erase them otherwise.
+    synchronizer : mapping of keys to locks, optional
+        Held by chunk key during a write.
+    """
+
+    def __init__(
+        self,
+        metadata: ArrayMetadata,
+        store: Store,
+        path: str,
+        write_empty_chunks: bool = True,
+        synchronizer: Any = None,
+    ) -> None:
+        self.metadata = metadata
+        self.store = store
+        self.path = path
+        self.write_empty_chunks = write_empty_chunks
+        self.synchronizer = synchronizer
+        self.chain = CodecChain(
+            metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
+        )
+        # Items are moved as plain bytes, so that padding and NaN payloads survive.
+        self.item = np.dtype((np.void, metadata.dtype.itemsize))
+        self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
+        self.spec = self.chain.native_spec()
+        self.folder = store.file_path(path) if (root := store.root) is not None and path else root
+        self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
+        # Threads that use other Array or store objects for the same chunks must meet at the same lock.
+        where = os.path.realpath(self.folder) if self.folder is not None else f"{id(store)}/{path}"
+        self.lock_seed = hash(where) & (2**64 - 1)
+
+    @property
+    def native(self) -> bool:
+        """Whether the native executor can serve this array."""
+        return (
+            self.spec is not None and self.folder is not None and self.synchronizer is None and native_enabled()
+        )
+
+    def key(self, coords: Sequence[int]) -> str:
+        """Return the store key of a chunk."""
+        return join(self.path, self.metadata.chunk_key_encoding.encode(coords))
+
+    def error(self, key: str, detail: str) -> ChunkError:
+        """Return the error for a stored chunk that cannot be right."""
+        return ChunkError(
+            f"chunk {key!r} of array {'/' + self.path!r} in {self.store!r} cannot be decoded with {self.chain!r}: "
+            f"{detail}"
+        )
+
+
+def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
+    """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
+    target = (out if plan.expand is None else out[plan.expand]).view(array.item)
+    if plan.size == 0 or not array.item.itemsize:
+        return
+    if not array.native:
+        _read_generic(array, plan, target)
+        return
+    try:
+        folder = os.open(array.folder or "", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        # No chunk was ever written, or the metadata are elsewhere.
+        target[...] = np.void(array.fill)
+        return
+    try:
+        _drain(array, plan, _job(array, plan, target, folder))
+    finally:
+        os.close(folder)
+
+
+def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
+    """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype, to the selection."""
+    source = (value if plan.expand is None else value[plan.expand]).view(array.item)
+    if plan.size == 0 or not array.item.itemsize:
+        return
+    if not array.native:
+        _write_generic(array, plan, source)
+        return
+    os.makedirs(array.folder or "", exist_ok=True)
+    folder = os.open(array.folder or "", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _drain(array, plan, _job(array, plan, source, folder, writing=True))
+    finally:
+        os.close(folder)
+
+
+# ---- native
+
+
+def _job(
+    array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], folder: int, writing: bool = False
+) -> Job:
+    return Job(
+        memory,
+        plan.axes,
+        array.metadata.order,
+        array.spec,
+        array.fill,
+        folder,
+        array.metadata.chunk_key_encoding.separator,
+        writing=writing,
+        write_empty=array.write_empty_chunks,
+        durability=array.durability,
+        lock_seed=array.lock_seed,
+    )
+
+
+def _drain(array: ChunkedArray, plan: Plan, job: Job) -> None:
+    """Work on all chunks of a job, with helpers if it is worth it, and raise what went wrong."""
+    helpers = 0
+    if job.total > 1 and (job.total >= _FEW_CHUNKS or plan.size * array.item.itemsize >= _SMALL_WORK):
+        helpers = min(pool.get_threads(), job.total) - 1
+    futures = pool.submit(job.run, helpers)
+    try:
+        # In slices, so that Python can deliver signals such as Ctrl-C.
+        while job.run(0.1):
+            pass
+    finally:
+        job.cancel()
+        for future in futures:
+            if not future.cancel():
+                future.result()
+    failure = job.failure()
+    if failure is not None:
+        status, errno, found, expected, name = failure
+        key = join(array.path, name)
+        if status == _SYSTEM:
+            raise OSError(errno, os.strerror(errno), os.path.join(array.folder or "", name))
+        if status == _NO_MEMORY:
+            raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
+        raise array.error(key, native.describe(status, found, expected))
+
+
+# ---- generic
+
+
+def _batches(array: ChunkedArray, plan: Plan) -> Iterator[list[tuple[str, ChunkPart]]]:
+    parts = ((array.key(part.coords), part) for part in plan.parts())
+    size = max(1, min(_BATCH_KEYS, _BATCH_BYTES // array.chain.nbytes))
+    while batch := list(itertools.islice(parts, size)):
+        yield batch
+
+
+def _read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
+    for batch in _batches(array, plan):
+        found = array.store.get_many([key for key, _ in batch])
+        for key, part in batch:
+            data = found.pop(key, None)
+            if data is None:
+                target[part.outer] = np.void(array.fill)
+            else:
+                target[part.outer] = _decode(array, key, data)[part.inner]
+
+
+def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
+    try:
+        return array.chain.decode(data).view(array.item)
+    except MemoryError:
+        raise
+    except Exception as err:
+        # Codecs from elsewhere may object in any way.
+        raise array.error(key, f"{err} ({len(data)} bytes stored, {array.chain.nbytes} expected)") from err
+
+
+def _write_generic(array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any]) -> None:
+    for part in plan.parts():
+        with _locked(array, part):
+            _write_chunk(array, part, source[part.outer])
+
+
+def _locked(array: ChunkedArray, part: ChunkPart) -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    if array.synchronizer is not None:
+        stack.enter_context(array.synchronizer[array.key(part.coords)])
+    stack.enter_context(Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)))
+    return stack
+
+
+def _write_chunk(array: ChunkedArray, part: ChunkPart, items: np.ndarray[Any, Any]) -> None:
+    key = array.key(part.coords)
+    shape, order = array.metadata.chunk_shape, array.chain.order
+    data = None
+    if not part.full:
+        try:
+            data = array.store[key]
+        except KeyError:
+            data = None
+    if data is None:
+        # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
+        chunk = np.empty(shape, array.item, order=order)
+        if items.shape != shape:
+            chunk[...] = np.void(array.fill)
+    else:
+        chunk = np.array(_decode(array, key, data), order=order)
+    chunk[part.inner] = items
+    if not array.write_empty_chunks and equals_fill(chunk.reshape(-1, order="A"), array.fill):
+        array.store.pop(key, None)
+        return
+    array.store[key] = array.chain.encode(chunk.view(array.metadata.dtype))

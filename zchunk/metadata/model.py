@@ -1,0 +1,145 @@
+"""The frozen model of an array's metadata, the same for every format version."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zchunk.dtypes import check_dtype
+from zchunk.errors import MetadataError
+from zchunk.grid import RegularGrid
+from zchunk.keys import ChunkKeyEncoding
+
+if TYPE_CHECKING:
+    from zchunk.codecs import Codec
+
+# NumPy's limit, so that every array can be read whole.
+MAX_NDIM = 64
+
+_DOTTED = ChunkKeyEncoding("v2", ".")
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayMetadata:
+    """What is known of an array before any chunk is read.
+
+    Two of them are the same if they render to the same bytes; ``==`` asks for identity, since fill values
+    such as NaN do not equal themselves.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Length of every axis, at least 0.
+    dtype : numpy.dtype
+        Type of an item, fixed in size and no sub-array.
+    chunk_shape : tuple of int
+        Length of a chunk along every axis, at least 1.
+    fill_value : numpy scalar or None
+        Value of the items of missing chunks; None if they are undefined.
+    order : {"C", "F"}
+        Layout of the items in a chunk.
+    filters : tuple of Codec
+        Codecs that a chunk passes before `compressor`, in the order of encoding.
+    compressor : Codec or None
+        Last codec of a chunk.
+    chunk_key_encoding : ChunkKeyEncoding
+        How chunks are named.
+    dimension_separator : str or None
+        What the metadata say of it; None is not written.
+    zarr_format : int
+        Version of the format.
+
+    Raises
+    ------
+    MetadataError
+        If no array can be so, or a codec cannot take chunks of this size.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunk_shape: tuple[int, ...]
+    fill_value: Any
+    order: str = "C"
+    filters: tuple[Codec, ...] = ()
+    compressor: Codec | None = None
+    chunk_key_encoding: ChunkKeyEncoding = _DOTTED
+    dimension_separator: str | None = None
+    zarr_format: int = 2
+
+    def __post_init__(self) -> None:
+        _check_lengths("shape", self.shape, 0)
+        _check_lengths("chunks", self.chunk_shape, 1)
+        if len(self.shape) != len(self.chunk_shape):
+            raise MetadataError(f"shape has {len(self.shape)} axes, chunks has {len(self.chunk_shape)}")
+        if len(self.shape) > MAX_NDIM:
+            raise MetadataError(f"shape has {len(self.shape)} axes, the limit is {MAX_NDIM}")
+        try:
+            check_dtype(self.dtype)
+        except ValueError as err:
+            raise MetadataError(str(err)) from err
+        if self.order not in ("C", "F"):
+            raise MetadataError(f"order is {self.order!r:.80}, not 'C' or 'F'")
+        if self.dimension_separator not in (None, self.chunk_key_encoding.separator):
+            raise MetadataError(
+                f"dimension_separator is {self.dimension_separator!r}, but chunk keys are joined by "
+                f"{self.chunk_key_encoding.separator!r}"
+            )
+        self._check_chunk_nbytes()
+
+    def _check_chunk_nbytes(self) -> None:
+        limit, who = 2**63 - 1, "any chunk"
+        # Only the first codec is sure to get a chunk of this size; a filter may change it for the next one.
+        for codec in self.codecs[:1]:
+            size = getattr(codec, "max_size", None)
+            if size is not None:
+                limit, who = size, f"one for the codec {codec.codec_id!r}"
+        if math.prod(self.chunk_shape) * max(self.dtype.itemsize, 1) > limit:
+            raise MetadataError(
+                f"a chunk has {self.chunk_nbytes} bytes (shape {self.shape}, chunks {self.chunk_shape}, "
+                f"dtype {self.dtype}), but {who} has at most {limit}; choose smaller chunks"
+            )
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of items."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all items, uncompressed."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunk_nbytes(self) -> int:
+        """Bytes of a whole chunk, uncompressed."""
+        return math.prod(self.chunk_shape) * self.dtype.itemsize
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """Filters and compressor, in the order of encoding."""
+        return self.filters if self.compressor is None else (*self.filters, self.compressor)
+
+    @cached_property
+    def grid(self) -> RegularGrid:
+        """The chunk grid."""
+        return RegularGrid(self.shape, self.chunk_shape)
+
+    def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
+        """Return the metadata of the array resized to `shape`."""
+        return replace(self, shape=shape)
+
+
+def _check_lengths(member: str, values: tuple[int, ...], least: int) -> None:
+    for value in values:
+        # bool is an int, but no length.
+        if type(value) is not int or not least <= value < 2**63:
+            raise MetadataError(f"{member} has {value!r:.80}, not an integer from {least} to 2**63 - 1")

@@ -1,0 +1,187 @@
+"""Zarr v2 metadata: the JSON of ``.zarray``, ``.zgroup`` and ``.zattrs``.
+
+What is rendered equals the output of zarr 2.18 byte for byte. `where` in all functions is the store key, for
+the messages of errors.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zchunk.codecs import get_codec
+from zchunk.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
+from zchunk.errors import CodecError, MetadataError
+from zchunk.keys import ChunkKeyEncoding
+from zchunk.metadata.model import ArrayMetadata
+
+if TYPE_CHECKING:
+    from zchunk.codecs import Codec
+
+_ARRAY_MEMBERS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
+
+
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object that `raw` holds. Bare ``NaN`` and ``Infinity`` are accepted, as in zarr 2."""
+    try:
+        obj = json.loads(str(raw, "utf-8"))
+    except RecursionError:
+        raise MetadataError(f"{where}: JSON is nested too deeply") from None
+    except (TypeError, ValueError) as err:
+        raise MetadataError(f"{where}: not JSON in UTF-8: {err}") from err
+    if not isinstance(obj, dict):
+        raise MetadataError(f"{where}: JSON holds {obj!r:.80}, not an object")
+    return obj
+
+
+def render_json(obj: object) -> bytes:
+    """Return `obj` as JSON laid out as zarr 2.18 does; NumPy scalars and arrays are numbers and lists.
+
+    NaN and the infinities are written as the bare tokens ``NaN`` and ``Infinity``: not valid JSON, but what
+    zarr 2.18 writes and every Zarr library in Python reads. Dates become ISO 8601 strings.
+
+    Raises
+    ------
+    TypeError
+        If `obj` holds something without a JSON form, such as bytes or complex numbers.
+    """
+    return json.dumps(obj, indent=4, sort_keys=True, separators=(",", ": "), default=_to_json).encode("ascii")
+
+
+def _to_json(obj: object) -> Any:
+    """Return what JSON has for a value that the `json` module does not know."""
+    if isinstance(obj, np.generic | np.ndarray):
+        match obj.dtype.kind:
+            case "M":
+                return obj.astype(str).tolist()
+            case "f":
+                # Also long doubles, which tolist() leaves as they are.
+                return np.asarray(obj, "f8").tolist()
+            case "b" | "i" | "u" | "U" | "O":
+                return obj.tolist()
+    raise TypeError(
+        f"{obj!r:.80} of type {type(obj).__name__} has no JSON form; use numbers, strings, lists and dicts"
+    )
+
+
+def parse_array(raw: bytes, where: str, default_separator: str = ".") -> ArrayMetadata:
+    """Return the model of the array whose ``.zarray`` is `raw`.
+
+    Parameters
+    ----------
+    raw : bytes
+        The JSON.
+    where : str
+        Store key that `raw` comes from.
+    default_separator : str, optional
+        Separator of chunk keys if the metadata name none.
+
+    Raises
+    ------
+    MetadataError
+        If `raw` is not JSON, lacks members or says what no array can be.
+    CodecError
+        If a codec is unknown or does not take its parameters.
+    """
+    obj = parse_json(raw, where)
+    _check_format(obj, where)
+    missing = [member for member in _ARRAY_MEMBERS if member not in obj]
+    if missing:
+        raise MetadataError(f"{where}: lacks {', '.join(missing)}")
+    filters = [] if obj["filters"] is None else obj["filters"]
+    if not isinstance(filters, list):
+        raise MetadataError(f"{where}: filters is {filters!r:.80}, not a list or null")
+    codecs = tuple(_parse_codec(config, "filters", where) for config in filters)
+    compressor = None if obj["compressor"] is None else _parse_codec(obj["compressor"], "compressor", where)
+    try:
+        dtype = decode_dtype(obj["dtype"])
+        shape = _parse_list(obj["shape"], "shape")
+        chunks = _parse_list(obj["chunks"], "chunks")
+        separator = obj.get("dimension_separator")
+        if separator not in (None, ".", "/"):
+            raise MetadataError(f"dimension_separator is {separator!r:.80}, not '.' or '/'")
+        return ArrayMetadata(
+            shape=shape,
+            dtype=dtype,
+            chunk_shape=_at_least_one(chunks, shape),
+            fill_value=decode_fill_value(obj["fill_value"], dtype),
+            order=obj["order"],
+            filters=codecs,
+            compressor=compressor,
+            chunk_key_encoding=ChunkKeyEncoding("v2", separator or default_separator),
+            dimension_separator=separator,
+        )
+    except MetadataError as err:
+        raise MetadataError(f"{where}: {err}") from err
+
+
+def _check_format(obj: dict[str, Any], where: str) -> None:
+    version = obj.get("zarr_format")
+    if type(version) is int and version == 2:
+        return
+    if "zarr_format" not in obj:
+        raise MetadataError(f"{where}: lacks zarr_format")
+    hint = "; it is a Zarr v3 node, which this key cannot hold" if version == 3 else ""
+    raise MetadataError(f"{where}: zarr_format is {version!r:.80}, not 2{hint}")
+
+
+def _parse_list(obj: object, member: str) -> tuple[Any, ...]:
+    if not isinstance(obj, list):
+        raise MetadataError(f"{member} is {obj!r:.80}, not a list of integers")
+    return tuple(obj)
+
+
+def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Replace the 0 that zarr 2.18 writes along an axis of length 0 for ``chunks=False``."""
+    if len(chunks) != len(shape):
+        return chunks
+    return tuple(1 if s == 0 and c == 0 and type(c) is int else c for s, c in zip(shape, chunks, strict=True))
+
+
+def _parse_codec(config: object, member: str, where: str) -> Codec:
+    if not isinstance(config, dict) or not isinstance(config.get("id"), str):
+        raise MetadataError(f"{where}: {member}: {config!r:.80} is not an object with the member 'id'")
+    try:
+        return get_codec(dict(config))
+    # A codec from elsewhere may object to its parameters in any way.
+    except Exception as err:
+        raise CodecError(f"{where}: {member}: {err}") from err
+
+
+def render_array(meta: ArrayMetadata) -> bytes:
+    """Return the ``.zarray`` of an array."""
+    obj = {
+        "zarr_format": 2,
+        "shape": meta.shape,
+        "chunks": meta.chunk_shape,
+        "dtype": encode_dtype(meta.dtype),
+        "compressor": None if meta.compressor is None else meta.compressor.get_config(),
+        "fill_value": encode_fill_value(meta.fill_value, meta.dtype),
+        "order": meta.order,
+        "filters": [codec.get_config() for codec in meta.filters] or None,
+    }
+    if meta.dimension_separator is not None:
+        obj["dimension_separator"] = meta.dimension_separator
+    return render_json(obj)
+
+
+def parse_group(raw: bytes, where: str) -> None:
+    """Check the ``.zgroup`` `raw`, which says nothing but the version."""
+    _check_format(parse_json(raw, where), where)
+
+
+def render_group() -> bytes:
+    """Return the ``.zgroup`` of a group."""
+    return render_json({"zarr_format": 2})
+
+
+def parse_attrs(raw: bytes, where: str) -> dict[str, Any]:
+    """Return the user attributes that the ``.zattrs`` `raw` holds."""
+    return parse_json(raw, where)
+
+
+def render_attrs(attrs: dict[str, Any]) -> bytes:
+    """Return the ``.zattrs`` of user attributes; `render_json` says what becomes of NaN and NumPy values."""
+    return render_json(attrs)

@@ -1,0 +1,90 @@
+"""What `DirectoryStore` asks of the file system."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from zchunk.errors import StoreError
+from zchunk.storage.base import is_key
+
+# Ends the name of a file that is being written, after 16 random hexadecimal digits.
+PARTIAL = ".partial"
+
+# Attempts at what others in the folder can make fail.
+RETRIES = 100
+
+# Linux moves at most 2 GiB - 4 KiB per call, macOS refuses 2 GiB and more.
+_CALL_MAX = 1 << 30
+
+
+def read_fd(fd: int, size: int) -> bytes:
+    """Return `size` bytes from where `fd` is, fewer at the end of the file."""
+    data = os.read(fd, min(size, _CALL_MAX))
+    if len(data) == size:
+        return data
+    parts = [data]
+    size -= len(data)
+    while size and parts[-1]:
+        parts.append(os.read(fd, min(size, _CALL_MAX)))
+        size -= len(parts[-1])
+    return b"".join(parts)
+
+
+def write_fd(fd: int, data: bytes | memoryview) -> None:
+    """Write all of `data`."""
+    done = os.write(fd, memoryview(data)[:_CALL_MAX])
+    while done < len(data):
+        done += os.write(fd, memoryview(data)[done : done + _CALL_MAX])
+
+
+def sync_folder(folder: str) -> None:
+    """Wait until the names in a folder are on the disk."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def scan(folder: str) -> list[os.DirEntry[str]]:
+    """Return what belongs to a store in a folder; nothing if the folder does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            return [e for e in entries if is_key(e.name) and not (e.name.endswith(PARTIAL) and e.is_file())]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_cycle(link: str) -> bool:
+    """Whether a symbolic link leads to a folder that it is in."""
+    target = os.path.join(os.path.realpath(link), "")
+    return os.path.join(os.path.realpath(os.path.dirname(link)), "").startswith(target)
+
+
+def remove_tree(folder: str) -> None:
+    """Delete a folder in which others may be deleting, or writing, at the same time."""
+    for attempt in range(RETRIES):
+        try:
+            return shutil.rmtree(folder)
+        except FileNotFoundError:
+            if not os.path.lexists(folder):
+                return None
+        except OSError as error:
+            # ENOTEMPTY: a file was added behind the deleting.
+            if attempt == RETRIES - 1 or isinstance(error, (PermissionError, NotADirectoryError)):
+                raise
+    raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
+
+
+def remove_empty(folder: str, key: str | None = None) -> None:
+    """Delete the folders without files that deleted keys left at `folder`, if any."""
+    for level, _, _ in os.walk(folder, topdown=False):
+        try:
+            os.rmdir(level)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot store {key or folder!r}: {level!r} is a folder and holds files; erase them first"
+            ) from error

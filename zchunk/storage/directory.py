@@ -1,0 +1,372 @@
+"""Stores in a folder: one file per key."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Literal, TypeAlias
+
+from zchunk.errors import InvalidKeyError, StoreError
+from zchunk.keys import check_key, join, normalize_path
+from zchunk.storage._files import (
+    PARTIAL,
+    RETRIES,
+    is_cycle,
+    read_fd,
+    remove_empty,
+    remove_tree,
+    scan,
+    sync_folder,
+    write_fd,
+)
+from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_rename, check_separator
+
+Durability: TypeAlias = Literal["none", "atomic", "fsync"]
+
+_NAME_MAX = 255
+# O_NONBLOCK: a FIFO in the folder must not hang the reader. It means nothing for regular files.
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_WRITE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class DirectoryStore(Store):
+    """A store in a folder, where the value of the key ``a/b`` is the file ``a/b``.
+
+    The folder is made by the first write. Files that are not regular, and files named ``*.partial`` (left by
+    writers that were killed), are not part of the store.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    normalize_keys : bool, default False
+        Turn keys to lower case.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+    durability : {"atomic", "fsync", "none"}, default "atomic"
+        ``"atomic"`` writes a temporary file beside the old one and renames it: whatever happens to the
+        process, a reader sees the old or the new value. ``"fsync"`` also syncs file and folder: the same
+        holds for the machine. ``"none"`` writes in place.
+
+    Notes
+    -----
+    Safe to use from many threads and processes, by the above. Symbolic links are followed; one that is a
+    file is replaced when its key is written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = None,
+        durability: Durability = "atomic",
+    ) -> None:
+        if durability not in ("atomic", "fsync", "none"):
+            raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
+        self.path: str = os.path.abspath(os.fsdecode(path))
+        if "\0" in self.path:
+            raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
+        if os.path.exists(self.path) and not os.path.isdir(self.path):
+            raise StoreError(f"cannot open {self.path!r} as a store: it is a file, not a folder")
+        self.normalize_keys = normalize_keys
+        self.durability = durability
+        self._dimension_separator = check_separator(dimension_separator)
+
+    @property
+    def root(self) -> str | None:
+        # None where files are not what item access would give: when keys are changed on the way, and in a
+        # subclass that does something of its own.
+        cls = type(self)
+        own = (
+            cls.__getitem__ is DirectoryStore.__getitem__
+            and cls.__setitem__ is DirectoryStore.__setitem__
+            and cls.__delitem__ is DirectoryStore.__delitem__
+            and cls.__contains__ is DirectoryStore.__contains__
+            and cls.file_path is DirectoryStore.file_path
+        )
+        return self.path if own and not self.normalize_keys else None
+
+    def file_path(self, key: str) -> str:
+        """Return the path of the file that holds the value of `key`."""
+        if check_key(key).endswith(PARTIAL):
+            raise InvalidKeyError(f"store key {key!r}: names ending in {PARTIAL!r} are for unfinished writes")
+        return os.path.join(self.path, key.lower() if self.normalize_keys else key)
+
+    def dir_path(self, path: str | None = None) -> str:
+        """Return the path of the folder at a node path."""
+        return self._folder(normalize_path(path))
+
+    def _folder(self, path: str) -> str:
+        path = check_path(path)
+        return join(self.path, path.lower() if self.normalize_keys else path) if path else self.path
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._read(key, 0, None)
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        if type(self).__getitem__ is not DirectoryStore.__getitem__:
+            return super().get_range(key, start, stop)
+        return self._read(key, start, stop)
+
+    def _read(self, key: str, start: int, stop: int | None) -> bytes:
+        try:
+            fd = os.open(self.file_path(key), _READ)
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(key) from None
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise KeyError(key)
+            if start:
+                os.lseek(fd, start, os.SEEK_SET)
+            stop = status.st_size if stop is None else min(stop, status.st_size)
+            return read_fd(fd, max(stop - start, 0))
+        finally:
+            os.close(fd)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path = self.file_path(key)
+        data = as_buffer(value)
+        if self.durability == "none":
+            self._fill(self._open(key, path, _WRITE | os.O_TRUNC), data)
+            return
+        for _ in range(RETRIES):
+            if self._write_partial(key, path, data):
+                break
+        else:
+            raise self._folder_vanishes(key)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(path))
+
+    def __delitem__(self, key: str) -> None:
+        path = self.file_path(key)
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise KeyError(key) from None
+        except PermissionError:
+            # What macOS says of a folder.
+            if os.path.isdir(path):
+                raise KeyError(key) from None
+            raise
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(path))
+
+    def __contains__(self, key: object) -> bool:
+        return self._stat(check_key(key)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self._walk(self.path, "")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.path == other.path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    def size(self, key: str) -> int:
+        if type(self).__getitem__ is not DirectoryStore.__getitem__:
+            return super().size(key)
+        status = self._stat(key)
+        if status is None:
+            raise KeyError(key)
+        return status.st_size
+
+    def list_dir(self, path: str = "") -> list[str]:
+        return sorted(entry.name for entry in scan(self._folder(path)))
+
+    def is_empty(self, path: str = "") -> bool:
+        return next(self._walk(self._folder(path), ""), None) is None
+
+    def erase_prefix(self, path: str = "") -> None:
+        """Delete the folder at `path`: every key below it, and whatever else it holds."""
+        folder = self._folder(path)
+        if not os.path.isdir(folder):
+            return
+        if not os.path.islink(folder):
+            remove_tree(folder)
+        elif path:
+            # What is linked may have other users.
+            os.unlink(folder)
+        else:
+            for entry in list(os.scandir(folder)):
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
+                    os.unlink(entry.path)
+        if self.durability == "fsync":
+            with suppress(FileNotFoundError):
+                sync_folder(os.path.dirname(folder))
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step."""
+        src, dst = check_rename(src_path, dst_path)
+        src_file, dst_file = self._folder(src), self._folder(dst)
+        if not os.path.lexists(src_file):
+            raise KeyError(src)
+        if os.path.isfile(src_file):
+            # A key must not become an unfinished write.
+            self.file_path(dst)
+        if src_file == dst_file:
+            return
+        if os.path.isfile(dst_file) or not self.is_empty(dst):
+            raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
+        remove_empty(dst_file)
+        self._make_folder(dst, os.path.dirname(dst_file))
+        os.rename(src_file, dst_file)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(dst_file))
+            sync_folder(os.path.dirname(src_file))
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        folder = self._folder(path)
+        if os.path.isfile(folder):
+            return os.path.getsize(folder)
+        return sum(entry.stat().st_size for entry in scan(folder) if entry.is_file())
+
+    def _stat(self, key: str) -> os.stat_result | None:
+        try:
+            status = os.stat(self.file_path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+        for entry in scan(folder):
+            if entry.is_file():
+                yield prefix + entry.name
+            elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
+                yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+
+    def _open(self, key: str, path: str, flags: int) -> int:
+        """Open a file to write, and make its folder if need be."""
+        for _ in range(RETRIES):
+            try:
+                return os.open(path, flags, 0o666)
+            except (FileNotFoundError, NotADirectoryError):
+                # Again and again, for others may be erasing the folder.
+                self._make_folder(key, os.path.dirname(path))
+            except IsADirectoryError:
+                remove_empty(path, key)
+        raise self._folder_vanishes(key)
+
+    def _write_partial(self, key: str, path: str, data: bytes | memoryview) -> bool:
+        """Write a temporary file and rename it to `path`; False if its folder was erased meanwhile."""
+        folder, name = os.path.split(path)
+        suffix = f".{secrets.token_hex(8)}{PARTIAL}"
+        if len(os.fsencode(name)) + len(suffix) > _NAME_MAX >= len(os.fsencode(name)):
+            name = ""
+        partial = os.path.join(folder, name + suffix)
+        fd = self._open(key, partial, _WRITE | os.O_EXCL)
+        try:
+            self._fill(fd, data)
+            try:
+                os.replace(partial, path)
+            except IsADirectoryError:
+                remove_empty(path, key)
+                os.replace(partial, path)
+        except BaseException as error:
+            try:
+                os.unlink(partial)
+            except FileNotFoundError:
+                if isinstance(error, FileNotFoundError):
+                    return False
+            raise
+        return True
+
+    def _fill(self, fd: int, data: bytes | memoryview) -> None:
+        try:
+            write_fd(fd, data)
+            if self.durability == "fsync":
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _folder_vanishes(self, key: str) -> StoreError:
+        return StoreError(f"cannot store {key!r} in {self.path!r}: others remove its folder all the time")
+
+    def _make_folder(self, key: str, folder: str) -> None:
+        missing = []
+        level = folder
+        while self.durability == "fsync" and not os.path.isdir(level) and level != os.path.dirname(level):
+            level = os.path.dirname(level)
+            missing.append(level)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            for level in missing:
+                sync_folder(level)
+        except FileNotFoundError:
+            # Others erase the folder; the caller tries again.
+            return
+        except (FileExistsError, NotADirectoryError):
+            raise StoreError(f"cannot store {key!r}: a file stands where {folder!r} would be") from None
+
+
+class NestedDirectoryStore(DirectoryStore):
+    """A `DirectoryStore` whose arrays put their chunks in nested folders (``0/0`` rather than ``0.0``)."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = "/",
+        durability: Durability = "atomic",
+    ) -> None:
+        if dimension_separator not in (None, "/"):
+            raise ValueError(f"NestedDirectoryStore has dimension_separator '/', not {dimension_separator!r}")
+        super().__init__(path, normalize_keys, "/", durability)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NestedDirectoryStore) and self.path == other.path
+
+
+class TempStore(DirectoryStore):
+    """A `DirectoryStore` in a new temporary folder, deleted by `close` or when the process ends.
+
+    Copies and pickles share the folder. Only the store that made it deletes it, never a forked child.
+
+    Parameters
+    ----------
+    suffix, prefix, dir
+        Name and place of the folder, as for `tempfile.mkdtemp`.
+    normalize_keys, dimension_separator, durability
+        As for `DirectoryStore`.
+    """
+
+    def __init__(
+        self,
+        suffix: str = "",
+        prefix: str = "zarr",
+        dir: str | None = None,
+        normalize_keys: bool = False,
+        dimension_separator: str | None = None,
+        durability: Durability = "atomic",
+    ) -> None:
+        path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
+        # At exit rather than when this object is collected: copies may be in use elsewhere.
+        self._owner = os.getpid()
+        atexit.register(_remove_temporary, path, self._owner)
+        super().__init__(path, normalize_keys, dimension_separator, durability)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_owner": 0}
+
+    def close(self) -> None:
+        """Delete the folder, in the process that made it."""
+        _remove_temporary(self.path, self._owner)
+
+
+def _remove_temporary(path: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(path, ignore_errors=True)

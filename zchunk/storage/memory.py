@@ -1,0 +1,176 @@
+"""`MemoryStore`: values in nested dicts, which list and erase a folder without looking at every key."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from zchunk.errors import StoreError
+from zchunk.keys import check_key, normalize_path
+from zchunk.storage.base import Store, as_bytes, check_path, check_rename, check_separator
+
+# One lock for changes in all memory stores: each holds it for the time of a few dict operations. It is taken
+# around a fork, so that the child gets it free and every tree whole.
+_changes = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_changes.acquire, after_in_parent=_changes.release, after_in_child=_changes.release
+    )
+
+Folder = MutableMapping[str, Any]
+
+
+class MemoryStore(Store):
+    """A store in main memory.
+
+    Parameters
+    ----------
+    root : MutableMapping, optional
+        The top folder: names to bytes or to mappings of type `cls`, which are folders.
+    cls : type, default dict
+        Type of the folders.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+
+    Notes
+    -----
+    Safe to use from many threads. Reading takes no lock. A pickle is a copy of all values, and a forked
+    child has its own.
+    """
+
+    def __init__(
+        self, root: Folder | None = None, cls: type[Any] = dict, dimension_separator: str | None = None
+    ) -> None:
+        if root is not None and not isinstance(root, cls):
+            raise TypeError(f"root is a folder and so a {cls.__name__}, not {type(root).__name__}")
+        self._tree: Folder = cls() if root is None else root
+        self.cls = cls
+        self._dimension_separator = check_separator(dimension_separator)
+
+    def __getstate__(self) -> dict[str, Any]:
+        with _changes:
+            return {**self.__dict__, "_tree": self._copy(self._tree)}
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self._find(check_key(key))
+        if value is None or isinstance(value, self.cls):
+            raise KeyError(key)
+        return as_bytes(value)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        check_key(key)
+        data = as_bytes(value)
+        with _changes:
+            folder, name = self._require_parent(key)
+            # A folder without keys is only a trace of deleted ones.
+            if not self.is_empty(key):
+                raise StoreError(f"cannot store {key!r}: it is a folder; erase what is below it first")
+            folder[name] = data
+
+    def __delitem__(self, key: str) -> None:
+        check_key(key)
+        with _changes:
+            parent, _, name = key.rpartition("/")
+            folder = self._find(parent)
+            if not isinstance(folder, self.cls) or isinstance(folder.get(name), self.cls):
+                raise KeyError(key)
+            try:
+                del folder[name]
+            except KeyError:
+                raise KeyError(key) from None
+
+    def __contains__(self, key: object) -> bool:
+        value = self._find(check_key(key))
+        return value is not None and not isinstance(value, self.cls)
+
+    def __iter__(self) -> Iterator[str]:
+        with _changes:
+            return iter(list(self._walk(self._tree)))
+
+    def __len__(self) -> int:
+        with _changes:
+            return sum(1 for _ in self._walk(self._tree))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MemoryStore) and self._tree == other._tree and self.cls == other.cls
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x}>"
+
+    def size(self, key: str) -> int:
+        return len(self[key])
+
+    def list_dir(self, path: str = "") -> list[str]:
+        with _changes:
+            folder = self._find(check_path(path))
+            return sorted(folder) if isinstance(folder, self.cls) else []
+
+    def is_empty(self, path: str = "") -> bool:
+        with _changes:
+            folder = self._find(check_path(path))
+            return not isinstance(folder, self.cls) or next(self._walk(folder), None) is None
+
+    def erase_prefix(self, path: str = "") -> None:
+        check_path(path)
+        with _changes:
+            folder = self._find(path)
+            if not path:
+                self._tree.clear()
+            elif isinstance(folder, self.cls):
+                parent, _, name = path.rpartition("/")
+                del self._find(parent)[name]
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = check_rename(src_path, dst_path)
+        with _changes:
+            value = self._find(src)
+            if value is None:
+                raise KeyError(src)
+            if src == dst:
+                return
+            if dst in self or not self.is_empty(dst):
+                raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
+            folder, name = self._require_parent(dst)
+            folder[name] = value
+            parent, _, name = src.rpartition("/")
+            del self._find(parent)[name]
+
+    def getsize(self, path: str | None = None) -> int:
+        with _changes:
+            value = self._find(normalize_path(path))
+            if isinstance(value, self.cls):
+                return sum(len(as_bytes(v)) for v in value.values() if not isinstance(v, self.cls))
+            return 0 if value is None else len(as_bytes(value))
+
+    def _find(self, path: str) -> Any:
+        """Return the value or folder at `path`, None if there is none."""
+        found: Any = self._tree
+        for name in path.split("/") if path else ():
+            if not isinstance(found, self.cls):
+                return None
+            found = found.get(name)
+        return found
+
+    def _require_parent(self, key: str) -> tuple[Folder, str]:
+        *names, last = key.split("/")
+        folder = self._tree
+        for name in names:
+            folder = folder.setdefault(name, self.cls())
+            if not isinstance(folder, self.cls):
+                raise StoreError(f"cannot store {key!r}: {name!r} in it has a value, and so is no folder")
+        return folder, last
+
+    def _walk(self, folder: Folder, prefix: str = "") -> Iterator[str]:
+        for name, value in folder.items():
+            if isinstance(value, self.cls):
+                yield from self._walk(value, f"{prefix}{name}/")
+            else:
+                yield prefix + name
+
+    def _copy(self, folder: Folder) -> Folder:
+        copy: Folder = self.cls()
+        for name, value in folder.items():
+            copy[name] = self._copy(value) if isinstance(value, self.cls) else as_bytes(value)
+        return copy

@@ -1,0 +1,67 @@
+"""`open_store`: from what users pass as `store` to a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from zchunk.storage.base import Mode, Store, as_store
+from zchunk.storage.directory import DirectoryStore
+from zchunk.storage.memory import MemoryStore
+from zchunk.storage.zip import ZipStore
+
+_ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
+    "r": "r",
+    "r+": "a",
+    "a": "a",
+    "w": "w",
+    "w-": "a",
+    "x": "x",
+}
+
+
+def open_store(
+    store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None, mode: Mode = "a"
+) -> Store:
+    """Return the store that `store` names.
+
+    Parameters
+    ----------
+    store : None, str, path-like or mapping
+        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, any other path or ``file://`` URL
+        a `DirectoryStore`; a mapping a `KVStore` over it; a `Store` itself.
+    mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
+        How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
+        change or create; ``"w"`` to replace; ``"x"`` to create. Other stores are opened alike in all modes.
+
+    Raises
+    ------
+    ValueError
+        For a URL with another scheme than ``file``, or an unknown mode.
+    """
+    if mode not in _ZIP_MODES:
+        raise ValueError(f"mode is one of {', '.join(map(repr, _ZIP_MODES))}, not {mode!r}")
+    if store is None:
+        return MemoryStore()
+    if not isinstance(store, (str, os.PathLike)):
+        return as_store(store)
+    path = os.fspath(store)
+    if "://" in path:
+        path = _path_of_url(path)
+    if not path.endswith(".zip") or os.path.isdir(path):
+        return DirectoryStore(path)
+    if mode == "r+" and not os.path.exists(path):
+        raise FileNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
+    return ZipStore(path, mode=_ZIP_MODES[mode])
+
+
+def _path_of_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        scheme = url.partition("://")[0]
+        raise ValueError(f"cannot open {url!r}: {scheme!r} URLs are not supported; pass a path or a mapping")
+    if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
+        raise ValueError(f"cannot open {url!r}: a file URL is file:/// and an absolute path, %-encoded")
+    return unquote(parts.path)

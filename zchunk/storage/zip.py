@@ -1,0 +1,155 @@
+"""`ZipStore`: all values in one zip archive."""
+
+from __future__ import annotations
+
+import os
+import weakref
+import zipfile
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from zchunk.errors import ReadOnlyError, StoreError
+from zchunk.keys import check_key, normalize_path
+from zchunk.storage._archive import METHODS, Archive
+from zchunk.storage.base import Store, as_buffer, check_range, check_separator
+
+
+class ZipStore(Store):
+    """A store in a zip archive.
+
+    Values that are written go to the end of the file at once, and the archive's directory at `flush` and
+    `close`; an archive that was written and not closed cannot be opened. A key that is written again is a
+    new entry that takes the place of the old one in the directory, so an archive never has two entries of a
+    name. The old bytes stay as dead space until `close` finds that more than half of the file is dead, and
+    replaces it by a copy without them. (Keeping changed values in memory until the end instead would need
+    memory without bound, and a copy of the archive for each changed attribute.)
+
+    Parameters
+    ----------
+    path : str or path-like
+        The archive.
+    compression : int, default zipfile.ZIP_STORED
+        Method for new entries: ``ZIP_STORED``, ``ZIP_DEFLATED``, ``ZIP_BZIP2`` or ``ZIP_LZMA``. Chunks are
+        usually compressed already.
+    allowZip64 : bool, default True
+        Whether the archive may grow beyond 2 GiB or 65,535 entries.
+    mode : {"r", "w", "a", "x"}, default "a"
+        ``"r"`` to read, ``"w"`` to replace, ``"a"`` to change or create (at the first write), ``"x"`` to
+        create what must not exist.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+
+    Notes
+    -----
+    Safe to use from many threads; readers do not wait for each other. One process may write. A forked child
+    may read what was written before the fork. A store that is collected, or alive when its process ends
+    normally, is closed. Pickling flushes, and the copy opens the file again (to change it, unless `mode` is
+    ``"r"``): let only one of them write. Names in the archive that are no legal keys are ignored, and kept.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        compression: int = zipfile.ZIP_STORED,
+        allowZip64: bool = True,
+        mode: Literal["r", "w", "a", "x"] = "a",
+        dimension_separator: str | None = None,
+    ) -> None:
+        if mode not in ("r", "w", "a", "x"):
+            raise ValueError(f"the mode of a zip store is 'r', 'w', 'a' or 'x', not {mode!r}")
+        if compression not in METHODS:
+            raise ValueError(f"compression is one of zipfile's ZIP_ constants {METHODS}, not {compression!r}")
+        self.path: str = os.path.abspath(os.fsdecode(path))
+        self.compression = compression
+        self.allowZip64 = allowZip64
+        self.mode = mode
+        self._dimension_separator = check_separator(dimension_separator)
+        self._archive = Archive(self.path, mode, allowZip64)
+        weakref.finalize(self, self._archive.close)
+
+    def __getstate__(self) -> tuple[str, int, bool, str, str | None]:
+        self.flush()
+        # Opened with "w" or "x" again, the file would be lost.
+        mode = "r" if self.mode == "r" else "a"
+        return self.path, self.compression, self.allowZip64, mode, self._dimension_separator
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._archive.read(check_key(key))
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        return self._archive.read(check_key(key), start, stop)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._check_writable()
+        try:
+            check_key(key).encode()
+        except UnicodeEncodeError as error:
+            raise StoreError(f"store key {key!r} cannot be a name in a zip archive: {error}") from error
+        self._archive.write(key, as_buffer(value), self.compression)
+
+    def __delitem__(self, key: str) -> None:
+        self._check_writable()
+        self._archive.delete(check_key(key))
+
+    def __contains__(self, key: object) -> bool:
+        self._archive.check_open()
+        return check_key(key) in self._archive.entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._archive.check_open()
+        return iter(list(self._archive.entries))
+
+    def __len__(self) -> int:
+        self._archive.check_open()
+        return len(self._archive.entries)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ZipStore)
+            and self.path == other.path
+            and self.compression == other.compression
+            and self.allowZip64 == other.allowZip64
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r}, mode={self.mode!r})"
+
+    def size(self, key: str) -> int:
+        self._archive.check_open()
+        return self._archive.entries[check_key(key)].file_size
+
+    def getsize(self, path: str | None = None) -> int:
+        """Return the compressed size of a key, or the sum over the keys directly below a path."""
+        self._archive.check_open()
+        path = normalize_path(path)
+        entries = self._archive.entries
+        if path in entries:
+            return entries[path].compress_size
+        prefix = f"{path}/" if path else ""
+        infos = [entries.get(prefix + name) for name in self.list_dir(path)]
+        return sum(info.compress_size for info in infos if info is not None)
+
+    def erase_prefix(self, path: str = "") -> None:
+        self._check_writable()
+        super().erase_prefix(path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        self._check_writable()
+        super().rename(src_path, dst_path)
+
+    def flush(self) -> None:
+        """Write the directory of the archive, so that others can open it."""
+        self._archive.flush()
+
+    def close(self) -> None:
+        """Flush and close the archive. Nothing but `close` works afterwards."""
+        self._archive.close()
+
+    def _check_writable(self) -> None:
+        self._archive.check_open()
+        if self.mode == "r":
+            raise ReadOnlyError(f"zip store {self.path!r} was opened with mode 'r'; use 'a' to change it")
