@@ -50,14 +50,16 @@ def static_library(prefix: Path) -> str:
 def extensions() -> list[Extension]:
     prefix = blosc2_prefix()
     debug, coverage = switch("ZCHUNK_DEBUG"), switch("ZCHUNK_COVERAGE")
-    compile_args = ["-O0" if debug else "-O3", "-g1" if not debug else "-g", "-fvisibility=hidden", "-Wall", "-Wextra"]
+    compile_args = ["-O0", "-g"] if debug else ["-O3", "-g1"]
+    compile_args += ["-fvisibility=hidden", "-Wall", "-Wextra"]
     # Code that Cython writes, not ours: unused helpers, and structs with trailing zero members.
     compile_args += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-missing-field-initializers"]
     link_args = ["-Wl,--exclude-libs,ALL"] if sys.platform.startswith("linux") else []
     if switch("ZCHUNK_WERROR"):
         compile_args.append("-Werror")
     if sanitize := os.environ.get("ZCHUNK_SANITIZE"):
-        compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
+        compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"]
+        compile_args.append("-fno-sanitize-recover=undefined")
         link_args.append(f"-fsanitize={sanitize}")
     macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
     if coverage:

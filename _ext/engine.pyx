@@ -51,6 +51,8 @@ cdef enum:
     SMALL_FILE = 131072
     # What a read call costs beside its bytes, expressed in bytes.
     READ_COST = 16384
+    # With more blocks than this a frame is read whole: finding where a block ends looks at all of them.
+    MAX_LAZY_BLOCKS = 16384
     # First read of a large Blosc file: header and, as a rule, the whole block table.
     HEAD = 4096
 
@@ -76,6 +78,7 @@ cdef struct Plan:
     # Shared among the threads.
     int64_t next
     int64_t stop
+    int64_t claimed                 # set by the one thread that may write the next two
     int64_t failed
     Failure failure
 
@@ -363,7 +366,7 @@ cdef int _read_blosc(const Plan* p, const Region* r, int fd, int64_t size, Scrat
     needed = _rows(&r.block) * (_row_span(&r.block, p.itemsize) + frame.blocksize)
     if needed > span + frame.blocksize:
         needed = span + frame.blocksize
-    if needed * 2 < p.chunk_nbytes and frame.nblocks < SMALL_FILE and frame.blocksize % p.itemsize == 0:
+    if needed * 2 < p.chunk_nbytes and frame.nblocks <= MAX_LAZY_BLOCKS and frame.blocksize % p.itemsize == 0:
         if frame.table_end > head and read_at(fd, s.encoded + head, frame.table_end - head, head, f) != OK:
             return f.status
         return _scatter_blocks(p, r, &frame, s.encoded + HEADER, NULL, fd, s, f)
@@ -512,9 +515,12 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
         _locate(p, k, &r)
         memset(&f, 0, sizeof(f))
         status = _write_chunk(p, &r, &s, &f) if p.writing else _read_chunk(p, &r, &s, &f)
-        if status != OK and zc_claim(&p.stop):
-            p.failure = f
-            p.failed = k
+        if status != OK:
+            # Not by `stop`: a cancel must not hide what a thread still at work finds.
+            if zc_claim(&p.claimed):
+                p.failure = f
+                p.failed = k
+            zc_claim(&p.stop)
         if budget_ns and zc_now_ns() > until:
             break
     release(&s)

@@ -349,25 +349,28 @@ def make_zip(path: Path, method: int, value: bytes) -> bytearray:
     return bytearray(path.read_bytes())
 
 
+def store_reads(store: ZipStore, value: bytes) -> bool:
+    try:
+        return store["k"] == value
+    except StoreError:
+        return False
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_zip_store_damaged_entry(tmp_path: Path, method: int) -> None:
     path = tmp_path / "a.zip"
     value = bytes(range(200))
-    found = 0
     raw = make_zip(path, method, value)
     for position in range(31, 31 + 100, 3):
         damaged = bytearray(raw)
         damaged[position] ^= 0x55
         path.write_bytes(damaged)
         with ZipStore(path, mode="r") as store:
-            try:
-                # Some bytes of an LZMA header mean nothing.
-                assert store["k"] == value
-                assert method == zipfile.ZIP_LZMA
-            except StoreError as error:
-                assert "entry 'k'" in str(error)
-                found += 1
-    assert found > 25
+            # Some bytes of an LZMA header mean nothing.
+            if method == zipfile.ZIP_LZMA and position < 40 and store_reads(store, value):
+                continue
+            with pytest.raises(StoreError, match="entry 'k'"):
+                store["k"]
 
 
 @pytest.mark.parametrize("method", METHODS)

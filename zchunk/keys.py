@@ -39,11 +39,10 @@ def normalize_path(path: str | bytes | None) -> str:
         return ""
     if isinstance(path, bytes):
         path = path.decode("ascii")
-    elif not isinstance(path, str):
-        path = str(path)
+    path = str(path)
     segments = [s for s in path.replace("\\", "/").split("/") if s]
-    if "\0" in path or any(s in (".", "..") for s in segments):
-        raise InvalidKeyError(f"path {path!r} has a segment '.' or '..' or a NUL; name the node from the root")
+    if "\0" in path or "." in segments or ".." in segments:
+        raise InvalidKeyError(f"path {path!r} has a NUL or a segment '.' or '..'; name the node from the root")
     return "/".join(segments)
 
 

@@ -84,7 +84,8 @@ def add(
         order=order,
         separator=separator,
         attrs=attrs,
-        compressor=compressor.get_config() if compressor else None,
+        # zarr 2 does not compress a 0-d array.
+        compressor=compressor.get_config() if compressor and values.ndim else None,
         filters=[f.get_config() for f in filters] if filters else None,
         read=read,
     )

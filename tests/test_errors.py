@@ -1,0 +1,42 @@
+"""Every error is a `ZchunkError` and the builtin that users of NumPy and zarr catch."""
+
+import pickle
+
+import pytest
+
+from zchunk import errors
+
+BUILTINS = {
+    "MetadataError": [ValueError],
+    "InvalidKeyError": [ValueError],
+    "NodeNotFoundError": [ValueError, FileNotFoundError],
+    "ArrayNotFoundError": [ValueError, FileNotFoundError],
+    "GroupNotFoundError": [ValueError, FileNotFoundError],
+    "PathNotFoundError": [ValueError, FileNotFoundError],
+    "ContainsNodeError": [ValueError, FileExistsError],
+    "ContainsArrayError": [ValueError, FileExistsError],
+    "ContainsGroupError": [ValueError, FileExistsError],
+    "ReadOnlyError": [PermissionError],
+    "BoundsCheckError": [IndexError],
+    "SelectionError": [IndexError],
+    "CodecError": [ValueError],
+    "ChunkError": [RuntimeError],
+    "StoreError": [OSError],
+}
+
+
+def test_the_table_is_complete():
+    classes = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, errors.ZchunkError)}
+    assert classes - {"ZchunkError"} == set(BUILTINS)
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_bases_message_and_pickle(name):
+    cls = getattr(errors, name)
+    assert issubclass(cls, errors.ZchunkError)
+    assert all(issubclass(cls, builtin) for builtin in BUILTINS[name])
+    error = cls("what was wrong, with 'values'")
+    assert str(error) == "what was wrong, with 'values'"
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is cls
+    assert str(copy) == str(error)

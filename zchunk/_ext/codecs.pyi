@@ -1,0 +1,3 @@
+"""LZ4, Zstd, zlib, gzip and the shuffles on plain memory."""
+
+def versions() -> dict[str, tuple[int, int]]: ...

@@ -1,0 +1,28 @@
+"""The drain loop."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+class Job:
+    def __init__(
+        self,
+        array: np.ndarray[Any, Any],
+        axes: Sequence[tuple[int, int, int, int, int]],
+        order: str,
+        spec: tuple[int, int, int, int, int, int, int],
+        fill: bytes,
+        folder: int,
+        separator: str,
+        *,
+        writing: bool = False,
+        write_empty: bool = True,
+        durability: int = 1,
+        lock_seed: int = 0,
+    ) -> None: ...
+    @property
+    def total(self) -> int: ...
+    def run(self, seconds: float = 0.0) -> bool: ...
+    def cancel(self) -> None: ...
+    def failure(self) -> tuple[int, int, int, int, str] | None: ...

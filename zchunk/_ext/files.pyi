@@ -1,0 +1,1 @@
+"""Read, replace and remove files below an open folder; for other extension modules only."""
