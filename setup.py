@@ -19,7 +19,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = ["projection", "copy", "codecs", "blosc", "chain", "locks", "files", "engine"]
+MODULES = ["projection", "copy", "codecs", "blosc", "chain", "locks", "files", "region", "chunks", "engine"]
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs"}
 

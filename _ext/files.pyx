@@ -10,7 +10,7 @@ from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, strlen, strrchr
 
-from zchunk._ext.files cimport ATOMIC, FSYNC, IN_PLACE, MISSING
+from zchunk._ext.files cimport FSYNC, IN_PLACE, MISSING
 from zchunk._ext.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
 
 cdef extern from * nogil:
@@ -158,7 +158,7 @@ cdef int write_file(int folder, const char* path, const uint8_t* src, int64_t n,
     """Make `path` hold the `n` bytes at `src`, replacing what was there."""
     cdef char temp[MAX_PATH]
     cdef const char* slash
-    cdef int fd, tries
+    cdef int fd = -1, _tries
     cdef size_t length = strlen(path)
     if length + 32 > MAX_PATH:
         f.status, f.err = SYSTEM, ENAMETOOLONG
@@ -166,7 +166,7 @@ cdef int write_file(int folder, const char* path, const uint8_t* src, int64_t n,
     if durability == IN_PLACE:
         fd = _open_creating(folder, path, False)
         return _system(f) if fd < 0 else _write_all(fd, src, n, False, f)
-    for tries in range(100):
+    for _tries in range(100):
         snprintf(temp, MAX_PATH, b"%s.%016llx.partial", path, <unsigned long long>zc_temp_number())
         fd = _open_creating(folder, temp, True)
         if fd >= 0 or errno != EEXIST:
@@ -198,4 +198,3 @@ cdef int remove_file(int folder, const char* path, Failure* f) noexcept nogil:
     if unlinkat(folder, path, 0) != 0 and errno != ENOENT and errno != ENOTDIR:
         return _system(f)
     return OK
-

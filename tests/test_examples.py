@@ -29,7 +29,8 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 def simulation() -> Any:
     """The example as a module."""
     spec = importlib.util.spec_from_file_location("simulation", SIMULATION)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["simulation"] = module  # its dataclasses look their module up
     spec.loader.exec_module(module)

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import zchunk
 from golden.record import (
     COMPLEX,
     FLAT,
@@ -28,6 +26,8 @@ from golden.record import (
     same,
     smooth,
 )
+
+import zchunk
 
 tensorstore = pytest.importorskip("tensorstore")
 zarr = pytest.importorskip("zarr", minversion="3")

@@ -404,6 +404,7 @@ def test_directory_store_short_writes_and_reads(tmp_path: Path, monkeypatch: pyt
     assert store.get_range("k", 100, 5000) == value[100:5000]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads names from /proc")
 def test_directory_store_syncs_file_before_and_folders_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import tensorstore as ts
-
 from record import COMPLEX, FLOATS, INTEGERS, Archive, case_name, holed, noise, smooth
 
 LZ4 = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": -1, "blocksize": 0}

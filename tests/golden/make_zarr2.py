@@ -9,7 +9,6 @@ import numcodecs
 import numpy as np
 import zarr
 from numcodecs import Blosc
-
 from record import (
     COMPLEX,
     FLAT,

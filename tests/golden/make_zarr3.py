@@ -9,7 +9,6 @@ from typing import Any
 import numcodecs
 import numpy as np
 import zarr
-
 from record import (
     COMPLEX,
     FLAT,

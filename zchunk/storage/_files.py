@@ -40,7 +40,11 @@ def write_fd(fd: int, data: bytes | memoryview) -> None:
 
 def sync_folder(folder: str) -> None:
     """Wait until the names in a folder are on the disk."""
-    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        # Others have erased it, and what was in it.
+        return
     try:
         os.fsync(fd)
     finally:

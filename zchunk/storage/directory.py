@@ -9,7 +9,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import InvalidKeyError, StoreError
@@ -205,8 +204,7 @@ class DirectoryStore(Store):
                 else:
                     os.unlink(entry.path)
         if self.durability == "fsync":
-            with suppress(FileNotFoundError):
-                sync_folder(os.path.dirname(folder))
+            sync_folder(os.path.dirname(folder))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step."""

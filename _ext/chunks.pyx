@@ -1,0 +1,290 @@
+"""Read and write one chunk: fetch, decode, scatter, and back.
+
+Only what the selection needs is read: rows of an uncompressed chunk, blocks of a large Blosc frame. Bytes are
+decoded straight into the caller's memory where the region is contiguous there, else through scratch the size
+of a block or a chunk. A chunk that is not there is the fill value.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from zchunk._ext.blosc cimport HEADER, Frame, block_nbytes, block_start, decode_block, parse_header
+from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound
+from zchunk._ext.codecs cimport Scratch, reserve
+from zchunk._ext.copy cimport Block, copy_block, copy_run, fill_block, is_fill
+from zchunk._ext.files cimport MISSING, close_file, open_read, read_at, remove_file, write_file
+from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
+from zchunk._ext.region cimport (
+    Cursor, Plan, Region, first_row, next_row, one_run, region_items, region_rows, region_span, row_span,
+)
+from zchunk._ext.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, Failure, fail
+
+cdef enum:
+    # Below this a file is read whole: one large read beats a small one and another.
+    SMALL_FILE = 131072
+    # What a read call costs beside its bytes, expressed in bytes.
+    READ_COST = 16384
+    # With more blocks than this a frame is read whole: finding where a block ends looks at all of them.
+    MAX_LAZY_BLOCKS = 16384
+    # First read of a large Blosc file: header and, as a rule, the whole block table.
+    HEAD = 4096
+
+
+# ---- uncompressed chunks
+
+cdef int _read_rows(const Plan* p, const Region* r, int fd, Scratch* s, Failure* f) noexcept nogil:
+    """Read an uncompressed chunk row by row."""
+    cdef Cursor c
+    cdef int64_t size
+    first_row(&c, r, p.itemsize)
+    size = (c.n - 1) * c.chunk_stride + p.itemsize
+    while True:
+        if c.user_stride == <int64_t>p.itemsize and c.chunk_stride == <int64_t>p.itemsize:
+            if read_at(fd, <uint8_t*>c.user, size, c.offset, f) != OK:
+                return f.status
+        else:
+            if reserve(&s.chunk, &s.chunk_size, size) == NULL:
+                return fail(f, NO_MEMORY, size, 0)
+            if read_at(fd, s.chunk, size, c.offset, f) != OK:
+                return f.status
+            copy_run(c.user, c.user_stride, <char*>s.chunk, c.chunk_stride, c.n, p.itemsize)
+        if not next_row(&c):
+            return OK
+
+
+cdef int _read_raw(const Plan* p, const Region* r, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    """Read what the selection needs of an uncompressed chunk."""
+    cdef int64_t span = region_span(&r.block, p.itemsize), rows = region_rows(&r.block)
+    if size != p.chunk_nbytes:
+        return fail(f, TRUNCATED if size < p.chunk_nbytes else TRAILING, size, p.chunk_nbytes)
+    if one_run(r, p.itemsize) or rows * (READ_COST + row_span(&r.block, p.itemsize)) < span:
+        return _read_rows(p, r, fd, s, f)
+    if reserve(&s.chunk, &s.chunk_size, span) == NULL:
+        return fail(f, NO_MEMORY, span, 0)
+    if read_at(fd, s.chunk, span, r.offset, f) != OK:
+        return f.status
+    copy_block(&r.block, r.user, <char*>s.chunk, p.itemsize)
+    return OK
+
+
+# ---- Blosc frames by block: the whole frame in memory (`data`), or block by block from the file
+
+cdef int64_t _block_end(const Frame* frame, const uint8_t* table, int64_t start) noexcept nogil:
+    """Return where the block that begins at `start` ends at the latest. Blocks may be stored in any order."""
+    cdef int64_t b, other, end = frame.cbytes
+    for b in range(frame.nblocks):
+        other = block_start(frame, table, b)
+        if start < other < end:
+            end = other
+    return end
+
+
+cdef int _fetch_block(
+    const Frame* frame, const uint8_t* table, const uint8_t* data, int fd, int64_t b, uint8_t* dst, Scratch* s, Failure* f
+) noexcept nogil:
+    cdef int64_t start = block_start(frame, table, b), n
+    if start < 0:
+        return fail(f, CORRUPT, frame.cbytes, frame.nbytes)
+    if data != NULL:
+        return decode_block(frame, b, data + start, frame.cbytes - start, dst, s, f)
+    n = block_nbytes(frame, b) if frame.raw else _block_end(frame, table, start) - start
+    if reserve(&s.chunk, &s.chunk_size, n) == NULL:
+        return fail(f, NO_MEMORY, n, 0)
+    if read_at(fd, s.chunk, n, start, f) != OK:
+        return f.status
+    return decode_block(frame, b, s.chunk, n, dst, s, f)
+
+
+cdef int _scatter_blocks(
+    const Plan* p, const Region* r, const Frame* frame, const uint8_t* table, const uint8_t* data, int fd,
+    Scratch* s, Failure* f,
+) noexcept nogil:
+    """Decode the blocks that the region touches, each once, and scatter from there.
+
+    Rows come in the order of the chunk's memory, and no item straddles two blocks.
+    """
+    cdef Cursor c
+    cdef int64_t low = 0, high = 0, b, i, n, at
+    cdef bint contiguous
+    first_row(&c, r, p.itemsize)
+    contiguous = c.user_stride == <int64_t>p.itemsize and c.chunk_stride == <int64_t>p.itemsize
+    if reserve(&s.block, &s.block_size, frame.blocksize) == NULL:
+        return fail(f, NO_MEMORY, frame.blocksize, 0)
+    while True:
+        i = 0
+        while i < c.n:
+            at = c.offset + i * c.chunk_stride
+            if at >= high or at < low:
+                b = at // frame.blocksize
+                low = b * frame.blocksize
+                high = low + block_nbytes(frame, b)
+                if contiguous and at == low and (c.n - i) * c.chunk_stride >= high - low:
+                    # The row swallows the block: decode it in place.
+                    if _fetch_block(frame, table, data, fd, b, <uint8_t*>c.user + i * c.user_stride, s, f) != OK:
+                        return f.status
+                    i += (high - low) // <int64_t>p.itemsize
+                    high = low
+                    continue
+                if _fetch_block(frame, table, data, fd, b, s.block, s, f) != OK:
+                    return f.status
+            n = (high - at + c.chunk_stride - 1) // c.chunk_stride
+            if n > c.n - i:
+                n = c.n - i
+            copy_run(c.user + i * c.user_stride, c.user_stride, <char*>s.block + (at - low), c.chunk_stride, n, p.itemsize)
+            i += n
+        if not next_row(&c):
+            return OK
+
+
+cdef int _decode_blosc(const Plan* p, const Region* r, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    """Decode what is needed of the frame in `s.encoded`."""
+    cdef Frame frame
+    if parse_header(s.encoded, size, p.chunk_nbytes, &frame, f) != OK:
+        return f.status
+    if frame.blocksize % p.itemsize and frame.nblocks > 1:
+        return _decode_whole(p, r, size, s, f)
+    return _scatter_blocks(p, r, &frame, s.encoded + HEADER, s.encoded, -1, s, f)
+
+
+cdef int _read_blosc(const Plan* p, const Region* r, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    """Read a large frame: its header, then its blocks one by one if the selection needs few of them."""
+    cdef Frame frame
+    cdef int64_t head = HEAD, span = region_span(&r.block, p.itemsize), needed
+    if reserve(&s.encoded, &s.encoded_size, size) == NULL:
+        return fail(f, NO_MEMORY, size, 0)
+    if read_at(fd, s.encoded, head, 0, f) != OK or parse_header(s.encoded, size, p.chunk_nbytes, &frame, f) != OK:
+        return f.status
+    # Every row can touch one block more than it fills.
+    needed = region_rows(&r.block) * (row_span(&r.block, p.itemsize) + frame.blocksize)
+    if needed > span + frame.blocksize:
+        needed = span + frame.blocksize
+    if needed * 2 < p.chunk_nbytes and frame.nblocks <= MAX_LAZY_BLOCKS and frame.blocksize % p.itemsize == 0:
+        if frame.table_end > head and read_at(fd, s.encoded + head, frame.table_end - head, head, f) != OK:
+            return f.status
+        return _scatter_blocks(p, r, &frame, s.encoded + HEADER, NULL, fd, s, f)
+    if read_at(fd, s.encoded + head, size - head, head, f) != OK:
+        return f.status
+    return _decode_blosc(p, r, size, s, f)
+
+
+# ---- read one chunk
+
+cdef int _decode_whole(const Plan* p, const Region* r, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    """Decode the `size` bytes in `s.encoded`, straight to the user if the region is the chunk."""
+    if one_run(r, p.itemsize) and region_items(&r.block) * <int64_t>p.itemsize == p.chunk_nbytes:
+        return decode_bytes(&p.codec, s.encoded, size, <uint8_t*>r.user, p.chunk_nbytes, s, f)
+    if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    if decode_bytes(&p.codec, s.encoded, size, s.chunk, p.chunk_nbytes, s, f) != OK:
+        return f.status
+    copy_block(&r.block, r.user, <char*>s.chunk + r.offset, p.itemsize)
+    return OK
+
+
+cdef int _check_size(const Plan* p, int64_t size, Failure* f) noexcept nogil:
+    """Refuse a file larger than any encoding of such a chunk, before memory is taken for it."""
+    cdef int64_t limit = <int64_t>encoded_bound(&p.codec, p.chunk_nbytes)
+    limit += limit // 2 + 65536
+    return fail(f, TOO_LARGE, size, limit) if size > limit else OK
+
+
+cdef int _read_file(const Plan* p, const Region* r, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    if p.codec.kind == RAW_KIND:
+        return _read_raw(p, r, fd, size, s, f)
+    if _check_size(p, size, f) != OK:
+        return f.status
+    if p.codec.kind == BLOSC_KIND and size > SMALL_FILE:
+        return _read_blosc(p, r, fd, size, s, f)
+    if reserve(&s.encoded, &s.encoded_size, size) == NULL:
+        return fail(f, NO_MEMORY, size, 0)
+    if read_at(fd, s.encoded, size, 0, f) != OK:
+        return f.status
+    if p.codec.kind == BLOSC_KIND:
+        return _decode_blosc(p, r, size, s, f)
+    return _decode_whole(p, r, size, s, f)
+
+
+cdef int read_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    cdef int64_t size = 0
+    cdef int fd = open_read(p.folder, r.key, &size, f), status
+    if fd == MISSING:
+        fill_block(&r.block, r.user, p.fill, p.itemsize)
+        return OK
+    if fd < 0:
+        return f.status
+    status = _read_file(p, r, fd, size, s, f)
+    close_file(fd)
+    return status
+
+
+# ---- write one chunk
+
+cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Fill `s.chunk` with the stored chunk, or with the fill value if there is none."""
+    cdef int64_t size = 0
+    cdef Block b
+    cdef int status, fd = open_read(p.folder, r.key, &size, f)
+    if fd == MISSING:
+        b.ndim = 1
+        b.shape[0] = p.chunk_nbytes // <int64_t>p.itemsize
+        b.dst[0] = p.itemsize
+        fill_block(&b, <char*>s.chunk, p.fill, p.itemsize)
+        return OK
+    if fd < 0:
+        return f.status
+    status = _check_size(p, size, f)
+    if status == OK and reserve(&s.encoded, &s.encoded_size, size) == NULL:
+        status = fail(f, NO_MEMORY, size, 0)
+    if status == OK:
+        status = read_at(fd, s.encoded, size, 0, f)
+    close_file(fd)
+    if status == OK:
+        status = decode_bytes(&p.codec, s.encoded, size, s.chunk, p.chunk_nbytes, s, f)
+    return status
+
+
+cdef int _store_chunk(const Plan* p, const Region* r, const uint8_t* chunk, Scratch* s, Failure* f) noexcept nogil:
+    """Encode the chunk's bytes and replace its file, or remove it if nothing but fill values is left."""
+    cdef int64_t got
+    if not p.write_empty and is_fill(<const char*>chunk, p.chunk_nbytes, p.fill, p.itemsize):
+        return remove_file(p.folder, r.key, f)
+    if p.codec.kind == RAW_KIND:
+        return write_file(p.folder, r.key, chunk, p.chunk_nbytes, p.durability, f)
+    if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    got = encode_bytes(&p.codec, chunk, p.chunk_nbytes, s.encoded, s)
+    if got < 0:
+        return fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
+    return write_file(p.folder, r.key, s.encoded, got, p.durability, f)
+
+
+cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Build the chunk's new bytes in `s.chunk` and store them."""
+    cdef Block b = r.block, whole
+    cdef int i
+    if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    if not r.full:
+        if _load_chunk(p, r, s, f) != OK:
+            return f.status
+    elif r.padded:
+        whole.ndim = 1
+        whole.shape[0] = p.chunk_nbytes // <int64_t>p.itemsize
+        whole.dst[0] = p.itemsize
+        fill_block(&whole, <char*>s.chunk, p.fill, p.itemsize)
+    for i in range(b.ndim):
+        b.dst[i], b.src[i] = r.block.src[i], r.block.dst[i]
+    copy_block(&b, <char*>s.chunk + r.offset, r.user, p.itemsize)
+    return _store_chunk(p, r, s.chunk, s, f)
+
+
+cdef int write_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    cdef uint64_t stripe = hash_key(p.lock_seed, r.key, r.key_size)
+    cdef int status
+    # A blind write takes the lock too: it must not fall between another's read and replace.
+    lock_stripe(stripe)
+    if r.full and not r.padded and one_run(r, p.itemsize):
+        status = _store_chunk(p, r, <const uint8_t*>r.user, s, f)
+    else:
+        status = _merge_chunk(p, r, s, f)
+    unlock_stripe(stripe)
+    return status

@@ -1,0 +1,140 @@
+"""Where the k-th chunk of a selection is and what of it is selected: computed from k, never stored.
+
+The region of a chunk is a strided block in two memories, the caller's and the chunk's, with axes in the order
+of the chunk's memory and merged where both are contiguous. A `Cursor` walks its rows, the runs along the last
+merged axis.
+"""
+
+from zchunk._ext.copy cimport coalesce
+from zchunk._ext.projection cimport Part, axis_part
+from zchunk._ext.region cimport Cursor, Plan, Region
+
+
+cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
+    cdef char digits[20]
+    cdef size_t size = 0, i
+    while True:
+        digits[size] = <char>(48 + n % 10)
+        size += 1
+        n //= 10
+        if n == 0:
+            break
+    for i in range(size):
+        at[i] = digits[size - 1 - i]
+    return size
+
+
+cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, char* key) noexcept nogil:
+    cdef size_t n = 0
+    cdef int i
+    for i in range(ndim):
+        if i:
+            key[n] = separator
+            n += 1
+        n += _append_number(key + n, coords[i])
+    if ndim == 0:
+        key[0] = c"0"
+        n = 1
+    key[n] = 0
+    return n
+
+
+cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
+    """Fill `r` for the k-th chunk, the last axis counting fastest."""
+    cdef Part parts[MAX_NDIM]
+    cdef int64_t coords[MAX_NDIM]
+    cdef const Axis* axis
+    cdef int64_t valid, j
+    cdef int i, d
+    r.user = p.user
+    r.offset = 0
+    r.full = True
+    r.padded = False
+    for d in range(p.ndim - 1, -1, -1):
+        axis = &p.axes[d]
+        j = k % axis.parts
+        k //= axis.parts
+        axis_part(axis, j, &parts[d])
+        coords[d] = parts[d].chunk
+        valid = axis.extent - parts[d].chunk * axis.chunk
+        if valid < axis.chunk:
+            r.padded = True
+        else:
+            valid = axis.chunk
+        if parts[d].count != valid:
+            r.full = False
+        r.user += parts[d].outer * p.user_strides[d]
+        r.offset += parts[d].inner * p.chunk_strides[d]
+    r.block.ndim = p.ndim
+    for i in range(p.ndim):
+        d = p.memory_order[i]
+        r.block.shape[i] = parts[d].count
+        r.block.dst[i] = p.user_strides[d]
+        r.block.src[i] = p.axes[d].step * p.chunk_strides[d]
+    coalesce(&r.block)
+    r.key_size = _chunk_key(coords, p.ndim, p.separator, r.key)
+
+
+cdef bint one_run(const Region* r, size_t itemsize) noexcept nogil:
+    """Whether the region is contiguous both in the chunk and in the user's memory."""
+    if r.block.ndim == 0:
+        return True
+    return (r.block.ndim == 1 and r.block.dst[0] == <int64_t>itemsize and r.block.src[0] == <int64_t>itemsize)
+
+
+cdef int64_t region_items(const Block* b) noexcept nogil:
+    cdef int64_t n = 1
+    cdef int i
+    for i in range(b.ndim):
+        n *= b.shape[i]
+    return n
+
+
+cdef int64_t region_span(const Block* b, size_t itemsize) noexcept nogil:
+    """Bytes from the region's first item in the chunk to the end of its last."""
+    cdef int64_t n = itemsize
+    cdef int i
+    for i in range(b.ndim):
+        n += (b.shape[i] - 1) * b.src[i]
+    return n
+
+
+cdef int64_t region_rows(const Block* b) noexcept nogil:
+    cdef int64_t n = 1
+    cdef int i
+    for i in range(b.ndim - 1):
+        n *= b.shape[i]
+    return n
+
+
+cdef int64_t row_span(const Block* b, size_t itemsize) noexcept nogil:
+    if b.ndim == 0:
+        return itemsize
+    return (b.shape[b.ndim - 1] - 1) * b.src[b.ndim - 1] + itemsize
+
+
+cdef void first_row(Cursor* c, const Region* r, size_t itemsize) noexcept nogil:
+    cdef int i, last = r.block.ndim - 1
+    c.block = &r.block
+    c.user = r.user
+    c.offset = r.offset
+    for i in range(last):
+        c.at[i] = 0
+    c.n, c.user_stride, c.chunk_stride = 1, itemsize, itemsize
+    if last >= 0:
+        c.n, c.user_stride, c.chunk_stride = r.block.shape[last], r.block.dst[last], r.block.src[last]
+
+
+cdef bint next_row(Cursor* c) noexcept nogil:
+    cdef int i = c.block.ndim - 2
+    while i >= 0:
+        c.at[i] += 1
+        c.user += c.block.dst[i]
+        c.offset += c.block.src[i]
+        if c.at[i] < c.block.shape[i]:
+            return True
+        c.user -= c.block.dst[i] * c.block.shape[i]
+        c.offset -= c.block.src[i] * c.block.shape[i]
+        c.at[i] = 0
+        i -= 1
+    return False

@@ -1,0 +1,1 @@
+"""Read and write one chunk; for other extension modules only."""

@@ -1,0 +1,1 @@
+"""Where one chunk meets a selection; for other extension modules only."""
