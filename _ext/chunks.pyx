@@ -79,7 +79,8 @@ cdef int64_t _block_end(const Frame* frame, const uint8_t* table, int64_t start)
 
 
 cdef int _fetch_block(
-    const Frame* frame, const uint8_t* table, const uint8_t* data, int fd, int64_t b, uint8_t* dst, Scratch* s, Failure* f
+    const Frame* frame, const uint8_t* table, const uint8_t* data, int fd, int64_t b, uint8_t* dst, Scratch* s,
+    Failure* f,
 ) noexcept nogil:
     cdef int64_t start = block_start(frame, table, b), n
     if start < 0:
@@ -129,7 +130,8 @@ cdef int _scatter_blocks(
             n = (high - at + c.chunk_stride - 1) // c.chunk_stride
             if n > c.n - i:
                 n = c.n - i
-            copy_run(c.user + i * c.user_stride, c.user_stride, <char*>s.block + (at - low), c.chunk_stride, n, p.itemsize)
+            copy_run(c.user + i * c.user_stride, c.user_stride, <char*>s.block + (at - low), c.chunk_stride, n,
+                     p.itemsize)
             i += n
         if not next_row(&c):
             return OK

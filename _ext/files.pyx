@@ -154,7 +154,9 @@ cdef int _write_all(int fd, const uint8_t* src, int64_t n, bint sync, Failure* f
     return OK
 
 
-cdef int write_file(int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f) noexcept nogil:
+cdef int write_file(
+    int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f
+) noexcept nogil:
     """Make `path` hold the `n` bytes at `src`, replacing what was there."""
     cdef char temp[MAX_PATH]
     cdef const char* slash

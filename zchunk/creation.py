@@ -33,7 +33,10 @@ def make_metadata(
     shape = normalize_shape(shape)
     if isinstance(compressor, str) and compressor != "default":
         raise ValueError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
-    if isinstance(compressor, str):
+    if not shape:
+        # One item does not compress; zarr 2 stores it raw whatever is asked for.
+        compressor = None
+    elif isinstance(compressor, str):
         compressor = Blosc()
     return ArrayMetadata(
         shape=shape,

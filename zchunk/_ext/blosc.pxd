@@ -33,6 +33,8 @@ cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Fram
 cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:
     return frame.blocksize if b < frame.nblocks - 1 else frame.nbytes - b * frame.blocksize
 cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) noexcept nogil
-cdef int decode_block(const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f) noexcept nogil
+cdef int decode_block(
+    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
+) noexcept nogil
 cdef int decode_frame(const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f) noexcept nogil
 cdef int64_t encode_frame(const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil

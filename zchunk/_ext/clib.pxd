@@ -26,7 +26,8 @@ cdef extern from * nogil:
     /* LZ4 1.x, lz4.h and lz4hc.h */
     int LZ4_compressBound(int inputSize);
     int LZ4_sizeofState(void);
-    int LZ4_compress_fast_extState(void* state, const char* src, char* dst, int srcSize, int dstCapacity, int acceleration);
+    int LZ4_compress_fast_extState(
+        void* state, const char* src, char* dst, int srcSize, int dstCapacity, int acceleration);
     int LZ4_sizeofStateHC(void);
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int srcSize, int maxDstSize, int level);
     int LZ4_decompress_safe(const char* src, char* dst, int compressedSize, int dstCapacity);
@@ -70,7 +71,8 @@ cdef extern from * nogil:
         uint32_t adler;
         unsigned long reserved;
     } zc_zng_stream;
-    int32_t zng_deflateInit2(zc_zng_stream*, int32_t level, int32_t method, int32_t windowBits, int32_t memLevel, int32_t strategy);
+    int32_t zng_deflateInit2(
+        zc_zng_stream*, int32_t level, int32_t method, int32_t windowBits, int32_t memLevel, int32_t strategy);
     int32_t zng_deflate(zc_zng_stream*, int32_t flush);
     int32_t zng_deflateEnd(zc_zng_stream*);
     unsigned long zng_deflateBound(zc_zng_stream*, unsigned long sourceLen);

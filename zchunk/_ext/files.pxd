@@ -15,5 +15,7 @@ cdef enum:
 cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noexcept nogil
 cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef void close_file(int fd) noexcept nogil
-cdef int write_file(int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f) noexcept nogil
+cdef int write_file(
+    int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f
+) noexcept nogil
 cdef int remove_file(int folder, const char* path, Failure* f) noexcept nogil
