@@ -5,7 +5,7 @@ both when asked. A process killed at any moment leaves the old file or the new o
 file that ends in ``.partial``, which listings pass over.
 """
 
-from libc.errno cimport EEXIST, EINTR, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, errno
+from libc.errno cimport EEXIST, EINTR, ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, strlen, strrchr
@@ -40,7 +40,10 @@ cdef extern from * nogil:
     static int zc_open_write(int folder, const char *path, int exclusive) {
         return openat(folder, path, O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC), 0666);
     }
-    static int zc_open_read(int folder, const char *path) { return openat(folder, path, O_RDONLY | O_CLOEXEC); }
+    /* Not blocking, for a FIFO that somebody put there; files do not care. */
+    static int zc_open_read(int folder, const char *path) {
+        return openat(folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    }
     static int64_t zc_size(int fd, int *regular) {
         struct stat st;
         if (fstat(fd, &st) != 0) return -1;
@@ -81,7 +84,10 @@ cdef int _system(Failure* f) noexcept nogil:
 
 
 cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noexcept nogil:
-    """Return a descriptor and the file's size, MISSING if there is no such file, or a failure below MISSING."""
+    """Return a descriptor and the file's size, MISSING if there is no such file, or a failure below MISSING.
+
+    What is no regular file holds no value: a folder may belong to longer keys.
+    """
     cdef int fd = zc_open_read(folder, path), regular = 0
     if fd < 0:
         if errno == ENOENT or errno == ENOTDIR:
@@ -89,10 +95,13 @@ cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noex
         _system(f)
         return MISSING - 1
     size[0] = zc_size(fd, &regular)
-    if size[0] < 0 or not regular:
-        f.status, f.err = SYSTEM, errno if size[0] < 0 else EISDIR
+    if size[0] < 0:
+        _system(f)
         close(fd)
         return MISSING - 1
+    if not regular:
+        close(fd)
+        return MISSING
     return fd
 
 

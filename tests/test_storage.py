@@ -660,3 +660,15 @@ def test_layers() -> None:
         for line in path.read_text().splitlines():
             if line.strip().startswith(("import zchunk", "from zchunk")):
                 assert line.split()[1].startswith(("zchunk.errors", "zchunk.keys", "zchunk.storage"))
+
+
+def test_stores_of_the_same_values_share_their_locks(tmp_path):
+    values = {}
+    assert KVStore(values).lock_identity == KVStore(values).lock_identity
+    assert KVStore(values).lock_identity != KVStore({}).lock_identity
+    os.symlink(tmp_path, tmp_path / "link")
+    store = DirectoryStore(tmp_path)
+    assert store.lock_identity == DirectoryStore(tmp_path / "link").lock_identity
+    assert store.lock_identity == KVStore(store).lock_identity
+    assert store.lock_identity != DirectoryStore(tmp_path / "other").lock_identity
+    assert MemoryStore().lock_identity != MemoryStore().lock_identity

@@ -33,10 +33,12 @@ def class_name(obj: object) -> str:
 
 
 def human_size(nbytes: int) -> str:
-    """Return a number of bytes, with the nearest binary unit from 1 KiB on: ``56000 (54.7K)``."""
+    """Return a number of bytes, with the nearest binary unit above 1 KiB: ``56000 (54.7K)``."""
+    if nbytes <= 1024:
+        return str(nbytes)
     value, unit = float(nbytes), ""
     for larger in "KMGTPE":
         if value < 1024:
             break
         value, unit = value / 1024, larger
-    return f"{nbytes} ({value:.1f}{unit})" if unit else str(nbytes)
+    return f"{nbytes} ({value:.1f}{unit})"

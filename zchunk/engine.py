@@ -8,10 +8,12 @@ selection needs.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,11 +86,25 @@ class ChunkedArray:
         self.item = np.dtype((np.void, metadata.dtype.itemsize))
         self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
         self.spec = self.chain.native_spec()
-        self.folder = store.file_path(path) if (root := store.root) is not None and path else root
+        root = store.root
+        self.folder = root if root is None or not path else os.path.join(root, path)
         self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
-        # Threads that use other Array or store objects for the same chunks must meet at the same lock.
-        where = os.path.realpath(self.folder) if self.folder is not None else f"{id(store)}/{path}"
-        self.lock_seed = hash(where) & (2**64 - 1)
+        self.lock_seed = hash(self._lock_identity()) & (2**64 - 1)
+
+    def _lock_identity(self) -> Any:
+        """Return what equals for all objects that use the same chunks, so that their threads share locks."""
+        if self.folder is not None:
+            return os.path.realpath(self.folder)
+        identity = getattr(self.store, "lock_identity", None)
+        if identity is None:
+            identity = id(getattr(self.store, "_mutable_mapping", self.store))
+        return identity, self.path
+
+    def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
+        """Return the array as it is after a change of shape."""
+        other = copy.copy(self)
+        other.metadata = self.metadata.with_shape(shape)
+        return other
 
     @property
     def native(self) -> bool:
@@ -97,59 +113,86 @@ class ChunkedArray:
             self.spec is not None and self.folder is not None and self.synchronizer is None and native_enabled()
         )
 
+    @property
+    def name(self) -> str:
+        """Path with a leading slash, for messages."""
+        return "/" + self.path
+
+    @property
+    def fill_item(self) -> np.ndarray[Any, Any]:
+        """One item that holds the fill value, padding included, as a 0-d array."""
+        return np.ndarray((), self.metadata.dtype, self.fill)
+
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
         return join(self.path, self.metadata.chunk_key_encoding.encode(coords))
 
+    def erase(self, key: str) -> None:
+        """Delete a chunk; that it was not there is fine."""
+        try:
+            del self.store[key]
+        except KeyError:
+            pass
+
     def error(self, key: str, detail: str) -> ChunkError:
         """Return the error for a stored chunk that cannot be right."""
         return ChunkError(
-            f"chunk {key!r} of array {'/' + self.path!r} in {self.store!r} cannot be decoded with {self.chain!r}: "
-            f"{detail}"
+            f"chunk {key!r} of array {self.name!r} in {self.store!r} cannot be decoded with "
+            f"{self.chain!r}: {detail}"
         )
+
+
+class _Folder:
+    """Descriptor of a folder, closed when the last thread that uses it lets go, whatever happened."""
+
+    fd = -1
+
+    def __init__(self, path: str) -> None:
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
 
 
 def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
-    target = (out if plan.expand is None else out[plan.expand]).view(array.item)
-    if plan.size == 0 or not array.item.itemsize:
+    if not out.size or not array.item.itemsize:
         return
+    target = (out if plan.expand is None else out[plan.expand]).view(array.item)
     if not array.native:
         _read_generic(array, plan, target)
         return
     try:
-        folder = os.open(array.folder or "", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = _Folder(array.folder or "")
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
         target[...] = np.void(array.fill)
         return
-    try:
-        _drain(array, plan, _job(array, plan, target, folder))
-    finally:
-        os.close(folder)
+    _drain(array, _job(array, plan, target, folder), folder, out.nbytes)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
     """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype, to the selection."""
-    source = (value if plan.expand is None else value[plan.expand]).view(array.item)
-    if plan.size == 0 or not array.item.itemsize:
+    if not value.size or not array.item.itemsize:
         return
+    source = (value if plan.expand is None else value[plan.expand]).view(array.item)
     if not array.native:
         _write_generic(array, plan, source)
         return
-    os.makedirs(array.folder or "", exist_ok=True)
-    folder = os.open(array.folder or "", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _drain(array, plan, _job(array, plan, source, folder, writing=True))
-    finally:
-        os.close(folder)
+        folder = _Folder(array.folder or "")
+    except FileNotFoundError:
+        os.makedirs(array.folder or "", exist_ok=True)
+        folder = _Folder(array.folder or "")
+    _drain(array, _job(array, plan, source, folder, writing=True), folder, value.nbytes)
 
 
 # ---- native
 
 
 def _job(
-    array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], folder: int, writing: bool = False
+    array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], folder: _Folder, writing: bool = False
 ) -> Job:
     return Job(
         memory,
@@ -157,7 +200,7 @@ def _job(
         array.metadata.order,
         array.spec,
         array.fill,
-        folder,
+        folder.fd,
         array.metadata.chunk_key_encoding.separator,
         writing=writing,
         write_empty=array.write_empty_chunks,
@@ -166,18 +209,22 @@ def _job(
     )
 
 
-def _drain(array: ChunkedArray, plan: Plan, job: Job) -> None:
+def _drain(array: ChunkedArray, job: Job, folder: _Folder, nbytes: int) -> None:
     """Work on all chunks of a job, with helpers if it is worth it, and raise what went wrong."""
     helpers = 0
-    if job.total > 1 and (job.total >= _FEW_CHUNKS or plan.size * array.item.itemsize >= _SMALL_WORK):
+    if job.total > 1 and (job.total >= _FEW_CHUNKS or nbytes >= _SMALL_WORK):
         helpers = min(pool.get_threads(), job.total) - 1
-    futures = pool.submit(job.run, helpers)
+    futures = pool.submit(partial(_help, job, folder), helpers) if helpers else []
     try:
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
             pass
-    finally:
+    except BaseException:
         job.cancel()
+        raise
+    finally:
+        # Helpers finish the chunks that they have; no `cancel` unless all is lost, or a failure of theirs
+        # would go unnoticed.
         for future in futures:
             if not future.cancel():
                 future.result()
@@ -190,6 +237,11 @@ def _drain(array: ChunkedArray, plan: Plan, job: Job) -> None:
         if status == _NO_MEMORY:
             raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
         raise array.error(key, native.describe(status, found, expected))
+
+
+def _help(job: Job, folder: _Folder) -> None:
+    # The folder stays open as long as this runs.
+    job.run()
 
 
 # ---- generic
@@ -225,20 +277,13 @@ def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
 
 def _write_generic(array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any]) -> None:
     for part in plan.parts():
-        with _locked(array, part):
-            _write_chunk(array, part, source[part.outer])
+        key = array.key(part.coords)
+        outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+        with outer, Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)):
+            _write_chunk(array, key, part, source[part.outer])
 
 
-def _locked(array: ChunkedArray, part: ChunkPart) -> AbstractContextManager[Any]:
-    stack = ExitStack()
-    if array.synchronizer is not None:
-        stack.enter_context(array.synchronizer[array.key(part.coords)])
-    stack.enter_context(Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)))
-    return stack
-
-
-def _write_chunk(array: ChunkedArray, part: ChunkPart, items: np.ndarray[Any, Any]) -> None:
-    key = array.key(part.coords)
+def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any]) -> None:
     shape, order = array.metadata.chunk_shape, array.chain.order
     data = None
     if not part.full:
@@ -255,6 +300,6 @@ def _write_chunk(array: ChunkedArray, part: ChunkPart, items: np.ndarray[Any, An
         chunk = np.array(_decode(array, key, data), order=order)
     chunk[part.inner] = items
     if not array.write_empty_chunks and equals_fill(chunk.reshape(-1, order="A"), array.fill):
-        array.store.pop(key, None)
+        array.erase(key)
         return
     array.store[key] = array.chain.encode(chunk.view(array.metadata.dtype))

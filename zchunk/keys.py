@@ -17,10 +17,16 @@ def check_key(key: object) -> str:
     """Return `key` if it is a legal store key, else raise `InvalidKeyError`.
 
     A legal key is a non-empty string of segments joined by ``/``, where no segment is empty, ``.`` or
-    ``..`` and no character is NUL. Such a key cannot leave the folder it is joined to.
+    ``..`` and no character is NUL. Such a key cannot leave the folder it is joined to. It is text that UTF-8
+    can hold.
     """
     if not isinstance(key, str):
         raise InvalidKeyError(f"a store key is a string, not {type(key).__name__}: {key!r}")
+    if not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise InvalidKeyError(f"store key {key!r} has a lone surrogate, which UTF-8 cannot hold") from None
     if "\0" in key or "\\" in key:
         raise InvalidKeyError(f"store key {key!r} has a NUL or a backslash")
     for segment in key.split("/"):

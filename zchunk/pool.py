@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Callable
@@ -28,12 +29,22 @@ def get_threads() -> int:
 def set_threads(n: int | None) -> None:
     """Let reads and writes use `n` threads, the calling one included; None for the default."""
     global _threads, _executor
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ValueError(f"the number of threads is an integer >= 1, not {n!r}")
+    if n is not None:
+        n = _positive(n)
     with _lock:
         _threads = n
         # Work under way keeps the executor it has; the next call makes one of the right size.
         _executor = None
+
+
+def _positive(n: Any) -> int:
+    try:
+        number = 0 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"the number of threads is an integer >= 1, not {n!r}")
+    return number
 
 
 def _default_threads() -> int:
@@ -56,11 +67,14 @@ def submit(work: Callable[[], Any], helpers: int) -> list[Future[Any]]:
         if _executor is None:
             _executor = ThreadPoolExecutor(max(get_threads() - 1, 1), thread_name_prefix="zchunk")
         executor = _executor
+    futures: list[Future[Any]] = []
     try:
-        return [executor.submit(work) for _ in range(helpers)]
+        for _ in range(helpers):
+            futures.append(executor.submit(work))
     except RuntimeError:
-        # The interpreter shuts down and starts no more threads: the caller does all of it.
-        return []
+        # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
+        pass
+    return futures
 
 
 def _after_fork() -> None:

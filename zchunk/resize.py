@@ -1,30 +1,67 @@
-"""What a change of shape does to chunks, and which chunks are stored at all."""
+"""Changing the shape of an array so that it is valid at any moment, also when the process is killed.
+
+Metadata are published after the chunks that they refer to when an array grows, and before those that they no
+longer refer to are erased when it shrinks.
+"""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from zchunk import engine
+from zchunk import engine, stored
+from zchunk.engine import ChunkedArray
 from zchunk.indexing import plan_basic
-from zchunk.keys import join
+from zchunk.values import broadcast
 
-# Up to so many chunks are looked up one by one rather than found in a listing.
-_LOOKUPS = 4096
+# Writes the metadata of the array that it is given, which is the array from then on.
+Publish = Callable[[ChunkedArray], None]
 
 
-def erase_outside(array: engine.ChunkedArray) -> None:
+def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> None:
+    """Give `array` another shape. Items that are added have the fill value."""
+    old = array.metadata.shape
+    if len(shape) != len(old):
+        raise ValueError(f"cannot resize from shape {old} to {shape}: the number of dimensions cannot change")
+    low = tuple(map(min, old, shape))
+    if low != old:
+        array = array.with_shape(low)
+        publish(array)
+        _erase_outside(array)
+    if low != shape:
+        grown = array.with_shape(shape)
+        _clear_growth(grown, low)
+        publish(grown)
+
+
+def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish: Publish) -> tuple[int, ...]:
+    """Add `items` at the end of an axis and return the new shape."""
+    old = array.metadata.shape
+    if not -len(old) <= axis < len(old):
+        raise ValueError(f"axis {axis} is out of range for an array of {len(old)} dimensions")
+    axis %= len(old)
+    if items.ndim != len(old) or items.shape[:axis] + items.shape[axis + 1 :] != old[:axis] + old[axis + 1 :]:
+        raise ValueError(f"shape {items.shape} cannot be appended to shape {old} along axis {axis}")
+    shape = old[:axis] + (old[axis] + items.shape[axis],) + old[axis + 1 :]
+    grown = array.with_shape(shape)
+    # Every item that is added is written: what an earlier, larger array left there does not matter.
+    selection = (slice(None),) * axis + (slice(old[axis], None),)
+    engine.write(grown, plan_basic(selection, grown.metadata.grid), items)
+    publish(grown)
+    return shape
+
+
+def _erase_outside(array: ChunkedArray) -> None:
     """Erase the stored chunks that have no item in the array."""
     grid = array.metadata.grid.cdata_shape
-    for coords in listed_chunks(array, None):
+    for coords in stored.listed(array):
         if any(c >= n for c, n in zip(coords, grid, strict=True)):
-            array.store.pop(array.key(coords), None)
+            array.erase(array.key(coords))
 
 
-def clear_growth(grown: engine.ChunkedArray, old: tuple[int, ...]) -> None:
+def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
     """Make what growing from shape `old` will uncover the fill value.
 
     A larger array may have been here before: its chunks beyond the edge, if a writer left them, and the
@@ -34,52 +71,19 @@ def clear_growth(grown: engine.ChunkedArray, old: tuple[int, ...]) -> None:
     chunks = metadata.chunk_shape
     before = [-(-n // c) for n, c in zip(old, chunks, strict=True)]
     after = metadata.grid.cdata_shape
-    fill = np.frombuffer(grown.fill, np.uint8).view(metadata.dtype)[0] if grown.fill else metadata.dtype.type()
     for axis, n in enumerate(old):
         if n == metadata.shape[axis]:
             continue
         outside = [range(m) for m in after]
         outside[axis] = range(before[axis], after[axis])
-        for coords in _stored_chunks(grown, outside):
-            grown.store.pop(grown.key(coords), None)
+        for coords in stored.within(grown, outside):
+            grown.erase(grown.key(coords))
         if n % chunks[axis] == 0:
             continue
         edge = [range(m) for m in before]
         edge[axis] = range(before[axis] - 1, before[axis])
-        for coords in _stored_chunks(grown, edge):
+        for coords in stored.within(grown, edge):
             selection = [slice(c * length, (c + 1) * length) for c, length in zip(coords, chunks, strict=True)]
             selection[axis] = slice(n, selection[axis].stop)
             plan = plan_basic(tuple(selection), metadata.grid)
-            engine.write(grown, plan, np.broadcast_to(np.asarray(fill, metadata.dtype), plan.shape))
-
-
-def _stored_chunks(array: engine.ChunkedArray, ranges: Sequence[range]) -> Iterator[tuple[int, ...]]:
-    """Yield the coordinates in the product of `ranges` whose chunks are stored."""
-    if math.prod(map(len, ranges)) <= _LOOKUPS:
-        for coords in itertools.product(*ranges):
-            if array.key(coords) in array.store:
-                yield coords
-        return
-    for coords in listed_chunks(array, None):
-        if all(c in r for c, r in zip(coords, ranges, strict=True)):
-            yield coords
-
-
-def listed_chunks(array: engine.ChunkedArray, grid: tuple[int, ...] | None) -> Iterator[tuple[int, ...]]:
-    """Yield the coordinates of the stored chunks that lie within `grid`; of all if that is None."""
-    encoding, ndim = array.metadata.chunk_key_encoding, array.metadata.ndim
-    names: Iterator[str] = iter(array.store.list_dir(array.path))
-    if encoding.separator == "/":
-        for _ in range(ndim - 1):
-            names = _below(array, names)
-    for name in names:
-        coords = encoding.decode(name, ndim)
-        if coords is not None and (grid is None or all(c < n for c, n in zip(coords, grid, strict=True))):
-            yield coords
-
-
-def _below(array: engine.ChunkedArray, names: Iterator[str]) -> Iterator[str]:
-    for name in names:
-        if name.rpartition("/")[2].isdecimal():
-            for child in array.store.list_dir(join(array.path, name)):
-                yield f"{name}/{child}"
+            engine.write(grown, plan, broadcast(grown.fill_item, plan.shape, grown.path))

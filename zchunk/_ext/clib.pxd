@@ -1,8 +1,7 @@
 """Prototypes of the C libraries that libblosc2.a carries beside its own public header.
 
-The blosc2 wheel ships the header of C-Blosc2 only. LZ4's, Zstd's and zlib-ng's functions are their stable
-public API, repeated here. `blosclz_compress` and `blosclz_decompress` are C-Blosc2's own and have no public
-header; the tests against python-blosc would show a change of their meaning.
+The blosc2 wheel ships the header of C-Blosc2 only. LZ4's, Zstd's and zlib-ng's functions are their public API,
+repeated here; `ZSTD_decompressBound` is the one that Zstd does not promise to keep in shared libraries.
 """
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -18,10 +17,6 @@ cdef extern from * nogil:
     """
     #include <stddef.h>
     #include <stdint.h>
-
-    /* C-Blosc2, blosclz.h; the last argument of compress is not looked at. */
-    int blosclz_compress(int clevel, const void* input, int length, void* output, int maxout, void* ctx);
-    int blosclz_decompress(const void* input, int length, void* output, int maxout);
 
     /* LZ4 1.x, lz4.h and lz4hc.h */
     int LZ4_compressBound(int inputSize);
@@ -47,6 +42,7 @@ cdef extern from * nogil:
     size_t ZSTD_decompressDCtx(ZSTD_DCtx*, void* dst, size_t dstCapacity, const void* src, size_t srcSize);
     unsigned long long ZSTD_getFrameContentSize(const void* src, size_t srcSize);
     size_t ZSTD_findFrameCompressedSize(const void* src, size_t srcSize);
+    unsigned long long ZSTD_decompressBound(const void* src, size_t srcSize);
     unsigned ZSTD_isError(size_t code);
     int ZSTD_getErrorCode(size_t code);
     #define ZC_ZSTD_C_LEVEL 100
@@ -73,6 +69,7 @@ cdef extern from * nogil:
     } zc_zng_stream;
     int32_t zng_deflateInit2(
         zc_zng_stream*, int32_t level, int32_t method, int32_t windowBits, int32_t memLevel, int32_t strategy);
+    int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain);
     int32_t zng_deflate(zc_zng_stream*, int32_t flush);
     int32_t zng_deflateEnd(zc_zng_stream*);
     unsigned long zng_deflateBound(zc_zng_stream*, unsigned long sourceLen);
@@ -81,9 +78,6 @@ cdef extern from * nogil:
     int32_t zng_inflateReset(zc_zng_stream*);
     int32_t zng_inflateEnd(zc_zng_stream*);
     """
-    int blosclz_compress(int clevel, const void* input, int length, void* output, int maxout, void* ctx)
-    int blosclz_decompress(const void* input, int length, void* output, int maxout)
-
     int LZ4_compressBound(int n)
     int LZ4_sizeofState()
     int LZ4_compress_fast_extState(void* state, const char* src, char* dst, int n, int cap, int acceleration)
@@ -107,6 +101,7 @@ cdef extern from * nogil:
     size_t ZSTD_decompressDCtx(ZSTD_DCtx*, void* dst, size_t cap, const void* src, size_t n)
     unsigned long long ZSTD_getFrameContentSize(const void* src, size_t n)
     size_t ZSTD_findFrameCompressedSize(const void* src, size_t n)
+    unsigned long long ZSTD_decompressBound(const void* src, size_t n)
     unsigned ZSTD_isError(size_t code)
     int ZSTD_getErrorCode(size_t code)
     int ZC_ZSTD_C_LEVEL
@@ -125,6 +120,7 @@ cdef extern from * nogil:
         void* zfree
         void* opaque
     int32_t zng_deflateInit2(zc_zng_stream*, int32_t level, int32_t method, int32_t bits, int32_t mem, int32_t strategy)
+    int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain)
     int32_t zng_deflate(zc_zng_stream*, int32_t flush)
     int32_t zng_deflateEnd(zc_zng_stream*)
     unsigned long zng_deflateBound(zc_zng_stream*, unsigned long n)

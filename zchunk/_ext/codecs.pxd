@@ -22,6 +22,7 @@ cdef struct Scratch:
     size_t block_size
     uint8_t* planes         # one block of a frame, still shuffled
     size_t planes_size
+    void* blosclz
     void* lz4
     void* lz4hc
     void* zstd_encoder
@@ -41,6 +42,7 @@ cdef int lz4_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, F
 cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil
 cdef int deflate_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, bint gzip, Failure* f) noexcept nogil
 cdef int64_t zstd_content_size(const uint8_t* src, size_t n) noexcept nogil
+cdef int64_t zstd_size_bound(const uint8_t* src, size_t n) noexcept nogil
 
 cdef int64_t stream_encode(Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap) noexcept nogil
 cdef int stream_decode(Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil

@@ -106,6 +106,11 @@ class Store(MutableMapping[str, bytes]):
         """
         return None
 
+    @property
+    def lock_identity(self) -> str:
+        """Name of the values for locks in this process: the same for all stores that share them."""
+        return str(id(self))
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end."""
         check_range(start, stop)
@@ -226,6 +231,10 @@ class KVStore(Store):
     def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
         self._mutable_mapping = mutablemapping
         self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)
+
+    @property
+    def lock_identity(self) -> str:
+        return str(getattr(self._mutable_mapping, "lock_identity", id(self._mutable_mapping)))
 
     def __getitem__(self, key: str) -> bytes:
         return as_bytes(self._mutable_mapping[check_key(key)])

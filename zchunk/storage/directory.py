@@ -91,6 +91,10 @@ class DirectoryStore(Store):
         )
         return self.path if own and not self.normalize_keys else None
 
+    @property
+    def lock_identity(self) -> str:
+        return os.path.realpath(self.path)
+
     def file_path(self, key: str) -> str:
         """Return the path of the file that holds the value of `key`."""
         if check_key(key).endswith(PARTIAL):

@@ -1,0 +1,58 @@
+"""Values that users assign: to items of an array's dtype, and from there to the shape of a selection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def convert(value: Any, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]:
+    """Return `value` as an array of `dtype`, converted as NumPy's assignment does.
+
+    Parameters
+    ----------
+    value : array-like
+        A number, a sequence, anything with a NumPy form.
+    dtype : numpy.dtype
+        Of the items to assign to.
+    name : str
+        Of the array that is assigned to, for the messages of errors.
+    """
+    try:
+        if not isinstance(value, np.ndarray | np.generic):
+            if not hasattr(value, "__array__"):
+                return _convert_object(value, dtype)
+            value = np.asarray(value)
+        if value.dtype == dtype or not dtype.itemsize:
+            return np.asarray(value)
+        # NumPy's rules for assigning one array to another, which differ from those of `astype`.
+        items = np.empty(value.shape, dtype)
+        items[...] = value
+        return items
+    except (ValueError, TypeError, OverflowError) as err:
+        err.add_note(f"while converting what is assigned to array {name!r} to its dtype {dtype}")
+        raise
+
+
+def _convert_object(value: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if dtype.itemsize:
+        return np.asarray(value, dtype)
+    # NumPy takes a dtype of no bytes as "find out the size"; here only the shape matters.
+    return np.asarray(value)
+
+
+def broadcast(items: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
+    """Return `items` with `shape`, axes of length 1 repeated without a copy, as NumPy's assignment does."""
+    if items.shape == shape:
+        return items
+    # Assignment, unlike other broadcasting, ignores leading axes of length 1.
+    extra = max(items.ndim - len(shape), 0)
+    if all(n == 1 for n in items.shape[:extra]):
+        try:
+            return np.broadcast_to(items.reshape(items.shape[extra:]), shape)
+        except ValueError:
+            pass
+    raise ValueError(
+        f"cannot assign values of shape {items.shape} to a selection of shape {shape} of array {name!r}"
+    )
