@@ -10,7 +10,7 @@ library decodes single blocks into the caller's memory; hence this module.
 Block sizes and the split rule are C-Blosc 1.21's, so that other readers meet the frames they know.
 """
 
-from libc.stdint cimport INT32_MAX, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
@@ -19,7 +19,9 @@ from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, bitunshuffle, reserve, shuffle, stream_decode,
     stream_encode, unshuffle,
 )
-from zchunk._ext.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail
+from zchunk._ext.status cimport (
+    CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail,
+)
 
 cdef enum:
     VERSION = 2
@@ -51,6 +53,11 @@ cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Fram
     """Read the first 16 of `total` bytes of a frame that must decode to `nbytes`; every field is checked."""
     if total < HEADER:
         return fail(f, TRUNCATED, total, HEADER)
+    # From here on all sizes fit an int32.
+    if nbytes > MAX_BLOSC:
+        return fail(f, TOO_LARGE, nbytes, MAX_BLOSC)
+    if total > MAX_BLOSC + HEADER:
+        return fail(f, TOO_LARGE, total, MAX_BLOSC + HEADER)
     frame.flags = header[2]
     # Blosc 2 sets both shuffle bits to announce its longer header.
     if header[0] != VERSION or frame.flags & DELTA or frame.flags & 5 == 5:
@@ -146,7 +153,9 @@ cdef int decode_block(
     return OK
 
 
-cdef int decode_frame(const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f) noexcept nogil:
+cdef int decode_frame(
+    const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f
+) noexcept nogil:
     """Decode the frame of `n` bytes at `src` to exactly `nbytes` at `dst`."""
     cdef Frame frame
     cdef int64_t b, start
@@ -244,7 +253,9 @@ cdef int64_t _encode_block(
     return used
 
 
-cdef int64_t encode_frame(const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil:
+cdef int64_t encode_frame(
+    const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s
+) noexcept nogil:
     """Write the frame of `nbytes` at `src` to `dst`, which has room for ``nbytes + 16``.
 
     Returns the frame's size, or minus a Status.

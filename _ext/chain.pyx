@@ -5,20 +5,23 @@ A spec is the tuple ``(kind, level, checksum, stream, shuffle, typesize, blocksi
 """
 
 from libc.string cimport memcpy, memset
-from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_GetBuffer, PyBuffer_Release
+from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBUF_WRITABLE, PyObject_GetBuffer, PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, decode_frame, encode_frame
 from zchunk._ext.chain cimport BLOSC_KIND, GZIP_KIND, LZ4_KIND, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec
 from zchunk._ext.codecs cimport (
     Scratch, deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, reserve,
-    zstd_bound, zstd_content_size, zstd_decode, zstd_encode,
+    zstd_bound, zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound,
 )
 from zchunk._ext.status cimport (
-    CORRUPT, NO_MEMORY, OK, SYSTEM, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail,
+    CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail,
 )
 
 KINDS = {"raw": RAW_KIND, "blosc": BLOSC_KIND, "lz4": LZ4_KIND, "zstd": ZSTD_KIND, "zlib": ZLIB_KIND, "gzip": GZIP_KIND}
+
+# Most bytes that can be encoded at once.
+_LIMITS = {BLOSC_KIND: MAX_BLOSC, LZ4_KIND: 0x7E000000, ZLIB_KIND: 0xFFFFFFFF, GZIP_KIND: 0xFFFFFFFF}
 
 
 # ---- kernels
@@ -63,7 +66,9 @@ cdef inline int64_t _lz4_size(const uint8_t* src) noexcept nogil:
     return src[0] | <int64_t>src[1] << 8 | <int64_t>src[2] << 16 | <int64_t>src[3] << 24
 
 
-cdef int decode_bytes(const Spec* c, const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f) noexcept nogil:
+cdef int decode_bytes(
+    const Spec* c, const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f
+) noexcept nogil:
     """Decode the `n` bytes at `src` to exactly `nbytes` at `dst`."""
     if c.kind == BLOSC_KIND:
         return decode_frame(src, n, dst, nbytes, s, f)
@@ -93,13 +98,17 @@ cdef int parse_spec(object spec, Spec* out) except -1:
     out.blosc.clevel = out.level
     if out.kind < 0 or out.kind > GZIP_KIND:
         raise ValueError(f"no native codec of kind {out.kind}")
-    if out.kind == BLOSC_KIND and not (0 <= out.level <= 9 and 0 <= out.blosc.shuffle <= 2 and out.blosc.blocksize >= 0):
+    if out.kind == BLOSC_KIND and not (
+        0 <= out.level <= 9 and 0 <= out.blosc.shuffle <= 2 and out.blosc.blocksize >= 0
+    ):
         raise ValueError(f"Blosc takes clevel 0 to 9, shuffle 0 to 2 and a blocksize >= 0, not {spec}")
     return 0
 
 
 def describe(int status, int64_t found, int64_t expected):
     """Return in words what a Status of a decoder or encoder means."""
+    if status == TRUNCATED and expected < 0:
+        return f"truncated: {found} bytes are there, more are needed"
     if status == TRUNCATED:
         return f"truncated: {found} bytes are there, {expected} are needed"
     if status == TRAILING:
@@ -136,10 +145,9 @@ def encode(spec, data):
     memset(&s, 0, sizeof(s))
     PyObject_GetBuffer(data, &v, PyBUF_ANY_CONTIGUOUS)
     try:
-        if (c.kind == BLOSC_KIND or c.kind == LZ4_KIND) and v.len > MAX_BLOSC:
-            raise ValueError(f"{v.len} bytes are more than the {MAX_BLOSC} that this codec can take at once")
-        if v.len > 0xFFFFFFFF and c.kind in (ZLIB_KIND, GZIP_KIND):
-            raise ValueError(f"{v.len} bytes are more than the {0xFFFFFFFF} that this codec can take at once")
+        limit = _LIMITS.get(c.kind)
+        if limit is not None and v.len > limit:
+            raise ValueError(f"{v.len} bytes are more than the {limit} that this codec can take at once")
         bound = encoded_bound(&c, v.len)
         with nogil:
             if reserve(&s.encoded, &s.encoded_size, bound) == NULL:
@@ -209,6 +217,16 @@ def decode_into(spec, data, out):
             _decode(&c, &v, <uint8_t*>w.buf, w.len, True)
         finally:
             PyBuffer_Release(&w)
+    finally:
+        PyBuffer_Release(&v)
+
+
+def zstd_decoded_bound(data):
+    """Return the most bytes that Zstd frames can decode to, -1 if these are none."""
+    cdef Py_buffer v
+    PyObject_GetBuffer(data, &v, PyBUF_ANY_CONTIGUOUS)
+    try:
+        return zstd_size_bound(<const uint8_t*>v.buf, v.len)
     finally:
         PyBuffer_Release(&v)
 

@@ -13,8 +13,20 @@ from libc.string cimport memcpy, memset
 
 from zchunk._ext.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_encode
 from zchunk._ext.clib cimport *
-from zchunk._ext.codecs cimport Scratch, Stream
+from zchunk._ext.codecs cimport BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch
 from zchunk._ext.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail
+
+cdef extern from * nogil:
+    """
+    /* zlib's search parameters by level: good length, lazy length, nice length, chain length. Levels 1 and 2 look
+       further, as stopping at a match of 8 or 16 bytes made bit-shuffled text 9 to 18 % larger and unshuffled
+       items of odd sizes 6 %. */
+    static const int ZC_EFFORT[10][4] = {
+        {0, 0, 0, 0}, {4, 4, 32, 16}, {4, 6, 32, 32}, {4, 6, 32, 32}, {4, 4, 16, 16}, {8, 16, 32, 32},
+        {8, 16, 128, 128}, {8, 32, 128, 256}, {32, 128, 258, 1024}, {32, 258, 258, 4096},
+    };
+    """
+    const int ZC_EFFORT[10][4]
 
 cdef enum:
     Z_FINISH = 4
@@ -63,7 +75,9 @@ cdef size_t lz4_bound(size_t n) noexcept nogil:
     return n + n // 255 + 16
 
 
-cdef int64_t lz4_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration) noexcept nogil:
+cdef int64_t lz4_encode(
+    Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration
+) noexcept nogil:
     if n > LZ4_MAX_INPUT:
         return -TOO_LARGE
     if s.lz4 == NULL:
@@ -75,7 +89,9 @@ cdef int64_t lz4_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, 
     return LZ4_compress_fast_extState(s.lz4, <const char*>src, <char*>dst, <int>n, <int>cap, acceleration)
 
 
-cdef int64_t _lz4hc_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level) noexcept nogil:
+cdef int64_t _lz4hc_encode(
+    Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level
+) noexcept nogil:
     if n > LZ4_MAX_INPUT:
         return -TOO_LARGE
     if s.lz4hc == NULL:
@@ -117,7 +133,9 @@ cdef size_t zstd_bound(size_t n) noexcept nogil:
     return ZSTD_compressBound(n)
 
 
-cdef int64_t zstd_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum) noexcept nogil:
+cdef int64_t zstd_encode(
+    Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum
+) noexcept nogil:
     cdef size_t got
     if s.zstd_encoder == NULL:
         s.zstd_encoder = ZSTD_createCCtx()
@@ -135,6 +153,9 @@ cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, siz
     cdef size_t got
     cdef int64_t size
     cdef int code
+    if n == 0:
+        # To Zstd no frames are a fine way to store no bytes.
+        return fail(f, TRUNCATED, n, -1)
     if s.zstd_decoder == NULL:
         s.zstd_decoder = ZSTD_createDCtx()
         if s.zstd_decoder == NULL:
@@ -145,8 +166,12 @@ cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, siz
         if code == ZC_ZSTD_E_DST_TOO_SMALL:
             # The frame may not tell its size, or be one of several: only a larger one is worth telling.
             size = zstd_content_size(src, n)
-            return fail(f, WRONG_SIZE, size if size > <int64_t>nbytes else -1, nbytes)
-        return fail(f, TRUNCATED, n, -1) if code == ZC_ZSTD_E_SRC_WRONG else fail(f, CORRUPT, n, nbytes)
+            if size <= <int64_t>nbytes:
+                size = -1
+            return fail(f, WRONG_SIZE, size, nbytes)
+        if code == ZC_ZSTD_E_SRC_WRONG:
+            return fail(f, TRUNCATED, n, -1)
+        return fail(f, CORRUPT, n, nbytes)
     if got != nbytes:
         return fail(f, WRONG_SIZE, got, nbytes)
     return OK
@@ -182,15 +207,9 @@ cdef size_t deflate_bound(size_t n) noexcept nogil:
     return n + (n >> 8) + 64
 
 
-cdef void _effort(int level, int* good, int* lazy, int* nice, int* chain) noexcept nogil:
-    """Give the search parameters that zlib has for `level`, 1 to 9."""
-    good[0] = 4 if level < 5 else 8 if level < 8 else 32
-    lazy[0] = (4, 5, 6, 4, 16, 16, 32, 128, 258)[level - 1]
-    nice[0] = (8, 16, 32, 16, 32, 128, 128, 258, 258)[level - 1]
-    chain[0] = (4, 8, 32, 16, 32, 128, 256, 1024, 4096)[level - 1]
-
-
-cdef int64_t deflate_encode(const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint gzip) noexcept nogil:
+cdef int64_t deflate_encode(
+    const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint gzip
+) noexcept nogil:
     """Compress about as far as zlib does at the same level.
 
     zlib-ng's levels 1 to 8 look for matches of four bytes, zlib's for three: on unshuffled float32 and small
@@ -199,15 +218,16 @@ cdef int64_t deflate_encode(const uint8_t* src, size_t n, uint8_t* dst, size_t c
     and gave 0.22 to 1.031 of zlib's size, with a memory level of 7, that is smaller blocks, up to 1.014.
     """
     cdef zc_zng_stream z
-    cdef int code, good, lazy, nice, chain, window = GZIP_WINDOW if gzip else ZLIB_WINDOW
+    cdef const int* effort = ZC_EFFORT[level if level > 0 else 6]
+    cdef int code, window = GZIP_WINDOW if gzip else ZLIB_WINDOW
     if n > <size_t>0xFFFFFFFF:
         return -TOO_LARGE
     memset(&z, 0, sizeof(z))
-    if zng_deflateInit2(&z, 9 if level else 0, Z_DEFLATED, window, Z_MEM_LEVEL, 0) != 0:
+    code = 9 if level else 0
+    if zng_deflateInit2(&z, code, Z_DEFLATED, window, Z_MEM_LEVEL, 0) != 0:
         return -NO_MEMORY
     if level:
-        _effort(level if level > 0 else 6, &good, &lazy, &nice, &chain)
-        zng_deflateTune(&z, good, lazy, nice, chain)
+        zng_deflateTune(&z, effort[0], effort[1], effort[2], effort[3])
     z.next_in = src
     z.avail_in = <uint32_t>n
     z.next_out = dst
@@ -217,7 +237,9 @@ cdef int64_t deflate_encode(const uint8_t* src, size_t n, uint8_t* dst, size_t c
     return <int64_t>z.total_out if code == Z_STREAM_END else 0
 
 
-cdef int deflate_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, bint gzip, Failure* f) noexcept nogil:
+cdef int deflate_decode(
+    const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, bint gzip, Failure* f
+) noexcept nogil:
     cdef zc_zng_stream z
     cdef size_t used = 0, done = 0
     cdef int code
@@ -260,7 +282,9 @@ cdef int deflate_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbyte
 
 # ---- streams of Blosc frames: the level of the frame, the parameters that C-Blosc gives each library
 
-cdef int64_t stream_encode(Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap) noexcept nogil:
+cdef int64_t stream_encode(
+    Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap
+) noexcept nogil:
     if stream == LZ4:
         return lz4_encode(s, src, n, dst, cap, 10 - clevel)
     if stream == ZSTD:
@@ -274,7 +298,9 @@ cdef int64_t stream_encode(Scratch* s, int stream, int clevel, const uint8_t* sr
     return -UNSUPPORTED
 
 
-cdef int stream_decode(Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil:
+cdef int stream_decode(
+    Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f
+) noexcept nogil:
     """Decode a stream of the format that bits 5-7 of a frame's flags name."""
     cdef int64_t got
     if format == 1:

@@ -5,7 +5,7 @@ must not overlap; the boundary functions refuse that.
 """
 
 from libc.string cimport memcmp, memcpy, memset
-from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_STRIDED, PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyObject_GetBuffer, PyBuffer_Release
 
 from zchunk._ext.copy cimport MAX_NDIM, Block
 
@@ -175,10 +175,12 @@ cdef int _describe(Block* b, Py_buffer* dst, Py_buffer* src) except -1:
 
 
 cdef void _bounds(Py_buffer* v, const char** low, const char** high) noexcept:
+    """Give the first byte of the array and the one after its last; the same for an empty array."""
     cdef int i
     low[0] = high[0] = <const char*>v.buf
     for i in range(v.ndim):
         if v.shape[i] == 0:
+            low[0] = high[0] = NULL
             return
         if v.strides[i] < 0:
             low[0] += v.strides[i] * (v.shape[i] - 1)
@@ -203,7 +205,7 @@ def copy(dst, src):
     cdef const char* sh
     PyObject_GetBuffer(dst, &d, PyBUF_STRIDED)
     try:
-        PyObject_GetBuffer(src, &s, PyBUF_FULL_RO)
+        PyObject_GetBuffer(src, &s, PyBUF_STRIDED_RO)
         try:
             _describe(&b, &d, &s)
             _bounds(&d, &dl, &dh)

@@ -1,139 +1,188 @@
-"""What is measured: the data sets, the sizes, and the cases."""
+"""What is measured, and what zchunk must reach there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout
+from benchmarks.selections import (
+    Select,
+    box,
+    by_chunk,
+    everything,
+    plane,
+    points,
+    rows,
+    strided,
+    through_time,
+)
 
-Selection = tuple[slice | int, ...]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """An array as it is stored: shape, chunks and data type."""
-
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    dtype: str
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole array."""
-        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+Action = Literal[
+    "write", "read", "open", "open-group", "open-consolidated", "append", "resize", "memory", "import"
+]
 
 
 @dataclass(frozen=True)
-class Size:
-    """One size of the benchmark: a layout for each data set."""
+class Target:
+    """The largest acceptable ratio of zchunk over something that was measured in the same run.
 
-    field: Layout
-    tiny: Layout
+    ``over`` is ``best`` (of all peers), ``zarr`` (the best Zarr library), the name of one peer, or ``limit``.
+    """
 
-    def layout(self, dataset: str) -> Layout:
-        """Return the layout of a data set."""
-        return {"field": self.field, "tiny": self.tiny}[dataset]
-
-
-SIZES = {
-    # 256 MiB in 256 chunks of 1 MiB; 10,000 chunks of 400 bytes
-    "full": Size(
-        Layout((512, 512, 256), (64, 64, 64), "<f4"),
-        Layout((1000, 1000), (10, 10), "<i4"),
-    ),
-    # 16 MiB in 64 chunks of 256 KiB; 2,500 chunks of 400 bytes
-    "quick": Size(
-        Layout((160, 160, 160), (40, 40, 40), "<f4"),
-        Layout((500, 500), (10, 10), "<i4"),
-    ),
-    # for the test of the harness
-    "tiny": Size(
-        Layout((40, 40, 20), (16, 16, 8), "<f4"),
-        Layout((40, 40), (10, 10), "<i4"),
-    ),
-}
+    at_most: float
+    over: str = "best"
 
 
-def make_field(layout: Layout) -> NDArray[np.generic]:
-    """Return a temperature-like field: large smooth waves, and noise below them that no codec removes."""
-    rng = np.random.default_rng(20261122)
-    out = np.full(layout.shape, 280.0, dtype=np.float32)
-    for axis, n in enumerate(layout.shape):
-        x = np.linspace(0.0, 2.0 * np.pi, n, dtype=np.float32)
-        wave = (12.0 / (axis + 1)) * np.sin((axis + 1) * x + axis)
-        out += wave.reshape([-1 if i == axis else 1 for i in range(out.ndim)])
-    for plane in out:
-        plane += np.float32(0.05) * rng.standard_normal(plane.shape, dtype=np.float32)
-    return out.astype(layout.dtype, copy=False)
-
-
-def make_tiny(layout: Layout) -> NDArray[np.generic]:
-    """Return small positive integers, as counts or categories are."""
-    rng = np.random.default_rng(7)
-    return rng.integers(0, 1000, layout.shape).astype(layout.dtype)
-
-
-DATASETS: dict[str, Callable[[Layout], NDArray[np.generic]]] = {"field": make_field, "tiny": make_tiny}
-
-
-def everything(layout: Layout) -> Selection:
-    """Select the whole array."""
-    return tuple(slice(0, n) for n in layout.shape)
-
-
-def box(layout: Layout) -> Selection:
-    """Select about two fifths of the shortest axis along every axis, with no edge on a chunk's edge."""
-    side = 2 * min(layout.shape) // 5
-    if min(layout.shape) > 250:
-        side = 200
-    return tuple(slice(c // 3 + 1, c // 3 + 1 + side) for c in layout.chunks)
-
-
-def plane(axis: int) -> Callable[[Layout], Selection]:
-    """Select one plane across an axis, inside a chunk."""
-
-    def select(layout: Layout) -> Selection:
-        index = layout.shape[axis] // 2 + layout.chunks[axis] // 3
-        return tuple(index if i == axis else slice(0, n) for i, n in enumerate(layout.shape))
-
-    return select
-
-
-def point(layout: Layout) -> Selection:
-    """Select one element in the middle of a chunk."""
-    return tuple(n // 2 + c // 3 for n, c in zip(layout.shape, layout.chunks, strict=True))
+# No case may be slower than the best peer.
+NOT_SLOWER = Target(1.0)
 
 
 @dataclass(frozen=True)
 class Case:
     """One line of the table.
 
-    ``write`` creates an array and fills it; ``read`` reads ``select(layout)`` of an array that is open;
-    ``open`` opens an array.
+    Parameters
+    ----------
+    name
+        How the case is called on the command line and in the results.
+    text
+        What the case does, for the table; what it does it to is added from ``stored``.
+    action
+        A key of `benchmarks.actions.ACTIONS`.
+    stored
+        A key of `benchmarks.datasets.STORED`.
+    select
+        What a case that reads selects.
+    average
+        The result is the time per selection, not that of all.
+    threads
+        Threads in this case, where not those of the whole run.
+    targets
+        What zchunk must reach.
     """
 
     name: str
-    title: str
-    action: Literal["write", "read", "open"]
-    dataset: str = "field"
-    select: Callable[[Layout], Selection] = everything
+    text: str
+    action: Action
+    stored: str
+    select: Select = everything
+    average: bool = False
+    threads: int | None = None
+    targets: tuple[Target, ...] = (NOT_SLOWER,)
+
+    @property
+    def unit(self) -> Literal["seconds", "bytes"]:
+        """What the case's results count."""
+        return "bytes" if self.action == "memory" else "seconds"
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return STORED[self.stored].codec
+
+    def title(self, size: str) -> str:
+        """Return the line's heading in the table, for one of the sizes."""
+        text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
+        if self.action in ("open-group", "open-consolidated", "import"):
+            return text
+        stored = STORED[self.stored]
+        layout = stored.layout(size)
+        source = {"field": "model-like", "random": "incompressible"}.get(stored.source, stored.source)
+        text += f", {source} {human(layout.nbytes)} in {chunk_count(layout):,} chunks of "
+        text += f"{human(layout.chunk_nbytes)}, {layout.codec.title}"
+        if layout.container != "folder":
+            text += {"memory": ", RAM store", "zip": ", zip store"}[layout.container]
+        return text + (f", {self.threads} thread" if self.threads else "")
 
 
-CASES = {
-    case.name: case
-    for case in (
-        Case("write", "create and write all", "write"),
-        Case("read", "read all", "read"),
-        Case("box", "read an unaligned box", "read", select=box),
-        Case("plane0", "read a plane `[k, :, :]`", "read", select=plane(0)),
-        Case("plane1", "read a plane `[:, k, :]`", "read", select=plane(1)),
-        Case("plane2", "read a plane `[:, :, k]`", "read", select=plane(2)),
-        Case("point", "read one element", "read", select=point),
-        Case("tiny-write", "tiny chunks: create and write all", "write", "tiny"),
-        Case("tiny-read", "tiny chunks: read all", "read", "tiny"),
-        Case("open", "open an array", "open"),
-    )
-}
+def human(nbytes: int) -> str:
+    """Return a number of bytes in the largest binary unit that keeps it above 1."""
+    for unit in ("B", "KiB"):
+        if nbytes < 1024:
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1024  # type: ignore[assignment]
+    return f"{nbytes:.3g} MiB"
+
+
+def chunk_count(layout: Layout) -> int:
+    """Return the number of chunks of an array."""
+    count = 1
+    for n, c in zip(layout.shape, layout.chunks, strict=True):
+        count *= -(-n // c)
+    return count
+
+
+# Bulk work: the most that zchunk may take of the best peer's time.
+_READ = {"lz4": 0.65, "zstd": 0.90, "raw": 0.75}
+_WRITE = {"lz4": 0.85, "zstd": 0.98, "raw": 0.85}
+_BULK = [name for name in STORED if name.startswith(("field", "random", "real"))]
+_FAST_SLICE = (Target(0.75),)
+_INSIDE_LARGE = (NOT_SLOWER, Target(0.05, "zarr"), Target(1.0, "blosc2"))
+_OVER_LIMIT = Target(1.3, "limit")
+_BOUND = (Target(1.0, "limit"),)
+
+_ALL = (
+    *(
+        Case(f"write-{name}", "write", "write", name, targets=(Target(_WRITE[STORED[name].codec]),))
+        for name in _BULK
+    ),
+    *(
+        Case(f"read-{name}", "read all", "read", name, targets=(Target(_READ[STORED[name].codec]), _OVER_LIMIT))
+        for name in _BULK
+    ),
+    Case("write-1-thread", "write", "write", "field-lz4", threads=1),
+    Case("read-1-thread", "read all", "read", "field-lz4", threads=1),
+    Case("box", "unaligned box", "read", "field-lz4", box, targets=_FAST_SLICE),
+    Case("plane-0", "plane `[k, :, :]`", "read", "field-lz4", plane(0), targets=(Target(0.5),)),
+    Case("plane-1", "plane `[:, k, :]`", "read", "field-lz4", plane(1)),
+    Case("plane-2", "plane `[:, :, k]`", "read", "field-lz4", plane(2), targets=_FAST_SLICE),
+    Case("strided", "`[::4, ::4, ::4]`", "read", "field-lz4", strided, targets=_FAST_SLICE),
+    Case("point", "one element", "read", "field-lz4", points, average=True),
+    Case("plane-0-large", "plane `[k, :, :]`", "read", "field-lz4-large", plane(0), targets=(Target(0.5),)),
+    Case(
+        "point-large", "one element", "read", "field-lz4-large", points, average=True, targets=_INSIDE_LARGE
+    ),
+    Case("row-large", "one row", "read", "field-lz4-large", rows, average=True, targets=_INSIDE_LARGE),
+    Case("series-write", "write", "write", "series"),
+    Case("series-read", "read all", "read", "series"),
+    Case("series", "`[:, i, j]`", "read", "series", through_time, targets=(Target(0.5),)),
+    Case("tiny-write", "write", "write", "tiny", targets=(NOT_SLOWER, Target(0.70, "zarr"))),
+    Case("tiny-read", "read all", "read", "tiny", targets=(NOT_SLOWER, Target(0.50, "zarr"))),
+    Case("small-write", "create and write", "write", "small", targets=(NOT_SLOWER, Target(0.5, "zarr"))),
+    Case("small-read", "read all", "read", "small", targets=(NOT_SLOWER, Target(0.25, "zarr"))),
+    Case(
+        "small-point",
+        "one element",
+        "read",
+        "small",
+        points,
+        average=True,
+        targets=(NOT_SLOWER, Target(0.15, "zarr")),
+    ),
+    Case("open", "open an array", "open", "small", targets=(NOT_SLOWER, Target(0.5, "zarr2"))),
+    Case("open-group", "open a group of {arrays:,} arrays and each of them", "open-group", "small"),
+    Case("open-consolidated", "the same, consolidated metadata", "open-consolidated", "small"),
+    Case("append", "append {steps} time steps one by one", "append", "steps"),
+    Case("resize", "halve the first axis, double it again", "resize", "tiny"),
+    Case("memory-store-write", "write", "write", "memory"),
+    Case("memory-store-read", "read all", "read", "memory"),
+    Case("zip-write", "write", "write", "zip"),
+    Case("zip-read", "read all", "read", "zip"),
+    *(
+        case
+        for codec in ("raw", "zstd")
+        for case in (
+            Case(f"counts-{codec}-write", "write", "write", f"counts-{codec}"),
+            Case(f"counts-{codec}-read", "read all", "read", f"counts-{codec}"),
+            Case(f"counts-{codec}-chunks", "read chunk by chunk", "read", f"counts-{codec}", by_chunk),
+        )
+    ),
+    *(
+        Case(f"peak-{name}", "peak memory of reading all", "memory", name, targets=_BOUND)
+        for name in ("field-lz4", "field-lz4-large", "field-raw")
+    ),
+    Case("import", "import", "import", "small", targets=_BOUND),
+)
+
+CASES = {case.name: case for case in _ALL}

@@ -5,142 +5,100 @@ from __future__ import annotations
 import gc
 import json
 import os
+import platform
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.actions import ACTIONS, Action, Bench
 from benchmarks.adapters import load_adapter
-from benchmarks.adapters.base import Adapter
-from benchmarks.cases import CASES, SIZES, Case
+from benchmarks.adapters.base import Unsupported
+from benchmarks.cases import CASES
 
 LIMIT = "limit"
-
-# A run of a short case is repeated within one timing until it lasts about this long.
-SHORTEST_TIMING = 0.02
-
-
-class Mismatch(Exception):
-    """A library returned other values than were written."""
 
 
 class Worker:
     """Runs cases for one library (or for the machine's limit) in a folder of its own."""
 
-    def __init__(self, name: str, size: str, folder: Path, threads: int) -> None:
-        self.size = SIZES[size]
-        self.data_folder = folder
-        self.folder = folder / name
-        self.folder.mkdir(exist_ok=True)
-        self.adapter: Adapter | None = None if name == LIMIT else load_adapter(name, threads)
-        # A library's environment need not have the codec that the limits are measured with.
-        self.limits = import_module("benchmarks.limits").Limits(threads) if name == LIMIT else None
-        self.data: dict[str, Any] = {}
-        self.numbers: dict[str, int] = {}
-        self.limit_runs: dict[str, Callable[[], dict[str, float]]] = {}
+    def __init__(self, name: str, size: str, folder: Path, threads: int, cold: bool = False) -> None:
+        self.name, self.size, self.threads, self.cold = name, size, threads, cold
+        self.sources = folder
+        self.folder = folder / f"{name}-{threads}"
+        self.adapter = None if name == LIMIT else load_adapter(name, threads)
+        self.release()
+
+    def release(self) -> dict[str, Any]:
+        """Forget values, arrays and prepared cases, and remove the files."""
+        self.values: dict[str, NDArray[Any]] = {}
+        self.prepared: dict[str, Any] = {}
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        if self.adapter is None:
+            # A library's environment need not have the codecs that the limits are measured with.
+            limits = import_module("benchmarks.limits")
+            self.limits = limits.Limits(self.size, self.folder, self.threads, self._source)
+        else:
+            self.bench = Bench(
+                self.name, self.adapter, self.size, self.folder, self.threads, self._source, self.cold
+            )
+        gc.collect()
+        return {}
+
+    def _source(self, name: str) -> NDArray[Any]:
+        if name not in self.values:
+            self.values[name] = np.load(self.sources / f"{name}.npy")
+        return self.values[name]
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer one request: ``version``, or ``prepare`` or ``run`` with the name of a case."""
+        """Answer one request: ``version``, ``release``, or ``prepare`` or ``run`` with the name of a case."""
         if request["do"] == "version":
-            return {"version": self.adapter.version if self.adapter else np.__version__}
-        case = CASES[request["case"]]
-        return {"prepare": self.prepare, "run": self.run}[request["do"]](case)
+            version = self.adapter.version if self.adapter else np.__version__
+            return {"version": version, "python": platform.python_version()}
+        if request["do"] == "release":
+            return self.release()
+        return {"prepare": self.prepare, "run": self.run}[request["do"]](request["case"])
 
-    def _source(self, dataset: str) -> Any:
-        if dataset not in self.data:
-            self.data[dataset] = np.load(self.data_folder / f"{dataset}.npy")
-        return self.data[dataset]
-
-    def _stored(self, dataset: str) -> str:
-        """Return the array of a data set for reading, made when it is first asked for."""
-        path = self.folder / f"{dataset}.zarr"
-        if not path.exists():
-            self._write(str(path), dataset)
-        return str(path)
-
-    def _written(self, case: Case) -> str:
-        """Return where a case that writes does so."""
-        return str(self.folder / f"{case.name}.zarr")
-
-    def _write(self, path: str, dataset: str) -> None:
-        assert self.adapter is not None
-        handle = self.adapter.create(path, self.size.layout(dataset))
-        self.adapter.write(handle, self._source(dataset))
-
-    def prepare(self, case: Case) -> dict[str, Any]:
-        """Write what a case reads, run it once, verify every value, and choose how often to repeat it."""
-        layout, data = self.size.layout(case.dataset), self._source(case.dataset)
-        if self.limits:
-            self.limit_runs[case.name] = self.limits.prepare(case, layout, data, self.folder / case.name)
+    def prepare(self, name: str) -> dict[str, Any]:
+        """Make ready to run a case; values are verified here."""
+        if self.adapter is None:
+            self.prepared[name] = self.limits.prepare(CASES[name])
             return {}
-        assert self.adapter is not None
-        if case.action == "write":
-            self._timed_write(case)
-            path = self._written(case)
-        else:
-            path = self._stored(case.dataset)
-        got = self.adapter.read(self.adapter.open(path), case.select(layout))
-        want = data[case.select(layout)]
-        if got.dtype != want.dtype or got.shape != want.shape or got.tobytes() != want.tobytes():
-            raise Mismatch(f"{case.name}: values read differ from values written")
-        self.numbers[case.name] = 1
-        if case.action != "write":
-            once = min(self._timed_repeat(case) for _ in range(2))
-            self.numbers[case.name] = max(1, min(1000, int(SHORTEST_TIMING / max(once, 1e-7))))
-        return {"number": self.numbers[case.name]}
+        action: Action = ACTIONS[CASES[name].action](CASES[name], self.bench)
+        facts = action.prepare()
+        self.prepared[name] = action
+        return facts
 
-    def run(self, case: Case) -> dict[str, Any]:
-        """Time a case once and return the seconds."""
+    def run(self, name: str) -> dict[str, Any]:
+        """Measure a case once: one value, or the parts of the limit."""
         gc.collect()
-        if self.limits:
-            parts = self.limit_runs[case.name]()
-            return {"seconds": max(parts.values()), "parts": parts}
-        return {"seconds": self._timed_write(case) if case.action == "write" else self._timed_repeat(case)}
-
-    def _timed_write(self, case: Case) -> float:
-        path = self._written(case)
-        shutil.rmtree(path, ignore_errors=True)
-        self._source(case.dataset)
-        start = time.perf_counter()
-        self._write(path, case.dataset)
-        return time.perf_counter() - start
-
-    def _timed_repeat(self, case: Case) -> float:
-        assert self.adapter is not None
-        path, selection = self._stored(case.dataset), case.select(self.size.layout(case.dataset))
-        number = self.numbers[case.name]
-        adapter = self.adapter
-        if case.action == "open":
-            # No handle is kept: a library may answer from what an open one holds.
-            start = time.perf_counter()
-            for _ in range(number):
-                adapter.open(path)
-        else:
-            handle = adapter.open(path)
-            start = time.perf_counter()
-            for _ in range(number):
-                adapter.read(handle, selection)
-        return (time.perf_counter() - start) / number
+        if self.adapter is None:
+            return {"parts": {part: measure() for part, measure in self.prepared[name].items()}}
+        return {"value": self.prepared[name].run()}
 
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    name, size, folder, threads = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+    name, size, folder, threads, cold = sys.argv[1:]
     # Libraries may print; only answers go to the pipe that the parent reads.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
     worker: Worker | None = None
     for line in sys.stdin:
         try:
-            worker = worker or Worker(name, size, folder, threads)
+            worker = worker or Worker(name, size, Path(folder), int(threads), cold == "cold")
             answer = worker.handle(json.loads(line))
+        except (Unsupported, NotImplementedError) as error:
+            answer = {"unsupported": str(error)}
+        except ImportError as error:
+            answer = {"error": str(error), "absent": True}
         except Exception as error:  # whatever a library raises becomes part of the report
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")

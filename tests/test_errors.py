@@ -13,6 +13,7 @@ BUILTINS = {
     "ArrayNotFoundError": [ValueError, FileNotFoundError],
     "GroupNotFoundError": [ValueError, FileNotFoundError],
     "PathNotFoundError": [ValueError, FileNotFoundError],
+    "ConsolidatedMetadataNotFoundError": [ValueError, FileNotFoundError, KeyError],
     "ContainsNodeError": [ValueError, FileExistsError],
     "ContainsArrayError": [ValueError, FileExistsError],
     "ContainsGroupError": [ValueError, FileExistsError],

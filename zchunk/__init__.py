@@ -9,27 +9,29 @@ array([1., 1., 1.], dtype=float32)
 
 from zchunk import codecs, errors, storage
 from zchunk.api import (
-    array,
     consolidate_metadata,
-    create,
-    empty,
-    empty_like,
-    full,
-    full_like,
     group,
     load,
-    ones,
-    ones_like,
     open,
     open_array,
     open_consolidated,
     open_group,
     save,
-    zeros,
-    zeros_like,
 )
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.creation import (
+    array,
+    create,
+    empty,
+    empty_like,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
 from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore, TempStore, ZipStore

@@ -1,4 +1,4 @@
-"""What users call: create, open, save and load arrays and groups. Names and defaults are zarr 2.18's."""
+"""What users call to open, save and load arrays and groups, with the names and defaults of zarr 2.18."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from zchunk.array import Array
-from zchunk.creation import init_array, init_group, make_metadata
+from zchunk.creation import array, create
+from zchunk.dtypes import check_dtype
 from zchunk.errors import (
     ArrayNotFoundError,
+    ConsolidatedMetadataNotFoundError,
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
@@ -20,187 +22,21 @@ from zchunk.group import Group
 from zchunk.keys import CONSOLIDATED_KEY, normalize_path
 from zchunk.metadata import consolidated
 from zchunk.metadata.consolidated import ConsolidatedMetadataStore
-from zchunk.storage import as_store, contains_array, contains_group, open_store
-from zchunk.storage.base import Store
-
-_MODES = ("r", "r+", "a", "w", "w-", "x")
-
-
-def _open(store: Any, mode: str = "a") -> Store:
-    """Return a user's store argument as a store."""
-    if mode not in _MODES:
-        raise ValueError(f"mode is {mode!r}, not one of {', '.join(map(repr, _MODES))}")
-    return as_store(open_store(store, mode))  # type: ignore[arg-type]
+from zchunk.nodes import init_group
+from zchunk.storage import Store, contains_array, contains_group, open_store
+from zchunk.storage.base import Mode
 
 
-def _open_chunks(chunk_store: Any, mode: str = "a") -> Store | None:
-    return None if chunk_store is None else _open(chunk_store, mode)
+def _open_chunks(chunk_store: Any, mode: Any = "a") -> Store | None:
+    return None if chunk_store is None else open_store(chunk_store, mode)
 
 
-# ---- arrays
-
-
-def create(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    store: Any = None,
-    synchronizer: Any = None,
-    overwrite: bool = False,
-    path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
-    cache_metadata: bool = True,
-    cache_attrs: bool = True,
-    read_only: bool = False,
-    dimension_separator: str | None = None,
-    write_empty_chunks: bool = True,
-) -> Array:
-    """Create an array.
-
-    Parameters
-    ----------
-    shape : int or sequence of int
-        Length of every axis.
-    chunks : int, sequence of int or bool, optional
-        Length of a chunk along every axis. True: a good guess; False: one chunk.
-    dtype : dtype-like, optional
-        Type of an item, float64 by default.
-    compressor : codec, dict or None, optional
-        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
-    fill_value : scalar or None, optional
-        Value of items that were never written.
-    order : {"C", "F"}, optional
-        Layout of the items in a chunk.
-    store : path, MutableMapping or None, optional
-        A folder, a file ``*.zip``, or any mapping of strings to bytes; memory by default.
-    synchronizer : mapping of keys to locks, optional
-        Held by chunk key while a chunk changes.
-    overwrite : bool, optional
-        Replace what is there.
-    path : str, optional
-        Of the array in the store.
-    chunk_store : as `store`, optional
-        Holds the chunks, if they shall not be in `store`.
-    filters : sequence of codecs, optional
-        What chunks pass before the compressor.
-    cache_metadata, cache_attrs : bool, optional
-        Read metadata and attributes once, not before every operation.
-    read_only : bool, optional
-        Refuse changes through the result.
-    dimension_separator : {".", "/"}, optional
-        What stands between the coordinates in a chunk's key.
-    write_empty_chunks : bool, optional
-        Store chunks that hold nothing but the fill value.
-
-    Returns
-    -------
-    Array
-
-    Raises
-    ------
-    ContainsArrayError, ContainsGroupError
-        Something is there and `overwrite` is false.
-    MetadataError
-        There can be no such array; for instance its chunks are larger than the codec can take.
-    """
-    target, chunk_target = _open(store), _open_chunks(chunk_store)
-    own = getattr(target, "_dimension_separator", None)
-    if own is not None and dimension_separator not in (None, own):
-        raise ValueError(f"dimension_separator {dimension_separator!r} conflicts with the store's {own!r}")
-    metadata = make_metadata(
-        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator or own
-    )
-    init_array(target, path, metadata, overwrite, chunk_target)
-    return Array(
-        target, path, read_only, chunk_target, synchronizer, cache_metadata, cache_attrs, write_empty_chunks
-    )
-
-
-def empty(shape: Any, **kwargs: Any) -> Array:
-    """Create an array without a fill value. Parameters are those of `create`."""
-    return create(shape, fill_value=None, **kwargs)
-
-
-def zeros(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 0. Parameters are those of `create`."""
-    return create(shape, fill_value=0, **kwargs)
-
-
-def ones(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 1. Parameters are those of `create`."""
-    return create(shape, fill_value=1, **kwargs)
-
-
-def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value `fill_value`. Other parameters are those of `create`."""
-    return create(shape, fill_value=fill_value, **kwargs)
-
-
-def array(data: Any, **kwargs: Any) -> Array:
-    """Create an array that holds `data`.
-
-    Parameters
-    ----------
-    data : array-like
-        Shape and dtype, and the chunks if it has some, are taken from it unless given.
-    **kwargs
-        Parameters of `create`.
-    """
-    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
-        data = np.asanyarray(data)
-    chunks = getattr(data, "chunks", None)
-    # dask's are tuples of tuples.
-    if chunks is not None and all(isinstance(length, int) for length in chunks):
-        kwargs.setdefault("chunks", chunks)
-    kwargs.setdefault("shape", data.shape)
-    kwargs.setdefault("dtype", data.dtype)
-    read_only = kwargs.pop("read_only", False)
-    result = create(**kwargs)
-    result[...] = data
-    result.read_only = read_only
-    return result
-
-
-def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return `kwargs` with what is not given taken from the array `a`."""
-    if not hasattr(a, "shape"):
-        a = np.asanyarray(a)
-    found = {"shape": a.shape}
-    for name in ("dtype", "chunks", "order", "filters", "fill_value"):
-        if hasattr(a, name):
-            found[name] = getattr(a, name)
-    if isinstance(a, Array):
-        found["compressor"] = a.compressor
-    return {**found, **kwargs}
-
-
-def empty_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, without a fill value."""
-    return create(**_like(a, {"fill_value": None, **kwargs}))
-
-
-def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 0."""
-    return create(**_like(a, {"fill_value": 0, **kwargs}))
-
-
-def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 1."""
-    return create(**_like(a, {"fill_value": 1, **kwargs}))
-
-
-def full_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`)."""
-    return create(**_like(a, kwargs))
+# ---- open
 
 
 def open_array(
     store: Any = None,
-    mode: str = "a",
+    mode: Mode = "a",
     shape: Any = None,
     chunks: Any = True,
     dtype: Any = None,
@@ -238,19 +74,29 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    target, chunk_target = _open(store, mode), _open_chunks(chunk_store, mode)
+    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     path = normalize_path(path)
     exists = contains_array(target, path)
-    if not exists and mode in ("r", "r+"):
+    if not exists and mode in ("r", "r+", "a"):
         if contains_group(target, path):
             raise ContainsGroupError(f"a group, not an array, is at {'/' + path!r} in {target!r}")
-        raise ArrayNotFoundError(f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it")
+        if mode != "a":
+            raise ArrayNotFoundError(
+                f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
+            )
     if exists and mode in ("r", "r+", "a"):
         return Array(
-            target, path, mode == "r", chunk_target, synchronizer, cache_metadata, cache_attrs, write_empty_chunks
+            target,
+            path,
+            mode == "r",
+            chunk_target,
+            synchronizer,
+            cache_metadata,
+            cache_attrs,
+            write_empty_chunks,
         )
     if shape is None:
-        raise TypeError(f"no array is at {'/' + path!r} in {target!r}; creating one needs a shape")
+        raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
     return create(
         shape,
         chunks,
@@ -291,7 +137,7 @@ def group(
     overwrite : bool, optional
         Replace what is there.
     """
-    target, chunk_target = _open(store), _open_chunks(chunk_store)
+    target, chunk_target = open_store(store), _open_chunks(chunk_store)
     if overwrite or not contains_group(target, normalize_path(path)):
         init_group(target, path, overwrite, chunk_target)
     return Group(target, path, False, chunk_target, cache_attrs, synchronizer)
@@ -299,7 +145,7 @@ def group(
 
 def open_group(
     store: Any = None,
-    mode: str = "a",
+    mode: Mode = "a",
     cache_attrs: bool = True,
     synchronizer: Any = None,
     path: str | None = None,
@@ -321,14 +167,16 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    target, chunk_target = _open(store, mode), _open_chunks(chunk_store, mode)
+    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     path = normalize_path(path)
     if mode in ("r", "r+", "a"):
         if contains_array(target, path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + path!r} in {target!r}")
         if not contains_group(target, path):
             if mode != "a":
-                raise GroupNotFoundError(f"no group at path {'/' + path!r} in {target!r}; mode 'a' would create it")
+                raise GroupNotFoundError(
+                    f"no group at path {'/' + path!r} in {target!r}; mode 'a' would create it"
+                )
             init_group(target, path, chunk_store=chunk_target)
     else:
         init_group(target, path, mode == "w", chunk_target)
@@ -338,7 +186,7 @@ def open_group(
 # ---- either
 
 
-def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwargs: Any) -> Array | Group:
+def open(store: Any = None, mode: Mode = "a", *, path: str | None = None, **kwargs: Any) -> Array | Group:
     """Open the array or group that is there, or create one: an array if `shape` is given, else a group.
 
     Parameters
@@ -355,7 +203,7 @@ def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwarg
     PathNotFoundError
         Nothing is there and `mode` does not create it.
     """
-    target = _open(store, mode)
+    target = open_store(store, mode)
     path = normalize_path(path)
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(target, mode, path=path, **kwargs)
@@ -383,20 +231,28 @@ def save(store: Any, *args: Any, path: str | None = None, **kwargs: Any) -> None
     """
     if not args and not kwargs:
         raise ValueError("nothing to save: give at least one array")
-    target = _open(store, "w")
+    members = {f"arr_{i}": data for i, data in enumerate(args)}
+    if clash := members.keys() & kwargs.keys():
+        raise ValueError(f"two arrays would have the name {min(clash)!r}")
+    members = {name: _as_array(data) for name, data in {**members, **kwargs}.items()}
+    target = open_store(store, "w")
     try:
         if len(args) == 1 and not kwargs:
-            array(args[0], store=target, path=path, overwrite=True)
+            array(members["arr_0"], store=target, path=path, overwrite=True)
             return
-        members = {f"arr_{i}": data for i, data in enumerate(args)}
-        if clash := members.keys() & kwargs.keys():
-            raise ValueError(f"two arrays would have the name {min(clash)!r}")
         parent = group(target, overwrite=True, path=path)
-        for name, data in {**members, **kwargs}.items():
+        for name, data in members.items():
             parent.array(name, data)
     finally:
         if target is not store:
             target.close()
+
+
+def _as_array(data: Any) -> Any:
+    """Return array-like data as something with shape and dtype, before anything is replaced by it."""
+    data = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asanyarray(data)
+    check_dtype(np.dtype(data.dtype))
+    return data
 
 
 class LazyLoader(Mapping[str, Any]):
@@ -444,7 +300,9 @@ def load(store: Any, path: str | None = None) -> Any:
 # ---- consolidated metadata
 
 
-def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = None) -> Group | Array:
+def consolidate_metadata(
+    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = None
+) -> Group | Array:
     """Collect the metadata of everything in a store under one key, so that opening it is one read.
 
     Parameters
@@ -459,15 +317,18 @@ def consolidate_metadata(store: Any, metadata_key: str = CONSOLIDATED_KEY, *, pa
     Returns
     -------
     Group or Array
-        The node, opened through the consolidated metadata. They do not follow later changes: consolidate again.
+        The node, opened through the consolidated metadata. They do not follow later changes.
     """
-    target = _open(store, "r+")
-    target[metadata_key] = consolidated.render(consolidated.build(target))
+    target = open_store(store, "r+")
+    found = consolidated.build(target)
+    if not found["metadata"]:
+        raise PathNotFoundError(f"no array or group is in {target!r}: nothing to consolidate")
+    target[metadata_key] = consolidated.render(found)
     return open_consolidated(target, metadata_key, path=path)
 
 
 def open_consolidated(
-    store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: str = "r+", **kwargs: Any
+    store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any
 ) -> Group | Array:
     """Open a hierarchy by its consolidated metadata.
 
@@ -484,11 +345,20 @@ def open_consolidated(
 
     Raises
     ------
+    ConsolidatedMetadataNotFoundError
+        There are no consolidated metadata.
     MetadataError
-        There are no consolidated metadata, or none that can be understood.
+        They cannot be understood.
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
-    target = _open(store, mode)
-    chunk_store = kwargs.pop("chunk_store", None) or target
-    return open(ConsolidatedMetadataStore(target, metadata_key), mode, chunk_store=chunk_store, **kwargs)
+    target = open_store(store, mode)
+    if kwargs.get("chunk_store") is None:
+        kwargs["chunk_store"] = target
+    try:
+        metadata = ConsolidatedMetadataStore(target, metadata_key)
+    except KeyError:
+        raise ConsolidatedMetadataNotFoundError(
+            f"no consolidated metadata at {metadata_key!r} in {target!r}; make them with consolidate_metadata"
+        ) from None
+    return open(metadata, mode, **kwargs)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from zchunk import engine, resize
+from zchunk import engine, resize, stored
 from zchunk.attributes import Attributes
-from zchunk.codecs import Codec
-from zchunk.display import InfoReporter, Items, class_name, human_size
+from zchunk.display import InfoReporter, Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
 from zchunk.indexing import Plan, plan_basic
 from zchunk.keys import ARRAY_KEY, ATTRS_KEY, join, normalize_path
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
+from zchunk.properties import ArrayProperties
 from zchunk.storage.base import Store, as_store
+from zchunk.values import broadcast, convert
 
 
-class Array:
+class Array(ArrayProperties):
     """A chunked, compressed N-d array in a store.
 
     Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
@@ -73,7 +75,9 @@ class Array:
         self._synchronizer = synchronizer
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
-        self._attrs = Attributes(self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer)
+        self._attrs = Attributes(
+            self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
+        )
         self._chunked = self._load()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,10 +100,7 @@ class Array:
             raw = self._store[key]
         except KeyError:
             raise ArrayNotFoundError(f"no array at path {'/' + self._path!r} in {self._store!r}") from None
-        separator = getattr(self._store, "_dimension_separator", None) or "."
-        return self._bind(parse_array(raw, key, separator))
-
-    def _bind(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
+        metadata = parse_array(raw, key, self._store._dimension_separator or ".")
         return engine.ChunkedArray(
             metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
         )
@@ -179,87 +180,15 @@ class Array:
         self.resize(value)
 
     @property
-    def chunks(self) -> tuple[int, ...]:
-        """Length of a chunk along every axis."""
-        return self.metadata.chunk_shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of an item."""
-        return self.metadata.dtype
-
-    @property
-    def compressor(self) -> Codec | None:
-        """Last codec of a chunk."""
-        return self.metadata.compressor
-
-    @property
-    def filters(self) -> list[Codec] | None:
-        """Codecs before the compressor, None if there are none."""
-        return list(self.metadata.filters) or None
-
-    @property
-    def order(self) -> str:
-        """Layout of the items in a chunk, ``"C"`` or ``"F"``."""
-        return self.metadata.order
-
-    @property
-    def fill_value(self) -> Any:
-        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros)."""
-        return self.metadata.fill_value
-
-    @property
-    def dimension_separator(self) -> str:
-        """What stands between the coordinates in a chunk's key."""
-        return self.metadata.chunk_key_encoding.separator
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.metadata.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of items."""
-        return self.metadata.size
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of an item."""
-        return self.metadata.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all items, uncompressed."""
-        return self.metadata.nbytes
-
-    @property
-    def cdata_shape(self) -> tuple[int, ...]:
-        """Number of chunks along every axis; ``(1,)`` for a 0-d array."""
-        return self.metadata.grid.cdata_shape or (1,)
-
-    @property
-    def nchunks(self) -> int:
-        """Number of chunks."""
-        return self.metadata.grid.nchunks
-
-    @property
     def nchunks_initialized(self) -> int:
         """Number of chunks that are stored."""
-        array = self._current
-        return sum(1 for _ in resize.listed_chunks(array, array.metadata.grid.cdata_shape))
+        return sum(1 for _ in stored.inside(self._current))
 
     @property
     def nbytes_stored(self) -> int:
         """Bytes that metadata, attributes and chunks take in the store."""
-        array = self._current
-        total = self._store.getsize(self._path)
-        if self._chunk_store is not None:
-            total += self._chunk_store.getsize(self._path)
-        if array.metadata.chunk_key_encoding.separator == "/" and array.metadata.ndim > 1:
-            chunks = resize.listed_chunks(array, array.metadata.grid.cdata_shape)
-            total += sum(self.chunk_store.size(array.key(coords)) for coords in chunks)
-        return total
+        total = self._store.getsize(self._path) + stored.chunk_nbytes(self._current)
+        return total if self._chunk_store is None else total + self._chunk_store.getsize(self._path)
 
     @property
     def info(self) -> InfoReporter:
@@ -268,29 +197,7 @@ class Array:
 
     def info_items(self) -> Items:
         """Return the rows of `info`."""
-        metadata = self.metadata
-        items = [] if self.name is None else [("Name", self.name)]
-        items += [
-            ("Type", class_name(self)),
-            ("Data type", str(metadata.dtype)),
-            ("Shape", str(metadata.shape)),
-            ("Chunk shape", str(metadata.chunk_shape)),
-            ("Order", metadata.order),
-            ("Read-only", str(self._read_only)),
-        ]
-        items += [(f"Filter [{i}]", repr(codec)) for i, codec in enumerate(metadata.filters)]
-        items.append(("Compressor", repr(metadata.compressor)))
-        if self._synchronizer is not None:
-            items.append(("Synchronizer type", class_name(self._synchronizer)))
-        items.append(("Store type", class_name(self._store)))
-        if self._chunk_store is not None:
-            items.append(("Chunk store type", class_name(self._chunk_store)))
-        stored = self.nbytes_stored
-        items += [("No. bytes", human_size(metadata.nbytes)), ("No. bytes stored", human_size(stored))]
-        if stored > 0:
-            items.append(("Storage ratio", f"{metadata.nbytes / stored:.1f}"))
-        items.append(("Chunks initialized", f"{self.nchunks_initialized}/{metadata.grid.nchunks}"))
-        return items
+        return array_items(self, self._store, self._chunk_store)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
@@ -357,28 +264,11 @@ class Array:
         array = self._current
         plan = plan_basic(selection, array.metadata.grid)
         if out is not None:
-            return self._read_into(array, plan, out)
-        items = np.empty(plan.shape, array.metadata.dtype)
-        engine.read(array, plan, items)
+            return _read_into(array, plan, out)
+        items = _read(array, plan)
         if plan.shape or selection is Ellipsis or (isinstance(selection, tuple) and Ellipsis in selection):
             return items
         return items[()]
-
-    @staticmethod
-    def _read_into(array: engine.ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out is a {type(out).__name__}, not a numpy.ndarray")
-        if out.shape != plan.shape:
-            raise ValueError(f"out has shape {out.shape}, the selection {plan.shape}")
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
-        if out.dtype == array.metadata.dtype:
-            engine.read(array, plan, out)
-        else:
-            items = np.empty(plan.shape, array.metadata.dtype)
-            engine.read(array, plan, items)
-            out[...] = items
-        return out
 
     # ---- write
 
@@ -405,37 +295,12 @@ class Array:
         self._check_writable()
         array = self._current
         plan = plan_basic(selection, array.metadata.grid)
-        engine.write(array, plan, self._as_items(value, plan.shape))
+        items = convert(value, array.metadata.dtype, array.name)
+        engine.write(array, plan, broadcast(items, plan.shape, array.name))
 
     def _check_writable(self) -> None:
         if self._read_only:
             raise ReadOnlyError(f"array {self.name or '/'!r} is read-only; open it with mode 'r+' or 'a'")
-
-    def _as_items(self, value: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Return `value` as an array of this dtype, broadcast to `shape`."""
-        dtype = self._chunked.metadata.dtype
-        try:
-            if not isinstance(value, np.ndarray | np.generic) and hasattr(value, "__array__"):
-                value = np.asarray(value)
-            if not isinstance(value, np.ndarray | np.generic):
-                items = np.asarray(value, dtype)
-            elif value.dtype == dtype:
-                items = np.asarray(value)
-            else:
-                items = np.empty(value.shape, dtype)
-                items[...] = value
-        except (ValueError, TypeError, OverflowError) as err:
-            err.add_note(f"while converting what is assigned to array {self.name or '/'!r} to its dtype {dtype}")
-            raise
-        while items.ndim > len(shape) and items.shape[0] == 1:
-            items = items[0]
-        try:
-            return np.broadcast_to(items, shape)
-        except ValueError:
-            raise ValueError(
-                f"cannot assign values of shape {items.shape} to a selection of shape {shape} "
-                f"of array {self.name or '/'!r}"
-            ) from None
 
     # ---- resize
 
@@ -451,20 +316,9 @@ class Array:
             The new shape; as many axes as before.
         """
         self._check_writable()
-        new = normalize_shape(args[0] if len(args) == 1 else args)
-        old = self.shape
-        if len(new) != len(old):
-            raise ValueError(f"cannot resize from shape {old} to {new}: the number of dimensions cannot change")
-        low = tuple(map(min, old, new))
-        if low != old:
-            # Shrinking: the metadata first, then what they no longer refer to.
-            self._publish(self._chunked.metadata.with_shape(low))
-            resize.erase_outside(self._chunked)
-        if low != new:
-            # Growing: first what the new metadata will refer to.
-            grown = self._bind(self._chunked.metadata.with_shape(new))
-            resize.clear_growth(grown, low)
-            self._publish(grown.metadata)
+        shape = normalize_shape(args[0] if len(args) == 1 else args)
+        with self._changing() as array:
+            resize.resize(array, shape, self._publish)
 
     def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
         """Add `data` at the end of an axis and return the new shape.
@@ -477,23 +331,42 @@ class Array:
             The axis that grows.
         """
         self._check_writable()
-        items = np.asanyarray(data)
-        old = self.shape
-        axis = operator.index(axis)
-        if not -len(old) <= axis < len(old):
-            raise ValueError(f"axis {axis} is out of range for an array of {len(old)} dimensions")
-        axis %= len(old)
-        if items.ndim != len(old) or any(i != axis and n != m for i, (n, m) in enumerate(zip(items.shape, old, strict=True))):
-            raise ValueError(f"shape {items.shape} cannot be appended to shape {old} along axis {axis}")
-        new = tuple(n + (items.shape[axis] if i == axis else 0) for i, n in enumerate(old))
-        # Every item that is added is written, before the metadata say that it is there.
-        grown = self._bind(self._chunked.metadata.with_shape(new))
-        selection = tuple(slice(old[i] if i == axis else 0, None) for i in range(len(old)))
-        plan = plan_basic(selection, grown.metadata.grid)
-        engine.write(grown, plan, self._as_items(items, plan.shape))
-        self._publish(grown.metadata)
-        return new
+        with self._changing() as array:
+            items = convert(data, array.metadata.dtype, array.name)
+            return resize.append(array, items, operator.index(axis), self._publish)
 
-    def _publish(self, metadata: ArrayMetadata) -> None:
-        self._store[join(self._path, ARRAY_KEY)] = render_array(metadata)
-        self._chunked = self._bind(metadata)
+    @contextmanager
+    def _changing(self) -> Iterator[engine.ChunkedArray]:
+        """Give the array whose metadata shall change; to one at a time if there is a synchronizer."""
+        if self._synchronizer is None:
+            yield self._current
+            return
+        with self._synchronizer[join(self._path, ARRAY_KEY)]:
+            self.refresh()
+            yield self._chunked
+
+    def _publish(self, array: engine.ChunkedArray) -> None:
+        self._store[join(self._path, ARRAY_KEY)] = render_array(array.metadata)
+        self._chunked = array
+
+
+def _read(array: engine.ChunkedArray, plan: Plan) -> np.ndarray[Any, Any]:
+    dtype = array.metadata.dtype
+    # Of a dtype without bytes NumPy makes one with some, which nobody would fill.
+    items = np.empty(plan.shape, dtype) if dtype.itemsize else np.zeros(plan.shape, dtype)
+    engine.read(array, plan, items)
+    return items
+
+
+def _read_into(array: engine.ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is a {type(out).__name__}, not a numpy.ndarray")
+    if out.shape != plan.shape:
+        raise ValueError(f"out has shape {out.shape}, the selection {plan.shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    if out.dtype == array.metadata.dtype:
+        engine.read(array, plan, np.asarray(out))
+    else:
+        out[...] = _read(array, plan)
+    return out

@@ -1,100 +1,174 @@
-"""Making nodes: the metadata of arrays and groups, with the groups above them."""
+"""Creating arrays: what users call, with the names and defaults of zarr 2.18."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from zchunk.codecs import Blosc, as_codec
-from zchunk.dtypes import normalize_fill_value
-from zchunk.errors import ContainsArrayError, ContainsGroupError
-from zchunk.grid import normalize_chunks, normalize_shape
-from zchunk.keys import ARRAY_KEY, GROUP_KEY, ChunkKeyEncoding, join, normalize_path, parents
-from zchunk.metadata.model import ArrayMetadata
-from zchunk.metadata.v2 import render_array, render_group
-from zchunk.storage.base import Store, contains_array, contains_group
+from zchunk.array import Array
+from zchunk.nodes import init_array, make_metadata
+from zchunk.storage import open_store
 
 
-def make_metadata(
+def create(
     shape: Any,
     chunks: Any = True,
     dtype: Any = None,
     compressor: Any = "default",
     fill_value: Any = 0,
     order: str = "C",
-    filters: Sequence[Any] | None = None,
+    store: Any = None,
+    synchronizer: Any = None,
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    read_only: bool = False,
     dimension_separator: str | None = None,
-    default_separator: str = ".",
-) -> ArrayMetadata:
-    """Return the metadata that the parameters of `zchunk.create` ask for."""
-    dtype = np.dtype("f8" if dtype is None else dtype)
-    shape = normalize_shape(shape)
-    if isinstance(compressor, str) and compressor != "default":
-        raise ValueError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
-    if not shape:
-        # One item does not compress; zarr 2 stores it raw whatever is asked for.
-        compressor = None
-    elif isinstance(compressor, str):
-        compressor = Blosc()
-    return ArrayMetadata(
-        shape=shape,
-        dtype=dtype,
-        chunk_shape=normalize_chunks(chunks, shape, dtype.itemsize),
-        fill_value=normalize_fill_value(fill_value, dtype),
-        order=order,
-        filters=tuple(as_codec(codec) for codec in filters or ()),
-        compressor=None if compressor is None else as_codec(compressor),
-        chunk_key_encoding=ChunkKeyEncoding("v2", dimension_separator or default_separator),
-        dimension_separator=dimension_separator,
-    )
+    write_empty_chunks: bool = True,
+) -> Array:
+    """Create an array.
 
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Length of every axis.
+    chunks : int, sequence of int or bool, optional
+        Length of a chunk along every axis. True: a good guess; False: one chunk.
+    dtype : dtype-like, optional
+        Type of an item, float64 by default.
+    compressor : codec, dict or None, optional
+        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
+    fill_value : scalar or None, optional
+        Value of items that were never written.
+    order : {"C", "F"}, optional
+        Layout of the items in a chunk.
+    store : path, MutableMapping or None, optional
+        A folder, a file ``*.zip``, or any mapping of strings to bytes; memory by default.
+    synchronizer : mapping of keys to locks, optional
+        Held by chunk key while a chunk changes.
+    overwrite : bool, optional
+        Replace what is there.
+    path : str, optional
+        Of the array in the store.
+    chunk_store : as `store`, optional
+        Holds the chunks, if they shall not be in `store`.
+    filters : sequence of codecs, optional
+        What chunks pass before the compressor.
+    cache_metadata, cache_attrs : bool, optional
+        Read metadata and attributes once, not before every operation.
+    read_only : bool, optional
+        Refuse changes through the result.
+    dimension_separator : {".", "/"}, optional
+        What stands between the coordinates in a chunk's key.
+    write_empty_chunks : bool, optional
+        Store chunks that hold nothing but the fill value.
 
-def init_array(
-    store: Store, path: str | None, metadata: ArrayMetadata, overwrite: bool = False, chunk_store: Store | None = None
-) -> None:
-    """Put an array without chunks at `path`.
+    Returns
+    -------
+    Array
 
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is there, or an array is above, and `overwrite` is false.
+        Something is there and `overwrite` is false.
+    MetadataError
+        There can be no such array; for instance its chunks are larger than the codec can take.
     """
-    path = normalize_path(path)
-    _prepare(store, path, overwrite, chunk_store)
-    store[join(path, ARRAY_KEY)] = render_array(metadata)
+    target = open_store(store)
+    chunk_target = None if chunk_store is None else open_store(chunk_store)
+    own = target._dimension_separator
+    metadata = make_metadata(
+        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator, own
+    )
+    init_array(target, path, metadata, overwrite, chunk_target)
+    return Array(
+        target, path, read_only, chunk_target, synchronizer, cache_metadata, cache_attrs, write_empty_chunks
+    )
 
 
-def init_group(store: Store, path: str | None, overwrite: bool = False, chunk_store: Store | None = None) -> None:
-    """Put a group without members at `path`. Raises as `init_array` does."""
-    path = normalize_path(path)
-    _prepare(store, path, overwrite, chunk_store)
-    store[join(path, GROUP_KEY)] = render_group()
+def empty(shape: Any, **kwargs: Any) -> Array:
+    """Create an array without a fill value. Parameters are those of `create`."""
+    return create(shape, fill_value=None, **kwargs)
 
 
-def require_parents(store: Store, path: str, overwrite: bool = False, chunk_store: Store | None = None) -> None:
-    """Make every group above `path` that is not there."""
-    for parent in parents(path):
-        if contains_array(store, parent):
-            if not overwrite:
-                raise ContainsArrayError(f"{'/' + path!r} cannot be made: an array is at {'/' + parent!r}")
-            _erase(store, parent, chunk_store)
-        if not contains_group(store, parent):
-            store[join(parent, GROUP_KEY)] = render_group()
+def zeros(shape: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value 0. Parameters are those of `create`."""
+    return create(shape, fill_value=0, **kwargs)
 
 
-def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None) -> None:
-    if overwrite:
-        _erase(store, path, chunk_store)
-    elif contains_array(store, path):
-        raise ContainsArrayError(f"an array is at {'/' + path!r} in {store!r}; use overwrite=True to replace it")
-    elif contains_group(store, path):
-        raise ContainsGroupError(f"a group is at {'/' + path!r} in {store!r}; use overwrite=True to replace it")
-    require_parents(store, path, overwrite, chunk_store)
+def ones(shape: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value 1. Parameters are those of `create`."""
+    return create(shape, fill_value=1, **kwargs)
 
 
-def _erase(store: Store, path: str, chunk_store: Store | None) -> None:
-    store.erase_prefix(path)
-    if chunk_store is not None:
-        chunk_store.erase_prefix(path)
+def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value `fill_value`. Other parameters are those of `create`."""
+    return create(shape, fill_value=fill_value, **kwargs)
+
+
+def array(data: Any, **kwargs: Any) -> Array:
+    """Create an array that holds `data`.
+
+    Parameters
+    ----------
+    data : array-like
+        Shape and dtype, and the chunks if it has some, are taken from it unless given.
+    **kwargs
+        Parameters of `create`.
+    """
+    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+        data = np.asanyarray(data)
+    kwargs["shape"] = data.shape
+    if kwargs.get("dtype") is None:
+        kwargs["dtype"] = data.dtype
+    if kwargs.get("chunks") is None:
+        kwargs["chunks"] = _chunks_of(data)
+    read_only = kwargs.pop("read_only", False)
+    result = create(**kwargs)
+    result[...] = data
+    result.read_only = read_only
+    return result
+
+
+def _chunks_of(a: Any) -> Any:
+    """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    chunks: Any = getattr(a, "chunks", None)
+    # dask's are tuples of tuples.
+    regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
+    return chunks if regular and len(chunks) == len(a.shape) else None
+
+
+def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return `kwargs` with what is not given taken from the array `a`."""
+    if not hasattr(a, "shape"):
+        a = np.asanyarray(a)
+    found = {"shape": a.shape, "chunks": _chunks_of(a), "dtype": getattr(a, "dtype", None)}
+    if isinstance(a, Array):
+        found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
+    return found | kwargs
+
+
+def empty_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, without a fill value."""
+    return empty(**_like(a, kwargs))
+
+
+def zeros_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value 0."""
+    return zeros(**_like(a, kwargs))
+
+
+def ones_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value 1."""
+    return ones(**_like(a, kwargs))
+
+
+def full_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one)."""
+    if isinstance(a, Array):
+        kwargs.setdefault("fill_value", a.fill_value)
+    return full(**_like(a, kwargs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 Items = list[tuple[str, str]]
 
@@ -20,8 +21,9 @@ class InfoReporter:
         return "".join(f"{name:<{width}} : {value}\n" for name, value in items)
 
     def _repr_html_(self) -> str:
+        left = 'style="text-align: left"'
         rows = "".join(
-            f'<tr><th style="text-align: left">{escape(name)}</th><td style="text-align: left">{escape(value)}</td></tr>'
+            f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
             for name, value in self._items()
         )
         return f'<table class="zarr-info"><tbody>{rows}</tbody></table>'
@@ -42,3 +44,53 @@ def human_size(nbytes: int) -> str:
             break
         value, unit = value / 1024, larger
     return f"{nbytes} ({value:.1f}{unit})"
+
+
+def array_items(array: Any, store: object, chunk_store: object) -> Items:
+    """Return the rows of an array's table. `chunk_store` is None if the chunks are in `store`."""
+    items = [] if array.name is None else [("Name", array.name)]
+    items += [
+        ("Type", class_name(array)),
+        ("Data type", str(array.dtype)),
+        ("Shape", str(array.shape)),
+        ("Chunk shape", str(array.chunks)),
+        ("Order", array.order),
+        ("Read-only", str(array.read_only)),
+    ]
+    items += [(f"Filter [{i}]", repr(codec)) for i, codec in enumerate(array.filters or ())]
+    items.append(("Compressor", repr(array.compressor)))
+    items += _store_items(array, store, chunk_store)
+    nbytes, nbytes_stored = array.nbytes, array.nbytes_stored
+    items.append(("No. bytes", human_size(nbytes)))
+    if nbytes_stored > 0:
+        items.append(("No. bytes stored", human_size(nbytes_stored)))
+        items.append(("Storage ratio", f"{nbytes / nbytes_stored:.1f}"))
+    items.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
+    return items
+
+
+def group_items(group: Any, store: object, chunk_store: object) -> Items:
+    """Return the rows of a group's table. `chunk_store` is None if the chunks are in `store`."""
+    items = [("Name", group.name), ("Type", class_name(group)), ("Read-only", str(group.read_only))]
+    items += _store_items(group, store, chunk_store)
+    arrays, groups = list(group.array_keys()), list(group.group_keys())
+    items += [
+        ("No. members", str(len(arrays) + len(groups))),
+        ("No. arrays", str(len(arrays))),
+        ("No. groups", str(len(groups))),
+    ]
+    if arrays:
+        items.append(("Arrays", ", ".join(arrays)))
+    if groups:
+        items.append(("Groups", ", ".join(groups)))
+    return items
+
+
+def _store_items(node: Any, store: object, chunk_store: object) -> Items:
+    items = []
+    if node.synchronizer is not None:
+        items.append(("Synchronizer type", class_name(node.synchronizer)))
+    items.append(("Store type", class_name(store)))
+    if chunk_store is not None:
+        items.append(("Chunk store type", class_name(chunk_store)))
+    return items

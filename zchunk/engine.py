@@ -85,20 +85,14 @@ class ChunkedArray:
         # Items are moved as plain bytes, so that padding and NaN payloads survive.
         self.item = np.dtype((np.void, metadata.dtype.itemsize))
         self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
-        self.spec = self.chain.native_spec()
+        # None if the native executor cannot run the codecs.
+        self.spec: Any = self.chain.native_spec()
         root = store.root
         self.folder = root if root is None or not path else os.path.join(root, path)
         self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
-        self.lock_seed = hash(self._lock_identity()) & (2**64 - 1)
-
-    def _lock_identity(self) -> Any:
-        """Return what equals for all objects that use the same chunks, so that their threads share locks."""
-        if self.folder is not None:
-            return os.path.realpath(self.folder)
-        identity = getattr(self.store, "lock_identity", None)
-        if identity is None:
-            identity = id(getattr(self.store, "_mutable_mapping", self.store))
-        return identity, self.path
+        # Threads that use other Array or store objects for the same chunks must meet at the same lock.
+        where = os.path.join(store.lock_identity, path)
+        self.lock_seed = hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""
@@ -110,7 +104,10 @@ class ChunkedArray:
     def native(self) -> bool:
         """Whether the native executor can serve this array."""
         return (
-            self.spec is not None and self.folder is not None and self.synchronizer is None and native_enabled()
+            self.spec is not None
+            and self.folder is not None
+            and self.synchronizer is None
+            and native_enabled()
         )
 
     @property
@@ -173,7 +170,7 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
-    """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype, to the selection."""
+    """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype."""
     if not value.size or not array.item.itemsize:
         return
     source = (value if plan.expand is None else value[plan.expand]).view(array.item)

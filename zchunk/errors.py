@@ -35,6 +35,10 @@ class PathNotFoundError(NodeNotFoundError):
     """Nothing at a path."""
 
 
+class ConsolidatedMetadataNotFoundError(NodeNotFoundError, KeyError):
+    """No consolidated metadata in a store. A ``KeyError`` as in zarr 2."""
+
+
 class ContainsNodeError(ZchunkError, ValueError, FileExistsError):
     """A node stands where another was to be made."""
 

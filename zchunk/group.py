@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
-
-import numpy as np
 
 from zchunk.array import Array
 from zchunk.attributes import Attributes
-from zchunk.creation import init_array, init_group, make_metadata
-from zchunk.display import InfoReporter, Items, class_name
-from zchunk.errors import ContainsArrayError, GroupNotFoundError, ReadOnlyError
+from zchunk.creation import array, create
+from zchunk.display import InfoReporter, Items, class_name, group_items
+from zchunk.errors import ContainsArrayError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
 from zchunk.keys import ATTRS_KEY, GROUP_KEY, join, normalize_path
 from zchunk.metadata.v2 import parse_group
+from zchunk.nodes import erase, init_group
 from zchunk.storage.base import Store, as_store, contains_array, contains_group
 
 
-class Group:
+class Group(MutableMapping[str, Any]):
     """A group of arrays and groups in a store.
 
     Made by `zchunk.group`, `zchunk.open_group` and the like. ``g["a/b"]`` is the member at a path below the
@@ -68,7 +67,9 @@ class Group:
             parse_group(self._store[key], key)
         except KeyError:
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
-        self._attrs = Attributes(self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer)
+        self._attrs = Attributes(
+            self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (
@@ -129,23 +130,7 @@ class Group:
 
     def info_items(self) -> Items:
         """Return the rows of `info`."""
-        items = [("Name", self.name), ("Type", class_name(self)), ("Read-only", str(self._read_only))]
-        if self._synchronizer is not None:
-            items.append(("Synchronizer type", class_name(self._synchronizer)))
-        items.append(("Store type", class_name(self._store)))
-        if self._chunk_store is not None:
-            items.append(("Chunk store type", class_name(self._chunk_store)))
-        arrays, groups = list(self.array_keys()), list(self.group_keys())
-        items += [
-            ("No. members", str(len(arrays) + len(groups))),
-            ("No. arrays", str(len(arrays))),
-            ("No. groups", str(len(groups))),
-        ]
-        if arrays:
-            items.append(("Arrays", ", ".join(arrays)))
-        if groups:
-            items.append(("Groups", ", ".join(groups)))
-        return items
+        return group_items(self, self._store, self._chunk_store)
 
     def __repr__(self) -> str:
         only = " read-only" if self._read_only else ""
@@ -165,9 +150,10 @@ class Group:
 
     def _member_path(self, name: str) -> str:
         """Return the path in the store that `name` means: from the root if it begins with a slash."""
-        if isinstance(name, str) and name.startswith("/"):
-            return normalize_path(name)
-        return join(self._path, normalize_path(name)) if normalize_path(name) else self._path
+        path = normalize_path(name)
+        if str(name).startswith("/"):
+            return path
+        return join(self._path, path) if path else self._path
 
     def _array(self, path: str) -> Array:
         return Array(
@@ -180,7 +166,9 @@ class Group:
         )
 
     def _group(self, path: str) -> Group:
-        return Group(self._store, path, self._read_only, self._chunk_store, self._attrs.cache, self._synchronizer)
+        return Group(
+            self._store, path, self._read_only, self._chunk_store, self._attrs.cache, self._synchronizer
+        )
 
     def __getitem__(self, name: str) -> Any:
         path = self._member_path(name)
@@ -196,8 +184,10 @@ class Group:
             raise AttributeError(name)
         try:
             return self[name]
-        except KeyError:
-            raise AttributeError(f"group {self.name!r} has neither an attribute nor a member {name!r}") from None
+        except (KeyError, InvalidKeyError):
+            raise AttributeError(
+                f"group {self.name!r} has neither an attribute nor a member {name!r}"
+            ) from None
 
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), *(name for name in self if name.isidentifier())])
@@ -245,9 +235,9 @@ class Group:
         if name not in self:
             raise KeyError(name)
         path = self._member_path(name)
-        self._store.erase_prefix(path)
-        if self._chunk_store is not None:
-            self._chunk_store.erase_prefix(path)
+        if path == self._path:
+            raise ValueError(f"{name!r} names group {self.name!r} itself, not a member to delete")
+        erase(self._store, path, self._chunk_store)
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.array(name, value, overwrite=True)
@@ -279,46 +269,35 @@ class Group:
         return self._group(path)
 
     def require_group(self, name: str, overwrite: bool = False) -> Group:
-        """Return the group `name`, made if it is not there."""
+        """Return the group `name`, made if it is not there; in place of an array only if `overwrite`."""
         path = self._member_path(name)
-        if overwrite or not contains_group(self._store, path):
-            return self.create_group(name, overwrite)
-        return self._group(path)
+        if contains_group(self._store, path):
+            return self._group(path)
+        return self.create_group(name, overwrite)
 
-    def create(self, name: str, *, overwrite: bool = False, write_empty_chunks: bool = True, **kwargs: Any) -> Array:
+    def create(self, name: str, **kwargs: Any) -> Array:
         """Make an array, and the groups above it.
 
         Parameters
         ----------
         name : str
             Path below this group, or from the root if it begins with a slash.
-        overwrite : bool, optional
-            Replace what is there.
-        write_empty_chunks : bool, optional
-            Store chunks that hold nothing but the fill value.
         **kwargs
-            `shape`, `chunks`, `dtype`, `compressor`, `fill_value`, `order`, `filters` and
-            `dimension_separator` of `zchunk.create`.
+            Parameters of `zchunk.create`, without those that say where.
         """
         self._check_writable()
-        path = self._member_path(name)
-        kwargs.setdefault("dimension_separator", getattr(self._store, "_dimension_separator", None))
-        init_array(self._store, path, make_metadata(**kwargs), overwrite, self._chunk_store)
-        return Array(
-            self._store,
-            path,
-            chunk_store=self._chunk_store,
-            synchronizer=self._synchronizer,
-            cache_attrs=self._attrs.cache,
-            write_empty_chunks=write_empty_chunks,
-        )
+        return create(**self._place(name), **kwargs)
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Make an array of `data`; other parameters are those of `create`."""
-        if not hasattr(data, "shape") or not hasattr(data, "dtype"):
-            data = np.asanyarray(data)
-        kwargs.setdefault("shape", data.shape)
-        kwargs.setdefault("dtype", data.dtype)
-        array = self.create(name, **kwargs)
-        array[...] = data
-        return array
+        self._check_writable()
+        return array(data, **self._place(name), **kwargs)
+
+    def _place(self, name: str) -> dict[str, Any]:
+        return {
+            "store": self._store,
+            "path": self._member_path(name),
+            "chunk_store": self._chunk_store,
+            "synchronizer": self._synchronizer,
+            "cache_attrs": self._attrs.cache,
+        }

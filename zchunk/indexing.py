@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 from zchunk._ext.projection import AxisParts
 from zchunk.errors import BoundsCheckError, SelectionError
@@ -41,7 +41,10 @@ class Plan:
     __slots__ = ("axes", "expand", "shape")
 
     def __init__(
-        self, axes: tuple[tuple[int, int, int, int, int], ...], shape: tuple[int, ...], expand: tuple[Any, ...] | None
+        self,
+        axes: tuple[tuple[int, int, int, int, int], ...],
+        shape: tuple[int, ...],
+        expand: tuple[Any, ...] | None,
     ) -> None:
         self.axes = axes
         self.shape = shape
@@ -60,15 +63,21 @@ class Plan:
         if not self.size:
             return
         # The product keeps its arguments in memory: lists as long as an axis has chunks, never their product.
-        for entries in itertools.product(*(AxisParts(*axis) for axis in self.axes)):
+        for entries in itertools.product(*(_parts(axis) for axis in self.axes)):
             full = True
             inner, outer, coords = [], [], []
-            for (start, step, _, chunk, extent), (index, first, place, count) in zip(self.axes, entries, strict=True):
+            for (_, step, _, chunk, extent), (index, first, place, count) in zip(
+                self.axes, entries, strict=True
+            ):
                 coords.append(index)
                 inner.append(slice(first, first + (count - 1) * step + 1, step))
                 outer.append(slice(place, place + count))
                 full &= count == min(chunk, extent - index * chunk)
             yield ChunkPart(tuple(coords), tuple(inner), tuple(outer), full)
+
+
+def _parts(axis: tuple[int, int, int, int, int]) -> Sequence[tuple[int, int, int, int]]:
+    return cast("Sequence[tuple[int, int, int, int]]", AxisParts(*axis))
 
 
 def plan_basic(selection: Any, grid: RegularGrid) -> Plan:
@@ -125,9 +134,9 @@ def _entries(selection: Any, ndim: int) -> list[Any]:
 
 def _normalize_slice(entry: slice, length: int) -> tuple[int, int, int]:
     """Return start, step and count of a slice of an axis, as Python's sequences mean it."""
-    if entry == _ALL:
-        return 0, 1, length
     try:
+        if entry == _ALL:
+            return 0, 1, length
         start, stop, step = entry.indices(length)
     except (TypeError, ValueError) as err:
         raise SelectionError(f"{entry!r} is no slice of integers: {err}") from None
@@ -142,8 +151,8 @@ def _normalize_integer(entry: Any, length: int, axis: int) -> int:
     """Return an index from 0 to `length` - 1."""
     if isinstance(entry, bool) or not hasattr(type(entry), "__index__"):
         raise SelectionError(
-            f"index {entry!r:.80} of type {type(entry).__name__} for axis {axis}: basic selections are made of "
-            "integers, slices and an Ellipsis"
+            f"index {entry!r:.80} of type {type(entry).__name__} for axis {axis}: basic selections are "
+            "made of integers, slices and an Ellipsis"
         )
     try:
         index = operator.index(entry)

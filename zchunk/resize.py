@@ -83,7 +83,9 @@ def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
         edge = [range(m) for m in before]
         edge[axis] = range(before[axis] - 1, before[axis])
         for coords in stored.within(grown, edge):
-            selection = [slice(c * length, (c + 1) * length) for c, length in zip(coords, chunks, strict=True)]
+            selection = [
+                slice(c * length, (c + 1) * length) for c, length in zip(coords, chunks, strict=True)
+            ]
             selection[axis] = slice(n, selection[axis].stop)
             plan = plan_basic(tuple(selection), metadata.grid)
             engine.write(grown, plan, broadcast(grown.fill_item, plan.shape, grown.path))

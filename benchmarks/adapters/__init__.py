@@ -6,7 +6,9 @@ from importlib import import_module
 
 from benchmarks.adapters.base import Adapter
 
-NAMES = ("zchunk", "zarr3", "tensorstore")
+# The libraries that read and write the Zarr format, and the others
+ZARR = ("zchunk", "zarr2", "zarr3", "zarr3_fused", "zarrs", "tensorstore")
+NAMES = (*ZARR, "h5py", "blosc2", "numpy")
 
 
 def load_adapter(name: str, threads: int) -> Adapter:

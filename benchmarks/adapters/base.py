@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cases import Layout, Selection
+from benchmarks.datasets import Layout, Shape
+from benchmarks.selections import Selection
 
-# The same codec for all: Blosc with LZ4, level 5, byte shuffle, blocks of Blosc's choice.
-CNAME, CLEVEL, SHUFFLE = "lz4", 5, 1
+
+class Unsupported(Exception):
+    """A library cannot do what the case asks for; the message says why."""
 
 
 class Adapter(ABC):
     """A library under measurement, with at most ``threads`` threads for its work.
 
     Handles are whatever the library uses for an open array. Zarr libraries write format 2, "." between the
-    chunk indices, and every chunk, also those that equal the fill value.
+    chunk indices, and every chunk, also those that equal the fill value, which is 0.
     """
+
+    # What a user imports to work with the library
+    modules: ClassVar[tuple[str, ...]]
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -31,16 +36,43 @@ class Adapter(ABC):
 
     @abstractmethod
     def create(self, path: str, layout: Layout) -> Any:
-        """Create an array in the new folder ``path`` and return its handle."""
+        """Create an array in the new file or folder ``path`` and return a handle that writes and reads."""
 
     @abstractmethod
-    def open(self, path: str) -> Any:
+    def open(self, path: str, layout: Layout) -> Any:
         """Open an array for reading and return its handle."""
 
     @abstractmethod
     def write(self, handle: Any, data: NDArray[Any]) -> None:
-        """Write the whole array; on return the data is in the files."""
+        """Write the whole array."""
 
     @abstractmethod
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         """Return a selection as a NumPy array or scalar."""
+
+    def close(self, handle: Any) -> None:  # noqa: B027 (most have nothing to close)
+        """Finish with a handle; what was written is in the files then."""
+
+    def save(self, path: str, layout: Layout, data: NDArray[Any]) -> Any:
+        """Create, write and close an array; one that lives in memory stays open, and its handle is returned."""
+        handle = self.create(path, layout)
+        self.write(handle, data)
+        if layout.container != "memory":
+            self.close(handle)
+        return handle
+
+    def append(self, handle: Any, block: NDArray[Any]) -> Any:
+        """Append to the first axis and return the handle to go on with."""
+        raise Unsupported("arrays do not grow")
+
+    def resize(self, handle: Any, shape: Shape) -> Any:
+        """Change the length of the first axis and return the handle to go on with."""
+        raise Unsupported("arrays do not grow")
+
+    def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
+        """Create a group of arrays that hold nothing."""
+        raise Unsupported("no groups")
+
+    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
+        """Open a group and every array in it, and return their shapes by name."""
+        raise Unsupported("no groups")

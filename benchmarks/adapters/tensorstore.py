@@ -1,4 +1,4 @@
-"""TensorStore's ``zarr`` driver, on local files."""
+"""TensorStore's ``zarr`` driver."""
 
 from __future__ import annotations
 
@@ -10,11 +10,27 @@ import tensorstore
 from numpy.typing import NDArray
 
 from benchmarks.adapters import base
-from benchmarks.cases import Layout, Selection
+from benchmarks.datasets import Codec, Layout, Shape
+from benchmarks.selections import Selection
+
+
+def compressor(codec: Codec) -> dict[str, Any] | None:
+    """Return the compressor member of the metadata."""
+    if codec.kind == "blosc":
+        return {
+            "id": "blosc",
+            "cname": codec.cname,
+            "clevel": codec.level,
+            "shuffle": codec.shuffle,
+            "blocksize": 0,
+        }
+    return {"id": "zstd", "level": codec.level} if codec.kind == "zstd" else None
 
 
 class Adapter(base.Adapter):
     """TensorStore; its cache stays at the default of zero bytes, so that every read reads."""
+
+    modules = ("tensorstore",)
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -26,9 +42,12 @@ class Adapter(base.Adapter):
         return version("tensorstore")
 
     def create(self, path: str, layout: Layout) -> Any:
+        if layout.container == "zip":
+            raise base.Unsupported("zip files can only be read")
+        driver = "memory" if layout.container == "memory" else "file"
         spec = {
             "driver": "zarr",
-            "kvstore": {"driver": "file", "path": path},
+            "kvstore": {"driver": driver, "path": path + "/"},
             "store_data_equal_to_fill_value": True,
             "metadata": {
                 "shape": layout.shape,
@@ -36,19 +55,13 @@ class Adapter(base.Adapter):
                 "dtype": layout.dtype,
                 "order": "C",
                 "fill_value": 0,
-                "compressor": {
-                    "id": "blosc",
-                    "cname": base.CNAME,
-                    "clevel": base.CLEVEL,
-                    "shuffle": base.SHUFFLE,
-                    "blocksize": 0,
-                },
+                "compressor": compressor(layout.codec),
             },
         }
-        return tensorstore.open(spec, create=True, context=self.context).result()
+        return tensorstore.open(spec, create=True, delete_existing=True, context=self.context).result()
 
-    def open(self, path: str) -> Any:
-        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": path}}
+    def open(self, path: str, layout: Layout) -> Any:
+        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": path + "/"}}
         return tensorstore.open(spec, open=True, read=True, context=self.context).result()
 
     def write(self, handle: Any, data: NDArray[Any]) -> None:
@@ -57,3 +70,12 @@ class Adapter(base.Adapter):
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         result: NDArray[Any] | np.generic = handle[selection].read().result()
         return result
+
+    def append(self, handle: Any, block: NDArray[Any]) -> Any:
+        start = handle.shape[0]
+        handle = self.resize(handle, (start + len(block), *handle.shape[1:]))
+        handle[start:].write(block).result()
+        return handle
+
+    def resize(self, handle: Any, shape: Shape) -> Any:
+        return handle.resize(exclusive_max=shape).result()

@@ -36,5 +36,9 @@ cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) no
 cdef int decode_block(
     const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
 ) noexcept nogil
-cdef int decode_frame(const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f) noexcept nogil
-cdef int64_t encode_frame(const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil
+cdef int decode_frame(
+    const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f
+) noexcept nogil
+cdef int64_t encode_frame(
+    const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s
+) noexcept nogil

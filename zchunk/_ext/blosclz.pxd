@@ -10,7 +10,7 @@ ones there mean that two bytes more follow: the distance less 8192. The first to
 a mark. Other readers refuse a stream that ends with a match.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef enum:
@@ -31,6 +31,12 @@ cdef inline uint32_t _three(const uint8_t* p) noexcept nogil:
     return p[0] | <uint32_t>p[1] << 8 | <uint32_t>p[2] << 16
 
 
+cdef inline uint64_t _eight(const uint8_t* p) noexcept nogil:
+    cdef uint64_t v
+    memcpy(&v, p, 8)
+    return v
+
+
 cdef inline int64_t _literals(const uint8_t* src, int64_t n, uint8_t* dst, int64_t room) noexcept nogil:
     """Write `n` literals; return the bytes used, -1 if they do not fit."""
     cdef int64_t used = 0, k
@@ -46,7 +52,9 @@ cdef inline int64_t _literals(const uint8_t* src, int64_t n, uint8_t* dst, int64
     return used
 
 
-cdef inline int64_t blosclz_encode(uint32_t* table, const uint8_t* src, int64_t n, uint8_t* dst, int64_t cap) noexcept nogil:
+cdef inline int64_t blosclz_encode(
+    uint32_t* table, const uint8_t* src, int64_t n, uint8_t* dst, int64_t cap
+) noexcept nogil:
     """Return the size of the stream, 0 if it does not fit `cap`. `table` has `BLOSCLZ_TABLE` bytes."""
     cdef uint32_t* table3 = table + (1 << BLOSCLZ_LOG)
     cdef int64_t i = 1, anchor = 0, used = 0, ref, ref3, distance, length, last, got, extra
@@ -67,13 +75,16 @@ cdef inline int64_t blosclz_encode(uint32_t* table, const uint8_t* src, int64_t 
             length = 4
         elif _word(src + ref) == v and i - ref <= FAR:
             length = 4
-        elif i - ref3 <= NEAR and _three(src + ref3) == _three(src + i):
+        elif i == anchor and i - ref3 <= NEAR and _three(src + ref3) == _three(src + i):
+            # In the middle of literals, three bytes cost as much as a match.
             ref = ref3
             length = 3
         if length == 0:
             # Ever longer steps through what does not compress.
-            i += 1 + ((i - anchor) >> 8)
+            i += 1 + ((i - anchor) >> 9)
             continue
+        while i + length + 8 <= last and _eight(src + ref + length) == _eight(src + i + length):
+            length += 8
         while i + length < last and src[ref + length] == src[i + length]:
             length += 1
         distance = i - ref - 1
@@ -162,19 +173,19 @@ cdef inline int64_t blosclz_decode(const uint8_t* src, int64_t n, uint8_t* dst, 
             ref = to - distance
             if distance == 1:
                 memset(to, ref[0], length)
-            elif distance >= 16 and nbytes - done - length >= 16:
+            elif distance >= 16 and length <= 256 and nbytes - done - length >= 16:
                 k = 0
                 while k < length:
                     memcpy(to + k, ref + k, 16)
                     k += 16
-            elif distance >= 8 and nbytes - done - length >= 8:
+            else:
+                # What is copied repeats every `distance` bytes, so that each copy can be as long as all before it.
                 k = 0
                 while k < length:
-                    memcpy(to + k, ref + k, 8)
-                    k += 8
-            else:
-                for k in range(length):
-                    to[k] = ref[k]
+                    distance = length - k if length - k < distance + k else distance + k
+                    memcpy(to + k, ref, distance)
+                    k += distance
+                    distance = to - ref
             done += length
         if at >= n:
             return done

@@ -72,7 +72,6 @@ cdef extern from * nogil:
     int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain);
     int32_t zng_deflate(zc_zng_stream*, int32_t flush);
     int32_t zng_deflateEnd(zc_zng_stream*);
-    unsigned long zng_deflateBound(zc_zng_stream*, unsigned long sourceLen);
     int32_t zng_inflateInit2(zc_zng_stream*, int32_t windowBits);
     int32_t zng_inflate(zc_zng_stream*, int32_t flush);
     int32_t zng_inflateReset(zc_zng_stream*);
@@ -123,7 +122,6 @@ cdef extern from * nogil:
     int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain)
     int32_t zng_deflate(zc_zng_stream*, int32_t flush)
     int32_t zng_deflateEnd(zc_zng_stream*)
-    unsigned long zng_deflateBound(zc_zng_stream*, unsigned long n)
     int32_t zng_inflateInit2(zc_zng_stream*, int32_t bits)
     int32_t zng_inflate(zc_zng_stream*, int32_t flush)
     int32_t zng_inflateReset(zc_zng_stream*)

@@ -35,8 +35,12 @@ cdef size_t lz4_bound(size_t n) noexcept nogil
 cdef size_t zstd_bound(size_t n) noexcept nogil
 cdef size_t deflate_bound(size_t n) noexcept nogil
 
-cdef int64_t lz4_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration) noexcept nogil
-cdef int64_t zstd_encode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum) noexcept nogil
+cdef int64_t lz4_encode(
+    Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration
+) noexcept nogil
+cdef int64_t zstd_encode(
+    Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum
+) noexcept nogil
 cdef int64_t deflate_encode(const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint gzip) noexcept nogil
 cdef int lz4_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil
 cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil
@@ -44,8 +48,12 @@ cdef int deflate_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbyte
 cdef int64_t zstd_content_size(const uint8_t* src, size_t n) noexcept nogil
 cdef int64_t zstd_size_bound(const uint8_t* src, size_t n) noexcept nogil
 
-cdef int64_t stream_encode(Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap) noexcept nogil
-cdef int stream_decode(Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f) noexcept nogil
+cdef int64_t stream_encode(
+    Scratch* s, int stream, int clevel, const uint8_t* src, size_t n, uint8_t* dst, size_t cap
+) noexcept nogil
+cdef int stream_decode(
+    Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f
+) noexcept nogil
 
 cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
 cdef void unshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil

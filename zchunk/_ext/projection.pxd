@@ -50,14 +50,15 @@ cdef inline void axis_part(const Axis* a, int64_t k, Part* p) noexcept nogil:
     low = p.chunk * a.chunk
     p.outer = 0
     if low > a.start:
-        p.outer = (low - a.start + a.step - 1) // a.step
+        # Rounded up without an intermediate that could overflow.
+        p.outer = (low - a.start - 1) // a.step + 1
     at = a.start + p.outer * a.step
     p.inner = at - low
     # The chunk ends at low + chunk, or where the array ends; the difference cannot overflow.
     end = a.extent - low
     if end > a.chunk:
         end = a.chunk
-    high = p.outer + (end - p.inner + a.step - 1) // a.step
+    high = p.outer + (end - p.inner - 1) // a.step + 1
     if high > a.count:
         high = a.count
     p.count = high - p.outer

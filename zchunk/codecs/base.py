@@ -53,7 +53,7 @@ class NativeCodec:
     A subclass gives its parameters as keyword arguments of ``__init__``, kept under the same names.
     """
 
-    codec_id: ClassVar[str]
+    codec_id: str
     # Largest buffer that can be encoded at once, in bytes; None if only memory limits it.
     max_size: ClassVar[int | None] = None
 
@@ -81,12 +81,14 @@ class NativeCodec:
         Raises
         ------
         RuntimeError
-            The bytes are not what this codec makes, or decode to another size than `out` or more than `limit`.
+            The bytes are not what this codec makes, or decode to another size than that of `out`, or to more
+            than `limit`.
         """
         spec = self.spec(1)
         if out is not None:
-            target = out.view(np.uint8) if isinstance(out, np.ndarray) and out.dtype.kind in "mM" else out
-            chain.decode_into(spec, buf, target)
+            if isinstance(out, np.ndarray) and not (out.flags.c_contiguous or out.flags.f_contiguous):
+                raise ValueError(f"out has strides {out.strides}; only contiguous memory can be decoded into")
+            chain.decode_into(spec, buf, flat(out)[0] if isinstance(out, np.ndarray) and out.size else out)
             return out
         nbytes = chain.decoded_size(spec, buf)
         if nbytes < 0:
@@ -106,7 +108,8 @@ class NativeCodec:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the codec with these parameters (without ``"id"``)."""
         if unknown := set(config) - set(cls._parameters()):
-            raise CodecError(f"codec {cls.codec_id!r} has no parameter {', '.join(sorted(map(repr, unknown)))}")
+            names = ", ".join(sorted(map(repr, unknown)))
+            raise CodecError(f"codec {cls.codec_id!r} has no parameter {names}")
         return cls(**config)
 
     @classmethod
@@ -114,10 +117,9 @@ class NativeCodec:
         return list(inspect.signature(cls).parameters)
 
     def __eq__(self, other: object) -> bool:
-        try:
-            return self.get_config() == other.get_config()  # type: ignore[attr-defined, no-any-return]
-        except AttributeError:
-            return False
+        if not isinstance(other, Codec) or isinstance(other, type):
+            return NotImplemented
+        return self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
         return hash(tuple(sorted(self.get_config().items())))

@@ -38,9 +38,14 @@ class Blosc(NativeCodec):
     AUTOBLOCKS: ClassVar[int] = 0
 
     def __init__(
-        self, cname: str = "lz4", clevel: int = 5, shuffle: int = 1, blocksize: int = 0, typesize: int | None = None
+        self,
+        cname: str = "lz4",
+        clevel: int = 5,
+        shuffle: int = 1,
+        blocksize: int = 0,
+        typesize: int | None = None,
     ) -> None:
-        if cname not in _STREAMS:
+        if not isinstance(cname, str) or cname not in _STREAMS:
             raise CodecError(f"codec 'blosc': cname is {cname!r:.80}, not one of {', '.join(_STREAMS)}")
         self.cname = cname
         self.clevel = check_int("blosc", "clevel", clevel, 0, 9)

@@ -25,7 +25,7 @@ class _Deflate(NativeCodec):
         parts: list[bytes] = []
         room = limit
         try:
-            while len(data):
+            while len(data) or not parts:
                 stream = zlib.decompressobj(window)
                 # 0 would mean "no limit"; one byte more shows that there is more.
                 parts.append(stream.decompress(data, 0 if room is None else room + 1))
@@ -34,7 +34,8 @@ class _Deflate(NativeCodec):
                     if room < 0:
                         raise RuntimeError(f"it decodes to more than the {limit} bytes that are possible")
                 if not stream.eof:
-                    raise RuntimeError(f"truncated: {len(buf)} bytes are there")
+                    size = memoryview(buf).nbytes
+                    raise RuntimeError(f"truncated: {size} bytes are there, more are needed")
                 data = stream.unused_data
                 if len(data) and self.codec_id == "zlib":
                     raise RuntimeError(f"{len(data)} bytes follow the end of the data")

@@ -35,6 +35,8 @@ def get_codec(config: Mapping[str, Any]) -> Codec:
     CodecError
         No such codec is known, it does not take these parameters, or decoding would run code from the data.
     """
+    if not isinstance(config, Mapping):
+        raise CodecError(f"{config!r:.80} is no codec's configuration: a JSON object with a member 'id' is")
     parameters = dict(config)
     codec_id = parameters.pop("id", None)
     if not isinstance(codec_id, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zchunk._ext.chain import KINDS, decode
+from zchunk._ext.chain import KINDS, decode, zstd_decoded_bound
 from zchunk._ext.codecs import versions
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 
@@ -39,13 +39,8 @@ class Zstd(NativeCodec):
         return config
 
     def _decode_unsized(self, buf: Any, limit: int | None) -> bytes:
-        # Frames of a streaming encoder do not tell their size: try until it fits.
-        data = memoryview(buf).cast("B")
-        most = limit if limit is not None else max(2**31, 64 * len(data))
-        room = min(max(4 * len(data), 1024), most)
-        while room < most:
-            try:
-                return decode(self.spec(1), data, room, exact=False)
-            except RuntimeError:
-                room = min(4 * room, most)
-        return decode(self.spec(1), data, most, exact=False)
+        # Frames of a streaming encoder do not tell their size, but no block of theirs is larger than 128 KiB.
+        bound = zstd_decoded_bound(buf)
+        if bound < 0:
+            raise RuntimeError(f"corrupt: {memoryview(buf).nbytes} bytes are no Zstandard frames")
+        return decode(self.spec(1), buf, bound if limit is None else min(bound, limit), exact=False)

@@ -1,0 +1,336 @@
+"""How a case is prepared, verified and timed: one class per action, the same for every library."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.adapters.base import Adapter
+from benchmarks.cases import Case
+from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout, Shape
+from benchmarks.selections import Selection, everything
+
+# A run of a short case is repeated within one timing until it lasts about this long.
+SHORTEST_TIMING = 0.02
+
+
+class Mismatch(Exception):
+    """A library returned other values than were written."""
+
+
+@dataclass
+class Bench:
+    """What the cases of one library work with."""
+
+    name: str
+    adapter: Adapter
+    size: str
+    folder: Path
+    threads: int
+    # Values of the group of cases that is measured at the moment
+    source: Callable[[str], NDArray[Any]]
+    cold: bool = False
+    # Arrays that cases read, with the handle of those in memory
+    stored: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, name: str) -> str:
+        """Return where an array or a group goes."""
+        return os.fspath(self.folder / name)
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder if it is there."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.remove(path)
+
+
+def files_below(path: str) -> list[str]:
+    """Return the files of an array: itself, or all in its folder."""
+    if os.path.isfile(path):
+        return [path]
+    return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+
+
+def drop_cache(path: str) -> None:
+    """Ask the system to forget what it caches of the contents of an array's files."""
+    for file in files_below(path):
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(fd)  # only clean pages can be dropped
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+
+
+def check(case: Case, got: Any, want: Any) -> None:
+    """Raise Mismatch unless both have the same type, shape and bytes."""
+    got, want = np.asarray(got), np.asarray(want)
+    if got.dtype != want.dtype or got.shape != want.shape or got.tobytes() != want.tobytes():
+        raise Mismatch(f"{case.name}: values read differ from values written")
+
+
+class Action(ABC):
+    """One case of one library; `prepare` comes once and verifies, `run` times once."""
+
+    def __init__(self, case: Case, bench: Bench) -> None:
+        self.case, self.bench, self.adapter = case, bench, bench.adapter
+        self.layout: Layout = STORED[case.stored].layout(bench.size)
+        self.scratch = bench.path(f"case-{case.name}")
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """Values of the array."""
+        return self.bench.source(STORED[self.case.stored].source)
+
+    @abstractmethod
+    def prepare(self) -> dict[str, Any]:
+        """Make what the case needs, run it once, verify every value, and return facts to report."""
+
+    @abstractmethod
+    def run(self) -> float:
+        """Run once and return the seconds (or bytes) that it took."""
+
+    def stored(self) -> tuple[str, Any]:
+        """Return path and, if it is in memory, handle of the array to read, written at the first call."""
+        path, arrays = self.bench.path(self.case.stored), self.bench.stored
+        if self.case.stored not in arrays:
+            handle = self.adapter.save(path, self.layout, self.data)
+            arrays[self.case.stored] = handle if self.layout.container == "memory" else None
+        return path, arrays[self.case.stored]
+
+    def repeated(self, number: int, work: Callable[[], object]) -> float:
+        """Return the seconds of a piece of work, as the average of a number of runs."""
+        if self.bench.cold:
+            drop_cache(self.bench.path(self.case.stored))
+            number = 1
+        start = time.perf_counter()
+        for _ in range(number):
+            work()
+        return (time.perf_counter() - start) / number
+
+    def enough(self, once: Callable[[], float]) -> int:
+        """Return how often to repeat a piece of work so that it can be timed."""
+        return max(1, min(1000, int(SHORTEST_TIMING / max(min(once() for _ in range(2)), 1e-7))))
+
+
+class Write(Action):
+    """Create an array and fill it."""
+
+    def prepare(self) -> dict[str, Any]:
+        handle, _ = self._save()
+        in_memory = self.layout.container == "memory"
+        handle = handle if in_memory else self.adapter.open(self.scratch, self.layout)
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
+        self.adapter.close(handle)
+        facts = {} if in_memory else {"stored": sum(map(os.path.getsize, files_below(self.scratch)))}
+        remove(self.scratch)
+        return facts
+
+    def run(self) -> float:
+        _, seconds = self._save()
+        remove(self.scratch)
+        return seconds
+
+    def _save(self) -> tuple[Any, float]:
+        data = self.data
+        start = time.perf_counter()
+        handle = self.adapter.save(self.scratch, self.layout, data)
+        return handle, time.perf_counter() - start
+
+
+class Read(Action):
+    """Read one selection or several, one after the other, of an array that is open."""
+
+    def prepare(self) -> dict[str, Any]:
+        self.stored()
+        handle = self._open()
+        self.selections: list[Selection] = self.case.select(self.layout)
+        for selection in self.selections:
+            check(self.case, self.adapter.read(handle, selection), self.data[selection])
+        self._close(handle)
+        self.number = 1
+        self.number = self.enough(lambda: self.run() * (len(self.selections) if self.case.average else 1))
+        return {}
+
+    def run(self) -> float:
+        handle = self._open()
+        read, selections = self.adapter.read, self.selections
+
+        def work() -> None:
+            for selection in selections:
+                read(handle, selection)
+
+        seconds = self.repeated(self.number, work)
+        self._close(handle)
+        return seconds / len(selections) if self.case.average else seconds
+
+    def _open(self) -> Any:
+        path, handle = self.stored()
+        return self.adapter.open(path, self.layout) if self.layout.container != "memory" else handle
+
+    def _close(self, handle: Any) -> None:
+        if self.layout.container != "memory":
+            self.adapter.close(handle)
+
+
+class Open(Action):
+    """Open an array and close it. No handle is kept: a library may answer from what an open one holds."""
+
+    def prepare(self) -> dict[str, Any]:
+        path, _ = self.stored()
+        handle = self.adapter.open(path, self.layout)
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
+        self.adapter.close(handle)
+        self.number = 1
+        self.number = self.enough(self.run)
+        return {}
+
+    def run(self) -> float:
+        path, _ = self.stored()
+        return self.repeated(self.number, lambda: self.adapter.close(self.adapter.open(path, self.layout)))
+
+
+class OpenGroup(Action):
+    """Open a group and every array in it."""
+
+    consolidated = False
+
+    def prepare(self) -> dict[str, Any]:
+        names = [f"array{i:04d}" for i in range(GROUP_ARRAYS[self.bench.size])]
+        remove(self.scratch)
+        self.adapter.create_group(self.scratch, self.layout, names, self.consolidated)
+        want: dict[str, Shape] = dict.fromkeys(names, self.layout.shape)
+        if self.adapter.open_group(self.scratch, self.consolidated) != want:
+            raise Mismatch(f"{self.case.name}: the group does not have the arrays that were created")
+        return {}
+
+    def run(self) -> float:
+        return self.repeated(1, lambda: self.adapter.open_group(self.scratch, self.consolidated))
+
+
+class OpenConsolidated(OpenGroup):
+    """The same, from one metadata file."""
+
+    consolidated = True
+
+
+class Append(Action):
+    """Create an array without time steps and append them one by one."""
+
+    def prepare(self) -> dict[str, Any]:
+        self._append()
+        handle = self.adapter.open(self.scratch, self.layout)
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
+        self.adapter.close(handle)
+        remove(self.scratch)
+        return {}
+
+    def run(self) -> float:
+        seconds = self._append()
+        remove(self.scratch)
+        return seconds
+
+    def _append(self) -> float:
+        data = self.data
+        empty = dataclasses.replace(self.layout, shape=(0, *self.layout.shape[1:]))
+        start = time.perf_counter()
+        handle = self.adapter.create(self.scratch, empty)
+        for step in range(len(data)):
+            handle = self.adapter.append(handle, data[step : step + 1])
+        self.adapter.close(handle)
+        return time.perf_counter() - start
+
+
+class Resize(Action):
+    """Cut the first axis of a full array in half, and double it again."""
+
+    def prepare(self) -> dict[str, Any]:
+        self._resize()
+        handle = self.adapter.open(self.scratch, self.layout)
+        want = self.data.copy()
+        want[len(want) // 2 :] = 0
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), want)
+        self.adapter.close(handle)
+        remove(self.scratch)
+        return {}
+
+    def run(self) -> float:
+        seconds = self._resize()
+        remove(self.scratch)
+        return seconds
+
+    def _resize(self) -> float:
+        handle = self.adapter.create(self.scratch, self.layout)
+        self.adapter.write(handle, self.data)
+        length, *rest = self.layout.shape
+        start = time.perf_counter()
+        handle = self.adapter.resize(handle, (length // 2, *rest))
+        handle = self.adapter.resize(handle, (length, *rest))
+        seconds = time.perf_counter() - start
+        self.adapter.close(handle)
+        return seconds
+
+
+class FreshProcess(Action):
+    """What only a process that has done nothing else can tell."""
+
+    arguments: tuple[str, ...]
+
+    def run(self) -> float:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.probe", self.case.action, *self.arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip().rpartition("\n")[2])
+        return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+class Memory(FreshProcess):
+    """The largest memory use while an array is read, beyond what was there before, and the output."""
+
+    def prepare(self) -> dict[str, Any]:
+        path, _ = self.stored()
+        bench = self.bench
+        self.arguments = (bench.name, str(bench.threads), path, self.case.stored, bench.size)
+        self.run()
+        return {}
+
+
+class Import(FreshProcess):
+    """Import of a library, with all that it imports itself."""
+
+    def prepare(self) -> dict[str, Any]:
+        self.arguments = self.adapter.modules
+        self.run()
+        return {}
+
+
+ACTIONS: dict[str, type[Action]] = {
+    "write": Write,
+    "read": Read,
+    "open": Open,
+    "open-group": OpenGroup,
+    "open-consolidated": OpenConsolidated,
+    "append": Append,
+    "resize": Resize,
+    "memory": Memory,
+    "import": Import,
+}

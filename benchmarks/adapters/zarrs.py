@@ -1,0 +1,30 @@
+"""zarrs (Rust) as the codec pipeline of zarr-python 3."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import zarrs
+
+from benchmarks.adapters import base, zarr3
+from benchmarks.datasets import Layout
+
+# It would go on with zarr-python's own pipeline; that is no figure of zarrs.
+warnings.filterwarnings("error", message="Array is unsupported by ZarrsCodecPipeline")
+
+
+class Adapter(zarr3.Adapter):
+    """The zarrs pipeline; selections that it does not know (steps) it hands to zarr-python."""
+
+    modules = ("zarr", "zarrs")
+    config = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}  # noqa: RUF012 (declared in the base)
+
+    @property
+    def version(self) -> str:
+        return str(zarrs.__version__)
+
+    def _store(self, path: str, layout: Layout, mode: Any) -> Any:
+        if layout.container != "folder":
+            raise base.Unsupported("zarrs has local, object and HTTP stores")
+        return super()._store(path, layout, mode)

@@ -1,0 +1,177 @@
+"""The bytes of the benchmark: what the arrays hold, in which sizes, and how they are stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, ...]
+Container = Literal["folder", "memory", "zip"]
+
+# "full" is for figures to publish, "quick" for five minutes, "tiny" for the tests of the benchmark itself.
+SIZES = ("full", "quick", "tiny")
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A compression that every library is asked for."""
+
+    title: str
+    kind: Literal["blosc", "zstd", "none"]
+    cname: str = ""
+    level: int = 0
+    # Blosc's byte shuffle
+    shuffle: int = 1
+
+
+CODECS = {
+    "lz4": Codec("Blosc LZ4", "blosc", "lz4", 5),
+    "zstd": Codec("Blosc Zstd", "blosc", "zstd", 5),
+    # what zarr_benchmarks uses; level 0 is Zstd's default, which is 3
+    "plain-zstd": Codec("Zstd", "zstd", level=0),
+    "raw": Codec("uncompressed", "none"),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An array as it is stored."""
+
+    shape: Shape
+    chunks: Shape
+    dtype: str
+    codec: Codec = CODECS["lz4"]
+    container: Container = "folder"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole array, decoded."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def chunk_nbytes(self) -> int:
+        """Bytes of one chunk, decoded."""
+        return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
+
+
+def make_field(shape: Shape) -> NDArray[Any]:
+    """Return a temperature-like field: large smooth waves, and noise below them that no codec removes."""
+    rng = np.random.default_rng(20261122)
+    out = np.full(shape, 280.0, dtype=np.float32)
+    for axis, n in enumerate(shape):
+        x = np.linspace(0.0, 2.0 * np.pi, n, dtype=np.float32)
+        wave = (12.0 / (axis + 1)) * np.sin((axis + 1) * x + axis)
+        out += wave.reshape([-1 if i == axis else 1 for i in range(out.ndim)])
+    for plane in out:
+        plane += np.float32(0.05) * rng.standard_normal(plane.shape, dtype=np.float32)
+    return out
+
+
+def make_random(shape: Shape) -> NDArray[Any]:
+    """Return random bits, which nothing compresses."""
+    return np.random.default_rng(8).integers(-(2**31), 2**31, shape, dtype="<i4")
+
+
+def make_uniform(shape: Shape) -> NDArray[Any]:
+    """Return random doubles between 0 and 1."""
+    return np.random.default_rng(9).random(shape)
+
+
+def make_categories(shape: Shape) -> NDArray[Any]:
+    """Return small positive integers."""
+    return np.random.default_rng(7).integers(0, 1000, shape).astype("<i4")
+
+
+def make_counts(shape: Shape) -> NDArray[Any]:
+    """Return 16-bit intensities as a camera or a microscope counts them: smooth, with shot noise."""
+    return (100.0 * (make_field(shape) - 250.0)).astype("<u2")
+
+
+def make_real(shape: Shape) -> NDArray[Any]:
+    """Return 20 years of monthly air temperature over North America, mirrored at its edges to fill the shape."""
+    if not (find_spec("iris_sample_data") and find_spec("h5py")):
+        raise ImportError("the real data set needs iris-sample-data and h5py beside the benchmark")
+    import h5py
+    import iris_sample_data
+
+    file = Path(iris_sample_data.__file__).parent / "sample_data" / "A1B_north_america.nc"
+    with h5py.File(file) as source:
+        out = source["air_temperature"][...]
+    for axis, wanted in enumerate(shape):
+        # 0 1 2 … n-1 n-1 … 2 1 0 0 1 2 …: no jump where one copy meets the next
+        turn = np.arange(wanted) % (2 * out.shape[axis])
+        out = out.take(np.minimum(turn, 2 * out.shape[axis] - 1 - turn), axis)
+    return np.ascontiguousarray(out, dtype="<f4")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Values, and the shape that they have in every size."""
+
+    make: Callable[[Shape], NDArray[Any]]
+    dtype: str
+    full: Shape
+    quick: Shape
+    tiny: Shape
+
+
+SOURCES = {
+    "field": Source(make_field, "<f4", (512, 512, 256), (256, 256, 128), (40, 40, 20)),
+    "random": Source(make_random, "<i4", (512, 512, 256), (256, 256, 128), (40, 40, 20)),
+    "real": Source(make_real, "<f4", (512, 512, 256), (256, 256, 128), (40, 40, 20)),
+    "series": Source(make_uniform, "<f8", (200, 200, 200), (200, 64, 64), (20, 10, 10)),
+    "categories": Source(make_categories, "<i4", (1000, 1000), (500, 500), (40, 40)),
+    "small": Source(make_uniform, "<f8", (40, 50), (40, 50), (40, 50)),
+    "steps": Source(make_field, "<f4", (100, 256, 256), (50, 128, 128), (5, 16, 16)),
+    "counts": Source(make_counts, "<u2", (512, 512, 512), (128, 128, 128), (16, 16, 16)),
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Values in a chunk shape, a codec and a container; cases that share it run together."""
+
+    source: str
+    full: Shape
+    quick: Shape
+    tiny: Shape
+    codec: str = "lz4"
+    container: Container = "folder"
+
+    def layout(self, size: str) -> Layout:
+        """Return the array's layout in one of the sizes."""
+        source = SOURCES[self.source]
+        shape, chunks = getattr(source, size), getattr(self, size)
+        return Layout(shape, chunks, source.dtype, CODECS[self.codec], self.container)
+
+
+# Chunks of 1 MiB, and of 32 MiB (8 MiB in the quick size)
+_1_MIB = ((64, 64, 64), (64, 64, 64), (16, 16, 10))
+_32_MIB = ((256, 256, 128), (128, 128, 128), (20, 20, 20))
+_BULK = (("field", ("lz4", "zstd", "raw")), ("random", ("lz4", "zstd")), ("real", ("lz4", "zstd")))
+
+STORED = {
+    f"{source}-{codec}{suffix}": Stored(source, *chunks, codec)
+    for source, codecs in _BULK
+    for codec in codecs
+    for suffix, chunks in (("", _1_MIB), ("-large", _32_MIB))
+} | {
+    "series": Stored("series", (1, 200, 200), (1, 64, 64), (1, 10, 10)),
+    "tiny": Stored("categories", (10, 10), (10, 10), (10, 10)),
+    "small": Stored("small", (10, 10), (10, 10), (10, 10)),
+    "steps": Stored("steps", (1, 256, 256), (1, 128, 128), (1, 16, 16)),
+    "counts-raw": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "raw"),
+    "counts-zstd": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "plain-zstd"),
+    "memory": Stored("field", *_1_MIB, container="memory"),
+    "zip": Stored("field", *_1_MIB, container="zip"),
+}
+
+# Arrays in the group that is opened
+GROUP_ARRAYS = {"full": 1000, "quick": 1000, "tiny": 5}

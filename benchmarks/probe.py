@@ -1,0 +1,55 @@
+"""Measured in a process of its own: ``python -m benchmarks.probe memory …`` or ``… import MODULE…``.
+
+Only the standard library is imported before the measurement begins, as far as it goes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib import import_module
+
+
+def import_seconds(modules: list[str]) -> float:
+    """Return how long it takes to import modules."""
+    start = time.perf_counter()
+    for name in modules:
+        import_module(name)
+    return time.perf_counter() - start
+
+
+def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
+    """Return the bytes that reading an array takes at its peak, beyond the process before it and the output."""
+    from benchmarks.adapters import load_adapter
+    from benchmarks.datasets import STORED
+    from benchmarks.selections import everything
+
+    layout = STORED[stored].layout(size)
+    adapter = load_adapter(peer, int(threads))
+    handle = adapter.open(path, layout)
+    before = _resident(reset=True)
+    out = adapter.read(handle, everything(layout)[0])
+    return max(0, _resident() - before - out.nbytes)
+
+
+def _resident(reset: bool = False) -> int:
+    """Return the peak of the resident memory so far; ``reset`` begins a new peak at what there is now."""
+    try:
+        if reset:
+            with open("/proc/self/clear_refs", "w") as file:
+                file.write("5")
+        with open("/proc/self/status") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return 1024 * int(fields["VmHWM"].split()[0])
+    except OSError:
+        # No such file system: the peak since the start, which imports may have set.
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "import":
+        print(import_seconds(sys.argv[2:]))
+    else:
+        print(memory(*sys.argv[2:]))

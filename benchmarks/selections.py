@@ -1,0 +1,92 @@
+"""What a case reads: a function of the layout that returns one selection or several, in the order of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+
+from benchmarks.datasets import Layout
+
+Selection = tuple[slice | int, ...]
+Select = Callable[[Layout], list[Selection]]
+
+
+def everything(layout: Layout) -> list[Selection]:
+    """Select the whole array."""
+    return [tuple(slice(0, n) for n in layout.shape)]
+
+
+def box(layout: Layout) -> list[Selection]:
+    """Select about two fifths of the shortest axis along every axis, with no edge on a chunk's edge."""
+    side = 200 if min(layout.shape) > 250 else 2 * min(layout.shape) // 5
+    return [tuple(slice(c // 3 + 1, c // 3 + 1 + side) for c in layout.chunks)]
+
+
+def strided(layout: Layout) -> list[Selection]:
+    """Select every fourth element along every axis."""
+    return [tuple(slice(0, n, 4) for n in layout.shape)]
+
+
+def plane(axis: int) -> Select:
+    """Select one plane across an axis, inside a chunk."""
+
+    def select(layout: Layout) -> list[Selection]:
+        index = layout.shape[axis] // 2 + layout.chunks[axis] // 3
+        return [tuple(index if i == axis else slice(0, n) for i, n in enumerate(layout.shape))]
+
+    return select
+
+
+def _chunk_corners(layout: Layout) -> list[tuple[int, ...]]:
+    """Return the first index of up to 64 chunks in a fixed random order.
+
+    No chunk comes twice, so that a library which keeps the last decoded chunk does not answer from it.
+    """
+    starts = [range(0, n - c + 1, c) for n, c in zip(layout.shape, layout.chunks, strict=True)]
+    corners = list(product(*starts))
+    order = np.random.default_rng(5).permutation(len(corners))[:64]
+    return [corners[i] for i in order]
+
+
+def points(layout: Layout) -> list[Selection]:
+    """Select single elements, each from the middle of another chunk."""
+    return [
+        tuple(start + 2 * c // 3 for start, c in zip(corner, layout.chunks, strict=True))
+        for corner in _chunk_corners(layout)
+    ]
+
+
+def rows(layout: Layout) -> list[Selection]:
+    """Select rows along the last axis, as long as a chunk, each from the middle of another chunk."""
+    return [
+        (*point[:-1], slice(corner[-1], corner[-1] + layout.chunks[-1]))
+        for point, corner in zip(points(layout), _chunk_corners(layout), strict=True)
+    ]
+
+
+def through_time(layout: Layout) -> list[Selection]:
+    """Select ``[:, i, j]``."""
+    return [(slice(0, layout.shape[0]), *(n // 3 for n in layout.shape[1:]))]
+
+
+def by_chunk(layout: Layout) -> list[Selection]:
+    """Select every chunk, one after the other."""
+    starts = [range(0, n, c) for n, c in zip(layout.shape, layout.chunks, strict=True)]
+    return [
+        tuple(
+            slice(start, min(start + c, n))
+            for start, c, n in zip(corner, layout.chunks, layout.shape, strict=True)
+        )
+        for corner in product(*starts)
+    ]
+
+
+def touched_chunks(layout: Layout, selection: Selection) -> list[tuple[slice, ...]]:
+    """Return the element ranges of every chunk that a selection of integers and slices touches."""
+    axes = []
+    for entry, n, c in zip(selection, layout.shape, layout.chunks, strict=True):
+        wanted = range(n)[entry] if isinstance(entry, slice) else (entry,)
+        axes.append([slice(i * c, (i + 1) * c) for i in sorted({index // c for index in wanted})])
+    return list(product(*axes))

@@ -1,0 +1,28 @@
+"""What all tests share: both executors of the engine, and how hard hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
+# the change at hand; new ones at home, and many when asked for.
+_QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile(
+    "ci", settings.get_profile("default"), derandomize=True, database=None, print_blob=True
+)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+@pytest.fixture(params=["native", "generic"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the test with the native executor, and again with the generic one."""
+    if request.param == "native":
+        monkeypatch.delenv("ZCHUNK_NATIVE", raising=False)
+    else:
+        monkeypatch.setenv("ZCHUNK_NATIVE", "0")
+    return str(request.param)

@@ -1,0 +1,447 @@
+"""What users call: creation, modes, save and load, consolidated metadata; the bytes that zarr 2.18 writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.codecs import Blosc, Zlib
+from zchunk.errors import (
+    ArrayNotFoundError,
+    ConsolidatedMetadataNotFoundError,
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    MetadataError,
+    PathNotFoundError,
+    ReadOnlyError,
+)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+# ---- creation
+
+DEFAULT_ZARRAY = b"""{
+    "chunks": [
+        2,
+        2
+    ],
+    "compressor": {
+        "blocksize": 0,
+        "clevel": 5,
+        "cname": "lz4",
+        "id": "blosc",
+        "shuffle": 1
+    },
+    "dtype": "<f8",
+    "fill_value": 0.0,
+    "filters": null,
+    "order": "C",
+    "shape": [
+        3,
+        4
+    ],
+    "zarr_format": 2
+}"""
+ZGROUP = b'{\n    "zarr_format": 2\n}'
+
+
+def test_defaults_are_zarr_2s() -> None:
+    store: dict[str, bytes] = {}
+    zchunk.create((3, 4), chunks=2, store=store)
+    assert store == {".zarray": DEFAULT_ZARRAY}
+
+
+def test_parents_are_made() -> None:
+    store: dict[str, bytes] = {}
+    zchunk.create((3, 4), chunks=2, store=store, path="/a//b/")
+    assert store == {".zgroup": ZGROUP, "a/.zgroup": ZGROUP, "a/b/.zarray": DEFAULT_ZARRAY}
+
+
+@pytest.mark.parametrize(
+    ("make", "fill"),
+    [(zchunk.zeros, 0), (zchunk.ones, 1), (zchunk.empty, None)],
+)
+def test_kinds(make: Any, fill: Any) -> None:
+    z = make((3, 4), chunks=2, dtype="i2")
+    assert (z.fill_value, z.dtype, z.chunks, z.shape) == (fill, "i2", (2, 2), (3, 4))
+    assert z[...].tolist() == [[fill or 0] * 4] * 3
+    assert isinstance(z.store, zchunk.MemoryStore)
+
+
+def test_full() -> None:
+    assert zchunk.full(3, 7, dtype="u1")[:].tolist() == [7, 7, 7]
+    assert np.isnan(zchunk.full(3, fill_value="NaN", dtype="f4")[:]).all()
+    with pytest.raises(ValueError, match="fill_value"):
+        zchunk.full(3, 256, dtype="u1")
+
+
+def test_array_takes_shape_dtype_and_chunks() -> None:
+    source = np.arange(12, dtype=">i2").reshape(3, 4)
+    z = zchunk.array(source, chunks=(2, 3), order="F", compressor=None)
+    assert (z.shape, z.dtype, z.chunks, z.order) == ((3, 4), source.dtype, (2, 3), "F")
+    copy = zchunk.array(z, read_only=True)
+    assert (copy.chunks, copy.read_only) == ((2, 3), True)
+    np.testing.assert_array_equal(copy[...], source)
+    assert zchunk.array([1, 2.5]).dtype == "f8"
+    assert zchunk.array(3)[()] == 3
+    assert zchunk.array(source, dtype="f4").dtype == "f4"
+
+
+def test_array_of_dask_like_chunks() -> None:
+    class Dask:
+        shape, dtype, chunks = (4,), np.dtype("i4"), ((2, 2),)
+
+        def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+            return np.arange(4, dtype="i4")
+
+    assert zchunk.array(Dask())[:].tolist() == [0, 1, 2, 3]
+    assert zchunk.zeros_like(Dask()).shape == (4,)
+
+
+def test_like() -> None:
+    z = zchunk.create(
+        (5, 6), chunks=(2, 3), dtype="i2", order="F", compressor=Zlib(3), fill_value=4, store={}, filters=None
+    )
+    for like, fill in (
+        (zchunk.empty_like, None),
+        (zchunk.zeros_like, 0),
+        (zchunk.ones_like, 1),
+        (zchunk.full_like, 4),
+    ):
+        new = like(z)
+        assert (new.shape, new.chunks, new.dtype, new.order) == (z.shape, z.chunks, z.dtype, z.order)
+        assert (new.compressor, new.fill_value) == (Zlib(3), fill)
+        assert like(z, dtype="f4", shape=3, chunks=1).dtype == "f4"
+    new = zchunk.ones_like(np.zeros((2, 3), "u1"))
+    assert (new.shape, new.dtype, new.fill_value, new.compressor) == ((2, 3), "u1", 1, Blosc())
+    assert zchunk.full_like(np.zeros(2), fill_value=3)[:].tolist() == [3, 3]
+    with pytest.raises(TypeError, match="fill_value"):
+        zchunk.full_like(np.zeros(2))
+
+
+def test_sub_array_dtype_gives_axes() -> None:
+    z = zchunk.create((30,), chunks=(10,), dtype=np.dtype(("f4", (2,))))
+    assert (z.shape, z.chunks, z.dtype) == ((30, 2), (10, 2), np.dtype("f4"))
+
+
+@pytest.mark.parametrize("dtype", [str, bytes, object, "O", "M8", "m8", [("a", "O")]])
+def test_dtypes_that_are_refused(dtype: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        zchunk.create(3, dtype=dtype, store=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"compressor": "gzip"}, {"compressor": {"id": "nope"}}, {"compressor": 3}, {"order": "K"},
+        {"order": None},
+        {"shape": -1}, {"shape": "x"}, {"shape": (2, None)}, {"shape": 2**63}, {"chunks": 0}, {"chunks": -2},
+        {"chunks": (1, 1)}, {"chunks": "x"}, {"dtype": "nope"}, {"fill_value": "x"},
+        {"dimension_separator": ":"},
+        {"filters": ["x"]}, {"filters": [3]}, {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
+        {"shape": 2**30, "chunks": False, "compressor": zchunk.LZ4()}, {"path": "a/../b"}, {"path": "a\0b"},
+        {"path": ".."},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_nonsense_is_refused_and_nothing_is_lost(kwargs: dict[str, Any], tmp_path: Path) -> None:
+    zchunk.save(tmp_path, np.arange(3))
+    before = files(tmp_path)
+    for call in (zchunk.create, lambda **kw: zchunk.open(mode="w", **kw)):
+        with pytest.raises((ValueError, TypeError)):
+            call(
+                **{"shape": 3, "store": tmp_path, "overwrite": True, **kwargs}
+                if call is zchunk.create
+                else {"shape": 3, "store": tmp_path, **kwargs}
+            )
+        assert files(tmp_path) == before
+
+
+def test_chunk_limit_is_told_at_creation() -> None:
+    with pytest.raises(MetadataError, match="smaller chunks"):
+        zchunk.zeros(2**31, chunks=2**31, dtype="u1")
+    assert zchunk.zeros(2**31, chunks=2**31, dtype="u1", compressor=None).nchunks == 1
+
+
+def test_store_separator(tmp_path: Path) -> None:
+    z = zchunk.ones((2, 2), chunks=1, store=zchunk.NestedDirectoryStore(tmp_path))
+    z[...] = 3
+    assert "0/1" in files(tmp_path)
+    assert json.loads(files(tmp_path)[".zarray"])["dimension_separator"] == "/"
+    with pytest.raises(ValueError, match="dimension_separator"):
+        zchunk.ones(2, store=zchunk.NestedDirectoryStore(tmp_path), dimension_separator=".", path="x")
+    g = zchunk.open_group(zchunk.NestedDirectoryStore(tmp_path / "g"))
+    assert g.create("a", shape=(2, 2)).dimension_separator == "/"
+    assert g.array("b", np.ones((2, 2))).dimension_separator == "/"
+
+
+# ---- open: modes
+
+
+def test_modes_for_nothing(tmp_path: Path) -> None:
+    where = tmp_path / "new"
+    for mode in ("r", "r+"):
+        for call, error in (
+            (zchunk.open, PathNotFoundError),
+            (zchunk.open_array, ArrayNotFoundError),
+            (zchunk.open_group, GroupNotFoundError),
+        ):
+            with pytest.raises(error):
+                call(where, mode)
+            with pytest.raises(error):
+                call(where, mode, path="a/b")
+    for call in (zchunk.load, zchunk.open_consolidated, zchunk.consolidate_metadata):
+        with pytest.raises((ValueError, KeyError)):
+            call(where)
+    with pytest.raises(FileNotFoundError):
+        zchunk.open(f"{where}.zip", "r")
+    with pytest.raises(FileNotFoundError):
+        zchunk.open(f"{where}.zip", "r+")
+    for mode in ("a", "w", "w-", "x"):
+        with pytest.raises(TypeError, match="shape"):
+            zchunk.open_array(where, mode)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["a", "w", "w-", "x"])
+def test_modes_that_create(mode: str, tmp_path: Path) -> None:
+    z = zchunk.open(tmp_path / "a", mode, shape=3, dtype="i2")
+    assert isinstance(z, zchunk.Array)
+    z[...] = 1
+    assert zchunk.open(tmp_path / "a", "r")[...].tolist() == [1, 1, 1]
+    g = zchunk.open(tmp_path / "g", mode)
+    assert isinstance(g, zchunk.Group)
+    assert zchunk.open_group(tmp_path / "h", mode, path="x/y").path == "x/y"
+
+
+def test_modes_for_an_array(tmp_path: Path) -> None:
+    zchunk.save(tmp_path, np.arange(3))
+    before = files(tmp_path)
+    assert zchunk.open(tmp_path, "r").read_only
+    assert not zchunk.open(tmp_path, "r+").read_only
+    assert zchunk.open(tmp_path, shape=9).shape == (3,)
+    for mode in ("w-", "x"):
+        with pytest.raises(ContainsArrayError):
+            zchunk.open(tmp_path, mode, shape=3)
+        with pytest.raises(ContainsArrayError):
+            zchunk.open_group(tmp_path, mode)
+    for mode in ("r", "r+", "a"):
+        with pytest.raises(ContainsArrayError):
+            zchunk.open_group(tmp_path, mode)
+    with pytest.raises(ContainsArrayError):
+        zchunk.create(3, store=tmp_path)
+    with pytest.raises(ContainsArrayError, match="'/'"):
+        zchunk.create(3, store=tmp_path, path="a/b")
+    assert files(tmp_path) == before
+    assert zchunk.open(tmp_path, "w", shape=2)[...].tolist() == [0, 0]
+    assert list(files(tmp_path)) == [".zarray"]
+
+
+def test_modes_for_a_group(tmp_path: Path) -> None:
+    zchunk.open_group(tmp_path)["a"] = [1, 2]
+    before = files(tmp_path)
+    assert zchunk.open(tmp_path, "r").read_only
+    for mode in ("r", "r+", "a"):
+        assert zchunk.open(tmp_path, mode)["a"].shape == (2,)
+        with pytest.raises(ContainsGroupError):
+            zchunk.open_array(tmp_path, mode)
+    for mode in ("w-", "x"):
+        with pytest.raises(ContainsGroupError):
+            zchunk.open_group(tmp_path, mode)
+        with pytest.raises(ContainsGroupError):
+            zchunk.open_array(tmp_path, mode, shape=3)
+    assert zchunk.group(tmp_path)["a"].shape == (2,)
+    assert files(tmp_path) == before
+    assert len(zchunk.open_group(tmp_path, "w")) == 0
+    assert len(zchunk.group(tmp_path, overwrite=True)) == 0
+
+
+@pytest.mark.parametrize("mode", ["q", "", None, "rw"])
+def test_no_such_mode(mode: Any, tmp_path: Path) -> None:
+    for call in (zchunk.open, zchunk.open_array, zchunk.open_group):
+        with pytest.raises(ValueError, match="mode"):
+            call(tmp_path, mode)
+
+
+def test_stores_that_are_none() -> None:
+    for store in (3, [], object(), b"x"):
+        with pytest.raises((TypeError, ValueError)):
+            zchunk.open(store)
+
+
+def test_chunk_store(tmp_path: Path) -> None:
+    meta, chunks = tmp_path / "meta", tmp_path / "chunks"
+    z = zchunk.open_array(meta, "w", shape=4, chunks=2, chunk_store=chunks)
+    z[...] = 1
+    assert (set(files(meta)), set(files(chunks))) == ({".zarray"}, {"0", "1"})
+    assert zchunk.open_array(meta, "r", chunk_store=chunks)[...].tolist() == [1] * 4
+    assert zchunk.open(meta, "r")[...].tolist() == [0] * 4
+    assert z.nbytes_stored == sum(map(len, [*files(meta).values(), *files(chunks).values()]))
+    zchunk.open_array(meta, "w", shape=4, chunks=2, chunk_store=chunks)
+    assert not files(chunks)
+
+
+# ---- save and load
+
+
+def test_save_and_load_one(tmp_path: Path) -> None:
+    for store in (tmp_path / "a", str(tmp_path / "a.zip"), {}):
+        for source in (np.arange(12).reshape(3, 4), [1.5, 2.5]):
+            zchunk.save(store, source)
+            np.testing.assert_array_equal(zchunk.load(store), source)
+    zchunk.save(tmp_path / "b", np.arange(3), path="x/y")
+    np.testing.assert_array_equal(zchunk.load(tmp_path / "b", path="x/y"), np.arange(3))
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_save_and_load_many(name: str, tmp_path: Path) -> None:
+    zchunk.save(tmp_path / name, np.arange(3), np.arange(4), x=np.ones((2, 2)), y=[5])
+    found = zchunk.load(tmp_path / name)
+    assert repr(found) == "<LazyLoader: arr_0, arr_1, x, y>"
+    assert (sorted(found), len(found), "x" in found, "z" in found) == (
+        ["arr_0", "arr_1", "x", "y"],
+        4,
+        True,
+        False,
+    )
+    assert found["arr_1"].tolist() == [0, 1, 2, 3]
+    assert found["x"] is found["x"]
+    assert {name: array.tolist() for name, array in found.items()}["y"] == [5]
+    with pytest.raises(KeyError):
+        found["z"]
+
+
+def test_save_nonsense_loses_nothing(tmp_path: Path) -> None:
+    for name in ("a", "a.zip"):
+        zchunk.save(tmp_path / name, x=np.arange(3))
+        for args, kwargs in (
+            ((), {}),
+            ((object(),), {}),
+            ((np.arange(3),), {"arr_0": 1}),
+            ((), {"y": [object()]}),
+        ):
+            with pytest.raises(ValueError):
+                zchunk.save(tmp_path / name, *args, **kwargs)
+        assert zchunk.load(tmp_path / name)["x"].tolist() == [0, 1, 2]
+
+
+# ---- consolidated metadata
+
+ZMETADATA = b"""{
+    "metadata": {
+        ".zattrs": {
+            "title": "x"
+        },
+        ".zgroup": {
+            "zarr_format": 2
+        },
+        "s/.zgroup": {
+            "zarr_format": 2
+        },
+        "s/a/.zarray": {
+            "chunks": [
+                2
+            ],
+            "compressor": null,
+            "dtype": "<f4",
+            "fill_value": "NaN",
+            "filters": null,
+            "order": "C",
+            "shape": [
+                3
+            ],
+            "zarr_format": 2
+        },
+        "s/a/.zattrs": {
+            "n": NaN,
+            "units": "m",
+            "v": [
+                1,
+                2.5,
+                null
+            ]
+        }
+    },
+    "zarr_consolidated_format": 1
+}"""
+
+
+def fill(store: Any) -> None:
+    g = zchunk.group(store)
+    g.attrs["title"] = "x"
+    a = g.create("s/a", shape=(3,), chunks=2, dtype="<f4", fill_value=np.nan, compressor=None)
+    a.attrs.update(units="m", v=[1, 2.5, None], n=float("nan"))
+
+
+def test_consolidated_is_zarr_2s() -> None:
+    store: dict[str, bytes] = {}
+    fill(store)
+    g = zchunk.consolidate_metadata(store)
+    assert store[".zmetadata"] == ZMETADATA
+    assert isinstance(g, zchunk.Group)
+
+
+@pytest.mark.parametrize("kind", ["dict", "folder", "zip"])
+def test_open_consolidated(kind: str, tmp_path: Path) -> None:
+    store = {"dict": {}, "folder": tmp_path / "a", "zip": zchunk.ZipStore(tmp_path / "a.zip")}[kind]
+    fill(store)
+    zchunk.consolidate_metadata(store)
+    g = zchunk.open_consolidated(store)
+    assert (list(g), list(g["s"]), g.attrs.asdict(), g["s/a"].attrs["units"]) == (
+        ["s"],
+        ["a"],
+        {"title": "x"},
+        "m",
+    )
+    a = g["s/a"]
+    assert np.isnan(a[...]).all()
+    a[1:] = 5
+    assert zchunk.open(store)["s/a"][...].tolist()[1:] == [5, 5]
+    assert a.nchunks_initialized == 2
+    for call in (
+        lambda: g.attrs.put({}), lambda: a.attrs.update(x=1), lambda: a.resize(9), lambda: a.append([1]),
+        lambda: g.create_group("new"), lambda: g.create("new", shape=1), lambda: g.__delitem__("s"),
+    ):  # fmt: skip
+        with pytest.raises(ReadOnlyError):
+            call()
+    assert zchunk.open(store)["s/a"][...].tolist()[1:] == [5, 5]
+    assert zchunk.open_consolidated(store, mode="r", path="s/a").read_only
+    with pytest.raises(ReadOnlyError):
+        zchunk.open_consolidated(store, mode="r", path="s/a")[0] = 1
+
+
+def test_consolidated_with_an_empty_chunk_store() -> None:
+    store: dict[str, bytes] = {}
+    chunks: dict[str, bytes] = {}
+    fill(store)
+    zchunk.consolidate_metadata(store)
+    g = zchunk.open_consolidated(store, chunk_store=chunks)
+    g["s/a"][...] = 1
+    assert set(chunks) == {"s/a/0", "s/a/1"}
+    assert "s/a/0" not in store
+
+
+def test_consolidated_that_is_not_there_or_nonsense() -> None:
+    with pytest.raises(ConsolidatedMetadataNotFoundError, match="zmetadata") as caught:
+        zchunk.open_consolidated({})
+    assert isinstance(caught.value, KeyError)
+    empty: dict[str, bytes] = {}
+    with pytest.raises(PathNotFoundError):
+        zchunk.consolidate_metadata(empty)
+    assert empty == {}
+    for raw in (b"", b"[]", b"{}", b'{"zarr_consolidated_format": 2, "metadata": {}}', b"\xff"):
+        with pytest.raises(MetadataError, match="zmetadata"):
+            zchunk.open_consolidated({".zmetadata": raw})
+    for mode in ("a", "w", "w-"):
+        with pytest.raises(ValueError, match="mode"):
+            zchunk.open_consolidated({}, mode=mode)  # type: ignore[arg-type]

@@ -1,0 +1,142 @@
+"""The house rules: dependencies go one way, modules are short, importing is light."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "zchunk"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES = 400
+
+# Each may import from those to the left, and from its own layer only where LATERAL says so.
+LAYERS = [
+    {"errors"},
+    {"dtypes", "grid", "keys", "pool"},
+    {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
+    {"engine"},
+    {"stored", "display", "properties", "resize"},
+    {"array"},
+    {"nodes", "creation", "group"},
+    {"api"},
+    {"__init__"},
+]
+LATERAL = {
+    ("metadata", "codecs"), ("attributes", "metadata"), ("resize", "stored"),
+    ("creation", "nodes"), ("group", "creation"), ("group", "nodes"),
+}  # fmt: skip
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def part(module: str) -> str:
+    """The part of the house that a dotted name lies in: `zchunk.storage.zip` in `storage`."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def own_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return part(".".join(parts))
+
+
+def imports(path: Path) -> list[tuple[str, ast.AST]]:
+    """The modules of zchunk that a file imports, at its top level and elsewhere."""
+    found: list[tuple[str, ast.AST]] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            # `from zchunk import engine` is about the module engine.
+            found += [
+                (f"zchunk.{alias.name}" if node.module == "zchunk" else str(node.module), node)
+                for alias in node.names
+            ]
+    return [(name, node) for name, node in found if name.split(".")[0] == "zchunk"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_dependencies_go_one_way(path: Path) -> None:
+    own = own_name(path)
+    if own == "_ext":
+        assert imports(path) == []
+        return
+    for name, node in imports(path):
+        other = part(name)
+        if other in (own, "_ext") or (own, other) in LATERAL:
+            continue
+        assert LEVEL[other] < LEVEL[own], f"{path}:{node.lineno}: {own} imports {other}"  # type: ignore[attr-defined]
+
+
+def test_extension_modules_import_nothing_of_zchunk_but_themselves() -> None:
+    pattern = re.compile(r"^\s*(?:from|cimport|import)\s+(zchunk[\w.]*)", re.MULTILINE)
+    sources = [*ROOT.glob("_ext/*.pyx"), *PACKAGE.glob("_ext/*.pxd"), *PACKAGE.glob("_ext/*.pyi")]
+    assert len(sources) > 10
+    for path in sources:
+        for name in pattern.findall(path.read_text()):
+            assert name.startswith("zchunk._ext"), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_import_of_zchunk_inside_functions(path: Path) -> None:
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    names = (
+                        [alias.name for alias in node.names]
+                        if isinstance(node, ast.Import)
+                        else [node.module]
+                    )
+                    assert not any(str(n).split(".")[0] == "zchunk" for n in names), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_are_short_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+
+
+def run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
+    ).stdout.strip()
+
+
+def test_import_is_light() -> None:
+    """No optional package, no thread."""
+    code = "import sys, threading, zchunk; print(threading.active_count(), *sys.modules)"
+    threads, *modules = run(code).split()
+    assert threads == "1"
+    heavy = {
+        "numcodecs",
+        "zarr",
+        "blosc",
+        "asyncio",
+        "multiprocessing",
+        "concurrent.futures.process",
+        "h5py",
+        "lz4",
+    }
+    assert heavy.isdisjoint(modules)
+
+
+def test_main_job_needs_no_numcodecs(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy as np, zchunk\n"
+        f"z = zchunk.ones((4, 4), chunks=2, store={str(tmp_path)!r})\n"
+        "z[...] = np.eye(4); assert z[1, 1] == 1; repr(z.info); zchunk.group()['a'] = [1]\n"
+        "print('numcodecs' in sys.modules)"
+    )
+    assert run(code) == "False"
+
+
+def test_public_names_exist() -> None:
+    code = "import zchunk; print([n for n in zchunk.__all__ if not hasattr(zchunk, n)])"
+    assert run(code) == "[]"

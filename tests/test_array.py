@@ -1,0 +1,300 @@
+"""Array: properties, reading and assigning as NumPy does, pickling, modes of caching and locking."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import zchunk
+from zchunk.codecs import Blosc
+from zchunk.errors import ArrayNotFoundError, ReadOnlyError
+
+pytestmark = pytest.mark.usefixtures("path")
+
+
+def test_properties(tmp_path: Path) -> None:
+    z = zchunk.create(
+        (10, 7), chunks=(4, 3), dtype="<i2", fill_value=5, order="F", store=tmp_path, path="a/b"
+    )
+    assert (z.shape, z.dtype, z.chunks, z.ndim) == ((10, 7), np.dtype("<i2"), (4, 3), 2)
+    assert (z.size, z.itemsize, z.nbytes, z.order) == (70, 2, 140, "F")
+    assert (z.cdata_shape, z.nchunks, z.nchunks_initialized) == ((3, 3), 9, 0)
+    assert z.compressor == Blosc("lz4", 5, Blosc.SHUFFLE)
+    assert (z.filters, z.fill_value, type(z.fill_value)) == (None, 5, np.int16)
+    assert (z.path, z.name, z.basename, z.read_only) == ("a/b", "/a/b", "b", False)
+    assert z.store == zchunk.DirectoryStore(tmp_path)
+    assert z.chunk_store is z.store
+    assert (z.synchronizer, z.write_empty_chunks, z.dimension_separator) == (None, True, ".")
+    meta = (tmp_path / "a/b/.zarray").stat().st_size
+    assert z.nbytes_stored == meta
+    z[0, 0] = 1
+    assert z.nchunks_initialized == 1
+    assert z.nbytes_stored == meta + (tmp_path / "a/b/0.0").stat().st_size
+    z.attrs["x"] = 1
+    assert z.nbytes_stored == sum(p.stat().st_size for p in (tmp_path / "a/b").iterdir())
+
+
+def test_properties_of_the_smallest() -> None:
+    z = zchunk.zeros(())
+    assert (z.shape, z.chunks, z.cdata_shape, z.nchunks) == ((), (), (1,), 1)
+    assert (z.name, z.basename, z.path) == (None, None, "")
+    z[...] = 3
+    assert (z[()], type(z[()]), z[...].shape, type(z[...])) == (3, np.float64, (), np.ndarray)
+    with pytest.raises(TypeError, match="0-d"):
+        len(z)
+    with pytest.raises(TypeError, match="0-d"):
+        iter(z).__next__()
+    assert zchunk.zeros((0, 3)).nchunks == 0
+    assert zchunk.zeros((0, 3))[:].shape == (0, 3)
+
+
+def test_nbytes_stored_counts_nested_chunks(tmp_path: Path) -> None:
+    z = zchunk.ones((4, 4), chunks=2, dimension_separator="/", store=tmp_path)
+    z[...] = 2
+    assert z.nbytes_stored == sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file())
+    assert z.nchunks_initialized == 4
+
+
+def test_len_iter_and_array() -> None:
+    source = np.arange(30).reshape(10, 3)
+    z = zchunk.array(source, chunks=(4, 2))
+    assert len(z) == 10
+    for row, expected in zip(z, source, strict=True):
+        np.testing.assert_array_equal(row, expected)
+    assert list(zchunk.array(np.arange(5), chunks=2)) == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(np.asarray(z), source)
+    assert np.array(z, dtype="f4").dtype == "f4"
+    assert np.asarray(z, dtype="f4", copy=True).sum() == source.sum()
+    with pytest.raises(ValueError, match="copy"):
+        np.array(z, copy=False)
+    assert isinstance(z[2, 1], np.integer)
+    assert isinstance(z[2], np.ndarray)
+    assert np.sum(z) == source.sum()
+
+
+# ---- assignment against NumPy
+
+VALUES: list[Any] = [
+    0, 1, -1, 300, 2**40, -(2**70), 1.5, -0.0, float("nan"), float("inf"), True, 1j, 1 + 2j, "7", "abcdef",
+    b"7", b"ab\xff",
+    "", None, [1, 2, 3], [[1], [2]], [[1, 2, 3], [4, 5, 6]], [1, 2], [], [[1, 2], [3]], ["x", "yy", "zzz"],
+    (1, 2.5), [(1, 2.5)] * 3, ((1, 2), 3), {}, object(), range(3), memoryview(b"abc"),
+    np.int8(-3), np.float32(1e30), np.float64("nan"), np.str_("5"), np.bytes_(b"xy"),
+    np.datetime64("2020-02-03T04:05"),
+    np.datetime64("NaT"), np.timedelta64(5, "m"), np.timedelta64(7, "D"), "2021-03-04", "not a date",
+    np.arange(3), np.arange(6.0).reshape(2, 3) - 2.5, np.array([True, False, True]),
+    np.array(["1", "2", "33"]),
+    np.array([b"1", b"2", b"33"]), np.array([1, "a", None], dtype=object), np.array([1, 2, 3], dtype=object),
+    np.array(["2020-01-01", "NaT", "1969-01-01"], "M8[D]"), np.array([1, 2, 3], ">u2"),
+    np.array([1 + 1j, 2, 3]),
+    np.array([(1, 2.0), (3, 4.0), (5, 6.0)], [("x", "i8"), ("y", "f4")]), np.zeros((1, 1, 3)),
+    np.zeros((2, 0)), np.zeros((4, 3)),
+    np.ma.masked_array([1, 2, 3], [0, 1, 0]), np.arange(12)[::-2][:3],
+]  # fmt: skip
+TARGETS = [
+    "b1", "u1", "<i4", ">i8", "f2", "<f8", "c8", "S3", "U2", "V3", "M8[ns]", ">M8[10s]", "m8[h]",
+    [("a", "<i4"), ("b", "<f8")], [("a", "u1"), ("b", "f4", (2,))],
+]  # fmt: skip
+
+
+# NumPy's choice among these depends on how far it got.
+REFUSED = (ValueError, TypeError, OverflowError, RuntimeError)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+@pytest.mark.parametrize("selection", [np.s_[...], np.s_[1], np.s_[::-1, :3], np.s_[0, 2, ...]], ids=repr)
+def test_assignment_is_numpys(target: Any, selection: Any, tmp_path: Path) -> None:
+    for i, value in enumerate(VALUES):
+        expected = np.zeros((2, 3), target)
+        z = zchunk.zeros((2, 3), chunks=2, dtype=target, store=tmp_path / str(i))
+        try:
+            expected[selection] = value
+        except REFUSED:
+            with pytest.raises(REFUSED):
+                z[selection] = value
+            assert z.nchunks_initialized == 0, value
+        else:
+            z[selection] = value
+            assert z[...].tobytes() == expected.tobytes(), value
+
+
+@given(
+    value=st.recursive(
+        st.integers(-300, 300) | st.floats(width=16) | st.booleans(),
+        lambda s: st.lists(s, max_size=3),
+        max_leaves=6,
+    ),
+    target=st.sampled_from(["u1", "i2", "f4", "c16", "S2", "M8[s]"]),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_assignment_of_lists_is_numpys(value: Any, target: str) -> None:
+    expected = np.zeros((2, 3), target)
+    z = zchunk.zeros((2, 3), chunks=2, dtype=target)
+    try:
+        expected[...] = value
+    except REFUSED:
+        # A list in which leading axes of length 1 are too many is taken, as an array would be.
+        assume(np.ndim(np.array(value, object)) <= 2)
+        with pytest.raises(REFUSED):
+            z[...] = value
+    else:
+        z[...] = value
+        assert z[...].tobytes() == expected.tobytes()
+
+
+def test_assignment_of_stored_arrays(tmp_path: Path) -> None:
+    a = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+    z = zchunk.zeros((3, 4), chunks=3, dtype="f4", store=tmp_path)
+    z[...] = a
+    z[0] = a[1:2]
+    np.testing.assert_array_equal(z[:], [[4, 5, 6, 7], [4, 5, 6, 7], [8, 9, 10, 11]])
+
+
+def test_errors_of_assignment_say_where() -> None:
+    z = zchunk.zeros((2, 3), path="a/b", store={})
+    with pytest.raises(ValueError, match=r"\(2,\) to a selection of shape \(2, 3\) of array '/a/b'"):
+        z[...] = [1, 2]
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        z[...] = "x"
+    assert "'/a/b'" in caught.value.__notes__[0]
+
+
+def test_value_that_is_read_only_or_repeated(tmp_path: Path) -> None:
+    z = zchunk.zeros((4, 4), chunks=2, store=tmp_path)
+    z[...] = np.broadcast_to(np.arange(4.0), (4, 4))
+    z[1::2] = np.frombuffer(np.ones(4).tobytes())
+    np.testing.assert_array_equal(z[:], [[0, 1, 2, 3], [1] * 4] * 2)
+
+
+# ---- what may not be
+
+
+def test_read_only(tmp_path: Path) -> None:
+    zchunk.array(np.arange(4), store=tmp_path)
+    z = zchunk.open_array(tmp_path, "r")
+    files = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    calls = [
+        lambda: z.__setitem__(0, 1), lambda: z.resize(9), lambda: z.append([1]),
+        lambda: z.attrs.put({"a": 1}),
+        lambda: setattr(z, "shape", 2),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ReadOnlyError):
+            call()
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == files
+    z.read_only = False
+    z[0] = 9
+    z.attrs["a"] = 1
+    assert z[0] == 9
+
+
+def test_no_array() -> None:
+    with pytest.raises(ArrayNotFoundError, match="'/a'"):
+        zchunk.Array({}, "a")
+
+
+# ---- identity
+
+
+def test_equality(tmp_path: Path) -> None:
+    z = zchunk.zeros(3, store=tmp_path)
+    assert z == zchunk.open_array(tmp_path)
+    assert z != zchunk.open_array(tmp_path, "r")
+    assert z != zchunk.zeros(3, store=tmp_path / "other")
+    assert z != 3
+    d: dict[str, bytes] = {}
+    assert zchunk.zeros(3, store=d) == zchunk.open(d)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(protocol: int, tmp_path: Path) -> None:
+    z = zchunk.create(
+        6, chunks=2, store=tmp_path, path="a", cache_metadata=False, cache_attrs=False,
+        write_empty_chunks=False,
+        chunk_store=tmp_path / "chunks",
+    )  # fmt: skip
+    z[:] = range(6)
+    z.attrs["x"] = 1
+    copied = pickle.loads(pickle.dumps(z, protocol))
+    assert copied == z
+    np.testing.assert_array_equal(copied[:], range(6))
+    assert copied.attrs.asdict() == {"x": 1}
+    assert (copied.attrs.cache, copied.write_empty_chunks, copied.chunk_store) == (
+        False,
+        False,
+        z.chunk_store,
+    )
+    copied[0] = 9
+    assert z[0] == 9
+    z.read_only = True
+    assert pickle.loads(pickle.dumps(z, protocol)).read_only
+    assert copy.copy(z) == z
+
+
+def test_metadata_that_are_not_cached(tmp_path: Path) -> None:
+    z = zchunk.zeros(4, chunks=2, store=tmp_path)
+    fresh = zchunk.open_array(tmp_path, cache_metadata=False)
+    z.resize(6)
+    other = zchunk.open_array(tmp_path)
+    assert fresh.shape == (6,)
+    fresh[5] = 1
+    z.resize(8)
+    assert fresh[:].tolist() == [0, 0, 0, 0, 0, 1, 0, 0]
+    assert other.shape == (6,)
+    other.refresh()
+    assert other.shape == (8,)
+
+
+# ---- synchronizer
+
+
+class Locks(dict):  # type: ignore[type-arg]
+    """Any mapping of keys to locks; notes what is asked for."""
+
+    def __missing__(self, key: str) -> Any:
+        self[key] = lock = threading.Lock()
+        return lock
+
+
+def test_synchronizer_locks_chunks_attributes_and_metadata(tmp_path: Path) -> None:
+    locks = Locks()
+    z = zchunk.zeros((4, 4), chunks=2, store=tmp_path, path="a", synchronizer=locks)
+    z[:, 0] = 1
+    assert set(locks) == {"a/0.0", "a/1.0"}
+    z.attrs["x"] = 1
+    z.append(np.ones((1, 4)))
+    z.resize(6, 4)
+    assert set(locks) == {"a/0.0", "a/1.0", "a/2.0", "a/2.1", "a/.zattrs", "a/.zarray"}
+    assert not any(lock.locked() for lock in locks.values())
+    with pytest.raises(ValueError, match="shape"):
+        z[0] = [1, 2, 3]
+    assert not any(lock.locked() for lock in locks.values())
+
+
+def test_appends_under_a_synchronizer_see_each_other(tmp_path: Path) -> None:
+    """Two arrays stand for two processes: each appends to what the other left."""
+    locks = Locks()
+    a = zchunk.zeros(0, chunks=3, dtype="i8", store=tmp_path, synchronizer=locks)
+    b = zchunk.open_array(tmp_path, synchronizer=locks)
+
+    def work(z: zchunk.Array, values: Iterator[int]) -> None:
+        for value in values:
+            z.append([value])
+
+    threads = [threading.Thread(target=work, args=(z, range(n, n + 50))) for z, n in ((a, 0), (b, 100))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = zchunk.open_array(tmp_path)[:]
+    assert sorted(found.tolist()) == [*range(50), *range(100, 150)]

@@ -1,0 +1,235 @@
+"""Resizing and appending: what appears is the fill value, and the array is valid at any moment."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import zchunk
+from zchunk.storage import KVStore
+
+pytestmark = pytest.mark.usefixtures("path")
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.tuples(st.integers(0, 11), st.integers(0, 11)), st.booleans()), min_size=1, max_size=6
+    ),
+    chunks=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    separator=st.sampled_from("./"),
+    write_empty=st.booleans(),
+    fill=st.sampled_from([0, 7]),
+)
+def test_resize_against_numpy(
+    steps: list[tuple[tuple[int, int], bool]], chunks: tuple[int, int], separator: str, write_empty: bool, fill: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    z = zchunk.full(
+        (8, 8), fill_value=fill, chunks=chunks, dtype="u1", dimension_separator=separator,
+        write_empty_chunks=write_empty, store=tmp_path_factory.mktemp("a"),
+    )  # fmt: skip
+    expected = np.full((8, 8), fill, "u1")
+    for n, (shape, write) in enumerate(steps):
+        if write:
+            z[...] = expected[...] = n + 1
+        grown = np.full(shape, fill, "u1")
+        low = tuple(slice(min(a, b)) for a, b in zip(shape, expected.shape, strict=True))
+        grown[low] = expected[low]
+        z.resize(*shape)
+        expected = grown
+        np.testing.assert_array_equal(z[...], expected)
+        np.testing.assert_array_equal(zchunk.open_array(z.store)[...], expected)
+        assert z.nchunks_initialized == len(set(chunk_names(z.store, separator)))
+
+
+def chunk_names(store: Any, separator: str) -> list[str]:
+    return [key for key in store if key.replace("/", ".").replace(".", "").isdigit()]
+
+
+@pytest.mark.parametrize("separator", [".", "/"])
+def test_stale_chunks_are_not_seen(separator: str, tmp_path: Path) -> None:
+    """A crash between metadata and erasing leaves chunks outside; so do foreign writers."""
+    z = zchunk.ones((8, 8), chunks=3, dtype="i4", dimension_separator=separator, store=tmp_path)
+    z[...] = 5
+    left = {key: z.store[key] for key in chunk_names(z.store, separator)}
+    z.resize(4, 4)
+    z.store.set_many(left)
+    z.resize(4, 8)
+    z.resize(9, 9)
+    expected = np.ones((9, 9))
+    expected[:4, :4] = 5
+    np.testing.assert_array_equal(z[...], expected)
+
+
+@pytest.mark.parametrize("separator", [".", "/"])
+def test_append_over_stale_chunks(separator: str, tmp_path: Path) -> None:
+    z = zchunk.ones((8, 4), chunks=3, dtype="i4", dimension_separator=separator, store=tmp_path)
+    z[...] = 5
+    left = {key: z.store[key] for key in chunk_names(z.store, separator)}
+    z.resize(4, 4)
+    z.store.set_many(left)
+    assert z.append(np.full((1, 4), 6)) == (5, 4)
+    z.resize(8, 4)
+    np.testing.assert_array_equal(z[...], np.repeat([[5], [6], [1]], [4, 1, 3], axis=0) * np.ones((1, 4)))
+
+
+def test_many_chunks_are_found_by_listing(tmp_path: Path) -> None:
+    z = zchunk.zeros((10, 10), chunks=3, dtype="i4", store=tmp_path)
+    z[...] = 5
+    z.resize(5, 5)
+    z.resize(5, 10**6)
+    z.resize(10**5, 10**6)
+    assert z[..., :10][:10].sum() == 5 * 25
+    assert z[4:7, 4:9].sum() == 5
+    z.shape = (5, 4)
+    assert z.shape == (5, 4)
+    assert z[...].sum() == 100
+
+
+def test_structured_fill_value_with_padding(tmp_path: Path) -> None:
+    dtype = np.dtype([("a", "u1"), ("b", "<f8")], align=True)
+    z = zchunk.full(5, fill_value=(3, 1.5), dtype=dtype, chunks=4, store=tmp_path)
+    z[...] = (1, 2.0)
+    z.resize(2)
+    z.resize(6)
+    assert z[...].tolist() == [(1, 2.0)] * 2 + [(3, 1.5)] * 4
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_append_along_any_axis(axis: int, tmp_path: Path) -> None:
+    source = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+    z = zchunk.array(source, chunks=(2, 3, 2), store=tmp_path)
+    more = [np.take(source, indices, axis) + 100 for indices in ([0], [1, 2], [], [0, 1, 2])]
+    for items in more:
+        source = np.concatenate([source, items], axis)
+        assert z.append(items, axis) == source.shape
+    np.testing.assert_array_equal(zchunk.open_array(tmp_path)[...], source)
+
+
+def test_append_converts(tmp_path: Path) -> None:
+    z = zchunk.zeros(0, chunks=2, dtype=[("a", "i4"), ("b", "f8")], store=tmp_path)
+    z.append([(1, 2.0), (3, 4.0)])
+    assert z[...].tolist() == [(1, 2.0), (3, 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "error"),
+    [
+        ((2, 4), 0, ValueError), ((3,), 0, ValueError), ((), 0, ValueError), ((2, 3), 2, ValueError),
+        ((2, 3), -3, ValueError), ((2, 3), "x", TypeError), ((1, 2, 3), 0, ValueError),
+    ],
+)  # fmt: skip
+def test_append_of_what_does_not_fit(shape: Any, axis: Any, error: type[Exception], tmp_path: Path) -> None:
+    z = zchunk.ones((2, 3), store=tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(error):
+        z.append(np.zeros(shape), axis)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 3, 3), (-1, 2), ("a", 2), (1.5, 2), (2**63, 1)])
+def test_resize_to_what_cannot_be(shape: Any, tmp_path: Path) -> None:
+    z = zchunk.ones((2, 3), store=tmp_path)
+    z[...] = 4
+    with pytest.raises((ValueError, TypeError)):
+        z.resize(*shape)
+    with pytest.raises((ValueError, TypeError)):
+        z.resize(shape)
+    np.testing.assert_array_equal(zchunk.open_array(tmp_path)[...], np.full((2, 3), 4))
+
+
+class Noting(dict):  # type: ignore[type-arg]
+    """A dict that notes the calls that it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, Any]] = []
+
+    def __getitem__(self, key: str) -> Any:
+        self.calls.append(("get", key))
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.calls.append(("set", key))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.calls.append(("del", key))
+        super().__delitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self.calls.append(("list", None))
+        return super().__iter__()
+
+
+def test_aligned_append_reads_and_lists_nothing() -> None:
+    store = Noting()
+    z = zchunk.zeros((4, 4), chunks=2, store=store)
+    z[...] = 1
+    store.calls.clear()
+    z.append(np.ones((2, 4)))
+    assert store.calls == [("set", "2.0"), ("set", "2.1"), ("set", ".zarray")]
+
+
+def test_erasing_reads_no_chunk_and_metadata_come_first() -> None:
+    store = Noting()
+    z = zchunk.zeros((6, 2), chunks=2, store=store)
+    z[...] = 1
+    store.calls.clear()
+    z.resize(2, 2)
+    assert [call for call in store.calls if call[0] != "list"] == [
+        ("set", ".zarray"),
+        ("del", "1.0"),
+        ("del", "2.0"),
+    ]
+    store.calls.clear()
+    z.resize(6, 2)
+    assert store.calls == [("set", ".zarray")]
+    assert z.store == KVStore(store)
+
+
+APPENDER = """
+import sys, numpy as np, zchunk
+z = zchunk.open_array(sys.argv[1], "r+")
+print("go", flush=True)
+while True:
+    n = len(z)
+    z.append(np.full((7, 50), 1 + n // 7, "i4"))
+    if n > 400:
+        z.resize(70, 50)
+"""
+
+
+def test_killed_while_appending_and_resizing(tmp_path: Path, path: str) -> None:
+    """Whenever the process dies, every row that the metadata have holds what was put there."""
+    z = zchunk.zeros((0, 50), chunks=(5, 20), dtype="i4", store=tmp_path)
+    rng = random.Random(1)
+    for _ in range(12):
+        child = subprocess.Popen([sys.executable, "-c", APPENDER, str(tmp_path)], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"go\n"
+        time.sleep(rng.uniform(0.001, 0.05))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        z = zchunk.open_array(tmp_path)
+        assert len(z) % 7 == 0
+        np.testing.assert_array_equal(
+            z[...], np.repeat(np.arange(1, len(z) // 7 + 1), 7)[:, None] * np.ones(50)
+        )
+        # What the process left beyond the edge is not seen either.
+        n = len(z)
+        z.resize(n + 20, 50)
+        assert not z[n:].any()
+        z.resize(n, 50)

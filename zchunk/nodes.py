@@ -1,0 +1,126 @@
+"""Nodes in a store: making the metadata of arrays and groups, with the groups above them; erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs import Blosc, as_codec
+from zchunk.dtypes import normalize_fill_value
+from zchunk.errors import ContainsArrayError, ContainsGroupError
+from zchunk.grid import normalize_chunks, normalize_shape
+from zchunk.keys import ARRAY_KEY, GROUP_KEY, ChunkKeyEncoding, join, normalize_path, parents
+from zchunk.metadata.model import ArrayMetadata
+from zchunk.metadata.v2 import render_array, render_group
+from zchunk.storage.base import Store, contains_array, contains_group
+
+
+def make_metadata(
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = 0,
+    order: str = "C",
+    filters: Sequence[Any] | None = None,
+    dimension_separator: str | None = None,
+    store_separator: str | None = None,
+) -> ArrayMetadata:
+    """Return the metadata that the parameters of `zchunk.create` ask for.
+
+    `store_separator` is what the store wants between chunk coordinates, if it says so.
+    """
+    if store_separator is not None and dimension_separator not in (None, store_separator):
+        raise ValueError(
+            f"dimension_separator is {dimension_separator!r}, but that of the store is {store_separator!r}"
+        )
+    separator = dimension_separator or store_separator
+    if separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
+    if dtype is str or dtype is bytes:
+        raise ValueError(f"dtype {dtype.__name__} has no fixed size; give one, for instance 'U10' or 'S10'")
+    if isinstance(compressor, str) and compressor != "default":
+        raise ValueError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
+    dtype = np.dtype("f8" if dtype is None else dtype)
+    # The axes of a sub-array dtype become axes of the array, as in NumPy.
+    shape, dtype = normalize_shape(shape) + dtype.shape, dtype.base
+    if not shape:
+        # One item does not compress; zarr 2 stores it raw whatever is asked for.
+        compressor = None
+    elif isinstance(compressor, str):
+        compressor = Blosc()
+    return ArrayMetadata(
+        shape=shape,
+        dtype=dtype,
+        chunk_shape=normalize_chunks(chunks, shape, dtype.itemsize),
+        fill_value=normalize_fill_value(fill_value, dtype),
+        order=order.upper() if isinstance(order, str) else order,
+        filters=tuple(as_codec(codec) for codec in filters or ()),
+        compressor=None if compressor is None else as_codec(compressor),
+        chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
+        dimension_separator=separator,
+    )
+
+
+def init_array(
+    store: Store,
+    path: str | None,
+    metadata: ArrayMetadata,
+    overwrite: bool = False,
+    chunk_store: Store | None = None,
+) -> None:
+    """Put an array without chunks at `path`.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there, or an array is above, and `overwrite` is false.
+    """
+    path = normalize_path(path)
+    _prepare(store, path, overwrite, chunk_store)
+    store[join(path, ARRAY_KEY)] = render_array(metadata)
+
+
+def init_group(
+    store: Store, path: str | None, overwrite: bool = False, chunk_store: Store | None = None
+) -> None:
+    """Put a group without members at `path`. Raises as `init_array` does."""
+    path = normalize_path(path)
+    _prepare(store, path, overwrite, chunk_store)
+    store[join(path, GROUP_KEY)] = render_group()
+
+
+def require_parents(
+    store: Store, path: str, overwrite: bool = False, chunk_store: Store | None = None
+) -> None:
+    """Make every group above `path` that is not there."""
+    for parent in parents(path):
+        if contains_array(store, parent):
+            if not overwrite:
+                raise ContainsArrayError(f"{'/' + path!r} cannot be made: an array is at {'/' + parent!r}")
+            erase(store, parent, chunk_store)
+        if not contains_group(store, parent):
+            store[join(parent, GROUP_KEY)] = render_group()
+
+
+def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None) -> None:
+    if overwrite:
+        erase(store, path, chunk_store)
+    elif contains_array(store, path):
+        raise ContainsArrayError(
+            f"an array is at {'/' + path!r} in {store!r}; use overwrite=True to replace it"
+        )
+    elif contains_group(store, path):
+        raise ContainsGroupError(
+            f"a group is at {'/' + path!r} in {store!r}; use overwrite=True to replace it"
+        )
+    require_parents(store, path, overwrite, chunk_store)
+
+
+def erase(store: Store, path: str, chunk_store: Store | None) -> None:
+    """Erase everything at and below `path`."""
+    store.erase_prefix(path)
+    if chunk_store is not None:
+        chunk_store.erase_prefix(path)
