@@ -68,7 +68,8 @@ def extensions() -> list[Extension]:
         Extension(
             f"zchunk._ext.{name}",
             [f"_ext/{name}.pyx"],
-            include_dirs=[numpy.get_include(), str(prefix / "include")],
+            include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
+            depends=["_ext/planes.h"],
             define_macros=macros,
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],

@@ -14,7 +14,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
-from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, BloscParams, Frame, block_nbytes
+from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, BloscParams, Frame, Planes, block_nbytes, gather_planes
 from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, bitunshuffle, reserve, shuffle, stream_decode,
     stream_encode, unshuffle,
@@ -107,28 +107,22 @@ cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) no
     return start
 
 
-cdef int decode_block(
-    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
+cdef int _open_streams(
+    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* target, const uint8_t** at, Scratch* s,
+    Failure* f,
 ) noexcept nogil:
-    """Decode block `b`, whose stored bytes are the first of the `avail` at `src`, to `dst`."""
+    """Decode the streams of block `b` to `target`, one after the other.
+
+    ``at[i]`` is where stream i is then: there, or in `src` if it is stored raw.
+    """
     cdef int64_t nbytes = block_nbytes(frame, b), length, plane
     cdef int nstreams = 1, i
-    cdef int32_t typesize = frame.typesize
-    cdef bint bytewise = frame.flags & BYTE_SHUFFLE and typesize > 1
-    cdef bint bitwise = frame.flags & BIT_SHUFFLE and nbytes >= typesize
-    cdef uint8_t* target = dst
-    if frame.raw:
-        if avail < nbytes:
-            return fail(f, TRUNCATED, avail, nbytes)
-        memcpy(dst, src, nbytes)
-        return OK
-    if bytewise or bitwise:
-        target = reserve(&s.planes, &s.planes_size, frame.blocksize)
-        if target == NULL:
-            return fail(f, NO_MEMORY, 0, 0)
     if frame.split and nbytes == frame.blocksize:
-        nstreams = typesize
+        nstreams = frame.typesize
     plane = nbytes // nstreams
+    if plane * nstreams != nbytes:
+        # A split block holds whole items: C-Blosc makes the block size a multiple of the typesize.
+        return fail(f, CORRUPT, plane * nstreams, nbytes)
     for i in range(nstreams):
         if avail < 4:
             return fail(f, TRUNCATED, avail, 4)
@@ -138,14 +132,75 @@ cdef int decode_block(
         if length > avail:
             return fail(f, TRUNCATED, avail, length)
         if length == plane:
-            memcpy(target + i * plane, src, plane)
-        elif stream_decode(s, frame.format, src, length, target + i * plane, plane, f) != OK:
-            return f.status
+            at[i] = src
+        else:
+            at[i] = target + i * plane
+            if stream_decode(s, frame.format, src, length, target + i * plane, plane, f) != OK:
+                return f.status
         src += length
         avail -= length
-    if plane * nstreams != nbytes:
-        # A split block holds whole items: C-Blosc makes the block size a multiple of the typesize.
-        return fail(f, CORRUPT, plane * nstreams, nbytes)
+    if nstreams == 1 and frame.flags & BYTE_SHUFFLE:
+        # One stream holds all planes.
+        plane = nbytes // frame.typesize
+        for i in range(1, frame.typesize if frame.typesize <= MAX_SPLITS else 1):
+            at[i] = at[0] + i * plane
+    return OK
+
+
+cdef bint is_planar(const Frame* frame, int64_t itemsize) noexcept nogil:
+    """Whether every block is byte planes of whole items of `itemsize`, so that `open_planes` can serve."""
+    return (
+        not frame.raw and frame.flags & BYTE_SHUFFLE and 2 <= frame.typesize <= MAX_SPLITS
+        and frame.typesize == itemsize and frame.blocksize % itemsize == 0 and frame.nbytes % itemsize == 0
+    )
+
+
+cdef int open_planes(
+    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, Planes* planes, Scratch* s, Failure* f
+) noexcept nogil:
+    """Decode block `b` of a planar frame as far as its byte planes, for `gather_planes` to take items from.
+
+    They lie in `src` and in `s.planes`.
+    """
+    cdef uint8_t* target = reserve(&s.planes, &s.planes_size, frame.blocksize)
+    if target == NULL:
+        return fail(f, NO_MEMORY, frame.blocksize, 0)
+    return _open_streams(frame, b, src, avail, target, planes.at, s, f)
+
+
+cdef int decode_block(
+    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
+) noexcept nogil:
+    """Decode block `b`, whose stored bytes are the first of the `avail` at `src`, to `dst`."""
+    cdef int64_t nbytes = block_nbytes(frame, b), plane
+    cdef int32_t typesize = frame.typesize
+    cdef Planes planes
+    cdef int i
+    cdef bint bytewise = frame.flags & BYTE_SHUFFLE and typesize > 1
+    cdef bint bitwise = frame.flags & BIT_SHUFFLE and nbytes >= typesize
+    cdef uint8_t* target = dst
+    if frame.raw:
+        if avail < nbytes:
+            return fail(f, TRUNCATED, avail, nbytes)
+        memcpy(dst, src, nbytes)
+        return OK
+    if is_planar(frame, typesize):
+        if open_planes(frame, b, src, avail, &planes, s, f) != OK:
+            return f.status
+        gather_planes(planes.at, typesize, 0, 1, nbytes // typesize, <char*>dst, typesize)
+        return OK
+    if bytewise or bitwise:
+        target = reserve(&s.planes, &s.planes_size, frame.blocksize)
+        if target == NULL:
+            return fail(f, NO_MEMORY, 0, 0)
+    if _open_streams(frame, b, src, avail, target, planes.at, s, f) != OK:
+        return f.status
+    plane = nbytes
+    if frame.split and nbytes == frame.blocksize:
+        plane = nbytes // typesize
+    for i in range(<int>(nbytes // plane)):
+        if planes.at[i] != target + i * plane:
+            memcpy(target + i * plane, planes.at[i], plane)
     if bytewise:
         unshuffle(typesize, <int32_t>nbytes, target, dst)
     elif bitwise:

@@ -7,7 +7,10 @@ of a block or a chunk. A chunk that is not there is the fill value.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from zchunk._ext.blosc cimport HEADER, Frame, block_nbytes, block_start, decode_block, parse_header
+from zchunk._ext.blosc cimport (
+    HEADER, Frame, Planes, block_nbytes, block_start, decode_block, gather_planes, is_planar, open_planes,
+    parse_header,
+)
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound
 from zchunk._ext.codecs cimport Scratch, reserve
 from zchunk._ext.copy cimport Block, copy_block, copy_run, fill_block, is_fill
@@ -78,55 +81,93 @@ cdef int64_t _block_end(const Frame* frame, const uint8_t* table, int64_t start)
     return end
 
 
+cdef struct Source:
+    # Where a frame's bytes are: all of them at `data`, or in the file, `data` being NULL.
+    const Frame* frame
+    const uint8_t* table
+    const uint8_t* data
+    int fd
+
+
 cdef int _fetch_block(
-    const Frame* frame, const uint8_t* table, const uint8_t* data, int fd, int64_t b, uint8_t* dst, Scratch* s,
-    Failure* f,
+    const Source* source, int64_t b, const uint8_t** stored, int64_t* n, Scratch* s, Failure* f
 ) noexcept nogil:
-    cdef int64_t start = block_start(frame, table, b), n
+    """Give the stored bytes of block `b`; `n` is how many there are at most."""
+    cdef const Frame* frame = source.frame
+    cdef int64_t start = block_start(frame, source.table, b)
     if start < 0:
         return fail(f, CORRUPT, frame.cbytes, frame.nbytes)
-    if data != NULL:
-        return decode_block(frame, b, data + start, frame.cbytes - start, dst, s, f)
-    n = block_nbytes(frame, b) if frame.raw else _block_end(frame, table, start) - start
-    if reserve(&s.chunk, &s.chunk_size, n) == NULL:
-        return fail(f, NO_MEMORY, n, 0)
-    if read_at(fd, s.chunk, n, start, f) != OK:
-        return f.status
-    return decode_block(frame, b, s.chunk, n, dst, s, f)
+    if source.data != NULL:
+        stored[0], n[0] = source.data + start, frame.cbytes - start
+        return OK
+    n[0] = block_nbytes(frame, b) if frame.raw else _block_end(frame, source.table, start) - start
+    stored[0] = reserve(&s.chunk, &s.chunk_size, n[0])
+    if stored[0] == NULL:
+        return fail(f, NO_MEMORY, n[0], 0)
+    return read_at(source.fd, s.chunk, n[0], start, f)
 
 
-cdef int _scatter_blocks(
-    const Plan* p, const Region* r, const Frame* frame, const uint8_t* table, const uint8_t* data, int fd,
-    Scratch* s, Failure* f,
-) noexcept nogil:
-    """Decode the blocks that the region touches, each once, and scatter from there.
-
-    Rows come in the order of the chunk's memory, and no item straddles two blocks.
-    """
+cdef int _scatter_planes(const Plan* p, const Region* r, const Source* source, Scratch* s, Failure* f) noexcept nogil:
+    """Do what `_scatter_blocks` does for a planar frame: put items together only where they are wanted."""
     cdef Cursor c
-    cdef int64_t low = 0, high = 0, b, i, n, at
-    cdef bint contiguous
-    first_row(&c, r, p.itemsize)
-    contiguous = c.user_stride == <int64_t>p.itemsize and c.chunk_stride == <int64_t>p.itemsize
-    if reserve(&s.block, &s.block_size, frame.blocksize) == NULL:
-        return fail(f, NO_MEMORY, frame.blocksize, 0)
+    cdef Planes planes
+    cdef const uint8_t* stored
+    cdef int64_t size = p.itemsize, low = 0, high = 0, b, i, n, at, avail
+    first_row(&c, r, size)
     while True:
         i = 0
         while i < c.n:
             at = c.offset + i * c.chunk_stride
             if at >= high or at < low:
-                b = at // frame.blocksize
-                low = b * frame.blocksize
-                high = low + block_nbytes(frame, b)
+                b = at // source.frame.blocksize
+                low = b * source.frame.blocksize
+                high = low + block_nbytes(source.frame, b)
+                if (_fetch_block(source, b, &stored, &avail, s, f) != OK
+                        or open_planes(source.frame, b, stored, avail, &planes, s, f) != OK):
+                    return f.status
+            n = (high - at + c.chunk_stride - 1) // c.chunk_stride
+            if n > c.n - i:
+                n = c.n - i
+            gather_planes(planes.at, <int>size, (at - low) // size, c.chunk_stride // size, n,
+                          c.user + i * c.user_stride, c.user_stride)
+            i += n
+        if not next_row(&c):
+            return OK
+
+
+cdef int _scatter_blocks(const Plan* p, const Region* r, const Source* source, Scratch* s, Failure* f) noexcept nogil:
+    """Decode the blocks that the region touches, each once, and scatter from there.
+
+    Rows come in the order of the chunk's memory, and no item straddles two blocks.
+    """
+    cdef Cursor c
+    cdef const uint8_t* stored
+    cdef uint8_t* target
+    cdef int64_t low = 0, high = 0, b, i, n, at, avail
+    cdef bint contiguous
+    first_row(&c, r, p.itemsize)
+    contiguous = c.user_stride == <int64_t>p.itemsize and c.chunk_stride == <int64_t>p.itemsize
+    if reserve(&s.block, &s.block_size, source.frame.blocksize) == NULL:
+        return fail(f, NO_MEMORY, source.frame.blocksize, 0)
+    while True:
+        i = 0
+        while i < c.n:
+            at = c.offset + i * c.chunk_stride
+            if at >= high or at < low:
+                b = at // source.frame.blocksize
+                low = b * source.frame.blocksize
+                high = low + block_nbytes(source.frame, b)
+                target = s.block
                 if contiguous and at == low and (c.n - i) * c.chunk_stride >= high - low:
                     # The row swallows the block: decode it in place.
-                    if _fetch_block(frame, table, data, fd, b, <uint8_t*>c.user + i * c.user_stride, s, f) != OK:
-                        return f.status
+                    target = <uint8_t*>c.user + i * c.user_stride
+                if (_fetch_block(source, b, &stored, &avail, s, f) != OK
+                        or decode_block(source.frame, b, stored, avail, target, s, f) != OK):
+                    return f.status
+                if target != s.block:
                     i += (high - low) // <int64_t>p.itemsize
                     high = low
                     continue
-                if _fetch_block(frame, table, data, fd, b, s.block, s, f) != OK:
-                    return f.status
             n = (high - at + c.chunk_stride - 1) // c.chunk_stride
             if n > c.n - i:
                 n = c.n - i
@@ -137,6 +178,16 @@ cdef int _scatter_blocks(
             return OK
 
 
+cdef int _scatter(
+    const Plan* p, const Region* r, const Frame* frame, const uint8_t* data, int fd, Scratch* s, Failure* f
+) noexcept nogil:
+    cdef Source source
+    source.frame, source.table, source.data, source.fd = frame, s.encoded + HEADER, data, fd
+    if is_planar(frame, p.itemsize):
+        return _scatter_planes(p, r, &source, s, f)
+    return _scatter_blocks(p, r, &source, s, f)
+
+
 cdef int _decode_blosc(const Plan* p, const Region* r, int64_t size, Scratch* s, Failure* f) noexcept nogil:
     """Decode what is needed of the frame in `s.encoded`."""
     cdef Frame frame
@@ -144,7 +195,7 @@ cdef int _decode_blosc(const Plan* p, const Region* r, int64_t size, Scratch* s,
         return f.status
     if frame.blocksize % p.itemsize and frame.nblocks > 1:
         return _decode_whole(p, r, size, s, f)
-    return _scatter_blocks(p, r, &frame, s.encoded + HEADER, s.encoded, -1, s, f)
+    return _scatter(p, r, &frame, s.encoded, -1, s, f)
 
 
 cdef int _read_blosc(const Plan* p, const Region* r, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
@@ -162,7 +213,7 @@ cdef int _read_blosc(const Plan* p, const Region* r, int fd, int64_t size, Scrat
     if needed * 2 < p.chunk_nbytes and frame.nblocks <= MAX_LAZY_BLOCKS and frame.blocksize % p.itemsize == 0:
         if frame.table_end > head and read_at(fd, s.encoded + head, frame.table_end - head, head, f) != OK:
             return f.status
-        return _scatter_blocks(p, r, &frame, s.encoded + HEADER, NULL, fd, s, f)
+        return _scatter(p, r, &frame, NULL, fd, s, f)
     if read_at(fd, s.encoded + head, size - head, head, f) != OK:
         return f.status
     return _decode_blosc(p, r, size, s, f)

@@ -2,10 +2,16 @@
 
 ``python -m benchmarks --help`` lists the options. The parts:
 
-- `cases`: what is measured; a new case is one entry there.
+- `cases`: what is measured, and what zchunk must reach there; a new case is one entry.
+- `datasets`, `selections`: the values, how they are stored, and what is read of them.
 - `adapters`: one file per library, each with the same few operations; a new peer is one file there.
-- `worker`: the process of one library; it prepares, times and verifies what the parent asks for.
+- `actions`: how each kind of case is prepared, verified and timed; `probe`: in a process of its own.
+- `worker`: the process of one library; it runs actions as the parent asks for them.
 - `limits`: what the machine itself allows, measured as if it were one more library.
-- `harness`: starts the workers, interleaves the runs in random order, collects the times.
-- `report`: JSON and Markdown from the collected times.
+- `harness`: starts the workers, interleaves the runs in random order, collects the values.
+- `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
+- `report`, `plot`: Markdown and SVG from the collected values.
+
+The cases that share an array run together; within such a group, every repetition goes through all libraries
+and cases in a new random order, so that a machine that changes its speed changes it for all.
 """

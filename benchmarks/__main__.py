@@ -1,75 +1,116 @@
-"""Command line of the benchmark: ``python -m benchmarks``."""
+"""zchunk and its peers, measured side by side on this machine.
+
+Without options: a short version, with the peers that are installed beside zchunk, in about five minutes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks import environments
 from benchmarks.adapters import NAMES
-from benchmarks.cases import CASES, SIZES
+from benchmarks.cases import CASES
+from benchmarks.datasets import SIZES
 from benchmarks.harness import Settings, run
+from benchmarks.plot import plot
 from benchmarks.report import summarize, table
 
 
-def parse(arguments: list[str] | None = None) -> tuple[Settings, Path | None]:
-    """Return the settings and the file for the JSON results."""
+def say(text: str) -> None:
+    """Tell the user how far the work is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="full", help="default: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="the same as --size quick --repeat 3")
-    parser.add_argument(
-        "--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=" ".join(CASES)
-    )
-    parser.add_argument(
-        "--peers", nargs="+", choices=NAMES, default=list(NAMES), metavar="PEER", help=" ".join(NAMES)
-    )
-    parser.add_argument(
-        "--repeat", type=int, metavar="N", help="runs of every case (default 5, 3 with --quick)"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="threads of each library (default 2)"
-    )
-    parser.add_argument("--dir", type=Path, help="where the files go (default: /dev/shm if it has room)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--size", choices=SIZES, default="quick", help="default: %(default)s")
+    size.add_argument("--quick", dest="size", action="store_const", const="quick", help="--size quick")
+    size.add_argument("--full", dest="size", action="store_const", const="full", help="--size full")
+    add = parser.add_argument
+    add("--cases", nargs="+", metavar="CASE", help="names or patterns such as 'read-*' (default: all)")
+    add("--list", action="store_true", help="list the cases and end")
+    peers = ", ".join(NAMES) + " (default: those that are installed)"
+    add("--peers", nargs="+", choices=NAMES, metavar="PEER", help=peers)
+    add("--repeat", type=int, metavar="N", help="runs of every case (default 5, 3 if not --full)")
+    add("--threads", type=int, default=2, metavar="N", help="threads of each library (default 2)")
+    add("--dir", type=Path, help="where the files go (default: /dev/shm if it has room)")
+    add("--cold", action="store_true", help="drop the cached contents of the files before every read (Linux)")
+    add("--seed", type=int, help="seed of the order (default: a new order every time)")
+    add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    add("--markdown", type=Path, metavar="FILE", help="write the tables that are printed")
+    add("--plot", type=Path, metavar="FILE", help="write a drawing (SVG)")
+    add("--setup", type=Path, metavar="DIR", help="make environments for all peers in DIR and end")
+    add("--newer-python", metavar="PATH", help="interpreter for the newest peers, with --setup")
+    add("--envs", type=Path, metavar="DIR", help="use the environments that --setup made in DIR")
+    add(
         "--python",
         action="append",
         default=[],
         metavar="PEER=PATH",
         help="interpreter for a library that lives in an environment of its own",
     )
-    parser.add_argument("--seed", type=int, help="seed of the order (default: a new order every time)")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def settings_from(given: argparse.Namespace, error: argparse.ArgumentParser) -> Settings:
+    """Return the settings of a run, or end with a message about what is wrong with the options."""
     if given.threads < 1 or (given.repeat is not None and given.repeat < 1):
-        parser.error("--threads and --repeat take positive numbers")
-    pythons = dict(item.partition("=")[::2] for item in given.python)
-    for name, path in pythons.items():
+        error.error("--threads and --repeat take positive numbers")
+    cases = [case for case in CASES if any(fnmatch(case, pattern) for pattern in given.cases or ["*"])]
+    for pattern in given.cases or []:
+        if not any(fnmatch(case, pattern) for case in CASES):
+            error.error(f"no case is called {pattern}; --list lists them")
+    pythons = environments.pythons(given.envs) if given.envs else {}
+    if given.envs and not pythons:
+        error.error(f"no environments in {given.envs}; make them with --setup {given.envs}")
+    for item in given.python:
+        name, _, path = item.partition("=")
         if name not in NAMES or not path:
-            parser.error(f"--python takes PEER=PATH with one of {', '.join(NAMES)}, not {name}={path}")
-    settings = Settings(
-        size="quick" if given.quick else given.size,
-        cases=tuple(given.cases),
-        peers=tuple(given.peers),
-        repeat=given.repeat or (3 if given.quick else 5),
+            error.error(f"--python takes PEER=PATH with one of {', '.join(NAMES)}, not {item}")
+        pythons[name] = path
+    return Settings(
+        size=given.size,
+        cases=tuple(cases),
+        peers=tuple(given.peers) if given.peers else None,
+        repeat=given.repeat or (5 if given.size == "full" else 3),
         threads=given.threads,
         folder=given.dir,
+        cold=given.cold,
         pythons=pythons,
         seed=given.seed,
     )
-    return settings, given.json
 
 
-def main() -> None:
-    """Measure, print the table, and write the JSON file if one was asked for."""
-    settings, json_file = parse()
-    summary = summarize(run(settings, say=lambda text: print(text, file=sys.stderr, flush=True)))
-    if json_file:
-        json_file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(table(summary))
-    if summary["failures"]:
-        sys.exit(1)
+def main() -> int:
+    """Measure, print the tables, and write the files that were asked for."""
+    options = parser()
+    given = options.parse_args()
+    if given.list:
+        print("\n".join(f"{case.name:26} {case.title(given.size)}" for case in CASES.values()))
+        return 0
+    if given.setup:
+        complete = environments.setup(given.setup, given.newer_python, say)
+        say(f"Now: python -m benchmarks --envs {shlex.quote(str(given.setup))}")
+        return 0 if complete else 1
+    settings = settings_from(given, options)
+    summary = summarize(run(settings, say))
+    markdown = table(summary)
+    if given.json:
+        given.json.write_text(json.dumps(summary, indent=2) + "\n")
+    if given.markdown:
+        given.markdown.write_text(markdown + "\n")
+    if given.plot:
+        given.plot.write_text(plot(summary))
+    print(markdown)
+    return 1 if summary["failures"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -128,7 +128,9 @@ _ALL = (
         for name in _BULK
     ),
     *(
-        Case(f"read-{name}", "read all", "read", name, targets=(Target(_READ[STORED[name].codec]), _OVER_LIMIT))
+        Case(
+            f"read-{name}", "read all", "read", name, targets=(Target(_READ[STORED[name].codec]), _OVER_LIMIT)
+        )
         for name in _BULK
     ),
     Case("write-1-thread", "write", "write", "field-lz4", threads=1),

@@ -95,7 +95,7 @@ def make_counts(shape: Shape) -> NDArray[Any]:
 
 
 def make_real(shape: Shape) -> NDArray[Any]:
-    """Return 20 years of monthly air temperature over North America, mirrored at its edges to fill the shape."""
+    """Return 240 fields of air temperature over North America, mirrored at the edges to fill the shape."""
     if not (find_spec("iris_sample_data") and find_spec("h5py")):
         raise ImportError("the real data set needs iris-sample-data and h5py beside the benchmark")
     import h5py

@@ -1,61 +1,73 @@
-"""Starts one worker per library, and runs cases and libraries interleaved in random order."""
+"""Starts the workers, and runs cases and libraries interleaved in random order."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import CASES, DATASETS, SIZES
+from benchmarks.adapters import NAMES
+from benchmarks.cases import CASES, Case
+from benchmarks.datasets import SOURCES, STORED
+from benchmarks.machine import default_folder, describe
 from benchmarks.worker import LIMIT
 
-ROOT = Path(__file__).resolve().parent.parent
+Say = Callable[[str], None]
 
 
 class PeerError(Exception):
-    """A library is not there, or failed in a case."""
+    """A library failed in a case, or did not start."""
+
+
+class PeerAbsentError(PeerError):
+    """A library is not installed."""
+
+
+class UnsupportedError(PeerError):
+    """A library cannot do what the case asks for."""
 
 
 @dataclass
 class Settings:
     """What to measure and how often."""
 
-    size: str = "full"
+    size: str = "quick"
     cases: tuple[str, ...] = tuple(CASES)
-    peers: tuple[str, ...] = ()
-    repeat: int = 5
+    # None: all that are installed
+    peers: tuple[str, ...] | None = None
+    repeat: int = 3
     threads: int = 2
     folder: Path | None = None
-    # Interpreters of libraries that live in environments of their own.
+    cold: bool = False
+    # Interpreters of libraries that live in environments of their own
     pythons: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
 
 
 class Peer:
-    """The worker process of one library."""
+    """The worker process of one library with a number of threads."""
 
-    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
-        self.name = name
-        python = settings.pythons.get(name, sys.executable)
-        threads = str(settings.threads)
+    def __init__(self, name: str, threads: int, settings: Settings, folder: Path) -> None:
+        self.name, self.threads = name, threads
+        # The limits are measured in zchunk's environment.
+        python = settings.pythons.get("zchunk" if name == LIMIT else name, sys.executable)
+        cache = "cold" if settings.cold else "warm"
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", name, settings.size, os.fspath(folder), threads],
+            [python, "-m", "benchmarks.worker", name, settings.size, os.fspath(folder), str(threads), cache],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=ROOT,
-            env={**os.environ, "ZCHUNK_THREADS": threads},
+            cwd=folder,
+            env={**os.environ, "ZCHUNK_THREADS": str(threads)},
         )
 
     def ask(self, **request: str) -> dict[str, Any]:
@@ -71,137 +83,168 @@ class Peer:
         if not line:
             raise PeerError(f"the worker ended with code {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)
+        if "unsupported" in answer:
+            raise UnsupportedError(answer["unsupported"])
         if "error" in answer:
-            raise PeerError(answer["error"])
+            raise (PeerAbsentError if answer.get("absent") else PeerError)(answer["error"])
         return answer
 
     def close(self) -> None:
         """End the worker."""
-        self.process.communicate()
+        try:
+            self.process.communicate()
+        except BrokenPipeError:
+            self.process.wait()
 
 
-def default_folder(size: str) -> Path:
-    """Return a RAM file system where there is one with room for the run, else the temporary folder."""
-    ram = Path("/dev/shm")
-    # Source data, two arrays per library, the limit's files, and room to breathe.
-    needed = 12 * SIZES[size].field.nbytes
-    if ram.is_dir() and os.access(ram, os.W_OK):
-        stat = os.statvfs(ram)
-        if stat.f_bavail * stat.f_frsize > needed:
-            return ram
-    return Path(tempfile.gettempdir())
+class Run:
+    """One run of the benchmark in a folder of its own; `results` fills while it goes on."""
+
+    def __init__(self, settings: Settings, folder: Path, say: Say) -> None:
+        self.settings, self.folder, self.say = settings, folder, say
+        self.rng = random.Random(settings.seed)
+        self.peers: list[Peer] = []
+        self.results: dict[str, Any] = {
+            "environment": {
+                **describe(folder),
+                "threads": settings.threads,
+                "size": settings.size,
+                "repeat": settings.repeat,
+                "cache": "cold" if settings.cold else "warm",
+            },
+            "versions": {},
+            "pythons": {},
+            "absent": {},
+            "failures": {},
+            "cases": {name: self._entry(CASES[name]) for name in settings.cases},
+        }
+        # The workers find this package, and nothing else of the source tree, in their working folder: what
+        # they import is what their environment has.
+        (folder / "benchmarks").symlink_to(Path(__file__).resolve().parent, target_is_directory=True)
+
+    def _entry(self, case: Case) -> dict[str, Any]:
+        return {
+            "title": case.title(self.settings.size),
+            "codec": case.codec,
+            "unit": case.unit,
+            "targets": [{"at_most": target.at_most, "over": target.over} for target in case.targets],
+            "values": {},
+            "unsupported": {},
+            "stored": {},
+            "limit": [],
+        }
+
+    def measure(self) -> None:
+        """Measure every case with every library."""
+        groups: dict[str, list[str]] = {}
+        for name in self.settings.cases:
+            groups.setdefault(CASES[name].stored, []).append(name)
+        order = list(groups)
+        self.rng.shuffle(order)
+        try:
+            self._start()
+            for number, stored in enumerate(order, 1):
+                self.say(f"{number} of {len(order)}: {stored}")
+                self._measure_group(stored, groups[stored])
+        finally:
+            for peer in self.peers:
+                peer.close()
+
+    def _start(self) -> None:
+        """Start the workers; those of libraries that are absent or broken go at once."""
+        wanted = (*(self.settings.peers or NAMES), LIMIT)
+        numbers = {CASES[case].threads or self.settings.threads for case in self.settings.cases}
+        self.peers = [
+            Peer(name, threads, self.settings, self.folder) for threads in sorted(numbers) for name in wanted
+        ]
+        for peer in list(self.peers):
+            try:
+                answer = peer.ask(do="version")
+            except PeerError as error:
+                if isinstance(error, PeerAbsentError) and self.settings.peers is None and peer.name != LIMIT:
+                    self.results["absent"][peer.name] = str(error)
+                else:
+                    self._fail(peer, "start", error)
+                peer.close()
+                self.peers.remove(peer)
+            else:
+                self.results["versions"][peer.name] = answer["version"]
+                self.results["pythons"][peer.name] = answer["python"]
+        order = list(wanted)
+        self.results["versions"] = {
+            name: self.results["versions"][name] for name in order if name in self.results["versions"]
+        }
+
+    def _measure_group(self, stored: str, cases: list[str]) -> None:
+        try:
+            self._make_source(STORED[stored].source)
+        except ImportError as error:
+            self.say(f"{stored}: {error}")
+            for case in cases:
+                self.results["cases"][case]["skipped"] = str(error)
+            return
+        pairs = list(self._prepare(cases))
+        for _ in range(self.settings.repeat):
+            self.rng.shuffle(pairs)
+            pairs = [pair for pair in pairs if self._run_once(*pair)]
+        for peer in list(self.peers):
+            try:
+                peer.ask(do="release")
+            except PeerError as error:
+                self._fail(peer, "release", error)
+                peer.close()
+                self.peers.remove(peer)
+
+    def _make_source(self, name: str) -> None:
+        file = self.folder / f"{name}.npy"
+        if not file.exists():
+            source = SOURCES[name]
+            values = source.make(getattr(source, self.settings.size))
+            np.save(file, np.ascontiguousarray(values, dtype=source.dtype))
+
+    def _prepare(self, cases: list[str]) -> Iterator[tuple[Peer, str]]:
+        for peer in self.peers:
+            for case in cases:
+                if peer.threads != (CASES[case].threads or self.settings.threads):
+                    continue
+                entry = self.results["cases"][case]
+                try:
+                    facts = peer.ask(do="prepare", case=case)
+                except UnsupportedError as reason:
+                    entry["unsupported"][peer.name] = str(reason)
+                except PeerError as error:
+                    self._fail(peer, case, error)
+                else:
+                    if "stored" in facts:
+                        entry["stored"][peer.name] = facts["stored"]
+                    yield peer, case
+
+    def _run_once(self, peer: Peer, case: str) -> bool:
+        try:
+            answer = peer.ask(do="run", case=case)
+        except PeerError as error:
+            self._fail(peer, case, error)
+            return False
+        entry = self.results["cases"][case]
+        if peer.name == LIMIT:
+            entry["limit"].append(answer["parts"])
+        else:
+            entry["values"].setdefault(peer.name, []).append(answer["value"])
+        return True
+
+    def _fail(self, peer: Peer, what: str, error: PeerError) -> None:
+        self.say(f"{peer.name}, {what}: {error}")
+        self.results["failures"].setdefault(peer.name, {})[what] = str(error)
 
 
-def file_system(folder: Path) -> str:
-    """Return the type of the file system of a folder, "unknown" where the system does not tell."""
-    found, longest = "unknown", -1
-    try:
-        mounts = Path("/proc/mounts").read_text().splitlines()
-    except OSError:
-        return found
-    for line in mounts:
-        _, mount, kind, *_ = line.split(" ")
-        inside = Path(mount) == folder or Path(mount) in folder.parents
-        if inside and len(mount) >= longest:
-            found, longest = kind, len(mount)
-    return found
-
-
-def environment(folder: Path, settings: Settings) -> dict[str, Any]:
-    """Describe the machine, as far as a reader of the figures needs it."""
-    processor = platform.processor()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                processor = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "processor": processor,
-        "cpus": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "file system": file_system(folder.resolve()),
-        "threads": settings.threads,
-        "size": settings.size,
-        "repeat": settings.repeat,
-    }
-
-
-def run(settings: Settings, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Measure and return the results: environment, versions, failures, and every time of every case."""
-    parent = settings.folder or default_folder(settings.size)
+def run(settings: Settings, say: Say = lambda text: None) -> dict[str, Any]:
+    """Measure and return the results: environment, versions, failures, and every value of every case."""
+    largest = max(STORED[CASES[case].stored].layout(settings.size).nbytes for case in settings.cases)
+    # Sources, for each library an array to read and one to write, and the limit's files
+    parent = settings.folder or default_folder(30 * largest)
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="zchunk-benchmark-", dir=parent) as name:
-        folder = Path(name)
-        say(f"{settings.size} size in {folder}")
-        size = SIZES[settings.size]
-        for dataset in sorted({CASES[case].dataset for case in settings.cases}):
-            np.save(folder / f"{dataset}.npy", DATASETS[dataset](size.layout(dataset)))
-        results: dict[str, Any] = {
-            "environment": environment(folder, settings),
-            "versions": {},
-            "failures": {},
-            "cases": {
-                case: {"title": CASES[case].title, "seconds": {}, "limit": []} for case in settings.cases
-            },
-        }
-        peers = [Peer(peer, settings, folder) for peer in (*settings.peers, LIMIT)]
-        try:
-            pairs = list(_prepare(_start(peers, results, say), settings.cases, results, say))
-            rng = random.Random(settings.seed)
-            for repetition in range(settings.repeat):
-                say(f"repetition {repetition + 1} of {settings.repeat}")
-                rng.shuffle(pairs)
-                pairs = [pair for pair in pairs if _run_once(*pair, results, say)]
-        finally:
-            for peer in peers:
-                peer.close()
-    return results
-
-
-def _fail(
-    peer: Peer, what: str, error: PeerError, results: dict[str, Any], say: Callable[[str], None]
-) -> None:
-    say(f"{peer.name}, {what}: {error}")
-    results["failures"].setdefault(peer.name, {})[what] = str(error)
-
-
-def _start(peers: Iterable[Peer], results: dict[str, Any], say: Callable[[str], None]) -> Iterable[Peer]:
-    for peer in peers:
-        try:
-            results["versions"][peer.name] = peer.ask(do="version")["version"]
-        except PeerError as error:
-            _fail(peer, "start", error, results, say)
-        else:
-            yield peer
-
-
-def _prepare(
-    peers: Iterable[Peer], cases: Iterable[str], results: dict[str, Any], say: Callable[[str], None]
-) -> Iterable[tuple[Peer, str]]:
-    for peer in peers:
-        for case in cases:
-            try:
-                peer.ask(do="prepare", case=case)
-            except PeerError as error:
-                _fail(peer, case, error, results, say)
-            else:
-                yield peer, case
-
-
-def _run_once(peer: Peer, case: str, results: dict[str, Any], say: Callable[[str], None]) -> bool:
-    try:
-        answer = peer.ask(do="run", case=case)
-    except PeerError as error:
-        _fail(peer, case, error, results, say)
-        return False
-    entry = results["cases"][case]
-    if peer.name == LIMIT:
-        entry["limit"].append(answer["parts"])
-    else:
-        entry["seconds"].setdefault(peer.name, []).append(answer["seconds"])
-    return True
+        say(f"{settings.size} size, {len(settings.cases)} cases, {settings.repeat} runs each, in {name}")
+        running = Run(settings, Path(name), say)
+        running.measure()
+        return running.results

@@ -14,7 +14,6 @@ Import and memory have no physical limit; theirs is what zchunk promises.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,10 @@ from numpy.typing import NDArray
 
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
-from benchmarks.selections import by_chunk, touched_chunks
+from benchmarks.selections import everything, touched_chunks
 
 Measure = Callable[[], float]
+Chunk = tuple[slice, ...]
 
 IMPORT_ALLOWANCE = 0.015
 MEMORY_ALLOWANCE = 32 << 20
@@ -52,13 +53,12 @@ METADATA = b"{}" * 180
 class Limits:
     """Measures the parts of the cases of one group."""
 
-    def __init__(
-        self, size: str, folder: Path, threads: int, source: Callable[[str], NDArray[Any]]
-    ) -> None:
+    def __init__(self, size: str, folder: Path, threads: int, source: Callable[[str], NDArray[Any]]) -> None:
         self.size, self.folder, self.threads, self.source = size, folder, threads, source
         self.pool = ThreadPoolExecutor(threads)
         self.local = threading.local()
-        self.frames: dict[tuple[slice, ...], bytes] = {}
+        # Encoded chunks of the group's array, by their first index
+        self.frames: dict[tuple[int, ...], bytes] = {}
         # Each call on its own thread with its own context, and the GIL released.
         blosc.use_threads = False
 
@@ -77,7 +77,11 @@ class Limits:
         if case.action == "import":
             return {"numpy + 15 ms": _numpy_import}
         count = GROUP_ARRAYS[self.size] + 1
-        metadata = {"open": [METADATA], "open-group": [METADATA] * count, "open-consolidated": [METADATA * count]}
+        metadata = {
+            "open": [METADATA],
+            "open-group": [METADATA] * count,
+            "open-consolidated": [METADATA * count],
+        }
         return {"files": self._timed(self._read_files, self._lay_out(case, metadata[case.action]))}
 
     def _read(self, case: Case, layout: Layout) -> dict[str, Measure]:
@@ -98,8 +102,8 @@ class Limits:
 
     def _write(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
-        chunks = [_full_chunk(data, chunk, layout) for chunk in self._all_chunks(layout)]
-        frames = [self._frame(data, chunk, layout) for chunk in self._all_chunks(layout)]
+        chunks = [_full_chunk(data, chunk, layout) for chunk in _all_chunks(layout)]
+        frames = [self._frame(data, chunk, layout) for chunk in _all_chunks(layout)]
         parts = {"copy": self._timed(self._copy_all, [data.reshape(-1)], split=False)}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._encode, [(chunk, layout.codec) for chunk in chunks])
@@ -112,7 +116,7 @@ class Limits:
         return parts
 
     def _resize(self, case: Case, layout: Layout) -> dict[str, Measure]:
-        count = len(self._all_chunks(layout)) // 2
+        count = len(_all_chunks(layout)) // 2
 
         def measure() -> float:
             paths = self._lay_out(case, [METADATA] * count)
@@ -126,19 +130,117 @@ class Limits:
     def _memory(self, case: Case, layout: Layout) -> dict[str, Measure]:
         """The bound: what each thread may hold of a chunk, encoded and decoded, and an allowance."""
         data = self.source(STORED[case.stored].source)
-        encoded = max(len(self._frame(data, chunk, layout)) for chunk in self._all_chunks(layout))
+        encoded = max(len(self._frame(data, chunk, layout)) for chunk in _all_chunks(layout))
         bound = self.threads * (layout.chunk_nbytes + encoded) + MEMORY_ALLOWANCE
         return {"threads × (chunk + encoded) + 32 MiB": lambda: float(bound)}
 
-    @staticmethod
-    def _all_chunks(layout: Layout) -> list[tuple[slice, ...]]:
-        return [chunk for part in by_chunk(layout) for chunk in touched_chunks(layout, part)]  # type: ignore[arg-type]
+    def _frame(self, data: NDArray[Any], chunk: Chunk, layout: Layout) -> bytes:
+        """Return a chunk encoded."""
+        start = tuple(part.start for part in chunk)
+        if start not in self.frames:
+            full, codec = _full_chunk(data, chunk, layout), _codec(layout.codec)
+            self.frames[start] = bytes(codec.encode(full)) if codec else full.tobytes()
+        return self.frames[start]
 
-    def _frame(self, data: NDArray[Any], chunk: tuple[slice, ...], layout: Layout) -> bytes:
-        key = tuple(slice(part.start, part.stop) for part in chunk)
-        name = repr(key)
-        if name not in self._frames_by_name():
-            full = _full_chunk(data, chunk, layout)
-            codec = _codec(layout.codec)
-            self._frames_by_name()[name] = bytes(codec.encode(full)) if codec else full.tobytes()
-        return self._frames_by_name()[name]
+    def _lay_out(self, case: Case, contents: Sequence[bytes]) -> list[str]:
+        """Write files and return their paths."""
+        folder = self.folder / case.name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        paths = [os.fspath(folder / str(i)) for i in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            Path(path).write_bytes(content)
+        return paths
+
+    def _timed(
+        self, function: Callable[[Any], None], work: Sequence[Any], count: int = 1, split: bool = True
+    ) -> Measure:
+        """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all."""
+        parts = [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+
+        def once() -> float:
+            start = time.perf_counter()
+            function(work)
+            best = time.perf_counter() - start
+            if split and len(parts) > 1:
+                start = time.perf_counter()
+                list(self.pool.map(function, parts))
+                best = min(best, time.perf_counter() - start)
+            return best
+
+        def measure() -> float:
+            best = once()
+            repetitions = min(MOST_REPETITIONS, int(SHORTEST_TIMING / max(best, 1e-9)))
+            return min([best, *(once() for _ in range(repetitions))]) / count
+
+        return measure
+
+    def _copy_all(self, sources: Sequence[NDArray[Any]]) -> None:
+        for source in sources:
+            out = np.empty_like(source)
+            if source.nbytes < 1 << 20:
+                np.copyto(out, source)
+                continue
+            bounds = np.linspace(0, source.size, self.threads + 1).astype(int)
+            parts = [slice(a, b) for a, b in pairwise(bounds)]
+            outs, ins = [out[part] for part in parts], [source[part] for part in parts]
+            list(self.pool.map(np.copyto, outs, ins))
+
+    def _scratch(self, nbytes: int) -> NDArray[np.uint8]:
+        """Return memory that the thread keeps: the work is to be timed, not the first touch of memory."""
+        if getattr(self.local, "scratch", np.empty(0)).size < nbytes:
+            self.local.scratch = np.zeros(nbytes, np.uint8)
+        scratch: NDArray[np.uint8] = self.local.scratch[:nbytes]
+        return scratch
+
+    def _encode(self, items: Sequence[tuple[NDArray[Any], Codec]]) -> None:
+        for chunk, codec in items:
+            _codec(codec).encode(chunk)
+
+    def _decode(self, items: Sequence[tuple[bytes, Layout]]) -> None:
+        for frame, layout in items:
+            _codec(layout.codec).decode(frame, self._scratch(layout.chunk_nbytes))
+
+    def _read_files(self, paths: Sequence[str]) -> None:
+        buffer = self._scratch(1 << 20)
+        for path in paths:
+            fd = os.open(path, os.O_RDONLY)
+            # A short read is the end of the file: no second call to find that out.
+            while os.readv(fd, [buffer]) == len(buffer):
+                pass
+            os.close(fd)
+
+
+def _replace_files(items: Sequence[tuple[str, bytes]]) -> None:
+    for path, data in items:
+        temporary = path + ".tmp"
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        os.write(fd, data)
+        os.close(fd)
+        os.rename(temporary, path)
+
+
+@cache
+def _codec(codec: Codec) -> Any:
+    """Return the codec of numcodecs, None for uncompressed."""
+    if codec.kind == "blosc":
+        return numcodecs.Blosc(codec.cname, codec.level, codec.shuffle)
+    return numcodecs.Zstd(codec.level) if codec.kind == "zstd" else None
+
+
+def _all_chunks(layout: Layout) -> list[Chunk]:
+    return touched_chunks(layout, everything(layout)[0])
+
+
+def _full_chunk(data: NDArray[Any], chunk: Chunk, layout: Layout) -> NDArray[Any]:
+    """Return the values of a chunk, padded with zeros where it reaches over the edge."""
+    part = data[chunk]
+    out = np.zeros(layout.chunks, part.dtype)
+    out[tuple(slice(0, n) for n in part.shape)] = part
+    return out
+
+
+def _numpy_import() -> float:
+    command = [sys.executable, "-m", "benchmarks.probe", "import", "numpy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout) + IMPORT_ALLOWANCE

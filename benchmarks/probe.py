@@ -19,7 +19,7 @@ def import_seconds(modules: list[str]) -> float:
 
 
 def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
-    """Return the bytes that reading an array takes at its peak, beyond the process before it and the output."""
+    """Return the peak of the memory that reading takes, beyond what was there before and the output."""
     from benchmarks.adapters import load_adapter
     from benchmarks.datasets import STORED
     from benchmarks.selections import everything

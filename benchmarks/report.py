@@ -1,65 +1,150 @@
-"""Results as a summary (best, median, ratios) and as a Markdown table."""
+"""Results as a summary (best, median, ratios, targets) and as Markdown tables."""
 
 from __future__ import annotations
 
 from statistics import median
 from typing import Any
 
+from benchmarks.adapters import ZARR
+
 SUBJECT = "zchunk"
+# Stores no compressed bytes: shown everywhere, a peer only where nobody compresses
+UNCOMPRESSED_ONLY = "numpy"
 
 
 def summarize(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the results with best, median, ratios and limit added to every case.
+    """Return the results with best, median, ratios, limit and targets added to every case.
 
-    ``ratio`` is zchunk over the best of the others, ``over_limit`` is zchunk over what the machine allows;
-    both from the best times of this run, and absent where a part of the pair is.
+    ``ratio`` is zchunk over the best of its peers, ``over_limit`` is zchunk over what the machine allows;
+    both from the best values of this run, and None where a part of the pair is missing. Each target gets
+    its ``ratio`` and whether it is ``met``.
     """
     return {**results, "cases": {name: _summarize(case) for name, case in results["cases"].items()}}
 
 
 def _summarize(case: dict[str, Any]) -> dict[str, Any]:
-    seconds: dict[str, list[float]] = case["seconds"]
-    best = {peer: min(times) for peer, times in seconds.items()}
-    out = {**case, "best": best, "median": {peer: median(times) for peer, times in seconds.items()}}
-    others = [time for peer, time in best.items() if peer != SUBJECT]
-    if SUBJECT in best and others:
-        out["ratio"] = best[SUBJECT] / min(others)
+    values: dict[str, list[float]] = case["values"]
+    best = {peer: min(runs) for peer, runs in values.items()}
+    out = {**case, "best": best, "median": {peer: median(runs) for peer, runs in values.items()}}
     if case["limit"]:
         parts = {part: min(run[part] for run in case["limit"]) for part in case["limit"][0]}
         out["limit_parts"] = parts
         out["limit_best"] = max(parts.values())
-        if SUBJECT in best:
-            out["over_limit"] = best[SUBJECT] / out["limit_best"]
+    out["ratio"] = _over(out, "best")
+    out["over_limit"] = _over(out, "limit")
+    out["targets"] = []
+    for target in case["targets"]:
+        ratio = _over(out, target["over"])
+        out["targets"].append(
+            {**target, "ratio": ratio, "met": None if ratio is None else ratio <= target["at_most"]}
+        )
     return out
 
 
+def _over(case: dict[str, Any], over: str) -> float | None:
+    """Return zchunk's best over that of a peer, of the best peer, of the best Zarr library, or the limit."""
+    best = case["best"]
+    if over == "limit":
+        base = [case["limit_best"]] if "limit_best" in case else []
+    else:
+        peers = {"best": counted(case), "zarr": [peer for peer in counted(case) if peer in ZARR]}
+        base = [best[peer] for peer in peers.get(over, [over]) if peer in best]
+    if SUBJECT not in best or not base or not min(base):
+        return None
+    ratio: float = best[SUBJECT] / min(base)
+    return ratio
+
+
+def counted(case: dict[str, Any]) -> list[str]:
+    """Return the peers that zchunk is compared with in a case."""
+    return [
+        peer
+        for peer in case["best"]
+        if peer != SUBJECT and (peer != UNCOMPRESSED_ONLY or case["codec"] == "raw")
+    ]
+
+
 def table(summary: dict[str, Any]) -> str:
-    """Return a Markdown table: best milliseconds of each library, and the ratios."""
-    cases = summary["cases"]
-    peers = [peer for peer in summary["versions"] if any(peer in case["best"] for case in cases.values())]
-    head = ["case", *(f"{peer} {summary['versions'][peer]}" for peer in peers)]
-    head += ["zchunk / best peer", "limit", "set by", "zchunk / limit"]
-    rows = [head, ["---", *["---:"] * (len(head) - 3), "---", "---:"]]
-    for case in cases.values():
-        limits = case.get("limit_parts", {})
-        row = [case["title"], *(_milliseconds(case["best"].get(peer)) for peer in peers)]
-        row += [_ratio(case.get("ratio")), _milliseconds(case.get("limit_best"))]
-        row += [max(limits, key=limits.__getitem__) if limits else "", _ratio(case.get("over_limit"))]
-        rows.append(row)
+    """Return Markdown: best values with ratios and targets, then medians, then stored sizes."""
+    cases = list(summary["cases"].values())
+    peers = [peer for peer in summary["versions"] if any(peer in case["best"] for case in cases)]
     facts = summary["environment"]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    note = "Best of {repeat}, milliseconds; {threads} threads, {processor}, {file system}, Python {python}, "
-    note += "NumPy {numpy}, size {size}, {date}."
-    lines += ["", note.format(**facts)]
-    for peer, failures in summary["failures"].items():
-        lines += ["", *(f"{peer}, {what}: {error}" for what, error in failures.items())]
-    return "\n".join(lines)
+    note = "Best of {repeat}, milliseconds (peak memory: MiB); {threads} threads, {processor}, "
+    note += "{file system}, {cache} cache, size {size}, {date}. "
+    lines = [note.format(**facts) + _versions(summary, peers), ""]
+    head = ["case", *peers, "zchunk / best peer", "targets", "limit", "set by", "zchunk / limit"]
+    rows = [[case["title"], *_cells(case, peers, "best"), *_ratios(case)] for case in cases]
+    lines += _markdown(head, rows, text={"case", "targets", "set by"})
+    lines += [
+        "",
+        "In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that.",
+    ]
+    met = [target["met"] for case in cases for target in case["targets"] if target["met"] is not None]
+    lines += ["", f"Targets met: {sum(met)} of {len(met)}."]
+    lines += ["", "Medians", ""]
+    rows = [[case["title"], *_cells(case, peers, "median")] for case in cases]
+    lines += _markdown(["case", *peers], rows, text={"case"})
+    rows = [
+        [case["title"], *(_number(case["stored"].get(peer), 2**-20) for peer in peers)]
+        for case in cases
+        if case["stored"]
+    ]
+    if rows:
+        lines += ["", "Stored size, MiB", "", *_markdown(["case", *peers], rows, text={"case"})]
+    for kind, entries in (("absent", summary["absent"]), ("failures", summary["failures"])):
+        for peer, reason in entries.items():
+            reasons = reason.items() if kind == "failures" else [("not installed", reason)]
+            lines += ["", *(f"{peer}, {what}: {error}" for what, error in reasons)]
+    skipped = {case["skipped"] for case in cases if "skipped" in case}
+    return "\n".join([*lines, *(f"\n{reason}" for reason in sorted(skipped))])
 
 
-def _milliseconds(seconds: float | None) -> str:
-    if seconds is None:
+def _versions(summary: dict[str, Any], peers: list[str]) -> str:
+    named = [f"{peer} {summary['versions'][peer]} (Python {summary['pythons'][peer]})" for peer in peers]
+    return ", ".join(named) + "."
+
+
+def _markdown(head: list[str], rows: list[list[str]], text: set[str]) -> list[str]:
+    ruler = ["---" if name in text else "---:" for name in head]
+    return ["| " + " | ".join(row) + " |" for row in (head, ruler, *rows)]
+
+
+def _cells(case: dict[str, Any], peers: list[str], which: str) -> list[str]:
+    cells = []
+    for peer in peers:
+        cell = _number(case[which].get(peer), scale(case))
+        if peer in case["unsupported"]:
+            cell = "n/a"
+        elif peer == UNCOMPRESSED_ONLY and peer not in counted(case) and peer in case["best"]:
+            cell = f"({cell})"
+        cells.append(cell)
+    return cells
+
+
+def _ratios(case: dict[str, Any]) -> list[str]:
+    names = {"best": "", "limit": " × limit", "zarr": " × best Zarr library"}
+    targets = []
+    for target in case["targets"]:
+        over = target["over"]
+        # These two ratios have columns of their own.
+        ratio = "" if over in ("best", "limit") else _ratio(target["ratio"]) + " "
+        verdict = {None: "", True: ": met", False: ": **not met**"}[target["met"]]
+        targets.append(f"{ratio}≤ {target['at_most']:.2f}{names.get(over, ' × ' + over)}{verdict}")
+    parts = case.get("limit_parts", {})
+    limit = _number(case.get("limit_best"), scale(case))
+    setter = max(parts, key=parts.__getitem__) if parts else ""
+    return [_ratio(case["ratio"]), "; ".join(targets), limit, setter, _ratio(case["over_limit"])]
+
+
+def scale(case: dict[str, Any]) -> float:
+    """Return the factor from a case's unit to what is shown: milliseconds or MiB."""
+    return 1000.0 if case["unit"] == "seconds" else 2**-20
+
+
+def _number(value: float | None, factor: float) -> str:
+    if value is None:
         return "-"
-    value = 1000 * seconds
+    value *= factor
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""What a case reads: a function of the layout that returns one selection or several, in the order of reading."""
+"""What a case reads: functions of the layout that return one selection or several, in reading order."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ pytestmark = pytest.mark.usefixtures("path")
     fill=st.sampled_from([0, 7]),
 )
 def test_resize_against_numpy(
-    steps: list[tuple[tuple[int, int], bool]], chunks: tuple[int, int], separator: str, write_empty: bool, fill: int,
-    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[tuple[int, int], bool]], chunks: tuple[int, int], separator: str, write_empty: bool,
+    fill: int, tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
     z = zchunk.full(
         (8, 8), fill_value=fill, chunks=chunks, dtype="u1", dimension_separator=separator,

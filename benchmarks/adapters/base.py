@@ -54,7 +54,7 @@ class Adapter(ABC):
         """Finish with a handle; what was written is in the files then."""
 
     def save(self, path: str, layout: Layout, data: NDArray[Any]) -> Any:
-        """Create, write and close an array; one that lives in memory stays open, and its handle is returned."""
+        """Create, write and close an array; return the handle of one in memory, which stays open."""
         handle = self.create(path, layout)
         self.write(handle, data)
         if layout.container != "memory":

@@ -1,4 +1,4 @@
-"""A plain ``.npy`` file: no chunks, no compression. A peer of uncompressed arrays, a reference for the others."""
+"""A plain ``.npy`` file, without chunks or compression: a peer of uncompressed arrays, else a reference."""
 
 from __future__ import annotations
 

@@ -76,5 +76,7 @@ class Adapter(base.Adapter):
             zchunk.consolidate_metadata(path)
 
     def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
-        group = zchunk.open_consolidated(path, mode="r") if consolidated else zchunk.open_group(path, mode="r")
+        group = (
+            zchunk.open_consolidated(path, mode="r") if consolidated else zchunk.open_group(path, mode="r")
+        )
         return {name: array.shape for name, array in group.arrays()}

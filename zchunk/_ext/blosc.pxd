@@ -29,10 +29,24 @@ cdef struct Frame:
     bint raw
     bint split
 
+cdef struct Planes:
+    # Where the byte planes of a block are: byte b of item i is at[b][i].
+    const uint8_t* at[16]
+
+cdef extern from "planes.h" nogil:
+    # `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart.
+    void gather_planes "zc_planes_gather"(
+        const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t stride
+    )
+
 cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Frame* frame, Failure* f) noexcept nogil
 cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:
     return frame.blocksize if b < frame.nblocks - 1 else frame.nbytes - b * frame.blocksize
 cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) noexcept nogil
+cdef bint is_planar(const Frame* frame, int64_t itemsize) noexcept nogil
+cdef int open_planes(
+    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, Planes* planes, Scratch* s, Failure* f
+) noexcept nogil
 cdef int decode_block(
     const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
 ) noexcept nogil

@@ -1,0 +1,110 @@
+"""Virtual environments for all peers: those whose versions clash get one of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# The newest releases of most peers need one of these.
+NEWER_PYTHONS = ("python3.13", "python3.14", "python3.12")
+NOT_SOURCE = shutil.ignore_patterns(
+    ".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "tests", "docs"
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment: what every peer in it needs, and what each of them adds."""
+
+    newer: bool
+    common: tuple[str, ...]
+    peers: Mapping[str, tuple[str, ...]]
+
+
+ENVIRONMENTS = {
+    "zarr2": Environment(False, ("numpy",), {"zarr2": ("zarr==2.18.7", "numcodecs<0.16")}),
+    "newest": Environment(
+        True,
+        # for the harness itself: the limits' codecs, and the real data
+        ("numpy", "numcodecs", "h5py", "iris-sample-data"),
+        {
+            "zchunk": (),  # from this source tree
+            "zarr3": ("zarr>=3",),
+            "zarr3_fused": ("zarr>=3.4",),
+            "zarrs": ("zarrs", "zarr>=3.4"),
+            "tensorstore": ("tensorstore",),
+            "h5py": ("h5py", "hdf5plugin"),
+            "blosc2": ("blosc2",),
+            "numpy": ("numpy",),
+        },
+    ),
+}
+
+
+def python_of(folder: Path, environment: str) -> Path:
+    """Return the interpreter of an environment."""
+    return folder / environment / "bin" / "python"
+
+
+def pythons(folder: Path) -> dict[str, str]:
+    """Return the interpreter of every peer whose environment is in the folder."""
+    return {
+        peer: os.fspath(python_of(folder.resolve(), name))
+        for name, environment in ENVIRONMENTS.items()
+        if python_of(folder, name).exists()
+        for peer in environment.peers
+    }
+
+
+def find_newer_python() -> str:
+    """Return a newer Python that runs, or the current one."""
+    for name in NEWER_PYTHONS:
+        path = shutil.which(name)
+        # A name that is found need not run: it may stand for a version that is not installed.
+        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return path
+    return sys.executable
+
+
+def setup(folder: Path, newer_python: str | None, say: Callable[[str], None]) -> bool:
+    """Create or update the environments; return whether every peer could be installed."""
+    complete = True
+    for name, environment in ENVIRONMENTS.items():
+        python = python_of(folder, name)
+        if not python.exists():
+            base = (newer_python or find_newer_python()) if environment.newer else sys.executable
+            say(f"{name}: new environment with {base}")
+            subprocess.run([base, "-m", "venv", os.fspath(folder / name)], check=True)
+        _install(python, environment.common)
+        for peer, requirements in environment.peers.items():
+            say(f"{name}: {peer}")
+            try:
+                if peer == "zchunk":
+                    _install_tree(python)
+                else:
+                    _install(python, requirements)
+            except subprocess.CalledProcessError:
+                say(f"{peer} could not be installed; it is left out")
+                complete = False
+    return complete
+
+
+def _install(python: Path, requirements: tuple[str, ...], *options: str) -> None:
+    command = [os.fspath(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*command, *options, *requirements], check=True)
+
+
+def _install_tree(python: Path) -> None:
+    """Build zchunk as it is in the source tree, in a copy, so that other builds in the tree stay theirs."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
+        # First with what it depends on; then by itself and again, since the version may not have changed.
+        _install(python, (copy,))
+        _install(python, (copy,), "--force-reinstall", "--no-deps")

@@ -1,0 +1,115 @@
+"""The results as an SVG drawing: for each case the other libraries' times over zchunk's, on a log scale."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from benchmarks.adapters import NAMES
+from benchmarks.report import SUBJECT, scale
+
+COLOURS = dict(
+    zip(
+        NAMES,
+        ("#111111", "#7f9fc6", "#3b6ea5", "#1d3f66", "#b5643c", "#3d8f5f", "#8a6bb1", "#c9a227", "#9a9a9a"),
+        strict=True,
+    )
+)
+LIMIT_COLOUR = "#d62728"
+COLUMNS, PANEL_WIDTH, MARGIN, GAP = 3, 430, 20, 24
+NAME_WIDTH, VALUE_WIDTH, BAR, TITLE = 78, 52, 11, 30
+# What the axis shows: a tenth of zchunk's time to a hundred times; bars beyond end at the edge.
+LOW, HIGH = 0.1, 100.0
+
+
+def plot(summary: dict[str, Any]) -> str:
+    """Return the drawing as the text of an SVG file."""
+    cases = [case for case in summary["cases"].values() if case["best"].get(SUBJECT)]
+    columns: list[list[str]] = [[] for _ in range(COLUMNS)]
+    heights = [104.0] * COLUMNS
+    for case in cases:
+        # The shortest column takes the next case.
+        column = heights.index(min(heights))
+        x = MARGIN + column * (PANEL_WIDTH + GAP)
+        drawn, height = _panel(case, x, heights[column])
+        columns[column].append(drawn)
+        heights[column] += height + 16
+    width, height = 2 * MARGIN + COLUMNS * PANEL_WIDTH + (COLUMNS - 1) * GAP, max(heights) + MARGIN
+    facts = summary["environment"]
+    note = (
+        f"Time over zchunk's, log scale: a bar to the right is slower than zchunk, to the left faster. "
+        f"Figures are milliseconds (MiB for memory), best of {facts['repeat']}."
+    )
+    where = (
+        f"{facts['threads']} threads, {facts['processor']}, {facts['file system']}, {facts['cache']} cache, "
+        f"size {facts['size']}, {facts['date']}. Red: the limit that the machine sets."
+    )
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height:.0f}" '
+            f'viewBox="0 0 {width} {height:.0f}" font-family="sans-serif" font-size="10">',
+            "<title>zchunk and its peers</title>",
+            '<rect width="100%" height="100%" fill="white"/>',
+            _text(MARGIN, 30, "zchunk and its peers", size=18, weight="bold"),
+            _text(MARGIN, 50, note, size=11),
+            _text(MARGIN, 66, where, size=11),
+            *(drawn for column in columns for drawn in column),
+            "</svg>\n",
+        ]
+    )
+
+
+def _text(
+    x: float, y: float, text: str, size: float = 9, anchor: str = "start", weight: str = "normal"
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}">'
+        f"{escape(text)}</text>"
+    )
+
+
+def _position(ratio: float) -> float:
+    """Return where a ratio lies on the axis, from its left end."""
+    axis = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH
+    clipped = min(max(ratio, LOW), HIGH)
+    return axis * math.log(clipped / LOW) / math.log(HIGH / LOW)
+
+
+def _panel(case: dict[str, Any], x: float, y: float) -> tuple[str, float]:
+    """Return the drawing of one case and its height."""
+    base = case["best"][SUBJECT]
+    left = x + NAME_WIDTH
+    title = case["title"].split(", ", 1)
+    parts = [_text(x, y, title[0], size=11, weight="bold")]
+    parts.append(_text(x, y + 12, title[1] if len(title) > 1 else ""))
+    top = y + TITLE - 10
+    names = [SUBJECT, *(peer for peer in case["best"] if peer != SUBJECT)]
+    bottom = top + BAR * len(names)
+    for power in range(round(math.log10(LOW)), round(math.log10(HIGH)) + 1):
+        line = left + _position(10.0**power)
+        colour = "#555555" if power == 0 else "#dddddd"
+        parts.append(_line(line, top, bottom, colour))
+        parts.append(_text(line, bottom + 9, f"{10.0**power:g}", size=7, anchor="middle"))
+    for row, peer in enumerate(names):
+        ratio = case["best"][peer] / base
+        start, end = sorted((_position(1.0), _position(ratio)))
+        middle = top + BAR * row + BAR - 3
+        parts.append(_text(left - 4, middle, peer, anchor="end"))
+        parts.append(
+            f'<rect x="{left + start:.1f}" y="{top + BAR * row + 1:.1f}" width="{max(end - start, 1):.1f}" '
+            f'height="{BAR - 2}" fill="{COLOURS.get(peer, "#777777")}"/>'
+        )
+        value = case["best"][peer] * scale(case)
+        shown = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+        parts.append(_text(x + PANEL_WIDTH, middle, shown, anchor="end"))
+    if case.get("limit_best"):
+        parts.append(_line(left + _position(case["limit_best"] / base), top, bottom, LIMIT_COLOUR, 1.5))
+    return "\n".join(parts), bottom + 14 - y
+
+
+def _line(x: float, top: float, bottom: float, colour: str, width: float = 1) -> str:
+    return (
+        f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{bottom:.1f}" stroke="{colour}" '
+        f'stroke-width="{width}"/>'
+    )
