@@ -14,7 +14,8 @@ def test_legal_keys(key):
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/.", ".", "a\0b", "a\\b", "..\\a", b"a", 3, None, "\ud800"]
+    "key",
+    ["", "/", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/.", ".", "a\0b", "a\\b", "..\\a", b"a", "\ud800"],
 )
 def test_illegal_keys(key):
     with pytest.raises(InvalidKeyError) as caught:
@@ -26,7 +27,10 @@ def test_illegal_keys(key):
 
 @pytest.mark.parametrize(
     ("path", "normal"),
-    [(None, ""), ("", ""), ("/", ""), ("a", "a"), ("/a//b/", "a/b"), ("a\\b", "a/b"), (b"a/b", "a/b"), (7, "7")],
+    [
+        (None, ""), ("", ""), ("/", ""), ("a", "a"), ("/a//b/", "a/b"), ("a\\b", "a/b"), (b"a/b", "a/b"),
+        (7, "7"),
+    ],
 )
 def test_paths_have_one_form(path, normal):
     assert normalize_path(path) == normal
@@ -34,7 +38,7 @@ def test_paths_have_one_form(path, normal):
 
 @pytest.mark.parametrize("path", ["..", "a/../b", "./a", "a/.", "a\0", "..\\a", "/../etc"])
 def test_paths_that_could_escape(path):
-    with pytest.raises(InvalidKeyError, match="name the node from the root"):
+    with pytest.raises(InvalidKeyError, match="begin at the root"):
         normalize_path(path)
 
 

@@ -26,7 +26,7 @@ def check_key(key: object) -> str:
         try:
             key.encode()
         except UnicodeEncodeError:
-            raise InvalidKeyError(f"store key {key!r} has a lone surrogate, which UTF-8 cannot hold") from None
+            raise InvalidKeyError(f"store key {key!r} has a lone surrogate, which is no UTF-8") from None
     if "\0" in key or "\\" in key:
         raise InvalidKeyError(f"store key {key!r} has a NUL or a backslash")
     for segment in key.split("/"):
@@ -48,7 +48,7 @@ def normalize_path(path: str | bytes | None) -> str:
     path = str(path)
     segments = [s for s in path.replace("\\", "/").split("/") if s]
     if "\0" in path or "." in segments or ".." in segments:
-        raise InvalidKeyError(f"path {path!r} has a NUL or a segment '.' or '..'; name the node from the root")
+        raise InvalidKeyError(f"path {path!r} has a NUL or a segment '.' or '..'; begin at the root")
     return "/".join(segments)
 
 
