@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -113,8 +114,9 @@ class NativeCodec:
         return cls(**config)
 
     @classmethod
-    def _parameters(cls) -> list[str]:
-        return list(inspect.signature(cls).parameters)
+    @cache
+    def _parameters(cls) -> tuple[str, ...]:
+        return tuple(inspect.signature(cls).parameters)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Codec) or isinstance(other, type):

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from zchunk.errors import ReadOnlyError, StoreError
+from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage._archive import METHODS, Archive
 from zchunk.storage.base import Store, as_buffer, check_range, check_separator
@@ -85,11 +85,7 @@ class ZipStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._check_writable()
-        try:
-            check_key(key).encode()
-        except UnicodeEncodeError as error:
-            raise StoreError(f"store key {key!r} cannot be a name in a zip archive: {error}") from error
-        self._archive.write(key, as_buffer(value), self.compression)
+        self._archive.write(check_key(key), as_buffer(value), self.compression)
 
     def __delitem__(self, key: str) -> None:
         self._check_writable()
