@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -90,6 +91,8 @@ def settings_from(given: argparse.Namespace, error: argparse.ArgumentParser) -> 
 
 def main() -> int:
     """Measure, print the tables, and write the files that were asked for."""
+    # Ended from outside, still remove the files, which may fill memory.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parser()
     given = options.parse_args()
     if given.list:

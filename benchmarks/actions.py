@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.adapters.base import Adapter
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout, Shape
+from benchmarks.files import drop_cache, remove, stored_bytes
 from benchmarks.selections import Selection, everything
 
 # A run of a short case is repeated within one timing until it lasts about this long.
@@ -49,32 +49,6 @@ class Bench:
     def path(self, name: str) -> str:
         """Return where an array or a group goes."""
         return os.fspath(self.folder / name)
-
-
-def remove(path: str) -> None:
-    """Remove a file or a folder if it is there."""
-    if os.path.isdir(path):
-        shutil.rmtree(path)
-    elif os.path.exists(path):
-        os.remove(path)
-
-
-def files_below(path: str) -> list[str]:
-    """Return the files of an array: itself, or all in its folder."""
-    if os.path.isfile(path):
-        return [path]
-    return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
-
-
-def drop_cache(path: str) -> None:
-    """Ask the system to forget what it caches of the contents of an array's files."""
-    for file in files_below(path):
-        fd = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(fd)  # only clean pages can be dropped
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(fd)
 
 
 def check(case: Case, got: Any, want: Any) -> None:
@@ -137,7 +111,7 @@ class Write(Action):
         handle = handle if in_memory else self.adapter.open(self.scratch, self.layout)
         check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
         self.adapter.close(handle)
-        facts = {} if in_memory else {"stored": sum(map(os.path.getsize, files_below(self.scratch)))}
+        facts = {} if in_memory else {"stored": stored_bytes(self.scratch)}
         remove(self.scratch)
         return facts
 

@@ -81,27 +81,34 @@ class Case:
         """Name of the codec."""
         return STORED[self.stored].codec
 
-    def title(self, size: str) -> str:
-        """Return the line's heading in the table, for one of the sizes."""
+    def heading(self, size: str) -> tuple[str, str]:
+        """Return what the case does and to what, for one of the sizes."""
         text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
         if self.action in ("open-group", "open-consolidated", "import"):
-            return text
+            return text, ""
         stored = STORED[self.stored]
         layout = stored.layout(size)
         source = {"field": "model-like", "random": "incompressible"}.get(stored.source, stored.source)
-        text += f", {source} {human(layout.nbytes)} in {chunk_count(layout):,} chunks of "
-        text += f"{human(layout.chunk_nbytes)}, {layout.codec.title}"
-        if layout.container != "folder":
-            text += {"memory": ", RAM store", "zip": ", zip store"}[layout.container]
-        return text + (f", {self.threads} thread" if self.threads else "")
+        chunks = f"{chunk_count(layout):,} chunks of {human(layout.chunk_nbytes)}"
+        parts = [
+            f"{source} {human(layout.nbytes)} in {chunks}",
+            layout.codec.title,
+            {"folder": "", "memory": "RAM store", "zip": "zip store"}[layout.container],
+            f"{self.threads} thread" if self.threads else "",
+        ]
+        return text, ", ".join(filter(None, parts))
+
+    def title(self, size: str) -> str:
+        """Return the heading as one text."""
+        return ", ".join(filter(None, self.heading(size)))
 
 
-def human(nbytes: int) -> str:
+def human(nbytes: float) -> str:
     """Return a number of bytes in the largest binary unit that keeps it above 1."""
     for unit in ("B", "KiB"):
         if nbytes < 1024:
             return f"{nbytes:.3g} {unit}"
-        nbytes /= 1024  # type: ignore[assignment]
+        nbytes /= 1024
     return f"{nbytes:.3g} MiB"
 
 
@@ -163,8 +170,13 @@ _ALL = (
         targets=(NOT_SLOWER, Target(0.15, "zarr")),
     ),
     Case("open", "open an array", "open", "small", targets=(NOT_SLOWER, Target(0.5, "zarr2"))),
-    Case("open-group", "open a group of {arrays:,} arrays and each of them", "open-group", "small"),
-    Case("open-consolidated", "the same, consolidated metadata", "open-consolidated", "small"),
+    Case("open-group", "open a group of {arrays:,} arrays and each array", "open-group", "small"),
+    Case(
+        "open-consolidated",
+        "open a group of {arrays:,} arrays and each array, consolidated",
+        "open-consolidated",
+        "small",
+    ),
     Case("append", "append {steps} time steps one by one", "append", "steps"),
     Case("resize", "halve the first axis, double it again", "resize", "tiny"),
     Case("memory-store-write", "write", "write", "memory"),

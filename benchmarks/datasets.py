@@ -174,4 +174,4 @@ STORED = {
 }
 
 # Arrays in the group that is opened
-GROUP_ARRAYS = {"full": 1000, "quick": 1000, "tiny": 5}
+GROUP_ARRAYS = {"full": 1000, "quick": 200, "tiny": 5}

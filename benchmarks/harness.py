@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import SOURCES, STORED
-from benchmarks.machine import default_folder, describe
+from benchmarks.machine import default_folder, describe, file_system
 from benchmarks.worker import LIMIT
 
 Say = Callable[[str], None]
@@ -124,7 +124,7 @@ class Run:
 
     def _entry(self, case: Case) -> dict[str, Any]:
         return {
-            "title": case.title(self.settings.size),
+            "heading": case.heading(self.settings.size),
             "codec": case.codec,
             "unit": case.unit,
             "targets": [{"at_most": target.at_most, "over": target.over} for target in case.targets],
@@ -136,16 +136,18 @@ class Run:
 
     def measure(self) -> None:
         """Measure every case with every library."""
-        groups: dict[str, list[str]] = {}
+        # By array and threads: no more than one array, and one worker, of each library is busy at a time.
+        groups: dict[tuple[str, int], list[str]] = {}
         for name in self.settings.cases:
-            groups.setdefault(CASES[name].stored, []).append(name)
+            groups.setdefault((CASES[name].stored, self._threads(name)), []).append(name)
         order = list(groups)
         self.rng.shuffle(order)
         try:
             self._start()
-            for number, stored in enumerate(order, 1):
-                self.say(f"{number} of {len(order)}: {stored}")
-                self._measure_group(stored, groups[stored])
+            for number, (stored, threads) in enumerate(order, 1):
+                self.say(f"{number} of {len(order)}: {stored}, {threads} threads")
+                peers = [peer for peer in self.peers if peer.threads == threads]
+                self._measure_group(stored, groups[stored, threads], peers)
         finally:
             for peer in self.peers:
                 peer.close()
@@ -153,7 +155,7 @@ class Run:
     def _start(self) -> None:
         """Start the workers; those of libraries that are absent or broken go at once."""
         wanted = (*(self.settings.peers or NAMES), LIMIT)
-        numbers = {CASES[case].threads or self.settings.threads for case in self.settings.cases}
+        numbers = {self._threads(case) for case in self.settings.cases}
         self.peers = [
             Peer(name, threads, self.settings, self.folder) for threads in sorted(numbers) for name in wanted
         ]
@@ -170,12 +172,13 @@ class Run:
             else:
                 self.results["versions"][peer.name] = answer["version"]
                 self.results["pythons"][peer.name] = answer["python"]
-        order = list(wanted)
-        self.results["versions"] = {
-            name: self.results["versions"][name] for name in order if name in self.results["versions"]
-        }
+        versions = self.results["versions"]
+        self.results["versions"] = {name: versions[name] for name in wanted if name in versions}
 
-    def _measure_group(self, stored: str, cases: list[str]) -> None:
+    def _threads(self, case: str) -> int:
+        return CASES[case].threads or self.settings.threads
+
+    def _measure_group(self, stored: str, cases: list[str], peers: list[Peer]) -> None:
         try:
             self._make_source(STORED[stored].source)
         except ImportError as error:
@@ -183,11 +186,11 @@ class Run:
             for case in cases:
                 self.results["cases"][case]["skipped"] = str(error)
             return
-        pairs = list(self._prepare(cases))
+        pairs = list(self._prepare(cases, peers))
         for _ in range(self.settings.repeat):
             self.rng.shuffle(pairs)
             pairs = [pair for pair in pairs if self._run_once(*pair)]
-        for peer in list(self.peers):
+        for peer in peers:
             try:
                 peer.ask(do="release")
             except PeerError as error:
@@ -202,11 +205,9 @@ class Run:
             values = source.make(getattr(source, self.settings.size))
             np.save(file, np.ascontiguousarray(values, dtype=source.dtype))
 
-    def _prepare(self, cases: list[str]) -> Iterator[tuple[Peer, str]]:
-        for peer in self.peers:
+    def _prepare(self, cases: list[str], peers: list[Peer]) -> Iterator[tuple[Peer, str]]:
+        for peer in peers:
             for case in cases:
-                if peer.threads != (CASES[case].threads or self.settings.threads):
-                    continue
                 entry = self.results["cases"][case]
                 try:
                     facts = peer.ask(do="prepare", case=case)
@@ -240,9 +241,12 @@ class Run:
 def run(settings: Settings, say: Say = lambda text: None) -> dict[str, Any]:
     """Measure and return the results: environment, versions, failures, and every value of every case."""
     largest = max(STORED[CASES[case].stored].layout(settings.size).nbytes for case in settings.cases)
-    # Sources, for each library an array to read and one to write, and the limit's files
-    parent = settings.folder or default_folder(30 * largest)
+    # Sources, for each library an array to read and one to write, and the limit's files. Memory has no cache
+    # that could be dropped.
+    parent = settings.folder or default_folder(30 * largest, in_memory=not settings.cold)
     parent.mkdir(parents=True, exist_ok=True)
+    if settings.cold and file_system(parent.resolve()) == "tmpfs":
+        say(f"{parent} is in memory: --cold has no effect there, choose another --dir")
     with tempfile.TemporaryDirectory(prefix="zchunk-benchmark-", dir=parent) as name:
         say(f"{settings.size} size, {len(settings.cases)} cases, {settings.repeat} runs each, in {name}")
         running = Run(settings, Path(name), say)

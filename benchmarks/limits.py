@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
+from benchmarks.files import drop_cache
 from benchmarks.selections import everything, touched_chunks
 
 Measure = Callable[[], float]
@@ -53,8 +54,10 @@ METADATA = b"{}" * 180
 class Limits:
     """Measures the parts of the cases of one group."""
 
-    def __init__(self, size: str, folder: Path, threads: int, source: Callable[[str], NDArray[Any]]) -> None:
-        self.size, self.folder, self.threads, self.source = size, folder, threads, source
+    def __init__(
+        self, size: str, folder: Path, threads: int, source: Callable[[str], NDArray[Any]], cold: bool
+    ) -> None:
+        self.size, self.folder, self.threads, self.source, self.cold = size, folder, threads, source, cold
         self.pool = ThreadPoolExecutor(threads)
         self.local = threading.local()
         # Encoded chunks of the group's array, by their first index
@@ -82,7 +85,7 @@ class Limits:
             "open-group": [METADATA] * count,
             "open-consolidated": [METADATA * count],
         }
-        return {"files": self._timed(self._read_files, self._lay_out(case, metadata[case.action]))}
+        return {"files": self._files_read(case, metadata[case.action])}
 
     def _read(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
@@ -95,9 +98,9 @@ class Limits:
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._decode, [(frame, layout) for frame in frames], count)
         if layout.container == "folder":
-            parts["files"] = self._timed(self._read_files, self._lay_out(case, frames), count)
+            parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
-            parts["files"] = self._timed(self._read_files, self._lay_out(case, [b"".join(frames)]))
+            parts["files"] = self._files_read(case, [b"".join(frames)])
         return parts
 
     def _write(self, case: Case, layout: Layout) -> dict[str, Measure]:
@@ -152,19 +155,37 @@ class Limits:
             Path(path).write_bytes(content)
         return paths
 
+    def _files_read(self, case: Case, contents: Sequence[bytes], count: int = 1) -> Measure:
+        """Return how reading files is measured; from a cold cache, on all threads and not repeated."""
+        paths = self._lay_out(case, contents)
+        if not self.cold:
+            return self._timed(self._read_files, paths, count)
+
+        def measure() -> float:
+            drop_cache(os.path.dirname(paths[0]))
+            start = time.perf_counter()
+            list(self.pool.map(self._read_files, self._shares(paths)))
+            return (time.perf_counter() - start) / count
+
+        return measure
+
+    def _shares(self, work: Sequence[Any]) -> list[Sequence[Any]]:
+        """Return the work for each thread."""
+        return [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+
     def _timed(
         self, function: Callable[[Any], None], work: Sequence[Any], count: int = 1, split: bool = True
     ) -> Measure:
         """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all."""
-        parts = [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+        shares = self._shares(work)
 
         def once() -> float:
             start = time.perf_counter()
             function(work)
             best = time.perf_counter() - start
-            if split and len(parts) > 1:
+            if split and len(shares) > 1:
                 start = time.perf_counter()
-                list(self.pool.map(function, parts))
+                list(self.pool.map(function, shares))
                 best = min(best, time.perf_counter() - start)
             return best
 
@@ -206,7 +227,7 @@ class Limits:
         for path in paths:
             fd = os.open(path, os.O_RDONLY)
             # A short read is the end of the file: no second call to find that out.
-            while os.readv(fd, [buffer]) == len(buffer):
+            while os.readv(fd, [buffer.data]) == len(buffer):
                 pass
             os.close(fd)
 

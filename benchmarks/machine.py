@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 
-def default_folder(needed: int) -> Path:
-    """Return a RAM file system that has room for ``needed`` bytes, else the temporary folder."""
+def default_folder(needed: int, in_memory: bool) -> Path:
+    """Return a RAM file system if wanted and with room for ``needed`` bytes, else the temporary folder."""
     ram = Path("/dev/shm")
-    if ram.is_dir() and os.access(ram, os.W_OK):
+    if in_memory and ram.is_dir() and os.access(ram, os.W_OK):
         stat = os.statvfs(ram)
         if stat.f_bavail * stat.f_frsize > needed:
             return ram

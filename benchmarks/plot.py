@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from benchmarks.adapters import NAMES
-from benchmarks.report import SUBJECT, scale
+from benchmarks.report import SUBJECT, counted, scale
 
 COLOURS = dict(
     zip(
@@ -43,7 +43,8 @@ def plot(summary: dict[str, Any]) -> str:
     )
     where = (
         f"{facts['threads']} threads, {facts['processor']}, {facts['file system']}, {facts['cache']} cache, "
-        f"size {facts['size']}, {facts['date']}. Red: the limit that the machine sets."
+        f"size {facts['size']}, {facts['date']}. Red: the limit that the machine sets. "
+        "Pale: stored uncompressed, not compared."
     )
     return "\n".join(
         [
@@ -80,9 +81,8 @@ def _panel(case: dict[str, Any], x: float, y: float) -> tuple[str, float]:
     """Return the drawing of one case and its height."""
     base = case["best"][SUBJECT]
     left = x + NAME_WIDTH
-    title = case["title"].split(", ", 1)
-    parts = [_text(x, y, title[0], size=11, weight="bold")]
-    parts.append(_text(x, y + 12, title[1] if len(title) > 1 else ""))
+    what, where = case["heading"]
+    parts = [_text(x, y, what.replace("`", ""), size=11, weight="bold"), _text(x, y + 12, where)]
     top = y + TITLE - 10
     names = [SUBJECT, *(peer for peer in case["best"] if peer != SUBJECT)]
     bottom = top + BAR * len(names)
@@ -95,10 +95,11 @@ def _panel(case: dict[str, Any], x: float, y: float) -> tuple[str, float]:
         ratio = case["best"][peer] / base
         start, end = sorted((_position(1.0), _position(ratio)))
         middle = top + BAR * row + BAR - 3
+        opacity = 1 if peer == SUBJECT or peer in counted(case) else 0.35
         parts.append(_text(left - 4, middle, peer, anchor="end"))
         parts.append(
             f'<rect x="{left + start:.1f}" y="{top + BAR * row + 1:.1f}" width="{max(end - start, 1):.1f}" '
-            f'height="{BAR - 2}" fill="{COLOURS.get(peer, "#777777")}"/>'
+            f'height="{BAR - 2}" fill="{COLOURS.get(peer, "#777777")}" opacity="{opacity}"/>'
         )
         value = case["best"][peer] * scale(case)
         shown = f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -5,6 +5,7 @@ Only the standard library is imported before the measurement begins, as far as i
 
 from __future__ import annotations
 
+import mmap
 import sys
 import time
 from importlib import import_module
@@ -19,7 +20,10 @@ def import_seconds(modules: list[str]) -> float:
 
 
 def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
-    """Return the peak of the memory that reading takes, beyond what was there before and the output."""
+    """Return the peak of the memory that reading takes, beyond what was there before and the output.
+
+    At least one page, the unit of the measurement.
+    """
     from benchmarks.adapters import load_adapter
     from benchmarks.datasets import STORED
     from benchmarks.selections import everything
@@ -29,7 +33,7 @@ def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
     handle = adapter.open(path, layout)
     before = _resident(reset=True)
     out = adapter.read(handle, everything(layout)[0])
-    return max(0, _resident() - before - out.nbytes)
+    return max(mmap.PAGESIZE, _resident() - before - out.nbytes)
 
 
 def _resident(reset: bool = False) -> int:

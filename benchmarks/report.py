@@ -19,13 +19,20 @@ def summarize(results: dict[str, Any]) -> dict[str, Any]:
     both from the best values of this run, and None where a part of the pair is missing. Each target gets
     its ``ratio`` and whether it is ``met``.
     """
-    return {**results, "cases": {name: _summarize(case) for name, case in results["cases"].items()}}
+    order = list(results["versions"])
+    return {**results, "cases": {name: _summarize(case, order) for name, case in results["cases"].items()}}
 
 
-def _summarize(case: dict[str, Any]) -> dict[str, Any]:
-    values: dict[str, list[float]] = case["values"]
+def _summarize(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
+    # The runs were in random order; the results are not.
+    values: dict[str, list[float]] = {peer: case["values"][peer] for peer in order if peer in case["values"]}
     best = {peer: min(runs) for peer, runs in values.items()}
-    out = {**case, "best": best, "median": {peer: median(runs) for peer, runs in values.items()}}
+    out = {
+        **case,
+        "values": values,
+        "best": best,
+        "median": {peer: median(runs) for peer, runs in values.items()},
+    }
     if case["limit"]:
         parts = {part: min(run[part] for run in case["limit"]) for part in case["limit"][0]}
         out["limit_parts"] = parts
@@ -73,7 +80,7 @@ def table(summary: dict[str, Any]) -> str:
     note += "{file system}, {cache} cache, size {size}, {date}. "
     lines = [note.format(**facts) + _versions(summary, peers), ""]
     head = ["case", *peers, "zchunk / best peer", "targets", "limit", "set by", "zchunk / limit"]
-    rows = [[case["title"], *_cells(case, peers, "best"), *_ratios(case)] for case in cases]
+    rows = [[title(case), *_cells(case, peers, "best"), *_ratios(case)] for case in cases]
     lines += _markdown(head, rows, text={"case", "targets", "set by"})
     lines += [
         "",
@@ -82,10 +89,10 @@ def table(summary: dict[str, Any]) -> str:
     met = [target["met"] for case in cases for target in case["targets"] if target["met"] is not None]
     lines += ["", f"Targets met: {sum(met)} of {len(met)}."]
     lines += ["", "Medians", ""]
-    rows = [[case["title"], *_cells(case, peers, "median")] for case in cases]
+    rows = [[title(case), *_cells(case, peers, "median")] for case in cases]
     lines += _markdown(["case", *peers], rows, text={"case"})
     rows = [
-        [case["title"], *(_number(case["stored"].get(peer), 2**-20) for peer in peers)]
+        [title(case), *(_number(case["stored"].get(peer), 2**-20) for peer in peers)]
         for case in cases
         if case["stored"]
     ]
@@ -134,6 +141,11 @@ def _ratios(case: dict[str, Any]) -> list[str]:
     limit = _number(case.get("limit_best"), scale(case))
     setter = max(parts, key=parts.__getitem__) if parts else ""
     return [_ratio(case["ratio"]), "; ".join(targets), limit, setter, _ratio(case["over_limit"])]
+
+
+def title(case: dict[str, Any]) -> str:
+    """Return the heading of a case as one text."""
+    return ", ".join(filter(None, case["heading"]))
 
 
 def scale(case: dict[str, Any]) -> float:

@@ -42,7 +42,7 @@ class Worker:
         if self.adapter is None:
             # A library's environment need not have the codecs that the limits are measured with.
             limits = import_module("benchmarks.limits")
-            self.limits = limits.Limits(self.size, self.folder, self.threads, self._source)
+            self.limits = limits.Limits(self.size, self.folder, self.threads, self._source, self.cold)
         else:
             self.bench = Bench(
                 self.name, self.adapter, self.size, self.folder, self.threads, self._source, self.cold

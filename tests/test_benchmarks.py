@@ -1,22 +1,30 @@
-"""The benchmark harness: structure and verification of its results, never the times themselves."""
+"""The benchmark: structure and verification of its results, never the times themselves."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import worker
-from benchmarks.adapters import NAMES, base
-from benchmarks.cases import CASES, DATASETS, SIZES, Layout
-from benchmarks.limits import touched_chunks
-from benchmarks.report import summarize, table
+from benchmarks import __main__ as command_line
+from benchmarks import environments, files, worker
+from benchmarks.actions import ACTIONS, Mismatch
+from benchmarks.adapters import NAMES, ZARR, base
+from benchmarks.cases import CASES
+from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
+from benchmarks.plot import plot
+from benchmarks.report import counted, summarize, table
+from benchmarks.selections import points, touched_chunks
 
 ROOT = Path(__file__).resolve().parent.parent
+ADAPTERS = ROOT / "benchmarks" / "adapters"
+HAS_REAL_DATA = bool(importlib.util.find_spec("iris_sample_data") and importlib.util.find_spec("h5py"))
 
 
 def run_harness(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict]:
@@ -27,108 +35,256 @@ def run_harness(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedPr
     return done, json.loads(file.read_text()) if file.exists() else {}
 
 
-def test_every_case_of_every_peer(tmp_path):
-    pytest.importorskip("zarr", minversion="3")
-    pytest.importorskip("tensorstore")
-    done, results = run_harness(tmp_path, "--repeat", "2")
+# Every action, codec and container
+SAMPLE = (
+    "write-field-lz4 write-real-zstd-large read-field-raw read-real-zstd-large read-1-thread box plane-0 "
+)
+SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
+SAMPLE += (
+    "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks peak-field-lz4 import"
+)
+
+
+def test_the_sample_has_everything():
+    sample = [CASES[name] for name in SAMPLE.split()]
+    assert {case.action for case in sample} == set(ACTIONS)
+    assert {case.codec for case in sample} == set(CODECS)
+    assert {STORED[case.stored].container for case in sample} == {"folder", "memory", "zip"}
+
+
+@pytest.mark.slow
+def test_every_kind_of_case_with_every_installed_peer(tmp_path):
+    drawing, markdown = tmp_path / "plot.svg", tmp_path / "table.md"
+    written = ("--plot", str(drawing), "--markdown", str(markdown))
+    done, results = run_harness(tmp_path, "--repeat", "2", "--cases", *SAMPLE.split(), *written)
     assert done.returncode == 0, done.stdout + done.stderr
     assert results["failures"] == {}
-    assert set(results["versions"]) == {*NAMES, "limit"}
-    assert list(results["cases"]) == list(CASES)
+    assert {*results["versions"], *results["absent"]} == {*NAMES, "limit"}
+    assert {"zchunk", "numpy", "limit"} <= set(results["versions"])
+    assert sorted(results["cases"]) == sorted(SAMPLE.split())
+    peers = [name for name in results["versions"] if name != "limit"]
     for name, case in results["cases"].items():
-        assert set(case["seconds"]) == set(NAMES), name
-        for peer in NAMES:
-            times = case["seconds"][peer]
-            assert len(times) == 2
-            assert case["best"][peer] == min(times) > 0
-            assert case["best"][peer] <= case["median"][peer] <= max(times)
-        others = min(case["best"][peer] for peer in NAMES if peer != "zchunk")
-        assert case["ratio"] == pytest.approx(case["best"]["zchunk"] / others)
+        if STORED[CASES[name].stored].source == "real" and not HAS_REAL_DATA:
+            assert "iris-sample-data" in case["skipped"]
+            continue
+        assert [*case["values"]] == [peer for peer in peers if peer not in case["unsupported"]], name
+        assert "zchunk" in case["values"]
+        for peer, values in case["values"].items():
+            assert len(values) == 2
+            assert case["best"][peer] == min(values) > 0
+            assert case["best"][peer] <= case["median"][peer] <= max(values)
+        others = [case["best"][peer] for peer in counted(case)]
+        if others:
+            assert case["ratio"] == pytest.approx(case["best"]["zchunk"] / min(others))
         assert case["over_limit"] == pytest.approx(case["best"]["zchunk"] / case["limit_best"])
         assert case["limit_best"] == max(case["limit_parts"].values())
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + len(CASES)
-    assert len({row.count("|") for row in rows}) == 1
+    for name in ("write-field-lz4", "zip-write"):
+        assert results["cases"][name]["stored"]["zchunk"] > 1000
+    first = done.stdout.split("\n\n")[1].splitlines()
+    assert len(first) == 2 + len(results["cases"])
+    assert len({row.count("|") for row in first}) == 1
+    assert markdown.read_text() == done.stdout
+    titles = [text.text for text in ET.parse(drawing).iter("{http://www.w3.org/2000/svg}text")]
+    assert titles.count("zchunk") == sum("skipped" not in case for case in results["cases"].values())
     assert list((tmp_path / "data").iterdir()) == [], "the harness removes what it wrote"
 
 
 def test_cases_and_peers_can_be_chosen(tmp_path):
-    done, results = run_harness(tmp_path, "--repeat", "1", "--cases", "point", "box", "--peers", "zchunk")
+    done, results = run_harness(
+        tmp_path, "--repeat", "1", "--cases", "point", "*-1-thread", "--peers", "zchunk"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(results["cases"]) == ["point", "box"]
+    assert list(results["cases"]) == ["write-1-thread", "read-1-thread", "point"]
     assert set(results["versions"]) == {"zchunk", "limit"}
-    assert "ratio" not in results["cases"]["point"]
+    assert results["cases"]["point"]["ratio"] is None
+    assert results["cases"]["point"]["targets"] == [
+        {"at_most": 1.0, "over": "best", "ratio": None, "met": None}
+    ]
+
+
+def test_cold_reads(tmp_path):
+    done, results = run_harness(
+        tmp_path, "--repeat", "1", "--cold", "--cases", "box", "open", "--peers", "zchunk"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert results["environment"]["cache"] == "cold"
+    assert len(results["cases"]["box"]["values"]["zchunk"]) == 1
+
+
+def test_dropping_the_cache_keeps_the_files(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "chunk").write_bytes(b"content")
+    files.drop_cache(str(tmp_path))
+    assert (tmp_path / "inner" / "chunk").read_bytes() == b"content"
+    assert files.stored_bytes(str(tmp_path)) == 7
 
 
 def test_a_peer_that_cannot_start_is_reported_and_the_rest_is_measured(tmp_path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
-    arguments = (
-        "--repeat",
-        "1",
-        "--cases",
-        "open",
-        "--peers",
-        "zchunk",
-        "zarr3",
-        "--python",
-        f"zarr3={broken}",
-    )
-    done, results = run_harness(tmp_path, *arguments)
+    peers = ("--peers", "zchunk", "zarr3", "--python", f"zarr3={broken}")
+    done, results = run_harness(tmp_path, "--repeat", "1", "--cases", "open", *peers)
     assert done.returncode == 1
     assert "code 3" in results["failures"]["zarr3"]["start"]
     assert "zarr3, start" in done.stdout
-    assert set(results["cases"]["open"]["seconds"]) == {"zchunk"}
+    assert set(results["cases"]["open"]["values"]) == {"zchunk"}
+
+
+def test_an_absent_peer_is_a_failure_only_if_asked_for(tmp_path):
+    absent = tmp_path / "python"
+    # Python without site-packages: NumPy itself is absent, and with it the worker.
+    absent.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    absent.chmod(0o755)
+    peers = ("--peers", "zchunk", "tensorstore", "--python", f"tensorstore={absent}")
+    done, results = run_harness(tmp_path, "--repeat", "1", "--cases", "open", *peers)
+    assert done.returncode == 1
+    assert set(results["failures"]) == {"tensorstore"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cases", "no-such-case"],
+        ["--python", "nobody=/bin/true"],
+        ["--python", "zarr3"],
+        ["--repeat", "0"],
+        ["--threads", "0"],
+        ["--envs", "/nowhere"],
+    ],
+)
+def test_wrong_options_end_with_a_message(arguments, capsys):
+    options = command_line.parser()
+    with pytest.raises(SystemExit):
+        command_line.settings_from(options.parse_args(arguments), options)
+    assert "error" in capsys.readouterr().err
 
 
 class Forgetful(base.Adapter):
     """A library that loses the last element."""
 
     version = "0"
+    modules = ("numpy",)
 
     def create(self, path, layout):
         Path(path).mkdir()
-        return path
+        return Path(path), layout
 
-    def open(self, path):
-        return path
+    def open(self, path, layout):
+        return Path(path), layout
 
     def write(self, handle, data):
-        np.save(Path(handle) / "data.npy", data)
+        np.save(handle[0] / "data.npy", data)
 
     def read(self, handle, selection):
-        data = np.load(Path(handle) / "data.npy")
+        data = np.load(handle[0] / "data.npy")
         data.reshape(-1)[-1] += 1
         return data[selection]
 
+    def append(self, handle, block):
+        path, _ = handle
+        blocks = np.load(path / "data.npy") if (path / "data.npy").exists() else block[:0]
+        np.save(path / "data.npy", np.concatenate([blocks, block]))
+        return handle
 
-@pytest.mark.parametrize("case", ["write", "read", "tiny-write"])
+    def resize(self, handle, shape):
+        return handle
+
+    def create_group(self, path, layout, names, consolidated):
+        self.names = names[:-1]
+
+    def open_group(self, path, consolidated):
+        return dict.fromkeys(self.names, (40, 50))
+
+
+def make_sources(folder: Path) -> None:
+    for name, source in SOURCES.items():
+        if name != "real":
+            np.save(folder / f"{name}.npy", source.make(source.tiny).astype(source.dtype))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "write-field-lz4",
+        "read-field-raw",
+        "tiny-write",
+        "open",
+        "open-group",
+        "open-consolidated",
+        "append",
+        "resize",
+    ],
+)
 def test_wrong_values_are_no_result(tmp_path, monkeypatch, case):
-    for dataset, make in DATASETS.items():
-        np.save(tmp_path / f"{dataset}.npy", make(SIZES["tiny"].layout(dataset)))
+    make_sources(tmp_path)
     monkeypatch.setattr(worker, "load_adapter", lambda name, threads: Forgetful(threads))
     one = worker.Worker("forgetful", "tiny", tmp_path, 1)
-    with pytest.raises(worker.Mismatch, match=case):
+    with pytest.raises(Mismatch, match=case):
         one.handle({"do": "prepare", "case": case})
+
+
+def test_what_a_library_cannot_do_is_unsupported(tmp_path, monkeypatch):
+    make_sources(tmp_path)
+    one = worker.Worker("numpy", "tiny", tmp_path, 1)
+    for case in ("append", "resize", "open-group", "zip-read", "memory-store-write"):
+        with pytest.raises(base.Unsupported):
+            one.handle({"do": "prepare", "case": case})
+
+
+def test_release_removes_the_files(tmp_path):
+    make_sources(tmp_path)
+    one = worker.Worker("numpy", "tiny", tmp_path, 1)
+    one.handle({"do": "prepare", "case": "read-field-raw"})
+    assert list(one.folder.iterdir())
+    one.handle({"do": "release"})
+    assert list(one.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_selections_lie_inside_the_array(size, case):
-    layout = SIZES[size].layout(case.dataset)
-    view = np.broadcast_to(np.int8(0), layout.shape)[case.select(layout)]
-    assert view.ndim == sum(isinstance(entry, slice) for entry in case.select(layout))
-    for entry, n in zip(case.select(layout), layout.shape, strict=True):
-        assert 0 <= (entry.start if isinstance(entry, slice) else entry) < n
-        assert not isinstance(entry, slice) or entry.stop <= n
+    layout = STORED[case.stored].layout(size)
+    selections = case.select(layout)
+    assert selections
+    for selection in selections:
+        view = np.broadcast_to(np.int8(0), layout.shape)[selection]
+        assert view.ndim == sum(isinstance(entry, slice) for entry in selection)
+        for entry, n in zip(selection, layout.shape, strict=True):
+            assert 0 <= (entry.start if isinstance(entry, slice) else entry) < n
+            assert not isinstance(entry, slice) or entry.stop <= n
 
 
-def test_the_box_is_unaligned():
-    for size in SIZES.values():
-        for entry, chunk in zip(CASES["box"].select(size.field), size.field.chunks, strict=True):
-            assert entry.start % chunk
-            assert entry.stop % chunk
+@pytest.mark.parametrize("size", SIZES)
+def test_the_box_is_unaligned(size):
+    layout = STORED["field-lz4"].layout(size)
+    (box,) = CASES["box"].select(layout)
+    for entry, chunk in zip(box, layout.chunks, strict=True):
+        assert entry.start % chunk
+        assert entry.stop % chunk
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_resizing_cuts_between_chunks(size):
+    layout = STORED[CASES["resize"].stored].layout(size)
+    assert layout.shape[0] // 2 % layout.chunks[0] == 0
+
+
+def test_the_full_size_is_what_was_promised():
+    layouts = {name: stored.layout("full") for name, stored in STORED.items()}
+    assert layouts["field-lz4"].chunk_nbytes == 1 << 20
+    assert layouts["field-lz4-large"].chunk_nbytes == 32 << 20
+    assert layouts["field-lz4"].nbytes == 256 << 20
+    assert layouts["tiny"].nbytes == 10_000 * layouts["tiny"].chunk_nbytes == 10_000 * 400
+    assert layouts["series"].shape == (200, 200, 200)
+    assert layouts["counts-raw"].shape == (512, 512, 512)
+    assert layouts["counts-raw"].chunks == (256, 256, 256)
+
+
+def test_no_chunk_is_read_twice_by_points():
+    layout = STORED["field-lz4"].layout("full")
+    chunks = [tuple(i // c for i, c in zip(point, layout.chunks, strict=True)) for point in points(layout)]
+    assert len(set(chunks)) == len(chunks) == 64
 
 
 def test_touched_chunks_cover_the_selection_and_no_more():
@@ -140,28 +296,113 @@ def test_touched_chunks_cover_the_selection_and_no_more():
     assert len(ranges) == 2
     assert (count[3:5, 6] == 1).all()
     assert count.sum() == 2 * 12
+    assert len(touched_chunks(layout, (slice(0, 10, 9), slice(0, 7)))) == 2 * 3
 
 
-def test_summary_of_known_times():
-    results = {
-        "environment": dict.fromkeys(
-            ("repeat", "threads", "processor", "file system", "python", "numpy", "size", "date"), 1
-        ),
-        "versions": {"zchunk": "1", "other": "2", "limit": "3"},
-        "failures": {},
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "real" or HAS_REAL_DATA])
+def test_sources_are_the_same_every_time(name):
+    source = SOURCES[name]
+    values = source.make(source.tiny)
+    assert values.shape == source.tiny
+    assert values.dtype.str == source.dtype or values.dtype == np.dtype(source.dtype)
+    assert values.tobytes() == source.make(source.tiny).tobytes()
+    assert len(np.unique(values)) > 100
+
+
+def test_every_peer_has_an_adapter_an_environment_and_every_action_a_class():
+    modules = {file.stem for file in ADAPTERS.glob("*.py")} - {"__init__", "base"}
+    assert modules == set(NAMES)
+    installed = [peer for environment in environments.ENVIRONMENTS.values() for peer in environment.peers]
+    assert sorted(installed) == sorted(NAMES)
+    assert {case.action for case in CASES.values()} == set(ACTIONS)
+    assert {stored.codec for stored in STORED.values()} == set(CODECS)
+    overs = {target.over for case in CASES.values() for target in case.targets}
+    assert overs <= {"best", "zarr", "limit", *NAMES}
+    assert set(ZARR) < set(NAMES)
+
+
+def test_environments_are_found(tmp_path):
+    assert environments.pythons(tmp_path) == {}
+    python = environments.python_of(tmp_path, "zarr2")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert environments.pythons(tmp_path) == {"zarr2": str(python)}
+
+
+def known_results() -> dict:
+    facts = ("repeat", "threads", "processor", "file system", "cache", "size", "date")
+    return {
+        "environment": dict.fromkeys(facts, 1),
+        "versions": {"zchunk": "1", "zarr3": "2", "h5py": "3", "numpy": "4", "limit": "5"},
+        "pythons": dict.fromkeys(("zchunk", "zarr3", "h5py", "numpy", "limit"), "3"),
+        "absent": {"blosc2": "No module named 'blosc2'"},
+        "failures": {"zarr2": {"read": "it broke"}},
         "cases": {
             "read": {
-                "title": "read",
-                "seconds": {"zchunk": [0.003, 0.002, 0.009], "other": [0.008, 0.004, 0.005]},
+                "heading": ["read <all>", "of it"],
+                "codec": "lz4",
+                "unit": "seconds",
+                "targets": [
+                    {"at_most": 0.4, "over": "best"},
+                    {"at_most": 0.3, "over": "zarr"},
+                    {"at_most": 1.3, "over": "limit"},
+                    {"at_most": 1.0, "over": "blosc2"},
+                ],
+                # in the random order of the runs
+                "values": {
+                    "numpy": [0.001],
+                    "zarr3": [0.008, 0.01],
+                    "zchunk": [0.003, 0.002, 0.009],
+                    "h5py": [0.005, 0.004],
+                },
+                "unsupported": {},
+                "stored": {"zchunk": 1 << 20},
                 "limit": [{"copy": 0.001, "codec": 0.004}, {"copy": 0.002, "codec": 0.0005}],
             }
         },
     }
-    summary = summarize(results)
+
+
+def test_summary_of_known_times():
+    summary = summarize(known_results())
     case = summary["cases"]["read"]
-    assert case["best"] == {"zchunk": 0.002, "other": 0.004}
-    assert case["median"] == {"zchunk": 0.003, "other": 0.005}
-    assert case["ratio"] == 0.5
+    assert case["best"] == {"zchunk": 0.002, "zarr3": 0.008, "h5py": 0.004, "numpy": 0.001}
+    assert list(case["best"]) == ["zchunk", "zarr3", "h5py", "numpy"]
+    assert case["median"]["zchunk"] == 0.003
+    assert case["ratio"] == 0.5, "numpy stores no compressed bytes"
     assert case["limit_parts"] == {"copy": 0.001, "codec": 0.0005}
     assert case["over_limit"] == 2.0
-    assert "| read | 2 | 4 | 0.50 | 1 | copy | 2.00 |" in table(summary).splitlines()
+    assert [target["ratio"] for target in case["targets"]] == [0.5, 0.25, 2.0, None]
+    assert [target["met"] for target in case["targets"]] == [False, True, False, None]
+
+
+def test_numpy_is_a_peer_where_nobody_compresses():
+    results = known_results()
+    results["cases"]["read"]["codec"] = "raw"
+    assert summarize(results)["cases"]["read"]["ratio"] == 2.0
+
+
+def test_table_of_known_times():
+    lines = table(summarize(known_results())).splitlines()
+    targets = "≤ 0.40: **not met**; 0.25 ≤ 0.30 × best Zarr library: met; ≤ 1.30 × limit: **not met**; "
+    targets += "- ≤ 1.00 × blosc2"
+    assert f"| read <all>, of it | 2 | 8 | 4 | (1) | 0.50 | {targets} | 1 | copy | 2.00 |" in lines
+    assert "| read <all>, of it | 3 | 9 | 4.5 | (1) |" in lines
+    assert "| read <all>, of it | 1 | - | - | - |" in lines
+    assert "Targets met: 1 of 3." in lines
+    assert "zarr2, read: it broke" in lines
+    assert "blosc2, not installed: No module named 'blosc2'" in lines
+
+
+def test_plot_of_known_times():
+    root = ET.fromstring(plot(summarize(known_results())))
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [element.text for element in root.iter(f"{space}text")]
+    assert "read <all>" in texts
+    assert [name for name in texts if name in NAMES] == ["zchunk", "zarr3", "h5py", "numpy"]
+    bars = [element for element in root.iter(f"{space}rect") if element.get("fill") != "white"]
+    widths = [float(bar.get("width")) for bar in bars]
+    # Log scale: 4 times as long takes twice as much as 2 times; and 2 times faster as much as 2 times slower.
+    assert widths[1] == pytest.approx(2 * widths[2], abs=0.2)
+    assert widths[3] == pytest.approx(widths[2], abs=0.2)
+    assert float(bars[3].get("x")) < float(bars[2].get("x"))

@@ -20,13 +20,15 @@ if int(zarr.__version__.split(".")[0]) < 3:
 class Adapter(base.Adapter):
     """zarr-python 3, writing format 2, and told so when it opens, which spares it a search."""
 
-    modules = ("zarr",)
-    # Further settings of zarr.config
-    config: ClassVar[dict[str, Any]] = {}
+    modules: ClassVar[tuple[str, ...]] = ("zarr",)
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
-        zarr.config.set({"threading.max_workers": threads, **self.config})
+        zarr.config.set(self.config())
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings for ``zarr.config``."""
+        return {"threading.max_workers": self.threads}
 
     @property
     def version(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zarr.core import codec_pipeline
 
 from benchmarks.adapters import zarr3
@@ -13,9 +15,7 @@ if not hasattr(codec_pipeline, "FusedCodecPipeline"):
 class Adapter(zarr3.Adapter):
     """The fused pipeline, which has a thread limit of its own."""
 
-    def __init__(self, threads: int) -> None:
-        self.config = {
-            "codec_pipeline.path": "zarr.core.codec_pipeline.FusedCodecPipeline",
-            "codec_pipeline.max_workers": threads,
-        }
-        super().__init__(threads)
+    def config(self) -> dict[str, Any]:
+        path = "zarr.core.codec_pipeline.FusedCodecPipeline"
+        own = {"codec_pipeline.path": path, "codec_pipeline.max_workers": self.threads}
+        return {**super().config(), **own}

@@ -18,7 +18,9 @@ class Adapter(zarr3.Adapter):
     """The zarrs pipeline; selections that it does not know (steps) it hands to zarr-python."""
 
     modules = ("zarr", "zarrs")
-    config = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}  # noqa: RUF012 (declared in the base)
+
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
 
     @property
     def version(self) -> str:

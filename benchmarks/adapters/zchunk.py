@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Adapter(base.Adapter):
     def version(self) -> str:
         return str(zchunk.__version__)
 
-    def _store(self, path: str, layout: Layout, mode: str) -> Any:
+    def _store(self, path: str, layout: Layout, mode: Literal["r", "w"]) -> Any:
         if layout.container == "memory":
             return zchunk.MemoryStore()
         return zchunk.ZipStore(path, mode=mode) if layout.container == "zip" else path
@@ -76,7 +76,5 @@ class Adapter(base.Adapter):
             zchunk.consolidate_metadata(path)
 
     def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
-        group = (
-            zchunk.open_consolidated(path, mode="r") if consolidated else zchunk.open_group(path, mode="r")
-        )
+        group: Any = (zchunk.open_consolidated if consolidated else zchunk.open_group)(path, mode="r")
         return {name: array.shape for name, array in group.arrays()}

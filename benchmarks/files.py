@@ -1,0 +1,37 @@
+"""The files of an array, which may be one file or a folder of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder if it is there."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.remove(path)
+
+
+def files_below(path: str) -> list[str]:
+    """Return the files of an array: itself, or all in its folder."""
+    if os.path.isfile(path):
+        return [path]
+    return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+
+
+def stored_bytes(path: str) -> int:
+    """Return the size of all files of an array."""
+    return sum(map(os.path.getsize, files_below(path)))
+
+
+def drop_cache(path: str) -> None:
+    """Ask the system to forget what it caches of the contents of an array's files; names stay cached."""
+    for file in files_below(path):
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(fd)  # only clean pages can be dropped
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
