@@ -14,7 +14,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
-from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, BloscParams, Frame, Planes, block_nbytes, gather_planes
+from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, MAX_SPLITS, BloscParams, Frame, Planes, block_nbytes, gather_planes
 from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, bitunshuffle, reserve, shuffle, stream_decode,
     stream_encode, unshuffle,
@@ -30,7 +30,6 @@ cdef enum:
     BIT_SHUFFLE = 0x4
     DELTA = 0x8
     NOT_SPLIT = 0x10
-    MAX_SPLITS = 16
     MIN_BUFFER = 128
     L1 = 32 * 1024
     MAX_BLOCKSIZE = (0x7FFFFFFF - 255 * 4) // 3
@@ -60,8 +59,10 @@ cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Fram
         return fail(f, TOO_LARGE, total, MAX_BLOSC + HEADER)
     frame.flags = header[2]
     # Blosc 2 sets both shuffle bits to announce its longer header.
-    if header[0] != VERSION or frame.flags & DELTA or frame.flags & 5 == 5:
-        return fail(f, UNSUPPORTED, header[0], VERSION)
+    if header[0] != VERSION:
+        return fail(f, UNSUPPORTED, header[0], nbytes)
+    if frame.flags & DELTA or frame.flags & 5 == 5:
+        return fail(f, UNSUPPORTED, frame.flags, nbytes)
     frame.format = frame.flags >> 5
     frame.typesize = header[3]
     frame.nbytes = _load(header + 4)
@@ -131,6 +132,9 @@ cdef int _open_streams(
         avail -= 4
         if length > avail:
             return fail(f, TRUNCATED, avail, length)
+        if length > plane:
+            # C-Blosc stores such a stream raw.
+            return fail(f, CORRUPT, length, plane)
         if length == plane:
             at[i] = src
         else:
@@ -192,7 +196,7 @@ cdef int decode_block(
     if bytewise or bitwise:
         target = reserve(&s.planes, &s.planes_size, frame.blocksize)
         if target == NULL:
-            return fail(f, NO_MEMORY, 0, 0)
+            return fail(f, NO_MEMORY, frame.blocksize, 0)
     if _open_streams(frame, b, src, avail, target, planes.at, s, f) != OK:
         return f.status
     plane = nbytes
@@ -203,8 +207,8 @@ cdef int decode_block(
             memcpy(target + i * plane, planes.at[i], plane)
     if bytewise:
         unshuffle(typesize, <int32_t>nbytes, target, dst)
-    elif bitwise:
-        bitunshuffle(typesize, <int32_t>nbytes, target, dst)
+    elif bitwise and bitunshuffle(typesize, <int32_t>nbytes, target, dst) != OK:
+        return fail(f, NO_MEMORY, nbytes, 0)
     return OK
 
 
@@ -287,8 +291,8 @@ cdef int64_t _encode_block(
         source = s.planes
         if p.shuffle == 1:
             shuffle(typesize, <int32_t>nbytes, src, s.planes)
-        else:
-            bitshuffle(typesize, <int32_t>nbytes, src, s.planes)
+        elif bitshuffle(typesize, <int32_t>nbytes, src, s.planes) != OK:
+            return -NO_MEMORY
     for i in range(nstreams):
         room = cap - used - 4
         if room > plane:

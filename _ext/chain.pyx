@@ -4,6 +4,7 @@ A spec is the tuple ``(kind, level, checksum, stream, shuffle, typesize, blocksi
 `KINDS`, the last four members matter to Blosc only. `zchunk.codecs` makes it from a codec and a dtype.
 """
 
+from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy, memset
 from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBUF_WRITABLE, PyObject_GetBuffer, PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -20,8 +21,10 @@ from zchunk._ext.status cimport (
 
 KINDS = {"raw": RAW_KIND, "blosc": BLOSC_KIND, "lz4": LZ4_KIND, "zstd": ZSTD_KIND, "zlib": ZLIB_KIND, "gzip": GZIP_KIND}
 
+# zlib-ng counts in 32 bits what goes in and what comes out, see `deflate_bound`.
+MAX_DEFLATE = 0xFFFFFFFF - (0xFFFFFFFF >> 8) - 64
 # Most bytes that can be encoded at once.
-_LIMITS = {BLOSC_KIND: MAX_BLOSC, LZ4_KIND: 0x7E000000, ZLIB_KIND: 0xFFFFFFFF, GZIP_KIND: 0xFFFFFFFF}
+_LIMITS = {BLOSC_KIND: MAX_BLOSC, LZ4_KIND: 0x7E000000, ZLIB_KIND: MAX_DEFLATE, GZIP_KIND: MAX_DEFLATE}
 
 
 # ---- kernels
@@ -37,6 +40,12 @@ cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil:
     if c.kind == ZLIB_KIND or c.kind == GZIP_KIND:
         return deflate_bound(nbytes)
     return nbytes
+
+
+cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil:
+    """Return how large a stored chunk may be: what other encoders may need more than ours is allowed for."""
+    cdef int64_t bound = encoded_bound(c, nbytes), spare = bound // 2 + 65536
+    return bound + spare if bound < INT64_MAX - spare else INT64_MAX
 
 
 cdef int64_t encode_bytes(const Spec* c, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil:
@@ -98,6 +107,8 @@ cdef int parse_spec(object spec, Spec* out) except -1:
     out.blosc.clevel = out.level
     if out.kind < 0 or out.kind > GZIP_KIND:
         raise ValueError(f"no native codec of kind {out.kind}")
+    if (out.kind == ZLIB_KIND or out.kind == GZIP_KIND) and not -1 <= out.level <= 9:
+        raise ValueError(f"zlib and gzip take levels -1 to 9, not {out.level}")
     if out.kind == BLOSC_KIND and not (
         0 <= out.level <= 9 and 0 <= out.blosc.shuffle <= 2 and out.blosc.blocksize >= 0
     ):
@@ -108,7 +119,7 @@ cdef int parse_spec(object spec, Spec* out) except -1:
 def describe(int status, int64_t found, int64_t expected):
     """Return in words what a Status of a decoder or encoder means."""
     if status == TRUNCATED and expected < 0:
-        return f"truncated: {found} bytes are there, more are needed"
+        return f"truncated, or followed by something else: {found} bytes are no whole number of frames"
     if status == TRUNCATED:
         return f"truncated: {found} bytes are there, {expected} are needed"
     if status == TRAILING:
@@ -176,7 +187,7 @@ cdef int64_t _decode(Spec* c, Py_buffer* v, uint8_t* dst, int64_t nbytes, bint e
         release(&s)
     if status == NO_MEMORY:
         raise MemoryError(f"no memory to decode {nbytes} bytes")
-    if status == WRONG_SIZE and not exact and 0 <= f.found < nbytes:
+    if status == WRONG_SIZE and not exact and c.kind == ZSTD_KIND and 0 <= f.found < nbytes:
         return f.found
     if status != OK:
         raise RuntimeError(describe(status, f.found, f.expected))
@@ -219,6 +230,13 @@ def decode_into(spec, data, out):
             PyBuffer_Release(&w)
     finally:
         PyBuffer_Release(&v)
+
+
+def limit(spec, int64_t nbytes):
+    """Return how many bytes a stored chunk of `nbytes` may have."""
+    cdef Spec c
+    parse_spec(spec, &c)
+    return encoded_limit(&c, nbytes)
 
 
 def zstd_decoded_bound(data):

@@ -8,10 +8,10 @@ of a block or a chunk. A chunk that is not there is the fill value.
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from zchunk._ext.blosc cimport (
-    HEADER, Frame, Planes, block_nbytes, block_start, decode_block, gather_planes, is_planar, open_planes,
+    HEADER, MAX_SPLITS, Frame, Planes, block_nbytes, block_start, decode_block, gather_planes, is_planar, open_planes,
     parse_header,
 )
-from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound
+from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.codecs cimport Scratch, reserve
 from zchunk._ext.copy cimport Block, copy_block, copy_run, fill_block, is_fill
 from zchunk._ext.files cimport MISSING, close_file, open_read, read_at, remove_file, write_file
@@ -100,7 +100,10 @@ cdef int _fetch_block(
     if source.data != NULL:
         stored[0], n[0] = source.data + start, frame.cbytes - start
         return OK
-    n[0] = block_nbytes(frame, b) if frame.raw else _block_end(frame, source.table, start) - start
+    n[0] = block_nbytes(frame, b)
+    if not frame.raw:
+        # No stream is longer than what it decodes to, whatever the table says.
+        n[0] = min(_block_end(frame, source.table, start) - start, n[0] + 4 * MAX_SPLITS)
     stored[0] = reserve(&s.chunk, &s.chunk_size, n[0])
     if stored[0] == NULL:
         return fail(f, NO_MEMORY, n[0], 0)
@@ -233,23 +236,21 @@ cdef int _decode_whole(const Plan* p, const Region* r, int64_t size, Scratch* s,
     return OK
 
 
-cdef int _check_size(const Plan* p, int64_t size, Failure* f) noexcept nogil:
-    """Refuse a file larger than any encoding of such a chunk, before memory is taken for it."""
-    cdef int64_t limit = <int64_t>encoded_bound(&p.codec, p.chunk_nbytes)
-    limit += limit // 2 + 65536
-    return fail(f, TOO_LARGE, size, limit) if size > limit else OK
+cdef int _load(const Plan* p, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
+    """Read the whole file into `s.encoded`, unless it is larger than any encoding of such a chunk."""
+    if size > encoded_limit(&p.codec, p.chunk_nbytes):
+        return fail(f, TOO_LARGE, size, encoded_limit(&p.codec, p.chunk_nbytes))
+    if reserve(&s.encoded, &s.encoded_size, size) == NULL:
+        return fail(f, NO_MEMORY, size, 0)
+    return read_at(fd, s.encoded, size, 0, f)
 
 
 cdef int _read_file(const Plan* p, const Region* r, int fd, int64_t size, Scratch* s, Failure* f) noexcept nogil:
     if p.codec.kind == RAW_KIND:
         return _read_raw(p, r, fd, size, s, f)
-    if _check_size(p, size, f) != OK:
-        return f.status
-    if p.codec.kind == BLOSC_KIND and size > SMALL_FILE:
+    if p.codec.kind == BLOSC_KIND and SMALL_FILE < size <= encoded_limit(&p.codec, p.chunk_nbytes):
         return _read_blosc(p, r, fd, size, s, f)
-    if reserve(&s.encoded, &s.encoded_size, size) == NULL:
-        return fail(f, NO_MEMORY, size, 0)
-    if read_at(fd, s.encoded, size, 0, f) != OK:
+    if _load(p, fd, size, s, f) != OK:
         return f.status
     if p.codec.kind == BLOSC_KIND:
         return _decode_blosc(p, r, size, s, f)
@@ -266,40 +267,40 @@ cdef int read_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noex
         return f.status
     status = _read_file(p, r, fd, size, s, f)
     close_file(fd)
+    f.stored = size
     return status
 
 
 # ---- write one chunk
 
+cdef void _fill_chunk(const Plan* p, Scratch* s) noexcept nogil:
+    cdef Block b
+    b.ndim = 1
+    b.shape[0] = p.chunk_nbytes // <int64_t>p.itemsize
+    b.dst[0] = p.itemsize
+    fill_block(&b, <char*>s.chunk, p.fill, p.itemsize)
+
+
 cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Fill `s.chunk` with the stored chunk, or with the fill value if there is none."""
     cdef int64_t size = 0
-    cdef Block b
     cdef int status, fd = open_read(p.folder, r.key, &size, f)
     if fd == MISSING:
-        b.ndim = 1
-        b.shape[0] = p.chunk_nbytes // <int64_t>p.itemsize
-        b.dst[0] = p.itemsize
-        fill_block(&b, <char*>s.chunk, p.fill, p.itemsize)
+        _fill_chunk(p, s)
         return OK
     if fd < 0:
         return f.status
-    status = _check_size(p, size, f)
-    if status == OK and reserve(&s.encoded, &s.encoded_size, size) == NULL:
-        status = fail(f, NO_MEMORY, size, 0)
-    if status == OK:
-        status = read_at(fd, s.encoded, size, 0, f)
+    status = _load(p, fd, size, s, f)
     close_file(fd)
-    if status == OK:
-        status = decode_bytes(&p.codec, s.encoded, size, s.chunk, p.chunk_nbytes, s, f)
-    return status
+    f.stored = size
+    return status if status != OK else decode_bytes(&p.codec, s.encoded, size, s.chunk, p.chunk_nbytes, s, f)
 
 
 cdef int _store_chunk(const Plan* p, const Region* r, const uint8_t* chunk, Scratch* s, Failure* f) noexcept nogil:
     """Encode the chunk's bytes and replace its file, or remove it if nothing but fill values is left."""
     cdef int64_t got
     if not p.write_empty and is_fill(<const char*>chunk, p.chunk_nbytes, p.fill, p.itemsize):
-        return remove_file(p.folder, r.key, f)
+        return remove_file(p.folder, r.key, p.durability, f)
     if p.codec.kind == RAW_KIND:
         return write_file(p.folder, r.key, chunk, p.chunk_nbytes, p.durability, f)
     if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
@@ -312,7 +313,7 @@ cdef int _store_chunk(const Plan* p, const Region* r, const uint8_t* chunk, Scra
 
 cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Build the chunk's new bytes in `s.chunk` and store them."""
-    cdef Block b = r.block, whole
+    cdef Block b = r.block
     cdef int i
     if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
@@ -320,10 +321,7 @@ cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
         if _load_chunk(p, r, s, f) != OK:
             return f.status
     elif r.padded:
-        whole.ndim = 1
-        whole.shape[0] = p.chunk_nbytes // <int64_t>p.itemsize
-        whole.dst[0] = p.itemsize
-        fill_block(&whole, <char*>s.chunk, p.fill, p.itemsize)
+        _fill_chunk(p, s)
     for i in range(b.ndim):
         b.dst[i], b.src[i] = r.block.src[i], r.block.dst[i]
     copy_block(&b, <char*>s.chunk + r.offset, r.user, p.itemsize)

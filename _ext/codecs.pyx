@@ -159,7 +159,7 @@ cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, siz
     if s.zstd_decoder == NULL:
         s.zstd_decoder = ZSTD_createDCtx()
         if s.zstd_decoder == NULL:
-            return fail(f, NO_MEMORY, 0, 0)
+            return fail(f, NO_MEMORY, nbytes, 0)
     got = ZSTD_decompressDCtx(<ZSTD_DCtx*>s.zstd_decoder, dst, nbytes, src, n)
     if ZSTD_isError(got):
         code = ZSTD_getErrorCode(got)
@@ -250,7 +250,7 @@ cdef int deflate_decode(
         return fail(f, TOO_LARGE, nbytes, 0xFFFFFFFF)
     memset(&z, 0, sizeof(z))
     if zng_inflateInit2(&z, GZIP_WINDOW if gzip else ZLIB_WINDOW) != 0:
-        return fail(f, NO_MEMORY, 0, 0)
+        return fail(f, NO_MEMORY, nbytes, 0)
     while True:
         z.next_in = src + used
         z.avail_in = <uint32_t>(n - used)
@@ -317,7 +317,7 @@ cdef int stream_decode(
     return fail(f, UNSUPPORTED, format, 0)
 
 
-# ---- shuffles
+# ---- shuffles; those of bits take memory of their own, which may not be there
 
 cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
     blosc2_shuffle(typesize, n, src, dst)
@@ -327,19 +327,19 @@ cdef void unshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* ds
     blosc2_unshuffle(typesize, n, src, dst)
 
 
-cdef void bitshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+cdef int bitshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
     # C-Blosc 1 shuffles whole groups of eight items or nothing.
     if (n // typesize) % 8:
         memcpy(dst, src, n)
-    else:
-        blosc2_bitshuffle(typesize, n, src, dst)
+        return OK
+    return OK if blosc2_bitshuffle(typesize, n, src, dst) >= 0 else NO_MEMORY
 
 
-cdef void bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
+cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil:
     if (n // typesize) % 8:
         memcpy(dst, src, n)
-    else:
-        blosc2_bitunshuffle(typesize, n, src, dst)
+        return OK
+    return OK if blosc2_bitunshuffle(typesize, n, src, dst) >= 0 else NO_MEMORY
 
 
 # ---- boundary

@@ -8,7 +8,7 @@ on how many there are.
 `zchunk.engine` also has the generic path, the definition of what happens here. This one skips work.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.string cimport memset
 cimport numpy as cnp
 
@@ -139,7 +139,7 @@ cdef class Job:
             a = &p.axes[d]
             a.start, a.step, a.count, a.chunk, a.extent = axes[d]
             if (a.start < 0 or a.step < 1 or a.chunk < 1 or a.count != cnp.PyArray_DIM(array, d)
-                    or (a.count and a.start + (a.count - 1) * a.step >= a.extent)):
+                    or (a.count and (a.start >= a.extent or a.count - 1 > (a.extent - 1 - a.start) // a.step))):
                 raise ValueError(f"axis {d}: {axes[d]} does not fit shape {(<object>array).shape}")
             axis_init(a)
             p.user_strides[d] = cnp.PyArray_STRIDE(array, d)
@@ -151,6 +151,8 @@ cdef class Job:
             d = i if order == "F" else ndim - 1 - i
             p.memory_order[ndim - 1 - i] = d
             p.chunk_strides[d] = stride
+            if stride > INT64_MAX // p.axes[d].chunk:
+                raise ValueError(f"a chunk of {[axis[3] for axis in axes]} items has more bytes than can be counted")
             stride *= p.axes[d].chunk
         p.chunk_nbytes = stride
 
@@ -167,14 +169,14 @@ cdef class Job:
         cdef int64_t budget = <int64_t>(seconds * 1e9)
         with nogil:
             _drain(&self.plan, budget)
-        return self.plan.next < self.plan.total and not self.plan.stop
+        return zc_get(&self.plan.next) < self.plan.total and not zc_get(&self.plan.stop)
 
     def cancel(self):
         """Make every `run` return after the chunk it is at."""
         zc_claim(&self.plan.stop)
 
     def failure(self):
-        """Return None, or ``(status, errno, found, expected, key)`` of the first chunk that failed.
+        """Return None, or ``(status, errno, found, expected, stored, key)`` of the first chunk that failed.
 
         To be asked when every `run` has returned.
         """
@@ -183,4 +185,4 @@ cdef class Job:
             return None
         locate(&self.plan, self.plan.failed, &r)
         return (self.plan.failure.status, self.plan.failure.err, self.plan.failure.found,
-                self.plan.failure.expected, r.key[:r.key_size].decode())
+                self.plan.failure.expected, self.plan.failure.stored, r.key[:r.key_size].decode())

@@ -37,12 +37,25 @@ cdef extern from * nogil:
         h = (h ^ ((uint64_t)getpid() << 32)) * 0x9E3779B97F4A7C15u;
         return h + n * 0xD1B54A32D192ED03u;
     }
-    static int zc_open_write(int folder, const char *path, int exclusive) {
-        return openat(folder, path, O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC), 0666);
+    /* A signal is no failure. Opening never blocks, for a FIFO that somebody put there; files do not care. */
+    static int zc_openat(int folder, const char *path, int flags) {
+        int fd;
+        do fd = openat(folder, path, flags | O_NONBLOCK | O_CLOEXEC, 0666); while (fd < 0 && errno == EINTR);
+        return fd;
     }
-    /* Not blocking, for a FIFO that somebody put there; files do not care. */
-    static int zc_open_read(int folder, const char *path) {
-        return openat(folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    static int zc_open_write(int folder, const char *path, int exclusive) {
+        return zc_openat(folder, path, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC));
+    }
+    static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
+    static int zc_fsync(int fd) {
+        int code;
+        do code = fsync(fd); while (code < 0 && errno == EINTR);
+        return code;
+    }
+    /* The descriptor is gone either way. */
+    static int zc_close(int fd) {
+        int code = close(fd);
+        return code < 0 && errno == EINTR ? 0 : code;
     }
     static int64_t zc_size(int fd, int *regular) {
         struct stat st;
@@ -51,9 +64,9 @@ cdef extern from * nogil:
         return (int64_t)st.st_size;
     }
     static int zc_sync_folder(int folder, const char *path) {
-        int fd = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = zc_openat(folder, path, O_RDONLY | O_DIRECTORY);
         if (fd < 0) return -1;
-        int code = fsync(fd);
+        int code = zc_fsync(fd);
         int saved = errno;
         close(fd);
         errno = saved;
@@ -68,13 +81,18 @@ cdef extern from * nogil:
     int mkdirat(int folder, const char* path, unsigned mode)
     int renameat(int old, const char* a, int new, const char* b)
     int unlinkat(int folder, const char* path, int flags)
-    int fsync(int fd)
+    int zc_fsync(int fd)
+    int zc_close(int fd)
     int close(int fd)
     ssize_t pread(int fd, void* p, size_t n, int64_t offset)
     ssize_t write(int fd, const void* p, size_t n)
 
 cdef enum:
     MAX_PATH = 2048
+    # Some systems take no more in one call than an int can say.
+    MAX_CALL = 1 << 30
+    # Others may be removing folders as fast as they are made.
+    RETRIES = 100
 
 
 cdef int _system(Failure* f) noexcept nogil:
@@ -110,7 +128,7 @@ cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) no
     cdef int64_t done = 0
     cdef ssize_t got
     while done < n:
-        got = pread(fd, dst + done, n - done, offset + done)
+        got = pread(fd, dst + done, min(n - done, <int64_t>MAX_CALL), offset + done)
         if got < 0:
             if errno == EINTR:
                 continue
@@ -126,27 +144,48 @@ cdef void close_file(int fd) noexcept nogil:
     close(fd)
 
 
-cdef int _open_creating(int folder, const char* path, bint exclusive) noexcept nogil:
-    """Open for writing; make the folders above the file when they are not there."""
+cdef int _sync_parent(int folder, const char* path, Failure* f) noexcept nogil:
+    """Sync the folder that `path` is in."""
+    cdef char parent[MAX_PATH]
+    cdef const char* slash = strrchr(path, c"/")
+    parent[0] = c"."
+    parent[1] = 0
+    if slash != NULL:
+        memcpy(parent, path, slash - path)
+        parent[slash - path] = 0
+    return OK if zc_sync_folder(folder, parent) == 0 else _system(f)
+
+
+cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync, Failure* f) noexcept nogil:
+    """Open for writing; make the folders above the file when they are not there. -1 is a failure."""
     cdef char part[MAX_PATH]
     cdef size_t i, n = strlen(path)
-    cdef int fd = zc_open_write(folder, path, exclusive)
-    if fd >= 0 or errno != ENOENT:
-        return fd
-    for i in range(1, n):
-        if path[i] == c"/":
+    cdef int fd, _tries
+    for _tries in range(RETRIES):
+        fd = zc_open_write(folder, path, exclusive)
+        if fd >= 0 or errno != ENOENT:
+            break
+        for i in range(1, n):
+            if path[i] != c"/":
+                continue
             memcpy(part, path, i)
             part[i] = 0
-            if mkdirat(folder, part, 0o777) != 0 and errno != EEXIST:
+            if mkdirat(folder, part, 0o777) == 0:
+                if sync and _sync_parent(folder, part, f) != OK:
+                    return -1
+            elif errno != EEXIST and errno != ENOENT:
+                _system(f)
                 return -1
-    return zc_open_write(folder, path, exclusive)
+    if fd < 0:
+        _system(f)
+    return fd
 
 
 cdef int _write_all(int fd, const uint8_t* src, int64_t n, bint sync, Failure* f) noexcept nogil:
     cdef int64_t done = 0
     cdef ssize_t put
     while done < n:
-        put = write(fd, src + done, n - done)
+        put = write(fd, src + done, min(n - done, <int64_t>MAX_CALL))
         if put < 0:
             if errno == EINTR:
                 continue
@@ -154,11 +193,11 @@ cdef int _write_all(int fd, const uint8_t* src, int64_t n, bint sync, Failure* f
             close(fd)
             return SYSTEM
         done += put
-    if sync and fsync(fd) != 0:
+    if sync and zc_fsync(fd) != 0:
         _system(f)
         close(fd)
         return SYSTEM
-    if close(fd) != 0:
+    if zc_close(fd) != 0:
         return _system(f)
     return OK
 
@@ -168,22 +207,20 @@ cdef int write_file(
 ) noexcept nogil:
     """Make `path` hold the `n` bytes at `src`, replacing what was there."""
     cdef char temp[MAX_PATH]
-    cdef const char* slash
     cdef int fd = -1, _tries
-    cdef size_t length = strlen(path)
-    if length + 32 > MAX_PATH:
+    if strlen(path) + 32 > MAX_PATH:
         f.status, f.err = SYSTEM, ENAMETOOLONG
         return SYSTEM
     if durability == IN_PLACE:
-        fd = _open_creating(folder, path, False)
-        return _system(f) if fd < 0 else _write_all(fd, src, n, False, f)
-    for _tries in range(100):
+        fd = _open_creating(folder, path, False, False, f)
+        return SYSTEM if fd < 0 else _write_all(fd, src, n, False, f)
+    for _tries in range(RETRIES):
         snprintf(temp, MAX_PATH, b"%s.%016llx.partial", path, <unsigned long long>zc_temp_number())
-        fd = _open_creating(folder, temp, True)
-        if fd >= 0 or errno != EEXIST:
+        fd = _open_creating(folder, temp, True, durability == FSYNC, f)
+        if fd >= 0 or f.err != EEXIST:
             break
     if fd < 0:
-        return _system(f)
+        return SYSTEM
     if _write_all(fd, src, n, durability == FSYNC, f) != OK:
         unlinkat(folder, temp, 0)
         return SYSTEM
@@ -191,21 +228,12 @@ cdef int write_file(
         _system(f)
         unlinkat(folder, temp, 0)
         return SYSTEM
-    if durability == FSYNC:
-        slash = strrchr(path, c"/")
-        if slash == NULL:
-            temp[0] = c"."
-            temp[1] = 0
-        else:
-            memcpy(temp, path, slash - path)
-            temp[slash - path] = 0
-        if zc_sync_folder(folder, temp) != 0:
-            return _system(f)
-    return OK
+    f.status = OK
+    return _sync_parent(folder, path, f) if durability == FSYNC else OK
 
 
-cdef int remove_file(int folder, const char* path, Failure* f) noexcept nogil:
+cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil:
     """Remove `path`; that it was not there is fine."""
-    if unlinkat(folder, path, 0) != 0 and errno != ENOENT and errno != ENOTDIR:
-        return _system(f)
-    return OK
+    if unlinkat(folder, path, 0) == 0:
+        return _sync_parent(folder, path, f) if durability == FSYNC else OK
+    return OK if errno == ENOENT or errno == ENOTDIR else _system(f)

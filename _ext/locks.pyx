@@ -1,8 +1,10 @@
-"""Striped in-process locks by (store, key).
+"""Striped in-process locks by (store, key): one table for chunks, one for metadata.
 
 Threads that write parts of one chunk read, merge and replace it under its stripe, so no update is lost,
-whichever path or `Array` object each of them uses. Two keys may share a stripe; nobody ever holds two.
-A forked child finds all stripes free: whoever held one in the parent does not exist in the child.
+whichever path or `Array` object each of them uses; the same holds for attributes and shapes. Two keys may
+share a stripe. A thread holds at most one stripe of each table, the one of the metadata first; a thread that
+comes again, from a signal handler or a store that is itself made of arrays, gets in. A forked child finds all
+stripes free: whoever held one in the parent does not exist in the child.
 """
 
 from libc.stdint cimport uint64_t
@@ -13,21 +15,26 @@ cdef extern from * nogil:
     #include <stdint.h>
 
     #define ZC_STRIPES 1024
-    static pthread_mutex_t zc_stripes[ZC_STRIPES];
+    static pthread_mutex_t zc_stripes[2][ZC_STRIPES];
 
     static void zc_stripes_reset(void) {
-        for (int i = 0; i < ZC_STRIPES; i++) pthread_mutex_init(&zc_stripes[i], NULL);
+        pthread_mutexattr_t attr;
+        pthread_mutexattr_init(&attr);
+        pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+        for (int table = 0; table < 2; table++)
+            for (int i = 0; i < ZC_STRIPES; i++) pthread_mutex_init(&zc_stripes[table][i], &attr);
+        pthread_mutexattr_destroy(&attr);
     }
     static int zc_stripes_setup(void) {
         zc_stripes_reset();
         return pthread_atfork(NULL, NULL, zc_stripes_reset);
     }
-    static void zc_stripe_lock(uint64_t h) { pthread_mutex_lock(&zc_stripes[h % ZC_STRIPES]); }
-    static void zc_stripe_unlock(uint64_t h) { pthread_mutex_unlock(&zc_stripes[h % ZC_STRIPES]); }
+    static void zc_stripe_lock(int table, uint64_t h) { pthread_mutex_lock(&zc_stripes[table][h % ZC_STRIPES]); }
+    static void zc_stripe_unlock(int table, uint64_t h) { pthread_mutex_unlock(&zc_stripes[table][h % ZC_STRIPES]); }
     """
     int zc_stripes_setup()
-    void zc_stripe_lock(uint64_t h)
-    void zc_stripe_unlock(uint64_t h)
+    void zc_stripe_lock(int table, uint64_t h)
+    void zc_stripe_unlock(int table, uint64_t h)
 
 
 cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
@@ -42,30 +49,42 @@ cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
 
 
 cdef void lock_stripe(uint64_t h) noexcept nogil:
-    zc_stripe_lock(h)
+    zc_stripe_lock(0, h)
 
 
 cdef void unlock_stripe(uint64_t h) noexcept nogil:
-    zc_stripe_unlock(h)
+    zc_stripe_unlock(0, h)
 
 
 cdef class Stripe:
-    """Context manager that holds the lock of `key` in the store whose identity hashes to `seed`."""
+    """Context manager that holds the lock of `key` in the store whose identity hashes to `seed`.
+
+    Parameters
+    ----------
+    seed : int
+        Hash of the store and, for chunks, of the array's path.
+    key : str
+        What is locked.
+    metadata : bool, optional
+        Of the table for metadata, not of that for chunks.
+    """
 
     cdef uint64_t h
+    cdef int table
 
-    def __init__(self, uint64_t seed, str key):
+    def __init__(self, uint64_t seed, str key, bint metadata=False):
         cdef bytes raw = key.encode()
         self.h = hash_key(seed, raw, len(raw))
+        self.table = metadata
 
     def __enter__(self):
         cdef uint64_t h = self.h
         with nogil:
-            zc_stripe_lock(h)
+            zc_stripe_lock(self.table, h)
         return self
 
     def __exit__(self, *exc):
-        zc_stripe_unlock(self.h)
+        zc_stripe_unlock(self.table, self.h)
 
 
 if zc_stripes_setup() != 0:

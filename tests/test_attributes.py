@@ -158,7 +158,7 @@ def test_read_only():
         lambda: attrs.pop("a"),
         attrs.clear,
     ):
-        with pytest.raises(ReadOnlyError, match="attributes are read-only"):
+        with pytest.raises(ReadOnlyError, match=r"attributes .* are read-only; open with mode"):
             change()
     assert attrs["a"] == 1
     assert store == {".zattrs": b'{"a": 1}'}
@@ -170,7 +170,7 @@ def test_damaged_attributes_name_their_key(text, cache):
     store = {"a/.zattrs": text}
     attrs = Attributes(store, key="a/.zattrs", cache=cache)
     for use in (attrs.asdict, attrs.keys, lambda: attrs["x"], lambda: attrs.update(x=1)):
-        with pytest.raises(MetadataError, match=r"^a/\.zattrs: "):
+        with pytest.raises(MetadataError, match=r"^'a/\.zattrs' in .{1,80}: "):
             use()
     assert store == {"a/.zattrs": text}
 

@@ -21,6 +21,7 @@ from zchunk.errors import (
     CodecError,
     InvalidKeyError,
     MetadataError,
+    StoreError,
     ZchunkError,
 )
 
@@ -49,6 +50,7 @@ def make(folder: Path, compressor: Any) -> tuple[zchunk.Array, Path]:
 def check_error(z: zchunk.Array, codec: Any, found: int | None) -> None:
     """Every way of reading the chunk says which it is; nothing else of the array is lost."""
     name = "no compressor" if codec is None else type(codec).__name__
+    stored = os.stat(os.path.join(z.store.path, z.path, "1.0")).st_size
     for read in (lambda: z[...], lambda: z[25], lambda: z[25, 3], lambda: z[::-3, 5]):
         with pytest.raises(ChunkError) as caught:
             read()
@@ -56,9 +58,9 @@ def check_error(z: zchunk.Array, codec: Any, found: int | None) -> None:
         assert "'/temperature/sea'" in message
         assert "'temperature/sea/1.0'" in message
         assert name in message
+        assert f"{stored} bytes stored, {NBYTES} expected" in message
         if found is not None:
             assert str(found) in message
-            assert str(NBYTES) in message
     assert z[:20].sum() == sum(range(600))
 
 
@@ -313,3 +315,75 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         zchunk.zeros(3, store=tmp_path / "file" / "below")
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_block_table_that_makes_every_block_the_rest_of_the_file(tmp_path: Path) -> None:
+    """A sparse file with little in it must not make a few rows cost the whole of it, again and again."""
+    z = zchunk.open(tmp_path, mode="w", shape=(2048, 4096), chunks=(2048, 4096), dtype="i8")
+    z[...] = np.arange(4096)
+    chunk = tmp_path / "0.0"
+    raw = bytearray(chunk.read_bytes())
+    nblocks = 2048 * 4096 * 8 // int.from_bytes(raw[8:12], "little")
+    assert nblocks >= 64
+    limit = 2048 * 4096 * 8 + 16
+    start = len(raw)
+    for block in range(nblocks):
+        raw[16 + 4 * block : 20 + 4 * block] = start.to_bytes(4, "little")
+    raw[12:16] = limit.to_bytes(4, "little")
+    chunk.write_bytes(raw)
+    with chunk.open("r+b") as file:
+        file.truncate(limit)
+    with pytest.raises(ChunkError):
+        z[7]
+
+
+def test_stream_longer_than_what_it_decodes_to(tmp_path: Path) -> None:
+    z, chunk = make(tmp_path, Blosc("zstd", 3))
+    raw = bytearray(chunk.read_bytes())
+    assert int.from_bytes(raw[8:12], "little") == NBYTES, "one block, one stream"
+    raw[20:24] = (NBYTES + 1).to_bytes(4, "little")
+    raw += bytes(2 * NBYTES)
+    raw[12:16] = len(raw).to_bytes(4, "little")
+    chunk.write_bytes(raw)
+    check_error(z, Blosc("zstd", 3), NBYTES + 1)
+
+
+@pytest.mark.parametrize("durability", ["none", "atomic", "fsync"])
+def test_what_else_may_stand_in_a_chunks_place(durability: Any, tmp_path: Path) -> None:
+    """A FIFO holds nobody up, an empty folder gives way, one with files does not, on either path."""
+    store = zchunk.DirectoryStore(tmp_path, durability=durability)
+    z = zchunk.zeros((4, 4), chunks=(2, 4), store=store, overwrite=True, write_empty_chunks=False)
+    (tmp_path / "0.0").mkdir()
+    os.mkfifo(tmp_path / "1.0")
+    assert (z[...] == 0).all()
+    z[:2] = 5
+    assert (z[:2] == 5).all()
+    if durability == "none":
+        with pytest.raises(OSError, match=r"1\.0"):
+            z[2:] = 1
+        os.unlink(tmp_path / "1.0")
+    z[2:] = 6
+    assert (z[2:] == 6).all()
+    os.unlink(tmp_path / "1.0")
+    (tmp_path / "1.0").mkdir()
+    (tmp_path / "1.0" / "file").touch()
+    with pytest.raises(StoreError, match="is a folder and holds files"):
+        z[2:] = 1
+    z[2:] = 0
+    assert (tmp_path / "1.0" / "file").exists()
+
+
+def test_file_in_the_place_of_an_inner_folder(tmp_path: Path) -> None:
+    z = zchunk.zeros((4, 4), chunks=2, store=tmp_path, dimension_separator="/")
+    (tmp_path / "1").write_bytes(b"")
+    assert (z[...] == 0).all()
+    with pytest.raises(StoreError, match="a file stands where"):
+        z[...] = 1
+
+
+def test_chunk_name_as_long_as_a_name_can_be(tmp_path: Path) -> None:
+    z = zchunk.zeros((10**11,) * 20, chunks=1, dtype="u1", store=tmp_path)
+    last = (-1,) * 20
+    z[last] = 9
+    assert z[last] == 9
+    assert [len(p.name) for p in tmp_path.iterdir() if p.name[0] != "."] == [20 * 11 + 19]

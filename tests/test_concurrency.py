@@ -211,6 +211,80 @@ def test_fork_while_threads_write(kind: str, tmp_path: Path) -> None:
     assert (z[...] == 1).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_fork_while_threads_change_attributes_and_shape(tmp_path: Path) -> None:
+    z = zchunk.zeros((0, 10), chunks=10, store=tmp_path)
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            z.attrs["n"] = 1
+
+    def grow() -> None:
+        while not stop.is_set():
+            z.append(np.ones((1, 10)))
+
+    threads = [threading.Thread(target=work) for work in (change, change, grow)]
+    for thread in threads:
+        thread.start()
+    try:
+        for n in range(15):
+            # Not by appending: the locks are those of a process.
+            in_child(lambda n=n: (z.attrs.update(child=n), z.resize(z.shape)))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert (z[...] == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory", "dict"])
+def test_attributes_and_appends_of_many_threads(kind: str, tmp_path: Path) -> None:
+    """Every thread opens the array for itself; no change is lost."""
+    store: Any = {"folder": tmp_path, "memory": zchunk.MemoryStore(), "dict": {}}[kind]
+    zchunk.zeros((0, 3), chunks=2, store=store, path="x")
+
+    def work(thread: int) -> None:
+        for n in range(25):
+            z = zchunk.open_group(store)["x"]
+            z.attrs[f"{thread}.{n}"] = n
+            z.append(np.full((1, 3), thread))
+
+    together(*(lambda t=t: work(t) for t in range(THREADS)))
+    z = zchunk.open_group(store)["x"]
+    assert len(z.attrs) == 25 * THREADS
+    assert z.shape == (25 * THREADS, 3)
+    assert sorted(z[:, 0]) == sorted(list(range(THREADS)) * 25)
+
+
+class Counting(dict[str, bytes]):
+    """A store that counts its writes in another array, as a store of the user's might."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counter = zchunk.zeros(1, dtype="i8")
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.counter[0] += 1
+        super().__setitem__(key, value)
+
+
+def test_store_that_is_made_of_arrays() -> None:
+    """It meets its own stripe after about a thousand writes, and gets in."""
+    store = Counting()
+    z = zchunk.zeros(6000, chunks=1, dtype="i1", store=store)
+    done = threading.Event()
+
+    def write() -> None:
+        z[...] = 1
+        done.set()
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    assert done.wait(60), "a deadlock"
+    assert store.counter[0] == 6001
+
+
 def _add_row(z: zchunk.Array, row: int) -> float:
     z[row] = row
     return float(z[row].sum())

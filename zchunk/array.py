@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
 from zchunk.indexing import Plan, plan_basic
 from zchunk.keys import ARRAY_KEY, ATTRS_KEY, join, normalize_path
+from zchunk.locks import metadata_lock
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
 from zchunk.properties import ArrayProperties
@@ -100,7 +101,7 @@ class Array(ArrayProperties):
             raw = self._store[key]
         except KeyError:
             raise ArrayNotFoundError(f"no array at path {'/' + self._path!r} in {self._store!r}") from None
-        metadata = parse_array(raw, key, self._store._dimension_separator or ".")
+        metadata = parse_array(raw, f"{key!r} in {self._store!r}", self._store._dimension_separator or ".")
         return engine.ChunkedArray(
             metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
         )
@@ -337,11 +338,10 @@ class Array(ArrayProperties):
 
     @contextmanager
     def _changing(self) -> Iterator[engine.ChunkedArray]:
-        """Give the array whose metadata shall change; to one at a time if there is a synchronizer."""
-        if self._synchronizer is None:
-            yield self._current
-            return
-        with self._synchronizer[join(self._path, ARRAY_KEY)]:
+        """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
+        key = join(self._path, ARRAY_KEY)
+        outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
+        with outer, metadata_lock(self._store, key):
             self.refresh()
             yield self._chunked
 

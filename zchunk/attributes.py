@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import ATTRS_KEY
+from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_attrs, render_attrs
 
 
@@ -27,7 +27,7 @@ class Attributes(MutableMapping[str, Any]):
     a change is what any later reader gets. NaN and the infinities are written as zarr 2.18 does, as bare
     tokens that strict JSON does not have.
 
-    Threads may share an instance: none of their changes is lost. For several instances or processes that
+    None of the changes that threads make is lost, whether they share an instance or not. For processes that
     change the same attributes give a `synchronizer`.
 
     Parameters
@@ -58,7 +58,6 @@ class Attributes(MutableMapping[str, Any]):
         self.cache = cache
         self.synchronizer = synchronizer
         self._cached: dict[str, Any] | None = None
-        self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.store, self.key, self.read_only, self.cache, self.synchronizer)
@@ -68,7 +67,7 @@ class Attributes(MutableMapping[str, Any]):
             raw = self.store[self.key]
         except KeyError:
             return {}
-        return parse_attrs(raw, self.key)
+        return parse_attrs(raw, f"{self.key!r} in {self.store!r:.80}")
 
     def _current(self) -> dict[str, Any]:
         """Return the attributes; the dict is replaced by changes, never changed in place."""
@@ -76,7 +75,7 @@ class Attributes(MutableMapping[str, Any]):
         if self.cache and cached is not None:
             return cached
         # A change by another thread between reading and caching would be hidden by the older state.
-        with self._lock:
+        with metadata_lock(self.store, self.key):
             attrs = self._load()
             if self.cache:
                 self._cached = attrs
@@ -84,9 +83,9 @@ class Attributes(MutableMapping[str, Any]):
 
     def _change(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         if self.read_only:
-            raise ReadOnlyError("attributes are read-only")
+            raise ReadOnlyError(f"attributes {self.key!r} are read-only; open with mode 'r+' or 'a'")
         outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
-        with self._lock, outer:
+        with outer, metadata_lock(self.store, self.key):
             raw = render_attrs(_with_string_keys(change(self._load())))
             self.store[self.key] = raw
             if self.cache:
@@ -99,7 +98,7 @@ class Attributes(MutableMapping[str, Any]):
     def refresh(self) -> None:
         """Read the attributes again from the store, if they are cached."""
         if self.cache:
-            with self._lock:
+            with metadata_lock(self.store, self.key):
                 self._cached = self._load()
 
     def put(self, d: Mapping[str, Any]) -> None:

@@ -9,9 +9,11 @@ selection needs.
 from __future__ import annotations
 
 import copy
+import errno
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -40,6 +42,7 @@ _BATCH_KEYS = 1024
 _DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 _SYSTEM = 2
 _NO_MEMORY = 1
+_STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def native_enabled() -> bool:
@@ -131,11 +134,11 @@ class ChunkedArray:
         except KeyError:
             pass
 
-    def error(self, key: str, detail: str) -> ChunkError:
+    def error(self, key: str, detail: str, stored: int) -> ChunkError:
         """Return the error for a stored chunk that cannot be right."""
         return ChunkError(
             f"chunk {key!r} of array {self.name!r} in {self.store!r} cannot be decoded with "
-            f"{self.chain!r}: {detail}"
+            f"{self.chain!r}: {detail} ({stored} bytes stored, {self.chain.nbytes} expected)"
         )
 
 
@@ -145,7 +148,8 @@ class _Folder:
     fd = -1
 
     def __init__(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # To look below a folder it need not be readable.
+        self.fd = os.open(path, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __del__(self) -> None:
         if self.fd >= 0:
@@ -180,9 +184,17 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
     try:
         folder = _Folder(array.folder or "")
     except FileNotFoundError:
-        os.makedirs(array.folder or "", exist_ok=True)
+        # Made by the store, as durable as its keys.
+        array.store.make_folder(array.path)
         folder = _Folder(array.folder or "")
-    _drain(array, _job(array, plan, source, folder, writing=True), folder, value.nbytes)
+    try:
+        _drain(array, _job(array, plan, source, folder, writing=True), folder, value.nbytes)
+    except OSError as err:
+        if err.errno not in _STORE_KNOWS:
+            raise
+        # A folder stands where a chunk shall be, or a file where a folder, or the name of the temporary file
+        # would be too long. What to do then the store says.
+        _write_generic(array, plan, source)
 
 
 # ---- native
@@ -211,8 +223,10 @@ def _drain(array: ChunkedArray, job: Job, folder: _Folder, nbytes: int) -> None:
     helpers = 0
     if job.total > 1 and (job.total >= _FEW_CHUNKS or nbytes >= _SMALL_WORK):
         helpers = min(pool.get_threads(), job.total) - 1
-    futures = pool.submit(partial(_help, job, folder), helpers) if helpers else []
+    futures: list[Future[Any]] = []
     try:
+        if helpers:
+            futures = pool.submit(partial(_help, job, folder), helpers)
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
             pass
@@ -220,20 +234,30 @@ def _drain(array: ChunkedArray, job: Job, folder: _Folder, nbytes: int) -> None:
         job.cancel()
         raise
     finally:
-        # Helpers finish the chunks that they have; no `cancel` unless all is lost, or a failure of theirs
-        # would go unnoticed.
-        for future in futures:
-            if not future.cancel():
-                future.result()
+        _join(job, futures)
     failure = job.failure()
     if failure is not None:
-        status, errno, found, expected, name = failure
+        status, number, found, expected, stored, name = failure
         key = join(array.path, name)
         if status == _SYSTEM:
-            raise OSError(errno, os.strerror(errno), os.path.join(array.folder or "", name))
+            raise OSError(number, os.strerror(number), os.path.join(array.folder or "", name))
         if status == _NO_MEMORY:
             raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
-        raise array.error(key, native.describe(status, found, expected))
+        raise array.error(key, native.describe(status, found, expected), stored)
+
+
+def _join(job: Job, futures: list[Future[Any]]) -> None:
+    """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile."""
+    interrupt: BaseException | None = None
+    for future in futures:
+        while not (future.cancel() or future.done()):
+            try:
+                interrupt = interrupt or future.exception()
+            except BaseException as err:
+                job.cancel()
+                interrupt = interrupt or err
+    if interrupt is not None:
+        raise interrupt
 
 
 def _help(job: Job, folder: _Folder) -> None:
@@ -269,7 +293,7 @@ def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
         raise
     except Exception as err:
         # Codecs from elsewhere may object in any way.
-        raise array.error(key, f"{err} ({len(data)} bytes stored, {array.chain.nbytes} expected)") from err
+        raise array.error(key, str(err), len(data)) from err
 
 
 def _write_generic(array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any]) -> None:

@@ -64,7 +64,7 @@ class Group(MutableMapping[str, Any]):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
         key = join(self._path, GROUP_KEY)
         try:
-            parse_group(self._store[key], key)
+            parse_group(self._store[key], f"{key!r} in {self._store!r}")
         except KeyError:
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
         self._attrs = Attributes(

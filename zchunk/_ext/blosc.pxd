@@ -9,6 +9,8 @@ cdef enum:
     HEADER = 16
     # What C-Blosc takes: its sizes are int32, and the header must fit too.
     MAX_BLOSC = 0x7FFFFFFF - 16
+    # C-Blosc splits blocks into at most so many streams.
+    MAX_SPLITS = 16
 
 cdef struct BloscParams:
     int stream      # codecs.Stream

@@ -22,6 +22,7 @@ cdef struct Spec:
 
 cdef int parse_spec(object spec, Spec* out) except -1
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil
+cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil
 cdef int64_t encode_bytes(const Spec* c, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil
 cdef int decode_bytes(
     const Spec* c, const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f

@@ -19,7 +19,6 @@ cdef extern from * nogil:
     #include <stdint.h>
 
     /* LZ4 1.x, lz4.h and lz4hc.h */
-    int LZ4_compressBound(int inputSize);
     int LZ4_sizeofState(void);
     int LZ4_compress_fast_extState(
         void* state, const char* src, char* dst, int srcSize, int dstCapacity, int acceleration);
@@ -77,7 +76,6 @@ cdef extern from * nogil:
     int32_t zng_inflateReset(zc_zng_stream*);
     int32_t zng_inflateEnd(zc_zng_stream*);
     """
-    int LZ4_compressBound(int n)
     int LZ4_sizeofState()
     int LZ4_compress_fast_extState(void* state, const char* src, char* dst, int n, int cap, int acceleration)
     int LZ4_sizeofStateHC()
@@ -115,9 +113,6 @@ cdef extern from * nogil:
         uint8_t* next_out
         uint32_t avail_out
         size_t total_out
-        void* zalloc
-        void* zfree
-        void* opaque
     int32_t zng_deflateInit2(zc_zng_stream*, int32_t level, int32_t method, int32_t bits, int32_t mem, int32_t strategy)
     int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain)
     int32_t zng_deflate(zc_zng_stream*, int32_t flush)

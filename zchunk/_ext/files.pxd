@@ -18,4 +18,4 @@ cdef void close_file(int fd) noexcept nogil
 cdef int write_file(
     int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f
 ) noexcept nogil
-cdef int remove_file(int folder, const char* path, Failure* f) noexcept nogil
+cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil

@@ -19,6 +19,7 @@ cdef struct Failure:
     int err
     int64_t found
     int64_t expected
+    int64_t stored   # size of the file, where there is one
 
 
 cdef inline int fail(Failure* f, int status, int64_t found, int64_t expected) noexcept nogil:

@@ -81,7 +81,10 @@ class CodecChain:
                 # A filter may need more bytes than it gives, but not without measure.
                 raw = self.compressor.decode(data, limit=16 * self.nbytes + 2**20)
             else:
-                raw = native.decode(self.compressor.spec(self.dtype.itemsize), data, self.nbytes)
+                spec = self.compressor.spec(self.dtype.itemsize)
+                if len(data) > (limit := native.limit(spec, self.nbytes)):
+                    raise ValueError(f"it has more than the {limit} bytes that are possible")
+                raw = native.decode(spec, data, self.nbytes)
         elif self.compressor is not None:
             raw = self.compressor.decode(data)
         for codec in reversed(self.filters):

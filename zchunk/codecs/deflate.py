@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from zchunk._ext.chain import KINDS
+from zchunk._ext.chain import KINDS, MAX_DEFLATE
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 
 
 class _Deflate(NativeCodec):
-    max_size = 2**32 - 1
+    max_size = MAX_DEFLATE
 
     def __init__(self, level: int = 1) -> None:
         self.level = check_int(self.codec_id, "level", level, -1, 9)

@@ -106,6 +106,9 @@ class Store(MutableMapping[str, bytes]):
         """
         return None
 
+    def make_folder(self, path: str) -> None:
+        """Make the folder at a node path, for who writes the files below `root`. Nothing, by default."""
+
     @property
     def lock_identity(self) -> str:
         """Name of the values for locks in this process: the same for all stores that share them."""

@@ -29,9 +29,10 @@ from zchunk.storage.base import Store, as_buffer, check_path, check_range, check
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
 _NAME_MAX = 255
-# O_NONBLOCK: a FIFO in the folder must not hang the reader. It means nothing for regular files.
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_WRITE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+# O_NONBLOCK: a FIFO in the folder must not hang anyone. It means nothing for regular files.
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | _FLAGS
+_WRITE = os.O_WRONLY | os.O_CREAT | _FLAGS
 
 
 class DirectoryStore(Store):
@@ -94,6 +95,9 @@ class DirectoryStore(Store):
     @property
     def lock_identity(self) -> str:
         return os.path.realpath(self.path)
+
+    def make_folder(self, path: str) -> None:
+        self._make_folder(path, self._folder(path))
 
     def file_path(self, key: str) -> str:
         """Return the path of the file that holds the value of `key`."""
