@@ -224,13 +224,17 @@ def test_fork_while_threads_change_attributes_and_shape(tmp_path: Path) -> None:
         while not stop.is_set():
             z.append(np.ones((1, 10)))
 
+    def refused() -> None:
+        # Takes the lock and changes nothing: between processes it does not hold.
+        with pytest.raises(ValueError, match="cannot be appended"):
+            z.append(np.ones((1, 9)))
+
     threads = [threading.Thread(target=work) for work in (change, change, grow)]
     for thread in threads:
         thread.start()
     try:
         for n in range(15):
-            # Not by appending: the locks are those of a process.
-            in_child(lambda n=n: (z.attrs.update(child=n), z.resize(z.shape)))
+            in_child(lambda n=n: (z.attrs.update(child=n), refused()))
     finally:
         stop.set()
         for thread in threads:
