@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import zchunk
 from zchunk.codecs import Blosc, Zlib
 from zchunk.errors import (
     ArrayNotFoundError,
+    CodecError,
     ConsolidatedMetadataNotFoundError,
     ContainsArrayError,
     ContainsGroupError,
@@ -133,11 +135,38 @@ def test_sub_array_dtype_gives_axes() -> None:
     assert (z.shape, z.chunks, z.dtype) == ((30, 2), (10, 2), np.dtype("f4"))
 
 
-@pytest.mark.parametrize("dtype", [str, bytes, object, "O", "M8", "m8", [("a", "O")]])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        str, bytes, "U", "S", "V", "<U", ">U", "|S", "str", "bytes", "void", np.str_, np.bytes_, np.void,
+        object, "O", "M8", "m8", [("a", "O")],
+    ],
+)  # fmt: skip
 def test_dtypes_that_are_refused(dtype: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         zchunk.create(3, dtype=dtype, store=tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("dtype", ["U0", "S0", "V0", "<U0", np.dtype("U"), np.dtype("S"), np.dtype([])])
+def test_dtypes_of_no_size_that_are_meant(dtype: Any) -> None:
+    assert zchunk.create(3, dtype=dtype).dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [str, bytes, np.str_, np.bytes_, "U", "S", "<U"])
+def test_text_takes_its_size_from_the_data(dtype: Any) -> None:
+    for data in (["abc", "d"], np.array(["abc", "d"]), np.array(["abc", "d"], "U9"), [1, 22]):
+        expected = np.asarray(data, dtype=dtype)
+        z = zchunk.array(data, dtype=dtype, chunks=1)
+        assert z.dtype == expected.dtype
+        np.testing.assert_array_equal(z[...], expected)
+        again = zchunk.array(z, dtype=dtype)
+        assert (again.dtype, again.chunks) == (expected.dtype, (1,))
+
+
+def test_array_of_a_sub_array_dtype_is_numpys() -> None:
+    dtype = np.dtype(("f4", (2,)))
+    np.testing.assert_array_equal(zchunk.array([1, 2, 3], dtype=dtype)[...], np.asarray([1, 2, 3], dtype))
 
 
 @pytest.mark.parametrize(
@@ -148,29 +177,79 @@ def test_dtypes_that_are_refused(dtype: Any, tmp_path: Path) -> None:
         {"shape": -1}, {"shape": "x"}, {"shape": (2, None)}, {"shape": 2**63}, {"chunks": 0}, {"chunks": -2},
         {"chunks": (1, 1)}, {"chunks": "x"}, {"dtype": "nope"}, {"fill_value": "x"},
         {"dimension_separator": ":"},
-        {"filters": ["x"]}, {"filters": [3]}, {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
+        {"filters": ["x"]}, {"filters": [3]}, {"filters": 5}, {"filters": 0}, {"filters": "delta"},
+        {"filters": Zlib()}, {"filters": {"id": "zlib"}}, {"nope": 1}, {"synchroniser": None},
+        {"zarr_version": 3}, {"object_codec": Zlib()}, {"meta_array": object()},
+        {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
         {"shape": 2**30, "chunks": False, "compressor": zchunk.LZ4()}, {"path": "a/../b"}, {"path": "a\0b"},
-        {"path": ".."},
+        {"path": ".."}, {"path": ".zarray"}, {"path": "a/.zgroup/b"}, {"path": "a/b.partial"},
     ],
     ids=repr,
 )  # fmt: skip
-def test_nonsense_is_refused_and_nothing_is_lost(kwargs: dict[str, Any], tmp_path: Path) -> None:
-    zchunk.save(tmp_path, np.arange(3))
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_nonsense_is_refused_and_nothing_is_lost(name: str, kwargs: dict[str, Any], tmp_path: Path) -> None:
+    store = tmp_path / name
+    zchunk.save(store, np.arange(3))
     before = files(tmp_path)
-    for call in (zchunk.create, lambda **kw: zchunk.open(mode="w", **kw)):
+    for call, how in (
+        (zchunk.create, {"overwrite": True}),
+        (zchunk.open, {"mode": "w"}),
+        (zchunk.open_array, {"mode": "w"}),
+    ):
         with pytest.raises((ValueError, TypeError)):
-            call(
-                **{"shape": 3, "store": tmp_path, "overwrite": True, **kwargs}
-                if call is zchunk.create
-                else {"shape": 3, "store": tmp_path, **kwargs}
-            )
+            call(**{"shape": 3, "store": store, **how, **kwargs})  # type: ignore[operator]
         assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_data_that_cannot_be_stored_lose_nothing(name: str, tmp_path: Path) -> None:
+    store = tmp_path / name
+    zchunk.save(store, np.arange(3))
+    before = files(tmp_path)
+    overlapping = np.zeros(
+        2, {"names": ["a", "b"], "formats": ["i4", "i4"], "offsets": [0, 2], "itemsize": 8}
+    )
+    for data, kwargs in (
+        (["a", "b"], {"dtype": "i4"}), ([2**70], {"dtype": "i8"}), ([[1, 2], [3]], {}), ([object()], {}),
+        (overlapping, {}), ([1], {"chunks": 0}), ([1], {"fill_value": "x"}),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, OverflowError)):
+            zchunk.array(data, store=store, overwrite=True, **kwargs)  # type: ignore[arg-type]
+        assert files(tmp_path) == before
+    with pytest.raises(TypeError, match="shape"):
+        zchunk.open_array(store, "w")
+    for call in (zchunk.open, zchunk.open_group):
+        for kwargs in ({"path": ".."}, {"nope": 1}, {"zarr_version": 3}, {"meta_array": "x"}):
+            with pytest.raises((ValueError, TypeError)):
+                call(store, "w", **kwargs)  # type: ignore[operator]
+    assert files(tmp_path) == before
+
+
+def test_codecs_that_are_none() -> None:
+    with pytest.raises(CodecError, match="'zstd'"):
+        zchunk.zeros(3, compressor="zstd")
+    for filters in (zchunk.codecs.Delta("f8"), 5, 0, "delta", {"id": "delta"}):
+        with pytest.raises(CodecError, match="filters is a sequence of codecs"):
+            zchunk.zeros(3, filters=filters)
+    assert zchunk.zeros(3, filters=()).filters is None
+    assert zchunk.zeros(3, filters=iter([zchunk.codecs.Delta("f8")])).filters == [zchunk.codecs.Delta("f8")]
 
 
 def test_chunk_limit_is_told_at_creation() -> None:
     with pytest.raises(MetadataError, match="smaller chunks"):
         zchunk.zeros(2**31, chunks=2**31, dtype="u1")
     assert zchunk.zeros(2**31, chunks=2**31, dtype="u1", compressor=None).nchunks == 1
+    big = {"shape": 2**28, "chunks": False, "dtype": "f8"}
+    Delta, Shuffle = zchunk.codecs.Delta, zchunk.codecs.Shuffle
+    for filters in ([Delta("f8")], [Shuffle(8)], [Shuffle(8), zchunk.codecs.Quantize(3, "f8")]):
+        with pytest.raises(MetadataError, match="'blosc'"):
+            zchunk.zeros(**big, filters=filters)
+    # Filters that halve the chunk, or may do so, leave room; one that doubles it does not.
+    assert zchunk.zeros(**big, filters=[Delta("f8", "f4")]).nchunks == 1
+    assert zchunk.zeros(**big, filters=[zchunk.Zstd()]).nchunks == 1
+    with pytest.raises(MetadataError, match="'blosc'"):
+        zchunk.zeros(**big | {"dtype": "f4"}, filters=[Delta("f4", "f8")])
+    assert zchunk.zeros(3, filters=[Delta("S0", "S0")]).nchunks == 1
 
 
 def test_store_separator(tmp_path: Path) -> None:
@@ -203,10 +282,12 @@ def test_modes_for_nothing(tmp_path: Path) -> None:
     for call in (zchunk.load, zchunk.open_consolidated, zchunk.consolidate_metadata):
         with pytest.raises((ValueError, KeyError)):
             call(where)
-    with pytest.raises(FileNotFoundError):
-        zchunk.open(f"{where}.zip", "r")
-    with pytest.raises(FileNotFoundError):
-        zchunk.open(f"{where}.zip", "r+")
+    for mode in ("r", "r+"):
+        for call in (zchunk.open, zchunk.open_array, zchunk.open_group, zchunk.open_consolidated):
+            with pytest.raises(PathNotFoundError, match=r"new\.zip"):
+                call(f"{where}.zip", mode=mode)
+    with pytest.raises(PathNotFoundError):
+        zchunk.load(f"{where}.zip")
     for mode in ("a", "w", "w-", "x"):
         with pytest.raises(TypeError, match="shape"):
             zchunk.open_array(where, mode)
@@ -329,10 +410,128 @@ def test_save_nonsense_loses_nothing(tmp_path: Path) -> None:
             ((object(),), {}),
             ((np.arange(3),), {"arr_0": 1}),
             ((), {"y": [object()]}),
+            ((), {"../y": [1]}),
+            ((), {"y": [1], ".zattrs": [1]}),
+            ((), {"y": [1], "y/z": [1]}),
+            ((), {"y": [1], "/y/": [1]}),
+            ((), {"": [1]}),
+            (([1],), {"path": ".."}),
+            (([1],), {"path": "y.partial"}),
+            (([1],), {"zarr_version": 3}),
         ):
             with pytest.raises(ValueError):
                 zchunk.save(tmp_path / name, *args, **kwargs)
         assert zchunk.load(tmp_path / name)["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_save_what_is_replaced(name: str, tmp_path: Path) -> None:
+    store = tmp_path / name
+    zchunk.save(store, np.arange(6))
+    zchunk.save(store, zchunk.open(store, "r"))
+    assert zchunk.load(store).tolist() == [0, 1, 2, 3, 4, 5]
+    zchunk.save(store, x=zchunk.open(store, "r"), y=[1])
+    zchunk.save(store, y=zchunk.open(store, "r")["x"], x=zchunk.open(store, "r")["y"])
+    found = zchunk.load(store)
+    assert (found["x"].tolist(), found["y"].tolist()) == ([1], [0, 1, 2, 3, 4, 5])
+    with zchunk.storage.open_store(store) as target:
+        z = zchunk.array(zchunk.open(target)["y"], store=target, overwrite=True)
+        assert z[...].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_save_keeps_chunks() -> None:
+    store: dict[str, bytes] = {}
+    zchunk.save(store, x=zchunk.ones(6, chunks=2), y=np.ones(6))
+    assert (zchunk.open(store)["x"].chunks, zchunk.open(store)["y"].chunks) == ((2,), (6,))
+
+
+def test_lazy_loader_has_arrays_only() -> None:
+    g = zchunk.group({})
+    g["s/a"] = [1]
+    found = zchunk.load(g.store)
+    assert (list(found), "s" in found, "s/a" in found, 3 in found, found.get("s")) == (
+        [],
+        False,
+        True,
+        False,
+        None,
+    )
+    with pytest.raises(KeyError, match="s"):
+        found["s"]
+
+
+# ---- zarr's parameters
+
+SIGNATURES = {
+    "create": "shape chunks dtype compressor fill_value order store synchronizer overwrite path chunk_store "
+    "filters cache_metadata cache_attrs read_only object_codec dimension_separator write_empty_chunks * "
+    "zarr_version meta_array storage_transformers",
+    "open_array": "store mode shape chunks dtype compressor fill_value order synchronizer filters "
+    "cache_metadata cache_attrs path object_codec chunk_store storage_options partial_decompress "
+    "write_empty_chunks * zarr_version dimension_separator meta_array",
+    "open_group": "store mode cache_attrs synchronizer path chunk_store storage_options * zarr_version "
+    "meta_array",
+    "group": "store overwrite chunk_store cache_attrs synchronizer path * zarr_version meta_array",
+    "open": "store mode * zarr_version path **kwargs",
+    "save": "store *args zarr_version path **kwargs",
+    "load": "store zarr_version path",
+    "open_consolidated": "store metadata_key mode **kwargs",
+    "consolidate_metadata": "store metadata_key * path",
+    "Array": "store path read_only chunk_store synchronizer cache_metadata cache_attrs partial_decompress "
+    "write_empty_chunks zarr_version meta_array",
+    "Group": "store path read_only chunk_store cache_attrs synchronizer zarr_version * meta_array",
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_parameters_are_where_zarr_2_has_them(name: str) -> None:
+    names, starred = [], False
+    for parameter in inspect.signature(getattr(zchunk, name)).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            starred = True
+            names.append("*")
+        starred |= parameter.kind is parameter.VAR_POSITIONAL
+        names.append(str(parameter.replace(annotation=parameter.empty, default=parameter.empty)))
+    assert " ".join(names) == SIGNATURES[name]
+
+
+def test_zarrs_parameters_with_their_only_values() -> None:
+    z = zchunk.open_array(
+        {}, "w", 3, object_codec=None, storage_options=None, partial_decompress=True, zarr_version=2,
+        meta_array=np.empty(()),
+    )  # fmt: skip
+    assert zchunk.open(z.store, zarr_version=2, partial_decompress=True) == z
+    assert (
+        zchunk.Array(z.store, partial_decompress=True, write_empty_chunks=False).write_empty_chunks is False
+    )
+    zchunk.create(3, zarr_version=2, meta_array=np.empty(()), storage_transformers=[])
+    g = zchunk.open_group({}, storage_options={}, zarr_version=2, meta_array=np.empty(()))
+    assert zchunk.group(g.store, zarr_version=2, meta_array=None) == g
+    assert zchunk.Group(g.store, zarr_version=2, meta_array=np.empty(())) == g
+    zchunk.save({}, [1], zarr_version=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (zchunk.create, ["zarr_version", "meta_array", "object_codec", "storage_transformers"]),
+        (zchunk.open_array, ["zarr_version", "meta_array", "object_codec", "storage_options"]),
+        (zchunk.open_group, ["zarr_version", "meta_array", "storage_options"]),
+        (zchunk.group, ["zarr_version", "meta_array"]),
+        (zchunk.open, ["zarr_version"]),
+        (zchunk.load, ["zarr_version"]),
+        (zchunk.Array, ["zarr_version", "meta_array"]),
+        (zchunk.Group, ["zarr_version", "meta_array"]),
+    ],
+)
+def test_zarrs_parameters_with_other_values(call: Any, names: list[str]) -> None:
+    wrong = {
+        "zarr_version": 3, "meta_array": [1], "object_codec": Zlib(), "storage_options": {"anon": True},
+        "storage_transformers": ["x"],
+    }  # fmt: skip
+    for name in names:
+        with pytest.raises(ValueError, match=name):
+            call({} if call is not zchunk.create else 3, **{name: wrong[name]})
 
 
 # ---- consolidated metadata

@@ -17,18 +17,20 @@ MAX_LINES = 400
 
 # Each may import from those to the left, and from its own layer only where LATERAL says so.
 LAYERS = [
-    {"errors"},
-    {"dtypes", "grid", "keys", "pool"},
+    {"errors", "compat"},
+    {"dtypes", "grid", "keys", "pool", "locks"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"engine"},
     {"stored", "display", "properties", "resize"},
+    {"node"},
     {"array"},
     {"nodes", "creation", "group"},
     {"api"},
+    {"saving"},
     {"__init__"},
 ]
 LATERAL = {
-    ("metadata", "codecs"), ("attributes", "metadata"), ("resize", "stored"),
+    ("metadata", "codecs"), ("storage", "metadata"), ("attributes", "metadata"), ("resize", "stored"),
     ("creation", "nodes"), ("group", "creation"), ("group", "nodes"),
 }  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

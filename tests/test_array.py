@@ -298,3 +298,32 @@ def test_appends_under_a_synchronizer_see_each_other(tmp_path: Path) -> None:
         thread.join()
     found = zchunk.open_array(tmp_path)[:]
     assert sorted(found.tolist()) == [*range(50), *range(100, 150)]
+
+
+# ---- layout and shape, as zarr 2.18
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_results_have_the_arrays_layout(order: str, tmp_path: Path) -> None:
+    source = np.arange(60).reshape(3, 4, 5)
+    z = zchunk.array(source, chunks=2, order=order, store=tmp_path)
+    for selection in (np.s_[...], np.s_[:], np.s_[1:3], np.s_[::-1, 1:, ::2]):
+        items = z[selection]
+        assert items.flags[f"{order}_CONTIGUOUS"]
+        np.testing.assert_array_equal(items, source[selection])
+    np.testing.assert_array_equal(list(z), source)
+    np.testing.assert_array_equal(z.get_basic_selection(out=np.empty((3, 4, 5), "f4")), source)
+
+
+def test_resize_with_none_keeps_the_length(tmp_path: Path) -> None:
+    z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2, store=tmp_path)
+    z.resize(None, 5)
+    assert z.shape == (3, 5)
+    z.resize((2, None))
+    assert z.shape == (2, 5)
+    z.resize([None, None])
+    assert z[...].tolist() == [[0, 1, 2, 3, 0], [4, 5, 6, 7, 0]]
+    for shape in ((None,), (None, None, None), (None, "x"), None):
+        with pytest.raises((ValueError, TypeError)):
+            z.resize(shape)
+    assert zchunk.open(tmp_path).shape == (2, 5)

@@ -136,6 +136,46 @@ def test_assigning_and_deleting(store: Any) -> None:
     assert list(g) == ["c"]
 
 
+def test_assigning_what_is_replaced(store: Any) -> None:
+    g = zchunk.group(store)
+    g["x"] = zchunk.array(np.arange(6), chunks=2)
+    g["x"] = g["x"]
+    assert (g["x"][...].tolist(), g["x"].chunks) == ([0, 1, 2, 3, 4, 5], (2,))
+    g.array("y/z", g["x"])
+    g["y"] = g["y/z"]
+    assert g["y"][...].tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ValueError):
+        g.array("x", ["a"], dtype="i4", overwrite=True)
+    assert g["x"].shape == (6,)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".zarray", ".zgroup", ".zattrs", ".zmetadata", "a/.zattrs/b", "/.zgroup", "x.partial", "x.partial/a"],
+)
+def test_names_that_are_the_stores_own(name: str, store: Any) -> None:
+    g = zchunk.group(store)
+    for call in (
+        lambda: g.create_group(name), lambda: g.require_group(name), lambda: g.create(name, shape=1),
+        lambda: g.__setitem__(name, [1]), lambda: zchunk.group(g.store, path=name),
+    ):  # fmt: skip
+        with pytest.raises(InvalidKeyError, match="own use"):
+            call()
+    assert list(g.store) == [".zgroup"]
+    assert name not in g
+    assert list(g.create_group("partial")) == []
+
+
+def test_listing_the_groups_below_too(store: Any) -> None:
+    g = zchunk.group(store)
+    for name in ("b", "c/a", "c/d/e", "f/a"):
+        g.create(name, shape=1)
+    assert list(g.array_keys()) == list(g.array_keys(recurse=False)) == ["b"]
+    assert list(g.array_keys(recurse=True)) == ["b", "a", "e", "a"]
+    found = list(g.arrays(recurse=True))
+    assert [(name, z.path) for name, z in found] == [("b", "b"), ("a", "c/a"), ("e", "c/d/e"), ("a", "f/a")]
+
+
 def test_create_takes_the_parameters_of_create() -> None:
     locks: dict[str, Any] = defaultdict(threading.Lock)
     g = zchunk.group({}, chunk_store={}, synchronizer=locks, cache_attrs=False)

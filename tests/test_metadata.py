@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zchunk.errors import CodecError, MetadataError, ReadOnlyError
 from zchunk.keys import ChunkKeyEncoding
 from zchunk.metadata import ArrayMetadata, consolidated, v2
-from zchunk.metadata.consolidated import ConsolidatedMetadataStore
+from zchunk.storage import ConsolidatedMetadataStore
 
 # Written by zarr 2.18.7: zarr.create((10000, 1000), chunks=(1000, 100), dtype="<f4", fill_value=np.nan,
 # order="F", compressor=Zlib(3), filters=[Delta("<f4")], dimension_separator="/").

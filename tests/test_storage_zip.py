@@ -144,9 +144,20 @@ def test_zip_store_modes(tmp_path: Path) -> None:
             with pytest.raises(ReadOnlyError, match="'r'"):
                 operation()
         assert store["k"] == b"v"
+    for mode in ("w", "x"):
+        unused = ZipStore(path if mode == "w" else tmp_path / "new.zip", mode=mode)  # type: ignore[arg-type]
+        assert list(unused) == []
+        del unused
+    # A store that was dropped before anything was written to it leaves what was there.
+    assert dict(ZipStore(path, mode="r")) == {"k": b"v"}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
     with ZipStore(path, mode="w"):
         pass
     assert dict(ZipStore(path, mode="r")) == {}
+    with ZipStore(path, mode="w") as store:
+        store["l"] = b"w"
+        assert path.stat().st_size > 0
+    assert dict(ZipStore(path, mode="r")) == {"l": b"w"}
     with pytest.raises(ValueError, match="mode"):
         ZipStore(path, mode="r+")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="compression"):

@@ -11,12 +11,10 @@ from zchunk import codecs, errors, storage
 from zchunk.api import (
     consolidate_metadata,
     group,
-    load,
     open,
     open_array,
     open_consolidated,
     open_group,
-    save,
 )
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
@@ -34,6 +32,7 @@ from zchunk.creation import (
 )
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
+from zchunk.saving import load, save
 from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore, TempStore, ZipStore
 
 __version__ = "0.1.0"

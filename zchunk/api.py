@@ -1,15 +1,12 @@
-"""What users call to open, save and load arrays and groups, with the names and defaults of zarr 2.18."""
+"""What users call to open arrays and groups, with the names and defaults of zarr 2.18."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from zchunk.array import Array
-from zchunk.creation import array, create
-from zchunk.dtypes import check_dtype
+from zchunk.compat import check_unsupported
+from zchunk.creation import create
 from zchunk.errors import (
     ArrayNotFoundError,
     ConsolidatedMetadataNotFoundError,
@@ -21,9 +18,8 @@ from zchunk.errors import (
 from zchunk.group import Group
 from zchunk.keys import CONSOLIDATED_KEY, normalize_path
 from zchunk.metadata import consolidated
-from zchunk.metadata.consolidated import ConsolidatedMetadataStore
 from zchunk.nodes import init_group
-from zchunk.storage import Store, contains_array, contains_group, open_store
+from zchunk.storage import ConsolidatedMetadataStore, Store, contains_array, contains_group, open_store
 from zchunk.storage.base import Mode
 
 
@@ -48,10 +44,15 @@ def open_array(
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     path: str | None = None,
+    object_codec: Any = None,
     chunk_store: Any = None,
+    storage_options: Any = None,
+    partial_decompress: Any = None,
     write_empty_chunks: bool = True,
     *,
+    zarr_version: int | None = None,
     dimension_separator: str | None = None,
+    meta_array: Any = None,
 ) -> Array:
     """Open an array, or create one.
 
@@ -66,6 +67,14 @@ def open_array(
         Of an array that is created, as for `create`.
     synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks
         As for `create`.
+    partial_decompress : object, optional
+        Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
+    object_codec, storage_options, zarr_version, meta_array : optional
+        zarr's. None, format 2 and a NumPy array are what there is.
+
+    Returns
+    -------
+    Array
 
     Raises
     ------
@@ -74,8 +83,9 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
+    check_unsupported(zarr_version, meta_array, object_codec, storage_options)
     path = normalize_path(path)
+    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     exists = contains_array(target, path)
     if not exists and mode in ("r", "r+", "a"):
         if contains_group(target, path):
@@ -93,7 +103,7 @@ def open_array(
             synchronizer,
             cache_metadata,
             cache_attrs,
-            write_empty_chunks,
+            write_empty_chunks=write_empty_chunks,
         )
     if shape is None:
         raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
@@ -127,6 +137,9 @@ def group(
     cache_attrs: bool = True,
     synchronizer: Any = None,
     path: str | None = None,
+    *,
+    zarr_version: int | None = None,
+    meta_array: Any = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -136,7 +149,21 @@ def group(
         As for `create`.
     overwrite : bool, optional
         Replace what is there.
+    zarr_version, meta_array : optional
+        zarr's. Format 2 and a NumPy array are what there is.
+
+    Returns
+    -------
+    Group
+
+    Raises
+    ------
+    ContainsArrayError
+        An array is there, or above, and `overwrite` is false.
+    InvalidKeyError
+        No group can be at `path`.
     """
+    check_unsupported(zarr_version, meta_array)
     target, chunk_target = open_store(store), _open_chunks(chunk_store)
     if overwrite or not contains_group(target, normalize_path(path)):
         init_group(target, path, overwrite, chunk_target)
@@ -150,6 +177,10 @@ def open_group(
     synchronizer: Any = None,
     path: str | None = None,
     chunk_store: Any = None,
+    storage_options: Any = None,
+    *,
+    zarr_version: int | None = None,
+    meta_array: Any = None,
 ) -> Group:
     """Open a group, or create one.
 
@@ -159,6 +190,12 @@ def open_group(
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
+    storage_options, zarr_version, meta_array : optional
+        zarr's. None, format 2 and a NumPy array are what there is.
+
+    Returns
+    -------
+    Group
 
     Raises
     ------
@@ -167,8 +204,9 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
+    check_unsupported(zarr_version, meta_array, storage_options=storage_options)
     path = normalize_path(path)
+    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     if mode in ("r", "r+", "a"):
         if contains_array(target, path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + path!r} in {target!r}")
@@ -186,7 +224,14 @@ def open_group(
 # ---- either
 
 
-def open(store: Any = None, mode: Mode = "a", *, path: str | None = None, **kwargs: Any) -> Array | Group:
+def open(
+    store: Any = None,
+    mode: Mode = "a",
+    *,
+    zarr_version: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> Array | Group:
     """Open the array or group that is there, or create one: an array if `shape` is given, else a group.
 
     Parameters
@@ -195,16 +240,23 @@ def open(store: Any = None, mode: Mode = "a", *, path: str | None = None, **kwar
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
+    zarr_version : {None, 2}, optional
+        Version of the format.
     **kwargs
         Parameters of `open_array` or `open_group`.
+
+    Returns
+    -------
+    Array or Group
 
     Raises
     ------
     PathNotFoundError
         Nothing is there and `mode` does not create it.
     """
-    target = open_store(store, mode)
+    check_unsupported(zarr_version)
     path = normalize_path(path)
+    target = open_store(store, mode)
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(target, mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):
@@ -215,93 +267,11 @@ def open(store: Any = None, mode: Mode = "a", *, path: str | None = None, **kwar
     return open_group(target, mode, path=path, **kwargs)
 
 
-def save(store: Any, *args: Any, path: str | None = None, **kwargs: Any) -> None:
-    """Save one array, or several into a group, replacing what is there.
-
-    Parameters
-    ----------
-    store : path or MutableMapping
-        As for `create`; a file ``*.zip`` is closed at the end.
-    *args : array-like
-        One array is saved as it is; several as ``arr_0``, ``arr_1``, …
-    path : str, optional
-        Of the array or group in the store.
-    **kwargs : array-like
-        Saved by these names.
-    """
-    if not args and not kwargs:
-        raise ValueError("nothing to save: give at least one array")
-    members = {f"arr_{i}": data for i, data in enumerate(args)}
-    if clash := members.keys() & kwargs.keys():
-        raise ValueError(f"two arrays would have the name {min(clash)!r}")
-    members = {name: _as_array(data) for name, data in {**members, **kwargs}.items()}
-    target = open_store(store, "w")
-    try:
-        if len(args) == 1 and not kwargs:
-            array(members["arr_0"], store=target, path=path, overwrite=True)
-            return
-        parent = group(target, overwrite=True, path=path)
-        for name, data in members.items():
-            parent.array(name, data)
-    finally:
-        if target is not store:
-            target.close()
-
-
-def _as_array(data: Any) -> Any:
-    """Return array-like data as something with shape and dtype, before anything is replaced by it."""
-    data = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asanyarray(data)
-    check_dtype(np.dtype(data.dtype))
-    return data
-
-
-class LazyLoader(Mapping[str, Any]):
-    """The arrays of a group by name, each read when it is first asked for."""
-
-    def __init__(self, group: Group) -> None:
-        self._group = group
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = self._group[name][...]
-        return self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return self._group.array_keys()
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._group
-
-    def __repr__(self) -> str:
-        return f"<LazyLoader: {', '.join(self)}>"
-
-
-def load(store: Any, path: str | None = None) -> Any:
-    """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
-
-    Parameters
-    ----------
-    store, path
-        As for `create`.
-
-    Raises
-    ------
-    PathNotFoundError
-        Nothing is there.
-    """
-    node = open(store, "r", path=path)
-    return node[...] if isinstance(node, Array) else LazyLoader(node)
-
-
 # ---- consolidated metadata
 
 
 def consolidate_metadata(
-    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = None
+    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = ""
 ) -> Group | Array:
     """Collect the metadata of everything in a store under one key, so that opening it is one read.
 
@@ -318,6 +288,13 @@ def consolidate_metadata(
     -------
     Group or Array
         The node, opened through the consolidated metadata. They do not follow later changes.
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is in the store, or at `path`.
+    MetadataError
+        Some of the metadata cannot be understood.
     """
     target = open_store(store, "r+")
     found = consolidated.build(target)
@@ -342,6 +319,10 @@ def open_consolidated(
         With ``r+`` chunks may be written; metadata and attributes are read-only either way.
     **kwargs
         Parameters of `open`.
+
+    Returns
+    -------
+    Array or Group
 
     Raises
     ------

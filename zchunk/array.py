@@ -10,26 +10,25 @@ from typing import Any
 import numpy as np
 
 from zchunk import engine, resize, stored
-from zchunk.attributes import Attributes
-from zchunk.display import InfoReporter, Items, array_items, class_name
+from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
 from zchunk.indexing import Plan, plan_basic
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, join, normalize_path
+from zchunk.keys import ARRAY_KEY, join
 from zchunk.locks import metadata_lock
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
+from zchunk.node import Node
 from zchunk.properties import ArrayProperties
-from zchunk.storage.base import Store, as_store
 from zchunk.values import broadcast, convert
 
 
-class Array(ArrayProperties):
+class Array(Node, ArrayProperties):
     """A chunked, compressed N-d array in a store.
 
     Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
     An array holds no open files: it pickles, survives a fork, and may be shared between threads. Threads that
-    write parts of one chunk never lose an update; `resize` and `append` are for one thread at a time.
+    write parts of one chunk, set attributes or append never lose an update of each other's.
 
     Parameters
     ----------
@@ -47,8 +46,14 @@ class Array(ArrayProperties):
         Read the metadata once, and again only on `refresh`; otherwise before every operation.
     cache_attrs : bool, optional
         The same for the user attributes.
+    partial_decompress : object, optional
+        Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value; otherwise they are erased.
+    zarr_version : {None, 2}, optional
+        Version of the format.
+    meta_array : numpy.ndarray or None, optional
+        Items are read into NumPy arrays.
 
     Raises
     ------
@@ -67,18 +72,16 @@ class Array(ArrayProperties):
         synchronizer: Any = None,
         cache_metadata: bool = True,
         cache_attrs: bool = True,
+        partial_decompress: Any = None,
         write_empty_chunks: bool = True,
+        zarr_version: int | None = None,
+        meta_array: Any = None,
     ) -> None:
-        self._store = as_store(store)
-        self._chunk_store = None if chunk_store is None else as_store(chunk_store)
-        self._path = normalize_path(path)
-        self._read_only = bool(read_only)
-        self._synchronizer = synchronizer
+        super().__init__(
+            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+        )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
-        self._attrs = Attributes(
-            self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
-        )
         self._chunked = self._load()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -90,6 +93,7 @@ class Array(ArrayProperties):
             self._synchronizer,
             self._cache_metadata,
             self._attrs.cache,
+            None,
             self._write_empty_chunks,
         )
 
@@ -123,21 +127,6 @@ class Array(ArrayProperties):
         return self._current.metadata
 
     @property
-    def store(self) -> Store:
-        """The store that holds the metadata."""
-        return self._store
-
-    @property
-    def chunk_store(self) -> Store:
-        """The store that holds the chunks."""
-        return self._store if self._chunk_store is None else self._chunk_store
-
-    @property
-    def path(self) -> str:
-        """Path in the store, ``""`` for the root."""
-        return self._path
-
-    @property
     def name(self) -> str | None:
         """Path with a leading slash, as in h5py; None for an array at the root."""
         return "/" + self._path if self._path else None
@@ -149,7 +138,7 @@ class Array(ArrayProperties):
 
     @property
     def read_only(self) -> bool:
-        """Whether changes are refused."""
+        """Whether changes are refused. May be assigned."""
         return self._read_only
 
     @read_only.setter
@@ -157,19 +146,9 @@ class Array(ArrayProperties):
         self._read_only = self._attrs.read_only = bool(value)
 
     @property
-    def synchronizer(self) -> Any:
-        """What hands out locks by chunk key, or None."""
-        return self._synchronizer
-
-    @property
     def write_empty_chunks(self) -> bool:
         """Whether chunks that hold nothing but the fill value are stored."""
         return self._write_empty_chunks
-
-    @property
-    def attrs(self) -> Attributes:
-        """User attributes, a mapping that writes through to the store."""
-        return self._attrs
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -191,11 +170,6 @@ class Array(ArrayProperties):
         total = self._store.getsize(self._path) + stored.chunk_nbytes(self._current)
         return total if self._chunk_store is None else total + self._chunk_store.getsize(self._path)
 
-    @property
-    def info(self) -> InfoReporter:
-        """Table of the array's properties, as text and HTML."""
-        return InfoReporter(self.info_items)
-
     def info_items(self) -> Items:
         """Return the rows of `info`."""
         return array_items(self, self._store, self._chunk_store)
@@ -204,16 +178,6 @@ class Array(ArrayProperties):
         name = "" if self.name is None else f" {self.name!r}"
         only = " read-only" if self._read_only else ""
         return f"<{class_name(self)}{name} {self.shape} {self.dtype}{only}>"
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Array)
-            and self.store == other.store
-            and self.path == other.path
-            and self.read_only == other.read_only
-        )
-
-    __hash__ = None  # type: ignore[assignment]
 
     # ---- read
 
@@ -313,12 +277,20 @@ class Array(ArrayProperties):
 
         Parameters
         ----------
-        *args : int or sequence of int
-            The new shape; as many axes as before.
+        *args : int or None, or sequence of them
+            The new shape; as many axes as before. None keeps the length of an axis.
+
+        Raises
+        ------
+        ReadOnlyError
+            The array was opened for reading.
+        ValueError
+            The shape has another number of axes, or a length below 0.
         """
         self._check_writable()
-        shape = normalize_shape(args[0] if len(args) == 1 else args)
+        wanted = args[0] if len(args) == 1 else args
         with self._changing() as array:
+            shape = normalize_shape(_keep_lengths(wanted, array.metadata.shape))
             resize.resize(array, shape, self._publish)
 
     def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
@@ -330,6 +302,17 @@ class Array(ArrayProperties):
             The same shape as the array, except along `axis`.
         axis : int, optional
             The axis that grows.
+
+        Returns
+        -------
+        tuple of int
+
+        Raises
+        ------
+        ReadOnlyError
+            The array was opened for reading.
+        ValueError
+            The data do not fit, or there is no such axis.
         """
         self._check_writable()
         with self._changing() as array:
@@ -350,10 +333,18 @@ class Array(ArrayProperties):
         self._chunked = array
 
 
+def _keep_lengths(shape: Any, old: tuple[int, ...]) -> Any:
+    """Return a user's `shape` with the `old` lengths in place of None."""
+    if isinstance(shape, tuple | list) and len(shape) == len(old):
+        return tuple(length if wanted is None else wanted for wanted, length in zip(shape, old, strict=True))
+    return shape
+
+
 def _read(array: engine.ChunkedArray, plan: Plan) -> np.ndarray[Any, Any]:
     dtype = array.metadata.dtype
     # Of a dtype without bytes NumPy makes one with some, which nobody would fill.
-    items = np.empty(plan.shape, dtype) if dtype.itemsize else np.zeros(plan.shape, dtype)
+    make = np.empty if dtype.itemsize else np.zeros
+    items: np.ndarray[Any, Any] = make(plan.shape, dtype, order=array.metadata.order)  # type: ignore[call-overload]
     engine.read(array, plan, items)
     return items
 

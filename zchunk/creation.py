@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from zchunk.array import Array
-from zchunk.nodes import init_array, make_metadata
+from zchunk.compat import check_unsupported
+from zchunk.keys import normalize_path
+from zchunk.nodes import init_array, make_metadata, takes_size_of_data
 from zchunk.storage import open_store
+from zchunk.values import convert
 
 
 def create(
@@ -27,8 +31,13 @@ def create(
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     read_only: bool = False,
+    object_codec: Any = None,
     dimension_separator: str | None = None,
     write_empty_chunks: bool = True,
+    *,
+    zarr_version: int | None = None,
+    meta_array: Any = None,
+    storage_transformers: Sequence[Any] = (),
 ) -> Array:
     """Create an array.
 
@@ -66,6 +75,8 @@ def create(
         What stands between the coordinates in a chunk's key.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value.
+    object_codec, zarr_version, meta_array, storage_transformers : optional
+        zarr's. None or ``()``, format 2 and a NumPy array are what there is.
 
     Returns
     -------
@@ -73,11 +84,16 @@ def create(
 
     Raises
     ------
+    CodecError
+        There is no such codec or filter.
     ContainsArrayError, ContainsGroupError
         Something is there and `overwrite` is false.
+    InvalidKeyError
+        No array can be at `path`.
     MetadataError
         There can be no such array; for instance its chunks are larger than the codec can take.
     """
+    check_unsupported(zarr_version, meta_array, object_codec, None, storage_transformers)
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)
     own = target._dimension_separator
@@ -86,27 +102,54 @@ def create(
     )
     init_array(target, path, metadata, overwrite, chunk_target)
     return Array(
-        target, path, read_only, chunk_target, synchronizer, cache_metadata, cache_attrs, write_empty_chunks
+        target,
+        path,
+        read_only,
+        chunk_target,
+        synchronizer,
+        cache_metadata,
+        cache_attrs,
+        write_empty_chunks=write_empty_chunks,
     )
 
 
 def empty(shape: Any, **kwargs: Any) -> Array:
-    """Create an array without a fill value. Parameters are those of `create`."""
+    """Create an array without a fill value. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
     return create(shape, fill_value=None, **kwargs)
 
 
 def zeros(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 0. Parameters are those of `create`."""
+    """Create an array with the fill value 0. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
     return create(shape, fill_value=0, **kwargs)
 
 
 def ones(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 1. Parameters are those of `create`."""
+    """Create an array with the fill value 1. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
     return create(shape, fill_value=1, **kwargs)
 
 
 def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value `fill_value`. Other parameters are those of `create`."""
+    """Create an array with the fill value `fill_value`. Other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
     return create(shape, fill_value=fill_value, **kwargs)
 
 
@@ -116,25 +159,38 @@ def array(data: Any, **kwargs: Any) -> Array:
     Parameters
     ----------
     data : array-like
-        Shape and dtype, and the chunks if it has some, are taken from it unless given.
+        Shape and dtype, and the chunks if it has some, are taken from it unless given. It may be the array
+        that is replaced.
     **kwargs
-        Parameters of `create`.
+        Parameters of `create`. A `dtype` of text without a size, such as ``str``, takes that of the data.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ValueError, TypeError
+        The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
     """
-    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+    dtype, chunks = kwargs.get("dtype"), kwargs.get("chunks")
+    chunks = chunks_of(data) if chunks is None else chunks
+    if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
+        # NumPy finds the size, or the axes that a sub-array adds.
+        data, dtype = np.asarray(data, dtype), None
+    elif not hasattr(data, "shape") or not hasattr(data, "dtype"):
         data = np.asanyarray(data)
-    kwargs["shape"] = data.shape
-    if kwargs.get("dtype") is None:
-        kwargs["dtype"] = data.dtype
-    if kwargs.get("chunks") is None:
-        kwargs["chunks"] = _chunks_of(data)
+    dtype = np.dtype(data.dtype if dtype is None else dtype)
+    # Read and converted before anything is overwritten: it may be just that, or impossible.
+    items = convert(data, dtype, "/" + normalize_path(kwargs.get("path")))
     read_only = kwargs.pop("read_only", False)
-    result = create(**kwargs)
-    result[...] = data
+    result = create(**kwargs | {"shape": items.shape, "dtype": dtype, "chunks": chunks})
+    result[...] = items
     result.read_only = read_only
     return result
 
 
-def _chunks_of(a: Any) -> Any:
+def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
     chunks: Any = getattr(a, "chunks", None)
     # dask's are tuples of tuples.
@@ -146,29 +202,49 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return `kwargs` with what is not given taken from the array `a`."""
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
-    found = {"shape": a.shape, "chunks": _chunks_of(a), "dtype": getattr(a, "dtype", None)}
+    found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
     if isinstance(a, Array):
         found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
     return found | kwargs
 
 
 def empty_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, without a fill value."""
+    """Create an array like `a`, without a fill value.
+
+    Returns
+    -------
+    Array
+    """
     return empty(**_like(a, kwargs))
 
 
 def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 0."""
+    """Create an array like `a`, with the fill value 0.
+
+    Returns
+    -------
+    Array
+    """
     return zeros(**_like(a, kwargs))
 
 
 def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 1."""
+    """Create an array like `a`, with the fill value 1.
+
+    Returns
+    -------
+    Array
+    """
     return ones(**_like(a, kwargs))
 
 
 def full_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one)."""
+    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
+
+    Returns
+    -------
+    Array
+    """
     if isinstance(a, Array):
         kwargs.setdefault("fill_value", a.fill_value)
     return full(**_like(a, kwargs))

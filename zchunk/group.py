@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from zchunk.array import Array
-from zchunk.attributes import Attributes
 from zchunk.creation import array, create
-from zchunk.display import InfoReporter, Items, class_name, group_items
+from zchunk.display import Items, class_name, group_items
 from zchunk.errors import ContainsArrayError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
-from zchunk.keys import ATTRS_KEY, GROUP_KEY, join, normalize_path
+from zchunk.keys import GROUP_KEY, join, normalize_path
 from zchunk.metadata.v2 import parse_group
+from zchunk.node import Node
 from zchunk.nodes import erase, init_group
-from zchunk.storage.base import Store, as_store, contains_array, contains_group
+from zchunk.storage.base import contains_array, contains_group
 
 
-class Group(MutableMapping[str, Any]):
+class Group(Node, MutableMapping[str, Any]):
     """A group of arrays and groups in a store.
 
     Made by `zchunk.group`, `zchunk.open_group` and the like. ``g["a/b"]`` is the member at a path below the
@@ -37,6 +37,10 @@ class Group(MutableMapping[str, Any]):
         Read the user attributes once, and again only on ``attrs.refresh()``.
     synchronizer : mapping of keys to locks, optional
         Held by key while a chunk or the attributes change.
+    zarr_version : {None, 2}, optional
+        Version of the format.
+    meta_array : numpy.ndarray or None, optional
+        Items are read into NumPy arrays.
 
     Raises
     ------
@@ -54,12 +58,13 @@ class Group(MutableMapping[str, Any]):
         chunk_store: Any = None,
         cache_attrs: bool = True,
         synchronizer: Any = None,
+        zarr_version: int | None = None,
+        *,
+        meta_array: Any = None,
     ) -> None:
-        self._store = as_store(store)
-        self._chunk_store = None if chunk_store is None else as_store(chunk_store)
-        self._path = normalize_path(path)
-        self._read_only = bool(read_only)
-        self._synchronizer = synchronizer
+        super().__init__(
+            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+        )
         if contains_array(self._store, self._path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
         key = join(self._path, GROUP_KEY)
@@ -67,9 +72,6 @@ class Group(MutableMapping[str, Any]):
             parse_group(self._store[key], f"{key!r} in {self._store!r}")
         except KeyError:
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
-        self._attrs = Attributes(
-            self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
-        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (
@@ -84,21 +86,6 @@ class Group(MutableMapping[str, Any]):
     # ---- what it is
 
     @property
-    def store(self) -> Store:
-        """The store that holds the metadata."""
-        return self._store
-
-    @property
-    def chunk_store(self) -> Store:
-        """The store that holds the chunks."""
-        return self._store if self._chunk_store is None else self._chunk_store
-
-    @property
-    def path(self) -> str:
-        """Path in the store, ``""`` for the root."""
-        return self._path
-
-    @property
     def name(self) -> str:
         """Path with a leading slash, as in h5py."""
         return "/" + self._path
@@ -108,26 +95,6 @@ class Group(MutableMapping[str, Any]):
         """Last part of the name."""
         return self._path.rpartition("/")[2]
 
-    @property
-    def read_only(self) -> bool:
-        """Whether changes are refused."""
-        return self._read_only
-
-    @property
-    def synchronizer(self) -> Any:
-        """What hands out locks by key, or None."""
-        return self._synchronizer
-
-    @property
-    def attrs(self) -> Attributes:
-        """User attributes, a mapping that writes through to the store."""
-        return self._attrs
-
-    @property
-    def info(self) -> InfoReporter:
-        """Table of the group's properties, as text and HTML."""
-        return InfoReporter(self.info_items)
-
     def info_items(self) -> Items:
         """Return the rows of `info`."""
         return group_items(self, self._store, self._chunk_store)
@@ -135,16 +102,6 @@ class Group(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         only = " read-only" if self._read_only else ""
         return f"<{class_name(self)} {self.name!r}{only}>"
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Group)
-            and self.store == other.store
-            and self.path == other.path
-            and self.read_only == other.read_only
-        )
-
-    __hash__ = None  # type: ignore[assignment]
 
     # ---- members
 
@@ -207,23 +164,38 @@ class Group(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _names(self, contains: Callable[[Any, str], bool]) -> Iterator[str]:
+    def _arrays(self, recurse: bool) -> Iterator[tuple[str, str]]:
+        """Yield name and path of the arrays below."""
         for name in self._store.list_dir(self._path):
-            if contains(self._store, join(self._path, name)):
-                yield name
+            path = join(self._path, name)
+            if contains_array(self._store, path):
+                yield name, path
+            elif recurse and contains_group(self._store, path):
+                yield from self._group(path)._arrays(recurse)
 
-    def array_keys(self) -> Iterator[str]:
-        """Yield the names of the arrays directly below."""
-        return self._names(contains_array)
+    def array_keys(self, recurse: bool = False) -> Iterator[str]:
+        """Yield the names of the arrays below.
+
+        Parameters
+        ----------
+        recurse : bool, optional
+            Those in the groups below too, each under its own name without that of its groups.
+
+        Returns
+        -------
+        iterator of str
+        """
+        return (name for name, _ in self._arrays(recurse))
+
+    def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
+        """Yield name and array of the arrays that `array_keys` names."""
+        return ((name, self._array(path)) for name, path in self._arrays(recurse))
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
-        return self._names(contains_group)
-
-    def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield name and array of the arrays directly below."""
-        for name in self.array_keys():
-            yield name, self._array(join(self._path, name))
+        for name in self._store.list_dir(self._path):
+            if contains_group(self._store, join(self._path, name)):
+                yield name
 
     def groups(self) -> Iterator[tuple[str, Group]]:
         """Yield name and group of the groups directly below."""
@@ -258,10 +230,18 @@ class Group(MutableMapping[str, Any]):
         overwrite : bool, optional
             Replace what is there.
 
+        Returns
+        -------
+        Group
+
         Raises
         ------
         ContainsArrayError, ContainsGroupError
             Something is there.
+        InvalidKeyError
+            There can be no such name.
+        ReadOnlyError
+            The group was opened for reading.
         """
         self._check_writable()
         path = self._member_path(name)
@@ -269,7 +249,24 @@ class Group(MutableMapping[str, Any]):
         return self._group(path)
 
     def require_group(self, name: str, overwrite: bool = False) -> Group:
-        """Return the group `name`, made if it is not there; in place of an array only if `overwrite`."""
+        """Return the group `name`, made if it is not there.
+
+        Parameters
+        ----------
+        name : str
+            As for `create_group`.
+        overwrite : bool, optional
+            Replace an array that is there; a group stays.
+
+        Returns
+        -------
+        Group
+
+        Raises
+        ------
+        ContainsArrayError
+            An array is there and `overwrite` is false.
+        """
         path = self._member_path(name)
         if contains_group(self._store, path):
             return self._group(path)
@@ -284,12 +281,46 @@ class Group(MutableMapping[str, Any]):
             Path below this group, or from the root if it begins with a slash.
         **kwargs
             Parameters of `zchunk.create`, without those that say where.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something is there and `overwrite` is false.
+        InvalidKeyError
+            There can be no such name.
+        MetadataError
+            There can be no such array.
+        ReadOnlyError
+            The group was opened for reading.
         """
         self._check_writable()
         return create(**self._place(name), **kwargs)
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Make an array of `data`; other parameters are those of `create`."""
+        """Make an array that holds `data`.
+
+        Parameters
+        ----------
+        name : str
+            As for `create`.
+        data : array-like
+            May be the array that is replaced.
+        **kwargs
+            Parameters of `zchunk.array`, without those that say where.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `zchunk.array` and `create`. Nothing was overwritten then.
+        """
         self._check_writable()
         return array(data, **self._place(name), **kwargs)
 

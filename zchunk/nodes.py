@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from zchunk.codecs import Blosc, as_codec
+from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.dtypes import normalize_fill_value
-from zchunk.errors import ContainsArrayError, ContainsGroupError
+from zchunk.errors import CodecError, ContainsArrayError, ContainsGroupError, InvalidKeyError
 from zchunk.grid import normalize_chunks, normalize_shape
-from zchunk.keys import ARRAY_KEY, GROUP_KEY, ChunkKeyEncoding, join, normalize_path, parents
+from zchunk.keys import (
+    ARRAY_KEY,
+    ATTRS_KEY,
+    CONSOLIDATED_KEY,
+    GROUP_KEY,
+    ChunkKeyEncoding,
+    join,
+    normalize_path,
+    parents,
+)
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import render_array, render_group
 from zchunk.storage.base import Store, contains_array, contains_group
+
+_RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY}
+
+
+def new_path(path: str | bytes | None) -> str:
+    """Return the normal form of the path of a node that shall be made.
+
+    Raises
+    ------
+    InvalidKeyError
+        It could leave the store, or a name in it is one that stores use for something else.
+    """
+    path = normalize_path(path)
+    for name in path.split("/"):
+        if name in _RESERVED or name.endswith(".partial"):
+            raise InvalidKeyError(
+                f"path {path!r} has the name {name!r}, which is kept for the store's own use"
+            )
+    return path
+
+
+def takes_size_of_data(dtype: Any) -> bool:
+    """Whether `dtype` is text or bytes of no size, such as ``str`` or ``"S"``: NumPy's "as long as need be".
+
+    ``"S0"`` says a size, and a `numpy.dtype` has one.
+    """
+    if not isinstance(dtype, type) and not (isinstance(dtype, str) and not dtype.endswith("0")):
+        return False
+    found = np.dtype(dtype)
+    return found.kind in "SUV" and found.names is None and not found.itemsize
 
 
 def make_metadata(
@@ -24,7 +63,7 @@ def make_metadata(
     compressor: Any = "default",
     fill_value: Any = 0,
     order: str = "C",
-    filters: Sequence[Any] | None = None,
+    filters: Iterable[Any] | None = None,
     dimension_separator: str | None = None,
     store_separator: str | None = None,
 ) -> ArrayMetadata:
@@ -39,10 +78,10 @@ def make_metadata(
     separator = dimension_separator or store_separator
     if separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
-    if dtype is str or dtype is bytes:
-        raise ValueError(f"dtype {dtype.__name__} has no fixed size; give one, for instance 'U10' or 'S10'")
+    if takes_size_of_data(dtype):
+        raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
     if isinstance(compressor, str) and compressor != "default":
-        raise ValueError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
+        raise CodecError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
     dtype = np.dtype("f8" if dtype is None else dtype)
     # The axes of a sub-array dtype become axes of the array, as in NumPy.
     shape, dtype = normalize_shape(shape) + dtype.shape, dtype.base
@@ -57,11 +96,19 @@ def make_metadata(
         chunk_shape=normalize_chunks(chunks, shape, dtype.itemsize),
         fill_value=normalize_fill_value(fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
-        filters=tuple(as_codec(codec) for codec in filters or ()),
+        filters=_as_filters(filters),
         compressor=None if compressor is None else as_codec(compressor),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )
+
+
+def _as_filters(filters: Iterable[Any] | None) -> tuple[Codec, ...]:
+    if filters is None:
+        return ()
+    if isinstance(filters, str | Mapping) or not isinstance(filters, Iterable):
+        raise CodecError(f"filters is a sequence of codecs, not {filters!r:.80}; write [codec] for one")
+    return tuple(as_codec(codec) for codec in filters)
 
 
 def init_array(
@@ -77,17 +124,20 @@ def init_array(
     ------
     ContainsArrayError, ContainsGroupError
         Something is there, or an array is above, and `overwrite` is false.
+    InvalidKeyError
+        No node can be at `path`.
     """
-    path = normalize_path(path)
+    # All that can fail comes before what is there is erased.
+    path, raw = new_path(path), render_array(metadata)
     _prepare(store, path, overwrite, chunk_store)
-    store[join(path, ARRAY_KEY)] = render_array(metadata)
+    store[join(path, ARRAY_KEY)] = raw
 
 
 def init_group(
     store: Store, path: str | None, overwrite: bool = False, chunk_store: Store | None = None
 ) -> None:
     """Put a group without members at `path`. Raises as `init_array` does."""
-    path = normalize_path(path)
+    path = new_path(path)
     _prepare(store, path, overwrite, chunk_store)
     store[join(path, GROUP_KEY)] = render_group()
 

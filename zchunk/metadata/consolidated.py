@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
-from zchunk.errors import InvalidKeyError, MetadataError, ReadOnlyError
+from zchunk.errors import InvalidKeyError, MetadataError
 from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, check_key
 from zchunk.metadata.v2 import parse_json, render_json
 
@@ -62,55 +62,3 @@ def parse(raw: bytes, where: str = CONSOLIDATED_KEY) -> dict[str, dict[str, Any]
 
 def _is_metadata_key(key: str) -> bool:
     return key.rpartition("/")[2] in (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
-
-
-class ConsolidatedMetadataStore(MutableMapping[str, bytes]):
-    """The metadata keys of a store, read-only, from its consolidated metadata in one read.
-
-    Chunks stay in the store itself. Changes of the metadata after the store was consolidated are not seen.
-
-    Parameters
-    ----------
-    store : MutableMapping
-        The store that was consolidated.
-    metadata_key : str, optional
-        Key of the consolidated metadata.
-
-    Raises
-    ------
-    KeyError
-        If the store has no consolidated metadata.
-    MetadataError
-        If they cannot be read.
-    """
-
-    def __init__(self, store: MutableMapping[str, bytes], metadata_key: str = CONSOLIDATED_KEY) -> None:
-        self.store = store
-        self.metadata_key = metadata_key
-        self._entries = parse(store[metadata_key], metadata_key)
-
-    def __getitem__(self, key: str) -> bytes:
-        return render_json(self._entries[key])
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __setitem__(self, key: str, value: bytes) -> None:
-        raise self._read_only(key)
-
-    def __delitem__(self, key: str) -> None:
-        raise self._read_only(key)
-
-    def _read_only(self, key: str) -> ReadOnlyError:
-        return ReadOnlyError(
-            f"consolidated metadata is read-only ({key!r}); write to the store itself and consolidate again"
-        )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.metadata_key!r} of {self.store!r:.80}: {len(self)} keys>"

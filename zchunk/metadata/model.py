@@ -91,15 +91,22 @@ class ArrayMetadata:
         self._check_chunk_nbytes()
 
     def _check_chunk_nbytes(self) -> None:
-        limit, who = 2**63 - 1, "any chunk"
-        # Only the first codec is sure to get a chunk of this size; a filter may change it for the next one.
-        for codec in self.codecs[:1]:
-            size = getattr(codec, "max_size", None)
-            if size is not None:
-                limit, who = size, f"one for the codec {codec.codec_id!r}"
-        if math.prod(self.chunk_shape) * max(self.dtype.itemsize, 1) > limit:
+        nbytes = math.prod(self.chunk_shape) * max(self.dtype.itemsize, 1)
+        self._check_limit(nbytes, 2**63 - 1, "any chunk")
+        for codec in self.codecs:
+            self._check_limit(
+                nbytes, getattr(codec, "max_size", None), f"one for the codec {codec.codec_id!r}"
+            )
+            growth = _growth(codec)
+            if growth is None:
+                return
+            encoded, decoded = growth
+            nbytes = nbytes * encoded // decoded
+
+    def _check_limit(self, nbytes: int, limit: int | None, who: str) -> None:
+        if limit is not None and nbytes > limit:
             raise MetadataError(
-                f"a chunk has {self.chunk_nbytes} bytes (shape {self.shape}, chunks {self.chunk_shape}, "
+                f"a chunk has {nbytes} bytes (shape {self.shape}, chunks {self.chunk_shape}, "
                 f"dtype {self.dtype}), but {who} has at most {limit}; choose smaller chunks"
             )
 
@@ -136,6 +143,17 @@ class ArrayMetadata:
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""
         return replace(self, shape=shape)
+
+
+def _growth(codec: Codec) -> tuple[int, int] | None:
+    """Return how many bytes a filter makes of how many; None if that depends on the data or nobody knows."""
+    if codec.codec_id in ("shuffle", "bitround"):
+        return 1, 1
+    if codec.codec_id in ("delta", "quantize", "fixedscaleoffset"):
+        decoded, encoded = getattr(codec, "dtype", None), getattr(codec, "astype", None)
+        if isinstance(decoded, np.dtype) and isinstance(encoded, np.dtype) and decoded.itemsize:
+            return encoded.itemsize, decoded.itemsize
+    return None
 
 
 def _check_lengths(member: str, values: tuple[int, ...], least: int) -> None:

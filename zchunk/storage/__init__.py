@@ -6,25 +6,19 @@ from zchunk.storage.base import (
     as_store,
     contains_array,
     contains_group,
-    erase_prefix,
-    get_many,
-    get_range,
     getsize,
-    is_empty,
-    list_dir,
     listdir,
-    local_root,
     rename,
     rmdir,
-    set_many,
-    size,
 )
+from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore, TempStore
 from zchunk.storage.memory import MemoryStore
 from zchunk.storage.resolve import open_store
 from zchunk.storage.zip import ZipStore
 
 __all__ = [
+    "ConsolidatedMetadataStore",
     "DirectoryStore",
     "KVStore",
     "MemoryStore",
@@ -35,17 +29,9 @@ __all__ = [
     "as_store",
     "contains_array",
     "contains_group",
-    "erase_prefix",
-    "get_many",
-    "get_range",
     "getsize",
-    "is_empty",
-    "list_dir",
     "listdir",
-    "local_root",
     "open_store",
     "rename",
     "rmdir",
-    "set_many",
-    "size",
 ]

@@ -8,6 +8,7 @@ inflating never beyond the size that an entry claims; and a key written twice is
 from __future__ import annotations
 
 import bz2
+import errno
 import io
 import lzma
 import os
@@ -92,23 +93,22 @@ class Archive:
         self._end = 0
         self._closed = False
         self.entries: dict[str, zipfile.ZipInfo] = {}
+        # Nothing is made or replaced before the first write, so that a call that fails loses nothing.
+        self._create_flag = os.O_TRUNC if mode == "w" else os.O_EXCL
         if mode in ("w", "x"):
-            self._create(os.O_TRUNC if mode == "w" else os.O_EXCL)
+            if mode == "x" and os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            self.dirty = True
             return
         try:
             self._file = _File(path, os.O_RDWR if self.writable else os.O_RDONLY)
         except FileNotFoundError:
-            # Mode "a" makes the file at the first write.
             if mode == "r":
                 raise
             return
         self._end = self._file.size
         if self._end or mode == "r":
             self._parse()
-
-    def _create(self, flag: int) -> None:
-        self._file = _File(self.path, os.O_RDWR | os.O_CREAT | flag)
-        self.dirty = True
 
     def _parse(self) -> None:
         try:
@@ -237,7 +237,8 @@ class Archive:
             )
         with self._lock:
             if self._file is None:
-                self._create(os.O_EXCL)
+                self._file = _File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
+                self.dirty = True
             status = os.fstat(self.file.fd)
             if status.st_size != self._end or not status.st_nlink:
                 raise StoreError(
@@ -274,6 +275,11 @@ class Archive:
                     self.flush()
             finally:
                 self._closed, self._file = True, None
+
+    def release(self) -> None:
+        """Close an archive that nobody can use any more; without a file, there is nothing to close."""
+        if self._file is not None:
+            self.close()
 
     def _infos(self) -> list[zipfile.ZipInfo]:
         return [*self._foreign, *self.entries.values()]

@@ -322,49 +322,6 @@ def as_store(store: Any) -> Store:
     raise TypeError(f"a store is a path or a mutable mapping from str to bytes, not {type(store).__name__}")
 
 
-def local_root(store: Any) -> str | None:
-    """Return the folder whose files hold the values of `store`, or None.
-
-    Foreign mappings are never asked: an fsspec mapper's `root`, for one, is a path on any file system.
-    """
-    return store.root if isinstance(store, Store) else None
-
-
-def get_range(store: Any, key: str, start: int, stop: int | None = None) -> bytes:
-    """Return bytes ``start:stop`` of a value of any mapping."""
-    return as_store(store).get_range(key, start, stop)
-
-
-def get_many(store: Any, keys: Iterable[str]) -> dict[str, bytes]:
-    """Return the values of those `keys` that exist in any mapping."""
-    return as_store(store).get_many(keys)
-
-
-def set_many(store: Any, items: Mapping[str, Any]) -> None:
-    """Set the values of many keys of any mapping."""
-    as_store(store).set_many(items)
-
-
-def size(store: Any, key: str) -> int:
-    """Return the number of bytes of a value of any mapping."""
-    return as_store(store).size(key)
-
-
-def list_dir(store: Any, path: str = "") -> list[str]:
-    """Return the sorted names directly below a normalised node path of any mapping."""
-    return as_store(store).list_dir(path)
-
-
-def is_empty(store: Any, path: str = "") -> bool:
-    """Whether any mapping has no key below a normalised node path."""
-    return as_store(store).is_empty(path)
-
-
-def erase_prefix(store: Any, path: str = "") -> None:
-    """Delete every key of any mapping below a normalised node path."""
-    as_store(store).erase_prefix(path)
-
-
 def listdir(store: Any, path: str | None = None) -> list[str]:
     """Return the sorted names directly below `path` of any mapping (zarr 2's name)."""
     return as_store(store).listdir(path)

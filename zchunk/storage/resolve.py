@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from zchunk.errors import PathNotFoundError
 from zchunk.storage.base import Mode, Store, as_store
 from zchunk.storage.directory import DirectoryStore
 from zchunk.storage.memory import MemoryStore
@@ -36,8 +37,14 @@ def open_store(
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
         change or create; ``"w"`` to replace; ``"x"`` to create. Other stores are opened alike in all modes.
 
+    Returns
+    -------
+    Store
+
     Raises
     ------
+    PathNotFoundError
+        For a zip file that should exist and does not.
     ValueError
         For a URL with another scheme than ``file``, or an unknown mode.
     """
@@ -52,8 +59,8 @@ def open_store(
         path = _path_of_url(path)
     if not path.endswith(".zip") or os.path.isdir(path):
         return DirectoryStore(path)
-    if mode == "r+" and not os.path.exists(path):
-        raise FileNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
+    if mode in ("r", "r+") and not os.path.exists(path):
+        raise PathNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
     return ZipStore(path, mode=_ZIP_MODES[mode])
 
 

@@ -34,8 +34,9 @@ class ZipStore(Store):
     allowZip64 : bool, default True
         Whether the archive may grow beyond 2 GiB or 65,535 entries.
     mode : {"r", "w", "a", "x"}, default "a"
-        ``"r"`` to read, ``"w"`` to replace, ``"a"`` to change or create (at the first write), ``"x"`` to
-        create what must not exist.
+        ``"r"`` to read, ``"w"`` to replace, ``"a"`` to change or create, ``"x"`` to create what must not
+        exist. The file is made or replaced at the first write, `flush` or `close`: a store that is dropped
+        before leaves what was there.
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
 
@@ -65,7 +66,11 @@ class ZipStore(Store):
         self.mode = mode
         self._dimension_separator = check_separator(dimension_separator)
         self._archive = Archive(self.path, mode, allowZip64)
-        weakref.finalize(self, self._archive.close)
+        weakref.finalize(self, self._archive.release)
+
+    @property
+    def lock_identity(self) -> str:
+        return self.path
 
     def __getstate__(self) -> tuple[str, int, bool, str, str | None]:
         self.flush()

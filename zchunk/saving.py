@@ -1,0 +1,139 @@
+"""Saving and loading whole arrays, with the names of zarr 2.18."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from zchunk.api import group, open
+from zchunk.array import Array
+from zchunk.compat import check_unsupported
+from zchunk.creation import array, chunks_of
+from zchunk.dtypes import encode_dtype
+from zchunk.group import Group
+from zchunk.keys import parents
+from zchunk.nodes import new_path
+from zchunk.storage import open_store
+
+
+def save(
+    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+) -> None:
+    """Save one array, or several into a group, replacing what is there.
+
+    All arrays are read before anything is replaced, so that they may be what is replaced.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    *args : array-like
+        One array is saved as it is; several as ``arr_0``, ``arr_1``, …
+    zarr_version : {None, 2}, optional
+        Version of the format.
+    path : str, optional
+        Of the array or group in the store.
+    **kwargs : array-like
+        Saved by these names.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
+    InvalidKeyError
+        No node can have such a path or name.
+    """
+    check_unsupported(zarr_version)
+    if not args and not kwargs:
+        raise ValueError("nothing to save: give at least one array")
+    path = new_path(path)
+    members = {f"arr_{i}": data for i, data in enumerate(args)}
+    if clash := members.keys() & kwargs.keys():
+        raise ValueError(f"two arrays would have the name {min(clash)!r}")
+    members |= kwargs
+    places = _places(members)
+    chunks = {name: chunks_of(data) for name, data in members.items()}
+    items = {name: _read(data) for name, data in members.items()}
+    target = open_store(store, "w")
+    if len(args) == 1 and not kwargs:
+        array(items["arr_0"], chunks=chunks["arr_0"], store=target, path=path, overwrite=True)
+    else:
+        parent = group(target, overwrite=True, path=path)
+        for name in members:
+            parent.array(places[name], items[name], chunks=chunks[name])
+    # After a failure the store is left to the garbage collector, which replaces no archive by an empty one.
+    if target is not store:
+        target.close()
+
+
+def _places(names: Iterable[str]) -> dict[str, str]:
+    """Return the paths below their group of arrays by name, `ValueError` if it cannot have all of them."""
+    taken = {""}
+    paths = {name: new_path(name) for name in names}
+    for path in paths.values():
+        taken.update(parents(path))
+    for name, path in paths.items():
+        if path in taken:
+            raise ValueError(f"no array can have the name {name!r} beside the others: {sorted(paths)}")
+        taken.add(path)
+    return paths
+
+
+def _read(data: Any) -> Any:
+    """Return array-like data as a NumPy array of a dtype that can be stored."""
+    items = np.asanyarray(data)
+    encode_dtype(items.dtype)
+    return items
+
+
+class LazyLoader(Mapping[str, Any]):
+    """The arrays of a group by name, each read when it is first asked for."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            node = self._group[name]
+            if not isinstance(node, Array):
+                raise KeyError(name)
+            self._loaded[name] = node[...]
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return self._group.array_keys()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and isinstance(self._group.get(name), Array)
+
+    def __repr__(self) -> str:
+        return f"<LazyLoader: {', '.join(self)}>"
+
+
+def load(store: Any, zarr_version: int | None = None, path: str | None = None) -> Any:
+    """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
+
+    Parameters
+    ----------
+    store, path
+        As for `create`.
+    zarr_version : {None, 2}, optional
+        Version of the format.
+
+    Returns
+    -------
+    numpy.ndarray or LazyLoader
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is there.
+    """
+    node = open(store, "r", zarr_version=zarr_version, path=path)
+    return node[...] if isinstance(node, Array) else LazyLoader(node)

@@ -1,0 +1,64 @@
+"""The metadata of a hierarchy as a store of their own, read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zchunk.errors import ReadOnlyError
+from zchunk.keys import CONSOLIDATED_KEY, check_key
+from zchunk.metadata.consolidated import parse
+from zchunk.metadata.v2 import render_json
+from zchunk.storage.base import Store
+
+
+class ConsolidatedMetadataStore(Store):
+    """The metadata keys of a store, read-only, from its consolidated metadata in one read.
+
+    Chunks stay in the store itself. Changes of the metadata after the store was consolidated are not seen.
+
+    Parameters
+    ----------
+    store : MutableMapping
+        The store that was consolidated.
+    metadata_key : str, optional
+        Key of the consolidated metadata.
+
+    Raises
+    ------
+    KeyError
+        If the store has no consolidated metadata.
+    MetadataError
+        If they cannot be read.
+    """
+
+    def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
+        self.store = store
+        self.metadata_key = metadata_key
+        self._entries = parse(store[metadata_key], f"{metadata_key!r} in {store!r:.80}")
+
+    def __getitem__(self, key: str) -> bytes:
+        return render_json(self._entries[check_key(key)])
+
+    def __contains__(self, key: object) -> bool:
+        return check_key(key) in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise self._read_only(key)
+
+    def __delitem__(self, key: str) -> None:
+        raise self._read_only(key)
+
+    def _read_only(self, key: str) -> ReadOnlyError:
+        return ReadOnlyError(
+            f"consolidated metadata is read-only ({key!r}); write to the store itself and consolidate again"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.metadata_key!r} of {self.store!r:.80}: {len(self)} keys>"
