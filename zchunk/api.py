@@ -86,25 +86,26 @@ def open_array(
     check_unsupported(zarr_version, meta_array, object_codec, storage_options)
     path = normalize_path(path)
     target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
-    exists = contains_array(target, path)
-    if not exists and mode in ("r", "r+", "a"):
-        if contains_group(target, path):
-            raise ContainsGroupError(f"a group, not an array, is at {'/' + path!r} in {target!r}")
-        if mode != "a":
-            raise ArrayNotFoundError(
-                f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
+    if mode in ("r", "r+", "a"):
+        try:
+            return Array(
+                target,
+                path,
+                mode == "r",
+                chunk_target,
+                synchronizer,
+                cache_metadata,
+                cache_attrs,
+                write_empty_chunks=write_empty_chunks,
             )
-    if exists and mode in ("r", "r+", "a"):
-        return Array(
-            target,
-            path,
-            mode == "r",
-            chunk_target,
-            synchronizer,
-            cache_metadata,
-            cache_attrs,
-            write_empty_chunks=write_empty_chunks,
-        )
+        except ArrayNotFoundError:
+            if contains_group(target, path):
+                message = f"a group, not an array, is at {'/' + path!r} in {target!r}"
+                raise ContainsGroupError(message) from None
+            if mode != "a":
+                raise ArrayNotFoundError(
+                    f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
+                ) from None
     if shape is None:
         raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
     return create(
@@ -260,10 +261,14 @@ def open(
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(target, mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):
-        if contains_array(target, path):
-            return open_array(target, mode, path=path, **kwargs)
-        if mode != "a" and not contains_group(target, path):
-            raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}")
+        try:
+            # Not to be made here; and looking whether it is there first would be one access more.
+            return open_array(target, "r" if mode == "r" else "r+", path=path, **kwargs)
+        except ContainsGroupError:
+            pass
+        except ArrayNotFoundError:
+            if mode != "a":
+                raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
     return open_group(target, mode, path=path, **kwargs)
 
 

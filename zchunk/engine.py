@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -93,9 +93,12 @@ class ChunkedArray:
         root = store.root
         self.folder = root if root is None or not path else os.path.join(root, path)
         self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
-        # Threads that use other Array or store objects for the same chunks must meet at the same lock.
-        where = os.path.join(store.lock_identity, path)
-        self.lock_seed = hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
+
+    @cached_property
+    def lock_seed(self) -> int:
+        """Where threads that use other Array or store objects for the same chunks meet at the same locks."""
+        where = os.path.join(self.store.lock_identity, self.path)
+        return hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""
@@ -214,7 +217,7 @@ def _job(
         writing=writing,
         write_empty=array.write_empty_chunks,
         durability=array.durability,
-        lock_seed=array.lock_seed,
+        lock_seed=array.lock_seed if writing else 0,
     )
 
 

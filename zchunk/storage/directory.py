@@ -72,7 +72,7 @@ class DirectoryStore(Store):
         self.path: str = os.path.abspath(os.fsdecode(path))
         if "\0" in self.path:
             raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
-        if os.path.exists(self.path) and not os.path.isdir(self.path):
+        if os.path.isfile(self.path):
             raise StoreError(f"cannot open {self.path!r} as a store: it is a file, not a folder")
         self.normalize_keys = normalize_keys
         self.durability = durability
