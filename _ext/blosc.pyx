@@ -191,7 +191,7 @@ cdef int decode_block(
     if is_planar(frame, typesize):
         if open_planes(frame, b, src, avail, &planes, s, f) != OK:
             return f.status
-        gather_planes(planes.at, typesize, 0, 1, nbytes // typesize, <char*>dst, typesize)
+        gather_planes(planes.at, typesize, 0, 1, nbytes // typesize, <char*>dst, typesize, False)
         return OK
     if bytewise or bitwise:
         target = reserve(&s.planes, &s.planes_size, frame.blocksize)

@@ -132,7 +132,7 @@ cdef int _scatter_planes(const Plan* p, const Region* r, const Source* source, S
             if n > c.n - i:
                 n = c.n - i
             gather_planes(planes.at, <int>size, (at - low) // size, c.chunk_stride // size, n,
-                          c.user + i * c.user_stride, c.user_stride)
+                          c.user + i * c.user_stride, c.user_stride, p.streaming)
             i += n
         if not next_row(&c):
             return OK

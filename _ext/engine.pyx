@@ -12,6 +12,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.string cimport memset
 cimport numpy as cnp
 
+from zchunk._ext.blosc cimport planes_done
 from zchunk._ext.chain cimport parse_spec
 from zchunk._ext.chunks cimport read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, release
@@ -47,6 +48,12 @@ cnp.import_array()
 
 # ---- drain
 
+cdef enum:
+    # From this size on a result is written past the caches. Reading 256 MiB in chunks of 1 MiB with two threads
+    # went from 102 to 80 ms; a result of 32 MiB, which the last cache holds, from 13 to 17.
+    STREAMING = 64 << 20
+
+
 cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
     cdef Scratch s
     cdef Region r
@@ -71,6 +78,7 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
             zc_claim(&p.stop)
         if budget_ns and zc_now_ns() > until:
             break
+    planes_done()
     release(&s)
 
 
@@ -131,6 +139,7 @@ cdef class Job:
         p.folder = folder
         p.separator = <char>ord(separator)
         p.writing = writing
+        p.streaming = cnp.PyArray_SIZE(array) * p.itemsize >= STREAMING
         p.write_empty = write_empty
         p.durability = durability
         p.lock_seed = lock_seed

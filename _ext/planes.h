@@ -36,9 +36,15 @@ static inline void zc_planes_strided(const uint8_t *const *plane, int typesize, 
 
 #if defined(__SSE2__)
 #define ZC_LOAD(b) _mm_loadu_si128((const __m128i *)(plane[b] + i))
-#define ZC_STORE(k, v) _mm_storeu_si128((__m128i *)(dst + i * TYPESIZE) + (k), v)
+/* Past the caches: memory that is written whole need not be read first. `stream` is a constant where it counts. */
+#define ZC_STORE(k, v)                                                                      \
+    do {                                                                                    \
+        __m128i *to = (__m128i *)(dst + i * TYPESIZE) + (k);                                \
+        if (stream) _mm_stream_si128(to, v);                                                \
+        else _mm_storeu_si128(to, v);                                                       \
+    } while (0)
 
-static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst) {
+static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
     enum { TYPESIZE = 2 };
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -49,7 +55,7 @@ static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *
     return i;
 }
 
-static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *dst) {
+static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
     enum { TYPESIZE = 4 };
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -64,7 +70,7 @@ static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *
     return i;
 }
 
-static inline int64_t zc_planes_8(const uint8_t *const *plane, int64_t n, char *dst) {
+static inline int64_t zc_planes_8(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
     enum { TYPESIZE = 8 };
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -87,8 +93,9 @@ static inline int64_t zc_planes_8(const uint8_t *const *plane, int64_t n, char *
     return i;
 }
 #elif defined(__ARM_NEON)
-static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst) {
+static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
     int64_t i = 0;
+    (void)stream;
     for (; i + 16 <= n; i += 16) {
         uint8x16x2_t v = {{vld1q_u8(plane[0] + i), vld1q_u8(plane[1] + i)}};
         vst2q_u8((uint8_t *)dst + i * 2, v);
@@ -96,8 +103,9 @@ static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *
     return i;
 }
 
-static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *dst) {
+static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
     int64_t i = 0;
+    (void)stream;
     for (; i + 16 <= n; i += 16) {
         uint8x16x4_t v = {{vld1q_u8(plane[0] + i), vld1q_u8(plane[1] + i), vld1q_u8(plane[2] + i),
                            vld1q_u8(plane[3] + i)}};
@@ -106,31 +114,47 @@ static inline int64_t zc_planes_4(const uint8_t *const *plane, int64_t n, char *
     return i;
 }
 
-static inline int64_t zc_planes_8(const uint8_t *const *plane, int64_t n, char *dst) {
-    (void)plane, (void)n, (void)dst;
+static inline int64_t zc_planes_8(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
+    (void)plane, (void)n, (void)dst, (void)stream;
     return 0;
 }
 #else
-static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst) {
-    (void)plane, (void)n, (void)dst;
+static inline int64_t zc_planes_2(const uint8_t *const *plane, int64_t n, char *dst, int stream) {
+    (void)plane, (void)n, (void)dst, (void)stream;
     return 0;
 }
 #define zc_planes_4 zc_planes_2
 #define zc_planes_8 zc_planes_2
 #endif
 
-/* `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; at most 16 planes. */
+static inline int64_t zc_planes_simd(const uint8_t *const *at, int typesize, int64_t n, char *dst, int stream) {
+    switch (typesize) {
+        case 2: return zc_planes_2(at, n, dst, stream);
+        case 4: return zc_planes_4(at, n, dst, stream);
+        case 8: return zc_planes_8(at, n, dst, stream);
+        default: return 0;
+    }
+}
+
+/* `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; at most 16 planes. With `stream` a
+   contiguous destination is written past the caches: for results that no cache holds. `zc_planes_done` comes
+   before other threads may look. */
 static inline void zc_planes_gather(const uint8_t *const *plane, int typesize, int64_t first, int64_t step, int64_t n,
-                                    char *dst, int64_t stride) {
+                                    char *dst, int64_t stride, int stream) {
     const uint8_t *at[16];
     int64_t done = 0;
     for (int b = 0; b < typesize; b++) at[b] = plane[b] + first;
     if (step == 1 && stride == typesize) {
-        if (typesize == 4) done = zc_planes_4(at, n, dst);
-        else if (typesize == 8) done = zc_planes_8(at, n, dst);
-        else if (typesize == 2) done = zc_planes_2(at, n, dst);
+        if (stream && ((uintptr_t)dst & 15) == 0) done = zc_planes_simd(at, typesize, n, dst, 1);
+        else done = zc_planes_simd(at, typesize, n, dst, 0);
     }
     zc_planes_strided(at, typesize, done * step, step, n - done, dst + done * stride, stride);
+}
+
+static inline void zc_planes_done(void) {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
 }
 
 #endif

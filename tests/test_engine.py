@@ -422,3 +422,16 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
         z[0] = 2
     if before:
         assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
+def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
+    """They are written past the caches where they are aligned."""
+    items = (np.arange((66 << 20) // np.dtype(dtype).itemsize) % 100_003).astype(dtype).reshape(-1, 512)
+    z = zchunk.array(items, chunks=(3000, 333), store=tmp_path)
+    memory = np.empty(items.nbytes + 16, "u1")
+    for offset in (0, 1, 8):
+        out = memory[offset : offset + items.nbytes].view(dtype).reshape(items.shape)
+        z.get_basic_selection(out=out)
+        assert np.array_equal(out, items)
+    assert np.array_equal(z[::-1], items[::-1])

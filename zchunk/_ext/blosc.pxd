@@ -36,10 +36,12 @@ cdef struct Planes:
     const uint8_t* at[16]
 
 cdef extern from "planes.h" nogil:
-    # `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart.
+    # `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; with `stream` past the caches.
     void gather_planes "zc_planes_gather"(
-        const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t stride
+        const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t stride, int stream
     )
+    # What was written past the caches is there for other threads.
+    void planes_done "zc_planes_done"()
 
 cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Frame* frame, Failure* f) noexcept nogil
 cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:

@@ -24,6 +24,7 @@ cdef struct Plan:
     int folder                      # descriptor of the array's folder
     char separator
     bint writing
+    bint streaming                  # the caller's memory is more than caches hold
     bint write_empty
     int durability
     uint64_t lock_seed
