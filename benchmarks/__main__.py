@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--cases", nargs="+", metavar="CASE", help="names or patterns such as 'read-*' (default: all)")
     add("--list", action="store_true", help="list the cases and end")
-    peers = ", ".join(NAMES) + " (default: those that are installed)"
+    peers = ", ".join(NAMES) + " (default: those that are installed); zchunk always runs"
     add("--peers", nargs="+", choices=NAMES, metavar="PEER", help=peers)
     add("--repeat", type=int, metavar="N", help="runs of every case (default 5, 3 if not --full)")
     add("--threads", type=int, default=2, metavar="N", help="threads of each library (default 2)")
@@ -79,7 +79,7 @@ def settings_from(given: argparse.Namespace, error: argparse.ArgumentParser) -> 
     return Settings(
         size=given.size,
         cases=tuple(cases),
-        peers=tuple(given.peers) if given.peers else None,
+        peers=tuple(dict.fromkeys(["zchunk", *given.peers])) if given.peers else None,
         repeat=given.repeat or (5 if given.size == "full" else 3),
         threads=given.threads,
         folder=given.dir,
