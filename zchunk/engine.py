@@ -85,8 +85,10 @@ class ChunkedArray:
         self.chain = CodecChain(
             metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
         )
-        # Items are moved as plain bytes, so that padding and NaN payloads survive.
-        self.item = np.dtype((np.void, metadata.dtype.itemsize))
+        # Items are moved as plain bytes, so that padding and NaN payloads survive; NumPy is fastest at integers.
+        size = metadata.dtype.itemsize
+        fast = size in (1, 2, 4, 8)
+        self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
         self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
         # None if the native executor cannot run the codecs.
         self.spec: Any = self.chain.native_spec()
@@ -125,6 +127,11 @@ class ChunkedArray:
     def fill_item(self) -> np.ndarray[Any, Any]:
         """One item that holds the fill value, padding included, as a 0-d array."""
         return np.ndarray((), self.metadata.dtype, self.fill)
+
+    @property
+    def raw_fill(self) -> Any:
+        """The fill value as an item of plain bytes."""
+        return np.ndarray((), self.item, self.fill)
 
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
@@ -171,7 +178,7 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         folder = _Folder(array.folder or "")
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
-        target[...] = np.void(array.fill)
+        target[...] = array.raw_fill
         return
     _drain(array, _job(array, plan, target, folder), folder, out.nbytes)
 
@@ -284,7 +291,7 @@ def _read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any])
         for key, part in batch:
             data = found.pop(key, None)
             if data is None:
-                target[part.outer] = np.void(array.fill)
+                target[part.outer] = array.raw_fill
             else:
                 target[part.outer] = _decode(array, key, data)[part.inner]
 
@@ -319,7 +326,7 @@ def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarr
         # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
         chunk = np.empty(shape, array.item, order=order)
         if items.shape != shape:
-            chunk[...] = np.void(array.fill)
+            chunk[...] = array.raw_fill
     else:
         chunk = np.array(_decode(array, key, data), order=order)
     chunk[part.inner] = items

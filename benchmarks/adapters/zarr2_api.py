@@ -1,0 +1,75 @@
+"""What libraries with the API of zarr 2 do alike: zarr 2 itself, and zchunk."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.adapters import base
+from benchmarks.datasets import Codec, Layout, Shape
+from benchmarks.selections import Selection
+
+
+class Adapter(base.Adapter):
+    """The public API, as its guide shows it."""
+
+    library: ModuleType
+
+    def _compressor(self, codec: Codec) -> Any:
+        if codec.kind == "blosc":
+            return self.library.Blosc(codec.cname, codec.level, codec.shuffle)
+        return self.library.Zstd(codec.level) if codec.kind == "zstd" else None
+
+    @property
+    def version(self) -> str:
+        return str(self.library.__version__)
+
+    def _store(self, path: str, layout: Layout, mode: str) -> Any:
+        if layout.container == "memory":
+            return self.library.MemoryStore()
+        return self.library.ZipStore(path, mode=mode) if layout.container == "zip" else path
+
+    def create(self, path: str, layout: Layout) -> Any:
+        return self.library.create(
+            layout.shape,
+            chunks=layout.chunks,
+            dtype=layout.dtype,
+            compressor=self._compressor(layout.codec),
+            store=self._store(path, layout, "w"),
+        )
+
+    def open(self, path: str, layout: Layout) -> Any:
+        return self.library.open_array(self._store(path, layout, "r"), mode="r")
+
+    def write(self, handle: Any, data: NDArray[Any]) -> None:
+        handle[...] = data
+
+    def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
+        result: NDArray[Any] | np.generic = handle[selection]
+        return result
+
+    def close(self, handle: Any) -> None:
+        handle.store.close()
+
+    def append(self, handle: Any, block: NDArray[Any]) -> Any:
+        handle.append(block)
+        return handle
+
+    def resize(self, handle: Any, shape: Shape) -> Any:
+        handle.resize(shape)
+        return handle
+
+    def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
+        group = self.library.open_group(path, mode="w")
+        for name in names:
+            group.create(name, shape=layout.shape, chunks=layout.chunks, dtype=layout.dtype)
+        if consolidated:
+            self.library.consolidate_metadata(path)
+
+    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
+        opener = self.library.open_consolidated if consolidated else self.library.open_group
+        group = opener(path, mode="r")
+        return {name: array.shape for name, array in group.arrays()}
