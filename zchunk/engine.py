@@ -85,7 +85,7 @@ class ChunkedArray:
         self.chain = CodecChain(
             metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
         )
-        # Items are moved as plain bytes, so that padding and NaN payloads survive; NumPy is fastest at integers.
+        # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
         size = metadata.dtype.itemsize
         fast = size in (1, 2, 4, 8)
         self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
