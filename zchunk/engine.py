@@ -260,12 +260,16 @@ def _join(job: Job, futures: list[Future[Any]]) -> None:
     """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile."""
     interrupt: BaseException | None = None
     for future in futures:
-        while not (future.cancel() or future.done()):
+        while not future.cancel():
             try:
-                interrupt = interrupt or future.exception()
+                error = future.exception()
             except BaseException as err:
+                # Of this thread, that waits: the helper is still at work.
                 job.cancel()
                 interrupt = interrupt or err
+            else:
+                interrupt = interrupt or error
+                break
     if interrupt is not None:
         raise interrupt
 
