@@ -19,7 +19,10 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = ["projection", "copy", "codecs", "blosc", "chain", "locks", "files", "region", "chunks", "engine"]
+MODULES = [
+    "projection", "copy", "codecs", "files", "source", "blosc", "blosc_encode", "chain", "locks", "region",
+    "scatter", "chunks", "engine",
+]  # fmt: skip
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs"}
 
@@ -69,7 +72,7 @@ def extensions() -> list[Extension]:
             f"zchunk._ext.{name}",
             [f"_ext/{name}.pyx"],
             include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
-            depends=["_ext/planes.h"],
+            depends=["_ext/planes.h", "_ext/stream.h"],
             define_macros=macros,
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],

@@ -9,7 +9,8 @@ from libc.string cimport memcpy, memset
 from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBUF_WRITABLE, PyObject_GetBuffer, PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
-from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, decode_frame, encode_frame
+from zchunk._ext.blosc cimport HEADER, MAX_BLOSC, decode_frame
+from zchunk._ext.blosc_encode cimport encode_frame
 from zchunk._ext.chain cimport BLOSC_KIND, GZIP_KIND, LZ4_KIND, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec
 from zchunk._ext.codecs cimport (
     Scratch, deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, reserve,

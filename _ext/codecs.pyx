@@ -56,6 +56,7 @@ cdef uint8_t* reserve(uint8_t** buffer, size_t* size, size_t wanted) noexcept no
 cdef void release(Scratch* s) noexcept nogil:
     """Free everything that `s` holds."""
     free(s.encoded)
+    free(s.stored)
     free(s.chunk)
     free(s.block)
     free(s.planes)
@@ -114,6 +115,21 @@ cdef int lz4_decode(const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, F
         return fail(f, CORRUPT, n, nbytes)
     if <size_t>got != nbytes:
         return fail(f, WRONG_SIZE, got, nbytes)
+    return OK
+
+
+cdef int _lz4_decode_head(
+    const uint8_t* src, size_t n, uint8_t* dst, size_t wanted, Failure* f
+) noexcept nogil:
+    """Decode the first `wanted` bytes; what comes after them is not looked at."""
+    cdef int got
+    if n > INT32_LIMIT or wanted > INT32_LIMIT:
+        return fail(f, TOO_LARGE, max(n, wanted), INT32_LIMIT)
+    got = LZ4_decompress_safe_partial(<const char*>src, <char*>dst, <int>n, <int>wanted, <int>wanted)
+    if got < 0:
+        return fail(f, CORRUPT, n, wanted)
+    if <size_t>got != wanted:
+        return fail(f, WRONG_SIZE, got, wanted)
     return OK
 
 
@@ -315,6 +331,15 @@ cdef int stream_decode(
             return fail(f, CORRUPT, n, nbytes)
         return OK if <size_t>got == nbytes else fail(f, WRONG_SIZE, got, nbytes)
     return fail(f, UNSUPPORTED, format, 0)
+
+
+cdef int stream_decode_head(
+    Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, size_t wanted, Failure* f
+) noexcept nogil:
+    """Decode at least the first `wanted` of the `nbytes` that a stream holds; none but LZ4 can stop there."""
+    if format == 1:
+        return _lz4_decode_head(src, n, dst, wanted, f)
+    return stream_decode(s, format, src, n, dst, nbytes, f)
 
 
 # ---- shuffles; those of bits take memory of their own, which may not be there

@@ -12,13 +12,13 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.string cimport memset
 cimport numpy as cnp
 
-from zchunk._ext.blosc cimport planes_done
 from zchunk._ext.chain cimport parse_spec
 from zchunk._ext.chunks cimport read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, release
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis, axis_init
 from zchunk._ext.region cimport Plan, Region, locate
+from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.status cimport OK, Failure
 
 cdef extern from * nogil:
@@ -78,7 +78,7 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
             zc_claim(&p.stop)
         if budget_ns and zc_now_ns() > until:
             break
-    planes_done()
+    stream_done()
     release(&s)
 
 

@@ -137,7 +137,7 @@ static inline int64_t zc_planes_simd(const uint8_t *const *at, int typesize, int
 }
 
 /* `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; at most 16 planes. With `stream` a
-   contiguous destination is written past the caches: for results that no cache holds. `zc_planes_done` comes
+   contiguous destination is written past the caches: for results that no cache holds. `zc_stream_done` comes
    before other threads may look. */
 static inline void zc_planes_gather(const uint8_t *const *plane, int typesize, int64_t first, int64_t step, int64_t n,
                                     char *dst, int64_t stride, int stream) {
@@ -149,12 +149,6 @@ static inline void zc_planes_gather(const uint8_t *const *plane, int typesize, i
         else done = zc_planes_simd(at, typesize, n, dst, 0);
     }
     zc_planes_strided(at, typesize, done * step, step, n - done, dst + done * stride, stride);
-}
-
-static inline void zc_planes_done(void) {
-#if defined(__SSE2__)
-    _mm_sfence();
-#endif
 }
 
 #endif

@@ -7,7 +7,7 @@ merged axis.
 
 from zchunk._ext.copy cimport coalesce
 from zchunk._ext.projection cimport Part, axis_part
-from zchunk._ext.region cimport Cursor, Plan, Region
+from zchunk._ext.region cimport Plan, Region
 
 
 cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
@@ -111,30 +111,3 @@ cdef int64_t row_span(const Block* b, size_t itemsize) noexcept nogil:
     if b.ndim == 0:
         return itemsize
     return (b.shape[b.ndim - 1] - 1) * b.src[b.ndim - 1] + itemsize
-
-
-cdef void first_row(Cursor* c, const Region* r, size_t itemsize) noexcept nogil:
-    cdef int i, last = r.block.ndim - 1
-    c.block = &r.block
-    c.user = r.user
-    c.offset = r.offset
-    for i in range(last):
-        c.at[i] = 0
-    c.n, c.user_stride, c.chunk_stride = 1, itemsize, itemsize
-    if last >= 0:
-        c.n, c.user_stride, c.chunk_stride = r.block.shape[last], r.block.dst[last], r.block.src[last]
-
-
-cdef bint next_row(Cursor* c) noexcept nogil:
-    cdef int i = c.block.ndim - 2
-    while i >= 0:
-        c.at[i] += 1
-        c.user += c.block.dst[i]
-        c.offset += c.block.src[i]
-        if c.at[i] < c.block.shape[i]:
-            return True
-        c.user -= c.block.dst[i] * c.block.shape[i]
-        c.offset -= c.block.src[i] * c.block.shape[i]
-        c.at[i] = 0
-        i -= 1
-    return False

@@ -33,7 +33,7 @@ from zchunk.keys import join
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import Store
 
-# Below this many bytes, or chunks, handing work to another thread costs more than it gains.
+# Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
 _FEW_CHUNKS = 64
 # The generic path asks the store for this much at a time.
@@ -180,7 +180,7 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         # No chunk was ever written, or the metadata are elsewhere.
         target[...] = array.raw_fill
         return
-    _drain(array, _job(array, plan, target, folder), folder, out.nbytes)
+    _drain(array, _job(array, plan, target, folder), folder)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
@@ -198,7 +198,7 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
         array.store.make_folder(array.path)
         folder = _Folder(array.folder or "")
     try:
-        _drain(array, _job(array, plan, source, folder, writing=True), folder, value.nbytes)
+        _drain(array, _job(array, plan, source, folder, writing=True), folder)
     except OSError as err:
         if err.errno not in _STORE_KNOWS:
             raise
@@ -228,10 +228,10 @@ def _job(
     )
 
 
-def _drain(array: ChunkedArray, job: Job, folder: _Folder, nbytes: int) -> None:
+def _drain(array: ChunkedArray, job: Job, folder: _Folder) -> None:
     """Work on all chunks of a job, with helpers if it is worth it, and raise what went wrong."""
     helpers = 0
-    if job.total > 1 and (job.total >= _FEW_CHUNKS or nbytes >= _SMALL_WORK):
+    if job.total > 1 and (job.total >= _FEW_CHUNKS or job.total * array.chain.nbytes >= _SMALL_WORK):
         helpers = min(pool.get_threads(), job.total) - 1
     futures: list[Future[Any]] = []
     try:

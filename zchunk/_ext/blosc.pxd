@@ -1,16 +1,24 @@
-"""Blosc 1 frames: parse, decode whole or by block, encode."""
+"""Blosc 1 frames: what they are, and how they are decoded, whole or in part."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from zchunk._ext.codecs cimport Scratch
+from zchunk._ext.source cimport Source
 from zchunk._ext.status cimport Failure
 
 cdef enum:
+    VERSION = 2
     HEADER = 16
+    # Flags
+    BYTE_SHUFFLE = 0x1
+    RAW = 0x2
+    BIT_SHUFFLE = 0x4
+    NOT_SPLIT = 0x10
     # What C-Blosc takes: its sizes are int32, and the header must fit too.
     MAX_BLOSC = 0x7FFFFFFF - 16
-    # C-Blosc splits blocks into at most so many streams.
+    # C-Blosc splits blocks into at most so many streams, and smaller ones not at all.
     MAX_SPLITS = 16
+    MIN_BUFFER = 128
 
 cdef struct BloscParams:
     int stream      # codecs.Stream
@@ -30,6 +38,8 @@ cdef struct Frame:
     int64_t table_end   # where block table and header end
     bint raw
     bint split
+    const uint8_t* table
+    const Source* source
 
 cdef struct Planes:
     # Where the byte planes of a block are: byte b of item i is at[b][i].
@@ -40,23 +50,19 @@ cdef extern from "planes.h" nogil:
     void gather_planes "zc_planes_gather"(
         const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t stride, int stream
     )
-    # What was written past the caches is there for other threads.
-    void planes_done "zc_planes_done"()
 
-cdef int parse_header(const uint8_t* header, int64_t total, int64_t nbytes, Frame* frame, Failure* f) noexcept nogil
+cdef inline uint32_t load_uint32(const uint8_t* p) noexcept nogil:
+    return p[0] | <uint32_t>p[1] << 8 | <uint32_t>p[2] << 16 | <uint32_t>p[3] << 24
+
 cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:
     return frame.blocksize if b < frame.nblocks - 1 else frame.nbytes - b * frame.blocksize
-cdef int64_t block_start(const Frame* frame, const uint8_t* table, int64_t b) noexcept nogil
+
+cdef int open_frame(Source* source, int64_t nbytes, Frame* frame, Scratch* s, Failure* f) noexcept nogil
 cdef bint is_planar(const Frame* frame, int64_t itemsize) noexcept nogil
 cdef int open_planes(
-    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, Planes* planes, Scratch* s, Failure* f
+    const Frame* frame, int64_t b, int64_t first, int64_t last, Planes* planes, Scratch* s, Failure* f
 ) noexcept nogil
-cdef int decode_block(
-    const Frame* frame, int64_t b, const uint8_t* src, int64_t avail, uint8_t* dst, Scratch* s, Failure* f
-) noexcept nogil
+cdef int decode_block(const Frame* frame, int64_t b, uint8_t* dst, Scratch* s, Failure* f) noexcept nogil
 cdef int decode_frame(
     const uint8_t* src, int64_t n, uint8_t* dst, int64_t nbytes, Scratch* s, Failure* f
-) noexcept nogil
-cdef int64_t encode_frame(
-    const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s
 ) noexcept nogil

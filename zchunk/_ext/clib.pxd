@@ -25,6 +25,7 @@ cdef extern from * nogil:
     int LZ4_sizeofStateHC(void);
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int srcSize, int maxDstSize, int level);
     int LZ4_decompress_safe(const char* src, char* dst, int compressedSize, int dstCapacity);
+    int LZ4_decompress_safe_partial(const char* src, char* dst, int srcSize, int targetOutputSize, int dstCapacity);
 
     /* Zstandard 1.x, zstd.h */
     typedef struct ZSTD_CCtx_s ZSTD_CCtx;
@@ -81,6 +82,7 @@ cdef extern from * nogil:
     int LZ4_sizeofStateHC()
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int n, int cap, int level)
     int LZ4_decompress_safe(const char* src, char* dst, int n, int cap)
+    int LZ4_decompress_safe_partial(const char* src, char* dst, int n, int wanted, int cap)
 
     ctypedef struct ZSTD_CCtx:
         pass

@@ -14,8 +14,10 @@ cdef enum Stream:
 
 cdef struct Scratch:
     # Memory and contexts that one thread reuses from chunk to chunk; zeroed at the start, released at the end.
-    uint8_t* encoded        # the stored bytes of a chunk
+    uint8_t* encoded        # the stored bytes of a chunk, or their head
     size_t encoded_size
+    uint8_t* stored         # a part of them
+    size_t stored_size
     uint8_t* chunk          # the decoded bytes of a chunk
     size_t chunk_size
     uint8_t* block          # one block of a frame, decoded
@@ -53,6 +55,9 @@ cdef int64_t stream_encode(
 ) noexcept nogil
 cdef int stream_decode(
     Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, Failure* f
+) noexcept nogil
+cdef int stream_decode_head(
+    Scratch* s, int format, const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, size_t wanted, Failure* f
 ) noexcept nogil
 
 cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil

@@ -63,5 +63,29 @@ cdef int64_t region_items(const Block* b) noexcept nogil
 cdef int64_t region_span(const Block* b, size_t itemsize) noexcept nogil
 cdef int64_t region_rows(const Block* b) noexcept nogil
 cdef int64_t row_span(const Block* b, size_t itemsize) noexcept nogil
-cdef void first_row(Cursor* c, const Region* r, size_t itemsize) noexcept nogil
-cdef bint next_row(Cursor* c) noexcept nogil
+
+cdef inline void first_row(Cursor* c, const Region* r, size_t itemsize) noexcept nogil:
+    cdef int i, last = r.block.ndim - 1
+    c.block = &r.block
+    c.user = r.user
+    c.offset = r.offset
+    for i in range(last):
+        c.at[i] = 0
+    c.n, c.user_stride, c.chunk_stride = 1, itemsize, itemsize
+    if last >= 0:
+        c.n, c.user_stride, c.chunk_stride = r.block.shape[last], r.block.dst[last], r.block.src[last]
+
+
+cdef inline bint next_row(Cursor* c) noexcept nogil:
+    cdef int i = c.block.ndim - 2
+    while i >= 0:
+        c.at[i] += 1
+        c.user += c.block.dst[i]
+        c.offset += c.block.src[i]
+        if c.at[i] < c.block.shape[i]:
+            return True
+        c.user -= c.block.dst[i] * c.block.shape[i]
+        c.offset -= c.block.src[i] * c.block.shape[i]
+        c.at[i] = 0
+        i -= 1
+    return False

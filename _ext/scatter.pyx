@@ -1,0 +1,179 @@
+"""From the stored bytes of a chunk to the items that are wanted: fetch, decode, and scatter to the caller.
+
+No more is read and decoded than the selection needs: runs of bytes of an uncompressed chunk, blocks of a Blosc
+frame, of each of their planes the part up to the last item. What is decoded at a time fits the second cache.
+"""
+
+from libc.stdint cimport uint8_t
+
+from zchunk._ext.blosc cimport (
+    HEADER, Planes, block_nbytes, decode_block, gather_planes, is_planar, open_planes,
+)
+from zchunk._ext.codecs cimport reserve
+from zchunk._ext.copy cimport copy_run
+from zchunk._ext.region cimport Cursor, first_row, next_row, region_span
+from zchunk._ext.scatter cimport stream_copy
+from zchunk._ext.source cimport fetch
+from zchunk._ext.status cimport NO_MEMORY, OK, fail
+
+cdef enum:
+    # Uncompressed bytes are read this much at a time.
+    SLAB = 131072
+    # What a read call costs beside its bytes, expressed in bytes.
+    READ_COST = 4096
+
+
+# ---- uncompressed bytes
+
+cdef inline void _copy_items(
+    const Plan* p, char* user, int64_t user_stride, const uint8_t* items, int64_t stride, int64_t n
+) noexcept nogil:
+    if p.streaming and user_stride == <int64_t>p.itemsize and stride == <int64_t>p.itemsize:
+        stream_copy(user, <const char*>items, <size_t>n * p.itemsize)
+    else:
+        copy_run(user, user_stride, <const char*>items, stride, n, p.itemsize)
+
+
+cdef int _read_row(
+    const Plan* p, const Cursor* c, const Source* source, int64_t base, Scratch* s, Failure* f
+) noexcept nogil:
+    """Read a row that is longer than a slab."""
+    cdef int64_t i = 0, n, size = p.itemsize
+    cdef const uint8_t* got
+    if c.user_stride == size and c.chunk_stride == size and not p.streaming:
+        return fetch(source, base + c.offset, c.n * size, <uint8_t*>c.user, &got, f)
+    n = max(SLAB // c.chunk_stride, 1)
+    if reserve(&s.stored, &s.stored_size, (n - 1) * c.chunk_stride + size) == NULL:
+        return fail(f, NO_MEMORY, n * c.chunk_stride, 0)
+    while i < c.n:
+        n = min(n, c.n - i)
+        if fetch(source, base + c.offset + i * c.chunk_stride, (n - 1) * c.chunk_stride + size, s.stored, &got, f) != OK:
+            return f.status
+        _copy_items(p, c.user + i * c.user_stride, c.user_stride, got, c.chunk_stride, n)
+        i += n
+    return OK
+
+
+cdef int _read_rows(const Plan* p, const Region* r, const Source* source, int64_t base, Scratch* s, Failure* f) noexcept nogil:
+    """Read as many rows at a time as a slab takes."""
+    cdef Cursor c, row
+    cdef int64_t span, low, end, i, rows
+    cdef bint more = True
+    cdef const uint8_t* got
+    first_row(&c, r, p.itemsize)
+    span = (c.n - 1) * c.chunk_stride + <int64_t>p.itemsize
+    if span <= SLAB and reserve(&s.stored, &s.stored_size, SLAB) == NULL:
+        return fail(f, NO_MEMORY, SLAB, 0)
+    while more:
+        if span > SLAB:
+            if _read_row(p, &c, source, base, s, f) != OK:
+                return f.status
+            more = next_row(&c)
+            continue
+        row = c
+        low, end, rows = c.offset, c.offset + span, 1
+        while True:
+            more = next_row(&c)
+            if not more or c.offset + span - low > SLAB or c.offset - end > READ_COST:
+                break
+            end = c.offset + span
+            rows += 1
+        if fetch(source, base + low, end - low, s.stored, &got, f) != OK:
+            return f.status
+        for i in range(rows):
+            _copy_items(p, row.user, row.user_stride, got + (row.offset - low), row.chunk_stride, row.n)
+            next_row(&row)
+    return OK
+
+
+cdef int scatter_raw(
+    const Plan* p, const Region* r, const Source* source, int64_t base, Scratch* s, Failure* f
+) noexcept nogil:
+    """Scatter a region of a chunk whose bytes are those of the source from `base` on."""
+    cdef Cursor c
+    if source.data == NULL:
+        return _read_rows(p, r, source, base, s, f)
+    first_row(&c, r, p.itemsize)
+    while True:
+        _copy_items(p, c.user, c.user_stride, source.data + base + c.offset, c.chunk_stride, c.n)
+        if not next_row(&c):
+            return OK
+
+
+# ---- Blosc frames
+
+cdef int _scatter_planes(const Plan* p, const Region* r, const Frame* frame, Scratch* s, Failure* f) noexcept nogil:
+    """Do what `_scatter_blocks` does for a planar frame: put items together only where they are wanted."""
+    cdef Cursor c
+    cdef Planes planes
+    cdef int64_t size = p.itemsize, low = 0, high = 0, last = r.offset + region_span(&r.block, p.itemsize), b, i, n, at
+    first_row(&c, r, size)
+    while True:
+        i = 0
+        while i < c.n:
+            at = c.offset + i * c.chunk_stride
+            if at >= high or at < low:
+                b = at // frame.blocksize
+                low = at
+                high = b * frame.blocksize
+                n = (at - high) // size
+                high += block_nbytes(frame, b)
+                if open_planes(frame, b, n, n + (min(high, last) - at) // size, &planes, s, f) != OK:
+                    return f.status
+            n = (high - at + c.chunk_stride - 1) // c.chunk_stride
+            if n > c.n - i:
+                n = c.n - i
+            gather_planes(planes.at, <int>size, (at - low) // size, c.chunk_stride // size, n,
+                          c.user + i * c.user_stride, c.user_stride, p.streaming)
+            i += n
+        if not next_row(&c):
+            return OK
+
+
+cdef int _scatter_blocks(const Plan* p, const Region* r, const Frame* frame, Scratch* s, Failure* f) noexcept nogil:
+    """Decode the blocks that the region touches, each once, and scatter from there.
+
+    Rows come in the order of the chunk's memory, and no item straddles two blocks.
+    """
+    cdef Cursor c
+    cdef uint8_t* target
+    cdef int64_t low = 0, high = 0, b, i, n, at
+    cdef bint contiguous
+    first_row(&c, r, p.itemsize)
+    contiguous = c.user_stride == <int64_t>p.itemsize and c.chunk_stride == <int64_t>p.itemsize
+    if reserve(&s.block, &s.block_size, frame.blocksize) == NULL:
+        return fail(f, NO_MEMORY, frame.blocksize, 0)
+    while True:
+        i = 0
+        while i < c.n:
+            at = c.offset + i * c.chunk_stride
+            if at >= high or at < low:
+                b = at // frame.blocksize
+                low = b * frame.blocksize
+                high = low + block_nbytes(frame, b)
+                target = s.block
+                if contiguous and at == low and (c.n - i) * c.chunk_stride >= high - low:
+                    # The row swallows the block: decode it in place.
+                    target = <uint8_t*>c.user + i * c.user_stride
+                if decode_block(frame, b, target, s, f) != OK:
+                    return f.status
+                if target != s.block:
+                    i += (high - low) // <int64_t>p.itemsize
+                    high = low
+                    continue
+            n = (high - at + c.chunk_stride - 1) // c.chunk_stride
+            if n > c.n - i:
+                n = c.n - i
+            _copy_items(p, c.user + i * c.user_stride, c.user_stride, s.block + (at - low), c.chunk_stride, n)
+            i += n
+        if not next_row(&c):
+            return OK
+
+
+cdef int scatter_frame(const Plan* p, const Region* r, const Frame* frame, Scratch* s, Failure* f) noexcept nogil:
+    """Scatter a region of a chunk that is a Blosc frame with whole items in every block."""
+    if frame.raw:
+        return scatter_raw(p, r, frame.source, HEADER, s, f)
+    if is_planar(frame, p.itemsize):
+        return _scatter_planes(p, r, frame, s, f)
+    return _scatter_blocks(p, r, frame, s, f)

@@ -1,0 +1,47 @@
+"""The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
+
+from zchunk._ext.codecs cimport reserve
+from zchunk._ext.files cimport close_file, open_read, read_at
+from zchunk._ext.source cimport Source
+from zchunk._ext.status cimport NO_MEMORY, OK, TOO_LARGE, TRUNCATED, fail
+
+
+cdef int open_source(int folder, const char* key, Source* source, Failure* f) noexcept nogil:
+    """Open the file `key`. OK, MISSING, or a failure; to be closed only if OK."""
+    source.data = NULL
+    source.size = 0
+    source.fd = open_read(folder, key, &source.size, f)
+    f.stored = source.size
+    return OK if source.fd >= 0 else source.fd
+
+
+cdef void close_source(Source* source) noexcept nogil:
+    if source.fd >= 0:
+        close_file(source.fd)
+
+
+cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noexcept nogil:
+    """Have all bytes in memory, unless they are more than `limit`."""
+    if source.size > limit:
+        return fail(f, TOO_LARGE, source.size, limit)
+    if source.data != NULL:
+        return OK
+    if reserve(&s.encoded, &s.encoded_size, source.size) == NULL:
+        return fail(f, NO_MEMORY, source.size, 0)
+    if read_at(source.fd, s.encoded, source.size, 0, f) != OK:
+        return f.status
+    source.data = s.encoded
+    return OK
+
+
+cdef int fetch(
+    const Source* source, int64_t offset, int64_t n, uint8_t* buffer, const uint8_t** at, Failure* f
+) noexcept nogil:
+    """Give the `n` bytes from `offset`: where they are, or read into `buffer`."""
+    if offset < 0 or n < 0 or offset > source.size - n:
+        return fail(f, TRUNCATED, source.size, offset + n)
+    if source.data != NULL:
+        at[0] = source.data + offset
+        return OK
+    at[0] = buffer
+    return read_at(source.fd, buffer, n, offset, f)

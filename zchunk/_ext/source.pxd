@@ -1,0 +1,18 @@
+"""The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from zchunk._ext.codecs cimport Scratch
+from zchunk._ext.status cimport Failure
+
+cdef struct Source:
+    const uint8_t* data     # NULL: in the file
+    int64_t size
+    int fd
+
+cdef int open_source(int folder, const char* key, Source* source, Failure* f) noexcept nogil
+cdef void close_source(Source* source) noexcept nogil
+cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noexcept nogil
+cdef int fetch(
+    const Source* source, int64_t offset, int64_t n, uint8_t* buffer, const uint8_t** at, Failure* f
+) noexcept nogil
