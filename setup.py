@@ -20,8 +20,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 MODULES = [
-    "projection", "copy", "codecs", "files", "source", "blosc", "blosc_encode", "chain", "locks", "region",
-    "scatter", "chunks", "engine",
+    "projection", "copy", "codecs", "files", "source", "region", "gather", "blosc", "blosc_encode", "chain",
+    "locks", "plan", "scatter", "chunks", "engine",
 ]  # fmt: skip
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs"}

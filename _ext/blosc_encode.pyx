@@ -8,21 +8,16 @@ from libc.string cimport memcpy
 from zchunk._ext.blosc cimport (
     BIT_SHUFFLE, BYTE_SHUFFLE, HEADER, MAX_BLOSC, MAX_SPLITS, MIN_BUFFER, NOT_SPLIT, RAW, VERSION, BloscParams,
 )
+from zchunk._ext.blosc_encode cimport Layout, layout_block, store_uint32
 from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, reserve, shuffle, stream_encode,
 )
+from zchunk._ext.gather cimport TILE, Items, take, take_planes
 from zchunk._ext.status cimport NO_MEMORY, OK, TOO_LARGE, UNSUPPORTED
 
 cdef enum:
     L1 = 32 * 1024
     MAX_BLOCKSIZE = (0x7FFFFFFF - 255 * 4) // 3
-
-
-cdef inline void _store(uint8_t* p, uint32_t v) noexcept nogil:
-    p[0] = <uint8_t>v
-    p[1] = <uint8_t>(v >> 8)
-    p[2] = <uint8_t>(v >> 16)
-    p[3] = <uint8_t>(v >> 24)
 
 
 cdef inline bint _splits(int stream, int32_t typesize, int64_t blocksize) noexcept nogil:
@@ -68,22 +63,71 @@ cdef int64_t _blocksize(const BloscParams* p, int32_t typesize, int64_t nbytes) 
     return size
 
 
-cdef int64_t _encode_block(
-    const BloscParams* p, int32_t typesize, int nstreams, const uint8_t* src, int64_t nbytes, int64_t blocksize,
-    uint8_t* dst, int64_t cap, Scratch* s,
+cdef int frame_layout(const BloscParams* p, int64_t nbytes, Layout* out) noexcept nogil:
+    """Fill `out` for a frame of `nbytes`; return a Status."""
+    cdef int format
+    if nbytes > MAX_BLOSC:
+        return TOO_LARGE
+    if p.stream == BLOSCLZ:
+        format = 0
+    elif p.stream == LZ4 or p.stream == LZ4HC:
+        format = 1
+    elif p.stream == ZLIB:
+        format = 3
+    elif p.stream == ZSTD:
+        format = 4
+    else:
+        return UNSUPPORTED
+    out.nbytes = nbytes
+    out.typesize = p.typesize if 1 <= p.typesize <= 255 else 1
+    out.blocksize = _blocksize(p, out.typesize, nbytes)
+    out.nblocks = (nbytes + out.blocksize - 1) // out.blocksize
+    out.split = _splits(p.stream, out.typesize, out.blocksize)
+    out.stored = p.clevel == 0 or nbytes < MIN_BUFFER
+    out.flags = format << 5
+    if p.shuffle == 1:
+        out.flags |= BYTE_SHUFFLE
+    elif p.shuffle == 2:
+        out.flags |= BIT_SHUFFLE
+    if not out.split:
+        out.flags |= NOT_SPLIT
+    return OK
+
+
+cdef const uint8_t* _take_shuffled(
+    const BloscParams* p, const Layout* layout, int64_t nbytes, Items* items, Scratch* s
 ) noexcept nogil:
-    """Write one block; return its size, 0 if it does not fit `cap`, or minus a Status."""
-    cdef int64_t plane = nbytes // nstreams, used = 0, room, got
-    cdef const uint8_t* source = src
+    """Return the next `nbytes` of a chunk, shuffled as the frame wants them; NULL: no memory."""
+    cdef int32_t typesize = layout.typesize
+    cdef bint bytewise = p.shuffle == 1 and typesize > 1, bitwise = p.shuffle == 2 and nbytes >= typesize
+    cdef const uint8_t* source
+    if (bytewise or bitwise) and reserve(&s.planes, &s.planes_size, layout.blocksize) == NULL:
+        return NULL
+    if reserve(&s.block, &s.block_size, max(layout.blocksize, 2 * TILE)) == NULL:
+        return NULL
+    if bytewise and items.itemsize == typesize:
+        take_planes(items, nbytes // typesize, s.planes, s.block)
+        return s.planes
+    source = take(items, nbytes, s.block)
+    if bytewise:
+        shuffle(typesize, <int32_t>nbytes, source, s.planes)
+        return s.planes
+    if bitwise:
+        return s.planes if bitshuffle(typesize, <int32_t>nbytes, source, s.planes) == OK else NULL
+    return source
+
+
+cdef int64_t encode_block(
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, uint8_t* dst, int64_t cap, Scratch* s
+) noexcept nogil:
+    """Write block `b`, whose items come next; return its size, 0 if it does not fit `cap`, or minus a Status."""
+    cdef int64_t nbytes = layout_block(layout, b), plane, used = 0, room, got
+    cdef int nstreams = layout.typesize if layout.split and nbytes == layout.blocksize else 1
+    cdef const uint8_t* source = _take_shuffled(p, layout, nbytes, items, s)
     cdef int i
-    if (p.shuffle == 1 and typesize > 1) or (p.shuffle == 2 and nbytes >= typesize):
-        if reserve(&s.planes, &s.planes_size, blocksize) == NULL:
-            return -NO_MEMORY
-        source = s.planes
-        if p.shuffle == 1:
-            shuffle(typesize, <int32_t>nbytes, src, s.planes)
-        elif bitshuffle(typesize, <int32_t>nbytes, src, s.planes) != OK:
-            return -NO_MEMORY
+    if source == NULL:
+        return -NO_MEMORY
+    plane = nbytes // nstreams
     for i in range(nstreams):
         room = cap - used - 4
         if room > plane:
@@ -98,67 +142,53 @@ cdef int64_t _encode_block(
                 return 0
             memcpy(dst + used + 4, source + i * plane, plane)
             got = plane
-        _store(dst + used, <uint32_t>got)
+        store_uint32(dst + used, <uint32_t>got)
         used += 4 + got
     return used
 
 
-cdef int64_t encode_frame(
-    const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s
-) noexcept nogil:
-    """Write the frame of `nbytes` at `src` to `dst`, which has room for ``nbytes + 16``.
-
-    Returns the frame's size, or minus a Status.
-    """
-    cdef int32_t typesize = p.typesize if 1 <= p.typesize <= 255 else 1
-    cdef int64_t blocksize, nblocks, b, size, used, got, cap = nbytes + HEADER
-    cdef int format, flags, nstreams
-    cdef bint split
-    if nbytes > MAX_BLOSC:
-        return -TOO_LARGE
-    if p.stream == BLOSCLZ:
-        format = 0
-    elif p.stream == LZ4 or p.stream == LZ4HC:
-        format = 1
-    elif p.stream == ZLIB:
-        format = 3
-    elif p.stream == ZSTD:
-        format = 4
-    else:
-        return -UNSUPPORTED
-    blocksize = _blocksize(p, typesize, nbytes)
-    split = _splits(p.stream, typesize, blocksize)
-    flags = format << 5
-    if p.shuffle == 1:
-        flags |= BYTE_SHUFFLE
-    elif p.shuffle == 2:
-        flags |= BIT_SHUFFLE
-    if not split:
-        flags |= NOT_SPLIT
-    nblocks = (nbytes + blocksize - 1) // blocksize
-    used = 0
-    if p.clevel and nbytes >= MIN_BUFFER:
-        used = HEADER + 4 * nblocks
-        for b in range(nblocks):
-            size = blocksize if b < nblocks - 1 else nbytes - b * blocksize
-            nstreams = typesize if split and size == blocksize else 1
-            _store(dst + HEADER + 4 * b, <uint32_t>used)
-            got = _encode_block(p, typesize, nstreams, src + b * blocksize, size, blocksize, dst + used, cap - used, s)
-            if got < 0:
-                return got
-            if got == 0:
-                used = 0
-                break
-            used += got
-    if used == 0:
-        flags |= RAW
-        memcpy(dst + HEADER, src, nbytes)
-        used = HEADER + nbytes
+cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t* dst) noexcept nogil:
     dst[0] = VERSION
     dst[1] = 1
-    dst[2] = <uint8_t>flags
-    dst[3] = <uint8_t>typesize
-    _store(dst + 4, <uint32_t>nbytes)
-    _store(dst + 8, <uint32_t>blocksize)
-    _store(dst + 12, <uint32_t>used)
+    dst[2] = <uint8_t>(layout.flags | RAW if raw else layout.flags)
+    dst[3] = <uint8_t>layout.typesize
+    store_uint32(dst + 4, <uint32_t>layout.nbytes)
+    store_uint32(dst + 8, <uint32_t>layout.blocksize)
+    store_uint32(dst + 12, <uint32_t>cbytes)
+
+
+cdef int64_t encode_raw(const Layout* layout, Items* items, uint8_t* dst) noexcept nogil:
+    """Write a frame that holds the bytes as they are; return its size."""
+    cdef const uint8_t* source = take(items, layout.nbytes, dst + HEADER)
+    if source != dst + HEADER:
+        memcpy(dst + HEADER, source, layout.nbytes)
+    encode_header(layout, True, HEADER + layout.nbytes, dst)
+    return HEADER + layout.nbytes
+
+
+cdef int64_t encode_frame(
+    const BloscParams* p, Items* items, int64_t nbytes, uint8_t* dst, Scratch* s
+) noexcept nogil:
+    """Write the frame of the next `nbytes` of `items` to `dst`, which has room for ``nbytes + 16``.
+
+    Blocks must hold whole items. Returns the frame's size, or minus a Status.
+    """
+    cdef Layout layout
+    cdef Items start = items[0]
+    cdef int64_t b, used, got, cap = nbytes + HEADER
+    cdef int status = frame_layout(p, nbytes, &layout)
+    if status != OK:
+        return -status
+    if layout.stored:
+        return encode_raw(&layout, items, dst)
+    used = HEADER + 4 * layout.nblocks
+    for b in range(layout.nblocks):
+        store_uint32(dst + HEADER + 4 * b, <uint32_t>used)
+        got = encode_block(p, &layout, b, items, dst + used, cap - used, s)
+        if got < 0:
+            return got
+        if got == 0:
+            return encode_raw(&layout, &start, dst)
+        used += got
+    encode_header(&layout, False, used, dst)
     return used

@@ -16,6 +16,7 @@ from zchunk._ext.codecs cimport (
     Scratch, deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, reserve,
     zstd_bound, zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound,
 )
+from zchunk._ext.gather cimport Items, memory_items
 from zchunk._ext.status cimport (
     CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail,
 )
@@ -52,8 +53,10 @@ cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil:
 cdef int64_t encode_bytes(const Spec* c, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil:
     """Encode into `dst`, which has room for `encoded_bound`; return the size or minus a Status."""
     cdef int64_t got
+    cdef Items items
     if c.kind == BLOSC_KIND:
-        return encode_frame(&c.blosc, src, nbytes, dst, s)
+        memory_items(&items, src, nbytes)
+        return encode_frame(&c.blosc, &items, nbytes, dst, s)
     if c.kind == ZSTD_KIND:
         got = zstd_encode(s, src, nbytes, dst, zstd_bound(nbytes), c.level, c.checksum)
     elif c.kind == LZ4_KIND:

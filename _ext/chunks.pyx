@@ -6,14 +6,18 @@ value.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcmp
 
 from zchunk._ext.blosc cimport Frame, open_frame
+from zchunk._ext.blosc_encode cimport encode_frame
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.codecs cimport Scratch, reserve
 from zchunk._ext.copy cimport Block, copy_block, fill_block, is_fill
-from zchunk._ext.files cimport MISSING, remove_file, write_file
+from zchunk._ext.files cimport MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file
+from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
-from zchunk._ext.region cimport Plan, Region, one_run, region_items
+from zchunk._ext.plan cimport Plan
+from zchunk._ext.region cimport Region, one_run, region_items
 from zchunk._ext.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.source cimport Source, close_source, load_source, open_source
 from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
@@ -21,6 +25,8 @@ from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fai
 cdef enum:
     # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
     SMALL_FILE = 32768
+    # Uncompressed bytes are written this much at a time.
+    SLAB = 131072
 
 
 # ---- read one chunk
@@ -78,6 +84,16 @@ cdef int read_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noex
 
 # ---- write one chunk
 
+cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil:
+    """Whether the chunk can be encoded straight from the caller's memory: all of it is there, no block of a
+    frame ends inside an item, and it is not empty in a way that has to be found out."""
+    if not r.full or r.padded:
+        return False
+    if not p.write_empty and memcmp(r.user, p.fill, p.itemsize) == 0:
+        return False
+    return p.codec.kind != BLOSC_KIND or one_run(r, p.itemsize) or <size_t>p.codec.blosc.typesize == p.itemsize
+
+
 cdef void _fill_chunk(const Plan* p, Scratch* s) noexcept nogil:
     cdef Block b
     b.ndim = 1
@@ -103,19 +119,64 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
 
 
-cdef int _store_chunk(const Plan* p, const Region* r, const uint8_t* chunk, Scratch* s, Failure* f) noexcept nogil:
-    """Encode the chunk's bytes and replace its file, or remove it if nothing but fill values is left."""
+cdef int64_t _encode(const Plan* p, Items* items, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a whole chunk into `s.encoded`; return the size, or -1 for a failure."""
+    cdef const uint8_t* chunk
     cdef int64_t got
-    if not p.write_empty and is_fill(<const char*>chunk, p.chunk_nbytes, p.fill, p.itemsize):
-        return remove_file(p.folder, r.key, p.durability, f)
-    if p.codec.kind == RAW_KIND:
-        return write_file(p.folder, r.key, chunk, p.chunk_nbytes, p.durability, f)
     if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
-        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-    got = encode_bytes(&p.codec, chunk, p.chunk_nbytes, s.encoded, s)
+        fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+        return -1
+    if p.codec.kind == BLOSC_KIND:
+        got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, s.encoded, s)
+    else:
+        if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+            fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+            return -1
+        chunk = take(items, p.chunk_nbytes, s.chunk)
+        got = encode_bytes(&p.codec, chunk, p.chunk_nbytes, s.encoded, s)
     if got < 0:
-        return fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
-    return write_file(p.folder, r.key, s.encoded, got, p.durability, f)
+        fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
+        return -1
+    return got
+
+
+cdef int _put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
+    """Write a whole chunk to a file: encoded, or uncompressed as much at a time as the second cache holds."""
+    cdef int64_t done = 0, n, got, slab = max(SLAB // <int64_t>p.itemsize, 1) * <int64_t>p.itemsize
+    if p.codec.kind != RAW_KIND:
+        got = _encode(p, items, s, f)
+        return f.status if got < 0 else put(draft, s.encoded, got, f)
+    if reserve(&s.block, &s.block_size, slab) == NULL:
+        return fail(f, NO_MEMORY, slab, 0)
+    while done < p.chunk_nbytes:
+        n = min(slab, p.chunk_nbytes - done)
+        if put(draft, take(items, n, s.block), n, f) != OK:
+            return f.status
+        done += n
+    return OK
+
+
+cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, Failure* f) noexcept nogil:
+    """Replace the chunk's file by the items of a whole chunk."""
+    cdef Draft draft
+    cdef int status
+    if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
+        return f.status
+    status = _put_items(p, items, &draft, s, f)
+    if status != OK:
+        draft.status = status
+    if finish_file(&draft, f) != OK:
+        return f.status
+    return commit_file(&draft, r.key, f)
+
+
+cdef int _store_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Replace the chunk's file by `s.chunk`, or remove it if nothing but fill values is left."""
+    cdef Items items
+    if not p.write_empty and is_fill(<char*>s.chunk, p.chunk_nbytes, p.fill, p.itemsize):
+        return remove_file(p.folder, r.key, p.durability, f)
+    memory_items(&items, s.chunk, p.chunk_nbytes)
+    return _store_items(p, r, &items, s, f)
 
 
 cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
@@ -132,16 +193,21 @@ cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
     for i in range(b.ndim):
         b.dst[i], b.src[i] = r.block.src[i], r.block.dst[i]
     copy_block(&b, <char*>s.chunk + r.offset, r.user, p.itemsize)
-    return _store_chunk(p, r, s.chunk, s, f)
+    return _store_chunk(p, r, s, f)
 
 
 cdef int write_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     cdef uint64_t stripe = hash_key(p.lock_seed, r.key, r.key_size)
+    cdef Items items
     cdef int status
     # A blind write takes the lock too: it must not fall between another's read and replace.
     lock_stripe(stripe)
-    if r.full and not r.padded and one_run(r, p.itemsize):
-        status = _store_chunk(p, r, <const uint8_t*>r.user, s, f)
+    if takes_items(p, r):
+        if one_run(r, p.itemsize):
+            memory_items(&items, <const uint8_t*>r.user, p.chunk_nbytes)
+        else:
+            region_items_from(&items, r, p.itemsize, 0)
+        status = _store_items(p, r, &items, s, f)
     else:
         status = _merge_chunk(p, r, s, f)
     unlock_stripe(stripe)

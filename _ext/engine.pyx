@@ -17,7 +17,8 @@ from zchunk._ext.chunks cimport read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, release
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis, axis_init
-from zchunk._ext.region cimport Plan, Region, locate
+from zchunk._ext.plan cimport Plan, locate
+from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.status cimport OK, Failure
 

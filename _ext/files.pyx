@@ -10,7 +10,7 @@ from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, strlen, strrchr
 
-from zchunk._ext.files cimport FSYNC, IN_PLACE, MISSING
+from zchunk._ext.files cimport FSYNC, IN_PLACE, MAX_PATH, MISSING, Draft
 from zchunk._ext.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
 
 cdef extern from * nogil:
@@ -88,7 +88,6 @@ cdef extern from * nogil:
     ssize_t write(int fd, const void* p, size_t n)
 
 cdef enum:
-    MAX_PATH = 2048
     # Some systems take no more in one call than an int can say.
     MAX_CALL = 1 << 30
     # Others may be removing folders as fast as they are made.
@@ -181,55 +180,67 @@ cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync,
     return fd
 
 
-cdef int _write_all(int fd, const uint8_t* src, int64_t n, bint sync, Failure* f) noexcept nogil:
-    cdef int64_t done = 0
-    cdef ssize_t put
-    while done < n:
-        put = write(fd, src + done, min(n - done, <int64_t>MAX_CALL))
-        if put < 0:
-            if errno == EINTR:
-                continue
-            _system(f)
-            close(fd)
-            return SYSTEM
-        done += put
-    if sync and zc_fsync(fd) != 0:
-        _system(f)
-        close(fd)
-        return SYSTEM
-    if zc_close(fd) != 0:
-        return _system(f)
-    return OK
-
-
-cdef int write_file(
-    int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f
-) noexcept nogil:
-    """Make `path` hold the `n` bytes at `src`, replacing what was there."""
-    cdef char temp[MAX_PATH]
-    cdef int fd = -1, _tries
+cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil:
+    """Open what shall become the file `path`: itself, or a temporary file beside it. Then `put`, `finish_file`, `commit_file`."""
+    cdef int _tries
+    d.folder, d.durability, d.status = folder, durability, OK
+    d.fd = -1
+    d.temp[0] = 0
+    if durability == IN_PLACE:
+        d.fd = _open_creating(folder, path, False, False, f)
+        return OK if d.fd >= 0 else SYSTEM
     if strlen(path) + 32 > MAX_PATH:
         f.status, f.err = SYSTEM, ENAMETOOLONG
         return SYSTEM
-    if durability == IN_PLACE:
-        fd = _open_creating(folder, path, False, False, f)
-        return SYSTEM if fd < 0 else _write_all(fd, src, n, False, f)
     for _tries in range(RETRIES):
-        snprintf(temp, MAX_PATH, b"%s.%016llx.partial", path, <unsigned long long>zc_temp_number())
-        fd = _open_creating(folder, temp, True, durability == FSYNC, f)
-        if fd >= 0 or f.err != EEXIST:
+        snprintf(d.temp, MAX_PATH, b"%s.%016llx.partial", path, <unsigned long long>zc_temp_number())
+        d.fd = _open_creating(folder, d.temp, True, durability == FSYNC, f)
+        if d.fd >= 0 or f.err != EEXIST:
             break
-    if fd < 0:
-        return SYSTEM
-    if _write_all(fd, src, n, durability == FSYNC, f) != OK:
-        unlinkat(folder, temp, 0)
-        return SYSTEM
-    if renameat(folder, temp, folder, path) != 0:
-        _system(f)
-        unlinkat(folder, temp, 0)
+    if d.fd < 0:
         return SYSTEM
     f.status = OK
-    return _sync_parent(folder, path, f) if durability == FSYNC else OK
+    return OK
+
+
+cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil:
+    """Write `n` bytes more. After a failure `finish_file` only clears up."""
+    cdef int64_t done = 0
+    cdef ssize_t got
+    if d.status != OK:
+        return d.status
+    while done < n:
+        got = write(d.fd, src + done, min(n - done, <int64_t>MAX_CALL))
+        if got < 0:
+            if errno == EINTR:
+                continue
+            d.status = _system(f)
+            return SYSTEM
+        done += got
+    return OK
+
+
+cdef int finish_file(Draft* d, Failure* f) noexcept nogil:
+    """Close the file; sync it before, if it shall be durable."""
+    if d.status == OK and d.durability == FSYNC and zc_fsync(d.fd) != 0:
+        d.status = _system(f)
+    if zc_close(d.fd) != 0 and d.status == OK:
+        d.status = _system(f)
+    if d.status != OK and d.temp[0]:
+        unlinkat(d.folder, d.temp, 0)
+    return d.status
+
+
+cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil:
+    """Put a finished file in the place of `path`."""
+    if d.temp[0]:
+        if renameat(d.folder, d.temp, d.folder, path) != 0:
+            _system(f)
+            unlinkat(d.folder, d.temp, 0)
+            return SYSTEM
+        if d.durability == FSYNC:
+            return _sync_parent(d.folder, path, f)
+    return OK
 
 
 cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil:

@@ -1,78 +1,10 @@
-"""Where the k-th chunk of a selection is and what of it is selected: computed from k, never stored.
+"""Where one chunk meets a selection: a strided block in two memories, the caller's and the chunk's.
 
-The region of a chunk is a strided block in two memories, the caller's and the chunk's, with axes in the order
-of the chunk's memory and merged where both are contiguous. A `Cursor` walks its rows, the runs along the last
-merged axis.
+Its axes are in the order of the chunk's memory and merged where both are contiguous. A `Cursor` walks its
+rows, the runs along the last merged axis.
 """
 
-from zchunk._ext.copy cimport coalesce
-from zchunk._ext.projection cimport Part, axis_part
-from zchunk._ext.region cimport Plan, Region
-
-
-cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
-    cdef char digits[20]
-    cdef size_t size = 0, i
-    while True:
-        digits[size] = <char>(48 + n % 10)
-        size += 1
-        n //= 10
-        if n == 0:
-            break
-    for i in range(size):
-        at[i] = digits[size - 1 - i]
-    return size
-
-
-cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, char* key) noexcept nogil:
-    cdef size_t n = 0
-    cdef int i
-    for i in range(ndim):
-        if i:
-            key[n] = separator
-            n += 1
-        n += _append_number(key + n, coords[i])
-    if ndim == 0:
-        key[0] = c"0"
-        n = 1
-    key[n] = 0
-    return n
-
-
-cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
-    """Fill `r` for the k-th chunk, the last axis counting fastest."""
-    cdef Part parts[MAX_NDIM]
-    cdef int64_t coords[MAX_NDIM]
-    cdef const Axis* axis
-    cdef int64_t valid, j
-    cdef int i, d
-    r.user = p.user
-    r.offset = 0
-    r.full = True
-    r.padded = False
-    for d in range(p.ndim - 1, -1, -1):
-        axis = &p.axes[d]
-        j = k % axis.parts
-        k //= axis.parts
-        axis_part(axis, j, &parts[d])
-        coords[d] = parts[d].chunk
-        valid = axis.extent - parts[d].chunk * axis.chunk
-        if valid < axis.chunk:
-            r.padded = True
-        else:
-            valid = axis.chunk
-        if parts[d].count != valid:
-            r.full = False
-        r.user += parts[d].outer * p.user_strides[d]
-        r.offset += parts[d].inner * p.chunk_strides[d]
-    r.block.ndim = p.ndim
-    for i in range(p.ndim):
-        d = p.memory_order[i]
-        r.block.shape[i] = parts[d].count
-        r.block.dst[i] = p.user_strides[d]
-        r.block.src[i] = p.axes[d].step * p.chunk_strides[d]
-    coalesce(&r.block)
-    r.key_size = _chunk_key(coords, p.ndim, p.separator, r.key)
+from zchunk._ext.region cimport Region
 
 
 cdef bint one_run(const Region* r, size_t itemsize) noexcept nogil:

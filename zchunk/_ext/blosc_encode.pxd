@@ -1,10 +1,36 @@
 """Blosc 1 frames as C-Blosc 1.21 would make them."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from zchunk._ext.blosc cimport BloscParams
 from zchunk._ext.codecs cimport Scratch
+from zchunk._ext.gather cimport Items
 
+cdef struct Layout:
+    # What is known of a frame before its bytes are looked at.
+    int64_t nbytes
+    int32_t typesize
+    int64_t blocksize
+    int64_t nblocks
+    int flags
+    bint split
+    bint stored         # not compressed in any case
+
+cdef inline int64_t layout_block(const Layout* layout, int64_t b) noexcept nogil:
+    return layout.blocksize if b < layout.nblocks - 1 else layout.nbytes - b * layout.blocksize
+
+cdef inline void store_uint32(uint8_t* p, uint32_t v) noexcept nogil:
+    p[0] = <uint8_t>v
+    p[1] = <uint8_t>(v >> 8)
+    p[2] = <uint8_t>(v >> 16)
+    p[3] = <uint8_t>(v >> 24)
+
+cdef int frame_layout(const BloscParams* p, int64_t nbytes, Layout* out) noexcept nogil
+cdef int64_t encode_block(
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, uint8_t* dst, int64_t cap, Scratch* s
+) noexcept nogil
+cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t* dst) noexcept nogil
+cdef int64_t encode_raw(const Layout* layout, Items* items, uint8_t* dst) noexcept nogil
 cdef int64_t encode_frame(
-    const BloscParams* p, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s
+    const BloscParams* p, Items* items, int64_t nbytes, uint8_t* dst, Scratch* s
 ) noexcept nogil

@@ -1,7 +1,8 @@
 """Read and write one chunk of a selection in a local folder."""
 
 from zchunk._ext.codecs cimport Scratch
-from zchunk._ext.region cimport Plan, Region
+from zchunk._ext.plan cimport Plan
+from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
 
 cdef int read_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil

@@ -11,11 +11,21 @@ cdef enum Durability:
 
 cdef enum:
     MISSING = -1
+    MAX_PATH = 2048
+
+cdef struct Draft:
+    # A file that is being written.
+    int fd
+    int folder
+    int durability
+    int status
+    char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
 cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noexcept nogil
 cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef void close_file(int fd) noexcept nogil
-cdef int write_file(
-    int folder, const char* path, const uint8_t* src, int64_t n, int durability, Failure* f
-) noexcept nogil
+cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil
+cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil
+cdef int finish_file(Draft* d, Failure* f) noexcept nogil
+cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil
 cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil

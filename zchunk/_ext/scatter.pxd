@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t
 
 from zchunk._ext.blosc cimport Frame
 from zchunk._ext.codecs cimport Scratch
-from zchunk._ext.region cimport Plan, Region
+from zchunk._ext.plan cimport Plan
+from zchunk._ext.region cimport Region
 from zchunk._ext.source cimport Source
 from zchunk._ext.status cimport Failure
 

@@ -1,0 +1,37 @@
+"""A selection of a chunked array as the kernels see it."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from zchunk._ext.chain cimport Spec
+from zchunk._ext.copy cimport MAX_NDIM
+from zchunk._ext.projection cimport Axis
+from zchunk._ext.region cimport Region
+from zchunk._ext.status cimport Failure
+
+cdef struct Plan:
+    int ndim
+    Axis axes[MAX_NDIM]
+    int64_t chunk_strides[MAX_NDIM]
+    int memory_order[MAX_NDIM]      # axes from the slowest to the fastest in the chunk's memory
+    char* user                      # the caller's array, one axis per axis of the chunked array
+    int64_t user_strides[MAX_NDIM]
+    size_t itemsize
+    int64_t chunk_nbytes
+    const char* fill                # one item
+    Spec codec
+    int folder                      # descriptor of the array's folder
+    char separator
+    bint writing
+    bint streaming                  # the caller's memory is more than caches hold
+    bint write_empty
+    int durability
+    uint64_t lock_seed
+    int64_t total
+    # Shared among the threads.
+    int64_t next
+    int64_t stop
+    int64_t claimed                 # set by the one thread that may write the next two
+    int64_t failed
+    Failure failure
+
+cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil
