@@ -1,13 +1,20 @@
 """What the machine allows: the parts of each case's work that no library can leave out, timed alone.
 
-- ``copy``: first touch of the output and a copy into it (read), or a copy of the input (write)
-- ``codec``: the chunks that the case touches, encoded or decoded whole, in memory, by numcodecs
+- ``codec``: the chunks that the case touches, encoded or decoded whole, in memory, by numcodecs, which
+  releases the GIL
+- ``copy``: first touch of the output and a copy into it. A write has none: codec and system call read the
+  input where it is.
 - ``files``: as many files of the same sizes opened, read and closed; or created, written and renamed; or
-  removed. System calls from Python into one buffer per thread: about 2 µs a file above what C needs.
+  removed; or looked for in vain. System calls from Python into one buffer per thread: about 2 µs a file
+  above what C needs.
 
-Each part is timed with one thread and with all, and the faster counts. The limit of a case is the largest of
-its parts: a library that overlapped all of them perfectly would need that long. Where only a part of a chunk
-is wanted, decoding by block can stay below ``codec``.
+Each part is timed with one thread and with all, and the faster counts. The limit of a case is the sum of its
+parts: all of them are work of the same processors, and each already had all of these for itself, so nothing
+is left that could overlap.
+
+What can stay below: decoding by block, where only a part of a chunk is wanted; reading an uncompressed chunk
+straight into the output instead of into a buffer first; finding in the processor's cache what an earlier part
+left there, since every part takes its own input from memory.
 
 Import and memory have no physical limit; theirs is what zchunk promises.
 """
@@ -94,9 +101,10 @@ class Limits:
         chunks = [chunk for selection in selections for chunk in touched_chunks(layout, selection)]
         frames = [self._frame(data, chunk, layout) for chunk in chunks]
         outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
-        parts = {"copy": self._timed(self._copy_all, outputs, count, split=False)}
+        parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._decode, [(frame, layout) for frame in frames], count)
+        parts["copy"] = self._timed(self._copy_all, outputs, count, split=False)
         if layout.container == "folder":
             parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
@@ -107,7 +115,7 @@ class Limits:
         data = self.source(STORED[case.stored].source)
         chunks = [_full_chunk(data, chunk, layout) for chunk in _all_chunks(layout)]
         frames = [self._frame(data, chunk, layout) for chunk in _all_chunks(layout)]
-        parts = {"copy": self._timed(self._copy_all, [data.reshape(-1)], split=False)}
+        parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._encode, [(chunk, layout.codec) for chunk in chunks])
         if layout.container == "memory":

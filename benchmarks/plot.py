@@ -104,8 +104,8 @@ def _panel(case: dict[str, Any], x: float, y: float) -> tuple[str, float]:
         value = case["best"][peer] * scale(case)
         shown = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
         parts.append(_text(x + PANEL_WIDTH, middle, shown, anchor="end"))
-    if case.get("limit_best"):
-        parts.append(_line(left + _position(case["limit_best"] / base), top, bottom, LIMIT_COLOUR, 1.5))
+    if case.get("limit_sum"):
+        parts.append(_line(left + _position(case["limit_sum"] / base), top, bottom, LIMIT_COLOUR, 1.5))
     return "\n".join(parts), bottom + 14 - y
 
 
