@@ -208,6 +208,8 @@ class Run:
     def _prepare(self, cases: list[str], peers: list[Peer]) -> Iterator[tuple[Peer, str]]:
         for peer in peers:
             for case in cases:
+                if peer.name not in (*CASES[case].peers, LIMIT):
+                    continue
                 entry = self.results["cases"][case]
                 try:
                     facts = peer.ask(do="prepare", case=case)

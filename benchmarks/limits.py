@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
-from benchmarks.selections import everything, touched_chunks
+from benchmarks.selections import everything, touched_chunks, touched_count
 
 Measure = Callable[[], float]
 Chunk = tuple[slice, ...]
@@ -97,14 +97,19 @@ class Limits:
     def _read(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
         selections = case.select(layout)
-        count = len(selections) if case.average else 1
+        count = case.count(layout)
+        outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
+        copy = self._timed(self._copy_all, outputs, count, split=False)
+        if not STORED[case.stored].written:
+            absent = sum(touched_count(layout, selection) for selection in selections)
+            paths = [f"{self.folder}/{i}" for i in range(absent)]
+            return {"copy": copy, "files": self._timed(_look_for, paths, count)}
         chunks = [chunk for selection in selections for chunk in touched_chunks(layout, selection)]
         frames = [self._frame(data, chunk, layout) for chunk in chunks]
-        outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
         parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._decode, [(frame, layout) for frame in frames], count)
-        parts["copy"] = self._timed(self._copy_all, outputs, count, split=False)
+        parts["copy"] = copy
         if layout.container == "folder":
             parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
@@ -141,7 +146,8 @@ class Limits:
     def _memory(self, case: Case, layout: Layout) -> dict[str, Measure]:
         """The bound: what each thread may hold of a chunk, encoded and decoded, and an allowance."""
         data = self.source(STORED[case.stored].source)
-        encoded = max(len(self._frame(data, chunk, layout)) for chunk in _all_chunks(layout))
+        chunks = _all_chunks(layout) if STORED[case.stored].written else []
+        encoded = max((len(self._frame(data, chunk, layout)) for chunk in chunks), default=0)
         bound = self.threads * (layout.chunk_nbytes + encoded) + MEMORY_ALLOWANCE
         return {"threads × (chunk + encoded) + 32 MiB": lambda: float(bound)}
 
@@ -247,6 +253,12 @@ def _replace_files(items: Sequence[tuple[str, bytes]]) -> None:
         os.write(fd, data)
         os.close(fd)
         os.rename(temporary, path)
+
+
+def _look_for(paths: Sequence[str]) -> None:
+    """Look for files that are not there; not by `open`, whose exception would take longer than the call."""
+    for path in paths:
+        os.access(path, os.F_OK)
 
 
 @cache

@@ -6,13 +6,14 @@ from statistics import median
 from typing import Any
 
 from benchmarks.adapters import ZARR
+from benchmarks.cases import CASES
 
 SUBJECT = "zchunk"
 # Stores no compressed bytes: shown everywhere, a peer only where nobody compresses
 UNCOMPRESSED_ONLY = "numpy"
 
 NOTES = """\
-In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that.
+In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that. -: not measured.
 
 The limit is what this machine needs, in the same run, for the parts of a case that no library can leave
 out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of these
@@ -29,10 +30,12 @@ def summarize(results: dict[str, Any]) -> dict[str, Any]:
     its ``ratio`` and whether it is ``met``.
     """
     order = list(results["versions"])
-    return {**results, "cases": {name: _summarize(case, order) for name, case in results["cases"].items()}}
+    cases = {name: _condense(case, order) for name, case in results["cases"].items()}
+    return {**results, "cases": {name: _compare(case, cases) for name, case in cases.items()}}
 
 
-def _summarize(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
+def _condense(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
+    """Return a case with the best and the median of its runs."""
     # The runs were in random order; the results are not.
     values: dict[str, list[float]] = {peer: case["values"][peer] for peer in order if peer in case["values"]}
     best = {peer: min(runs) for peer, runs in values.items()}
@@ -46,21 +49,28 @@ def _summarize(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
         parts = {part: min(run[part] for run in case["limit"]) for part in case["limit"][0]}
         out["limit_parts"] = parts
         out["limit_sum"] = sum(parts.values())
-    out["ratio"] = _over(out, "best")
-    out["over_limit"] = _over(out, "limit")
-    out["targets"] = []
-    for target in case["targets"]:
-        ratio = _over(out, target["over"])
-        out["targets"].append(
-            {**target, "ratio": ratio, "met": None if ratio is None else ratio <= target["at_most"]}
-        )
     return out
 
 
-def _over(case: dict[str, Any], over: str) -> float | None:
-    """Return zchunk's best over that of a peer, of the best peer, of the best Zarr library, or the limit."""
+def _compare(case: dict[str, Any], cases: dict[str, Any]) -> dict[str, Any]:
+    """Return a case with its ratios, and its targets with theirs."""
+    targets = []
+    for target in case["targets"]:
+        ratio = _over(case, target["over"], cases)
+        targets.append(
+            {**target, "ratio": ratio, "met": None if ratio is None else ratio <= target["at_most"]}
+        )
+    ratios = {"ratio": _over(case, "best", cases), "over_limit": _over(case, "limit", cases)}
+    return {**case, **ratios, "targets": targets}
+
+
+def _over(case: dict[str, Any], over: str, cases: dict[str, Any]) -> float | None:
+    """Return zchunk's best over what a target names."""
     best = case["best"]
-    if over == "limit":
+    if over in CASES:
+        known = cases[over]["best"] if over in cases else {}
+        base = [known[SUBJECT]] if SUBJECT in known else []
+    elif over == "limit":
         base = [case["limit_sum"]] if "limit_sum" in case else []
     else:
         peers = {"best": counted(case), "zarr": [peer for peer in counted(case) if peer in ZARR]}
