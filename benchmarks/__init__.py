@@ -13,5 +13,6 @@
 - `report`, `plot`: Markdown and SVG from the collected values.
 
 The cases that share an array run together; within such a group, every repetition goes through all libraries
-and cases in a new random order, so that a machine that changes its speed changes it for all.
+and cases in a new random order, so that a machine that changes its speed changes it for all. What takes
+long is repeated less often.
 """

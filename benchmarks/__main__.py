@@ -17,7 +17,7 @@ from benchmarks import environments
 from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES
 from benchmarks.datasets import SIZES
-from benchmarks.harness import Settings, run
+from benchmarks.harness import ENOUGH_SECONDS, FEWEST_RUNS, Settings, run
 from benchmarks.plot import plot
 from benchmarks.report import summarize, table
 
@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list the cases and end")
     peers = ", ".join(NAMES) + " (default: those that are installed); zchunk always runs"
     add("--peers", nargs="+", choices=NAMES, metavar="PEER", help=peers)
-    add("--repeat", type=int, metavar="N", help="runs of every case (default 5, 3 if not --full)")
+    repeat = f"runs of every case, at least {FEWEST_RUNS} where they take more than {ENOUGH_SECONDS:g} s "
+    add("--repeat", type=int, metavar="N", help=repeat + "(default 5, 3 if not --full)")
     add("--threads", type=int, default=2, metavar="N", help="threads of each library (default 2)")
     add("--dir", type=Path, help="where the files go (default: /dev/shm if it has room)")
     add("--cold", action="store_true", help="drop the cached contents of the files before every read (Linux)")

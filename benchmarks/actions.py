@@ -40,7 +40,8 @@ class Bench:
     size: str
     folder: Path
     threads: int
-    # Values of the group of cases that is measured at the moment
+    # Where the values are, and those of the group of cases that is measured at the moment
+    sources: Path
     source: Callable[[str], NDArray[Any]]
     cold: bool = False
     # Arrays that cases read, with the handle of those in memory
@@ -285,15 +286,35 @@ class FreshProcess(Action):
         return float(json.loads(done.stdout.splitlines()[-1]))
 
 
-class Memory(FreshProcess):
+class ReadMemory(FreshProcess):
     """The largest memory use while an array is read, beyond what was there before, and the output."""
 
     def prepare(self) -> dict[str, Any]:
         path, _ = self.stored()
         bench = self.bench
-        self.arguments = (bench.name, str(bench.threads), path, self.case.stored, bench.size)
+        self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, path)
         self.run()
         return {}
+
+
+class WriteMemory(FreshProcess):
+    """The largest memory use while an array is created and written, beyond what was there before."""
+
+    def prepare(self) -> dict[str, Any]:
+        bench = self.bench
+        source = os.fspath(bench.sources / f"{STORED[self.case.stored].source}.npy")
+        self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, self.scratch, source)
+        super().run()
+        handle = self.adapter.open(self.scratch, self.layout)
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
+        self.adapter.close(handle)
+        remove(self.scratch)
+        return {}
+
+    def run(self) -> float:
+        peak = super().run()
+        remove(self.scratch)
+        return peak
 
 
 class Import(FreshProcess):
@@ -313,6 +334,7 @@ ACTIONS: dict[str, type[Action]] = {
     "open-consolidated": OpenConsolidated,
     "append": Append,
     "resize": Resize,
-    "memory": Memory,
+    "read-memory": ReadMemory,
+    "write-memory": WriteMemory,
     "import": Import,
 }

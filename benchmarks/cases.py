@@ -22,7 +22,16 @@ from benchmarks.selections import (
 )
 
 Action = Literal[
-    "write", "read", "open", "open-group", "open-consolidated", "append", "resize", "memory", "import"
+    "write",
+    "read",
+    "open",
+    "open-group",
+    "open-consolidated",
+    "append",
+    "resize",
+    "read-memory",
+    "write-memory",
+    "import",
 ]
 
 
@@ -81,7 +90,7 @@ class Case:
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
         """What the case's results count."""
-        return "bytes" if self.action == "memory" else "seconds"
+        return "bytes" if self.action.endswith("memory") else "seconds"
 
     @property
     def codec(self) -> str:
@@ -238,13 +247,20 @@ _ALL = (
         )
     ),
     *(
-        Case(f"peak-{name}", "peak memory of reading all", "memory", name, targets=_BOUND)
+        Case(f"peak-{name}", "peak memory of reading all", "read-memory", name, targets=_BOUND)
         for name in ("field-lz4", "field-lz4-large", "field-raw")
+    ),
+    Case(
+        "peak-write-field-lz4-large",
+        "peak memory of writing",
+        "write-memory",
+        "field-lz4-large",
+        targets=_BOUND,
     ),
     Case(
         "peak-missing",
         "peak memory of reading all",
-        "memory",
+        "read-memory",
         "missing",
         peers=("zchunk",),
         targets=_BOUND,

@@ -80,7 +80,8 @@ class Limits:
             "append": self._write,
             "read": self._read,
             "resize": self._resize,
-            "memory": self._memory,
+            "read-memory": self._memory,
+            "write-memory": self._memory,
         }
         if case.action in make:
             return make[case.action](case, layout)

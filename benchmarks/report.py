@@ -95,7 +95,8 @@ def table(summary: dict[str, Any]) -> str:
     cases = list(summary["cases"].values())
     peers = [peer for peer in summary["versions"] if any(peer in case["best"] for case in cases)]
     facts = summary["environment"]
-    note = "Best of {repeat}, milliseconds (peak memory: MiB); {threads} threads, {processor}, "
+    note = "Best of {repeat} (at least {fewest} where runs take long), milliseconds (peak memory: MiB); "
+    note += "{threads} threads, {processor}, "
     note += "{file system}, {cache} cache, size {size}, {date}. "
     lines = [note.format(**facts) + _versions(summary, peers), ""]
     head = ["case", *peers, "zchunk / best peer", "targets", "limit", "its parts", "zchunk / limit"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import environments, files, worker
+from benchmarks import environments, files, harness, worker
 from benchmarks.actions import ACTIONS, Mismatch
 from benchmarks.adapters import NAMES, ZARR, base
 from benchmarks.cases import CASES
@@ -41,7 +41,7 @@ SAMPLE = (
 )
 SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
 SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks touch-10 "
-SAMPLE += "peak-field-lz4 import"
+SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import"
 
 
 def test_the_sample_has_everything():
@@ -128,6 +128,13 @@ def test_a_peer_that_cannot_start_is_reported_and_the_rest_is_measured(tmp_path)
     assert "code 3" in results["failures"]["zarr3"]["start"]
     assert "zarr3, start" in done.stdout
     assert set(results["cases"]["open"]["values"]) == {"zchunk"}
+
+
+def test_what_takes_long_runs_less_often(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "ENOUGH_SECONDS", 0.0)
+    settings = harness.Settings("tiny", ("box",), ("zchunk",), repeat=4, folder=tmp_path)
+    case = harness.run(settings)["cases"]["box"]
+    assert len(case["values"]["zchunk"]) == len(case["limit"]) == harness.FEWEST_RUNS
 
 
 def test_an_absent_peer_is_a_failure_only_if_asked_for(tmp_path):
@@ -330,7 +337,7 @@ def test_environments_are_found(tmp_path):
 
 
 def known_results() -> dict:
-    facts = ("repeat", "threads", "processor", "file system", "cache", "size", "date")
+    facts = ("repeat", "fewest", "threads", "processor", "file system", "cache", "size", "date")
     return {
         "environment": dict.fromkeys(facts, 1),
         "versions": {"zchunk": "1", "zarr3": "2", "h5py": "3", "numpy": "4", "limit": "5"},
