@@ -54,6 +54,9 @@ MEMORY_ALLOWANCE = 32 << 20
 SHORTEST_TIMING = 0.01
 MOST_REPETITIONS = 20
 
+# The largest block whose release makes glibc keep such blocks for what comes next
+KEPT_BLOCK = 31 << 20
+
 # About the size of the metadata of an array
 METADATA = b"{}" * 180
 
@@ -71,6 +74,9 @@ class Limits:
         self.frames: dict[tuple[int, ...], bytes] = {}
         # Each call on its own thread with its own context, and the GIL released.
         blosc.use_threads = False
+        # The encoders allocate their output. Without this, every call would touch fresh pages, which takes as
+        # long as LZ4 itself.
+        np.empty(KEPT_BLOCK, np.uint8)
 
     def prepare(self, case: Case) -> dict[str, Measure]:
         """Encode the chunks of a case, lay out its files, and return how each part is measured."""
@@ -128,21 +134,15 @@ class Limits:
             return parts
         if layout.container == "zip":
             frames = [b"".join(frames)]
-        paths = self._lay_out(case, frames)
-        parts["files"] = self._timed(_replace_files, list(zip(paths, frames, strict=True)))
+        folder = self._empty_folder(case)
+        files = [(f"{folder}/{i}", frame) for i, frame in enumerate(frames)]
+        parts["files"] = self._timed(_create_files, files, before=lambda: self._empty_folder(case))
         return parts
 
     def _resize(self, case: Case, layout: Layout) -> dict[str, Measure]:
-        count = len(_all_chunks(layout)) // 2
-
-        def measure() -> float:
-            paths = self._lay_out(case, [METADATA] * count)
-            start = time.perf_counter()
-            for path in paths:
-                os.unlink(path)
-            return time.perf_counter() - start
-
-        return {"files": measure}
+        contents = [METADATA] * (len(_all_chunks(layout)) // 2)
+        paths = self._lay_out(case, contents)
+        return {"files": self._timed(_remove_files, paths, before=lambda: self._lay_out(case, contents))}
 
     def _memory(self, case: Case, layout: Layout) -> dict[str, Measure]:
         """The bound: what each thread may hold of a chunk, encoded and decoded, and an allowance."""
@@ -160,48 +160,53 @@ class Limits:
             self.frames[start] = bytes(codec.encode(full)) if codec else full.tobytes()
         return self.frames[start]
 
-    def _lay_out(self, case: Case, contents: Sequence[bytes]) -> list[str]:
-        """Write files and return their paths."""
+    def _empty_folder(self, case: Case) -> str:
+        """Return the path of a case's folder, without files in it."""
         folder = self.folder / case.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        paths = [os.fspath(folder / str(i)) for i in range(len(contents))]
+        return os.fspath(folder)
+
+    def _lay_out(self, case: Case, contents: Sequence[bytes]) -> list[str]:
+        """Write files and return their paths."""
+        folder = self._empty_folder(case)
+        paths = [f"{folder}/{i}" for i in range(len(contents))]
         for path, content in zip(paths, contents, strict=True):
             Path(path).write_bytes(content)
         return paths
 
     def _files_read(self, case: Case, contents: Sequence[bytes], count: int = 1) -> Measure:
-        """Return how reading files is measured; from a cold cache, on all threads and not repeated."""
+        """Return how reading files is measured."""
         paths = self._lay_out(case, contents)
-        if not self.cold:
-            return self._timed(self._read_files, paths, count)
-
-        def measure() -> float:
-            drop_cache(os.path.dirname(paths[0]))
-            start = time.perf_counter()
-            list(self.pool.map(self._read_files, self._shares(paths)))
-            return (time.perf_counter() - start) / count
-
-        return measure
-
-    def _shares(self, work: Sequence[Any]) -> list[Sequence[Any]]:
-        """Return the work for each thread."""
-        return [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+        folder = os.path.dirname(paths[0])
+        return self._timed(
+            self._read_files, paths, count, before=lambda: drop_cache(folder) if self.cold else None
+        )
 
     def _timed(
-        self, function: Callable[[Any], None], work: Sequence[Any], count: int = 1, split: bool = True
+        self,
+        function: Callable[[Any], None],
+        work: Sequence[Any],
+        count: int = 1,
+        split: bool = True,
+        before: Callable[[], object] = lambda: None,
     ) -> Measure:
-        """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all."""
-        shares = self._shares(work)
+        """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all.
+
+        ``before`` is called before every timing and not timed.
+        """
+        shares = [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+
+        def seconds(run: Callable[[], object]) -> float:
+            before()
+            start = time.perf_counter()
+            run()
+            return time.perf_counter() - start
 
         def once() -> float:
-            start = time.perf_counter()
-            function(work)
-            best = time.perf_counter() - start
+            best = seconds(lambda: function(work))
             if split and len(shares) > 1:
-                start = time.perf_counter()
-                list(self.pool.map(function, shares))
-                best = min(best, time.perf_counter() - start)
+                best = min(best, seconds(lambda: list(self.pool.map(function, shares))))
             return best
 
         def measure() -> float:
@@ -247,13 +252,18 @@ class Limits:
             os.close(fd)
 
 
-def _replace_files(items: Sequence[tuple[str, bytes]]) -> None:
+def _create_files(items: Sequence[tuple[str, bytes]]) -> None:
     for path, data in items:
         temporary = path + ".tmp"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         os.write(fd, data)
         os.close(fd)
         os.rename(temporary, path)
+
+
+def _remove_files(paths: Sequence[str]) -> None:
+    for path in paths:
+        os.unlink(path)
 
 
 def _look_for(paths: Sequence[str]) -> None:
