@@ -143,18 +143,17 @@ class Run:
 
     def measure(self) -> None:
         """Measure every case with every library."""
-        # By array and threads: no more than one array, and one worker, of each library is busy at a time.
-        groups: dict[tuple[str, int], list[str]] = {}
+        # By array: no more than one of each library, for each number of threads, is there at a time.
+        groups: dict[str, list[str]] = {}
         for name in self.settings.cases:
-            groups.setdefault((CASES[name].stored, self._threads(name)), []).append(name)
+            groups.setdefault(CASES[name].stored, []).append(name)
         order = list(groups)
         self.rng.shuffle(order)
         try:
             self._start()
-            for number, (stored, threads) in enumerate(order, 1):
-                self.say(f"{number} of {len(order)}: {stored}, {threads} threads")
-                peers = [peer for peer in self.peers if peer.threads == threads]
-                self._measure_group(stored, groups[stored, threads], peers)
+            for number, stored in enumerate(order, 1):
+                self.say(f"{number} of {len(order)}: {stored}")
+                self._measure_group(stored, groups[stored])
         finally:
             for peer in self.peers:
                 peer.close()
@@ -185,7 +184,7 @@ class Run:
     def _threads(self, case: str) -> int:
         return CASES[case].threads or self.settings.threads
 
-    def _measure_group(self, stored: str, cases: list[str], peers: list[Peer]) -> None:
+    def _measure_group(self, stored: str, cases: list[str]) -> None:
         try:
             self._make_source(STORED[stored].source)
         except ImportError as error:
@@ -193,7 +192,7 @@ class Run:
             for case in cases:
                 self.results["cases"][case]["skipped"] = str(error)
             return
-        pairs = list(self._prepare(cases, peers))
+        pairs = list(self._prepare(cases))
         spent = dict.fromkeys(pairs, 0.0)
         for number in range(1, self.settings.repeat + 1):
             self.rng.shuffle(pairs)
@@ -203,7 +202,7 @@ class Run:
                 spent[pair] += time.perf_counter() - start
                 if not works or (number >= FEWEST_RUNS and spent[pair] > ENOUGH_SECONDS):
                     pairs.remove(pair)
-        for peer in peers:
+        for peer in list(self.peers):
             try:
                 peer.ask(do="release")
             except PeerError as error:
@@ -218,10 +217,10 @@ class Run:
             values = source.make(getattr(source, self.settings.size))
             np.save(file, np.ascontiguousarray(values, dtype=source.dtype))
 
-    def _prepare(self, cases: list[str], peers: list[Peer]) -> Iterator[tuple[Peer, str]]:
-        for peer in peers:
+    def _prepare(self, cases: list[str]) -> Iterator[tuple[Peer, str]]:
+        for peer in self.peers:
             for case in cases:
-                if peer.name not in (*CASES[case].peers, LIMIT):
+                if peer.threads != self._threads(case) or peer.name not in (*CASES[case].peers, LIMIT):
                     continue
                 entry = self.results["cases"][case]
                 try:

@@ -11,6 +11,8 @@ from benchmarks.cases import CASES
 SUBJECT = "zchunk"
 # Stores no compressed bytes: shown everywhere, a peer only where nobody compresses
 UNCOMPRESSED_ONLY = "numpy"
+# The same work with one thread and with all
+SCALING = {"read": ("read-1-thread", "read-field-lz4"), "write": ("write-1-thread", "write-field-lz4")}
 
 NOTES = """\
 In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that. -: not measured.
@@ -105,6 +107,7 @@ def table(summary: dict[str, Any]) -> str:
     lines += ["", NOTES]
     met = [target["met"] for case in cases for target in case["targets"] if target["met"] is not None]
     lines += ["", f"Targets met: {sum(met)} of {len(met)}."]
+    lines += _scaling(summary)
     lines += ["", "Medians", ""]
     rows = [[title(case), *_cells(case, peers, "median")] for case in cases]
     lines += _markdown(["case", *peers], rows, text={"case"})
@@ -121,6 +124,24 @@ def table(summary: dict[str, Any]) -> str:
             lines += ["", *(f"{peer}, {what}: {error}" for what, error in reasons)]
     skipped = {case["skipped"] for case in cases if "skipped" in case}
     return "\n".join([*lines, *(f"\n{reason}" for reason in sorted(skipped))])
+
+
+def _scaling(summary: dict[str, Any]) -> list[str]:
+    """Return how many times as fast zchunk, and each part of the limit, is with all threads as with one."""
+    found = []
+    for what, names in SCALING.items():
+        one, all_ = (summary["cases"].get(name, {"best": {}}) for name in names)
+        if SUBJECT not in one["best"] or SUBJECT not in all_["best"]:
+            continue
+        times = f"{what} {one['best'][SUBJECT] / all_['best'][SUBJECT]:.2f}×"
+        parts = [
+            f"{part} {value / all_['limit_parts'][part]:.2f}×"
+            for part, value in one.get("limit_parts", {}).items()
+        ]
+        found.append(f"{times} (the limit's {', '.join(parts)})" if parts else times)
+    if not found:
+        return []
+    return ["", f"Speed with {summary['environment']['threads']} threads over one: {', '.join(found)}."]
 
 
 def _versions(summary: dict[str, Any], peers: list[str]) -> str:

@@ -393,6 +393,23 @@ def test_summary_of_known_times():
     assert [target["met"] for target in case["targets"]] == [False, True, True, None]
 
 
+def test_scaling_of_known_times():
+    results = known_results()
+    known = results["cases"].pop("read")
+    assert "over one" not in table(summarize({**results, "cases": {"read-1-thread": known}}))
+    results["environment"]["threads"] = 2
+    results["cases"] = {
+        "read-1-thread": known,
+        "read-field-lz4": {
+            **known,
+            "values": {"zchunk": [0.001]},
+            "limit": [{"codec": 0.001, "copy": 0.0008}],
+        },
+    }
+    line = "Speed with 2 threads over one: read 2.00× (the limit's codec 1.50×, copy 1.25×)."
+    assert line in table(summarize(results)).splitlines()
+
+
 def test_numpy_is_a_peer_where_nobody_compresses():
     results = known_results()
     results["cases"]["read"]["codec"] = "raw"
