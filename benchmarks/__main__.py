@@ -18,6 +18,7 @@ from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES
 from benchmarks.datasets import SIZES
 from benchmarks.harness import ENOUGH_SECONDS, FEWEST_RUNS, Settings, run
+from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import summarize, table
 
@@ -46,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     add("--cold", action="store_true", help="drop the cached contents of the files before every read (Linux)")
     add("--seed", type=int, help="seed of the order (default: a new order every time)")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    merging = "measure nothing: results of runs written by --json, of each case those of the last that has it"
+    add("--merge", type=Path, nargs="+", metavar="FILE", help=merging)
     add("--markdown", type=Path, metavar="FILE", help="write the tables that are printed")
     add("--plot", type=Path, metavar="FILE", help="write a drawing (SVG)")
     add("--setup", type=Path, metavar="DIR", help="make environments for all peers in DIR and end")
@@ -103,8 +106,14 @@ def main() -> int:
         complete = environments.setup(given.setup, given.newer_python, say)
         say(f"Now: python -m benchmarks --envs {shlex.quote(str(given.setup))}")
         return 0 if complete else 1
-    settings = settings_from(given, options)
-    summary = summarize(run(settings, say))
+    if given.merge:
+        try:
+            results = merge([json.loads(file.read_text()) for file in given.merge])
+        except ValueError as error:
+            options.error(str(error))
+    else:
+        results = run(settings_from(given, options), say)
+    summary = summarize(results)
     markdown = table(summary)
     if given.json:
         given.json.write_text(json.dumps(summary, indent=2) + "\n")

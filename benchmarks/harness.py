@@ -20,6 +20,7 @@ from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import SOURCES, STORED
 from benchmarks.machine import default_folder, describe, file_system
+from benchmarks.merge import OF_A_RUN
 from benchmarks.worker import LIMIT
 
 Say = Callable[[str], None]
@@ -110,9 +111,10 @@ class Run:
         self.settings, self.folder, self.say = settings, folder, say
         self.rng = random.Random(settings.seed)
         self.peers: list[Peer] = []
+        machine = describe(folder)
         self.results: dict[str, Any] = {
             "environment": {
-                **describe(folder),
+                **machine,
                 "threads": settings.threads,
                 "size": settings.size,
                 "repeat": settings.repeat,
@@ -123,14 +125,15 @@ class Run:
             "pythons": {},
             "absent": {},
             "failures": {},
-            "cases": {name: self._entry(CASES[name]) for name in settings.cases},
+            "cases": {name: self._entry(CASES[name], machine) for name in settings.cases},
         }
         # The workers find this package, and nothing else of the source tree, in their working folder: what
         # they import is what their environment has.
         (folder / "benchmarks").symlink_to(Path(__file__).resolve().parent, target_is_directory=True)
 
-    def _entry(self, case: Case) -> dict[str, Any]:
+    def _entry(self, case: Case, machine: dict[str, Any]) -> dict[str, Any]:
         return {
+            "run": {key: machine[key] for key in OF_A_RUN},
             "heading": case.heading(self.settings.size),
             "codec": case.codec,
             "unit": case.unit,

@@ -45,7 +45,7 @@ def plot(summary: dict[str, Any]) -> str:
     )
     where = (
         f"{facts['threads']} threads, {facts['processor']}, {facts['file system']}, {facts['cache']} cache, "
-        f"size {facts['size']}, {facts['date']}. Pale: stored uncompressed, not compared."
+        f"size {facts['size']}. Pale: stored uncompressed, not compared."
     )
     return "\n".join(
         [

@@ -70,7 +70,7 @@ def _over(case: dict[str, Any], over: str, cases: dict[str, Any]) -> float | Non
     """Return zchunk's best over what a target names."""
     best = case["best"]
     if over in CASES:
-        known = cases[over]["best"] if over in cases else {}
+        known = cases[over]["best"] if over in cases and cases[over]["run"] == case["run"] else {}
         base = [known[SUBJECT]] if SUBJECT in known else []
     elif over == "limit":
         base = [case["limit_sum"]] if "limit_sum" in case else []
@@ -99,8 +99,8 @@ def table(summary: dict[str, Any]) -> str:
     facts = summary["environment"]
     note = "Best of {repeat} (at least {fewest} where runs take long), milliseconds (peak memory: MiB); "
     note += "{threads} threads, {processor}, "
-    note += "{file system}, {cache} cache, size {size}, {date}. "
-    lines = [note.format(**facts) + _versions(summary, peers), ""]
+    note += "{file system}, {cache} cache, size {size}. "
+    lines = [note.format(**facts) + _versions(summary, peers), "", *_runs(cases), ""]
     head = ["case", *peers, "zchunk / best peer", "targets", "limit", "its parts", "zchunk / limit"]
     rows = [[title(case), *_cells(case, peers, "best"), *_ratios(case)] for case in cases]
     lines += _markdown(head, rows, text={"case", "targets", "its parts"})
@@ -126,12 +126,21 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"\n{reason}" for reason in sorted(skipped))])
 
 
+def _runs(cases: list[dict[str, Any]]) -> list[str]:
+    """Return when the cases were measured, at which commit of the source tree; the largest run is first."""
+    runs: dict[str, list[str]] = {}
+    for case in cases:
+        runs.setdefault("Measured {date} at commit {commit}".format(**case["run"]), []).append(title(case))
+    (main, _), *others = sorted(runs.items(), key=lambda run: -len(run[1]))
+    return [f"{main}.", *(f"{run}: {'; '.join(titles)}." for run, titles in others)]
+
+
 def _scaling(summary: dict[str, Any]) -> list[str]:
     """Return how many times as fast zchunk, and each part of the limit, is with all threads as with one."""
     found = []
     for what, names in SCALING.items():
-        one, all_ = (summary["cases"].get(name, {"best": {}}) for name in names)
-        if SUBJECT not in one["best"] or SUBJECT not in all_["best"]:
+        one, all_ = (summary["cases"].get(name, {"best": {}, "run": None}) for name in names)
+        if SUBJECT not in one["best"] or SUBJECT not in all_["best"] or one["run"] != all_["run"]:
             continue
         times = f"{what} {one['best'][SUBJECT] / all_['best'][SUBJECT]:.2f}×"
         parts = [

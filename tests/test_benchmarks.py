@@ -18,6 +18,7 @@ from benchmarks.actions import ACTIONS, Mismatch
 from benchmarks.adapters import NAMES, ZARR, base
 from benchmarks.cases import CASES
 from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
+from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import counted, summarize, table
 from benchmarks.selections import points, touched_chunks
@@ -337,7 +338,7 @@ def test_environments_are_found(tmp_path):
 
 
 def known_results() -> dict:
-    facts = ("repeat", "fewest", "threads", "processor", "file system", "cache", "size", "date")
+    facts = ("repeat", "fewest", "threads", "processor", "file system", "cache", "size")
     return {
         "environment": dict.fromkeys(facts, 1),
         "versions": {"zchunk": "1", "zarr3": "2", "h5py": "3", "numpy": "4", "limit": "5"},
@@ -346,6 +347,7 @@ def known_results() -> dict:
         "failures": {"zarr2": {"read": "it broke"}},
         "cases": {
             "read": {
+                "run": {"date": "today", "commit": "abc"},
                 "heading": ["read <all>", "of it"],
                 "codec": "lz4",
                 "unit": "seconds",
@@ -408,6 +410,49 @@ def test_scaling_of_known_times():
     }
     line = "Speed with 2 threads over one: read 2.00× (the limit's codec 1.50×, copy 1.25×)."
     assert line in table(summarize(results)).splitlines()
+
+
+def later_results() -> dict:
+    later = known_results()
+    later["failures"] = {"h5py": {"write": "no space"}}
+    run = {"date": "tomorrow", "commit": "def"}
+    later["cases"]["read"] = {**later["cases"]["read"], "run": run, "values": {"zchunk": [0.001]}}
+    del later["versions"]["h5py"]
+    return later
+
+
+def test_a_later_run_replaces_the_cases_that_it_has():
+    first = known_results()
+    first["cases"]["write"] = {**first["cases"]["read"], "heading": ["write", ""]}
+    first["cases"]["open"] = {**first["cases"]["read"], "heading": ["open", ""]}
+    later = later_results()
+    merged = merge([first, later])
+    assert merged["versions"] == first["versions"]
+    assert merged["cases"] == {**first["cases"], "read": later["cases"]["read"]}
+    assert merged["failures"] == {"h5py": {"write": "no space"}}, "reading was tried again"
+    lines = table(summarize(merged)).splitlines()
+    assert "Measured today at commit abc." in lines
+    assert "Measured tomorrow at commit def: read <all>, of it." in lines
+
+
+def test_cases_of_different_runs_are_not_compared():
+    results = known_results()
+    known = {**results["cases"]["read"], "targets": [{"at_most": 1.5, "over": "touch-1000"}]}
+    results["cases"] = {"touch-1000": known, "read-1-thread": known, "touch-100000": known}
+    other = {**known, "run": {"date": "tomorrow", "commit": "def"}}
+    for run, ratio in ((known, 1.0), (other, None)):
+        results["cases"].update({"touch-100000": run, "read-field-lz4": run})
+        summary = summarize(results)
+        assert summary["cases"]["touch-100000"]["targets"][0]["ratio"] == ratio
+        assert ("over one" in table(summary)) == (ratio is not None)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("environment", "size"), ("versions", "zarr3")])
+def test_runs_that_differ_are_not_merged(kind, key):
+    later = later_results()
+    later[kind][key] = "other"
+    with pytest.raises(ValueError, match=f"differ in {key}"):
+        merge([known_results(), later])
 
 
 def test_numpy_is_a_peer_where_nobody_compresses():
