@@ -64,7 +64,7 @@ def commit() -> str:
 def describe(folder: Path) -> dict[str, Any]:
     """Describe the machine, as far as a reader of the figures needs it."""
     return {
-        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
         "commit": commit(),
         "processor": processor(),
         "cpus": os.cpu_count(),
