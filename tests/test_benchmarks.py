@@ -21,7 +21,7 @@ from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
 from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import counted, summarize, table
-from benchmarks.selections import points, touched_chunks
+from benchmarks.selections import points, touched_chunks, touched_count
 
 ROOT = Path(__file__).resolve().parent.parent
 ADAPTERS = ROOT / "benchmarks" / "adapters"
@@ -80,7 +80,7 @@ def test_every_kind_of_case_with_every_installed_peer(tmp_path):
         assert case["limit_sum"] == sum(case["limit_parts"].values())
     for name in ("write-field-lz4", "zip-write"):
         assert results["cases"][name]["stored"]["zchunk"] > 1000
-    first = done.stdout.split("\n\n")[1].splitlines()
+    first = done.stdout.split("\n\n")[2].splitlines()
     assert len(first) == 2 + len(results["cases"])
     assert len({row.count("|") for row in first}) == 1
     assert markdown.read_text() == done.stdout
@@ -248,6 +248,28 @@ def test_release_removes_the_files(tmp_path):
     assert list(one.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("case", "parts"),
+    [
+        ("read-field-lz4", {"codec", "copy", "files"}),
+        ("read-field-raw", {"copy", "files"}),
+        ("memory-store-read", {"codec", "copy"}),
+        ("touch-10", {"copy", "files"}),
+        ("write-field-lz4", {"codec", "files"}),
+        ("write-field-raw", {"files"}),
+        ("append", {"codec", "files"}),
+        ("resize", {"files"}),
+    ],
+)
+def test_the_limit_has_the_parts_that_no_library_can_leave_out(tmp_path, case, parts):
+    make_sources(tmp_path)
+    one = worker.Worker(worker.LIMIT, "tiny", tmp_path, 2)
+    one.handle({"do": "prepare", "case": case})
+    measured = one.handle({"do": "run", "case": case})["parts"]
+    assert set(measured) == parts
+    assert min(measured.values()) > 0
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_selections_lie_inside_the_array(size, case):
@@ -292,6 +314,12 @@ def test_no_chunk_is_read_twice_by_points():
     layout = STORED["field-lz4"].layout("full")
     chunks = [tuple(i // c for i, c in zip(point, layout.chunks, strict=True)) for point in points(layout)]
     assert len(set(chunks)) == len(chunks) == 64
+
+
+def test_touched_chunks_are_counted_without_a_list_of_them():
+    layout = STORED["field-lz4"].layout("quick")
+    (selection,) = CASES["box"].select(layout)
+    assert touched_count(layout, selection) == len(touched_chunks(layout, selection)) > 1
 
 
 def test_touched_chunks_cover_the_selection_and_no_more():
