@@ -10,8 +10,9 @@
 - `limits`: what the machine itself allows, measured as if it were one more library.
 - `harness`: starts the workers, interleaves the runs in random order, collects the values.
 - `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
-- `report`, `plot`: Markdown and SVG from the collected values.
+- `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.
 
 The cases that share an array run together; within such a group, every repetition goes through all libraries
-and cases in a new random order, so that a machine that changes its speed changes it for all.
+and cases in a new random order, so that a machine that changes its speed changes it for all. What takes
+long is repeated less often.
 """

@@ -17,7 +17,8 @@ from benchmarks import environments
 from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES
 from benchmarks.datasets import SIZES
-from benchmarks.harness import Settings, run
+from benchmarks.harness import ENOUGH_SECONDS, FEWEST_RUNS, Settings, run
+from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import summarize, table
 
@@ -39,12 +40,15 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list the cases and end")
     peers = ", ".join(NAMES) + " (default: those that are installed); zchunk always runs"
     add("--peers", nargs="+", choices=NAMES, metavar="PEER", help=peers)
-    add("--repeat", type=int, metavar="N", help="runs of every case (default 5, 3 if not --full)")
+    repeat = f"runs of every case, at least {FEWEST_RUNS} where they take more than {ENOUGH_SECONDS:g} s "
+    add("--repeat", type=int, metavar="N", help=repeat + "(default 5, 3 if not --full)")
     add("--threads", type=int, default=2, metavar="N", help="threads of each library (default 2)")
     add("--dir", type=Path, help="where the files go (default: /dev/shm if it has room)")
     add("--cold", action="store_true", help="drop the cached contents of the files before every read (Linux)")
     add("--seed", type=int, help="seed of the order (default: a new order every time)")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    merging = "measure nothing: results of runs written by --json, of each case those of the last that has it"
+    add("--merge", type=Path, nargs="+", metavar="FILE", help=merging)
     add("--markdown", type=Path, metavar="FILE", help="write the tables that are printed")
     add("--plot", type=Path, metavar="FILE", help="write a drawing (SVG)")
     add("--setup", type=Path, metavar="DIR", help="make environments for all peers in DIR and end")
@@ -102,8 +106,14 @@ def main() -> int:
         complete = environments.setup(given.setup, given.newer_python, say)
         say(f"Now: python -m benchmarks --envs {shlex.quote(str(given.setup))}")
         return 0 if complete else 1
-    settings = settings_from(given, options)
-    summary = summarize(run(settings, say))
+    if given.merge:
+        try:
+            results = merge([json.loads(file.read_text()) for file in given.merge])
+        except ValueError as error:
+            options.error(str(error))
+    else:
+        results = run(settings_from(given, options), say)
+    summary = summarize(results)
     markdown = table(summary)
     if given.json:
         given.json.write_text(json.dumps(summary, indent=2) + "\n")

@@ -5,21 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.adapters import NAMES
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout
 from benchmarks.selections import (
     Select,
     box,
     by_chunk,
     everything,
+    first,
     plane,
     points,
     rows,
     strided,
     through_time,
+    touched_count,
 )
 
 Action = Literal[
-    "write", "read", "open", "open-group", "open-consolidated", "append", "resize", "memory", "import"
+    "write",
+    "read",
+    "open",
+    "open-group",
+    "open-consolidated",
+    "append",
+    "resize",
+    "read-memory",
+    "write-memory",
+    "import",
 ]
 
 
@@ -27,7 +39,8 @@ Action = Literal[
 class Target:
     """The largest acceptable ratio of zchunk over something that was measured in the same run.
 
-    ``over`` is ``best`` (of all peers), ``zarr`` (the best Zarr library), the name of one peer, or ``limit``.
+    ``over`` is ``best`` (of all peers), ``zarr`` (the best Zarr library), the name of one peer, ``limit``, or
+    the name of another case, in which zchunk itself is what it is compared with.
     """
 
     at_most: float
@@ -54,10 +67,12 @@ class Case:
         A key of `benchmarks.datasets.STORED`.
     select
         What a case that reads selects.
-    average
-        The result is the time per selection, not that of all.
+    per
+        What the result is the average time of.
     threads
         Threads in this case, where not those of the whole run.
+    peers
+        Libraries that take part, where others would take minutes.
     targets
         What zchunk must reach.
     """
@@ -67,19 +82,29 @@ class Case:
     action: Action
     stored: str
     select: Select = everything
-    average: bool = False
+    per: Literal["case", "selection", "chunk"] = "case"
     threads: int | None = None
+    peers: tuple[str, ...] = NAMES
     targets: tuple[Target, ...] = (NOT_SLOWER,)
 
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
         """What the case's results count."""
-        return "bytes" if self.action == "memory" else "seconds"
+        return "bytes" if self.action.endswith("memory") else "seconds"
 
     @property
     def codec(self) -> str:
         """Name of the codec."""
         return STORED[self.stored].codec
+
+    def count(self, layout: Layout) -> int:
+        """Return of how many selections, or chunks, the result is the average."""
+        selections = self.select(layout)
+        return {
+            "case": 1,
+            "selection": len(selections),
+            "chunk": sum(touched_count(layout, selection) for selection in selections),
+        }[self.per]
 
     def heading(self, size: str) -> tuple[str, str]:
         """Return what the case does and to what, for one of the sizes."""
@@ -88,7 +113,8 @@ class Case:
             return text, ""
         stored = STORED[self.stored]
         layout = stored.layout(size)
-        source = {"field": "model-like", "random": "incompressible"}.get(stored.source, stored.source)
+        names = {"field": "model-like", "random": "incompressible", "nothing": "never written"}
+        source = names.get(stored.source, stored.source)
         chunks = f"{chunk_count(layout):,} chunks of {human(layout.chunk_nbytes)}"
         parts = [
             f"{source} {human(layout.nbytes)} in {chunks}",
@@ -128,6 +154,26 @@ _FAST_SLICE = (Target(0.75),)
 _INSIDE_LARGE = (NOT_SLOWER, Target(0.05, "zarr"), Target(1.0, "blosc2"))
 _OVER_LIMIT = Target(1.3, "limit")
 _BOUND = (Target(1.0, "limit"),)
+# Other formats keep in memory which chunks there are; Zarr libraries have to look for each.
+_NOT_SLOWER_LOOKING = Target(1.0, "zarr")
+_FLAT = Target(1.5, "touch-1000")
+
+
+def _touch(
+    count: int, peers: tuple[str, ...] = NAMES, targets: tuple[Target, ...] = (_NOT_SLOWER_LOOKING,)
+) -> Case:
+    """Return the case that reads so many chunks which nobody wrote: what each costs by itself."""
+    return Case(
+        f"touch-{count}",
+        f"read {count:,} chunks, time per chunk",
+        "read",
+        "missing",
+        first(count),
+        per="chunk",
+        peers=peers,
+        targets=targets,
+    )
+
 
 _ALL = (
     *(
@@ -147,12 +193,18 @@ _ALL = (
     Case("plane-1", "plane `[:, k, :]`", "read", "field-lz4", plane(1)),
     Case("plane-2", "plane `[:, :, k]`", "read", "field-lz4", plane(2), targets=_FAST_SLICE),
     Case("strided", "`[::4, ::4, ::4]`", "read", "field-lz4", strided, targets=_FAST_SLICE),
-    Case("point", "one element", "read", "field-lz4", points, average=True),
+    Case("point", "one element", "read", "field-lz4", points, per="selection"),
     Case("plane-0-large", "plane `[k, :, :]`", "read", "field-lz4-large", plane(0), targets=(Target(0.5),)),
     Case(
-        "point-large", "one element", "read", "field-lz4-large", points, average=True, targets=_INSIDE_LARGE
+        "point-large",
+        "one element",
+        "read",
+        "field-lz4-large",
+        points,
+        per="selection",
+        targets=_INSIDE_LARGE,
     ),
-    Case("row-large", "one row", "read", "field-lz4-large", rows, average=True, targets=_INSIDE_LARGE),
+    Case("row-large", "one row", "read", "field-lz4-large", rows, per="selection", targets=_INSIDE_LARGE),
     Case("series-write", "write", "write", "series"),
     Case("series-read", "read all", "read", "series"),
     Case("series", "`[:, i, j]`", "read", "series", through_time, targets=(Target(0.5),)),
@@ -166,9 +218,13 @@ _ALL = (
         "read",
         "small",
         points,
-        average=True,
+        per="selection",
         targets=(NOT_SLOWER, Target(0.15, "zarr")),
     ),
+    *(_touch(10), _touch(1_000)),
+    # Others need up to 0.3 ms per chunk.
+    _touch(100_000, ("zchunk", "zarr2", "tensorstore"), (_NOT_SLOWER_LOOKING, _FLAT)),
+    _touch(1_000_000, ("zchunk",), (_FLAT,)),
     Case("open", "open an array", "open", "small", targets=(NOT_SLOWER, Target(0.5, "zarr2"))),
     Case("open-group", "open a group of {arrays:,} arrays and each array", "open-group", "small"),
     Case(
@@ -193,8 +249,23 @@ _ALL = (
         )
     ),
     *(
-        Case(f"peak-{name}", "peak memory of reading all", "memory", name, targets=_BOUND)
+        Case(f"peak-{name}", "peak memory of reading all", "read-memory", name, targets=_BOUND)
         for name in ("field-lz4", "field-lz4-large", "field-raw")
+    ),
+    Case(
+        "peak-write-field-lz4-large",
+        "peak memory of writing",
+        "write-memory",
+        "field-lz4-large",
+        targets=_BOUND,
+    ),
+    Case(
+        "peak-missing",
+        "peak memory of reading all",
+        "read-memory",
+        "missing",
+        peers=("zchunk",),
+        targets=_BOUND,
     ),
     Case("import", "import", "import", "small", targets=_BOUND),
 )

@@ -111,6 +111,11 @@ def make_real(shape: Shape) -> NDArray[Any]:
     return np.ascontiguousarray(out, dtype="<f4")
 
 
+def make_nothing(shape: Shape) -> NDArray[Any]:
+    """Return zeros: what an array reads as where nothing was written."""
+    return np.zeros(shape, "|i1")
+
+
 @dataclass(frozen=True)
 class Source:
     """Values, and the shape that they have in every size."""
@@ -130,13 +135,17 @@ SOURCES = {
     "categories": Source(make_categories, "<i4", (1000, 1000), (500, 500), (40, 40)),
     "small": Source(make_uniform, "<f8", (40, 50), (40, 50), (40, 50)),
     "steps": Source(make_field, "<f4", (100, 256, 256), (50, 128, 128), (5, 16, 16)),
+    "nothing": Source(make_nothing, "|i1", (1_000_000,), (1_000_000,), (1_000_000,)),
     "counts": Source(make_counts, "<u2", (512, 512, 512), (128, 128, 128), (16, 16, 16)),
 }
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Values in a chunk shape, a codec and a container; cases that share it run together."""
+    """Values in a chunk shape, a codec and a container; cases that share it run together.
+
+    An array that is not ``written`` is created and left empty.
+    """
 
     source: str
     full: Shape
@@ -144,6 +153,7 @@ class Stored:
     tiny: Shape
     codec: str = "lz4"
     container: Container = "folder"
+    written: bool = True
 
     def layout(self, size: str) -> Layout:
         """Return the array's layout in one of the sizes."""
@@ -169,6 +179,7 @@ STORED = {
     "steps": Stored("steps", (1, 256, 256), (1, 128, 128), (1, 16, 16)),
     "counts-raw": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "raw"),
     "counts-zstd": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "plain-zstd"),
+    "missing": Stored("nothing", (1,), (1,), (1,), written=False),
     "memory": Stored("field", *_1_MIB, container="memory"),
     "zip": Stored("field", *_1_MIB, container="zip"),
 }

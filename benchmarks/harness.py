@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,15 @@ from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import SOURCES, STORED
 from benchmarks.machine import default_folder, describe, file_system
+from benchmarks.merge import OF_A_RUN
 from benchmarks.worker import LIMIT
 
 Say = Callable[[str], None]
+
+# Once a library's runs of a case have taken so many seconds together, and are FEWEST_RUNS, there are no more:
+# the few slowest pairs would take most of the time.
+ENOUGH_SECONDS = 3.0
+FEWEST_RUNS = 2
 
 
 class PeerError(Exception):
@@ -104,26 +111,29 @@ class Run:
         self.settings, self.folder, self.say = settings, folder, say
         self.rng = random.Random(settings.seed)
         self.peers: list[Peer] = []
+        machine = describe(folder)
         self.results: dict[str, Any] = {
             "environment": {
-                **describe(folder),
+                **machine,
                 "threads": settings.threads,
                 "size": settings.size,
                 "repeat": settings.repeat,
+                "fewest": min(settings.repeat, FEWEST_RUNS),
                 "cache": "cold" if settings.cold else "warm",
             },
             "versions": {},
             "pythons": {},
             "absent": {},
             "failures": {},
-            "cases": {name: self._entry(CASES[name]) for name in settings.cases},
+            "cases": {name: self._entry(CASES[name], machine) for name in settings.cases},
         }
         # The workers find this package, and nothing else of the source tree, in their working folder: what
         # they import is what their environment has.
         (folder / "benchmarks").symlink_to(Path(__file__).resolve().parent, target_is_directory=True)
 
-    def _entry(self, case: Case) -> dict[str, Any]:
+    def _entry(self, case: Case, machine: dict[str, Any]) -> dict[str, Any]:
         return {
+            "run": {key: machine[key] for key in OF_A_RUN},
             "heading": case.heading(self.settings.size),
             "codec": case.codec,
             "unit": case.unit,
@@ -136,18 +146,17 @@ class Run:
 
     def measure(self) -> None:
         """Measure every case with every library."""
-        # By array and threads: no more than one array, and one worker, of each library is busy at a time.
-        groups: dict[tuple[str, int], list[str]] = {}
+        # By array: no more than one of each library, for each number of threads, is there at a time.
+        groups: dict[str, list[str]] = {}
         for name in self.settings.cases:
-            groups.setdefault((CASES[name].stored, self._threads(name)), []).append(name)
+            groups.setdefault(CASES[name].stored, []).append(name)
         order = list(groups)
         self.rng.shuffle(order)
         try:
             self._start()
-            for number, (stored, threads) in enumerate(order, 1):
-                self.say(f"{number} of {len(order)}: {stored}, {threads} threads")
-                peers = [peer for peer in self.peers if peer.threads == threads]
-                self._measure_group(stored, groups[stored, threads], peers)
+            for number, stored in enumerate(order, 1):
+                self.say(f"{number} of {len(order)}: {stored}")
+                self._measure_group(stored, groups[stored])
         finally:
             for peer in self.peers:
                 peer.close()
@@ -178,7 +187,7 @@ class Run:
     def _threads(self, case: str) -> int:
         return CASES[case].threads or self.settings.threads
 
-    def _measure_group(self, stored: str, cases: list[str], peers: list[Peer]) -> None:
+    def _measure_group(self, stored: str, cases: list[str]) -> None:
         try:
             self._make_source(STORED[stored].source)
         except ImportError as error:
@@ -186,11 +195,17 @@ class Run:
             for case in cases:
                 self.results["cases"][case]["skipped"] = str(error)
             return
-        pairs = list(self._prepare(cases, peers))
-        for _ in range(self.settings.repeat):
+        pairs = list(self._prepare(cases))
+        spent = dict.fromkeys(pairs, 0.0)
+        for number in range(1, self.settings.repeat + 1):
             self.rng.shuffle(pairs)
-            pairs = [pair for pair in pairs if self._run_once(*pair)]
-        for peer in peers:
+            for pair in list(pairs):
+                start = time.perf_counter()
+                works = self._run_once(*pair)
+                spent[pair] += time.perf_counter() - start
+                if not works or (number >= FEWEST_RUNS and spent[pair] > ENOUGH_SECONDS):
+                    pairs.remove(pair)
+        for peer in list(self.peers):
             try:
                 peer.ask(do="release")
             except PeerError as error:
@@ -205,9 +220,11 @@ class Run:
             values = source.make(getattr(source, self.settings.size))
             np.save(file, np.ascontiguousarray(values, dtype=source.dtype))
 
-    def _prepare(self, cases: list[str], peers: list[Peer]) -> Iterator[tuple[Peer, str]]:
-        for peer in peers:
+    def _prepare(self, cases: list[str]) -> Iterator[tuple[Peer, str]]:
+        for peer in self.peers:
             for case in cases:
+                if peer.threads != self._threads(case) or peer.name not in (*CASES[case].peers, LIMIT):
+                    continue
                 entry = self.results["cases"][case]
                 try:
                     facts = peer.ask(do="prepare", case=case)

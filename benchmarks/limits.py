@@ -1,13 +1,20 @@
 """What the machine allows: the parts of each case's work that no library can leave out, timed alone.
 
-- ``copy``: first touch of the output and a copy into it (read), or a copy of the input (write)
-- ``codec``: the chunks that the case touches, encoded or decoded whole, in memory, by numcodecs
+- ``codec``: the chunks that the case touches, encoded or decoded whole, in memory, by numcodecs, which
+  releases the GIL
+- ``copy``: first touch of the output and a copy into it. A write has none: codec and system call read the
+  input where it is.
 - ``files``: as many files of the same sizes opened, read and closed; or created, written and renamed; or
-  removed. System calls from Python into one buffer per thread: about 2 µs a file above what C needs.
+  removed; or looked for in vain. System calls from Python into one buffer per thread: about 2 µs a file
+  above what C needs.
 
-Each part is timed with one thread and with all, and the faster counts. The limit of a case is the largest of
-its parts: a library that overlapped all of them perfectly would need that long. Where only a part of a chunk
-is wanted, decoding by block can stay below ``codec``.
+Each part is timed with one thread and with all, and the faster counts. The limit of a case is the sum of its
+parts: all of them are work of the same processors, and each already had all of these for itself, so nothing
+is left that could overlap.
+
+What can stay below: decoding by block, where only a part of a chunk is wanted; reading an uncompressed chunk
+straight into the output instead of into a buffer first; finding in the processor's cache what an earlier part
+left there, since every part takes its own input from memory.
 
 Import and memory have no physical limit; theirs is what zchunk promises.
 """
@@ -35,7 +42,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
-from benchmarks.selections import everything, touched_chunks
+from benchmarks.selections import everything, touched_chunks, touched_count
 
 Measure = Callable[[], float]
 Chunk = tuple[slice, ...]
@@ -46,6 +53,9 @@ MEMORY_ALLOWANCE = 32 << 20
 # A part that is shorter is repeated, and its best counts.
 SHORTEST_TIMING = 0.01
 MOST_REPETITIONS = 20
+
+# The largest block whose release makes glibc keep such blocks for what comes next
+KEPT_BLOCK = 31 << 20
 
 # About the size of the metadata of an array
 METADATA = b"{}" * 180
@@ -64,6 +74,9 @@ class Limits:
         self.frames: dict[tuple[int, ...], bytes] = {}
         # Each call on its own thread with its own context, and the GIL released.
         blosc.use_threads = False
+        # The encoders allocate their output. Without this, every call would touch fresh pages, which takes as
+        # long as LZ4 itself; only for chunks of 32 MiB, which no setting of glibc keeps, it still does.
+        np.empty(KEPT_BLOCK, np.uint8)
 
     def prepare(self, case: Case) -> dict[str, Measure]:
         """Encode the chunks of a case, lay out its files, and return how each part is measured."""
@@ -73,7 +86,8 @@ class Limits:
             "append": self._write,
             "read": self._read,
             "resize": self._resize,
-            "memory": self._memory,
+            "read-memory": self._memory,
+            "write-memory": self._memory,
         }
         if case.action in make:
             return make[case.action](case, layout)
@@ -90,13 +104,19 @@ class Limits:
     def _read(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
         selections = case.select(layout)
-        count = len(selections) if case.average else 1
+        count = case.count(layout)
+        outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
+        copy = self._timed(self._copy_all, outputs, count, split=False)
+        if not STORED[case.stored].written:
+            absent = sum(touched_count(layout, selection) for selection in selections)
+            paths = [f"{self.folder}/{i}" for i in range(absent)]
+            return {"copy": copy, "files": self._timed(_look_for, paths, count)}
         chunks = [chunk for selection in selections for chunk in touched_chunks(layout, selection)]
         frames = [self._frame(data, chunk, layout) for chunk in chunks]
-        outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
-        parts = {"copy": self._timed(self._copy_all, outputs, count, split=False)}
+        parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._decode, [(frame, layout) for frame in frames], count)
+        parts["copy"] = copy
         if layout.container == "folder":
             parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
@@ -107,33 +127,28 @@ class Limits:
         data = self.source(STORED[case.stored].source)
         chunks = [_full_chunk(data, chunk, layout) for chunk in _all_chunks(layout)]
         frames = [self._frame(data, chunk, layout) for chunk in _all_chunks(layout)]
-        parts = {"copy": self._timed(self._copy_all, [data.reshape(-1)], split=False)}
+        parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._encode, [(chunk, layout.codec) for chunk in chunks])
         if layout.container == "memory":
             return parts
         if layout.container == "zip":
             frames = [b"".join(frames)]
-        paths = self._lay_out(case, frames)
-        parts["files"] = self._timed(_replace_files, list(zip(paths, frames, strict=True)))
+        folder = self._empty_folder(case)
+        files = [(f"{folder}/{i}", frame) for i, frame in enumerate(frames)]
+        parts["files"] = self._timed(_create_files, files, before=lambda: self._empty_folder(case))
         return parts
 
     def _resize(self, case: Case, layout: Layout) -> dict[str, Measure]:
-        count = len(_all_chunks(layout)) // 2
-
-        def measure() -> float:
-            paths = self._lay_out(case, [METADATA] * count)
-            start = time.perf_counter()
-            for path in paths:
-                os.unlink(path)
-            return time.perf_counter() - start
-
-        return {"files": measure}
+        contents = [METADATA] * (len(_all_chunks(layout)) // 2)
+        paths = self._lay_out(case, contents)
+        return {"files": self._timed(_remove_files, paths, before=lambda: self._lay_out(case, contents))}
 
     def _memory(self, case: Case, layout: Layout) -> dict[str, Measure]:
         """The bound: what each thread may hold of a chunk, encoded and decoded, and an allowance."""
         data = self.source(STORED[case.stored].source)
-        encoded = max(len(self._frame(data, chunk, layout)) for chunk in _all_chunks(layout))
+        chunks = _all_chunks(layout) if STORED[case.stored].written else []
+        encoded = max((len(self._frame(data, chunk, layout)) for chunk in chunks), default=0)
         bound = self.threads * (layout.chunk_nbytes + encoded) + MEMORY_ALLOWANCE
         return {"threads × (chunk + encoded) + 32 MiB": lambda: float(bound)}
 
@@ -145,48 +160,53 @@ class Limits:
             self.frames[start] = bytes(codec.encode(full)) if codec else full.tobytes()
         return self.frames[start]
 
-    def _lay_out(self, case: Case, contents: Sequence[bytes]) -> list[str]:
-        """Write files and return their paths."""
+    def _empty_folder(self, case: Case) -> str:
+        """Return the path of a case's folder, without files in it."""
         folder = self.folder / case.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        paths = [os.fspath(folder / str(i)) for i in range(len(contents))]
+        return os.fspath(folder)
+
+    def _lay_out(self, case: Case, contents: Sequence[bytes]) -> list[str]:
+        """Write files and return their paths."""
+        folder = self._empty_folder(case)
+        paths = [f"{folder}/{i}" for i in range(len(contents))]
         for path, content in zip(paths, contents, strict=True):
             Path(path).write_bytes(content)
         return paths
 
     def _files_read(self, case: Case, contents: Sequence[bytes], count: int = 1) -> Measure:
-        """Return how reading files is measured; from a cold cache, on all threads and not repeated."""
+        """Return how reading files is measured."""
         paths = self._lay_out(case, contents)
-        if not self.cold:
-            return self._timed(self._read_files, paths, count)
-
-        def measure() -> float:
-            drop_cache(os.path.dirname(paths[0]))
-            start = time.perf_counter()
-            list(self.pool.map(self._read_files, self._shares(paths)))
-            return (time.perf_counter() - start) / count
-
-        return measure
-
-    def _shares(self, work: Sequence[Any]) -> list[Sequence[Any]]:
-        """Return the work for each thread."""
-        return [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+        folder = os.path.dirname(paths[0])
+        return self._timed(
+            self._read_files, paths, count, before=lambda: drop_cache(folder) if self.cold else None
+        )
 
     def _timed(
-        self, function: Callable[[Any], None], work: Sequence[Any], count: int = 1, split: bool = True
+        self,
+        function: Callable[[Any], None],
+        work: Sequence[Any],
+        count: int = 1,
+        split: bool = True,
+        before: Callable[[], object] = lambda: None,
     ) -> Measure:
-        """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all."""
-        shares = self._shares(work)
+        """Return a function that measures ``function(work)`` / ``count``, on one thread or, split, on all.
+
+        ``before`` is called before every timing and not timed.
+        """
+        shares = [work[i :: self.threads] for i in range(min(self.threads, len(work)))]
+
+        def seconds(run: Callable[[], object]) -> float:
+            before()
+            start = time.perf_counter()
+            run()
+            return time.perf_counter() - start
 
         def once() -> float:
-            start = time.perf_counter()
-            function(work)
-            best = time.perf_counter() - start
+            best = seconds(lambda: function(work))
             if split and len(shares) > 1:
-                start = time.perf_counter()
-                list(self.pool.map(function, shares))
-                best = min(best, time.perf_counter() - start)
+                best = min(best, seconds(lambda: list(self.pool.map(function, shares))))
             return best
 
         def measure() -> float:
@@ -232,13 +252,24 @@ class Limits:
             os.close(fd)
 
 
-def _replace_files(items: Sequence[tuple[str, bytes]]) -> None:
+def _create_files(items: Sequence[tuple[str, bytes]]) -> None:
     for path, data in items:
         temporary = path + ".tmp"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         os.write(fd, data)
         os.close(fd)
         os.rename(temporary, path)
+
+
+def _remove_files(paths: Sequence[str]) -> None:
+    for path in paths:
+        os.unlink(path)
+
+
+def _look_for(paths: Sequence[str]) -> None:
+    """Look for files that are not there; not by `open`, whose exception would take longer than the call."""
+    for path in paths:
+        os.access(path, os.F_OK)
 
 
 @cache

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def default_folder(needed: int, in_memory: bool) -> Path:
@@ -48,10 +51,21 @@ def processor() -> str:
     return platform.processor()
 
 
+def commit() -> str:
+    """Return the commit of the source tree, with "-dirty" if it has changes, "unknown" without git."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
 def describe(folder: Path) -> dict[str, Any]:
     """Describe the machine, as far as a reader of the figures needs it."""
     return {
-        "date": time.strftime("%Y-%m-%d"),
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "commit": commit(),
         "processor": processor(),
         "cpus": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",

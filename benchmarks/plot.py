@@ -17,8 +17,10 @@ COLOURS = dict(
     )
 )
 LIMIT_COLOUR = "#d62728"
+SUBJECT_ROW = "#fff0c2"
+UNCOUNTED = 0.35
 COLUMNS, PANEL_WIDTH, MARGIN, GAP = 3, 430, 20, 24
-NAME_WIDTH, VALUE_WIDTH, BAR, TITLE = 78, 52, 11, 30
+NAME_WIDTH, VALUE_WIDTH, BAR, TITLE, LEGEND_WIDTH = 78, 52, 11, 30, 128
 # What the axis shows: a tenth of zchunk's time to a hundred times; bars beyond end at the edge.
 LOW, HIGH = 0.1, 100.0
 
@@ -27,7 +29,7 @@ def plot(summary: dict[str, Any]) -> str:
     """Return the drawing as the text of an SVG file."""
     cases = [case for case in summary["cases"].values() if case["best"].get(SUBJECT)]
     columns: list[list[str]] = [[] for _ in range(COLUMNS)]
-    heights = [104.0] * COLUMNS
+    heights = [124.0] * COLUMNS
     for case in cases:
         # The shortest column takes the next case.
         column = heights.index(min(heights))
@@ -43,8 +45,7 @@ def plot(summary: dict[str, Any]) -> str:
     )
     where = (
         f"{facts['threads']} threads, {facts['processor']}, {facts['file system']}, {facts['cache']} cache, "
-        f"size {facts['size']}, {facts['date']}. Red: the limit that the machine sets. "
-        "Pale: stored uncompressed, not compared."
+        f"size {facts['size']}. Pale: stored uncompressed, not compared."
     )
     return "\n".join(
         [
@@ -55,6 +56,7 @@ def plot(summary: dict[str, Any]) -> str:
             _text(MARGIN, 30, "zchunk and its peers", size=18, weight="bold"),
             _text(MARGIN, 50, note, size=11),
             _text(MARGIN, 66, where, size=11),
+            _legend(summary["versions"], 88),
             *(drawn for column in columns for drawn in column),
             "</svg>\n",
         ]
@@ -68,6 +70,20 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}">'
         f"{escape(text)}</text>"
     )
+
+
+def _legend(versions: dict[str, str], y: float) -> str:
+    """Return the drawing of what each colour stands for."""
+    named = [(COLOURS[peer], f"{peer} {version}") for peer, version in versions.items() if peer in COLOURS]
+    parts = []
+    for i, (colour, text) in enumerate([*named, (LIMIT_COLOUR, "limit that the machine sets")]):
+        x = MARGIN + i * LEGEND_WIDTH
+        parts += [_bar(x, y - 9, 10, colour), _text(x + 14, y, text, size=10)]
+    return "\n".join(parts)
+
+
+def _bar(x: float, y: float, width: float, colour: str, more: str = "") -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BAR - 2}" fill="{colour}" {more}/>'
 
 
 def _position(ratio: float) -> float:
@@ -86,26 +102,26 @@ def _panel(case: dict[str, Any], x: float, y: float) -> tuple[str, float]:
     top = y + TITLE - 10
     names = [SUBJECT, *(peer for peer in case["best"] if peer != SUBJECT)]
     bottom = top + BAR * len(names)
+    parts.append(_bar(x, top + 1, PANEL_WIDTH, SUBJECT_ROW))
     for power in range(round(math.log10(LOW)), round(math.log10(HIGH)) + 1):
         line = left + _position(10.0**power)
-        colour = "#555555" if power == 0 else "#dddddd"
-        parts.append(_line(line, top, bottom, colour))
+        colour, width = (COLOURS[SUBJECT], 2) if power == 0 else ("#dddddd", 1)
+        parts.append(_line(line, top, bottom, colour, width))
         parts.append(_text(line, bottom + 9, f"{10.0**power:g}", size=7, anchor="middle"))
     for row, peer in enumerate(names):
         ratio = case["best"][peer] / base
         start, end = sorted((_position(1.0), _position(ratio)))
         middle = top + BAR * row + BAR - 3
-        opacity = 1 if peer == SUBJECT or peer in counted(case) else 0.35
-        parts.append(_text(left - 4, middle, peer, anchor="end"))
-        parts.append(
-            f'<rect x="{left + start:.1f}" y="{top + BAR * row + 1:.1f}" width="{max(end - start, 1):.1f}" '
-            f'height="{BAR - 2}" fill="{COLOURS.get(peer, "#777777")}" opacity="{opacity}"/>'
-        )
+        weight = "bold" if peer == SUBJECT else "normal"
+        opacity = 1 if peer == SUBJECT or peer in counted(case) else UNCOUNTED
+        parts.append(_text(left - 4, middle, peer, anchor="end", weight=weight))
+        more = f'class="bar" opacity="{opacity}"'
+        parts.append(_bar(left + start, top + BAR * row + 1, max(end - start, 1), COLOURS[peer], more))
         value = case["best"][peer] * scale(case)
         shown = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-        parts.append(_text(x + PANEL_WIDTH, middle, shown, anchor="end"))
-    if case.get("limit_best"):
-        parts.append(_line(left + _position(case["limit_best"] / base), top, bottom, LIMIT_COLOUR, 1.5))
+        parts.append(_text(x + PANEL_WIDTH, middle, shown, anchor="end", weight=weight))
+    if case.get("limit_sum"):
+        parts.append(_line(left + _position(case["limit_sum"] / base), top, bottom, LIMIT_COLOUR, 2))
     return "\n".join(parts), bottom + 14 - y
 
 

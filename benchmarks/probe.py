@@ -1,4 +1,4 @@
-"""Measured in a process of its own: ``python -m benchmarks.probe memory …`` or ``… import MODULE…``.
+"""Measured in a process of its own: ``python -m benchmarks.probe ACTION …`` with one of the functions here.
 
 Only the standard library is imported before the measurement begins, as far as it goes.
 """
@@ -19,7 +19,7 @@ def import_seconds(modules: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
+def read_memory(peer: str, threads: str, size: str, stored: str, path: str) -> int:
     """Return the peak of the memory that reading takes, beyond what was there before and the output.
 
     At least one page, the unit of the measurement.
@@ -34,6 +34,20 @@ def memory(peer: str, threads: str, path: str, stored: str, size: str) -> int:
     before = _resident(reset=True)
     out = adapter.read(handle, everything(layout)[0])
     return max(mmap.PAGESIZE, _resident() - before - out.nbytes)
+
+
+def write_memory(peer: str, threads: str, size: str, stored: str, path: str, source: str) -> int:
+    """Return the peak of the memory that creating and writing takes, beyond what was there before."""
+    import numpy as np
+
+    from benchmarks.adapters import load_adapter
+    from benchmarks.datasets import STORED
+
+    adapter = load_adapter(peer, int(threads))
+    data = np.load(source)
+    before = _resident(reset=True)
+    adapter.save(path, STORED[stored].layout(size), data)
+    return max(mmap.PAGESIZE, _resident() - before)
 
 
 def _resident(reset: bool = False) -> int:
@@ -53,7 +67,8 @@ def _resident(reset: bool = False) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "import":
-        print(import_seconds(sys.argv[2:]))
+    action, *arguments = sys.argv[1:]
+    if action == "import":
+        print(import_seconds(arguments))
     else:
-        print(memory(*sys.argv[2:]))
+        print({"read-memory": read_memory, "write-memory": write_memory}[action](*arguments))

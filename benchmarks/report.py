@@ -6,10 +6,22 @@ from statistics import median
 from typing import Any
 
 from benchmarks.adapters import ZARR
+from benchmarks.cases import CASES
 
 SUBJECT = "zchunk"
 # Stores no compressed bytes: shown everywhere, a peer only where nobody compresses
 UNCOMPRESSED_ONLY = "numpy"
+# The same work with one thread and with all
+SCALING = {"read": ("read-1-thread", "read-field-lz4"), "write": ("write-1-thread", "write-field-lz4")}
+
+NOTES = """\
+In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that. -: not measured.
+
+The limit is what this machine needs, in the same run, for the parts of a case that no library can leave
+out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of these
+parts, not the largest of them: they are work of the same processors, and each was timed with all threads.
+Below the limit can be who decodes only the blocks that are wanted of a chunk, reads uncompressed chunks
+straight into the output, or finds in the processor's cache what an earlier part left there."""
 
 
 def summarize(results: dict[str, Any]) -> dict[str, Any]:
@@ -20,10 +32,12 @@ def summarize(results: dict[str, Any]) -> dict[str, Any]:
     its ``ratio`` and whether it is ``met``.
     """
     order = list(results["versions"])
-    return {**results, "cases": {name: _summarize(case, order) for name, case in results["cases"].items()}}
+    cases = {name: _condense(case, order) for name, case in results["cases"].items()}
+    return {**results, "cases": {name: _compare(case, cases) for name, case in cases.items()}}
 
 
-def _summarize(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
+def _condense(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
+    """Return a case with the best and the median of its runs."""
     # The runs were in random order; the results are not.
     values: dict[str, list[float]] = {peer: case["values"][peer] for peer in order if peer in case["values"]}
     best = {peer: min(runs) for peer, runs in values.items()}
@@ -36,23 +50,30 @@ def _summarize(case: dict[str, Any], order: list[str]) -> dict[str, Any]:
     if case["limit"]:
         parts = {part: min(run[part] for run in case["limit"]) for part in case["limit"][0]}
         out["limit_parts"] = parts
-        out["limit_best"] = max(parts.values())
-    out["ratio"] = _over(out, "best")
-    out["over_limit"] = _over(out, "limit")
-    out["targets"] = []
-    for target in case["targets"]:
-        ratio = _over(out, target["over"])
-        out["targets"].append(
-            {**target, "ratio": ratio, "met": None if ratio is None else ratio <= target["at_most"]}
-        )
+        out["limit_sum"] = sum(parts.values())
     return out
 
 
-def _over(case: dict[str, Any], over: str) -> float | None:
-    """Return zchunk's best over that of a peer, of the best peer, of the best Zarr library, or the limit."""
+def _compare(case: dict[str, Any], cases: dict[str, Any]) -> dict[str, Any]:
+    """Return a case with its ratios, and its targets with theirs."""
+    targets = []
+    for target in case["targets"]:
+        ratio = _over(case, target["over"], cases)
+        targets.append(
+            {**target, "ratio": ratio, "met": None if ratio is None else ratio <= target["at_most"]}
+        )
+    ratios = {"ratio": _over(case, "best", cases), "over_limit": _over(case, "limit", cases)}
+    return {**case, **ratios, "targets": targets}
+
+
+def _over(case: dict[str, Any], over: str, cases: dict[str, Any]) -> float | None:
+    """Return zchunk's best over what a target names."""
     best = case["best"]
-    if over == "limit":
-        base = [case["limit_best"]] if "limit_best" in case else []
+    if over in CASES:
+        known = cases[over]["best"] if over in cases and cases[over]["run"] == case["run"] else {}
+        base = [known[SUBJECT]] if SUBJECT in known else []
+    elif over == "limit":
+        base = [case["limit_sum"]] if "limit_sum" in case else []
     else:
         peers = {"best": counted(case), "zarr": [peer for peer in counted(case) if peer in ZARR]}
         base = [best[peer] for peer in peers.get(over, [over]) if peer in best]
@@ -76,18 +97,17 @@ def table(summary: dict[str, Any]) -> str:
     cases = list(summary["cases"].values())
     peers = [peer for peer in summary["versions"] if any(peer in case["best"] for case in cases)]
     facts = summary["environment"]
-    note = "Best of {repeat}, milliseconds (peak memory: MiB); {threads} threads, {processor}, "
-    note += "{file system}, {cache} cache, size {size}, {date}. "
-    lines = [note.format(**facts) + _versions(summary, peers), ""]
-    head = ["case", *peers, "zchunk / best peer", "targets", "limit", "set by", "zchunk / limit"]
+    note = "Best of {repeat} (at least {fewest} where runs take long), milliseconds (peak memory: MiB); "
+    note += "{threads} threads, {processor}, "
+    note += "{file system}, {cache} cache, size {size}. "
+    lines = [note.format(**facts) + _versions(summary, peers), "", *_runs(cases), ""]
+    head = ["case", *peers, "zchunk / best peer", "targets", "limit", "its parts", "zchunk / limit"]
     rows = [[title(case), *_cells(case, peers, "best"), *_ratios(case)] for case in cases]
-    lines += _markdown(head, rows, text={"case", "targets", "set by"})
-    lines += [
-        "",
-        "In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that.",
-    ]
+    lines += _markdown(head, rows, text={"case", "targets", "its parts"})
+    lines += ["", NOTES]
     met = [target["met"] for case in cases for target in case["targets"] if target["met"] is not None]
     lines += ["", f"Targets met: {sum(met)} of {len(met)}."]
+    lines += _scaling(summary)
     lines += ["", "Medians", ""]
     rows = [[title(case), *_cells(case, peers, "median")] for case in cases]
     lines += _markdown(["case", *peers], rows, text={"case"})
@@ -104,6 +124,33 @@ def table(summary: dict[str, Any]) -> str:
             lines += ["", *(f"{peer}, {what}: {error}" for what, error in reasons)]
     skipped = {case["skipped"] for case in cases if "skipped" in case}
     return "\n".join([*lines, *(f"\n{reason}" for reason in sorted(skipped))])
+
+
+def _runs(cases: list[dict[str, Any]]) -> list[str]:
+    """Return when the cases were measured, at which commit of the source tree; the largest run is first."""
+    runs: dict[str, list[str]] = {}
+    for case in cases:
+        runs.setdefault("Measured {date} at commit {commit}".format(**case["run"]), []).append(title(case))
+    (main, _), *others = sorted(runs.items(), key=lambda run: -len(run[1]))
+    return [f"{main}.", *(f"{run}: {'; '.join(titles)}." for run, titles in others)]
+
+
+def _scaling(summary: dict[str, Any]) -> list[str]:
+    """Return how many times as fast zchunk, and each part of the limit, is with all threads as with one."""
+    found = []
+    for what, names in SCALING.items():
+        one, all_ = (summary["cases"].get(name, {"best": {}, "run": None}) for name in names)
+        if SUBJECT not in one["best"] or SUBJECT not in all_["best"] or one["run"] != all_["run"]:
+            continue
+        times = f"{what} {one['best'][SUBJECT] / all_['best'][SUBJECT]:.2f}×"
+        parts = [
+            f"{part} {value / all_['limit_parts'][part]:.2f}×"
+            for part, value in one.get("limit_parts", {}).items()
+        ]
+        found.append(f"{times} (the limit's {', '.join(parts)})" if parts else times)
+    if not found:
+        return []
+    return ["", f"Speed with {summary['environment']['threads']} threads over one: {', '.join(found)}."]
 
 
 def _versions(summary: dict[str, Any], peers: list[str]) -> str:
@@ -138,9 +185,12 @@ def _ratios(case: dict[str, Any]) -> list[str]:
         verdict = {None: "", True: ": met", False: ": **not met**"}[target["met"]]
         targets.append(f"{ratio}≤ {target['at_most']:.2f}{names.get(over, ' × ' + over)}{verdict}")
     parts = case.get("limit_parts", {})
-    limit = _number(case.get("limit_best"), scale(case))
-    setter = max(parts, key=parts.__getitem__) if parts else ""
-    return [_ratio(case["ratio"]), "; ".join(targets), limit, setter, _ratio(case["over_limit"])]
+    shown = " + ".join(f"{part} {_number(value, scale(case))}" for part, value in parts.items())
+    if len(parts) == 1:
+        # The part is the limit itself.
+        (shown,) = parts
+    limit = _number(case.get("limit_sum"), scale(case))
+    return [_ratio(case["ratio"]), "; ".join(targets), limit, shown, _ratio(case["over_limit"])]
 
 
 def title(case: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 
@@ -16,6 +17,11 @@ Select = Callable[[Layout], list[Selection]]
 def everything(layout: Layout) -> list[Selection]:
     """Select the whole array."""
     return [tuple(slice(0, n) for n in layout.shape)]
+
+
+def first(count: int) -> Select:
+    """Select so many elements from the start of an array with one axis."""
+    return lambda layout: [(slice(0, count),)]
 
 
 def box(layout: Layout) -> list[Selection]:
@@ -85,8 +91,19 @@ def by_chunk(layout: Layout) -> list[Selection]:
 
 def touched_chunks(layout: Layout, selection: Selection) -> list[tuple[slice, ...]]:
     """Return the element ranges of every chunk that a selection of integers and slices touches."""
+    axes = zip(_touched(layout, selection), layout.chunks, strict=True)
+    return list(product(*([slice(i * c, (i + 1) * c) for i in touched] for touched, c in axes)))
+
+
+def touched_count(layout: Layout, selection: Selection) -> int:
+    """Return the number of chunks that a selection of integers and slices touches."""
+    return math.prod(map(len, _touched(layout, selection)))
+
+
+def _touched(layout: Layout, selection: Selection) -> list[list[int]]:
+    """Return the indices of the touched chunks along every axis."""
     axes = []
     for entry, n, c in zip(selection, layout.shape, layout.chunks, strict=True):
         wanted = range(n)[entry] if isinstance(entry, slice) else (entry,)
-        axes.append([slice(i * c, (i + 1) * c) for i in sorted({index // c for index in wanted})])
-    return list(product(*axes))
+        axes.append(sorted({index // c for index in wanted}))
+    return axes

@@ -45,7 +45,14 @@ class Worker:
             self.limits = limits.Limits(self.size, self.folder, self.threads, self._source, self.cold)
         else:
             self.bench = Bench(
-                self.name, self.adapter, self.size, self.folder, self.threads, self._source, self.cold
+                self.name,
+                self.adapter,
+                self.size,
+                self.folder,
+                self.threads,
+                self.sources,
+                self._source,
+                self.cold,
             )
         gc.collect()
         return {}
