@@ -287,7 +287,7 @@ cdef int decode_block(const Frame* frame, int64_t b, uint8_t* dst, Scratch* s, F
     if is_planar(frame, typesize):
         if open_planes(frame, b, 0, nbytes // typesize, &planes, s, f) != OK:
             return f.status
-        gather_planes(planes.at, typesize, 0, 1, nbytes // typesize, <char*>dst, typesize, False)
+        gather_planes(planes.at, typesize, 0, 1, nbytes // typesize, <char*>dst, typesize, 1, 0, 0, False)
         return OK
     if _fetch_block(frame, b, &stored, &avail, s, f) != OK:
         return f.status

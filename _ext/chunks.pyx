@@ -16,7 +16,7 @@ from zchunk._ext.copy cimport Block, copy_block, fill_block, is_fill
 from zchunk._ext.files cimport MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file
 from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
-from zchunk._ext.plan cimport Plan
+from zchunk._ext.plan cimport Plan, Value
 from zchunk._ext.region cimport Region, one_run, region_items
 from zchunk._ext.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.source cimport Source, close_source, load_source, open_source
@@ -69,9 +69,23 @@ cdef int _read(const Plan* p, const Region* r, Source* source, Scratch* s, Failu
     return scatter_raw(p, r, source, 0, s, f)
 
 
-cdef int read_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept nogil:
+    if value.size < 0:
+        return MISSING
+    source.data = value.data
+    source.size = f.stored = value.size
+    source.fd = -1
+    return OK
+
+
+cdef int read_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Read what is selected of chunk `k` of the selection."""
     cdef Source source
-    cdef int status = open_source(p.folder, r.key, &source, f)
+    cdef int status
+    if p.values != NULL:
+        status = _open_value(&p.values[k - p.first], &source, f)
+    else:
+        status = open_source(p.folder, r.key, &source, f)
     if status == MISSING:
         fill_block(&r.block, r.user, p.fill, p.itemsize)
         return OK
@@ -119,21 +133,18 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
 
 
-cdef int64_t _encode(const Plan* p, Items* items, Scratch* s, Failure* f) noexcept nogil:
-    """Encode a whole chunk into `s.encoded`; return the size, or -1 for a failure."""
+cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a whole chunk into `dst`, which has room for `encoded_bound`; return the size, or -1 for a failure."""
     cdef const uint8_t* chunk
     cdef int64_t got
-    if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
-        fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-        return -1
     if p.codec.kind == BLOSC_KIND:
-        got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, s.encoded, s)
+        got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, dst, s)
     else:
         if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
             fail(f, NO_MEMORY, p.chunk_nbytes, 0)
             return -1
         chunk = take(items, p.chunk_nbytes, s.chunk)
-        got = encode_bytes(&p.codec, chunk, p.chunk_nbytes, s.encoded, s)
+        got = encode_bytes(&p.codec, chunk, p.chunk_nbytes, dst, s)
     if got < 0:
         fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
         return -1
@@ -144,7 +155,9 @@ cdef int _put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failu
     """Write a whole chunk to a file: encoded, or uncompressed as much at a time as the second cache holds."""
     cdef int64_t done = 0, n, got, slab = max(SLAB // <int64_t>p.itemsize, 1) * <int64_t>p.itemsize
     if p.codec.kind != RAW_KIND:
-        got = _encode(p, items, s, f)
+        if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
+            return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+        got = _encode(p, items, s.encoded, s, f)
         return f.status if got < 0 else put(draft, s.encoded, got, f)
     if reserve(&s.block, &s.block_size, slab) == NULL:
         return fail(f, NO_MEMORY, slab, 0)
@@ -196,17 +209,37 @@ cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
     return _store_chunk(p, r, s, f)
 
 
-cdef int write_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
-    cdef uint64_t stripe = hash_key(p.lock_seed, r.key, r.key_size)
+cdef void _items(const Plan* p, const Region* r, Items* items) noexcept nogil:
+    """Start at the first item of a whole chunk in the caller's memory."""
+    if one_run(r, p.itemsize):
+        memory_items(items, <const uint8_t*>r.user, p.chunk_nbytes)
+    else:
+        region_items_from(items, r, p.itemsize, 0)
+
+
+cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a whole chunk into a value; leave what has to be merged with stored items to the caller."""
+    cdef Items items
+    if not takes_items(p, r):
+        value.size = -1
+        return OK
+    _items(p, r, &items)
+    value.size = _encode(p, &items, value.data, s, f)
+    return OK if value.size >= 0 else f.status
+
+
+cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Write what is selected of chunk `k` of the selection."""
+    cdef uint64_t stripe
     cdef Items items
     cdef int status
+    if p.values != NULL:
+        return _write_value(p, r, &p.values[k - p.first], s, f)
+    stripe = hash_key(p.lock_seed, r.key, r.key_size)
     # A blind write takes the lock too: it must not fall between another's read and replace.
     lock_stripe(stripe)
     if takes_items(p, r):
-        if one_run(r, p.itemsize):
-            memory_items(&items, <const uint8_t*>r.user, p.chunk_nbytes)
-        else:
-            region_items_from(&items, r, p.itemsize, 0)
+        _items(p, r, &items)
         status = _store_items(p, r, &items, s, f)
     else:
         status = _merge_chunk(p, r, s, f)

@@ -10,6 +10,7 @@ Other extension modules call these kernels; Python reaches them through `_ext.ch
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
+from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
 from zchunk._ext.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_encode
 from zchunk._ext.clib cimport *
@@ -28,6 +29,31 @@ cdef extern from * nogil:
     """
     const int ZC_EFFORT[10][4]
 
+cdef extern from * nogil:
+    """
+    #include <pthread.h>
+    #include <stdlib.h>
+
+    static pthread_key_t zc_scratch_key;
+    static pthread_once_t zc_scratch_once = PTHREAD_ONCE_INIT;
+    static int zc_scratch_error;
+    static void (*zc_scratch_end)(void *);
+    static void zc_scratch_make(void) { zc_scratch_error = pthread_key_create(&zc_scratch_key, zc_scratch_end); }
+    /* Memory of the calling thread, zero at first; `end` gets it when the thread ends. NULL: no memory. */
+    static void *zc_scratch(size_t size, void (*end)(void *)) {
+        zc_scratch_end = end;
+        pthread_once(&zc_scratch_once, zc_scratch_make);
+        if (zc_scratch_error) return NULL;
+        void *p = pthread_getspecific(zc_scratch_key);
+        if (p == NULL && (p = calloc(1, size)) != NULL && pthread_setspecific(zc_scratch_key, p) != 0) {
+            free(p);
+            return NULL;
+        }
+        return p;
+    }
+    """
+    void* zc_scratch(size_t size, void (*end)(void*) noexcept nogil)
+
 cdef enum:
     Z_FINISH = 4
     Z_STREAM_END = 1
@@ -37,6 +63,8 @@ cdef enum:
     ZLIB_WINDOW = 15
     GZIP_WINDOW = 31
     LZ4_MAX_INPUT = 0x7E000000
+    # Bytes of scratch that a thread keeps from one call to the next.
+    KEEP = 4 << 20
     INT32_LIMIT = 0x7FFFFFFF
 
 
@@ -68,6 +96,30 @@ cdef void release(Scratch* s) noexcept nogil:
     if s.zstd_decoder != NULL:
         ZSTD_freeDCtx(<ZSTD_DCtx*>s.zstd_decoder)
     memset(s, 0, sizeof(Scratch))
+
+
+cdef void _end_of_thread(void* scratch) noexcept nogil:
+    release(<Scratch*>scratch)
+    free(scratch)
+
+
+cdef Scratch* thread_scratch() noexcept nogil:
+    """Return the scratch of the calling thread; NULL: no memory."""
+    return <Scratch*>zc_scratch(sizeof(Scratch), _end_of_thread)
+
+
+cdef void trim(Scratch* s) noexcept nogil:
+    """Let go of what is more than a thread should keep between two calls.
+
+    New memory costs a page fault for every 4 KiB, which is more than a small read takes.
+    """
+    cdef size_t size = s.encoded_size + s.stored_size + s.chunk_size + s.block_size + s.planes_size
+    if s.zstd_encoder != NULL:
+        size += ZSTD_sizeof_CCtx(<ZSTD_CCtx*>s.zstd_encoder)
+    if s.zstd_decoder != NULL:
+        size += ZSTD_sizeof_DCtx(<ZSTD_DCtx*>s.zstd_decoder)
+    if size > KEEP:
+        release(s)
 
 
 # ---- LZ4 blocks
@@ -368,6 +420,19 @@ cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* 
 
 
 # ---- boundary
+
+def crc32(data):
+    """Return the CRC-32 of zip and gzip of a bytes-like object, by the processor's instructions where it has them."""
+    cdef Py_buffer v
+    cdef uint32_t crc
+    PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
+    try:
+        with nogil:
+            crc = zng_crc32_z(0, <const uint8_t*>v.buf, v.len) if v.len else 0
+        return crc
+    finally:
+        PyBuffer_Release(&v)
+
 
 def versions():
     """Return ``{"zstd": (least level, greatest level)}``: what the linked library takes."""

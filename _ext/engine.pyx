@@ -1,31 +1,45 @@
 """The drain loop: locate, fetch, decode, scatter (and back) for many chunks in one GIL release.
 
-A `Job` is a regular selection of a chunked array in a local folder and the memory it is read into or written
-from. Each thread that calls `Job.run` takes the next chunk by an atomic counter until none is left. The first
+A `Job` is a regular selection of a chunked array and the memory it is read into or written from. The stored
+bytes are in a local folder, or the caller hands them over and takes them, a batch of chunks at a time. Each thread that calls `Job.run` takes the next chunk by an atomic counter until none is left. The first
 failure stops all; `Job.failure` tells it, and `zchunk.engine` raises. What each chunk costs does not depend
 on how many there are.
 
 `zchunk.engine` also has the generic path, the definition of what happens here. This one skips work.
 """
 
-from libc.stdint cimport INT64_MAX, int64_t, uint64_t
-from libc.string cimport memset
+from libc.errno cimport errno
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset, strerror
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject, Py_XDECREF
 cimport numpy as cnp
 
-from zchunk._ext.chain cimport parse_spec
+from zchunk._ext.chain cimport encoded_bound, parse_spec
 from zchunk._ext.chunks cimport read_chunk, write_chunk
-from zchunk._ext.codecs cimport Scratch, release
+from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis, axis_init
-from zchunk._ext.plan cimport Plan, locate
+from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
-from zchunk._ext.status cimport OK, Failure
+from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 
 cdef extern from * nogil:
     """
     #include <stdint.h>
     #include <time.h>
+    #include <fcntl.h>
+    #include <unistd.h>
+    /* To look below a folder it need not be readable. */
+    #ifdef O_PATH
+    #define ZC_LOOK O_PATH
+    #else
+    #define ZC_LOOK O_RDONLY
+    #endif
+    static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
+    static void zc_close_folder(int fd) { close(fd); }
     static int64_t zc_take(int64_t *p) { return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED); }
     static int64_t zc_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     /* True for the one caller that sets it. */
@@ -43,6 +57,12 @@ cdef extern from * nogil:
     int64_t zc_get(int64_t* p)
     int zc_claim(int64_t* p)
     int64_t zc_now_ns()
+    int zc_open_folder(const char* path)
+    void zc_close_folder(int fd)
+
+cdef extern from "Python.h":
+    PyObject* PyBytes_FromStringAndSize(const char* data, Py_ssize_t n) except NULL
+    int _PyBytes_Resize(PyObject** obj, Py_ssize_t n) except -1
 
 cnp.import_array()
 
@@ -56,21 +76,23 @@ cdef enum:
 
 
 cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
-    cdef Scratch s
+    cdef Scratch* s = thread_scratch()
     cdef Region r
     cdef Failure f
     cdef int64_t k, until = 0
     cdef int status
-    memset(&s, 0, sizeof(s))
     if budget_ns:
         until = zc_now_ns() + budget_ns
     while not zc_get(&p.stop):
         k = zc_take(&p.next)
-        if k >= p.total:
+        if k >= p.end:
             break
         locate(p, k, &r)
         memset(&f, 0, sizeof(f))
-        status = write_chunk(p, &r, &s, &f) if p.writing else read_chunk(p, &r, &s, &f)
+        if s == NULL:
+            status = fail(&f, NO_MEMORY, sizeof(Scratch), 0)
+        else:
+            status = write_chunk(p, k, &r, s, &f) if p.writing else read_chunk(p, k, &r, s, &f)
         if status != OK:
             # Not by `stop`: a cancel must not hide what a thread still at work finds.
             if zc_claim(&p.claimed):
@@ -80,13 +102,14 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
         if budget_ns and zc_now_ns() > until:
             break
     stream_done()
-    release(&s)
+    if s != NULL:
+        trim(s)
 
 
 # ---- boundary
 
 cdef class Job:
-    """A regular selection of a chunked array in a local folder, to be read or written.
+    """A regular selection of a chunked array, to be read or written.
 
     Parameters
     ----------
@@ -100,8 +123,8 @@ cdef class Job:
         The codec, see `_ext.chain`.
     fill : bytes
         One item.
-    folder : int
-        Descriptor of the folder that the chunk keys are relative to. It must stay open while `run` runs.
+    folder : bytes or None
+        Path of the folder that the chunk keys are relative to; None if the caller has the bytes.
     separator : str
         One character between coordinates.
     writing, write_empty : bool
@@ -110,13 +133,25 @@ cdef class Job:
         0 in place, 1 atomic, 2 atomic and synced.
     lock_seed : int
         Hash of store and array path; the key's stripe is `locks.Stripe(lock_seed, key)`.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be opened.
     """
 
     cdef Plan plan
     cdef object _array
     cdef bytes _fill
+    # Of the values of a batch, those that are read or have room to be written.
+    cdef list _given
+    cdef PyObject** _rooms
+    cdef int64_t _count
 
-    def __init__(self, cnp.ndarray array not None, axes, str order, spec, bytes fill not None, int folder,
+    def __cinit__(self):
+        self.plan.folder = -1
+
+    def __init__(self, cnp.ndarray array not None, axes, str order, spec, bytes fill not None, bytes folder,
                  str separator, *, bint writing=False, bint write_empty=True, int durability=1, uint64_t lock_seed=0):
         cdef Plan* p = &self.plan
         cdef int i, d, ndim = cnp.PyArray_NDIM(array)
@@ -137,7 +172,6 @@ cdef class Job:
         p.user = <char*>cnp.PyArray_DATA(array)
         p.itemsize = len(fill)
         p.fill = self._fill
-        p.folder = folder
         p.separator = <char>ord(separator)
         p.writing = writing
         p.streaming = cnp.PyArray_SIZE(array) * p.itemsize >= STREAMING
@@ -165,6 +199,82 @@ cdef class Job:
                 raise ValueError(f"a chunk of {[axis[3] for axis in axes]} items has more bytes than can be counted")
             stride *= p.axes[d].chunk
         p.chunk_nbytes = stride
+        if folder is not None:
+            p.end = p.total
+            p.folder = zc_open_folder(folder)
+            if p.folder < 0:
+                raise OSError(errno, (<bytes>strerror(errno)).decode(), folder.decode("utf-8", "surrogateescape"))
+
+    def __dealloc__(self):
+        self._forget()
+        if self.plan.folder >= 0:
+            zc_close_folder(self.plan.folder)
+
+    cdef void _forget(self) noexcept:
+        """Let go of the values of the last batch."""
+        cdef int64_t i
+        for i in range(self._count):
+            Py_XDECREF(self._rooms[i])
+        free(self._rooms)
+        free(self.plan.values)
+        self._rooms, self.plan.values, self._count, self._given = NULL, NULL, 0, None
+
+    cdef int _batch(self, int64_t first, int64_t n) except -1:
+        """Make `run` work on the `n` chunks from `first` on, in memory."""
+        self._forget()
+        if first < 0 or n < 0 or first > self.plan.total - n:
+            raise ValueError(f"chunks {first} to {first + n} of {self.plan.total}")
+        self.plan.values = <Value*>calloc(n + 1, sizeof(Value))
+        self._rooms = <PyObject**>calloc(n + 1, sizeof(PyObject*))
+        if self.plan.values == NULL or self._rooms == NULL:
+            raise MemoryError
+        self._count = n
+        self.plan.first = self.plan.next = first
+        self.plan.end = first + n
+        return 0
+
+    def give(self, int64_t first, list values not None):
+        """Make `run` read the chunks from `first` on, whose stored bytes are `values`; None if a chunk has none."""
+        cdef int64_t i
+        cdef bytes value
+        self._batch(first, len(values))
+        self._given = values
+        for i in range(self._count):
+            value = values[i]
+            self.plan.values[i].size = -1
+            if value is not None:
+                self.plan.values[i].data = <uint8_t*>PyBytes_AS_STRING(value)
+                self.plan.values[i].size = PyBytes_GET_SIZE(value)
+
+    def make_room(self, int64_t first, int64_t n):
+        """Make `run` encode the `n` chunks from `first` on, for `take`."""
+        cdef int64_t i, bound = encoded_bound(&self.plan.codec, self.plan.chunk_nbytes)
+        self._batch(first, n)
+        for i in range(n):
+            self._rooms[i] = PyBytes_FromStringAndSize(NULL, bound)
+            if self._rooms[i] == NULL:
+                raise MemoryError
+            self.plan.values[i].data = <uint8_t*>PyBytes_AS_STRING(<object>self._rooms[i])
+
+    def take(self):
+        """Return the bytes to store of every chunk of the batch; None if stored items are to be merged with it."""
+        cdef int64_t i
+        cdef list out = []
+        for i in range(self._count):
+            if self.plan.values[i].size < 0:
+                out.append(None)
+                continue
+            if _PyBytes_Resize(&self._rooms[i], self.plan.values[i].size) != 0:
+                raise MemoryError
+            out.append(<object>self._rooms[i])
+        self._forget()
+        return out
+
+    def key(self, int64_t k):
+        """Return the key of the `k`-th chunk, without the path of the array."""
+        cdef Region r
+        locate(&self.plan, k, &r)
+        return r.key[:r.key_size].decode()
 
     @property
     def total(self):
@@ -179,7 +289,7 @@ cdef class Job:
         cdef int64_t budget = <int64_t>(seconds * 1e9)
         with nogil:
             _drain(&self.plan, budget)
-        return zc_get(&self.plan.next) < self.plan.total and not zc_get(&self.plan.stop)
+        return zc_get(&self.plan.next) < self.plan.end and not zc_get(&self.plan.stop)
 
     def cancel(self):
         """Make every `run` return after the chunk it is at."""

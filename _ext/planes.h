@@ -136,19 +136,21 @@ static inline int64_t zc_planes_simd(const uint8_t *const *at, int typesize, int
     }
 }
 
-/* `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; at most 16 planes. With `stream` a
-   contiguous destination is written past the caches: for results that no cache holds. `zc_stream_done` comes
-   before other threads may look. */
+/* `rows` rows of `n` items: the first from item `first` on, each `skip` items after the one before, to `dst` and
+   `stride` bytes further each time; at most 16 planes. Items of a row lie `step` apart, and `gap` bytes apart at
+   their destination. With `stream` a contiguous destination is written past the caches, for results that no cache
+   holds; `zc_stream_done` comes before other threads may look. */
 static inline void zc_planes_gather(const uint8_t *const *plane, int typesize, int64_t first, int64_t step, int64_t n,
-                                    char *dst, int64_t stride, int stream) {
+                                    char *dst, int64_t gap, int64_t rows, int64_t skip, int64_t stride, int stream) {
     const uint8_t *at[16];
-    int64_t done = 0;
-    for (int b = 0; b < typesize; b++) at[b] = plane[b] + first;
-    if (step == 1 && stride == typesize) {
-        if (stream && ((uintptr_t)dst & 15) == 0) done = zc_planes_simd(at, typesize, n, dst, 1);
-        else done = zc_planes_simd(at, typesize, n, dst, 0);
+    const int simd = step == 1 && gap == typesize;
+    if (stream && (((uintptr_t)dst | (uintptr_t)stride) & 15)) stream = 0;
+    for (int64_t r = 0; r < rows; r++, first += skip, dst += stride) {
+        int64_t done = 0;
+        for (int b = 0; b < typesize; b++) at[b] = plane[b] + first;
+        if (simd) done = stream ? zc_planes_simd(at, typesize, n, dst, 1) : zc_planes_simd(at, typesize, n, dst, 0);
+        if (done < n) zc_planes_strided(at, typesize, done * step, step, n - done, dst + done * gap, gap);
     }
-    zc_planes_strided(at, typesize, done * step, step, n - done, dst + done * stride, stride);
 }
 
 #endif

@@ -11,7 +11,9 @@ from zchunk._ext.blosc cimport (
 )
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.copy cimport copy_run
-from zchunk._ext.region cimport Cursor, first_row, next_row, region_span
+from zchunk._ext.region cimport (
+    Cursor, first_row, next_row, next_rows, region_span, row_skip, row_stride, rows_before,
+)
 from zchunk._ext.scatter cimport stream_copy
 from zchunk._ext.source cimport fetch
 from zchunk._ext.status cimport NO_MEMORY, OK, fail
@@ -106,10 +108,13 @@ cdef int _scatter_planes(const Plan* p, const Region* r, const Frame* frame, Scr
     """Do what `_scatter_blocks` does for a planar frame: put items together only where they are wanted."""
     cdef Cursor c
     cdef Planes planes
-    cdef int64_t size = p.itemsize, low = 0, high = 0, last = r.offset + region_span(&r.block, p.itemsize), b, i, n, at
+    cdef int64_t size = p.itemsize, last = r.offset + region_span(&r.block, p.itemsize)
+    cdef int64_t low = 0, high = 0, b, i, n, at, rows, span
     first_row(&c, r, size)
+    span = (c.n - 1) * c.chunk_stride + size
     while True:
         i = 0
+        rows = 1
         while i < c.n:
             at = c.offset + i * c.chunk_stride
             if at >= high or at < low:
@@ -120,13 +125,16 @@ cdef int _scatter_planes(const Plan* p, const Region* r, const Frame* frame, Scr
                 high += block_nbytes(frame, b)
                 if open_planes(frame, b, n, n + (min(high, last) - at) // size, &planes, s, f) != OK:
                     return f.status
-            n = (high - at + c.chunk_stride - 1) // c.chunk_stride
-            if n > c.n - i:
-                n = c.n - i
-            gather_planes(planes.at, <int>size, (at - low) // size, c.chunk_stride // size, n,
-                          c.user + i * c.user_stride, c.user_stride, p.streaming)
+            n = min((high - at + c.chunk_stride - 1) // c.chunk_stride, c.n - i)
+            if n == c.n:
+                # The row lies in the block, and so may those that follow it along the next axis.
+                rows = rows_before(&c, high - span)
+            gather_planes(
+                planes.at, <int>size, (at - low) // size, c.chunk_stride // size, n, c.user + i * c.user_stride,
+                c.user_stride, rows, row_skip(&c) // size, row_stride(&c), p.streaming,
+            )
             i += n
-        if not next_row(&c):
+        if not next_rows(&c, rows):
             return OK
 
 

@@ -1,9 +1,9 @@
 """read() and write(): the only place that schedules work on chunks.
 
 Two executors serve both and agree byte for byte. The generic one is the definition: any store, any codec,
-chunk by chunk in Python. The native one (`zchunk._ext.engine`) skips work where the chunks are local files
-and all codecs are native: many chunks in one GIL release, on several threads, decoding only what the
-selection needs.
+chunk by chunk in Python. The native one (`zchunk._ext.engine`) skips work where all codecs are native: many
+chunks in one GIL release, on several threads, decoding only what the selection needs. It reads and writes the
+files of a store in a folder itself; what other stores hold is fetched and stored here, a batch at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import copy
 import errno
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import cached_property, partial
@@ -36,8 +36,8 @@ from zchunk.storage.base import Store
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
 _FEW_CHUNKS = 64
-# The generic path asks the store for this much at a time.
-_BATCH_BYTES = 64 << 20
+# A store is asked for this much at a time.
+_BATCH_BYTES = 4 << 20
 _BATCH_KEYS = 1024
 _DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 _SYSTEM = 2
@@ -93,7 +93,8 @@ class ChunkedArray:
         # None if the native executor cannot run the codecs.
         self.spec: Any = self.chain.native_spec()
         root = store.root
-        self.folder = root if root is None or not path else os.path.join(root, path)
+        # None if the chunks are not files.
+        self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
         self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
 
     @cached_property
@@ -111,12 +112,7 @@ class ChunkedArray:
     @property
     def native(self) -> bool:
         """Whether the native executor can serve this array."""
-        return (
-            self.spec is not None
-            and self.folder is not None
-            and self.synchronizer is None
-            and native_enabled()
-        )
+        return self.spec is not None and native_enabled()
 
     @property
     def name(self) -> str:
@@ -152,20 +148,6 @@ class ChunkedArray:
         )
 
 
-class _Folder:
-    """Descriptor of a folder, closed when the last thread that uses it lets go, whatever happened."""
-
-    fd = -1
-
-    def __init__(self, path: str) -> None:
-        # To look below a folder it need not be readable.
-        self.fd = os.open(path, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-
-
 def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
@@ -175,12 +157,15 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         _read_generic(array, plan, target)
         return
     try:
-        folder = _Folder(array.folder or "")
+        job = _job(array, plan, target)
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
         target[...] = array.raw_fill
         return
-    _drain(array, _job(array, plan, target, folder), folder)
+    if array.folder is None:
+        _read_values(array, job)
+    else:
+        _drain(array, job, job.total)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
@@ -188,17 +173,20 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
     if not value.size or not array.item.itemsize:
         return
     source = (value if plan.expand is None else value[plan.expand]).view(array.item)
-    if not array.native:
+    if not array.native or array.synchronizer is not None:
         _write_generic(array, plan, source)
         return
     try:
-        folder = _Folder(array.folder or "")
+        job = _job(array, plan, source, writing=True)
     except FileNotFoundError:
         # Made by the store, as durable as its keys.
         array.store.make_folder(array.path)
-        folder = _Folder(array.folder or "")
+        job = _job(array, plan, source, writing=True)
+    if array.folder is None:
+        _write_values(array, job, plan, source)
+        return
     try:
-        _drain(array, _job(array, plan, source, folder, writing=True), folder)
+        _drain(array, job, job.total)
     except OSError as err:
         if err.errno not in _STORE_KNOWS:
             raise
@@ -210,16 +198,14 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
 # ---- native
 
 
-def _job(
-    array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], folder: _Folder, writing: bool = False
-) -> Job:
+def _job(array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], writing: bool = False) -> Job:
     return Job(
         memory,
         plan.axes,
         array.metadata.order,
         array.spec,
         array.fill,
-        folder.fd,
+        array.folder,
         array.metadata.chunk_key_encoding.separator,
         writing=writing,
         write_empty=array.write_empty_chunks,
@@ -228,15 +214,21 @@ def _job(
     )
 
 
-def _drain(array: ChunkedArray, job: Job, folder: _Folder) -> None:
-    """Work on all chunks of a job, with helpers if it is worth it, and raise what went wrong."""
+def _drain(
+    array: ChunkedArray, job: Job, chunks: int, meanwhile: Callable[[], Any] = lambda: None
+) -> Any:
+    """Work on that many chunks of a job, with helpers if it is worth it, and raise what went wrong.
+
+    Returns what `meanwhile` does, which is called while helpers are at work already.
+    """
     helpers = 0
-    if job.total > 1 and (job.total >= _FEW_CHUNKS or job.total * array.chain.nbytes >= _SMALL_WORK):
-        helpers = min(pool.get_threads(), job.total) - 1
+    if chunks > 1 and (chunks >= _FEW_CHUNKS or chunks * array.chain.nbytes >= _SMALL_WORK):
+        helpers = min(pool.get_threads(), chunks) - 1
     futures: list[Future[Any]] = []
     try:
         if helpers:
-            futures = pool.submit(partial(_help, job, folder), helpers)
+            futures = pool.submit(job.run, helpers)
+        result = meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
             pass
@@ -244,16 +236,18 @@ def _drain(array: ChunkedArray, job: Job, folder: _Folder) -> None:
         job.cancel()
         raise
     finally:
-        _join(job, futures)
+        if futures:
+            _join(job, futures)
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure
         key = join(array.path, name)
         if status == _SYSTEM:
-            raise OSError(number, os.strerror(number), os.path.join(array.folder or "", name))
+            raise OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
         if status == _NO_MEMORY:
             raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
         raise array.error(key, native.describe(status, found, expected), stored)
+    return result
 
 
 def _join(job: Job, futures: list[Future[Any]]) -> None:
@@ -274,9 +268,43 @@ def _join(job: Job, futures: list[Future[Any]]) -> None:
         raise interrupt
 
 
-def _help(job: Job, folder: _Folder) -> None:
-    # The folder stays open as long as this runs.
-    job.run()
+# ---- native, where the store has the bytes
+
+
+def _ranges(array: ChunkedArray, total: int) -> Iterator[tuple[int, int]]:
+    """Yield the first chunk and the number of chunks of every batch."""
+    size = max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // array.chain.nbytes))
+    for first in range(0, total, size):
+        yield first, min(size, total - first)
+
+
+def _fetch(array: ChunkedArray, job: Job, first: int, n: int) -> list[bytes | None]:
+    keys = [join(array.path, job.key(k)) for k in range(first, first + n)]
+    found = array.store.get_many(keys)
+    return [found.pop(key, None) for key in keys]
+
+
+def _read_values(array: ChunkedArray, job: Job) -> None:
+    values = None
+    for (first, n), following in itertools.pairwise(itertools.chain(_ranges(array, job.total), [(0, 0)])):
+        job.give(first, _fetch(array, job, first, n) if values is None else values)
+        # The next batch is fetched while this one is decoded.
+        values = _drain(array, job, n, partial(_fetch, array, job, *following))
+
+
+def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
+    parts = plan.parts()
+    for first, n in _ranges(array, job.total):
+        job.make_room(first, n)
+        _drain(array, job, n)
+        for k, data in enumerate(job.take(), first):
+            part, name = next(parts), job.key(k)
+            key = join(array.path, name)
+            with Stripe(array.lock_seed, name):
+                if data is None:
+                    _write_chunk(array, key, part, source[part.outer])
+                else:
+                    array.store[key] = data
 
 
 # ---- generic

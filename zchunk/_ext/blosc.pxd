@@ -46,9 +46,11 @@ cdef struct Planes:
     const uint8_t* at[16]
 
 cdef extern from "planes.h" nogil:
-    # `n` items from `first` on, `step` apart, to `dst`, `stride` bytes apart; with `stream` past the caches.
+    # `rows` rows of `n` items, the first from item `first` on; items `step` apart go to `dst`, `gap` bytes apart,
+    # rows `skip` items apart `stride` bytes apart; with `stream` past the caches.
     void gather_planes "zc_planes_gather"(
-        const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t stride, int stream
+        const uint8_t** at, int typesize, int64_t first, int64_t step, int64_t n, char* dst, int64_t gap, int64_t rows,
+        int64_t skip, int64_t stride, int stream
     )
 
 cdef inline uint32_t load_uint32(const uint8_t* p) noexcept nogil:

@@ -39,6 +39,8 @@ cdef extern from * nogil:
     int ZSTD_minCLevel(void);
     ZSTD_DCtx* ZSTD_createDCtx(void);
     size_t ZSTD_freeDCtx(ZSTD_DCtx*);
+    size_t ZSTD_sizeof_CCtx(const ZSTD_CCtx*);
+    size_t ZSTD_sizeof_DCtx(const ZSTD_DCtx*);
     size_t ZSTD_decompressDCtx(ZSTD_DCtx*, void* dst, size_t dstCapacity, const void* src, size_t srcSize);
     unsigned long long ZSTD_getFrameContentSize(const void* src, size_t srcSize);
     size_t ZSTD_findFrameCompressedSize(const void* src, size_t srcSize);
@@ -76,6 +78,7 @@ cdef extern from * nogil:
     int32_t zng_inflate(zc_zng_stream*, int32_t flush);
     int32_t zng_inflateReset(zc_zng_stream*);
     int32_t zng_inflateEnd(zc_zng_stream*);
+    uint32_t zng_crc32_z(uint32_t crc, const uint8_t* buf, size_t len);
     """
     int LZ4_sizeofState()
     int LZ4_compress_fast_extState(void* state, const char* src, char* dst, int n, int cap, int acceleration)
@@ -123,3 +126,6 @@ cdef extern from * nogil:
     int32_t zng_inflate(zc_zng_stream*, int32_t flush)
     int32_t zng_inflateReset(zc_zng_stream*)
     int32_t zng_inflateEnd(zc_zng_stream*)
+    uint32_t zng_crc32_z(uint32_t crc, const uint8_t* data, size_t n)
+    size_t ZSTD_sizeof_CCtx(const ZSTD_CCtx* c)
+    size_t ZSTD_sizeof_DCtx(const ZSTD_DCtx* c)

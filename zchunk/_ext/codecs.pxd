@@ -13,7 +13,7 @@ cdef enum Stream:
     ZSTD = 5
 
 cdef struct Scratch:
-    # Memory and contexts that one thread reuses from chunk to chunk; zeroed at the start, released at the end.
+    # Memory and contexts that one thread reuses from chunk to chunk; zero at first, to be released at the end.
     uint8_t* encoded        # the stored bytes of a chunk, or their head
     size_t encoded_size
     uint8_t* stored         # a part of them
@@ -32,6 +32,8 @@ cdef struct Scratch:
 
 cdef uint8_t* reserve(uint8_t** buffer, size_t* size, size_t wanted) noexcept nogil
 cdef void release(Scratch* s) noexcept nogil
+cdef Scratch* thread_scratch() noexcept nogil
+cdef void trim(Scratch* s) noexcept nogil
 
 cdef size_t lz4_bound(size_t n) noexcept nogil
 cdef size_t zstd_bound(size_t n) noexcept nogil

@@ -1,12 +1,17 @@
 """A selection of a chunked array as the kernels see it."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from zchunk._ext.chain cimport Spec
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
+
+cdef struct Value:
+    # The stored bytes of a chunk in memory, or room for them.
+    uint8_t* data
+    int64_t size        # -1: there are none
 
 cdef struct Plan:
     int ndim
@@ -20,6 +25,8 @@ cdef struct Plan:
     const char* fill                # one item
     Spec codec
     int folder                      # descriptor of the array's folder
+    Value* values                   # or the stored bytes of the chunks from `first` on, instead of files
+    int64_t first
     char separator
     bint writing
     bint streaming                  # the caller's memory is more than caches hold
@@ -27,6 +34,7 @@ cdef struct Plan:
     int durability
     uint64_t lock_seed
     int64_t total
+    int64_t end                     # the chunks before this one are to be worked on
     # Shared among the threads.
     int64_t next
     int64_t stop

@@ -59,3 +59,33 @@ cdef inline bint next_row(Cursor* c) noexcept nogil:
         c.at[i] = 0
         i -= 1
     return False
+
+
+# Rows along the next axis, several at a time.
+
+cdef inline int64_t row_skip(const Cursor* c) noexcept nogil:
+    """Bytes from a row to the next, in the chunk."""
+    return c.block.src[c.block.ndim - 2] if c.block.ndim > 1 else 0
+
+
+cdef inline int64_t row_stride(const Cursor* c) noexcept nogil:
+    """Bytes from a row to the next, in the user's memory."""
+    return c.block.dst[c.block.ndim - 2] if c.block.ndim > 1 else 0
+
+
+cdef inline int64_t rows_before(const Cursor* c, int64_t end) noexcept nogil:
+    """Number of rows, this one and those that follow along the next axis, that begin at `end` at the latest."""
+    cdef int i = c.block.ndim - 2
+    if i < 0:
+        return 1
+    return min((end - c.offset) // c.block.src[i] + 1, c.block.shape[i] - c.at[i])
+
+
+cdef inline bint next_rows(Cursor* c, int64_t rows) noexcept nogil:
+    """Go past as many rows as `rows_before` says at most."""
+    cdef int i = c.block.ndim - 2
+    if rows > 1:
+        c.at[i] += rows - 1
+        c.user += (rows - 1) * c.block.dst[i]
+        c.offset += (rows - 1) * c.block.src[i]
+    return next_row(c)

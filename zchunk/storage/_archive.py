@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
 
+from zchunk._ext.codecs import crc32
 from zchunk.errors import StoreError
 from zchunk.storage.base import is_key
 
@@ -159,7 +160,7 @@ class Archive:
             data = decode(packed, info.compress_type, info.file_size)
             if len(data) != info.file_size:
                 raise ValueError(f"it has {len(data)} bytes, the directory says {info.file_size}")
-            if zlib.crc32(data) != info.CRC:
+            if crc32(data) != info.CRC:
                 raise ValueError("its CRC is wrong")
         except (ValueError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
             raise StoreError(f"entry {key!r} of zip store {self.path!r} is damaged: {error}") from error
@@ -191,7 +192,7 @@ class Archive:
         info = zipfile.ZipInfo(key, max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0)))
         info.compress_type = method
         info.external_attr = 0o644 << 16
-        info.CRC = zlib.crc32(data)
+        info.CRC = crc32(data)
         info.file_size = len(data)
         packed = encode(data, method)
         info.compress_size = len(packed)
