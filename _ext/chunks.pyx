@@ -209,12 +209,12 @@ cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
     return _store_chunk(p, r, s, f)
 
 
-cdef void _items(const Plan* p, const Region* r, Items* items) noexcept nogil:
-    """Start at the first item of a whole chunk in the caller's memory."""
+cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* items) noexcept nogil:
+    """Start at the item at `offset` of a whole chunk in the caller's memory."""
     if one_run(r, p.itemsize):
-        memory_items(items, <const uint8_t*>r.user, p.chunk_nbytes)
+        memory_items(items, <const uint8_t*>r.user + offset, p.chunk_nbytes - offset)
     else:
-        region_items_from(items, r, p.itemsize, 0)
+        region_items_from(items, r, p.itemsize, offset // <int64_t>p.itemsize)
 
 
 cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
@@ -223,7 +223,7 @@ cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, 
     if not takes_items(p, r):
         value.size = -1
         return OK
-    _items(p, r, &items)
+    whole_items(p, r, 0, &items)
     value.size = _encode(p, &items, value.data, s, f)
     return OK if value.size >= 0 else f.status
 
@@ -239,7 +239,7 @@ cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Fail
     # A blind write takes the lock too: it must not fall between another's read and replace.
     lock_stripe(stripe)
     if takes_items(p, r):
-        _items(p, r, &items)
+        whole_items(p, r, 0, &items)
         status = _store_items(p, r, &items, s, f)
     else:
         status = _merge_chunk(p, r, s, f)

@@ -16,15 +16,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject, Py_XDECREF
 cimport numpy as cnp
 
-from zchunk._ext.chain cimport encoded_bound, parse_spec
+from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
 from zchunk._ext.chunks cimport read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis, axis_init
 from zchunk._ext.plan cimport Plan, Value, locate
-from zchunk._ext.region cimport Region
+from zchunk._ext.region cimport Region, cut, region_span
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
+from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
 
 cdef extern from * nogil:
     """
@@ -73,26 +74,51 @@ cdef enum:
     # From this size on a result is written past the caches. Reading 256 MiB in chunks of 1 MiB with two threads
     # went from 102 to 80 ms; a result of 32 MiB, which the last cache holds, from 13 to 17.
     STREAMING = 64 << 20
+    # What is selected of a chunk is read in parts of about this size, counted in the chunk's memory, if there
+    # are too few chunks for the threads; not if less than the other in all is selected.
+    PART = 1 << 20
+    SMALL = 65536
 
 
-cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
-    cdef Scratch* s = thread_scratch()
+cdef inline int _read_part(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
+    """Read a part of what is selected of chunk `k`."""
     cdef Region r
+    cdef int64_t parts = p.splits
+    locate(p, k, &r)
+    if parts > 1:
+        parts = max(min(parts, region_span(&r.block, p.itemsize) // PART), 1)
+        if part >= parts or not cut(&r, part, parts):
+            return OK
+    return read_chunk(p, k, &r, s, f)
+
+
+cdef inline int _write_part(Plan* p, Team* team, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
+    cdef Region r
+    if team != NULL:
+        return team_block(team, p, k, part, s, f)
+    locate(p, k, &r)
+    return write_chunk(p, k, &r, s, f)
+
+
+cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
+    cdef Scratch* s = thread_scratch()
     cdef Failure f
-    cdef int64_t k, until = 0
+    cdef int64_t task, k, until = 0
     cdef int status
     if budget_ns:
         until = zc_now_ns() + budget_ns
     while not zc_get(&p.stop):
-        k = zc_take(&p.next)
-        if k >= p.end:
+        task = zc_take(&p.next)
+        if task >= p.end:
             break
-        locate(p, k, &r)
+        k = task // p.splits
         memset(&f, 0, sizeof(f))
         if s == NULL:
             status = fail(&f, NO_MEMORY, sizeof(Scratch), 0)
+        elif p.writing:
+            status = _write_part(p, team, k, task % p.splits, s, &f)
         else:
-            status = write_chunk(p, k, &r, s, &f) if p.writing else read_chunk(p, k, &r, s, &f)
+            status = _read_part(p, k, task % p.splits, s, &f)
         if status != OK:
             # Not by `stop`: a cancel must not hide what a thread still at work finds.
             if zc_claim(&p.claimed):
@@ -133,6 +159,8 @@ cdef class Job:
         0 in place, 1 atomic, 2 atomic and synced.
     lock_seed : int
         Hash of store and array path; the key's stripe is `locks.Stripe(lock_seed, key)`.
+    threads : int
+        How many are to work on it.
 
     Raises
     ------
@@ -141,6 +169,7 @@ cdef class Job:
     """
 
     cdef Plan plan
+    cdef Team* _team
     cdef object _array
     cdef bytes _fill
     # Of the values of a batch, those that are read or have room to be written.
@@ -150,9 +179,11 @@ cdef class Job:
 
     def __cinit__(self):
         self.plan.folder = -1
+        self.plan.splits = 1
 
     def __init__(self, cnp.ndarray array not None, axes, str order, spec, bytes fill not None, bytes folder,
-                 str separator, *, bint writing=False, bint write_empty=True, int durability=1, uint64_t lock_seed=0):
+                 str separator, *, bint writing=False, bint write_empty=True, int durability=1,
+                 uint64_t lock_seed=0, int threads=1):
         cdef Plan* p = &self.plan
         cdef int i, d, ndim = cnp.PyArray_NDIM(array)
         cdef Axis* a
@@ -200,13 +231,28 @@ cdef class Job:
             stride *= p.axes[d].chunk
         p.chunk_nbytes = stride
         if folder is not None:
-            p.end = p.total
+            self._split(threads)
+            p.end = p.total * p.splits
             p.folder = zc_open_folder(folder)
             if p.folder < 0:
                 raise OSError(errno, (<bytes>strerror(errno)).decode(), folder.decode("utf-8", "surrogateescape"))
 
+    cdef void _split(self, int threads) noexcept:
+        """Make several tasks of a chunk, if there are few and they are large."""
+        cdef Plan* p = &self.plan
+        if p.total == 0 or threads < 2:
+            return
+        self._team = make_team(p, threads)
+        if self._team != NULL:
+            p.splits = team_blocks(self._team)
+        elif (not p.writing and p.total < 4 * threads and p.chunk_nbytes >= 2 * PART
+                and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
+                and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
+            p.splits = min(4 * threads // p.total + 1, p.chunk_nbytes // PART)
+
     def __dealloc__(self):
         self._forget()
+        free_team(self._team)
         if self.plan.folder >= 0:
             zc_close_folder(self.plan.folder)
 
@@ -281,6 +327,11 @@ cdef class Job:
         """Number of chunks that the selection touches."""
         return self.plan.total
 
+    @property
+    def tasks(self):
+        """Number of pieces of work that are left."""
+        return max(self.plan.end - self.plan.next, 0)
+
     def run(self, double seconds=0.0):
         """Work on chunks until none is left, or for about `seconds`. Return whether some may be left.
 
@@ -288,7 +339,7 @@ cdef class Job:
         """
         cdef int64_t budget = <int64_t>(seconds * 1e9)
         with nogil:
-            _drain(&self.plan, budget)
+            _drain(&self.plan, self._team, budget)
         return zc_get(&self.plan.next) < self.plan.end and not zc_get(&self.plan.stop)
 
     def cancel(self):

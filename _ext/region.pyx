@@ -7,6 +7,19 @@ rows, the runs along the last merged axis.
 from zchunk._ext.region cimport Region
 
 
+cdef bint cut(Region* r, int64_t part, int64_t parts) noexcept nogil:
+    """Leave of a region one of `parts` parts of about the same size; return whether there is anything in it."""
+    cdef int64_t start, stop
+    if r.block.ndim == 0:
+        return part == 0
+    start = r.block.shape[0] * part // parts
+    stop = r.block.shape[0] * (part + 1) // parts
+    r.user += start * r.block.dst[0]
+    r.offset += start * r.block.src[0]
+    r.block.shape[0] = stop - start
+    return stop > start
+
+
 cdef bint one_run(const Region* r, size_t itemsize) noexcept nogil:
     """Whether the region is contiguous both in the chunk and in the user's memory."""
     if r.block.ndim == 0:

@@ -165,7 +165,7 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     if array.folder is None:
         _read_values(array, job)
     else:
-        _drain(array, job, job.total)
+        _drain(array, job)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
@@ -186,7 +186,7 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
         _write_values(array, job, plan, source)
         return
     try:
-        _drain(array, job, job.total)
+        _drain(array, job)
     except OSError as err:
         if err.errno not in _STORE_KNOWS:
             raise
@@ -211,19 +211,21 @@ def _job(array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], writing:
         write_empty=array.write_empty_chunks,
         durability=array.durability,
         lock_seed=array.lock_seed if writing else 0,
+        threads=pool.get_threads(),
     )
 
 
 def _drain(
-    array: ChunkedArray, job: Job, chunks: int, meanwhile: Callable[[], Any] = lambda: None
+    array: ChunkedArray, job: Job, meanwhile: Callable[[], Any] = lambda: None
 ) -> Any:
-    """Work on that many chunks of a job, with helpers if it is worth it, and raise what went wrong.
+    """Work on a job, with helpers if it is worth it, and raise what went wrong.
 
     Returns what `meanwhile` does, which is called while helpers are at work already.
     """
     helpers = 0
-    if chunks > 1 and (chunks >= _FEW_CHUNKS or chunks * array.chain.nbytes >= _SMALL_WORK):
-        helpers = min(pool.get_threads(), chunks) - 1
+    tasks = job.tasks
+    if tasks > 1 and (tasks >= _FEW_CHUNKS or tasks * array.chain.nbytes >= _SMALL_WORK):
+        helpers = min(pool.get_threads(), tasks) - 1
     futures: list[Future[Any]] = []
     try:
         if helpers:
@@ -289,14 +291,14 @@ def _read_values(array: ChunkedArray, job: Job) -> None:
     for (first, n), following in itertools.pairwise(itertools.chain(_ranges(array, job.total), [(0, 0)])):
         job.give(first, _fetch(array, job, first, n) if values is None else values)
         # The next batch is fetched while this one is decoded.
-        values = _drain(array, job, n, partial(_fetch, array, job, *following))
+        values = _drain(array, job, partial(_fetch, array, job, *following))
 
 
 def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
     parts = plan.parts()
     for first, n in _ranges(array, job.total):
         job.make_room(first, n)
-        _drain(array, job, n)
+        _drain(array, job)
         for k, data in enumerate(job.take(), first):
             part, name = next(parts), job.key(k)
             key = join(array.path, name)

@@ -34,7 +34,8 @@ cdef struct Plan:
     int durability
     uint64_t lock_seed
     int64_t total
-    int64_t end                     # the chunks before this one are to be worked on
+    int64_t splits                  # tasks of a chunk
+    int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.
     int64_t next
     int64_t stop

@@ -28,6 +28,7 @@ cdef struct Cursor:
     int64_t user_stride
     int64_t chunk_stride
 
+cdef bint cut(Region* r, int64_t part, int64_t parts) noexcept nogil
 cdef bint one_run(const Region* r, size_t itemsize) noexcept nogil
 cdef int64_t region_items(const Block* b) noexcept nogil
 cdef int64_t region_span(const Block* b, size_t itemsize) noexcept nogil

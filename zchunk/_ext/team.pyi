@@ -1,0 +1,1 @@
+"""Frames that several threads encode together; for other extension modules only."""
