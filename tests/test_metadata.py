@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,7 +114,7 @@ class TestModel:
         assert m.grid.shape == (5, 6)
         grown = m.with_shape((50, 6))
         assert grown.shape == grown.grid.shape == (50, 6)
-        assert replace(grown, shape=m.shape).shape == m.shape
+        assert grown.replace(shape=m.shape).shape == m.shape
         with pytest.raises(MetadataError):
             m.with_shape((50, 6, 1))
 
@@ -153,7 +152,7 @@ class TestModel:
         codec = FakeCodec("blosc", limit)
         m = meta(shape=(2**40,), dtype=np.dtype("i1"), chunk_shape=(limit,), compressor=codec)
         with pytest.raises(MetadataError) as info:
-            replace(m, chunk_shape=(limit + 1,))
+            m.replace(chunk_shape=(limit + 1,))
         for words in (
             "2147483648 bytes",
             "shape (1099511627776,)",
@@ -164,10 +163,10 @@ class TestModel:
             assert words in str(info.value)
         assert "choose smaller chunks" in str(info.value)
         # A filter before it may make the chunk smaller; no limit at all is fine too.
-        replace(m, chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
-        replace(m, chunk_shape=(limit + 1,), compressor=FakeCodec("zstd", None))
+        m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
+        m.replace(chunk_shape=(limit + 1,), compressor=FakeCodec("zstd", None))
         with pytest.raises(MetadataError, match="'lz4'"):
-            replace(m, chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
+            m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
 
 
 class TestArray:

@@ -7,7 +7,6 @@ as an extra field.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
@@ -177,7 +176,8 @@ def encode_fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
         case "U":
             return str(value)
         case _:
-            return base64.standard_b64encode(value.tobytes() if dtype.kind == "V" else value).decode("ascii")
+            raw = value.tobytes() if dtype.kind == "V" else value
+            return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def _encode_float(value: float) -> float | str:
@@ -267,7 +267,7 @@ def _decode_bytes(obj: object, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "U":
         return np.str_(obj[: dtype.itemsize // 4])
     try:
-        raw = base64.b64decode(obj, validate=True)
+        raw = binascii.a2b_base64(obj, strict_mode=True)
     except binascii.Error as err:
         raise ValueError(f"not base64 ({err})") from None
     return _scalar_of_bytes(raw, dtype)
