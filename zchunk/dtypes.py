@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from zchunk.errors import MetadataError
 
 MAX_ITEMSIZE = 2**31 - 1
 _MAX_DEPTH = 32
+# Fits all dtypes, for the smallest of them is f2.
+_FLOAT_MAX = 65504.0
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # NumPy's own parser is wider: it takes comma strings, aliases and Python names, which no writer stores.
@@ -106,6 +109,7 @@ def _decode_dtype(obj: object, depth: int) -> np.dtype[Any]:
     return dtype
 
 
+@lru_cache(256)
 def _decode_typestr(text: str) -> np.dtype[Any]:
     if text.lstrip("<>|=") in ("O", "O4", "O8"):
         return np.dtype("O")
@@ -241,6 +245,8 @@ def _decode_float(obj: object, dtype: np.dtype[Any]) -> Any:
     if not isinstance(obj, int | float):
         raise ValueError("not a number, 'NaN', 'Infinity' or '-Infinity'")
     number = float(obj)
+    if -_FLOAT_MAX <= number <= _FLOAT_MAX:
+        return dtype.type(number)
     with np.errstate(over="ignore"):
         value = dtype.type(number)
     if np.isinf(value) and not math.isinf(number):

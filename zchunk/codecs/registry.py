@@ -27,6 +27,11 @@ def register_codec(cls: Any, codec_id: str | None = None) -> None:
     _registry[codec_id or cls.codec_id] = cls
 
 
+def is_registered(codec: Codec) -> bool:
+    """Whether a codec is one of those that `get_codec` makes of its `codec_id`."""
+    return _registry.get(codec.codec_id) is type(codec)
+
+
 def get_codec(config: Mapping[str, Any]) -> Codec:
     """Return the codec that `config`, a JSON object with the codec's name under ``"id"``, describes.
 

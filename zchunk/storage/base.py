@@ -114,6 +114,13 @@ class Store(MutableMapping[str, bytes]):
         """Name of the values for locks in this process: the same for all stores that share them."""
         return str(id(self))
 
+    def metadata(self, key: str) -> bytes | dict[str, Any]:
+        """Return the value of a key that holds JSON; a store that has it parsed may give the object instead.
+
+        That is the store's, and must not be changed.
+        """
+        return self[key]
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end."""
         check_range(start, stop)
