@@ -231,6 +231,16 @@ class TestParsedOnce:
         raw = json.dumps(self.zarray(**members)).encode()
         assert v2.parse_array(raw, "x") is not v2.parse_array(raw, "x")
 
+    def test_what_is_written_is_known(self):
+        written = v2.parse_array(json.dumps(self.zarray()).encode(), "x").with_shape((7,))
+        assert v2.parse_array(v2.render_array(written), "x") is written
+        # One NaN of many; JSON has no other.
+        nan = np.array([0x7FF8000000000001], "u8").view("f8")[0]
+        for fill in (nan, np.float64(0.5)):
+            m = written.replace(fill_value=fill)
+            again = v2.parse_array(v2.render_array(m), "x")
+            assert (again is m) == (fill == fill)
+
     def test_many(self):
         for length in range(2000):
             assert v2.parse_array(json.dumps(self.zarray(shape=[length])).encode(), "x").shape == (length,)

@@ -655,5 +655,14 @@ def test_stores_of_the_same_values_share_their_locks(tmp_path):
     store = DirectoryStore(tmp_path)
     assert store.lock_identity == DirectoryStore(tmp_path / "link").lock_identity
     assert store.lock_identity == KVStore(store).lock_identity
+    copy = pickle.loads(pickle.dumps(DirectoryStore(tmp_path / "link")))
+    assert store.lock_identity == copy.lock_identity
+    os.rename(tmp_path / "link", tmp_path / "moved")
+    (tmp_path / "link").mkdir()
+    assert store.lock_identity != pickle.loads(pickle.dumps(copy)).lock_identity
+    early = DirectoryStore(tmp_path / "late")
+    assert early.lock_identity == str((tmp_path / "late").resolve())
+    os.symlink(tmp_path, tmp_path / "late")
+    assert early.lock_identity == store.lock_identity
     assert store.lock_identity != DirectoryStore(tmp_path / "other").lock_identity
     assert MemoryStore().lock_identity != MemoryStore().lock_identity

@@ -104,11 +104,15 @@ def parse_array(raw: bytes | dict[str, Any], where: str, default_separator: str 
     found = _parsed.get((text, default_separator))
     if found is None or not _is_constant(found):
         found = _parse_array(parse_json(raw, where), where, default_separator)
-        if len(text) <= _PARSED_LENGTH and _is_constant(found):
-            if len(_parsed) >= _PARSED_MAX:
-                _parsed.clear()
-            _parsed[text, default_separator] = found
+        _remember(text, default_separator, found)
     return found
+
+
+def _remember(text: bytes | str, default_separator: str, meta: ArrayMetadata) -> None:
+    if len(text) <= _PARSED_LENGTH and _is_constant(meta):
+        if len(_parsed) >= _PARSED_MAX:
+            _parsed.clear()
+        _parsed[text, default_separator] = meta
 
 
 def _is_constant(meta: ArrayMetadata) -> bool:
@@ -119,6 +123,7 @@ def _is_constant(meta: ArrayMetadata) -> bool:
         not meta.filters
         and (codec is None or (isinstance(codec, NativeCodec) and is_registered(codec)))
         and meta.dtype.names is None
+        and meta.dtype.metadata is None
     )
 
 
@@ -202,7 +207,18 @@ def render_array(meta: ArrayMetadata) -> bytes:
     }
     if meta.dimension_separator is not None:
         obj["dimension_separator"] = meta.dimension_separator
-    return render_json(obj)
+    raw = render_json(obj)
+    if _is_exact(meta.fill_value, meta.dtype):
+        # Who writes it is likely to read it again, before the next append for instance.
+        _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
+    return raw
+
+
+def _is_exact(fill_value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether JSON gives the very same fill value back. There are many NaN, but one in JSON."""
+    if fill_value is None or dtype.kind in "biu":
+        return True
+    return dtype.kind == "f" and dtype.itemsize <= 8 and bool(fill_value == fill_value)
 
 
 def parse_group(raw: bytes | dict[str, Any], where: str) -> None:

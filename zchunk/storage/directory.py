@@ -56,6 +56,8 @@ class DirectoryStore(Store):
     file is replaced when its key is written.
     """
 
+    _identity: str | None = None
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -90,7 +92,17 @@ class DirectoryStore(Store):
 
     @property
     def lock_identity(self) -> str:
-        return os.path.realpath(self.path)
+        # Looked up once there is a folder: it costs as much as reading a small file.
+        if self._identity is None:
+            try:
+                self._identity = os.path.realpath(self.path, strict=True)
+            except OSError:
+                return os.path.realpath(self.path)
+        return self._identity
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where the copy is used, links may lead elsewhere.
+        return {**self.__dict__, "_identity": None}
 
     def make_folder(self, path: str) -> None:
         self._make_folder(path, self._folder(path))

@@ -40,7 +40,7 @@ class TempStore(DirectoryStore):
         super().__init__(path, normalize_keys, dimension_separator, durability)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_owner": 0}
+        return {**super().__getstate__(), "_owner": 0}
 
     def close(self) -> None:
         """Delete the folder, in the process that made it."""
