@@ -133,7 +133,8 @@ class Fast(Plain):
         self.calls: list[Any] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("get_range", "get_many", "set_many", "size", "list_dir", "erase_prefix", "close"):
+        single = ("get_range", "size", "list_dir", "erase_prefix", "close")
+        if name in (*single, "get_many", "set_many", "erase_many"):
             results: dict[str, Any] = {"get_range": b"r", "get_many": {"k": bytearray(b"m")}, "size": 7}
             return lambda *args: self.calls.append((name, *args)) or results.get(name, ["b", "a"])
         return super().__getattribute__(name)
@@ -164,6 +165,7 @@ def test_optional_methods_are_used() -> None:
     assert store.get_many(["k"]) == {"k": b"m"}
     assert type(store.get_many(["k"])["k"]) is bytes
     store.set_many({"k": bytearray(b"v")})
+    store.erase_many(iter(["k"]))
     assert store.size("k") == 7
     assert store.list_dir("p") == ["a", "b"]
     store.erase_prefix("p")
@@ -173,6 +175,7 @@ def test_optional_methods_are_used() -> None:
         ("get_many", ["k"]),
         ("get_many", ["k"]),
         ("set_many", {"k": b"v"}),
+        ("erase_many", ["k"]),
         ("size", "k"),
         ("list_dir", "p"),
         ("erase_prefix", "p"),
@@ -415,6 +418,30 @@ def test_directory_store_syncs_file_before_and_folders_after(
     events.clear()
     DirectoryStore(tmp_path / "s")["a/k"] = b"v"
     assert events == [("replace", "")]
+    events.clear()
+    store = DirectoryStore(tmp_path / "s", durability="fsync")
+    store.erase_many(["a/missing", "missing/k"])
+    assert events == []
+    store["a/l"] = b"v"
+    events.clear()
+    # A folder once, not once for each of its files.
+    store.erase_many(["a/k", "a/l"])
+    assert events == [("sync", "s/a")]
+
+
+def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) -> None:
+    erased = []
+
+    class Noting(DirectoryStore):
+        def __delitem__(self, key: str) -> None:
+            erased.append(key)
+            super().__delitem__(key)
+
+    store = Noting(tmp_path)
+    store["a"] = b"v"
+    store.erase_many(["a", "b"])
+    assert erased == ["a", "b"]
+    assert dict(store) == {}
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)

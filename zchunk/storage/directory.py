@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import InvalidKeyError, StoreError
@@ -111,7 +111,7 @@ class DirectoryStore(Store):
         """Return the path of the file that holds the value of `key`."""
         if check_key(key).endswith(PARTIAL):
             raise InvalidKeyError(f"store key {key!r}: names ending in {PARTIAL!r} are for unfinished writes")
-        return os.path.join(self.path, key.lower() if self.normalize_keys else key)
+        return f"{self.path}/{key.lower() if self.normalize_keys else key}"
 
     def dir_path(self, path: str | None = None) -> str:
         """Return the path of the folder at a node path."""
@@ -162,17 +162,24 @@ class DirectoryStore(Store):
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
-        try:
-            os.unlink(path)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise KeyError(key) from None
-        except PermissionError:
-            # What macOS says of a folder.
-            if os.path.isdir(path):
-                raise KeyError(key) from None
-            raise
+        if not _unlink(path):
+            raise KeyError(key)
         if self.durability == "fsync":
             sync_folder(os.path.dirname(path))
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        if type(self).__delitem__ is not DirectoryStore.__delitem__:
+            super().erase_many(keys)
+            return
+        folders = set()
+        try:
+            for key in keys:
+                path = self.file_path(key)
+                if _unlink(path) and self.durability == "fsync":
+                    folders.add(os.path.dirname(path))
+        finally:
+            for folder in folders:
+                sync_folder(folder)
 
     def __contains__(self, key: object) -> bool:
         return self._stat(check_key(key)) is not None
@@ -325,6 +332,20 @@ class DirectoryStore(Store):
             return
         except (FileExistsError, NotADirectoryError):
             raise StoreError(f"cannot store {key!r}: a file stands where {folder!r} would be") from None
+
+
+def _unlink(path: str) -> bool:
+    """Delete a file; return whether there was one."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except PermissionError:
+        # What macOS says of a folder.
+        if os.path.isdir(path):
+            return False
+        raise
+    return True
 
 
 class NestedDirectoryStore(DirectoryStore):
