@@ -43,7 +43,7 @@ def normalize_path(path: str | bytes | None) -> str:
     Leading, trailing and repeated slashes are dropped and backslashes become slashes, as zarr 2 does, so
     that ``"/"`` is the root. ``.`` and ``..`` are refused.
     """
-    if path is None:
+    if path is None or path == "":
         return ""
     if isinstance(path, bytes):
         path = path.decode("ascii")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zchunk.codecs.base import Codec
+from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.errors import CodecError
 
 _registry: dict[str, Any] = {}
@@ -70,6 +70,8 @@ def as_codec(obj: Any) -> Codec:
 
     Those of numcodecs that zchunk has natively become zchunk's.
     """
+    if isinstance(obj, NativeCodec):
+        return obj
     if isinstance(obj, Mapping):
         return get_codec(obj)
     if isinstance(obj, type) or not isinstance(obj, Codec):
