@@ -28,6 +28,7 @@ from zchunk.storage import (
     ZipStore,
     open_store,
 )
+from zchunk.storage._files import remove_tree
 
 DURABILITIES = ["atomic", "fsync", "none"]
 
@@ -548,6 +549,43 @@ def test_directory_store_follows_links(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "real") == []
     store["k"] = b"v"
     assert (tmp_path / "real" / "k").read_bytes() == b"v"
+
+
+def test_directory_store_erases_links_but_not_what_they_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "outside" / "folder").mkdir(parents=True)
+    (tmp_path / "outside" / "file").write_bytes(b"v")
+    store = DirectoryStore(tmp_path / "s")
+    store["a/b/c/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "a" / "fifo")
+    for name in ("folder", "file", "missing"):
+        os.symlink(tmp_path / "outside" / name, tmp_path / "s" / "a" / "b" / name)
+    os.symlink(tmp_path / "s", tmp_path / "s" / "a" / "up")
+    store["k"] = b"v"
+    store.erase_prefix("a")
+    assert os.listdir(tmp_path / "s") == ["k"]
+    assert sorted(os.listdir(tmp_path / "outside")) == ["file", "folder"]
+
+
+def test_what_cannot_be_erased(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a/b/k"] = store["a/c/k"] = b"v"
+    os.chmod(tmp_path, 0o777)
+    os.chmod(tmp_path / "a", 0o777)
+    os.chmod(tmp_path / "a" / "b", 0)
+
+    def child() -> None:
+        # Relative, for another user may not look into the folders above.
+        os.chdir(tmp_path)
+        if os.getuid() == 0:
+            os.setuid(65534)
+        with pytest.raises(PermissionError, match="b"):
+            remove_tree("a")
+
+    try:
+        in_child(child)
+    finally:
+        os.chmod(tmp_path / "a" / "b", 0o755)
+    assert (tmp_path / "a" / "b" / "k").read_bytes() == b"v"
 
 
 def test_directory_store_normalize_keys(tmp_path: Path) -> None:
