@@ -177,6 +177,7 @@ class StoreConformance:
             lambda: store.get_range(key, 0, 1),
             lambda: store.get_many(["x", key]),
             lambda: store.set_many({key: b"v"}),
+            lambda: store.erase_many([key]),
             lambda: store.update({key: b"v"}),
         ]
         if key != "":
@@ -302,6 +303,10 @@ class StoreConformance:
         store.set_many({"a/0": b"0", "a/1": bytearray(b"1")})
         assert store.get_many(["a/1", "a/2", "a/0", "a"]) == {"a/0": b"0", "a/1": b"1"}
         assert store.get_many([]) == {}
+        store.set_many({"a/2": b"2", "b": b"3"})
+        store.erase_many(key for key in ["a/1", "a/9", "a", "b", "b/x", "a/1"])
+        assert dict(store) == {"a/0": b"0", "a/2": b"2"}
+        store.erase_many([])
 
     def test_size(self, store: Store) -> None:
         store["a/k"] = b"12345"

@@ -111,22 +111,41 @@ def run(code: str) -> str:
     ).stdout.strip()
 
 
+# What importing zchunk must not import: optional packages, what starts threads or processes, and modules of
+# the standard library that take long. (NumPy may bring some of the latter along one day; that is its affair.)
+HEAVY = {
+    "numcodecs", "zarr", "blosc", "h5py", "lz4",
+    "asyncio", "multiprocessing", "concurrent.futures.process", "concurrent.futures.thread",
+    "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
+    "tempfile", "zipfile",
+    "zchunk.storage.temporary", "zchunk.storage.zip",
+}  # fmt: skip
+
+
 def test_import_is_light() -> None:
-    """No optional package, no thread."""
-    code = "import sys, threading, zchunk; print(threading.active_count(), *sys.modules)"
+    code = (
+        "import sys, threading, numpy; before = set(sys.modules)\n"
+        "import zchunk; print(threading.active_count(), *set(sys.modules) - before)"
+    )
     threads, *modules = run(code).split()
     assert threads == "1"
-    heavy = {
-        "numcodecs",
-        "zarr",
-        "blosc",
-        "asyncio",
-        "multiprocessing",
-        "concurrent.futures.process",
-        "h5py",
-        "lz4",
-    }
-    assert heavy.isdisjoint(modules)
+    assert HEAVY & set(modules) == set()
+
+
+def test_names_that_are_imported_when_asked_for() -> None:
+    code = (
+        "import sys, zchunk, zchunk.storage as storage\n"
+        "names = ['TempStore', 'ZipStore']\n"
+        "assert 'zchunk.storage.zip' not in sys.modules\n"
+        "for module in (zchunk, storage, storage.lazy):\n"
+        "    assert set(names) <= set(dir(module)) & set(module.__all__)\n"
+        "from zchunk import *\n"
+        "from zchunk.storage import ZipStore as same, TempStore as other\n"
+        "assert ZipStore is same is zchunk.ZipStore is zchunk.storage.ZipStore\n"
+        "assert TempStore is other is zchunk.TempStore is zchunk.storage.TempStore\n"
+        "print([hasattr(m, 'Zipstore') for m in (zchunk, storage, storage.lazy)])"
+    )
+    assert run(code) == "[False, False, False]"
 
 
 def test_main_job_needs_no_numcodecs(tmp_path: Path) -> None:

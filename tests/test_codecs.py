@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import pickle
 import struct
@@ -527,3 +528,13 @@ def test_chain_limits_what_comes_before_filters() -> None:
     bound = CodecChain((numcodecs.Delta("<f4"),), Zstd(), np.dtype("<f4"), (10,), "C")
     with pytest.raises(RuntimeError, match="announces"):
         bound.decode(Zstd().encode(bytes(5_000_000)))
+
+
+@pytest.mark.parametrize("codec", [Blosc(), LZ4(), Zstd(), Zlib(), GZip()], ids=repr)
+def test_parameters_do_not_change(codec: Any) -> None:
+    """Arrays with the same metadata share them."""
+    name = codec._parameters()[0]
+    before = getattr(codec, name)
+    with pytest.raises(AttributeError, match="make another codec"):
+        setattr(codec, name, before)
+    assert pickle.loads(pickle.dumps(codec)) == codec == copy.deepcopy(codec)

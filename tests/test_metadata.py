@@ -2,13 +2,14 @@
 
 import json
 import pickle
-from dataclasses import replace
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zchunk.codecs import Zlib, register_codec
 from zchunk.errors import CodecError, MetadataError, ReadOnlyError
 from zchunk.keys import ChunkKeyEncoding
 from zchunk.metadata import ArrayMetadata, consolidated, v2
@@ -115,7 +116,7 @@ class TestModel:
         assert m.grid.shape == (5, 6)
         grown = m.with_shape((50, 6))
         assert grown.shape == grown.grid.shape == (50, 6)
-        assert replace(grown, shape=m.shape).shape == m.shape
+        assert grown.replace(shape=m.shape).shape == m.shape
         with pytest.raises(MetadataError):
             m.with_shape((50, 6, 1))
 
@@ -153,7 +154,7 @@ class TestModel:
         codec = FakeCodec("blosc", limit)
         m = meta(shape=(2**40,), dtype=np.dtype("i1"), chunk_shape=(limit,), compressor=codec)
         with pytest.raises(MetadataError) as info:
-            replace(m, chunk_shape=(limit + 1,))
+            m.replace(chunk_shape=(limit + 1,))
         for words in (
             "2147483648 bytes",
             "shape (1099511627776,)",
@@ -164,10 +165,86 @@ class TestModel:
             assert words in str(info.value)
         assert "choose smaller chunks" in str(info.value)
         # A filter before it may make the chunk smaller; no limit at all is fine too.
-        replace(m, chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
-        replace(m, chunk_shape=(limit + 1,), compressor=FakeCodec("zstd", None))
+        m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
+        m.replace(chunk_shape=(limit + 1,), compressor=FakeCodec("zstd", None))
         with pytest.raises(MetadataError, match="'lz4'"):
-            replace(m, chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
+            m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
+
+
+class TestParsedOnce:
+    """What was parsed before is known by its text, where nothing else can change it."""
+
+    def zarray(self, **members):
+        obj = {"chunks": [1], "compressor": {"id": "zlib", "level": 1}, "dtype": "<f8", "fill_value": 0}
+        obj |= {"filters": None, "order": "C", "shape": [1], "zarr_format": 2}
+        return obj | members
+
+    def test_the_same_text_is_the_same_model(self):
+        obj = self.zarray()
+        raw = json.dumps(obj).encode()
+        assert v2.parse_array(raw, "a") is v2.parse_array(bytes(bytearray(raw)), "b")
+        assert v2.parse_array(obj, "a") is v2.parse_array(dict(obj), "b")
+        assert v2.parse_array(raw, "a", "/").chunk_key_encoding.separator == "/"
+        assert v2.parse_array(raw, "a").chunk_key_encoding.separator == "."
+
+    @pytest.mark.parametrize(
+        "parse", [lambda obj: obj, lambda obj: json.dumps(obj).encode()], ids=["obj", "raw"]
+    )
+    @pytest.mark.parametrize(
+        "members", [{"shape": [True]}, {"shape": [1.0]}, {"chunks": [True]}, {"zarr_format": 2.0}]
+    )
+    def test_what_python_finds_equal_is_not_the_same(self, parse, members):
+        v2.parse_array(parse(self.zarray()), "x")
+        assert self.zarray() == self.zarray(**members)
+        with pytest.raises(MetadataError):
+            v2.parse_array(parse(self.zarray(**members)), "x")
+
+    def test_errors_name_each_place(self):
+        raw = json.dumps(self.zarray(order="x")).encode()
+        for where in ("a", "b"):
+            with pytest.raises(MetadataError, match=f"^{where}: order"):
+                v2.parse_array(raw, where)
+
+    def test_another_codec_of_the_name(self):
+        class Other(Zlib):
+            pass
+
+        raw = json.dumps(self.zarray()).encode()
+        before = v2.parse_array(raw, "x")
+        register_codec(Other)
+        try:
+            assert type(v2.parse_array(raw, "x").compressor) is Other
+        finally:
+            register_codec(Zlib)
+        assert type(v2.parse_array(raw, "x").compressor) is Zlib
+        assert type(before.compressor) is Zlib
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {"dtype": [["a", "<f4"]]},
+            {"compressor": {"id": "bz2", "level": 1}},
+            {"filters": [{"id": "delta", "dtype": "<f8"}]},
+        ],
+    )
+    def test_what_can_be_changed_is_not_shared(self, members):
+        raw = json.dumps(self.zarray(**members)).encode()
+        assert v2.parse_array(raw, "x") is not v2.parse_array(raw, "x")
+
+    def test_what_is_written_is_known(self):
+        written = v2.parse_array(json.dumps(self.zarray()).encode(), "x").with_shape((7,))
+        assert v2.parse_array(v2.render_array(written), "x") is written
+        # One NaN of many; JSON has no other.
+        nan = np.array([0x7FF8000000000001], "u8").view("f8")[0]
+        for fill in (nan, np.float64(0.5)):
+            m = written.replace(fill_value=fill)
+            again = v2.parse_array(v2.render_array(m), "x")
+            assert (again is m) == (fill == fill)
+
+    def test_many(self):
+        for length in range(2000):
+            assert v2.parse_array(json.dumps(self.zarray(shape=[length])).encode(), "x").shape == (length,)
+        assert len(v2._parsed) <= 256
 
 
 class TestArray:
@@ -439,6 +516,33 @@ class TestConsolidated:
         store = {"a/.zarray": ZARRAY, "b/.zarray": STRUCTURED, ".zgroup": v2.render_group()}
         view = ConsolidatedMetadataStore({".zmetadata": consolidated.render(consolidated.build(store))})
         assert dict(view) == store
+
+    def test_metadata_are_given_parsed_and_shared_with_nobody(self):
+        raw = json.dumps(
+            json.loads(ZARRAY)
+            | {"dtype": [["a", "<f4"], ["b", "<i2", [2]]], "fill_value": None, "filters": []}
+        ).encode()
+        store = {"a/.zarray": raw, "b/.zarray": ZARRAY, ".zgroup": v2.render_group()}
+        view = ConsolidatedMetadataStore({".zmetadata": consolidated.render(consolidated.build(store))})
+        for key in ("a/.zarray", "b/.zarray"):
+            obj = view.metadata(key)
+            assert v2.render_array(v2.parse_array(obj, key)) == v2.render_array(
+                v2.parse_array(store[key], key)
+            )
+            model = v2.parse_array(obj, key)
+            for change in (
+                lambda model: setattr(model.dtype, "names", ("x", "y")),
+                lambda model: setattr(model.filters[0], "astype", np.dtype("f8")),
+                lambda model: setattr(model.compressor, "level", 9),
+            ):
+                with suppress(AttributeError, ValueError, IndexError):
+                    change(model)
+            again = v2.parse_array(view.metadata(key), key)
+            assert v2.render_array(again) == v2.render_array(v2.parse_array(store[key], key))
+            assert b'"level": 3' in v2.render_array(again)
+        v2.parse_group(view.metadata(".zgroup"), ".zgroup")
+        with pytest.raises(KeyError):
+            view.metadata("c/.zarray")
 
     def test_store_is_read_only(self):
         view = ConsolidatedMetadataStore({".zmetadata": ZMETADATA})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,14 @@ from zchunk import pool
 def _default() -> Iterator[None]:
     yield
     zchunk.set_threads(None)
+    deadline = time.monotonic() + 20
+    while helpers() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def helpers() -> int:
+    """The threads of all pools that have not ended."""
+    return sum(thread.name.startswith("zchunk") for thread in threading.enumerate())
 
 
 def run(code: str, **env: str) -> str:
@@ -89,11 +99,11 @@ def test_no_threads_to_be_had(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) ->
     """At interpreter shutdown, or at the system's limit, the caller does all of it."""
     calls = []
 
-    def refuse(self: Any, work: Any) -> None:
-        calls.append(work)
+    def refuse(self: threading.Thread) -> None:
+        calls.append(self)
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
     zchunk.set_threads(4)
     z = zchunk.zeros((1000, 1000), chunks=50, store=tmp_path)
     z[...] = 1
@@ -103,19 +113,148 @@ def test_no_threads_to_be_had(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_submit_returns_what_was_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A helper that was called in must be waited for, though the next one could not be."""
-    submit = ThreadPoolExecutor.submit
-    calls = []
+    start = threading.Thread.start
+    calls, done = [], []
 
-    def refuse_third(self: Any, work: Any) -> Any:
-        calls.append(work)
+    def refuse_third(self: threading.Thread) -> None:
+        calls.append(self)
         if len(calls) > 2:
             raise RuntimeError("can't start new thread")
-        return submit(self, work)
+        start(self)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse_third)
+    gate = threading.Event()
+
+    def work() -> None:
+        gate.wait(20)
+        done.append(7)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_third)
     zchunk.set_threads(5)
-    futures = pool.submit(lambda: 7, 4)
-    assert [future.result() for future in futures] == [7, 7]
+    tasks = pool.submit(work, 4)
+    gate.set()
+    assert [task.exception() for task in tasks] == [None, None]
+    assert done == [7, 7]
+
+
+def test_no_more_threads_than_asked_for_and_none_without_need() -> None:
+    zchunk.set_threads(3)
+    assert helpers() == 0
+    assert pool.submit(int, 1)[0].exception() is None
+    # The helper waits again a moment after its work is done.
+    time.sleep(0.1)
+    assert pool.submit(int, 1)[0].exception() is None
+    assert helpers() == 1
+    gate = threading.Event()
+    tasks = pool.submit(lambda: gate.wait(20), 8)
+    assert helpers() == 2
+    gate.set()
+    assert [task.exception() for task in tasks] == [None] * 8
+
+
+def test_threads_end_when_their_number_changes() -> None:
+    zchunk.set_threads(3)
+    gate = threading.Event()
+    tasks = pool.submit(lambda: gate.wait(20), 4)
+    zchunk.set_threads(2)
+    gate.set()
+    assert [task.exception() for task in tasks] == [None] * 4
+    deadline = time.monotonic() + 20
+    while helpers() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert helpers() == 0
+    assert pool.submit(int, 1)[0].exception() is None
+
+
+def test_a_task_is_done_or_cancelled() -> None:
+    zchunk.set_threads(2)
+    gate, running, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        running.set()
+        gate.wait(20)
+        done.append(1)
+
+    first, second = pool.submit(work, 2)
+    assert running.wait(20)
+    assert not first.cancel()
+    assert second.cancel()
+    assert second.cancel()
+    assert second.exception() is None
+    gate.set()
+    assert first.exception() is None
+    assert not first.cancel()
+    # Whatever comes after a cancelled task is done.
+    assert pool.submit(int, 1)[0].exception() is None
+    assert done == [1]
+
+
+def test_what_a_helper_raises_reaches_the_caller() -> None:
+    def fail() -> None:
+        raise MemoryError("none left")
+
+    zchunk.set_threads(2)
+    error = pool.submit(fail, 1)[0].exception()
+    assert isinstance(error, MemoryError)
+    assert str(error) == "none left"
+
+
+class Held:
+    """Something that a helper works on."""
+
+    def work(self) -> None:
+        pass
+
+    def fail(self) -> None:
+        raise ValueError
+
+
+@pytest.mark.parametrize("name", ["work", "fail"])
+def test_nothing_keeps_what_was_worked_on(name: str) -> None:
+    zchunk.set_threads(2)
+    gc.disable()
+    try:
+        held = Held()
+        alive = weakref.ref(held)
+        task = pool.submit(getattr(held, name), 1)[0]
+        task.exception()
+        del held, task
+        # The helper lets go of the task a moment later.
+        deadline = time.monotonic() + 20
+        while alive() is not None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert alive() is None
+        gate = threading.Event()
+        busy = pool.submit(lambda: gate.wait(20), 1)
+        held = Held()
+        alive = weakref.ref(held)
+        waiting = pool.submit(held.work, 1)[0]
+        assert waiting.cancel()
+        del held
+        assert alive() is None
+        gate.set()
+        assert busy[0].exception() is None
+    finally:
+        gc.enable()
+
+
+def test_ctrl_c_reaches_who_waits() -> None:
+    code = (
+        "import signal, threading, zchunk\n"
+        "from zchunk import pool\n"
+        "zchunk.set_threads(2)\n"
+        "running, gate = threading.Event(), threading.Event()\n"
+        "task = pool.submit(lambda: (running.set(), gate.wait(20)), 1)[0]\n"
+        "running.wait(20)\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "try:\n"
+        "    task.exception()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', end=' ')\n"
+        "gate.set()\n"
+        "print(task.exception())"
+    )
+    assert run(code) == "interrupted None"
 
 
 def test_a_forked_child_has_helpers_of_its_own() -> None:
@@ -123,13 +262,29 @@ def test_a_forked_child_has_helpers_of_its_own() -> None:
         "import os, zchunk\n"
         "from zchunk import pool\n"
         "zchunk.set_threads(2)\n"
-        "pool.submit(int, 1)[0].result()\n"
+        "pool.submit(int, 1)[0].exception()\n"
         "pid = os.fork()\n"
         "if pid == 0:\n"
-        "    os._exit(pool.submit(lambda: 7, 1)[0].result(20))\n"
+        "    found = []\n"
+        "    pool.submit(lambda: found.append(7), 1)[0].exception()\n"
+        "    os._exit(found[0])\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     assert run(code) == "7"
+
+
+def test_exit_waits_for_no_helper() -> None:
+    """Neither for one that waits for work nor, when the process has other threads, for one that is at it."""
+    code = (
+        "import threading, zchunk\n"
+        "from zchunk import pool\n"
+        "zchunk.set_threads(3)\n"
+        "gate = threading.Event()\n"
+        "pool.submit(int, 2)\n"
+        "pool.submit(gate.wait, 1)\n"
+        "print('end')"
+    )
+    assert run(code) == "end"
 
 
 def test_work_at_interpreter_exit(tmp_path: Any) -> None:

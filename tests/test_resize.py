@@ -97,6 +97,33 @@ def test_many_chunks_are_found_by_listing(tmp_path: Path) -> None:
     assert z[...].sum() == 100
 
 
+@pytest.mark.parametrize("separator", [".", "/"])
+@pytest.mark.parametrize(
+    ("low", "high"), [((20, 20), (60, 60)), ((60, 60), (62, 61)), ((60, 20), (60, 200)), ((0, 60), (7, 60))]
+)
+def test_what_growing_uncovers(
+    separator: str, low: tuple[int, int], high: tuple[int, int], tmp_path: Path
+) -> None:
+    """By looking up chunks or by a listing, whichever is shorter: what was left is erased, and only that."""
+    z = zchunk.ones((200, 200), chunks=2, dtype="i4", dimension_separator=separator, store=tmp_path)
+    z.resize(low)
+    z[...] = 5
+    keys = [f"{i}{separator}{j}" for i in range(0, 100, 3) for j in range(0, 100, 7)]
+    chunk = zchunk.codecs.Blosc().encode(np.full((2, 2), 7, "i4"))
+    left = {key: chunk for key in keys if key not in z.store}
+    z.store.set_many(left)
+    z.resize(high)
+    expected = np.ones(high)
+    expected[: low[0], : low[1]] = 5
+    np.testing.assert_array_equal(z[...], expected)
+    grid = z.cdata_shape
+    beyond = [
+        key for key in left if any(int(c) >= n for c, n in zip(key.split(separator), grid, strict=True))
+    ]
+    assert all(key in z.store for key in beyond)
+    assert len(list(z.store)) == 1 + len(beyond) + (low[0] // 2) * (low[1] // 2)
+
+
 def test_structured_fill_value_with_padding(tmp_path: Path) -> None:
     dtype = np.dtype([("a", "u1"), ("b", "<f8")], align=True)
     z = zchunk.full(5, fill_value=(3, 1.5), dtype=dtype, chunks=4, store=tmp_path)

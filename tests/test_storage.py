@@ -28,6 +28,7 @@ from zchunk.storage import (
     ZipStore,
     open_store,
 )
+from zchunk.storage._files import remove_tree
 
 DURABILITIES = ["atomic", "fsync", "none"]
 
@@ -133,7 +134,8 @@ class Fast(Plain):
         self.calls: list[Any] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("get_range", "get_many", "set_many", "size", "list_dir", "erase_prefix", "close"):
+        single = ("get_range", "size", "list_dir", "erase_prefix", "close")
+        if name in (*single, "get_many", "set_many", "erase_many"):
             results: dict[str, Any] = {"get_range": b"r", "get_many": {"k": bytearray(b"m")}, "size": 7}
             return lambda *args: self.calls.append((name, *args)) or results.get(name, ["b", "a"])
         return super().__getattribute__(name)
@@ -164,6 +166,7 @@ def test_optional_methods_are_used() -> None:
     assert store.get_many(["k"]) == {"k": b"m"}
     assert type(store.get_many(["k"])["k"]) is bytes
     store.set_many({"k": bytearray(b"v")})
+    store.erase_many(iter(["k"]))
     assert store.size("k") == 7
     assert store.list_dir("p") == ["a", "b"]
     store.erase_prefix("p")
@@ -173,6 +176,7 @@ def test_optional_methods_are_used() -> None:
         ("get_many", ["k"]),
         ("get_many", ["k"]),
         ("set_many", {"k": b"v"}),
+        ("erase_many", ["k"]),
         ("size", "k"),
         ("list_dir", "p"),
         ("erase_prefix", "p"),
@@ -415,6 +419,30 @@ def test_directory_store_syncs_file_before_and_folders_after(
     events.clear()
     DirectoryStore(tmp_path / "s")["a/k"] = b"v"
     assert events == [("replace", "")]
+    events.clear()
+    store = DirectoryStore(tmp_path / "s", durability="fsync")
+    store.erase_many(["a/missing", "missing/k"])
+    assert events == []
+    store["a/l"] = b"v"
+    events.clear()
+    # A folder once, not once for each of its files.
+    store.erase_many(["a/k", "a/l"])
+    assert events == [("sync", "s/a")]
+
+
+def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) -> None:
+    erased = []
+
+    class Noting(DirectoryStore):
+        def __delitem__(self, key: str) -> None:
+            erased.append(key)
+            super().__delitem__(key)
+
+    store = Noting(tmp_path)
+    store["a"] = b"v"
+    store.erase_many(["a", "b"])
+    assert erased == ["a", "b"]
+    assert dict(store) == {}
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
@@ -521,6 +549,43 @@ def test_directory_store_follows_links(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "real") == []
     store["k"] = b"v"
     assert (tmp_path / "real" / "k").read_bytes() == b"v"
+
+
+def test_directory_store_erases_links_but_not_what_they_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "outside" / "folder").mkdir(parents=True)
+    (tmp_path / "outside" / "file").write_bytes(b"v")
+    store = DirectoryStore(tmp_path / "s")
+    store["a/b/c/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "a" / "fifo")
+    for name in ("folder", "file", "missing"):
+        os.symlink(tmp_path / "outside" / name, tmp_path / "s" / "a" / "b" / name)
+    os.symlink(tmp_path / "s", tmp_path / "s" / "a" / "up")
+    store["k"] = b"v"
+    store.erase_prefix("a")
+    assert os.listdir(tmp_path / "s") == ["k"]
+    assert sorted(os.listdir(tmp_path / "outside")) == ["file", "folder"]
+
+
+def test_what_cannot_be_erased(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a/b/k"] = store["a/c/k"] = b"v"
+    os.chmod(tmp_path, 0o777)
+    os.chmod(tmp_path / "a", 0o777)
+    os.chmod(tmp_path / "a" / "b", 0)
+
+    def child() -> None:
+        # Relative, for another user may not look into the folders above.
+        os.chdir(tmp_path)
+        if os.getuid() == 0:
+            os.setuid(65534)
+        with pytest.raises(PermissionError, match="b"):
+            remove_tree("a")
+
+    try:
+        in_child(child)
+    finally:
+        os.chmod(tmp_path / "a" / "b", 0o755)
+    assert (tmp_path / "a" / "b" / "k").read_bytes() == b"v"
 
 
 def test_directory_store_normalize_keys(tmp_path: Path) -> None:
@@ -655,5 +720,14 @@ def test_stores_of_the_same_values_share_their_locks(tmp_path):
     store = DirectoryStore(tmp_path)
     assert store.lock_identity == DirectoryStore(tmp_path / "link").lock_identity
     assert store.lock_identity == KVStore(store).lock_identity
+    copy = pickle.loads(pickle.dumps(DirectoryStore(tmp_path / "link")))
+    assert store.lock_identity == copy.lock_identity
+    os.rename(tmp_path / "link", tmp_path / "moved")
+    (tmp_path / "link").mkdir()
+    assert store.lock_identity != pickle.loads(pickle.dumps(copy)).lock_identity
+    early = DirectoryStore(tmp_path / "late")
+    assert early.lock_identity == str((tmp_path / "late").resolve())
+    os.symlink(tmp_path, tmp_path / "late")
+    assert early.lock_identity == store.lock_identity
     assert store.lock_identity != DirectoryStore(tmp_path / "other").lock_identity
     assert MemoryStore().lock_identity != MemoryStore().lock_identity

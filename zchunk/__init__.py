@@ -7,6 +7,8 @@
 array([1., 1., 1.], dtype=float32)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from zchunk import codecs, errors, storage
 from zchunk.api import (
     consolidate_metadata,
@@ -33,7 +35,10 @@ from zchunk.creation import (
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save
-from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore, TempStore, ZipStore
+from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
+
+if TYPE_CHECKING:
+    from zchunk.storage import TempStore, ZipStore
 
 __version__ = "0.1.0"
 
@@ -75,3 +80,14 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
+    if name in ("TempStore", "ZipStore"):
+        return getattr(storage, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

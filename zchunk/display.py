@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 Items = list[tuple[str, str]]
+
+# What `html.escape` replaces. The module `html` would import a table of all entities.
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
 class InfoReporter:
@@ -23,10 +25,14 @@ class InfoReporter:
     def _repr_html_(self) -> str:
         left = 'style="text-align: left"'
         rows = "".join(
-            f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
+            f"<tr><th {left}>{_escape(name)}</th><td {left}>{_escape(value)}</td></tr>"
             for name, value in self._items()
         )
         return f'<table class="zarr-info"><tbody>{rows}</tbody></table>'
+
+
+def _escape(text: str) -> str:
+    return text.translate(_ESCAPED)
 
 
 def class_name(obj: object) -> str:

@@ -7,10 +7,10 @@ as an extra field.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from zchunk.errors import MetadataError
 
 MAX_ITEMSIZE = 2**31 - 1
 _MAX_DEPTH = 32
+# Fits all dtypes, for the smallest of them is f2.
+_FLOAT_MAX = 65504.0
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # NumPy's own parser is wider: it takes comma strings, aliases and Python names, which no writer stores.
@@ -107,6 +109,7 @@ def _decode_dtype(obj: object, depth: int) -> np.dtype[Any]:
     return dtype
 
 
+@lru_cache(256)
 def _decode_typestr(text: str) -> np.dtype[Any]:
     if text.lstrip("<>|=") in ("O", "O4", "O8"):
         return np.dtype("O")
@@ -177,7 +180,8 @@ def encode_fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
         case "U":
             return str(value)
         case _:
-            return base64.standard_b64encode(value.tobytes() if dtype.kind == "V" else value).decode("ascii")
+            raw = value.tobytes() if dtype.kind == "V" else value
+            return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def _encode_float(value: float) -> float | str:
@@ -241,6 +245,8 @@ def _decode_float(obj: object, dtype: np.dtype[Any]) -> Any:
     if not isinstance(obj, int | float):
         raise ValueError("not a number, 'NaN', 'Infinity' or '-Infinity'")
     number = float(obj)
+    if -_FLOAT_MAX <= number <= _FLOAT_MAX:
+        return dtype.type(number)
     with np.errstate(over="ignore"):
         value = dtype.type(number)
     if np.isinf(value) and not math.isinf(number):
@@ -267,7 +273,7 @@ def _decode_bytes(obj: object, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "U":
         return np.str_(obj[: dtype.itemsize // 4])
     try:
-        raw = base64.b64decode(obj, validate=True)
+        raw = binascii.a2b_base64(obj, strict_mode=True)
     except binascii.Error as err:
         raise ValueError(f"not base64 ({err})") from None
     return _scalar_of_bytes(raw, dtype)

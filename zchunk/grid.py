@@ -6,8 +6,7 @@ import math
 import operator
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # The targets of h5py's and zarr 2's heuristic, in bytes.
 _BASE = 256 * 1024
@@ -15,8 +14,7 @@ _SMALLEST = 128 * 1024
 _LARGEST = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class RegularGrid:
+class RegularGrid(NamedTuple):
     """Chunks of one shape that cover an array from its origin; those at the far edges reach beyond it.
 
     Every entry of `chunk_shape` is at least 1. An axis of length 0 has no chunks.

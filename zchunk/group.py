@@ -8,7 +8,13 @@ from typing import Any
 from zchunk.array import Array
 from zchunk.creation import array, create
 from zchunk.display import Items, class_name, group_items
-from zchunk.errors import ContainsArrayError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
+from zchunk.errors import (
+    ArrayNotFoundError,
+    ContainsArrayError,
+    GroupNotFoundError,
+    InvalidKeyError,
+    ReadOnlyError,
+)
 from zchunk.keys import GROUP_KEY, join, normalize_path
 from zchunk.metadata.v2 import parse_group
 from zchunk.node import Node
@@ -69,7 +75,7 @@ class Group(Node, MutableMapping[str, Any]):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
         key = join(self._path, GROUP_KEY)
         try:
-            parse_group(self._store[key], f"{key!r} in {self._store!r}")
+            parse_group(self._store.metadata(key), f"{key!r} in {self._store!r}")
         except KeyError:
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
 
@@ -129,11 +135,15 @@ class Group(Node, MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         path = self._member_path(name)
-        if contains_array(self._store, path):
+        # Opened at once: looking what is there would be one access more.
+        try:
             return self._array(path)
-        if contains_group(self._store, path):
+        except ArrayNotFoundError:
+            pass
+        try:
             return self._group(path)
-        raise KeyError(name)
+        except GroupNotFoundError:
+            raise KeyError(name) from None
 
     def __getattr__(self, name: str) -> Any:
         # Also asked for what pickle and IPython look up before there is a store.
@@ -164,15 +174,6 @@ class Group(Node, MutableMapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _arrays(self, recurse: bool) -> Iterator[tuple[str, str]]:
-        """Yield name and path of the arrays below."""
-        for name in self._store.list_dir(self._path):
-            path = join(self._path, name)
-            if contains_array(self._store, path):
-                yield name, path
-            elif recurse and contains_group(self._store, path):
-                yield from self._group(path)._arrays(recurse)
-
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
         """Yield the names of the arrays below.
 
@@ -185,11 +186,24 @@ class Group(Node, MutableMapping[str, Any]):
         -------
         iterator of str
         """
-        return (name for name, _ in self._arrays(recurse))
+        for name in self._store.list_dir(self._path):
+            path = join(self._path, name)
+            if contains_array(self._store, path):
+                yield name
+            elif recurse and contains_group(self._store, path):
+                yield from self._group(path).array_keys(recurse)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Yield name and array of the arrays that `array_keys` names."""
-        return ((name, self._array(path)) for name, path in self._arrays(recurse))
+        for name in self._store.list_dir(self._path):
+            path = join(self._path, name)
+            try:
+                array = self._array(path)
+            except ArrayNotFoundError:
+                if recurse and contains_group(self._store, path):
+                    yield from self._group(path).arrays(recurse)
+            else:
+                yield name, array
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""

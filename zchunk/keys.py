@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from zchunk.errors import InvalidKeyError
@@ -41,7 +43,7 @@ def normalize_path(path: str | bytes | None) -> str:
     Leading, trailing and repeated slashes are dropped and backslashes become slashes, as zarr 2 does, so
     that ``"/"`` is the root. ``.`` and ``..`` are refused.
     """
-    if path is None:
+    if path is None or path == "":
         return ""
     if isinstance(path, bytes):
         path = path.decode("ascii")
@@ -78,8 +80,15 @@ class ChunkKeyEncoding(NamedTuple):
 
     def decode(self, key: str, ndim: int) -> tuple[int, ...] | None:
         """Return the coordinates that `key` names, or None if it is not a chunk key of an `ndim` array."""
-        parts = key.split(self.separator)
-        if len(parts) != max(ndim, 1) or not all(p.isascii() and p.isdigit() for p in parts):
+        if _chunk_keys(self.separator, max(ndim, 1)).fullmatch(key) is None:
             return None
-        coords = tuple(map(int, parts))[:ndim]
-        return coords if self.encode(coords) == key else None
+        if not ndim:
+            return () if key == "0" else None
+        return tuple(map(int, key.split(self.separator)))
+
+
+@lru_cache(64)
+def _chunk_keys(separator: str, length: int) -> re.Pattern[str]:
+    """Return what the keys of chunks with `length` coordinates match: as `str` writes them, below 10**19."""
+    number = "(?:0|[1-9][0-9]{0,18})"
+    return re.compile(number + f"(?:{re.escape(separator)}{number}){{{length - 1}}}")

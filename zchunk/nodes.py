@@ -25,6 +25,7 @@ from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import render_array, render_group
 from zchunk.storage.base import Store, contains_array, contains_group
 
+_DEFAULT_COMPRESSOR = Blosc()
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY}
 
 
@@ -89,7 +90,7 @@ def make_metadata(
         # One item does not compress; zarr 2 stores it raw whatever is asked for.
         compressor = None
     elif isinstance(compressor, str):
-        compressor = Blosc()
+        compressor = _DEFAULT_COMPRESSOR
     return ArrayMetadata(
         shape=shape,
         dtype=dtype,

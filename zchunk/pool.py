@@ -1,16 +1,107 @@
-"""The one thread pool of the process: how many threads work, and how they are called in."""
+"""The one thread pool of the process: how many threads work, and how they are called in.
+
+Not `concurrent.futures`: importing that takes 5 ms, and calling in a helper half as long again.
+"""
 
 from __future__ import annotations
 
 import operator
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
+Work = Callable[[], Any]
+
+
+class Task:
+    """Work that was handed to the pool, and is done once or, if it is cancelled in time, not at all."""
+
+    def __init__(self, work: Work) -> None:
+        self._work: Work | None = work
+        self._error: BaseException | None = None
+        self._cancelled = False
+        # Who takes it decides: a helper that the work is done, `cancel` that it is not. Never given back.
+        self._claim = threading.Lock()
+        # Held until the work is done.
+        self._unfinished = threading.Lock()
+        self._unfinished.acquire()
+
+    def cancel(self) -> bool:
+        """Return whether the work is not done and never will be: false if a helper has begun."""
+        if self._claim.acquire(blocking=False):
+            self._cancelled = True
+            # What was to be worked on is let go at once, not when a helper comes across the task.
+            self._work = None
+            self._unfinished.release()
+        return self._cancelled
+
+    def exception(self) -> BaseException | None:
+        """Wait until the work is done, and return what it raised; None if it was cancelled."""
+        with self._unfinished:
+            return self._error
+
+    def run(self) -> None:
+        """Do the work, unless it was cancelled."""
+        if not self._claim.acquire(blocking=False):
+            return
+        work, self._work = self._work, None
+        try:
+            if work is not None:
+                work()
+        except BaseException as error:
+            self._error = error
+        self._unfinished.release()
+        # An error keeps this frame, which must not keep the task that keeps the error.
+        del self
+
+
+class _Pool:
+    """Up to `limit` threads, each started when there is work and no other thread waits for some."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._threads = 0
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        # One entry for each thread that waits and that no task was meant for yet.
+        self._idle: deque[None] = deque()
+
+    def submit(self, work: Work) -> Task:
+        """Have a thread do the work; `RuntimeError` if there can be none. For one caller at a time."""
+        task = Task(work)
+        try:
+            self._idle.pop()
+        except IndexError:
+            if self._threads < self._limit:
+                self._start()
+        self._tasks.put(task)
+        return task
+
+    def _start(self) -> None:
+        # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
+        threading.Thread(
+            target=_help, args=(self._tasks, self._idle), name=f"zchunk_{self._threads}", daemon=True
+        ).start()
+        self._threads += 1
+
+    def end(self) -> None:
+        """Let the threads end once all that was submitted is done."""
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+
+def _help(tasks: SimpleQueue[Task | None], idle: deque[None]) -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+        # What was worked on is not kept while waiting.
+        task = None
+        idle.append(None)
+
+
 _lock = threading.Lock()
-_executor: ThreadPoolExecutor | None = None
+_pool: _Pool | None = None
 _threads: int | None = None
 
 
@@ -28,13 +119,15 @@ def get_threads() -> int:
 
 def set_threads(n: int | None) -> None:
     """Let reads and writes use `n` threads, the calling one included; None for the default."""
-    global _threads, _executor
+    global _threads, _pool
     if n is not None:
         n = _positive(n)
     with _lock:
         _threads = n
-        # Work under way keeps the executor it has; the next call makes one of the right size.
-        _executor = None
+        # Work under way keeps the threads it has; the next call makes a pool of the right size.
+        if _pool is not None:
+            _pool.end()
+        _pool = None
 
 
 def _positive(n: Any) -> int:
@@ -58,30 +151,34 @@ def _default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def submit(work: Callable[[], Any], helpers: int) -> list[Future[Any]]:
-    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest."""
-    global _executor
+def submit(work: Work, helpers: int) -> list[Any]:
+    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
+
+    Returns
+    -------
+    list of Task
+    """
+    global _pool
     if helpers < 1:
         return []
+    tasks: list[Any] = []
     with _lock:
-        if _executor is None:
-            _executor = ThreadPoolExecutor(max(get_threads() - 1, 1), thread_name_prefix="zchunk")
-        executor = _executor
-    futures: list[Future[Any]] = []
-    try:
-        for _ in range(helpers):
-            futures.append(executor.submit(work))
-    except RuntimeError:
-        # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
-        pass
-    return futures
+        if _pool is None:
+            _pool = _Pool(max(get_threads() - 1, 1))
+        try:
+            for _ in range(helpers):
+                tasks.append(_pool.submit(work))
+        except RuntimeError:
+            # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
+            pass
+    return tasks
 
 
 def _after_fork() -> None:
     # Threads do not survive a fork, and the lock may have been held by one of them.
-    global _executor, _lock
+    global _pool, _lock
     _lock = threading.Lock()
-    _executor = None
+    _pool = None
 
 
 if hasattr(os, "register_at_fork"):

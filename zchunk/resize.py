@@ -29,7 +29,7 @@ def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> Non
     if low != old:
         array = array.with_shape(low)
         publish(array)
-        _erase_outside(array)
+        array.store.erase_many(stored.outside(array))
     if low != shape:
         grown = array.with_shape(shape)
         _clear_growth(grown, low)
@@ -53,14 +53,6 @@ def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish:
     return shape
 
 
-def _erase_outside(array: ChunkedArray) -> None:
-    """Erase the stored chunks that have no item in the array."""
-    grid = array.metadata.grid.cdata_shape
-    for coords in stored.listed(array):
-        if any(c >= n for c, n in zip(coords, grid, strict=True)):
-            array.erase(array.key(coords))
-
-
 def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
     """Make what growing from shape `old` will uncover the fill value.
 
@@ -70,15 +62,9 @@ def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
     metadata = grown.metadata
     chunks = metadata.chunk_shape
     before = [-(-n // c) for n, c in zip(old, chunks, strict=True)]
-    after = metadata.grid.cdata_shape
+    grown.store.erase_many(stored.added(grown, before))
     for axis, n in enumerate(old):
-        if n == metadata.shape[axis]:
-            continue
-        outside = [range(m) for m in after]
-        outside[axis] = range(before[axis], after[axis])
-        for coords in stored.within(grown, outside):
-            grown.erase(grown.key(coords))
-        if n % chunks[axis] == 0:
+        if n == metadata.shape[axis] or n % chunks[axis] == 0:
             continue
         edge = [range(m) for m in before]
         edge[axis] = range(before[axis] - 1, before[axis])

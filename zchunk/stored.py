@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from operator import contains, ge, lt
 
 from zchunk.engine import ChunkedArray
 from zchunk.keys import join
 
-# Up to so many chunks are looked up one by one rather than found in a listing.
+# So many chunks are looked up one by one rather than found in a listing: at least, and at most.
+_FEW_LOOKUPS = 64
 _LOOKUPS = 4096
 
 
-def listed(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
-    """Yield the coordinates of all stored chunks, those outside the array's shape included."""
+def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield key and coordinates of all stored chunks, those outside the array's shape included."""
     encoding, ndim = array.metadata.chunk_key_encoding, array.metadata.ndim
     names: Iterator[str] = iter(array.store.list_dir(array.path))
     if encoding.separator == "/":
@@ -24,7 +26,7 @@ def listed(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
         coords = encoding.decode(name, ndim)
         # A store may list folders, and files that it does not show as keys.
         if coords is not None:
-            yield coords
+            yield join(array.path, name), coords
 
 
 def _below(array: ChunkedArray, names: Iterator[str]) -> Iterator[str]:
@@ -34,12 +36,16 @@ def _below(array: ChunkedArray, names: Iterator[str]) -> Iterator[str]:
                 yield f"{name}/{child}"
 
 
-def inside(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
-    """Yield the coordinates of the stored chunks that hold items of the array."""
+def inside(array: ChunkedArray) -> Iterator[str]:
+    """Yield the keys of the stored chunks that hold items of the array."""
     grid = array.metadata.grid.cdata_shape
-    for coords in listed(array):
-        if all(c < n for c, n in zip(coords, grid, strict=True)):
-            yield coords
+    return (key for key, coords in listed(array) if all(map(lt, coords, grid)))
+
+
+def outside(array: ChunkedArray) -> Iterator[str]:
+    """Yield the keys of the stored chunks that hold no item of the array."""
+    grid = array.metadata.grid.cdata_shape
+    return (key for key, coords in listed(array) if any(map(ge, coords, grid)))
 
 
 def within(array: ChunkedArray, ranges: Sequence[range]) -> Iterator[tuple[int, ...]]:
@@ -49,9 +55,28 @@ def within(array: ChunkedArray, ranges: Sequence[range]) -> Iterator[tuple[int, 
             if array.key(coords) in array.store:
                 yield coords
         return
-    for coords in listed(array):
-        if all(c in r for c, r in zip(coords, ranges, strict=True)):
+    for _, coords in listed(array):
+        if all(map(contains, ranges, coords)):
             yield coords
+
+
+def added(array: ChunkedArray, before: Sequence[int]) -> Iterator[str]:
+    """Yield the keys of the stored chunks in the array's grid, but not in its first `before` per axis."""
+    after = array.metadata.grid.cdata_shape
+    old = math.prod(before)
+    # A listing is about as long as the old array had chunks.
+    if math.prod(after) - old > min(max(old, _FEW_LOOKUPS), _LOOKUPS):
+        for key, coords in listed(array):
+            if any(map(ge, coords, before)) and all(map(lt, coords, after)):
+                yield key
+        return
+    for axis, first in enumerate(before):
+        # Beyond the old edge along this axis, and along none of the axes before it.
+        ranges = [*map(range, before[:axis]), range(first, after[axis]), *map(range, after[axis + 1 :])]
+        for coords in itertools.product(*ranges):
+            key = array.key(coords)
+            if key in array.store:
+                yield key
 
 
 def chunk_nbytes(array: ChunkedArray) -> int:
@@ -59,9 +84,9 @@ def chunk_nbytes(array: ChunkedArray) -> int:
     if array.metadata.chunk_key_encoding.separator != "/" or array.metadata.ndim < 2:
         return 0
     total = 0
-    for coords in inside(array):
+    for key in inside(array):
         try:
-            total += array.store.size(array.key(coords))
+            total += array.store.size(key)
         except KeyError:
             continue
     return total

@@ -51,12 +51,18 @@ def flat(buf: Any) -> tuple[Any, int]:
 class NativeCodec:
     """Base of the codecs whose work is done by `zchunk._ext`, with the interface of numcodecs.
 
-    A subclass gives its parameters as keyword arguments of ``__init__``, kept under the same names.
+    A subclass gives its parameters as keyword arguments of ``__init__``, kept under the same names. They do
+    not change: arrays share codecs.
     """
 
     codec_id: str
     # Largest buffer that can be encoded at once, in bytes; None if only memory limits it.
     max_size: ClassVar[int | None] = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__:
+            raise AttributeError(f"{name} of codec {self!r} cannot change; make another codec")
+        super().__setattr__(name, value)
 
     def spec(self, itemsize: int) -> Spec:
         """Return what `_ext.chain` needs to encode and decode items of `itemsize` bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zchunk.codecs.base import Codec
+from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.errors import CodecError
 
 _registry: dict[str, Any] = {}
@@ -25,6 +25,11 @@ def register_codec(cls: Any, codec_id: str | None = None) -> None:
         Name in the metadata; `cls.codec_id` if not given.
     """
     _registry[codec_id or cls.codec_id] = cls
+
+
+def is_registered(codec: Codec) -> bool:
+    """Whether a codec is one of those that `get_codec` makes of its `codec_id`."""
+    return _registry.get(codec.codec_id) is type(codec)
 
 
 def get_codec(config: Mapping[str, Any]) -> Codec:
@@ -65,6 +70,8 @@ def as_codec(obj: Any) -> Codec:
 
     Those of numcodecs that zchunk has natively become zchunk's.
     """
+    if isinstance(obj, NativeCodec):
+        return obj
     if isinstance(obj, Mapping):
         return get_codec(obj)
     if isinstance(obj, type) or not isinstance(obj, Codec):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -23,9 +22,8 @@ MAX_NDIM = 64
 _DOTTED = ChunkKeyEncoding("v2", ".")
 
 
-@dataclass(frozen=True, eq=False)
 class ArrayMetadata:
-    """What is known of an array before any chunk is read.
+    """What is known of an array before any chunk is read; it never changes.
 
     Two of them are the same if they render to the same bytes; ``==`` asks for identity, since fill values
     such as NaN do not equal themselves.
@@ -63,14 +61,50 @@ class ArrayMetadata:
     dtype: np.dtype[Any]
     chunk_shape: tuple[int, ...]
     fill_value: Any
-    order: str = "C"
-    filters: tuple[Codec, ...] = ()
-    compressor: Codec | None = None
-    chunk_key_encoding: ChunkKeyEncoding = _DOTTED
-    dimension_separator: str | None = None
-    zarr_format: int = 2
+    order: str
+    filters: tuple[Codec, ...]
+    compressor: Codec | None
+    chunk_key_encoding: ChunkKeyEncoding
+    dimension_separator: str | None
+    zarr_format: int
 
-    def __post_init__(self) -> None:
+    # Not a dataclass: making one, and importing what makes it, would take a tenth of the time that importing
+    # the whole package takes.
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        chunk_shape: tuple[int, ...],
+        fill_value: Any,
+        order: str = "C",
+        filters: tuple[Codec, ...] = (),
+        compressor: Codec | None = None,
+        chunk_key_encoding: ChunkKeyEncoding = _DOTTED,
+        dimension_separator: str | None = None,
+        zarr_format: int = 2,
+    ) -> None:
+        members = self.__dict__
+        members["shape"] = shape
+        members["dtype"] = dtype
+        members["chunk_shape"] = chunk_shape
+        members["fill_value"] = fill_value
+        members["order"] = order
+        members["filters"] = filters
+        members["compressor"] = compressor
+        members["chunk_key_encoding"] = chunk_key_encoding
+        members["dimension_separator"] = dimension_separator
+        members["zarr_format"] = zarr_format
+        self._check()
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"metadata do not change; `replace` makes new ones with another {name!r}")
+
+    def replace(self, **members: Any) -> ArrayMetadata:
+        """Return metadata that differ in `members`."""
+        old = {name: self.__dict__[name] for name in _MEMBERS}
+        return ArrayMetadata(**old | members)
+
+    def _check(self) -> None:
         _check_lengths("shape", self.shape, 0)
         _check_lengths("chunks", self.chunk_shape, 1)
         if len(self.shape) != len(self.chunk_shape):
@@ -142,7 +176,10 @@ class ArrayMetadata:
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""
-        return replace(self, shape=shape)
+        return self.replace(shape=shape)
+
+
+_MEMBERS = tuple(ArrayMetadata.__annotations__)
 
 
 def _growth(codec: Codec) -> tuple[int, int] | None:

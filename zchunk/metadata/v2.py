@@ -7,11 +7,13 @@ the messages of errors.
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk.codecs import get_codec
+from zchunk.codecs import NativeCodec, get_codec
+from zchunk.codecs.registry import is_registered
 from zchunk.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
 from zchunk.errors import CodecError, MetadataError
 from zchunk.keys import ChunkKeyEncoding
@@ -20,11 +22,21 @@ from zchunk.metadata.model import ArrayMetadata
 if TYPE_CHECKING:
     from zchunk.codecs import Codec
 
+# What was parsed, by the text and the default separator; emptied when it is full.
+_parsed: dict[tuple[bytes | str, str], ArrayMetadata] = {}
+_PARSED_MAX = 256
+_PARSED_LENGTH = 4096
+
 _ARRAY_MEMBERS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
 
 
-def parse_json(raw: bytes, where: str) -> dict[str, Any]:
-    """Return the JSON object that `raw` holds. Bare ``NaN`` and ``Infinity`` are accepted, as in zarr 2."""
+def parse_json(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the JSON object that `raw` holds, or is: a store may have it parsed.
+
+    Bare ``NaN`` and ``Infinity`` are accepted, as in zarr 2.
+    """
+    if isinstance(raw, dict):
+        return raw
     try:
         obj = json.loads(str(raw, "utf-8"))
     except RecursionError:
@@ -66,13 +78,13 @@ def _to_json(obj: object) -> Any:
     )
 
 
-def parse_array(raw: bytes, where: str, default_separator: str = ".") -> ArrayMetadata:
+def parse_array(raw: bytes | dict[str, Any], where: str, default_separator: str = ".") -> ArrayMetadata:
     """Return the model of the array whose ``.zarray`` is `raw`.
 
     Parameters
     ----------
-    raw : bytes
-        The JSON.
+    raw : bytes or dict
+        The JSON, or the object in it. The model shares nothing with the latter.
     where : str
         Store key that `raw` comes from.
     default_separator : str, optional
@@ -85,7 +97,37 @@ def parse_array(raw: bytes, where: str, default_separator: str = ".") -> ArrayMe
     CodecError
         If a codec is unknown or does not take its parameters.
     """
-    obj = parse_json(raw, where)
+    if type(raw) not in (bytes, dict):
+        return _parse_array(parse_json(raw, where), where, default_separator)
+    # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
+    text = raw if isinstance(raw, bytes) else repr(raw)
+    found = _parsed.get((text, default_separator))
+    if found is None or not _is_constant(found):
+        found = _parse_array(parse_json(raw, where), where, default_separator)
+        _remember(text, default_separator, found)
+    return found
+
+
+def _remember(text: bytes | str, default_separator: str, meta: ArrayMetadata) -> None:
+    if len(text) <= _PARSED_LENGTH and _is_constant(meta):
+        if len(_parsed) >= _PARSED_MAX:
+            _parsed.clear()
+        _parsed[text, default_separator] = meta
+
+
+def _is_constant(meta: ArrayMetadata) -> bool:
+    """Whether the same JSON means the same model, and nobody can change it."""
+    codec = meta.compressor
+    # Another codec may be registered; those from elsewhere may have a state. Names of fields can be assigned.
+    return (
+        not meta.filters
+        and (codec is None or (isinstance(codec, NativeCodec) and is_registered(codec)))
+        and meta.dtype.names is None
+        and meta.dtype.metadata is None
+    )
+
+
+def _parse_array(obj: dict[str, Any], where: str, default_separator: str) -> ArrayMetadata:
     _check_format(obj, where)
     missing = [member for member in _ARRAY_MEMBERS if member not in obj]
     if missing:
@@ -135,7 +177,7 @@ def _parse_list(obj: object, member: str) -> tuple[Any, ...]:
 
 def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any, ...]:
     """Replace the 0 that zarr 2.18 writes along an axis of length 0 for ``chunks=False``."""
-    if len(chunks) != len(shape):
+    if 0 not in chunks or len(chunks) != len(shape):
         return chunks
     return tuple(1 if s == 0 and c == 0 and type(c) is int else c for s, c in zip(shape, chunks, strict=True))
 
@@ -144,7 +186,8 @@ def _parse_codec(config: object, member: str, where: str) -> Codec:
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):
         raise MetadataError(f"{where}: {member}: {config!r:.80} is not an object with the member 'id'")
     try:
-        return get_codec(dict(config))
+        # Of its own: a codec may keep what it is given.
+        return get_codec(deepcopy(config))
     # A codec from elsewhere may object to its parameters in any way.
     except Exception as err:
         raise CodecError(f"{where}: {member}: {err}") from err
@@ -164,10 +207,21 @@ def render_array(meta: ArrayMetadata) -> bytes:
     }
     if meta.dimension_separator is not None:
         obj["dimension_separator"] = meta.dimension_separator
-    return render_json(obj)
+    raw = render_json(obj)
+    if _is_exact(meta.fill_value, meta.dtype):
+        # Who writes it is likely to read it again, before the next append for instance.
+        _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
+    return raw
 
 
-def parse_group(raw: bytes, where: str) -> None:
+def _is_exact(fill_value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether JSON gives the very same fill value back. There are many NaN, but one in JSON."""
+    if fill_value is None or dtype.kind in "biu":
+        return True
+    return dtype.kind == "f" and dtype.itemsize <= 8 and bool(fill_value == fill_value)
+
+
+def parse_group(raw: bytes | dict[str, Any], where: str) -> None:
     """Check the ``.zgroup`` `raw`, which says nothing but the version."""
     _check_format(parse_json(raw, where), where)
 

@@ -1,5 +1,8 @@
 """Stores: where keys and bytes are kept. Any mutable mapping is one; these do it better."""
 
+from typing import TYPE_CHECKING, Any
+
+from zchunk.storage import lazy
 from zchunk.storage.base import (
     KVStore,
     Store,
@@ -12,10 +15,12 @@ from zchunk.storage.base import (
     rmdir,
 )
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
-from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore, TempStore
+from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
 from zchunk.storage.memory import MemoryStore
 from zchunk.storage.resolve import open_store
-from zchunk.storage.zip import ZipStore
+
+if TYPE_CHECKING:
+    from zchunk.storage.lazy import TempStore, ZipStore
 
 __all__ = [
     "ConsolidatedMetadataStore",
@@ -35,3 +40,13 @@ __all__ = [
     "rename",
     "rmdir",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in lazy.__all__:
+        return getattr(lazy, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

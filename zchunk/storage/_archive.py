@@ -12,7 +12,6 @@ import errno
 import io
 import lzma
 import os
-import secrets
 import struct
 import threading
 import time
@@ -287,7 +286,7 @@ class Archive:
 
     def _compact(self, file: _File) -> None:
         path = os.path.realpath(self.path)
-        partial = f"{path}.{secrets.token_hex(8)}.partial"
+        partial = f"{path}.{os.urandom(8).hex()}.partial"
         target = _File(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             os.fchmod(target.fd, os.fstat(file.fd).st_mode & 0o777)

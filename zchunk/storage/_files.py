@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 from zchunk.errors import StoreError
 from zchunk.storage.base import is_key
@@ -70,7 +69,7 @@ def remove_tree(folder: str) -> None:
     """Delete a folder in which others may be deleting, or writing, at the same time."""
     for attempt in range(RETRIES):
         try:
-            return shutil.rmtree(folder)
+            return _remove_tree(folder)
         except FileNotFoundError:
             if not os.path.lexists(folder):
                 return None
@@ -79,6 +78,25 @@ def remove_tree(folder: str) -> None:
             if attempt == RETRIES - 1 or isinstance(error, (PermissionError, NotADirectoryError)):
                 raise
     raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
+
+
+def _remove_tree(folder: str) -> None:
+    # What `shutil.rmtree` does, whose module imports much. By descriptors: nobody can put a link to a folder
+    # elsewhere in the way.
+    for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
+        for name in files:
+            os.unlink(name, dir_fd=fd)
+        for name in folders:
+            try:
+                os.rmdir(name, dir_fd=fd)
+            except NotADirectoryError:
+                # A link to one.
+                os.unlink(name, dir_fd=fd)
+    os.rmdir(folder)
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def remove_empty(folder: str, key: str | None = None) -> None:

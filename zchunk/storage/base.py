@@ -114,6 +114,13 @@ class Store(MutableMapping[str, bytes]):
         """Name of the values for locks in this process: the same for all stores that share them."""
         return str(id(self))
 
+    def metadata(self, key: str) -> bytes | dict[str, Any]:
+        """Return the value of a key that holds JSON; a store that has it parsed may give the object instead.
+
+        That is the store's, and must not be changed.
+        """
+        return self[key]
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end."""
         check_range(start, stop)
@@ -134,6 +141,14 @@ class Store(MutableMapping[str, bytes]):
         for key, value in items.items():
             self[key] = value
 
+    def erase_many(self, keys: Iterable[str]) -> None:
+        """Delete those `keys` that exist."""
+        for key in keys:
+            try:
+                del self[key]
+            except KeyError:
+                continue
+
     def size(self, key: str) -> int:
         """Return the number of bytes of the value."""
         return len(self[key])
@@ -149,11 +164,7 @@ class Store(MutableMapping[str, bytes]):
 
     def erase_prefix(self, path: str = "") -> None:
         """Delete every key below `path`. A key that is `path` itself stays."""
-        for key in self._keys_below(path):
-            try:
-                del self[key]
-            except KeyError:
-                continue
+        self.erase_many(self._keys_below(path))
 
     def clear(self) -> None:
         """Delete every key."""
@@ -285,6 +296,13 @@ class KVStore(Store):
             super().set_many(items)
         else:
             method({check_key(key): as_bytes(value) for key, value in items.items()})
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        method = self._optional("erase_many")
+        if method is None:
+            super().erase_many(keys)
+        else:
+            method([check_key(key) for key in keys])
 
     def size(self, key: str) -> int:
         method = self._optional("size")

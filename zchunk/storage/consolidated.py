@@ -40,6 +40,9 @@ class ConsolidatedMetadataStore(Store):
     def __getitem__(self, key: str) -> bytes:
         return render_json(self._entries[check_key(key)])
 
+    def metadata(self, key: str) -> dict[str, Any]:
+        return self._entries[check_key(key)]
+
     def __contains__(self, key: object) -> bool:
         return check_key(key) in self._entries
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import secrets
-import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import InvalidKeyError, StoreError
@@ -60,6 +56,8 @@ class DirectoryStore(Store):
     file is replaced when its key is written.
     """
 
+    _identity: str | None = None
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -94,7 +92,17 @@ class DirectoryStore(Store):
 
     @property
     def lock_identity(self) -> str:
-        return os.path.realpath(self.path)
+        # Looked up once there is a folder: it costs as much as reading a small file.
+        if self._identity is None:
+            try:
+                self._identity = os.path.realpath(self.path, strict=True)
+            except OSError:
+                return os.path.realpath(self.path)
+        return self._identity
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where the copy is used, links may lead elsewhere.
+        return {**self.__dict__, "_identity": None}
 
     def make_folder(self, path: str) -> None:
         self._make_folder(path, self._folder(path))
@@ -103,7 +111,7 @@ class DirectoryStore(Store):
         """Return the path of the file that holds the value of `key`."""
         if check_key(key).endswith(PARTIAL):
             raise InvalidKeyError(f"store key {key!r}: names ending in {PARTIAL!r} are for unfinished writes")
-        return os.path.join(self.path, key.lower() if self.normalize_keys else key)
+        return f"{self.path}/{key.lower() if self.normalize_keys else key}"
 
     def dir_path(self, path: str | None = None) -> str:
         """Return the path of the folder at a node path."""
@@ -154,17 +162,24 @@ class DirectoryStore(Store):
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
-        try:
-            os.unlink(path)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise KeyError(key) from None
-        except PermissionError:
-            # What macOS says of a folder.
-            if os.path.isdir(path):
-                raise KeyError(key) from None
-            raise
+        if not _unlink(path):
+            raise KeyError(key)
         if self.durability == "fsync":
             sync_folder(os.path.dirname(path))
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        if type(self).__delitem__ is not DirectoryStore.__delitem__:
+            super().erase_many(keys)
+            return
+        folders = set()
+        try:
+            for key in keys:
+                path = self.file_path(key)
+                if _unlink(path) and self.durability == "fsync":
+                    folders.add(os.path.dirname(path))
+        finally:
+            for folder in folders:
+                sync_folder(folder)
 
     def __contains__(self, key: object) -> bool:
         return self._stat(check_key(key)) is not None
@@ -270,7 +285,7 @@ class DirectoryStore(Store):
     def _write_partial(self, key: str, path: str, data: bytes | memoryview) -> bool:
         """Write a temporary file and rename it to `path`; False if its folder was erased meanwhile."""
         folder, name = os.path.split(path)
-        suffix = f".{secrets.token_hex(8)}{PARTIAL}"
+        suffix = f".{os.urandom(8).hex()}{PARTIAL}"
         if len(os.fsencode(name)) + len(suffix) > _NAME_MAX >= len(os.fsencode(name)):
             name = ""
         partial = os.path.join(folder, name + suffix)
@@ -319,6 +334,20 @@ class DirectoryStore(Store):
             raise StoreError(f"cannot store {key!r}: a file stands where {folder!r} would be") from None
 
 
+def _unlink(path: str) -> bool:
+    """Delete a file; return whether there was one."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except PermissionError:
+        # What macOS says of a folder.
+        if os.path.isdir(path):
+            return False
+        raise
+    return True
+
+
 class NestedDirectoryStore(DirectoryStore):
     """A `DirectoryStore` whose arrays put their chunks in nested folders (``0/0`` rather than ``0.0``)."""
 
@@ -335,44 +364,3 @@ class NestedDirectoryStore(DirectoryStore):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NestedDirectoryStore) and self.path == other.path
-
-
-class TempStore(DirectoryStore):
-    """A `DirectoryStore` in a new temporary folder, deleted by `close` or when the process ends.
-
-    Copies and pickles share the folder. Only the store that made it deletes it, never a forked child.
-
-    Parameters
-    ----------
-    suffix, prefix, dir
-        Name and place of the folder, as for `tempfile.mkdtemp`.
-    normalize_keys, dimension_separator, durability
-        As for `DirectoryStore`.
-    """
-
-    def __init__(
-        self,
-        suffix: str = "",
-        prefix: str = "zarr",
-        dir: str | None = None,
-        normalize_keys: bool = False,
-        dimension_separator: str | None = None,
-        durability: Durability = "atomic",
-    ) -> None:
-        path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
-        # At exit rather than when this object is collected: copies may be in use elsewhere.
-        self._owner = os.getpid()
-        atexit.register(_remove_temporary, path, self._owner)
-        super().__init__(path, normalize_keys, dimension_separator, durability)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_owner": 0}
-
-    def close(self) -> None:
-        """Delete the folder, in the process that made it."""
-        _remove_temporary(self.path, self._owner)
-
-
-def _remove_temporary(path: str, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(path, ignore_errors=True)

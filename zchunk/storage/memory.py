@@ -64,8 +64,9 @@ class MemoryStore(Store):
         data = as_bytes(value)
         with _changes:
             folder, name = self._require_parent(key)
+            old = folder.get(name)
             # A folder without keys is only a trace of deleted ones.
-            if not self.is_empty(key):
+            if isinstance(old, self.cls) and next(self._walk(old), None) is not None:
                 raise StoreError(f"cannot store {key!r}: it is a folder; erase what is below it first")
             folder[name] = data
 
@@ -147,8 +148,11 @@ class MemoryStore(Store):
     def _find(self, path: str) -> Any:
         """Return the value or folder at `path`, None if there is none."""
         found: Any = self._tree
-        for name in path.split("/") if path else ():
-            if not isinstance(found, self.cls):
+        if not path:
+            return found
+        cls = self.cls
+        for name in path.split("/"):
+            if not isinstance(found, cls):
                 return None
             found = found.get(name)
         return found
@@ -157,7 +161,8 @@ class MemoryStore(Store):
         *names, last = key.split("/")
         folder = self._tree
         for name in names:
-            folder = folder.setdefault(name, self.cls())
+            child = folder.get(name)
+            folder = folder.setdefault(name, self.cls()) if child is None else child
             if not isinstance(folder, self.cls):
                 raise StoreError(f"cannot store {key!r}: {name!r} in it has a value, and so is no folder")
         return folder, last

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from zchunk.errors import PathNotFoundError
+from zchunk.storage import lazy
 from zchunk.storage.base import Mode, Store, as_store
 from zchunk.storage.directory import DirectoryStore
 from zchunk.storage.memory import MemoryStore
-from zchunk.storage.zip import ZipStore
 
 _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
     "r": "r",
@@ -61,7 +61,7 @@ def open_store(
         return DirectoryStore(path)
     if mode in ("r", "r+") and not os.path.exists(path):
         raise PathNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
-    return ZipStore(path, mode=_ZIP_MODES[mode])
+    return lazy.ZipStore(path, mode=_ZIP_MODES[mode])
 
 
 def _path_of_url(url: str) -> str:

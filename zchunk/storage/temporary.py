@@ -1,0 +1,52 @@
+"""`TempStore`: a folder that is deleted in the end. A module of its own, for what it imports is large."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from zchunk.storage.directory import DirectoryStore, Durability
+
+
+class TempStore(DirectoryStore):
+    """A `DirectoryStore` in a new temporary folder, deleted by `close` or when the process ends.
+
+    Copies and pickles share the folder. Only the store that made it deletes it, never a forked child.
+
+    Parameters
+    ----------
+    suffix, prefix, dir
+        Name and place of the folder, as for `tempfile.mkdtemp`.
+    normalize_keys, dimension_separator, durability
+        As for `DirectoryStore`.
+    """
+
+    def __init__(
+        self,
+        suffix: str = "",
+        prefix: str = "zarr",
+        dir: str | None = None,
+        normalize_keys: bool = False,
+        dimension_separator: str | None = None,
+        durability: Durability = "atomic",
+    ) -> None:
+        path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
+        # At exit rather than when this object is collected: copies may be in use elsewhere.
+        self._owner = os.getpid()
+        atexit.register(_remove_temporary, path, self._owner)
+        super().__init__(path, normalize_keys, dimension_separator, durability)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_owner": 0}
+
+    def close(self) -> None:
+        """Delete the folder, in the process that made it."""
+        _remove_temporary(self.path, self._owner)
+
+
+def _remove_temporary(path: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(path, ignore_errors=True)
