@@ -8,7 +8,6 @@ bits 5-7 the compressor. The frame code of C-Blosc2 takes a process-wide lock to
 library decodes single blocks into the caller's memory; hence this module, and `blosc_encode`.
 """
 
-from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 

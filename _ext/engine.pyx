@@ -1,9 +1,10 @@
 """The drain loop: locate, fetch, decode, scatter (and back) for many chunks in one GIL release.
 
 A `Job` is a regular selection of a chunked array and the memory it is read into or written from. The stored
-bytes are in a local folder, or the caller hands them over and takes them, a batch of chunks at a time. Each thread that calls `Job.run` takes the next chunk by an atomic counter until none is left. The first
-failure stops all; `Job.failure` tells it, and `zchunk.engine` raises. What each chunk costs does not depend
-on how many there are.
+bytes are in a local folder, or the caller hands them over and takes them, a batch of chunks at a time. Each
+thread that calls `Job.run` takes the next task by an atomic counter until none is left: a chunk, or a part of
+one where chunks are few and large. The first failure stops all; `Job.failure` tells it, and `zchunk.engine`
+raises. What each chunk costs does not depend on how many there are.
 
 `zchunk.engine` also has the generic path, the definition of what happens here. This one skips work.
 """

@@ -181,7 +181,10 @@ cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync,
 
 
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil:
-    """Open what shall become the file `path`: itself, or a temporary file beside it. Then `put`, `finish_file`, `commit_file`."""
+    """Open what shall become the file `path`: itself, or a temporary file beside it.
+
+    Then come `put`, `finish_file` and, if that was OK, `commit_file`.
+    """
     cdef int _tries
     d.folder, d.durability, d.status = folder, durability, OK
     d.fd = -1

@@ -40,7 +40,7 @@ cdef int _read_row(
     const Plan* p, const Cursor* c, const Source* source, int64_t base, Scratch* s, Failure* f
 ) noexcept nogil:
     """Read a row that is longer than a slab."""
-    cdef int64_t i = 0, n, size = p.itemsize
+    cdef int64_t i = 0, n, span, size = p.itemsize
     cdef const uint8_t* got
     if c.user_stride == size and c.chunk_stride == size and not p.streaming:
         return fetch(source, base + c.offset, c.n * size, <uint8_t*>c.user, &got, f)
@@ -49,17 +49,20 @@ cdef int _read_row(
         return fail(f, NO_MEMORY, n * c.chunk_stride, 0)
     while i < c.n:
         n = min(n, c.n - i)
-        if fetch(source, base + c.offset + i * c.chunk_stride, (n - 1) * c.chunk_stride + size, s.stored, &got, f) != OK:
+        span = (n - 1) * c.chunk_stride + size
+        if fetch(source, base + c.offset + i * c.chunk_stride, span, s.stored, &got, f) != OK:
             return f.status
         _copy_items(p, c.user + i * c.user_stride, c.user_stride, got, c.chunk_stride, n)
         i += n
     return OK
 
 
-cdef int _read_rows(const Plan* p, const Region* r, const Source* source, int64_t base, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read_rows(
+    const Plan* p, const Region* r, const Source* source, int64_t base, Scratch* s, Failure* f
+) noexcept nogil:
     """Read as many rows at a time as a slab takes."""
     cdef Cursor c, row
-    cdef int64_t span, low, end, i, rows
+    cdef int64_t span, low, end, rows, _i
     cdef bint more = True
     cdef const uint8_t* got
     first_row(&c, r, p.itemsize)
@@ -82,7 +85,7 @@ cdef int _read_rows(const Plan* p, const Region* r, const Source* source, int64_
             rows += 1
         if fetch(source, base + low, end - low, s.stored, &got, f) != OK:
             return f.status
-        for i in range(rows):
+        for _i in range(rows):
             _copy_items(p, row.user, row.user_stride, got + (row.offset - low), row.chunk_stride, row.n)
             next_row(&row)
     return OK

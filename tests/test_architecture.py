@@ -115,7 +115,7 @@ def run(code: str) -> str:
 # the standard library that take long. (NumPy may bring some of the latter along one day; that is its affair.)
 HEAVY = {
     "numcodecs", "zarr", "blosc", "h5py", "lz4",
-    "asyncio", "multiprocessing", "concurrent.futures.process", "concurrent.futures.thread",
+    "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "zipfile",
     "zchunk.storage.temporary", "zchunk.storage.zip",

@@ -42,7 +42,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-@pytest.mark.parametrize("compressor", [Blosc("lz4"), Blosc("zstd", 1, Blosc.BITSHUFFLE), Blosc("lz4", 9, 0)], ids=repr)
+@pytest.mark.parametrize(
+    "compressor", [Blosc("lz4"), Blosc("zstd", 1, Blosc.BITSHUFFLE), Blosc("lz4", 9, 0)], ids=repr
+)
 @pytest.mark.parametrize("kind", ["mixed", "random", "smooth"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4"])

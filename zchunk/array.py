@@ -99,13 +99,15 @@ class Array(Node, ArrayProperties):
 
     # ---- metadata
 
-    def _load(self) -> engine.ChunkedArray:
+    def _load(self, old: engine.ChunkedArray | None = None) -> engine.ChunkedArray:
         key = join(self._path, ARRAY_KEY)
         try:
-            raw = self._store[key]
+            raw = self._store.metadata(key)
         except KeyError:
             raise ArrayNotFoundError(f"no array at path {'/' + self._path!r} in {self._store!r}") from None
         metadata = parse_array(raw, f"{key!r} in {self._store!r}", self._store._dimension_separator or ".")
+        if old is not None and old.metadata is metadata:
+            return old
         return engine.ChunkedArray(
             metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
         )
@@ -114,12 +116,12 @@ class Array(Node, ArrayProperties):
     def _current(self) -> engine.ChunkedArray:
         """What the engine knows of the array, read again if metadata are not cached."""
         if not self._cache_metadata:
-            self._chunked = self._load()
+            self._chunked = self._load(self._chunked)
         return self._chunked
 
     def refresh(self) -> None:
         """Read the metadata again from the store, as after a resize by another process."""
-        self._chunked = self._load()
+        self._chunked = self._load(self._chunked)
 
     @property
     def metadata(self) -> ArrayMetadata:

@@ -13,7 +13,6 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
@@ -223,13 +222,13 @@ def _drain(
     Returns what `meanwhile` does, which is called while helpers are at work already.
     """
     helpers = 0
-    tasks = job.tasks
-    if tasks > 1 and (tasks >= _FEW_CHUNKS or tasks * array.chain.nbytes >= _SMALL_WORK):
-        helpers = min(pool.get_threads(), tasks) - 1
-    futures: list[Future[Any]] = []
+    pieces = job.tasks
+    if pieces > 1 and (pieces >= _FEW_CHUNKS or pieces * array.chain.nbytes >= _SMALL_WORK):
+        helpers = min(pool.get_threads(), pieces) - 1
+    tasks: list[pool.Task] = []
     try:
         if helpers:
-            futures = pool.submit(job.run, helpers)
+            tasks = pool.submit(job.run, helpers)
         result = meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
@@ -238,8 +237,8 @@ def _drain(
         job.cancel()
         raise
     finally:
-        if futures:
-            _join(job, futures)
+        if tasks:
+            _join(job, tasks)
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure
@@ -252,13 +251,13 @@ def _drain(
     return result
 
 
-def _join(job: Job, futures: list[Future[Any]]) -> None:
+def _join(job: Job, tasks: list[pool.Task]) -> None:
     """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile."""
     interrupt: BaseException | None = None
-    for future in futures:
-        while not future.cancel():
+    for task in tasks:
+        while not task.cancel():
             try:
-                error = future.exception()
+                error = task.exception()
             except BaseException as err:
                 # Of this thread, that waits: the helper is still at work.
                 job.cancel()

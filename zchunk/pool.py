@@ -151,17 +151,12 @@ def _default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def submit(work: Work, helpers: int) -> list[Any]:
-    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
-
-    Returns
-    -------
-    list of Task
-    """
+def submit(work: Work, helpers: int) -> list[Task]:
+    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest."""
     global _pool
     if helpers < 1:
         return []
-    tasks: list[Any] = []
+    tasks: list[Task] = []
     with _lock:
         if _pool is None:
             _pool = _Pool(max(get_threads() - 1, 1))
