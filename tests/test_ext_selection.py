@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -210,3 +211,15 @@ def test_none_is_refused() -> None:
     for call in (plan.view, plan.broadcast, lambda x: plan.empty(x, "C"), lambda x: plan_basic(..., x, (1,))):
         with pytest.raises(TypeError):
             call(None)  # type: ignore[arg-type]
+
+
+def test_references_are_counted() -> None:
+    plan, dtype, items = a_plan((0, slice(None, None, -1)), (2, 3)), np.dtype("i8,f4"), np.zeros(1, "i8,f4")
+    own = items.dtype
+    before = sys.getrefcount(dtype), sys.getrefcount(own), sys.getrefcount(items)
+    for _ in range(100):
+        plan.empty(dtype, "C")
+        plan.view(plan.empty(own, "F"))
+        plan.broadcast(items)
+        plan_basic((0, slice(2)), (2, 3), (1, 1))
+    assert (sys.getrefcount(dtype), sys.getrefcount(own), sys.getrefcount(items)) == before
