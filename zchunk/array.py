@@ -202,7 +202,12 @@ class Array(Node, ArrayProperties):
         return items if dtype is None else items.astype(dtype, copy=False)
 
     def __getitem__(self, selection: Any) -> Any:
-        return self.get_basic_selection(selection)
+        array = self._chunked if self._cache_metadata else self._current
+        metadata = array.metadata
+        plan = plan_basic(selection, metadata.grid)
+        items = plan.empty(metadata.dtype, metadata.order)
+        engine.read(array, plan, items)
+        return items[()] if plan.scalar else items
 
     def get_basic_selection(self, selection: Any = Ellipsis, out: np.ndarray[Any, Any] | None = None) -> Any:
         """Return the items that integers, slices and an Ellipsis select.
@@ -228,19 +233,20 @@ class Array(Node, ArrayProperties):
         ChunkError
             A stored chunk cannot be what the metadata say.
         """
+        if out is None:
+            return self[selection]
         array = self._current
-        plan = plan_basic(selection, array.metadata.grid)
-        if out is not None:
-            return _read_into(array, plan, out)
-        items = _read(array, plan)
-        if plan.shape or selection is Ellipsis or (isinstance(selection, tuple) and Ellipsis in selection):
-            return items
-        return items[()]
+        return _read_into(array, plan_basic(selection, array.metadata.grid), out)
 
     # ---- write
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        self.set_basic_selection(selection, value)
+        self._check_writable()
+        array = self._chunked if self._cache_metadata else self._current
+        metadata = array.metadata
+        plan = plan_basic(selection, metadata.grid)
+        items = convert(value, metadata.dtype, array.path)
+        engine.write(array, plan, broadcast(items, plan, array.path))
 
     def set_basic_selection(self, selection: Any, value: Any) -> None:
         """Assign to the items that integers, slices and an Ellipsis select.
@@ -259,11 +265,7 @@ class Array(Node, ArrayProperties):
         ValueError
             The value does not fit shape or dtype.
         """
-        self._check_writable()
-        array = self._current
-        plan = plan_basic(selection, array.metadata.grid)
-        items = convert(value, array.metadata.dtype, array.name)
-        engine.write(array, plan, broadcast(items, plan.shape, array.name))
+        self[selection] = value
 
     def _check_writable(self) -> None:
         if self._read_only:
@@ -318,7 +320,7 @@ class Array(Node, ArrayProperties):
         """
         self._check_writable()
         with self._changing() as array:
-            items = convert(data, array.metadata.dtype, array.name)
+            items = convert(data, array.metadata.dtype, array.path)
             return resize.append(array, items, operator.index(axis), self._publish)
 
     @contextmanager
@@ -342,15 +344,6 @@ def _keep_lengths(shape: Any, old: tuple[int, ...]) -> Any:
     return shape
 
 
-def _read(array: engine.ChunkedArray, plan: Plan) -> np.ndarray[Any, Any]:
-    dtype = array.metadata.dtype
-    # Of a dtype without bytes NumPy makes one with some, which nobody would fill.
-    make = np.empty if dtype.itemsize else np.zeros
-    items: np.ndarray[Any, Any] = make(plan.shape, dtype, order=array.metadata.order)  # type: ignore[call-overload]
-    engine.read(array, plan, items)
-    return items
-
-
 def _read_into(array: engine.ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is a {type(out).__name__}, not a numpy.ndarray")
@@ -361,5 +354,7 @@ def _read_into(array: engine.ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]
     if out.dtype == array.metadata.dtype:
         engine.read(array, plan, np.asarray(out))
     else:
-        out[...] = _read(array, plan)
+        items = plan.empty(array.metadata.dtype, array.metadata.order)
+        engine.read(array, plan, items)
+        out[...] = items
     return out

@@ -182,7 +182,7 @@ def array(data: Any, **kwargs: Any) -> Array:
         data = np.asanyarray(data)
     dtype = np.dtype(data.dtype if dtype is None else dtype)
     # Read and converted before anything is overwritten: it may be just that, or impossible.
-    items = convert(data, dtype, "/" + normalize_path(kwargs.get("path")))
+    items = convert(data, dtype, normalize_path(kwargs.get("path")))
     read_only = kwargs.pop("read_only", False)
     result = create(**kwargs | {"shape": items.shape, "dtype": dtype, "chunks": chunks})
     result[...] = items

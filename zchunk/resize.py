@@ -74,4 +74,4 @@ def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
             ]
             selection[axis] = slice(n, selection[axis].stop)
             plan = plan_basic(tuple(selection), metadata.grid)
-            engine.write(grown, plan, broadcast(grown.fill_item, plan.shape, grown.path))
+            engine.write(grown, plan, broadcast(grown.fill_item, plan, grown.path))

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from zchunk._ext.selection import Plan
 
-def convert(value: Any, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]:
+_NUMPY = (np.ndarray, np.generic)
+
+
+def convert(value: Any, dtype: np.dtype[Any], path: str) -> np.ndarray[Any, Any]:
     """Return `value` as an array of `dtype`, converted as NumPy's assignment does.
 
     Parameters
@@ -16,11 +20,12 @@ def convert(value: Any, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]
         A number, a sequence, anything with a NumPy form.
     dtype : numpy.dtype
         Of the items to assign to.
-    name : str
+    path : str
         Of the array that is assigned to, for the messages of errors.
     """
     try:
-        if not isinstance(value, np.ndarray | np.generic):
+        # A NumPy scalar stays one until it is converted: NumPy is stricter with it than with an array.
+        if not isinstance(value, _NUMPY):
             if not hasattr(value, "__array__"):
                 return _convert_object(value, dtype)
             value = np.asarray(value)
@@ -31,7 +36,7 @@ def convert(value: Any, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]
         items[...] = value
         return items
     except (ValueError, TypeError, OverflowError) as err:
-        err.add_note(f"while converting what is assigned to array {name!r} to its dtype {dtype}")
+        err.add_note(f"while converting what is assigned to array {'/' + path!r} to its dtype {dtype}")
         raise
 
 
@@ -42,17 +47,12 @@ def _convert_object(value: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return np.asarray(value)
 
 
-def broadcast(items: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
-    """Return `items` with `shape`, axes of length 1 repeated without a copy, as NumPy's assignment does."""
-    if items.shape == shape:
-        return items
-    # Assignment, unlike other broadcasting, ignores leading axes of length 1.
-    extra = max(items.ndim - len(shape), 0)
-    if all(n == 1 for n in items.shape[:extra]):
-        try:
-            return np.broadcast_to(items.reshape(items.shape[extra:]), shape)
-        except ValueError:
-            pass
-    raise ValueError(
-        f"cannot assign values of shape {items.shape} to a selection of shape {shape} of array {name!r}"
-    )
+def broadcast(items: np.ndarray[Any, Any], plan: Plan, path: str) -> np.ndarray[Any, Any]:
+    """Return `items` with the plan's shape, repeated without a copy, as NumPy's assignment does."""
+    result = plan.broadcast(items)
+    if result is None:
+        raise ValueError(
+            f"cannot assign values of shape {items.shape} to a selection of shape {plan.shape} of array "
+            f"{'/' + path!r}"
+        )
+    return result
