@@ -9,6 +9,8 @@ raises. What each chunk costs does not depend on how many there are.
 `zchunk.engine` also has the generic path, the definition of what happens here. This one skips work.
 """
 
+import os
+
 from libc.errno cimport errno
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -21,10 +23,11 @@ from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
 from zchunk._ext.chunks cimport read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
-from zchunk._ext.projection cimport Axis, axis_init
+from zchunk._ext.projection cimport Axis
 from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.region cimport Region, cut, region_span
 from zchunk._ext.scatter cimport stream_done
+from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
 
@@ -42,6 +45,7 @@ cdef extern from * nogil:
     #endif
     static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
     static void zc_close_folder(int fd) { close(fd); }
+    #define ZC_HERE AT_FDCWD
     static int64_t zc_take(int64_t *p) { return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED); }
     static int64_t zc_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     /* True for the one caller that sets it. */
@@ -61,6 +65,7 @@ cdef extern from * nogil:
     int64_t zc_now_ns()
     int zc_open_folder(const char* path)
     void zc_close_folder(int fd)
+    int ZC_HERE
 
 cdef extern from "Python.h":
     PyObject* PyBytes_FromStringAndSize(const char* data, Py_ssize_t n) except NULL
@@ -78,6 +83,8 @@ cdef enum:
     # What is selected of a chunk is read in parts of about this size, counted in the chunk's memory, if there
     # are too few chunks for the threads; not if less than the other in all is selected.
     PART = 1 << 20
+    # Longest path of a folder that is put before a key; keys have the rest of `MAX_KEY`.
+    MAX_ROOT = 500
     SMALL = 65536
 
 
@@ -135,15 +142,13 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
 
 # ---- boundary
 
-cdef class Job:
-    """A regular selection of a chunked array, to be read or written.
+cdef class Layout:
+    """How the chunks of an array are made and where they are: what all jobs on it share.
 
     Parameters
     ----------
-    array : numpy.ndarray
-        Read into or written from; one axis per axis of the chunked array, any strides.
-    axes : sequence of tuple
-        Per axis ``(start, step, count, chunk, extent)``, see `_ext.projection`.
+    chunk_shape : tuple of int
+        Of a whole chunk.
     order : {"C", "F"}
         Memory order of a chunk.
     spec : tuple
@@ -154,10 +159,60 @@ cdef class Job:
         Path of the folder that the chunk keys are relative to; None if the caller has the bytes.
     separator : str
         One character between coordinates.
-    writing, write_empty : bool
-        Direction; whether a chunk of nothing but fill values is stored.
+    write_empty : bool
+        Whether a chunk of nothing but fill values is stored.
     durability : int
         0 in place, 1 atomic, 2 atomic and synced.
+    """
+
+    cdef Plan plan
+    cdef bytes _fill, _folder, _root
+
+    def __init__(self, chunk_shape, str order, spec, bytes fill not None, bytes folder, str separator,
+                 bint write_empty=True, int durability=1):
+        cdef Plan* p = &self.plan
+        cdef int i, d, ndim = len(chunk_shape)
+        cdef int64_t stride = len(fill), length
+        if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2) or ndim > MAX_NDIM or not fill:
+            raise ValueError(f"{ndim} axes, {order=}, {separator=}, {durability=}, an item of {len(fill)} bytes")
+        parse_spec(spec, &p.codec)
+        self._fill, self._folder = fill, folder
+        if folder is not None and len(folder) < MAX_ROOT:
+            self._root = folder + b"/"
+            p.root, p.root_size = self._root, len(self._root)
+        p.ndim = ndim
+        p.itemsize = stride
+        p.fill = self._fill
+        p.folder = -1
+        p.separator = <char>ord(separator)
+        p.write_empty = write_empty
+        p.durability = durability
+        p.splits = 1
+        for i in range(ndim):
+            d = i if order == "F" else ndim - 1 - i
+            p.memory_order[ndim - 1 - i] = d
+            p.chunk_strides[d] = stride
+            length = chunk_shape[d]
+            if length < 1 or stride > INT64_MAX // length:
+                raise ValueError(f"a chunk of shape {chunk_shape} is empty or has more bytes than can be counted")
+            p.axes[d].chunk = length
+            stride *= length
+        p.chunk_nbytes = stride
+
+
+cdef class Job:
+    """A regular selection of a chunked array, to be read or written.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the array.
+    selection : Plan
+        What is selected, see `_ext.selection`.
+    array : numpy.ndarray
+        Read into or written from; of the selection's shape, any strides.
+    writing : bool
+        Direction.
     lock_seed : int
         Hash of store and array path; the key's stripe is `locks.Stripe(lock_seed, key)`.
     threads : int
@@ -171,8 +226,7 @@ cdef class Job:
 
     cdef Plan plan
     cdef Team* _team
-    cdef object _array
-    cdef bytes _fill
+    cdef object _array, _layout
     # Of the values of a batch, those that are read or have room to be written.
     cdef list _given
     cdef PyObject** _rooms
@@ -180,63 +234,45 @@ cdef class Job:
 
     def __cinit__(self):
         self.plan.folder = -1
-        self.plan.splits = 1
 
-    def __init__(self, cnp.ndarray array not None, axes, str order, spec, bytes fill not None, bytes folder,
-                 str separator, *, bint writing=False, bint write_empty=True, int durability=1,
-                 uint64_t lock_seed=0, int threads=1):
+    def __init__(self, Layout layout not None, Selection selection not None, cnp.ndarray array not None,
+                 bint writing, uint64_t lock_seed, int threads):
         cdef Plan* p = &self.plan
-        cdef int i, d, ndim = cnp.PyArray_NDIM(array)
         cdef Axis* a
-        cdef int64_t stride
-        if ndim != len(axes) or ndim > MAX_NDIM:
-            raise ValueError(f"{len(axes)} axes for an array of {ndim} dimensions (at most {MAX_NDIM})")
-        if cnp.PyArray_ITEMSIZE(array) != len(fill) or not fill:
-            raise ValueError(f"the array has items of {cnp.PyArray_ITEMSIZE(array)} bytes, the fill value {len(fill)}")
+        cdef int d
+        if self._layout is not None:
+            raise ValueError("a job is made once")
+        if selection.ndim != layout.plan.ndim or <size_t>cnp.PyArray_ITEMSIZE(array) != layout.plan.itemsize:
+            raise ValueError(f"{selection.ndim} axes and items of {cnp.PyArray_ITEMSIZE(array)} bytes for an array "
+                             f"that has {layout.plan.ndim} and {layout.plan.itemsize}")
         if not writing and not cnp.PyArray_ISWRITEABLE(array):
             raise ValueError("the array to read into is read-only")
-        if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2):
-            raise ValueError(f"order={order!r}, separator={separator!r}, durability={durability}")
-        self._array = array
-        self._fill = fill
-        parse_spec(spec, &p.codec)
-        p.ndim = ndim
-        p.user = <char*>cnp.PyArray_DATA(array)
-        p.itemsize = len(fill)
-        p.fill = self._fill
-        p.separator = <char>ord(separator)
+        p[0] = layout.plan
+        self._array, self._layout = array, layout
+        p.user = selection.place(array, p.user_strides)
         p.writing = writing
-        p.streaming = cnp.PyArray_SIZE(array) * p.itemsize >= STREAMING
-        p.write_empty = write_empty
-        p.durability = durability
+        p.streaming = cnp.PyArray_SIZE(array) * <int64_t>p.itemsize >= STREAMING
         p.lock_seed = lock_seed
         p.total = 1
-        for d in range(ndim):
-            a = &p.axes[d]
-            a.start, a.step, a.count, a.chunk, a.extent = axes[d]
-            if (a.start < 0 or a.step < 1 or a.chunk < 1 or a.count != cnp.PyArray_DIM(array, d)
-                    or (a.count and (a.start >= a.extent or a.count - 1 > (a.extent - 1 - a.start) // a.step))):
-                raise ValueError(f"axis {d}: {axes[d]} does not fit shape {(<object>array).shape}")
-            axis_init(a)
-            p.user_strides[d] = cnp.PyArray_STRIDE(array, d)
+        for d in range(p.ndim):
+            a = &selection.at[d]
+            if a.chunk != p.axes[d].chunk:
+                raise ValueError(f"axis {d}: a selection for chunks of {a.chunk}, not {p.axes[d].chunk}")
+            p.axes[d] = a[0]
             if a.parts and p.total > (<int64_t>1 << 62) // a.parts:
-                raise ValueError(f"the selection touches more chunks than can be counted: {axes}")
+                raise ValueError(f"the selection touches more chunks than can be counted: {selection.axes}")
             p.total *= a.parts
-        stride = p.itemsize
-        for i in range(ndim):
-            d = i if order == "F" else ndim - 1 - i
-            p.memory_order[ndim - 1 - i] = d
-            p.chunk_strides[d] = stride
-            if stride > INT64_MAX // p.axes[d].chunk:
-                raise ValueError(f"a chunk of {[axis[3] for axis in axes]} items has more bytes than can be counted")
-            stride *= p.axes[d].chunk
-        p.chunk_nbytes = stride
-        if folder is not None:
+        if layout._folder is not None:
             self._split(threads)
             p.end = p.total * p.splits
-            p.folder = zc_open_folder(folder)
+            if p.end == 1 and not writing and p.root_size:
+                # One file: what opening the folder would cost is more than walking the path takes.
+                p.folder = ZC_HERE
+                return
+            p.root_size = 0
+            p.folder = zc_open_folder(layout._folder)
             if p.folder < 0:
-                raise OSError(errno, (<bytes>strerror(errno)).decode(), folder.decode("utf-8", "surrogateescape"))
+                raise OSError(errno, (<bytes>strerror(errno)).decode(), os.fsdecode(layout._folder))
 
     cdef void _split(self, int threads) noexcept:
         """Make several tasks of a chunk, if there are few and they are large."""
@@ -321,7 +357,7 @@ cdef class Job:
         """Return the key of the `k`-th chunk, without the path of the array."""
         cdef Region r
         locate(&self.plan, k, &r)
-        return r.key[:r.key_size].decode()
+        return r.key[self.plan.root_size:r.key_size].decode()
 
     @property
     def total(self):
@@ -352,9 +388,7 @@ cdef class Job:
 
         To be asked when every `run` has returned.
         """
-        cdef Region r
         if self.plan.failure.status == OK:
             return None
-        locate(&self.plan, self.plan.failed, &r)
         return (self.plan.failure.status, self.plan.failure.err, self.plan.failure.found,
-                self.plan.failure.expected, self.plan.failure.stored, r.key[:r.key_size].decode())
+                self.plan.failure.expected, self.plan.failure.stored, self.key(self.plan.failed))

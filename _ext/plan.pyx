@@ -1,5 +1,7 @@
 """Where the k-th chunk of a selection is and what of it is selected: computed from k, never stored."""
 
+from libc.string cimport memcpy
+
 from zchunk._ext.copy cimport coalesce
 from zchunk._ext.plan cimport Plan
 from zchunk._ext.projection cimport Part, axis_part
@@ -68,4 +70,6 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
         r.block.dst[i] = p.user_strides[d]
         r.block.src[i] = p.axes[d].step * p.chunk_strides[d]
     coalesce(&r.block)
-    r.key_size = _chunk_key(coords, p.ndim, p.separator, r.key)
+    if p.root_size:
+        memcpy(r.key, p.root, p.root_size)
+    r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, r.key + p.root_size)

@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from zchunk import engine
+
 # No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
 # the change at hand; new ones at home, and many when asked for.
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
@@ -21,8 +23,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 @pytest.fixture(params=["native", "generic"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run the test with the native executor, and again with the generic one."""
-    if request.param == "native":
-        monkeypatch.delenv("ZCHUNK_NATIVE", raising=False)
-    else:
-        monkeypatch.setenv("ZCHUNK_NATIVE", "0")
+    monkeypatch.setattr(engine, "native_enabled", request.param == "native")
     return str(request.param)

@@ -48,15 +48,12 @@ COMPRESSORS = [
 @contextlib.contextmanager
 def executor(name: str) -> Iterator[None]:
     """Have the engine use the executor of this name."""
-    before = os.environ.get("ZCHUNK_NATIVE")
-    os.environ["ZCHUNK_NATIVE"] = "1" if name == "native" else "0"
+    before = engine.native_enabled
+    engine.native_enabled = name == "native"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["ZCHUNK_NATIVE"]
-        else:
-            os.environ["ZCHUNK_NATIVE"] = before
+        engine.native_enabled = before
 
 
 def items_of(dtype: np.dtype, shape: tuple[int, ...], seed: int, values: int = 256) -> np.ndarray:
@@ -137,7 +134,7 @@ def test_writes_and_reads_as_numpy_does(data: st.DataObject, case: dict[str, Any
     for name in ("native", "generic"):
         with executor(name), tempfile.TemporaryDirectory() as folder:
             z = zchunk.create(store=folder, **case)
-            assert engine.native_enabled() == (name == "native")
+            assert engine.native_enabled == (name == "native")
             for selection in writes:
                 z[selection] = source[selection]
             assert same(z[...], expected)

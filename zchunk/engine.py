@@ -22,7 +22,7 @@ import numpy as np
 from zchunk import pool
 from zchunk._ext import chain as native
 from zchunk._ext.copy import equals_fill
-from zchunk._ext.engine import Job
+from zchunk._ext.engine import Job, Layout
 from zchunk._ext.locks import Stripe
 from zchunk.codecs import CodecChain
 from zchunk.dtypes import fill_bytes
@@ -34,7 +34,7 @@ from zchunk.storage.base import Store
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
-_FEW_CHUNKS = 64
+_FEW_CHUNKS = 16
 # A store is asked for this much at a time.
 _BATCH_BYTES = 4 << 20
 _BATCH_KEYS = 1024
@@ -43,10 +43,8 @@ _SYSTEM = 2
 _NO_MEMORY = 1
 _STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
 
-
-def native_enabled() -> bool:
-    """Whether the native executor may be used: not if ``ZCHUNK_NATIVE=0``."""
-    return os.environ.get("ZCHUNK_NATIVE", "1") != "0"
+# Whether the native executor may be used.
+native_enabled = os.environ.get("ZCHUNK_NATIVE", "1") != "0"
 
 
 class ChunkedArray:
@@ -89,12 +87,27 @@ class ChunkedArray:
         fast = size in (1, 2, 4, 8)
         self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
         self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
-        # None if the native executor cannot run the codecs.
-        self.spec: Any = self.chain.native_spec()
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
-        self.durability = _DURABILITY[getattr(store, "durability", "atomic")]
+        # None if the native executor cannot run the codecs.
+        self.layout = self._layout()
+
+    def _layout(self) -> Layout | None:
+        spec, metadata = self.chain.native_spec(), self.metadata
+        if spec is None:
+            return None
+        durability = _DURABILITY[getattr(self.store, "durability", "atomic")]
+        return Layout(
+            metadata.chunk_shape,
+            metadata.order,
+            spec,
+            self.fill,
+            self.folder,
+            metadata.chunk_key_encoding.separator,
+            self.write_empty_chunks,
+            durability,
+        )
 
     @cached_property
     def lock_seed(self) -> int:
@@ -107,11 +120,6 @@ class ChunkedArray:
         other = copy.copy(self)
         other.metadata = self.metadata.with_shape(shape)
         return other
-
-    @property
-    def native(self) -> bool:
-        """Whether the native executor can serve this array."""
-        return self.spec is not None and native_enabled()
 
     @property
     def name(self) -> str:
@@ -151,15 +159,14 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
         return
-    target = (out if plan.expand is None else out[plan.expand]).view(array.item)
-    if not array.native:
-        _read_generic(array, plan, target)
+    if array.layout is None or not native_enabled:
+        _read_generic(array, plan, plan.view(out).view(array.item))
         return
     try:
-        job = _job(array, plan, target)
+        job = Job(array.layout, plan, out, False, 0, pool.get_threads())
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
-        target[...] = array.raw_fill
+        plan.view(out).view(array.item)[...] = array.raw_fill
         return
     if array.folder is None:
         _read_values(array, job)
@@ -171,18 +178,17 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
     """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype."""
     if not value.size or not array.item.itemsize:
         return
-    source = (value if plan.expand is None else value[plan.expand]).view(array.item)
-    if not array.native or array.synchronizer is not None:
-        _write_generic(array, plan, source)
+    if array.layout is None or not native_enabled or array.synchronizer is not None:
+        _write_generic(array, plan, plan.view(value).view(array.item))
         return
     try:
-        job = _job(array, plan, source, writing=True)
+        job = Job(array.layout, plan, value, True, array.lock_seed, pool.get_threads())
     except FileNotFoundError:
         # Made by the store, as durable as its keys.
         array.store.make_folder(array.path)
-        job = _job(array, plan, source, writing=True)
+        job = Job(array.layout, plan, value, True, array.lock_seed, pool.get_threads())
     if array.folder is None:
-        _write_values(array, job, plan, source)
+        _write_values(array, job, plan, plan.view(value).view(array.item))
         return
     try:
         _drain(array, job)
@@ -191,27 +197,10 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
             raise
         # A folder stands where a chunk shall be, or a file where a folder, or the name of the temporary file
         # would be too long. What to do then the store says.
-        _write_generic(array, plan, source)
+        _write_generic(array, plan, plan.view(value).view(array.item))
 
 
 # ---- native
-
-
-def _job(array: ChunkedArray, plan: Plan, memory: np.ndarray[Any, Any], writing: bool = False) -> Job:
-    return Job(
-        memory,
-        plan.axes,
-        array.metadata.order,
-        array.spec,
-        array.fill,
-        array.folder,
-        array.metadata.chunk_key_encoding.separator,
-        writing=writing,
-        write_empty=array.write_empty_chunks,
-        durability=array.durability,
-        lock_seed=array.lock_seed if writing else 0,
-        threads=pool.get_threads(),
-    )
 
 
 def _drain(

@@ -1,26 +1,33 @@
 """The drain loop."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-class Job:
+from zchunk._ext.selection import Plan
+
+class Layout:
     def __init__(
         self,
-        array: np.ndarray[Any, Any],
-        axes: Sequence[tuple[int, int, int, int, int]],
+        chunk_shape: tuple[int, ...],
         order: str,
         spec: tuple[int, int, int, int, int, int, int],
         fill: bytes,
         folder: bytes | None,
         separator: str,
-        *,
-        writing: bool = False,
         write_empty: bool = True,
         durability: int = 1,
-        lock_seed: int = 0,
-        threads: int = 1,
+    ) -> None: ...
+
+class Job:
+    def __init__(
+        self,
+        layout: Layout,
+        selection: Plan,
+        array: np.ndarray[Any, Any],
+        writing: bool,
+        lock_seed: int,
+        threads: int,
     ) -> None: ...
     def give(self, first: int, values: list[bytes | None]) -> None: ...
     def make_room(self, first: int, n: int) -> None: ...

@@ -25,6 +25,8 @@ cdef struct Plan:
     const char* fill                # one item
     Spec codec
     int folder                      # descriptor of the array's folder
+    const char* root                # or its path with a slash, which the keys of regions begin with then
+    size_t root_size
     Value* values                   # or the stored bytes of the chunks from `first` on, instead of files
     int64_t first
     char separator

@@ -5,7 +5,8 @@ from libc.stdint cimport int64_t
 from zchunk._ext.copy cimport MAX_NDIM, Block
 
 cdef enum:
-    MAX_KEY = 1536
+    # 64 numbers of 20 digits, and a path before them
+    MAX_KEY = 1856
 
 cdef struct Region:
     # Where one chunk meets the selection: `block` has the user's strides in dst and the chunk's in src,
