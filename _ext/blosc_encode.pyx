@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from zchunk._ext.blosc cimport (
     BIT_SHUFFLE, BYTE_SHUFFLE, HEADER, MAX_BLOSC, MAX_SPLITS, MIN_BUFFER, NOT_SPLIT, RAW, VERSION, BloscParams,
 )
-from zchunk._ext.blosc_encode cimport Layout, layout_block, store_uint32
+from zchunk._ext.blosc_encode cimport Layout, layout_block, layout_streams, store_uint32
 from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, reserve, shuffle, stream_encode,
 )
@@ -118,11 +118,14 @@ cdef const uint8_t* _take_shuffled(
 
 
 cdef int64_t encode_block(
-    const BloscParams* p, const Layout* layout, int64_t b, Items* items, uint8_t* dst, int64_t cap, Scratch* s
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, bint raw, uint8_t* dst, int64_t cap, Scratch* s
 ) noexcept nogil:
-    """Write block `b`, whose items come next; return its size, 0 if it does not fit `cap`, or minus a Status."""
+    """Write block `b`, whose items come next; return its size, 0 if it does not fit `cap`, or minus a Status.
+
+    With `raw` no stream is compressed, and the size is `raw_block`.
+    """
     cdef int64_t nbytes = layout_block(layout, b), plane, used = 0, room, got
-    cdef int nstreams = layout.typesize if layout.split and nbytes == layout.blocksize else 1
+    cdef int nstreams = layout_streams(layout, b)
     cdef const uint8_t* source = _take_shuffled(p, layout, nbytes, items, s)
     cdef int i
     if source == NULL:
@@ -134,7 +137,9 @@ cdef int64_t encode_block(
             room = plane
         if room <= 0:
             return 0
-        got = stream_encode(s, p.stream, p.clevel, source + i * plane, plane, dst + used + 4, room)
+        got = 0
+        if not raw:
+            got = stream_encode(s, p.stream, p.clevel, source + i * plane, plane, dst + used + 4, room)
         if got < 0:
             return got
         if got == 0 or got >= plane:
@@ -184,7 +189,7 @@ cdef int64_t encode_frame(
     used = HEADER + 4 * layout.nblocks
     for b in range(layout.nblocks):
         store_uint32(dst + HEADER + 4 * b, <uint32_t>used)
-        got = encode_block(p, &layout, b, items, dst + used, cap - used, s)
+        got = encode_block(p, &layout, b, items, False, dst + used, cap - used, s)
         if got < 0:
             return got
         if got == 0:

@@ -151,14 +151,9 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     return got
 
 
-cdef int _put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
-    """Write a whole chunk to a file: encoded, or uncompressed as much at a time as the second cache holds."""
-    cdef int64_t done = 0, n, got, slab = max(SLAB // <int64_t>p.itemsize, 1) * <int64_t>p.itemsize
-    if p.codec.kind != RAW_KIND:
-        if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
-            return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-        got = _encode(p, items, s.encoded, s, f)
-        return f.status if got < 0 else put(draft, s.encoded, got, f)
+cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
+    """Write the bytes of a whole chunk to a file, as much at a time as the second cache holds."""
+    cdef int64_t done = 0, n, slab = max(SLAB // <int64_t>p.itemsize, 1) * <int64_t>p.itemsize
     if reserve(&s.block, &s.block_size, slab) == NULL:
         return fail(f, NO_MEMORY, slab, 0)
     while done < p.chunk_nbytes:
@@ -169,13 +164,23 @@ cdef int _put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failu
     return OK
 
 
+cdef int _put_chunk(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
+    cdef int64_t got
+    if p.codec.kind == RAW_KIND:
+        return put_items(p, items, draft, s, f)
+    if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    got = _encode(p, items, s.encoded, s, f)
+    return f.status if got < 0 else put(draft, s.encoded, got, f)
+
+
 cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, Failure* f) noexcept nogil:
     """Replace the chunk's file by the items of a whole chunk."""
     cdef Draft draft
     cdef int status
     if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
         return f.status
-    status = _put_items(p, items, &draft, s, f)
+    status = _put_chunk(p, items, &draft, s, f)
     if status != OK:
         draft.status = status
     if finish_file(&draft, f) != OK:

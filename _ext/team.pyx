@@ -8,13 +8,14 @@ whose blocks are all in the hands of threads that do not wait for later ones.
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 from zchunk._ext.blosc cimport HEADER, MAX_SPLITS
 from zchunk._ext.blosc_encode cimport (
-    Layout, encode_block, encode_header, encode_raw, frame_layout, store_uint32,
+    Layout, encode_block, encode_header, frame_layout, raw_block, store_uint32,
 )
 from zchunk._ext.chain cimport BLOSC_KIND
-from zchunk._ext.chunks cimport takes_items, whole_items, write_chunk
+from zchunk._ext.chunks cimport put_items, takes_items, whole_items, write_chunk
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.files cimport Draft, begin_file, commit_file, finish_file, put
 from zchunk._ext.gather cimport Items
@@ -64,6 +65,8 @@ cdef enum:
     # Chunks from this size on are worth it, if there are not many for each thread.
     LARGE = 4 << 20
     MANY = 16
+    # While one thread writes a file, the others have the next chunk to encode.
+    JOINTS = 2
 
 
 cdef struct Joint:
@@ -99,9 +102,8 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
     zc_monitor_make(&team.monitor)
     team.layout = layout
     team.room = layout.blocksize + 4 * MAX_SPLITS
-    # One more than threads, so that nobody waits while a file is written.
-    team.joints = <Joint*>calloc(threads + 1, sizeof(Joint))
-    team.n = threads + 1 if team.joints != NULL else 0
+    team.joints = <Joint*>calloc(JOINTS, sizeof(Joint))
+    team.n = JOINTS if team.joints != NULL else 0
     for i in range(team.n):
         team.joints[i].chunk = -1
         team.joints[i].sizes = <int64_t*>malloc(layout.nblocks * sizeof(int64_t))
@@ -148,35 +150,48 @@ cdef Joint* _join(Team* team, const Plan* p, int64_t k) noexcept nogil:
     return joint
 
 
-cdef int _put_frame(
-    const Team* team, const Plan* p, const Region* r, const Joint* joint, Draft* draft, Scratch* s, Failure* f
-) noexcept nogil:
+cdef int _put_raw(const Team* team, const Plan* p, const Region* r, Joint* joint, Draft* draft, Scratch* s,
+                  Failure* f) noexcept nogil:
+    """Write a frame that holds the chunk's bytes as they are."""
+    cdef Items items
+    encode_header(&team.layout, True, HEADER + team.layout.nbytes, joint.head)
+    if put(draft, joint.head, HEADER, f) != OK:
+        return f.status
+    whole_items(p, r, 0, &items)
+    return put_items(p, &items, draft, s, f)
+
+
+cdef int _put_block(const Team* team, const Plan* p, const Region* r, const Joint* joint, int64_t b, Draft* draft,
+                    Scratch* s, Failure* f) noexcept nogil:
+    cdef int64_t got
+    if joint.sizes[b] < raw_block(&team.layout, b):
+        return put(draft, joint.blocks + b * team.room, joint.sizes[b], f)
+    got = _encode(team, p, r, b, True, s)
+    return put(draft, s.encoded, got, f) if got > 0 else fail(f, <int>-got, team.layout.nbytes, 0)
+
+
+cdef int _put_frame(const Team* team, const Plan* p, const Region* r, Joint* joint, Draft* draft, Scratch* s,
+                    Failure* f) noexcept nogil:
     """Write the frame, or the chunk's bytes as they are if that is shorter."""
     cdef const Layout* layout = &team.layout
     cdef int64_t b, used = HEADER + 4 * layout.nblocks
-    cdef Items items
     for b in range(layout.nblocks):
         if joint.sizes[b] < 0:
             return fail(f, <int>-joint.sizes[b], layout.nbytes, 0)
         store_uint32(joint.head + HEADER + 4 * b, <unsigned int>used)
         used += joint.sizes[b]
     if used > layout.nbytes + HEADER:
-        if reserve(&s.encoded, &s.encoded_size, layout.nbytes + HEADER) == NULL:
-            return fail(f, NO_MEMORY, layout.nbytes, 0)
-        whole_items(p, r, 0, &items)
-        return put(draft, s.encoded, encode_raw(layout, &items, s.encoded), f)
+        return _put_raw(team, p, r, joint, draft, s, f)
     encode_header(layout, False, used, joint.head)
     if put(draft, joint.head, HEADER + 4 * layout.nblocks, f) != OK:
         return f.status
     for b in range(layout.nblocks):
-        if put(draft, joint.blocks + b * team.room, joint.sizes[b], f) != OK:
+        if _put_block(team, p, r, joint, b, draft, s, f) != OK:
             return f.status
     return OK
 
 
-cdef int _write(
-    const Team* team, const Plan* p, const Region* r, const Joint* joint, Scratch* s, Failure* f
-) noexcept nogil:
+cdef int _write(const Team* team, const Plan* p, const Region* r, Joint* joint, Scratch* s, Failure* f) noexcept nogil:
     cdef Draft draft
     cdef int status
     if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
@@ -189,13 +204,21 @@ cdef int _write(
     return commit_file(&draft, r.key, f)
 
 
+cdef int64_t _encode(const Team* team, const Plan* p, const Region* r, int64_t b, bint raw, Scratch* s) noexcept nogil:
+    """Encode block `b` into `s.encoded`; return its size, or minus a Status."""
+    cdef Items items
+    if reserve(&s.encoded, &s.encoded_size, team.room) == NULL:
+        return -NO_MEMORY
+    whole_items(p, r, b * team.layout.blocksize, &items)
+    return encode_block(&p.codec.blosc, &team.layout, b, &items, raw, s.encoded, team.room, s)
+
+
 cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s, Failure* f) noexcept nogil:
     """Encode block `b` of chunk `k`, and write the file if it is the last to be encoded."""
     cdef Region r
-    cdef Items items
     cdef Joint* joint
     cdef uint64_t stripe
-    cdef int64_t left
+    cdef int64_t left, got
     cdef int status
     locate(p, k, &r)
     if not takes_items(p, &r):
@@ -203,8 +226,11 @@ cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s,
     joint = _join(team, p, k)
     if joint == NULL:
         return OK
-    whole_items(p, &r, b * team.layout.blocksize, &items)
-    joint.sizes[b] = encode_block(&p.codec.blosc, &team.layout, b, &items, joint.blocks + b * team.room, team.room, s)
+    got = _encode(team, p, &r, b, False, s)
+    # A block that does not compress is made again when it is written, which takes less time than new memory.
+    if 0 < got < raw_block(&team.layout, b):
+        memcpy(joint.blocks + b * team.room, s.encoded, got)
+    joint.sizes[b] = got
     zc_enter(&team.monitor)
     joint.left -= 1
     left = joint.left

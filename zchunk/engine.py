@@ -283,18 +283,33 @@ def _read_values(array: ChunkedArray, job: Job) -> None:
 
 
 def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
-    parts = plan.parts()
+    parts = zip(itertools.count(), plan.parts())
+    values: list[bytes | None] = []
     for first, n in _ranges(array, job.total):
         job.make_room(first, n)
-        _drain(array, job)
-        for k, data in enumerate(job.take(), first):
-            part, name = next(parts), job.key(k)
-            key = join(array.path, name)
-            with Stripe(array.lock_seed, name):
-                if data is None:
-                    _write_chunk(array, key, part, source[part.outer])
-                else:
-                    array.store[key] = data
+        # The batch before is stored while this one is encoded.
+        _drain(array, job, partial(_store, array, job, parts, values, source))
+        values = job.take()
+    _store(array, job, parts, values, source)
+
+
+def _store(
+    array: ChunkedArray,
+    job: Job,
+    parts: Iterator[tuple[int, ChunkPart]],
+    values: list[bytes | None],
+    source: np.ndarray[Any, Any],
+) -> None:
+    # In this order: no part is taken when there are no more values.
+    for value, (k, part) in zip(values, parts, strict=False):
+        name = job.key(k)
+        key = join(array.path, name)
+        with Stripe(array.lock_seed, name):
+            if value is None:
+                # To be merged with what is there.
+                _write_chunk(array, key, part, source[part.outer])
+            else:
+                array.store[key] = value
 
 
 # ---- generic

@@ -19,6 +19,12 @@ cdef struct Layout:
 cdef inline int64_t layout_block(const Layout* layout, int64_t b) noexcept nogil:
     return layout.blocksize if b < layout.nblocks - 1 else layout.nbytes - b * layout.blocksize
 
+cdef inline int layout_streams(const Layout* layout, int64_t b) noexcept nogil:
+    return layout.typesize if layout.split and layout_block(layout, b) == layout.blocksize else 1
+
+cdef inline int64_t raw_block(const Layout* layout, int64_t b) noexcept nogil:
+    return layout_block(layout, b) + 4 * layout_streams(layout, b)
+
 cdef inline void store_uint32(uint8_t* p, uint32_t v) noexcept nogil:
     p[0] = <uint8_t>v
     p[1] = <uint8_t>(v >> 8)
@@ -27,7 +33,7 @@ cdef inline void store_uint32(uint8_t* p, uint32_t v) noexcept nogil:
 
 cdef int frame_layout(const BloscParams* p, int64_t nbytes, Layout* out) noexcept nogil
 cdef int64_t encode_block(
-    const BloscParams* p, const Layout* layout, int64_t b, Items* items, uint8_t* dst, int64_t cap, Scratch* s
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, bint raw, uint8_t* dst, int64_t cap, Scratch* s
 ) noexcept nogil
 cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t* dst) noexcept nogil
 cdef int64_t encode_raw(const Layout* layout, Items* items, uint8_t* dst) noexcept nogil

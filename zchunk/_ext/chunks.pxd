@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 
 from zchunk._ext.codecs cimport Scratch
+from zchunk._ext.files cimport Draft
 from zchunk._ext.gather cimport Items
 from zchunk._ext.plan cimport Plan
 from zchunk._ext.region cimport Region
@@ -11,4 +12,5 @@ from zchunk._ext.status cimport Failure
 cdef int read_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil
 cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil
 cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* items) noexcept nogil
+cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil
 cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil
