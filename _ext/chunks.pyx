@@ -8,7 +8,7 @@ value.
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
-from zchunk._ext.blosc cimport Frame, open_frame
+from zchunk._ext.blosc cimport Frame, frame_nbytes, open_frame
 from zchunk._ext.blosc_encode cimport encode_frame
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.codecs cimport Scratch, reserve
@@ -19,7 +19,7 @@ from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
 from zchunk._ext.plan cimport Plan, Value
 from zchunk._ext.region cimport Region, one_run, region_items
 from zchunk._ext.scatter cimport scatter_frame, scatter_raw
-from zchunk._ext.source cimport Source, close_source, load_source, open_source
+from zchunk._ext.source cimport Source, Whole, close_source, load_source, open_source
 from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
 
 cdef enum:
@@ -69,6 +69,24 @@ cdef int _read(const Plan* p, const Region* r, Source* source, Scratch* s, Failu
     return scatter_raw(p, r, source, 0, s, f)
 
 
+cdef bint _whole_raw(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
+    return n == nbytes
+
+
+cdef bint _whole_frame(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
+    return frame_nbytes(data, n) == n
+
+
+cdef int _open_file(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+    cdef int64_t most = 0
+    cdef Whole whole = _whole_raw
+    if p.chunk_nbytes <= SMALL_FILE and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND):
+        most = encoded_bound(&p.codec, p.chunk_nbytes)
+        if p.codec.kind == BLOSC_KIND:
+            whole = _whole_frame
+    return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, source, s, f)
+
+
 cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept nogil:
     if value.size < 0:
         return MISSING
@@ -85,7 +103,7 @@ cdef int read_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failu
     if p.values != NULL:
         status = _open_value(&p.values[k - p.first], &source, f)
     else:
-        status = open_source(p.folder, r.key, &source, f)
+        status = _open_file(p, r, &source, s, f)
     if status == MISSING:
         fill_block(&r.block, r.user, p.fill, p.itemsize)
         return OK
@@ -120,7 +138,7 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     """Fill `s.chunk` with the stored chunk, or with the fill value if there is none."""
     cdef Source source
     cdef int64_t limit = encoded_limit(&p.codec, p.chunk_nbytes)
-    cdef int status = open_source(p.folder, r.key, &source, f)
+    cdef int status = _open_file(p, r, &source, s, f)
     if status == MISSING:
         _fill_chunk(p, s)
         return OK

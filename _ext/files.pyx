@@ -100,26 +100,33 @@ cdef int _system(Failure* f) noexcept nogil:
     return SYSTEM
 
 
-cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noexcept nogil:
-    """Return a descriptor and the file's size, MISSING if there is no such file, or a failure below MISSING.
-
-    What is no regular file holds no value: a folder may belong to longer keys.
-    """
-    cdef int fd = zc_open_read(folder, path), regular = 0
+cdef int open_read(int folder, const char* path, Failure* f) noexcept nogil:
+    """Return a descriptor, MISSING if there is no such file, or a failure below MISSING."""
+    cdef int fd = zc_open_read(folder, path)
     if fd < 0:
         if errno == ENOENT or errno == ENOTDIR:
             return MISSING
         _system(f)
         return MISSING - 1
+    return fd
+
+
+cdef int file_size(int fd, int64_t* size, Failure* f) noexcept nogil:
+    """Give the size of a file: OK, MISSING or a failure below MISSING.
+
+    What is no regular file holds no value: a folder may belong to longer keys.
+    """
+    cdef int regular = 0
     size[0] = zc_size(fd, &regular)
     if size[0] < 0:
         _system(f)
-        close(fd)
         return MISSING - 1
-    if not regular:
-        close(fd)
-        return MISSING
-    return fd
+    return OK if regular else MISSING
+
+
+cdef int64_t read_start(int fd, uint8_t* dst, int64_t n) noexcept nogil:
+    """Read up to `n` bytes from the start; return how many came, which may be fewer than there are, -1 for none."""
+    return pread(fd, dst, n, 0)
 
 
 cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil:

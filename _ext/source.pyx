@@ -1,18 +1,36 @@
 """The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
 
 from zchunk._ext.codecs cimport reserve
-from zchunk._ext.files cimport close_file, open_read, read_at
-from zchunk._ext.source cimport Source
+from zchunk._ext.files cimport close_file, file_size, open_read, read_at, read_start
+from zchunk._ext.source cimport Source, Whole
 from zchunk._ext.status cimport NO_MEMORY, OK, TOO_LARGE, TRUNCATED, fail
 
 
-cdef int open_source(int folder, const char* key, Source* source, Failure* f) noexcept nogil:
-    """Open the file `key`. OK, MISSING, or a failure; to be closed only if OK."""
-    source.data = NULL
-    source.size = 0
-    source.fd = open_read(folder, key, &source.size, f)
+cdef int open_source(
+    int folder, const char* key, int64_t most, Whole whole, int64_t nbytes, Source* source, Scratch* s, Failure* f
+) noexcept nogil:
+    """Open the file `key`. OK, MISSING, or a failure; to be closed only if OK.
+
+    If `most` is not 0, a file of up to so many bytes is read at once, without asking for its size first, and
+    ``whole(data, n, nbytes)`` says whether the `n` bytes that came are all of it, by what stands in them.
+    """
+    cdef int64_t got
+    cdef int status
+    source.data, source.size = NULL, 0
+    source.fd = open_read(folder, key, f)
+    if source.fd < 0:
+        return source.fd
+    if most and reserve(&s.encoded, &s.encoded_size, most + 1) != NULL:
+        got = read_start(source.fd, s.encoded, most + 1)
+        if 0 < got <= most and whole(s.encoded, got, nbytes):
+            source.data = s.encoded
+            source.size = f.stored = got
+            return OK
+    status = file_size(source.fd, &source.size, f)
+    if status != OK:
+        close_file(source.fd)
     f.stored = source.size
-    return OK if source.fd >= 0 else source.fd
+    return status
 
 
 cdef void close_source(Source* source) noexcept nogil:

@@ -59,6 +59,10 @@ cdef inline uint32_t load_uint32(const uint8_t* p) noexcept nogil:
 cdef inline int64_t block_nbytes(const Frame* frame, int64_t b) noexcept nogil:
     return frame.blocksize if b < frame.nblocks - 1 else frame.nbytes - b * frame.blocksize
 
+cdef inline int64_t frame_nbytes(const uint8_t* data, int64_t n) noexcept nogil:
+    """Size of the frame that begins with the `n` bytes at `data`, as it says itself; 0 if it does not."""
+    return load_uint32(data + 12) if n >= HEADER else 0
+
 cdef int open_frame(Source* source, int64_t nbytes, Frame* frame, Scratch* s, Failure* f) noexcept nogil
 cdef bint is_planar(const Frame* frame, int64_t itemsize) noexcept nogil
 cdef int open_planes(

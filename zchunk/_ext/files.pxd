@@ -21,7 +21,9 @@ cdef struct Draft:
     int status
     char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
-cdef int open_read(int folder, const char* path, int64_t* size, Failure* f) noexcept nogil
+cdef int open_read(int folder, const char* path, Failure* f) noexcept nogil
+cdef int file_size(int fd, int64_t* size, Failure* f) noexcept nogil
+cdef int64_t read_start(int fd, uint8_t* dst, int64_t n) noexcept nogil
 cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef void close_file(int fd) noexcept nogil
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil

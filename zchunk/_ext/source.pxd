@@ -10,7 +10,12 @@ cdef struct Source:
     int64_t size
     int fd
 
-cdef int open_source(int folder, const char* key, Source* source, Failure* f) noexcept nogil
+# Whether `n` bytes are all that is stored of a chunk of `nbytes`.
+ctypedef bint (*Whole)(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil
+
+cdef int open_source(
+    int folder, const char* key, int64_t most, Whole whole, int64_t nbytes, Source* source, Scratch* s, Failure* f
+) noexcept nogil
 cdef void close_source(Source* source) noexcept nogil
 cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noexcept nogil
 cdef int fetch(
