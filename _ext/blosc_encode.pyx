@@ -8,7 +8,9 @@ from libc.string cimport memcpy
 from zchunk._ext.blosc cimport (
     BIT_SHUFFLE, BYTE_SHUFFLE, HEADER, MAX_BLOSC, MAX_SPLITS, MIN_BUFFER, NOT_SPLIT, RAW, VERSION, BloscParams,
 )
-from zchunk._ext.blosc_encode cimport Layout, layout_block, layout_streams, store_uint32
+from zchunk._ext.blosc_encode cimport (
+    LAZY, RAW_STREAMS, WRITTEN, Layout, layout_block, layout_streams, raw_block, store_uint32,
+)
 from zchunk._ext.codecs cimport (
     BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch, bitshuffle, reserve, shuffle, stream_encode,
 )
@@ -118,16 +120,17 @@ cdef const uint8_t* _take_shuffled(
 
 
 cdef int64_t encode_block(
-    const BloscParams* p, const Layout* layout, int64_t b, Items* items, bint raw, uint8_t* dst, int64_t cap, Scratch* s
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, int mode, uint8_t* dst, int64_t cap, Scratch* s
 ) noexcept nogil:
     """Write block `b`, whose items come next; return its size, 0 if it does not fit `cap`, or minus a Status.
 
-    With `raw` no stream is compressed, and the size is `raw_block`.
+    If the mode is RAW_STREAMS no stream is compressed. If it is LAZY, a block of which no stream compresses is
+    not written: only its size, `raw_block`, is returned.
     """
     cdef int64_t nbytes = layout_block(layout, b), plane, used = 0, room, got
-    cdef int nstreams = layout_streams(layout, b)
+    cdef int nstreams = layout_streams(layout, b), i, j
     cdef const uint8_t* source = _take_shuffled(p, layout, nbytes, items, s)
-    cdef int i
+    cdef bint owing = mode == LAZY
     if source == NULL:
         return -NO_MEMORY
     plane = nbytes // nstreams
@@ -138,18 +141,29 @@ cdef int64_t encode_block(
         if room <= 0:
             return 0
         got = 0
-        if not raw:
+        if mode != RAW_STREAMS:
             got = stream_encode(s, p.stream, p.clevel, source + i * plane, plane, dst + used + 4, room)
         if got < 0:
             return got
         if got == 0 or got >= plane:
             if cap - used - 4 < plane:
                 return 0
-            memcpy(dst + used + 4, source + i * plane, plane)
-            got = plane
+            if not owing:
+                _put_raw(dst + used, source + i * plane, plane)
+            used += 4 + plane
+            continue
+        if owing:
+            owing = False
+            for j in range(i):
+                _put_raw(dst + j * (4 + plane), source + j * plane, plane)
         store_uint32(dst + used, <uint32_t>got)
         used += 4 + got
     return used
+
+
+cdef inline void _put_raw(uint8_t* dst, const uint8_t* source, int64_t plane) noexcept nogil:
+    store_uint32(dst, <uint32_t>plane)
+    memcpy(dst + 4, source, plane)
 
 
 cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t* dst) noexcept nogil:
@@ -162,13 +176,37 @@ cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t*
     store_uint32(dst + 12, <uint32_t>cbytes)
 
 
-cdef int64_t encode_raw(const Layout* layout, Items* items, uint8_t* dst) noexcept nogil:
-    """Write a frame that holds the bytes as they are; return its size."""
-    cdef const uint8_t* source = take(items, layout.nbytes, dst + HEADER)
-    if source != dst + HEADER:
-        memcpy(dst + HEADER, source, layout.nbytes)
-    encode_header(layout, True, HEADER + layout.nbytes, dst)
-    return HEADER + layout.nbytes
+cdef int64_t encode_blocks(
+    const BloscParams* p, const Layout* layout, Items* items, uint8_t* dst, Scratch* s
+) noexcept nogil:
+    """Write the frame of the next items to `dst`, which has room for ``layout.nbytes + 16``.
+
+    Returns the frame's size, 0 if it shall hold the bytes as they are, or minus a Status.
+    """
+    cdef int64_t b, got, end, used = HEADER + 4 * layout.nblocks, cap = layout.nbytes + HEADER
+    # Blocks that were not written, all before the first that compresses.
+    cdef int64_t owed = 0
+    cdef int mode = LAZY
+    cdef Items start = items[0]
+    if layout.stored:
+        return 0
+    for b in range(layout.nblocks):
+        store_uint32(dst + HEADER + 4 * b, <uint32_t>used)
+        got = encode_block(p, layout, b, items, mode, dst + used, cap - used, s)
+        if got <= 0:
+            return got
+        used += got
+        if mode == LAZY and got == raw_block(layout, b):
+            owed += 1
+        else:
+            mode = WRITTEN
+    if mode == LAZY:
+        return 0
+    end, used = used, HEADER + 4 * layout.nblocks
+    for b in range(owed):
+        used += encode_block(p, layout, b, &start, RAW_STREAMS, dst + used, cap - used, s)
+    encode_header(layout, False, end, dst)
+    return end
 
 
 cdef int64_t encode_frame(
@@ -180,20 +218,16 @@ cdef int64_t encode_frame(
     """
     cdef Layout layout
     cdef Items start = items[0]
-    cdef int64_t b, used, got, cap = nbytes + HEADER
+    cdef const uint8_t* source
+    cdef int64_t got
     cdef int status = frame_layout(p, nbytes, &layout)
     if status != OK:
         return -status
-    if layout.stored:
-        return encode_raw(&layout, items, dst)
-    used = HEADER + 4 * layout.nblocks
-    for b in range(layout.nblocks):
-        store_uint32(dst + HEADER + 4 * b, <uint32_t>used)
-        got = encode_block(p, &layout, b, items, False, dst + used, cap - used, s)
-        if got < 0:
-            return got
-        if got == 0:
-            return encode_raw(&layout, &start, dst)
-        used += got
-    encode_header(&layout, False, used, dst)
-    return used
+    got = encode_blocks(p, &layout, items, dst, s)
+    if got:
+        return got
+    source = take(&start, nbytes, dst + HEADER)
+    if source != dst + HEADER:
+        memcpy(dst + HEADER, source, nbytes)
+    encode_header(&layout, True, HEADER + nbytes, dst)
+    return HEADER + nbytes

@@ -8,25 +8,42 @@ value.
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
-from zchunk._ext.blosc cimport Frame, frame_nbytes, open_frame
-from zchunk._ext.blosc_encode cimport encode_frame
+from zchunk._ext.blosc cimport HEADER, Frame, frame_nbytes, open_frame
+from zchunk._ext.blosc_encode cimport Layout, encode_blocks, encode_frame, encode_header, frame_layout
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
+from zchunk._ext.chunks cimport UNOPENED
 from zchunk._ext.codecs cimport Scratch, reserve
 from zchunk._ext.copy cimport Block, copy_block, fill_block, is_fill
-from zchunk._ext.files cimport MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file
+from zchunk._ext.files cimport (
+    MISSING, Draft, begin_file, close_file, commit_file, file_size, finish_file, open_read, put, remove_file,
+)
 from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
 from zchunk._ext.plan cimport Plan, Value
-from zchunk._ext.region cimport Region, one_run, region_items
+from zchunk._ext.region cimport Region, cut, one_run, region_items, region_span
 from zchunk._ext.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.source cimport Source, Whole, close_source, load_source, open_source
 from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    static int64_t zc_load(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+    /* Put `value` in the place of `old`, unless somebody did before; return what is there then. */
+    static int64_t zc_store_first(int64_t *p, int64_t old, int64_t value) {
+        return __atomic_compare_exchange_n(p, &old, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ? value : old;
+    }
+    """
+    int64_t zc_load(int64_t* p)
+    int64_t zc_store_first(int64_t* p, int64_t old, int64_t value)
 
 cdef enum:
     # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
     SMALL_FILE = 32768
     # Uncompressed bytes are written this much at a time.
     SLAB = 131072
+    # What a task reads of a chunk, about, counted in the chunk's memory, if a chunk may be several.
+    PART = 1 << 20
 
 
 # ---- read one chunk
@@ -46,27 +63,36 @@ cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s,
     return OK
 
 
-cdef int _read_blosc(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef bint _take_part(const Plan* p, Region* r, int64_t part, int64_t most) noexcept nogil:
+    """Leave of the region the part that this task has to read, of `most` at most; whether there is any."""
+    cdef int64_t parts
+    if p.splits == 1:
+        return True
+    parts = max(min(min(p.splits, most), region_span(&r.block, p.itemsize) // PART), 1)
+    return part < parts and cut(r, part, parts)
+
+
+cdef int _read_blosc(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
     cdef Frame frame
     if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
         return f.status
     if open_frame(source, p.chunk_nbytes, &frame, s, f) != OK:
         return f.status
     if frame.blocksize % p.itemsize and frame.nblocks > 1:
-        return _read_whole(p, r, source, s, f)
-    return scatter_frame(p, r, &frame, s, f)
+        return _read_whole(p, r, source, s, f) if _take_part(p, r, part, 1) else OK
+    return scatter_frame(p, r, &frame, s, f) if _take_part(p, r, part, max(frame.nblocks, 1)) else OK
 
 
-cdef int _read(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
     if p.codec.kind == BLOSC_KIND:
-        return _read_blosc(p, r, source, s, f)
+        return _read_blosc(p, r, part, source, s, f)
     if p.codec.kind != RAW_KIND:
         return _read_whole(p, r, source, s, f)
     if source.size < p.chunk_nbytes:
         return fail(f, TRUNCATED, source.size, p.chunk_nbytes)
     if source.size > p.chunk_nbytes:
         return fail(f, TRAILING, source.size, p.chunk_nbytes)
-    return scatter_raw(p, r, source, 0, s, f)
+    return scatter_raw(p, r, source, 0, s, f) if _take_part(p, r, part, p.splits) else OK
 
 
 cdef bint _whole_raw(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
@@ -96,21 +122,44 @@ cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept no
     return OK
 
 
-cdef int read_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil:
-    """Read what is selected of chunk `k` of the selection."""
+cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, Failure* f) noexcept nogil:
+    """Open the file of a chunk that several tasks read: all of them read the same, also if it is replaced."""
+    cdef int64_t fd = zc_load(&p.opened[k])
+    cdef int64_t mine
+    if fd == UNOPENED:
+        mine = open_read(p.folder, r.key, f)
+        if mine < MISSING:
+            return f.status
+        fd = zc_store_first(&p.opened[k], UNOPENED, mine)
+        if fd != mine and mine >= 0:
+            close_file(<int>mine)
+    if fd == MISSING:
+        return MISSING
+    source.data, source.fd = NULL, <int>fd
+    mine = file_size(source.fd, &source.size, f)
+    f.stored = source.size
+    return <int>mine
+
+
+cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Read what is selected of chunk `k` of the selection, or a part of it."""
     cdef Source source
     cdef int status
     if p.values != NULL:
         status = _open_value(&p.values[k - p.first], &source, f)
+    elif p.opened != NULL:
+        status = _open_once(p, k, r, &source, f)
     else:
         status = _open_file(p, r, &source, s, f)
     if status == MISSING:
-        fill_block(&r.block, r.user, p.fill, p.itemsize)
+        if part == 0:
+            fill_block(&r.block, r.user, p.fill, p.itemsize)
         return OK
     if status != OK:
         return f.status
-    status = _read(p, r, &source, s, f)
-    close_source(&source)
+    status = _read(p, r, part, &source, s, f)
+    if p.opened == NULL:
+        close_source(&source)
     return status
 
 
@@ -123,7 +172,7 @@ cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil:
         return False
     if not p.write_empty and memcmp(r.user, p.fill, p.itemsize) == 0:
         return False
-    return p.codec.kind != BLOSC_KIND or one_run(r, p.itemsize) or <size_t>p.codec.blosc.typesize == p.itemsize
+    return p.whole_items or one_run(r, p.itemsize)
 
 
 cdef void _fill_chunk(const Plan* p, Scratch* s) noexcept nogil:
@@ -182,25 +231,48 @@ cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failur
     return OK
 
 
-cdef int _put_chunk(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
-    cdef int64_t got
+cdef int _encode_chunk(const Plan* p, Items* items, int64_t* encoded, bint* raw, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a whole chunk as far as that is done before its file is opened: `encoded` bytes in `s.encoded`.
+
+    If `raw`, the bytes of the items follow as they are.
+    """
+    cdef Layout layout
+    cdef int status
+    encoded[0], raw[0] = 0, True
     if p.codec.kind == RAW_KIND:
-        return put_items(p, items, draft, s, f)
+        return OK
     if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-    got = _encode(p, items, s.encoded, s, f)
-    return f.status if got < 0 else put(draft, s.encoded, got, f)
+    if p.codec.kind != BLOSC_KIND:
+        raw[0] = False
+        encoded[0] = _encode(p, items, s.encoded, s, f)
+        return OK if encoded[0] >= 0 else f.status
+    status = frame_layout(&p.codec.blosc, p.chunk_nbytes, &layout)
+    encoded[0] = -status
+    if status == OK:
+        encoded[0] = encode_blocks(&p.codec.blosc, &layout, items, s.encoded, s)
+    if encoded[0] < 0:
+        return fail(f, <int>-encoded[0], p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
+    raw[0] = encoded[0] == 0
+    if raw[0]:
+        encode_header(&layout, True, HEADER + p.chunk_nbytes, s.encoded)
+        encoded[0] = HEADER
+    return OK
 
 
 cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, Failure* f) noexcept nogil:
     """Replace the chunk's file by the items of a whole chunk."""
     cdef Draft draft
-    cdef int status
+    cdef Items start = items[0]
+    cdef int64_t encoded
+    cdef bint raw
+    # What can fail comes before a file that is written in place is cut off.
+    if _encode_chunk(p, items, &encoded, &raw, s, f) != OK:
+        return f.status
     if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
         return f.status
-    status = _put_chunk(p, items, &draft, s, f)
-    if status != OK:
-        draft.status = status
+    if put(&draft, s.encoded, encoded, f) == OK and raw and put_items(p, &start, &draft, s, f) != OK:
+        draft.status = f.status
     if finish_file(&draft, f) != OK:
         return f.status
     return commit_file(&draft, r.key, f)

@@ -13,19 +13,20 @@ import os
 
 from libc.errno cimport errno
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset, strerror
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject, Py_XDECREF
 cimport numpy as cnp
 
+from zchunk._ext.blosc_encode cimport Layout as FrameLayout, frame_layout
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
-from zchunk._ext.chunks cimport read_chunk, write_chunk
+from zchunk._ext.chunks cimport UNOPENED, read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis
 from zchunk._ext.plan cimport Plan, Value, locate
-from zchunk._ext.region cimport Region, cut, region_span
+from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
@@ -44,7 +45,7 @@ cdef extern from * nogil:
     #define ZC_LOOK O_RDONLY
     #endif
     static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
-    static void zc_close_folder(int fd) { close(fd); }
+    static void zc_close_fd(int fd) { close(fd); }
     #define ZC_HERE AT_FDCWD
     static int64_t zc_take(int64_t *p) { return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED); }
     static int64_t zc_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
@@ -64,7 +65,7 @@ cdef extern from * nogil:
     int zc_claim(int64_t* p)
     int64_t zc_now_ns()
     int zc_open_folder(const char* path)
-    void zc_close_folder(int fd)
+    void zc_close_fd(int fd)
     int ZC_HERE
 
 cdef extern from "Python.h":
@@ -80,24 +81,18 @@ cdef enum:
     # From this size on a result is written past the caches. Reading 256 MiB in chunks of 1 MiB with two threads
     # went from 102 to 80 ms; a result of 32 MiB, which the last cache holds, from 13 to 17.
     STREAMING = 64 << 20
-    # What is selected of a chunk is read in parts of about this size, counted in the chunk's memory, if there
-    # are too few chunks for the threads; not if less than the other in all is selected.
-    PART = 1 << 20
+    # Chunks from this size on are read in several tasks if there are few, and not less than the other in all is
+    # selected.
+    LARGE = 2 << 20
+    SMALL = 65536
     # Longest path of a folder that is put before a key; keys have the rest of `MAX_KEY`.
     MAX_ROOT = 500
-    SMALL = 65536
 
 
 cdef inline int _read_part(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
-    """Read a part of what is selected of chunk `k`."""
     cdef Region r
-    cdef int64_t parts = p.splits
     locate(p, k, &r)
-    if parts > 1:
-        parts = max(min(parts, region_span(&r.block, p.itemsize) // PART), 1)
-        if part >= parts or not cut(&r, part, parts):
-            return OK
-    return read_chunk(p, k, &r, s, f)
+    return read_chunk(p, k, part, &r, s, f)
 
 
 cdef inline int _write_part(Plan* p, Team* team, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
@@ -173,6 +168,7 @@ cdef class Layout:
         cdef Plan* p = &self.plan
         cdef int i, d, ndim = len(chunk_shape)
         cdef int64_t stride = len(fill), length
+        cdef FrameLayout frame
         if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2) or ndim > MAX_NDIM or not fill:
             raise ValueError(f"{ndim} axes, {order=}, {separator=}, {durability=}, an item of {len(fill)} bytes")
         parse_spec(spec, &p.codec)
@@ -198,6 +194,10 @@ cdef class Layout:
             p.axes[d].chunk = length
             stride *= length
         p.chunk_nbytes = stride
+        p.whole_items = p.codec.kind != BLOSC_KIND or (
+            <size_t>p.codec.blosc.typesize == p.itemsize and frame_layout(&p.codec.blosc, stride, &frame) == OK
+            and (frame.blocksize % <int64_t>p.itemsize == 0 or frame.nblocks < 2)
+        )
 
 
 cdef class Job:
@@ -277,21 +277,32 @@ cdef class Job:
     cdef void _split(self, int threads) noexcept:
         """Make several tasks of a chunk, if there are few and they are large."""
         cdef Plan* p = &self.plan
+        cdef int64_t k
         if p.total == 0 or threads < 2:
             return
         self._team = make_team(p, threads)
         if self._team != NULL:
             p.splits = team_blocks(self._team)
-        elif (not p.writing and p.total < 4 * threads and p.chunk_nbytes >= 2 * PART
+        elif (not p.writing and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
                 and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
                 and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
-            p.splits = min(4 * threads // p.total + 1, p.chunk_nbytes // PART)
+            p.opened = <int64_t*>malloc(p.total * sizeof(int64_t))
+            if p.opened != NULL:
+                p.splits = 4 * threads // p.total + 1
+                for k in range(p.total):
+                    p.opened[k] = UNOPENED
 
     def __dealloc__(self):
+        cdef int64_t k
         self._forget()
         free_team(self._team)
+        if self.plan.opened != NULL:
+            for k in range(self.plan.total):
+                if self.plan.opened[k] >= 0:
+                    zc_close_fd(<int>self.plan.opened[k])
+            free(self.plan.opened)
         if self.plan.folder >= 0:
-            zc_close_folder(self.plan.folder)
+            zc_close_fd(self.plan.folder)
 
     cdef void _forget(self) noexcept:
         """Let go of the values of the last batch."""

@@ -166,10 +166,11 @@ cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync,
     """Open for writing; make the folders above the file when they are not there. -1 is a failure."""
     cdef char part[MAX_PATH]
     cdef size_t i, n = strlen(path)
-    cdef int fd, _tries
+    cdef int fd, code = 0, _tries
     for _tries in range(RETRIES):
         fd = zc_open_write(folder, path, exclusive)
-        if fd >= 0 or errno != ENOENT:
+        code = errno
+        if fd >= 0 or code != ENOENT:
             break
         for i in range(1, n):
             if path[i] != c"/":
@@ -183,7 +184,7 @@ cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync,
                 _system(f)
                 return -1
     if fd < 0:
-        _system(f)
+        f.status, f.err = SYSTEM, code
     return fd
 
 

@@ -2,8 +2,9 @@
 
 Blocks are given out in order, chunk after chunk. A chunk that is being encoded has a `Joint`: a place for each
 of its blocks. Whoever encodes the last block writes the file, in which blocks are in order, so that the bytes
-do not depend on the threads. There are few joints; who needs one that is taken waits for the chunk before,
-whose blocks are all in the hands of threads that do not wait for later ones.
+do not depend on the threads (but for a frame that saves a few bytes only, which a single thread may store raw).
+There are few joints; who needs one that is taken waits for the chunk before, whose blocks are all in the hands
+of threads that do not wait for later ones.
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -12,7 +13,7 @@ from libc.string cimport memcpy
 
 from zchunk._ext.blosc cimport HEADER, MAX_SPLITS
 from zchunk._ext.blosc_encode cimport (
-    Layout, encode_block, encode_header, frame_layout, raw_block, store_uint32,
+    LAZY, RAW_STREAMS, Layout, encode_block, encode_header, frame_layout, raw_block, store_uint32,
 )
 from zchunk._ext.chain cimport BLOSC_KIND
 from zchunk._ext.chunks cimport put_items, takes_items, whole_items, write_chunk
@@ -91,7 +92,7 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
     cdef int64_t i
     if (
         threads < 2 or not p.writing or p.codec.kind != BLOSC_KIND or p.chunk_nbytes < LARGE
-        or p.total > MANY * threads or not p.write_empty or <size_t>p.codec.blosc.typesize != p.itemsize
+        or p.total > MANY * threads or not p.write_empty or not p.whole_items
     ):
         return NULL
     if frame_layout(&p.codec.blosc, p.chunk_nbytes, &layout) != OK or layout.stored or layout.nblocks < 2:
@@ -166,7 +167,7 @@ cdef int _put_block(const Team* team, const Plan* p, const Region* r, const Join
     cdef int64_t got
     if joint.sizes[b] < raw_block(&team.layout, b):
         return put(draft, joint.blocks + b * team.room, joint.sizes[b], f)
-    got = _encode(team, p, r, b, True, s)
+    got = _encode(team, p, r, b, RAW_STREAMS, s)
     return put(draft, s.encoded, got, f) if got > 0 else fail(f, <int>-got, team.layout.nbytes, 0)
 
 
@@ -176,8 +177,6 @@ cdef int _put_frame(const Team* team, const Plan* p, const Region* r, Joint* joi
     cdef const Layout* layout = &team.layout
     cdef int64_t b, used = HEADER + 4 * layout.nblocks
     for b in range(layout.nblocks):
-        if joint.sizes[b] < 0:
-            return fail(f, <int>-joint.sizes[b], layout.nbytes, 0)
         store_uint32(joint.head + HEADER + 4 * b, <unsigned int>used)
         used += joint.sizes[b]
     if used > layout.nbytes + HEADER:
@@ -193,7 +192,11 @@ cdef int _put_frame(const Team* team, const Plan* p, const Region* r, Joint* joi
 
 cdef int _write(const Team* team, const Plan* p, const Region* r, Joint* joint, Scratch* s, Failure* f) noexcept nogil:
     cdef Draft draft
+    cdef int64_t b
     cdef int status
+    for b in range(team.layout.nblocks):
+        if joint.sizes[b] < 0:
+            return fail(f, <int>-joint.sizes[b], team.layout.nbytes, 0)
     if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
         return f.status
     status = _put_frame(team, p, r, joint, &draft, s, f)
@@ -204,13 +207,13 @@ cdef int _write(const Team* team, const Plan* p, const Region* r, Joint* joint, 
     return commit_file(&draft, r.key, f)
 
 
-cdef int64_t _encode(const Team* team, const Plan* p, const Region* r, int64_t b, bint raw, Scratch* s) noexcept nogil:
+cdef int64_t _encode(const Team* team, const Plan* p, const Region* r, int64_t b, int mode, Scratch* s) noexcept nogil:
     """Encode block `b` into `s.encoded`; return its size, or minus a Status."""
     cdef Items items
     if reserve(&s.encoded, &s.encoded_size, team.room) == NULL:
         return -NO_MEMORY
     whole_items(p, r, b * team.layout.blocksize, &items)
-    return encode_block(&p.codec.blosc, &team.layout, b, &items, raw, s.encoded, team.room, s)
+    return encode_block(&p.codec.blosc, &team.layout, b, &items, mode, s.encoded, team.room, s)
 
 
 cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s, Failure* f) noexcept nogil:
@@ -226,7 +229,7 @@ cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s,
     joint = _join(team, p, k)
     if joint == NULL:
         return OK
-    got = _encode(team, p, &r, b, False, s)
+    got = _encode(team, p, &r, b, LAZY, s)
     # A block that does not compress is made again when it is written, which takes less time than new memory.
     if 0 < got < raw_block(&team.layout, b):
         memcpy(joint.blocks + b * team.room, s.encoded, got)

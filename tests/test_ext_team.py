@@ -150,3 +150,59 @@ def test_a_killed_writer_leaves_old_or_new(tmp_path: Path) -> None:
         process.join()
         got = zchunk.open_array(tmp_path, mode="r")[...]
         assert len(np.unique(got[:2])) == len(np.unique(got[2:])) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("blocksize", [0, 1, 128, 150, 254])
+@pytest.mark.parametrize("size", [129, 200, 255])
+def test_blocks_that_end_inside_items(size: int, blocksize: int, threads: int, tmp_path: Path) -> None:
+    """What a user may ask for: blocks smaller than an item, or no multiple of it."""
+    zchunk.set_threads(threads)
+    rng = np.random.default_rng(size)
+    for shape, chunks in (((20, 16), (10, 8)), ((300, 150), (300, 100))):
+        data = rng.integers(97, 100, (*shape, size), "u1").view(f"S{size}")[..., 0]
+        for shuffle in (0, 1, 2):
+            compressor = Blosc("lz4", 5, shuffle, blocksize)
+            store = tmp_path / f"{shape[0]}-{shuffle}"
+            z = zchunk.create(shape, chunks=chunks, dtype=data.dtype, compressor=compressor, store=store)
+            z[...] = data
+            assert (z[...] == data).all()
+            assert (z[3:7, ::5] == data[3:7, ::5]).all()
+
+
+def test_a_chunk_that_is_replaced_while_it_is_read_is_old_or_new(tmp_path: Path) -> None:
+    """Also where several threads read parts of it."""
+    zchunk.set_threads(3)
+    z = zchunk.create((512, 1024), chunks=(512, 1024), dtype="<i8", compressor=None, store=tmp_path)
+    z[...] = 0
+    done = threading.Event()
+
+    def write() -> None:
+        for n in range(1, 60):
+            z[...] = np.full(z.shape, n)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while not done.is_set():
+            assert len(np.unique(z[...])) == 1
+    finally:
+        writer.join()
+
+
+@pytest.mark.parametrize(
+    "codec", [None, Blosc("lz4"), Blosc("zstd", blocksize=1 << 22), Blosc(shuffle=0)], ids=repr
+)
+def test_parts_of_foreign_frames(codec: Any, tmp_path: Path) -> None:
+    """Frames whose blocks are other than ours: few, or with items across their ends."""
+    zchunk.set_threads(4)
+    data = values("mixed", "<f8")
+    z = zchunk.create(SHAPE, chunks=SHAPE, dtype="<f8", compressor=Blosc("lz4"), store=tmp_path)
+    z[...] = data
+    foreign = codec or Blosc("lz4", shuffle=0)
+    # Bytes instead of items: another type size, and other blocks.
+    items = np.frombuffer(data.tobytes(), "u1") if codec is None else data
+    (tmp_path / "0.0.0").write_bytes(foreign.encode(items))
+    assert z[...].tobytes() == data.tobytes()
+    assert z[5:250, ::3, 7].tobytes() == data[5:250, ::3, 7].tobytes()

@@ -217,7 +217,7 @@ def _drain(
     tasks: list[pool.Task] = []
     try:
         if helpers:
-            tasks = pool.submit(job.run, helpers)
+            pool.submit(job.run, helpers, tasks)
         result = meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
@@ -244,9 +244,9 @@ def _join(job: Job, tasks: list[pool.Task]) -> None:
     """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile."""
     interrupt: BaseException | None = None
     for task in tasks:
-        while not task.cancel():
+        while True:
             try:
-                error = task.exception()
+                error = None if task.cancel() else task.exception()
             except BaseException as err:
                 # Of this thread, that waits: the helper is still at work.
                 job.cancel()

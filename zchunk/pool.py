@@ -22,30 +22,31 @@ class Task:
     def __init__(self, work: Work) -> None:
         self._work: Work | None = work
         self._error: BaseException | None = None
-        self._cancelled = False
-        # Who takes it decides: a helper that the work is done, `cancel` that it is not. Never given back.
-        self._claim = threading.Lock()
+        # Who comes first decides, in one step that Ctrl-C does not cut: a helper that the work is done,
+        # `cancel` that it is not.
+        self._claim: dict[str, str] = {}
         # Held until the work is done.
         self._unfinished = threading.Lock()
         self._unfinished.acquire()
 
     def cancel(self) -> bool:
         """Return whether the work is not done and never will be: false if a helper has begun."""
-        if self._claim.acquire(blocking=False):
-            self._cancelled = True
-            # What was to be worked on is let go at once, not when a helper comes across the task.
-            self._work = None
-            self._unfinished.release()
-        return self._cancelled
+        if self._claim.setdefault("by", "cancel") != "cancel":
+            return False
+        # What was to be worked on is let go at once, not when a helper comes across the task.
+        self._work = None
+        return True
 
     def exception(self) -> BaseException | None:
         """Wait until the work is done, and return what it raised; None if it was cancelled."""
+        if self._claim.get("by") == "cancel":
+            return None
         with self._unfinished:
             return self._error
 
     def run(self) -> None:
         """Do the work, unless it was cancelled."""
-        if not self._claim.acquire(blocking=False):
+        if self._claim.setdefault("by", "helper") != "helper":
             return
         work, self._work = self._work, None
         try:
@@ -68,16 +69,14 @@ class _Pool:
         # One entry for each thread that waits and that no task was meant for yet.
         self._idle: deque[None] = deque()
 
-    def submit(self, work: Work) -> Task:
-        """Have a thread do the work; `RuntimeError` if there can be none. For one caller at a time."""
-        task = Task(work)
+    def submit(self, task: Task) -> None:
+        """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
         try:
             self._idle.pop()
         except IndexError:
             if self._threads < self._limit:
                 self._start()
         self._tasks.put(task)
-        return task
 
     def _start(self) -> None:
         # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
@@ -151,21 +150,30 @@ def _default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def submit(work: Work, helpers: int) -> list[Task]:
-    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest."""
+def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Task]:
+    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
+
+    What they do is added to `tasks` before it can begin, so that the caller knows of it also if Ctrl-C comes.
+
+    Returns
+    -------
+    list of Task
+        `tasks`, if given.
+    """
     global _pool
+    tasks = [] if tasks is None else tasks
     if helpers < 1:
-        return []
-    tasks: list[Task] = []
+        return tasks
     with _lock:
         if _pool is None:
             _pool = _Pool(max(get_threads() - 1, 1))
         try:
             for _ in range(helpers):
-                tasks.append(_pool.submit(work))
+                tasks.append(Task(work))
+                _pool.submit(tasks[-1])
         except RuntimeError:
             # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
-            pass
+            tasks.pop().cancel()
     return tasks
 
 

@@ -6,6 +6,12 @@ from zchunk._ext.blosc cimport BloscParams
 from zchunk._ext.codecs cimport Scratch
 from zchunk._ext.gather cimport Items
 
+cdef enum:
+    # Modes of `encode_block`
+    WRITTEN = 0
+    RAW_STREAMS = 1
+    LAZY = 2
+
 cdef struct Layout:
     # What is known of a frame before its bytes are looked at.
     int64_t nbytes
@@ -33,10 +39,12 @@ cdef inline void store_uint32(uint8_t* p, uint32_t v) noexcept nogil:
 
 cdef int frame_layout(const BloscParams* p, int64_t nbytes, Layout* out) noexcept nogil
 cdef int64_t encode_block(
-    const BloscParams* p, const Layout* layout, int64_t b, Items* items, bint raw, uint8_t* dst, int64_t cap, Scratch* s
+    const BloscParams* p, const Layout* layout, int64_t b, Items* items, int mode, uint8_t* dst, int64_t cap, Scratch* s
 ) noexcept nogil
 cdef void encode_header(const Layout* layout, bint raw, int64_t cbytes, uint8_t* dst) noexcept nogil
-cdef int64_t encode_raw(const Layout* layout, Items* items, uint8_t* dst) noexcept nogil
+cdef int64_t encode_blocks(
+    const BloscParams* p, const Layout* layout, Items* items, uint8_t* dst, Scratch* s
+) noexcept nogil
 cdef int64_t encode_frame(
     const BloscParams* p, Items* items, int64_t nbytes, uint8_t* dst, Scratch* s
 ) noexcept nogil

@@ -9,7 +9,11 @@ from zchunk._ext.plan cimport Plan
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
 
-cdef int read_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil
+cdef enum:
+    # In `Plan.opened`: nobody came yet
+    UNOPENED = -100
+
+cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil
 cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil
 cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* items) noexcept nogil
 cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil

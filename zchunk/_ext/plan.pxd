@@ -33,10 +33,12 @@ cdef struct Plan:
     bint writing
     bint streaming                  # the caller's memory is more than caches hold
     bint write_empty
+    bint whole_items                # no block of a frame ends inside an item
     int durability
     uint64_t lock_seed
     int64_t total
     int64_t splits                  # tasks of a chunk
+    int64_t* opened                 # descriptors of the chunks' files, if a chunk may be several tasks; else NULL
     int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.
     int64_t next
