@@ -34,7 +34,7 @@ from zchunk.storage.base import Store
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
-_FEW_CHUNKS = 16
+_FEW_CHUNKS = 32
 # A store is asked for this much at a time.
 _BATCH_BYTES = 4 << 20
 _BATCH_KEYS = 1024
