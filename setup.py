@@ -72,7 +72,7 @@ def extensions() -> list[Extension]:
             f"zchunk._ext.{name}",
             [f"_ext/{name}.pyx"],
             include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
-            depends=["_ext/planes.h", "_ext/stream.h"],
+            depends=[str(header) for header in Path("_ext").glob("*.h")],
             define_macros=macros,
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],

@@ -25,16 +25,8 @@ from zchunk._ext.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.source cimport Source, Whole, close_source, load_source, open_source
 from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
 
-cdef extern from * nogil:
-    """
-    #include <stdint.h>
-    static int64_t zc_load(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-    /* Put `value` in the place of `old`, unless somebody did before; return what is there then. */
-    static int64_t zc_store_first(int64_t *p, int64_t old, int64_t value) {
-        return __atomic_compare_exchange_n(p, &old, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ? value : old;
-    }
-    """
-    int64_t zc_load(int64_t* p)
+cdef extern from "atomics.h" nogil:
+    int64_t zc_load(const int64_t* p)
     int64_t zc_store_first(int64_t* p, int64_t old, int64_t value)
 
 cdef enum:

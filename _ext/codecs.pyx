@@ -17,41 +17,11 @@ from zchunk._ext.clib cimport *
 from zchunk._ext.codecs cimport BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD, Scratch
 from zchunk._ext.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail
 
-cdef extern from * nogil:
-    """
-    /* zlib's search parameters by level: good length, lazy length, nice length, chain length. Levels 1 and 2 look
-       further, as stopping at a match of 8 or 16 bytes made bit-shuffled text 9 to 18 % larger and unshuffled
-       items of odd sizes 6 %. */
-    static const int ZC_EFFORT[10][4] = {
-        {0, 0, 0, 0}, {4, 4, 32, 16}, {4, 6, 32, 32}, {4, 6, 32, 32}, {4, 4, 16, 16}, {8, 16, 32, 32},
-        {8, 16, 128, 128}, {8, 32, 128, 256}, {32, 128, 258, 1024}, {32, 258, 258, 4096},
-    };
-    """
+cdef extern from "effort.h" nogil:
     const int ZC_EFFORT[10][4]
 
-cdef extern from * nogil:
-    """
-    #include <pthread.h>
-    #include <stdlib.h>
-
-    static pthread_key_t zc_scratch_key;
-    static pthread_once_t zc_scratch_once = PTHREAD_ONCE_INIT;
-    static int zc_scratch_error;
-    static void (*zc_scratch_end)(void *);
-    static void zc_scratch_make(void) { zc_scratch_error = pthread_key_create(&zc_scratch_key, zc_scratch_end); }
-    /* Memory of the calling thread, zero at first; `end` gets it when the thread ends. NULL: no memory. */
-    static void *zc_scratch(size_t size, void (*end)(void *)) {
-        zc_scratch_end = end;
-        pthread_once(&zc_scratch_once, zc_scratch_make);
-        if (zc_scratch_error) return NULL;
-        void *p = pthread_getspecific(zc_scratch_key);
-        if (p == NULL && (p = calloc(1, size)) != NULL && pthread_setspecific(zc_scratch_key, p) != 0) {
-            free(p);
-            return NULL;
-        }
-        return p;
-    }
-    """
+cdef extern from "scratch.h" nogil:
+    void* zc_allocate(size_t n)
     void* zc_scratch(size_t size, void (*end)(void*) noexcept nogil)
 
 cdef enum:
@@ -75,7 +45,7 @@ cdef uint8_t* reserve(uint8_t** buffer, size_t* size, size_t wanted) noexcept no
     if size[0] < wanted or buffer[0] == NULL:
         free(buffer[0])
         size[0] = wanted if wanted else 1
-        buffer[0] = <uint8_t*>malloc(size[0])
+        buffer[0] = <uint8_t*>zc_allocate(size[0])
         if buffer[0] == NULL:
             size[0] = 0
     return buffer[0]
@@ -109,10 +79,7 @@ cdef Scratch* thread_scratch() noexcept nogil:
 
 
 cdef void trim(Scratch* s) noexcept nogil:
-    """Let go of what is more than a thread should keep between two calls.
-
-    New memory costs a page fault for every 4 KiB, which is more than a small read takes.
-    """
+    """Let go of what is too much to keep. New memory costs a page fault every 4 KiB: more than a small read takes."""
     cdef size_t size = s.encoded_size + s.stored_size + s.chunk_size + s.block_size + s.planes_size
     if s.zstd_encoder != NULL:
         size += ZSTD_sizeof_CCtx(<ZSTD_CCtx*>s.zstd_encoder)
@@ -124,10 +91,6 @@ cdef void trim(Scratch* s) noexcept nogil:
 
 # ---- LZ4 blocks
 
-cdef size_t lz4_bound(size_t n) noexcept nogil:
-    return n + n // 255 + 16
-
-
 cdef int64_t lz4_encode(
     Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int acceleration
 ) noexcept nogil:
@@ -137,8 +100,7 @@ cdef int64_t lz4_encode(
         s.lz4 = malloc(LZ4_sizeofState())
         if s.lz4 == NULL:
             return -NO_MEMORY
-    if cap > INT32_LIMIT:
-        cap = INT32_LIMIT
+    cap = min(cap, <size_t>INT32_LIMIT)
     return LZ4_compress_fast_extState(s.lz4, <const char*>src, <char*>dst, <int>n, <int>cap, acceleration)
 
 
@@ -151,8 +113,7 @@ cdef int64_t _lz4hc_encode(
         s.lz4hc = malloc(LZ4_sizeofStateHC())
         if s.lz4hc == NULL:
             return -NO_MEMORY
-    if cap > INT32_LIMIT:
-        cap = INT32_LIMIT
+    cap = min(cap, <size_t>INT32_LIMIT)
     return LZ4_compress_HC_extStateHC(s.lz4hc, <const char*>src, <char*>dst, <int>n, <int>cap, level)
 
 

@@ -24,6 +24,7 @@ from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
 from zchunk._ext.chunks cimport UNOPENED, read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
+from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
 from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.region cimport Region
@@ -32,41 +33,22 @@ from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
 
+cdef extern from "atomics.h" nogil:
+    int64_t zc_take(int64_t* p)
+    int64_t zc_load(const int64_t* p)
+    int zc_claim(int64_t* p)
+
 cdef extern from * nogil:
     """
     #include <stdint.h>
     #include <time.h>
-    #include <fcntl.h>
-    #include <unistd.h>
-    /* To look below a folder it need not be readable. */
-    #ifdef O_PATH
-    #define ZC_LOOK O_PATH
-    #else
-    #define ZC_LOOK O_RDONLY
-    #endif
-    static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
-    static void zc_close_fd(int fd) { close(fd); }
-    #define ZC_HERE AT_FDCWD
-    static int64_t zc_take(int64_t *p) { return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED); }
-    static int64_t zc_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-    /* True for the one caller that sets it. */
-    static int zc_claim(int64_t *p) {
-        int64_t zero = 0;
-        return __atomic_compare_exchange_n(p, &zero, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-    }
     static int64_t zc_now_ns(void) {
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
     }
     """
-    int64_t zc_take(int64_t* p)
-    int64_t zc_get(int64_t* p)
-    int zc_claim(int64_t* p)
     int64_t zc_now_ns()
-    int zc_open_folder(const char* path)
-    void zc_close_fd(int fd)
-    int ZC_HERE
 
 cdef extern from "Python.h":
     PyObject* PyBytes_FromStringAndSize(const char* data, Py_ssize_t n) except NULL
@@ -110,7 +92,7 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
     cdef int status
     if budget_ns:
         until = zc_now_ns() + budget_ns
-    while not zc_get(&p.stop):
+    while not zc_load(&p.stop):
         task = zc_take(&p.next)
         if task >= p.end:
             break
@@ -129,7 +111,9 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
                 p.failed = k
             zc_claim(&p.stop)
         if budget_ns and zc_now_ns() > until:
-            break
+            # To be continued: the scratch is kept.
+            stream_done()
+            return
     stream_done()
     if s != NULL:
         trim(s)
@@ -267,10 +251,10 @@ cdef class Job:
             p.end = p.total * p.splits
             if p.end == 1 and not writing and p.root_size:
                 # One file: what opening the folder would cost is more than walking the path takes.
-                p.folder = ZC_HERE
+                p.folder = HERE
                 return
             p.root_size = 0
-            p.folder = zc_open_folder(layout._folder)
+            p.folder = open_folder(layout._folder)
             if p.folder < 0:
                 raise OSError(errno, (<bytes>strerror(errno)).decode(), os.fsdecode(layout._folder))
 
@@ -299,10 +283,10 @@ cdef class Job:
         if self.plan.opened != NULL:
             for k in range(self.plan.total):
                 if self.plan.opened[k] >= 0:
-                    zc_close_fd(<int>self.plan.opened[k])
+                    close_file(<int>self.plan.opened[k])
             free(self.plan.opened)
         if self.plan.folder >= 0:
-            zc_close_fd(self.plan.folder)
+            close_file(self.plan.folder)
 
     cdef void _forget(self) noexcept:
         """Let go of the values of the last batch."""
@@ -388,7 +372,7 @@ cdef class Job:
         cdef int64_t budget = <int64_t>(seconds * 1e9)
         with nogil:
             _drain(&self.plan, self._team, budget)
-        return zc_get(&self.plan.next) < self.plan.end and not zc_get(&self.plan.stop)
+        return zc_load(&self.plan.next) < self.plan.end and not zc_load(&self.plan.stop)
 
     def cancel(self):
         """Make every `run` return after the chunk it is at."""

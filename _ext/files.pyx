@@ -46,6 +46,13 @@ cdef extern from * nogil:
     static int zc_open_write(int folder, const char *path, int exclusive) {
         return zc_openat(folder, path, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC));
     }
+    /* To look below a folder it need not be readable. */
+    #ifdef O_PATH
+    #define ZC_LOOK O_PATH
+    #else
+    #define ZC_LOOK O_RDONLY
+    #endif
+    static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
     static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
     static int zc_fsync(int fd) {
         int code;
@@ -75,6 +82,7 @@ cdef extern from * nogil:
     """
     uint64_t zc_temp_number()
     int zc_open_write(int folder, const char* path, int exclusive)
+    int zc_open_folder(const char* path)
     int zc_open_read(int folder, const char* path)
     int64_t zc_size(int fd, int* regular)
     int zc_sync_folder(int folder, const char* path)
@@ -98,6 +106,11 @@ cdef int _system(Failure* f) noexcept nogil:
     f.status = SYSTEM
     f.err = errno
     return SYSTEM
+
+
+cdef int open_folder(const char* path) noexcept nogil:
+    """Return a descriptor below which files can be opened; -1 and `errno` if there is none."""
+    return zc_open_folder(path)
 
 
 cdef int open_read(int folder, const char* path, Failure* f) noexcept nogil:

@@ -25,6 +25,9 @@ from zchunk._ext.plan cimport locate
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport NO_MEMORY, OK, fail
 
+cdef extern from "atomics.h" nogil:
+    int64_t zc_load(const int64_t* p)
+
 cdef extern from * nogil:
     """
     #include <pthread.h>
@@ -50,7 +53,6 @@ cdef extern from * nogil:
         if (t.tv_nsec >= 1000000000) t.tv_nsec -= 1000000000, t.tv_sec++;
         pthread_cond_timedwait(&m->changed, &m->mutex, &t);
     }
-    static int64_t zc_stopped(const int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     """
     ctypedef struct zc_monitor:
         pass
@@ -60,7 +62,6 @@ cdef extern from * nogil:
     void zc_leave(zc_monitor* m)
     void zc_notify(zc_monitor* m)
     void zc_wait(zc_monitor* m)
-    int64_t zc_stopped(const int64_t* p)
 
 cdef enum:
     # Chunks from this size on are worth it, if there are not many for each thread.
@@ -142,7 +143,7 @@ cdef Joint* _join(Team* team, const Plan* p, int64_t k) noexcept nogil:
         if joint.chunk < 0:
             joint.chunk = k
             joint.left = team.layout.nblocks
-        elif zc_stopped(&p.stop):
+        elif zc_load(&p.stop):
             joint = NULL
             break
         else:

@@ -98,6 +98,11 @@ def test_no_import_of_zchunk_inside_functions(path: Path) -> None:
                     assert not any(str(n).split(".")[0] == "zchunk" for n in names), f"{path}:{node.lineno}"
 
 
+def test_extension_modules_are_short() -> None:
+    for source in (*ROOT.glob("_ext/*.pyx"), *ROOT.glob("_ext/*.h")):
+        assert len(source.read_text().splitlines()) <= MAX_LINES, source
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_are_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text()

@@ -35,7 +35,9 @@ cdef void release(Scratch* s) noexcept nogil
 cdef Scratch* thread_scratch() noexcept nogil
 cdef void trim(Scratch* s) noexcept nogil
 
-cdef size_t lz4_bound(size_t n) noexcept nogil
+cdef inline size_t lz4_bound(size_t n) noexcept nogil:
+    return n + n // 255 + 16
+
 cdef size_t zstd_bound(size_t n) noexcept nogil
 cdef size_t deflate_bound(size_t n) noexcept nogil
 

@@ -13,6 +13,10 @@ cdef enum:
     MISSING = -1
     MAX_PATH = 2048
 
+cdef extern from "fcntl.h":
+    # In the place of a folder's descriptor: paths are whole.
+    int HERE "AT_FDCWD"
+
 cdef struct Draft:
     # A file that is being written.
     int fd
@@ -21,6 +25,7 @@ cdef struct Draft:
     int status
     char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
+cdef int open_folder(const char* path) noexcept nogil
 cdef int open_read(int folder, const char* path, Failure* f) noexcept nogil
 cdef int file_size(int fd, int64_t* size, Failure* f) noexcept nogil
 cdef int64_t read_start(int fd, uint8_t* dst, int64_t n) noexcept nogil
