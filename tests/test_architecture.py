@@ -122,8 +122,8 @@ HEAVY = {
     "numcodecs", "zarr", "blosc", "h5py", "lz4",
     "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
-    "tempfile", "zipfile",
-    "zchunk.storage.temporary", "zchunk.storage.zip",
+    "tempfile", "urllib", "zipfile",
+    "zchunk.storage.temporary", "zchunk.storage.urls", "zchunk.storage.zip",
 }  # fmt: skip
 
 

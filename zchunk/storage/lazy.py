@@ -1,4 +1,4 @@
-"""The stores that are imported when they are first asked for: they bring more modules than all the rest."""
+"""What is imported when it is first asked for: it brings more modules than all the rest."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zchunk.storage.temporary import TempStore
+    from zchunk.storage.urls import path_of_url
     from zchunk.storage.zip import ZipStore
 
-__all__ = ["TempStore", "ZipStore"]
+__all__ = ["TempStore", "ZipStore", "path_of_url"]
 
-_MODULES = {"TempStore": "zchunk.storage.temporary", "ZipStore": "zchunk.storage.zip"}
+_MODULES = {
+    "TempStore": "zchunk.storage.temporary",
+    "ZipStore": "zchunk.storage.zip",
+    "path_of_url": "zchunk.storage.urls",
+}
 
 
 def __getattr__(name: str) -> Any:

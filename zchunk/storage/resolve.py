@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from zchunk.errors import PathNotFoundError
 from zchunk.storage import lazy
@@ -56,19 +55,9 @@ def open_store(
         return as_store(store)
     path = os.fspath(store)
     if "://" in path:
-        path = _path_of_url(path)
+        path = lazy.path_of_url(path)
     if not path.endswith(".zip") or os.path.isdir(path):
         return DirectoryStore(path)
     if mode in ("r", "r+") and not os.path.exists(path):
         raise PathNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
     return lazy.ZipStore(path, mode=_ZIP_MODES[mode])
-
-
-def _path_of_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        scheme = url.partition("://")[0]
-        raise ValueError(f"cannot open {url!r}: {scheme!r} URLs are not supported; pass a path or a mapping")
-    if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
-        raise ValueError(f"cannot open {url!r}: a file URL is file:/// and an absolute path, %-encoded")
-    return unquote(parts.path)
