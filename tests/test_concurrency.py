@@ -311,6 +311,8 @@ def test_processes_with_pickled_arrays(method: str, tmp_path: Path) -> None:
 def test_ctrl_c_during_a_large_read(tmp_path: Path) -> None:
     code = f"""
 import os, signal, threading, time, numpy as np, zchunk
+# A shell that starts a command in the background has it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 zchunk.set_threads(3)
 z = zchunk.zeros((3000, 3000), chunks=(30, 30), compressor=zchunk.Zlib(1), store={str(tmp_path)!r})
 z[...] = np.random.default_rng(0).integers(0, 99, z.shape)
