@@ -42,17 +42,3 @@ cdef int64_t region_span(const Block* b, size_t itemsize) noexcept nogil:
     for i in range(b.ndim):
         n += (b.shape[i] - 1) * b.src[i]
     return n
-
-
-cdef int64_t region_rows(const Block* b) noexcept nogil:
-    cdef int64_t n = 1
-    cdef int i
-    for i in range(b.ndim - 1):
-        n *= b.shape[i]
-    return n
-
-
-cdef int64_t row_span(const Block* b, size_t itemsize) noexcept nogil:
-    if b.ndim == 0:
-        return itemsize
-    return (b.shape[b.ndim - 1] - 1) * b.src[b.ndim - 1] + itemsize

@@ -33,8 +33,6 @@ cdef bint cut(Region* r, int64_t part, int64_t parts) noexcept nogil
 cdef bint one_run(const Region* r, size_t itemsize) noexcept nogil
 cdef int64_t region_items(const Block* b) noexcept nogil
 cdef int64_t region_span(const Block* b, size_t itemsize) noexcept nogil
-cdef int64_t region_rows(const Block* b) noexcept nogil
-cdef int64_t row_span(const Block* b, size_t itemsize) noexcept nogil
 
 cdef inline void first_row(Cursor* c, const Region* r, size_t itemsize) noexcept nogil:
     cdef int i, last = r.block.ndim - 1
