@@ -21,7 +21,7 @@ LAYERS = [
     {"dtypes", "grid", "keys", "pool", "locks"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"engine"},
-    {"stored", "display", "properties", "resize"},
+    {"stored", "display", "properties", "resize", "selections"},
     {"node"},
     {"array"},
     {"nodes", "creation", "group"},
