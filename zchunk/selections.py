@@ -70,7 +70,7 @@ class Selections:
         array = self._chunked if self._cache_metadata else self._current
         metadata = array.metadata
         plan = plan_basic(selection, metadata.grid)
-        items = convert(value, metadata.dtype, array.path)
+        items = convert(value, metadata.dtype, array.path, plan.scalar)
         engine.write(array, plan, broadcast(items, plan, array.path))
 
     def set_basic_selection(self, selection: Any, value: Any) -> None:
