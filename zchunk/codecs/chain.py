@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext import chain as native
-from zchunk.codecs import objects
+from zchunk.codecs import checked
 from zchunk.codecs.base import Codec, NativeCodec, Spec, flat
 from zchunk.errors import ChunkError
 
@@ -48,8 +48,9 @@ class CodecChain:
         self.chunk_shape = chunk_shape
         self.order: Any = order
         self.nbytes = math.prod(chunk_shape) * dtype.itemsize
-        # Most bytes on the way: a filter may need more than it gives, but not without measure.
-        self.limit = _OBJECTS_MAX if dtype.hasobject else 16 * self.nbytes + 2**20
+        # Most bytes on the way, and of items: a filter may need more than it gives, but not without measure.
+        self.items_limit = 16 * self.nbytes + 2**20
+        self.limit = _OBJECTS_MAX if dtype.hasobject else self.items_limit
 
     def native_spec(self) -> Spec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
@@ -106,9 +107,11 @@ class CodecChain:
                     raise ValueError(f"it has more than the {limit} bytes that are possible")
                 raw = native.decode(spec, data, self.nbytes)
         elif self.compressor is not None:
-            raw = objects.decode(self.compressor, data, self.limit)
-        for codec in reversed(self.filters):
-            raw = objects.decode(codec, raw, self.limit)
+            raw = checked.decode(self.compressor, data, self.limit)
+        for codec in reversed(self.filters[1:]):
+            raw = checked.decode(codec, raw, self.limit)
+        for codec in self.filters[:1]:
+            raw = checked.decode(codec, raw, self.items_limit)
         return self._items(raw)
 
     def _items(self, raw: Any) -> np.ndarray[Any, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk.codecs import NativeCodec, get_codec, objects
+from zchunk.codecs import NativeCodec, checked, get_codec
 from zchunk.codecs.registry import is_registered
 from zchunk.dtypes import decode_dtype, encode_dtype
 from zchunk.errors import CodecError, MetadataError
@@ -200,7 +200,7 @@ def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any,
 
 
 def _decode_objects(codecs: tuple[Codec, ...], raw: bytes) -> Any:
-    return objects.decode(codecs[0], raw, _FILL_MAX)
+    return checked.decode(codecs[0], raw, _FILL_MAX)
 
 
 def _parse_codec(config: object, member: str, where: str, trusted: frozenset[str]) -> Codec:
