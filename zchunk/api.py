@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zchunk.array import Array
+from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
 from zchunk.creation import create
 from zchunk.errors import (
@@ -69,7 +70,10 @@ def open_array(
         As for `create`.
     partial_decompress : object, optional
         Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
-    object_codec, storage_options, zarr_version, meta_array : optional
+    object_codec : codec or dict, optional
+        Of an array that is created, as for `create`. An array that is there and needs `numcodecs.Pickle` is
+        opened only if that is given here or among the filters.
+    storage_options, zarr_version, meta_array : optional
         zarr's. None, format 2 and a NumPy array are what there is.
 
     Returns
@@ -83,12 +87,13 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, object_codec, storage_options)
+    check_unsupported(zarr_version, meta_array, storage_options)
     path = normalize_path(path)
     target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     if mode in ("r", "r+", "a"):
         try:
-            return Array(
+            return Array._trusting(
+                trusted_ids(object_codec, compressor, *(filters or ())),
                 target,
                 path,
                 mode == "r",
@@ -123,6 +128,7 @@ def open_array(
         filters,
         cache_metadata,
         cache_attrs,
+        object_codec=object_codec,
         dimension_separator=dimension_separator,
         write_empty_chunks=write_empty_chunks,
     )

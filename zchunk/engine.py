@@ -25,8 +25,8 @@ from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Job, Layout
 from zchunk._ext.locks import Stripe
 from zchunk.codecs import CodecChain
-from zchunk.dtypes import fill_bytes
 from zchunk.errors import ChunkError
+from zchunk.fill_values import fill_bytes, holds_only, object_fill
 from zchunk.indexing import ChunkPart, Plan
 from zchunk.keys import join
 from zchunk.metadata.model import ArrayMetadata
@@ -83,10 +83,13 @@ class ChunkedArray:
             metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
         )
         # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
-        size = metadata.dtype.itemsize
+        # Objects stay what they are: a reference is not just bytes.
+        size, self.objects = metadata.dtype.itemsize, metadata.dtype.hasobject
         fast = size in (1, 2, 4, 8)
         self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
-        self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
+        if self.objects:
+            self.item = metadata.dtype
+        self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
@@ -129,12 +132,20 @@ class ChunkedArray:
     @property
     def fill_item(self) -> np.ndarray[Any, Any]:
         """One item that holds the fill value, padding included, as a 0-d array."""
+        if self.objects:
+            return object_fill(self.metadata.fill_value, self.metadata.dtype)
         return np.ndarray((), self.metadata.dtype, self.fill)
 
     @property
     def raw_fill(self) -> Any:
-        """The fill value as an item of plain bytes."""
-        return np.ndarray((), self.item, self.fill)
+        """The fill value as an item of plain bytes, or as an object."""
+        return self.fill_item if self.objects else np.ndarray((), self.item, self.fill)
+
+    def is_empty(self, chunk: np.ndarray[Any, Any]) -> bool:
+        """Whether a chunk of `item` holds nothing but the fill value."""
+        if self.objects:
+            return holds_only(chunk, self.fill_item[()])
+        return equals_fill(chunk.reshape(-1, order="A"), self.fill)
 
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
@@ -375,7 +386,7 @@ def _write_chunk(
         chunk = np.array(_decode(array, key, data), order=order)
     target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
     target[part.inner] = items
-    if not array.write_empty_chunks and equals_fill(chunk.reshape(-1, order="A"), array.fill):
+    if not array.write_empty_chunks and array.is_empty(chunk):
         array.erase(key)
         return
     array.store[key] = array.chain.encode(chunk.view(array.metadata.dtype))

@@ -9,6 +9,7 @@ import numpy as np
 
 from zchunk.api import group, open
 from zchunk.array import Array
+from zchunk.codecs.objects import object_filters
 from zchunk.compat import check_unsupported
 from zchunk.creation import array, chunks_of
 from zchunk.dtypes import encode_dtype
@@ -85,6 +86,7 @@ def _read(data: Any) -> Any:
     """Return array-like data as a NumPy array of a dtype that can be stored."""
     items = np.asanyarray(data)
     encode_dtype(items.dtype)
+    object_filters(items.dtype, None, ())
     return items
 
 

@@ -374,7 +374,7 @@ def _copy(items: Any, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _write(
     array: engine.ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
 ) -> None:
-    items = convert(value, dtype, array.path)
+    items = convert(value, dtype, array.path, plan.scalar)
     engine.write(array, plan, broadcast(items, plan, array.path), field)
 
 
