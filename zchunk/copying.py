@@ -107,8 +107,8 @@ def copy_all(
     with reporting(log, dry_run) as report:
         copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
         copier.copy_members(source, dest)
-        if not without_attrs and not dry_run:
-            dest.attrs.update(source.attrs)
+        if not dry_run:
+            copier.copy_attrs(source, dest)
         return report.counts()
 
 
@@ -154,10 +154,16 @@ class _Copier:
 
     def copy_members(self, source: Any, dest: Any) -> None:
         """Copy what is in a group."""
-        for name in source.keys():
+        for name in source:
             member = source[name]
             if not self.shallow or hasattr(member, "shape"):
                 self.copy(member, dest, name)
+
+    def copy_attrs(self, source: Any, target: Any) -> None:
+        """Copy the user attributes of an array or group, if they shall be."""
+        attrs = {} if self.without_attrs else dict(source.attrs)
+        if attrs:
+            target.attrs.update(attrs)
 
     def _copy_group(self, source: Any, dest: Any, name: str) -> None:
         old = None if dest is None else dest.get(name)
@@ -168,7 +174,7 @@ class _Copier:
             self.report.skip(source.name)
             return
         if dest is not None and _is_at_or_below(dest, name, source):
-            raise CopyError(f"group {source.name!r} cannot be copied to {name!r} in {dest.name!r}, into itself")
+            raise CopyError(f"a copy of {source.name!r} to {name!r} in {dest.name!r} would be in itself")
         self.report.copy(source.name)
         if self.report.dry_run:
             self.copy_members(source, None if in_the_way else old)
@@ -176,8 +182,7 @@ class _Copier:
         if in_the_way:
             del dest[name]
         target = dest.require_group(name)
-        if not self.without_attrs:
-            target.attrs.update(source.attrs)
+        self.copy_attrs(source, target)
         self.copy_members(source, target)
 
     def _copy_array(self, source: Any, dest: Any, name: str) -> None:
@@ -201,8 +206,7 @@ class _Copier:
         )
         _copy_items(source, target)
         self.report.nbytes += source.size * source.dtype.itemsize
-        if not self.without_attrs:
-            target.attrs.update(source.attrs)
+        self.copy_attrs(source, target)
 
 
 def _is_h5py(node: Any) -> bool:
@@ -228,7 +232,8 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
     """Return the parameters that give a copy of the array `source` in the group `dest` its properties."""
     from_h5py, to_h5py = _is_h5py(source), _is_h5py(dest)
     if from_h5py and to_h5py:
-        return _taken(source, "chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
+        names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
+        return _taken(source, *names)
     if from_h5py:
         return {"chunks": source.chunks, "fill_value": source.fillvalue}
     if not to_h5py:
