@@ -52,6 +52,6 @@ def test_open_like(tmp_path: Path) -> None:
     )  # fmt: skip
     z[...] = 1
     assert (zchunk.open_like(a, tmp_path / "z")[...] == 1).all()
-    assert (zchunk.open_like(a, tmp_path / "z", mode="w", fill_value=7, path="x")[...] == 7).all()
+    assert (zchunk.open_like(a, tmp_path / "z", mode="w", fill_value=7)[...] == 7).all()
     other = zchunk.open_like(np.zeros(5, "f4"), tmp_path / "other", chunks=2)
     assert (other.shape, other.chunks, other.dtype) == ((5,), (2,), np.dtype("f4"))
