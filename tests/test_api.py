@@ -465,15 +465,22 @@ def test_lazy_loader_has_arrays_only() -> None:
 SIGNATURES = {
     "create": "shape chunks dtype compressor fill_value order store synchronizer overwrite path chunk_store "
     "filters cache_metadata cache_attrs read_only object_codec dimension_separator write_empty_chunks * "
-    "zarr_version meta_array storage_transformers",
+    "zarr_version meta_array storage_transformers **kwargs",
     "open_array": "store mode shape chunks dtype compressor fill_value order synchronizer filters "
     "cache_metadata cache_attrs path object_codec chunk_store storage_options partial_decompress "
-    "write_empty_chunks * zarr_version dimension_separator meta_array",
+    "write_empty_chunks * zarr_version dimension_separator meta_array **kwargs",
+    "open_like": "a path **kwargs",
     "open_group": "store mode cache_attrs synchronizer path chunk_store storage_options * zarr_version "
     "meta_array",
     "group": "store overwrite chunk_store cache_attrs synchronizer path * zarr_version meta_array",
     "open": "store mode * zarr_version path **kwargs",
     "save": "store *args zarr_version path **kwargs",
+    "save_array": "store arr * zarr_version path **kwargs",
+    "save_group": "store *args zarr_version path **kwargs",
+    "copy": "source dest name shallow without_attrs log if_exists dry_run **create_kws",
+    "copy_all": "source dest shallow without_attrs log if_exists dry_run **create_kws",
+    "copy_store": "source dest source_path dest_path excludes includes flags if_exists dry_run log",
+    "tree": "grp expand level",
     "load": "store zarr_version path",
     "open_consolidated": "store metadata_key mode **kwargs",
     "consolidate_metadata": "store metadata_key * path",

@@ -24,14 +24,18 @@ LAYERS = [
     {"stored", "display", "properties", "resize", "selections"},
     {"node"},
     {"array"},
-    {"nodes", "creation", "group"},
+    {"nodes", "likeness", "h5names"},
+    {"creation", "members", "tree", "copylog"},
+    {"making", "copying", "storecopy"},
+    {"group"},
     {"api"},
     {"saving"},
+    {"attrs", "convenience", "core", "hierarchy", "util"},
     {"__init__"},
 ]
 LATERAL = {
-    ("metadata", "codecs"), ("storage", "metadata"), ("attributes", "metadata"), ("resize", "stored"),
-    ("creation", "nodes"), ("group", "creation"), ("group", "nodes"),
+    ("metadata", "codecs"), ("storage", "metadata"), ("attributes", "metadata"), ("attributes", "storage"),
+    ("resize", "stored"),
 }  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -17,10 +17,16 @@ BUILTINS = {
     "ContainsNodeError": [ValueError, FileExistsError],
     "ContainsArrayError": [ValueError, FileExistsError],
     "ContainsGroupError": [ValueError, FileExistsError],
+    "FSPathExistNotDir": [ValueError, FileNotFoundError],
+    "CopyError": [RuntimeError],
     "ReadOnlyError": [PermissionError],
     "BoundsCheckError": [IndexError],
     "SelectionError": [IndexError],
+    "ArrayIndexError": [IndexError],
+    "NegativeStepError": [IndexError],
+    "VindexInvalidSelectionError": [IndexError],
     "CodecError": [ValueError],
+    "BadCompressorError": [ValueError],
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
 }
@@ -41,3 +47,10 @@ def test_bases_message_and_pickle(name):
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is cls
     assert str(copy) == str(error)
+
+
+def test_names_that_zarr_2_raises_without_arguments():
+    assert str(errors.ReadOnlyError())
+    assert "step" in str(errors.NegativeStepError())
+    assert issubclass(errors.FSPathExistNotDir, errors.GroupNotFoundError)
+    assert issubclass(errors.BadCompressorError, errors.CodecError)

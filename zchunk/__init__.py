@@ -7,6 +7,7 @@
 array([1., 1., 1.], dtype=float32)
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zchunk import codecs, errors, storage
@@ -14,12 +15,12 @@ from zchunk.api import (
     consolidate_metadata,
     group,
     open,
-    open_array,
     open_consolidated,
     open_group,
 )
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.copying import copy, copy_all
 from zchunk.creation import (
     array,
     create,
@@ -29,13 +30,18 @@ from zchunk.creation import (
     full_like,
     ones,
     ones_like,
+    open_array,
+    open_like,
     zeros,
     zeros_like,
 )
+from zchunk.errors import CopyError, MetadataError
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
-from zchunk.saving import load, save
+from zchunk.saving import load, save, save_array, save_group
 from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
+from zchunk.storecopy import copy_store
+from zchunk.tree import tree
 
 if TYPE_CHECKING:
     from zchunk.storage import TempStore, ZipStore
@@ -46,10 +52,12 @@ __all__ = [
     "LZ4",
     "Array",
     "Blosc",
+    "CopyError",
     "DirectoryStore",
     "GZip",
     "Group",
     "MemoryStore",
+    "MetadataError",
     "NestedDirectoryStore",
     "TempStore",
     "ZipStore",
@@ -59,6 +67,9 @@ __all__ = [
     "array",
     "codecs",
     "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
     "create",
     "empty",
     "empty_like",
@@ -74,18 +85,28 @@ __all__ = [
     "open_array",
     "open_consolidated",
     "open_group",
+    "open_like",
     "save",
+    "save_array",
+    "save_group",
     "set_threads",
     "storage",
+    "tree",
     "zeros",
     "zeros_like",
 ]
+
+
+# Modules that only have names at the places where zarr 2 has them.
+_ZARR_MODULES = ("attrs", "convenience", "core", "hierarchy", "util")
 
 
 def __getattr__(name: str) -> Any:
     # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
     if name in ("TempStore", "ZipStore"):
         return getattr(storage, name)
+    if name in _ZARR_MODULES:
+        return import_module(f"zchunk.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

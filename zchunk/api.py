@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zchunk.array import Array
-from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
-from zchunk.creation import create
+from zchunk.creation import open_array
 from zchunk.errors import (
     ArrayNotFoundError,
     ConsolidatedMetadataNotFoundError,
@@ -26,112 +25,6 @@ from zchunk.storage.base import Mode
 
 def _open_chunks(chunk_store: Any, mode: Any = "a") -> Store | None:
     return None if chunk_store is None else open_store(chunk_store, mode)
-
-
-# ---- open
-
-
-def open_array(
-    store: Any = None,
-    mode: Mode = "a",
-    shape: Any = None,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    synchronizer: Any = None,
-    filters: Any = None,
-    cache_metadata: bool = True,
-    cache_attrs: bool = True,
-    path: str | None = None,
-    object_codec: Any = None,
-    chunk_store: Any = None,
-    storage_options: Any = None,
-    partial_decompress: Any = None,
-    write_empty_chunks: bool = True,
-    *,
-    zarr_version: int | None = None,
-    dimension_separator: str | None = None,
-    meta_array: Any = None,
-) -> Array:
-    """Open an array, or create one.
-
-    Parameters
-    ----------
-    store : path, MutableMapping or None, optional
-        As for `create`.
-    mode : {"r", "r+", "a", "w", "w-", "x"}, optional
-        ``r`` reads and ``r+`` changes what is there; ``a`` creates it if need be; ``w`` replaces; ``w-`` or
-        ``x`` create and fail if something is there.
-    shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator
-        Of an array that is created, as for `create`.
-    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks
-        As for `create`.
-    partial_decompress : object, optional
-        Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
-    object_codec : codec or dict, optional
-        Of an array that is created, as for `create`. An array that is there and needs `numcodecs.Pickle` is
-        opened only if that is given here or among the filters.
-    storage_options, zarr_version, meta_array : optional
-        zarr's. None, format 2 and a NumPy array are what there is.
-
-    Returns
-    -------
-    Array
-
-    Raises
-    ------
-    ArrayNotFoundError
-        There is no array and `mode` does not create one.
-    ContainsArrayError, ContainsGroupError
-        Something else is there.
-    """
-    check_unsupported(zarr_version, meta_array, storage_options)
-    path = normalize_path(path)
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
-    if mode in ("r", "r+", "a"):
-        try:
-            return Array._trusting(
-                trusted_ids(object_codec, compressor, *(filters or ())),
-                target,
-                path,
-                mode == "r",
-                chunk_target,
-                synchronizer,
-                cache_metadata,
-                cache_attrs,
-                write_empty_chunks=write_empty_chunks,
-            )
-        except ArrayNotFoundError:
-            if contains_group(target, path):
-                message = f"a group, not an array, is at {'/' + path!r} in {target!r}"
-                raise ContainsGroupError(message) from None
-            if mode != "a":
-                raise ArrayNotFoundError(
-                    f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
-                ) from None
-    if shape is None:
-        raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
-    return create(
-        shape,
-        chunks,
-        dtype,
-        compressor,
-        fill_value,
-        order,
-        target,
-        synchronizer,
-        mode == "w",
-        path,
-        chunk_target,
-        filters,
-        cache_metadata,
-        cache_attrs,
-        object_codec=object_codec,
-        dimension_separator=dimension_separator,
-        write_empty_chunks=write_empty_chunks,
-    )
 
 
 # ---- groups

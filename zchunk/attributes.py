@@ -11,6 +11,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_attrs, render_attrs
+from zchunk.storage.base import as_store
 
 
 class Synchronizer(Protocol):
@@ -52,7 +53,7 @@ class Attributes(MutableMapping[str, Any]):
         cache: bool = True,
         synchronizer: Synchronizer | None = None,
     ) -> None:
-        self.store = store
+        self.store = as_store(store)
         self.key = key
         self.read_only = read_only
         self.cache = cache
@@ -151,5 +152,7 @@ def _with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     if all(isinstance(name, str) for name in attrs):
         return dict(attrs)
     # The frames between are put, update or item assignment, _change and this function.
-    warnings.warn("names of attributes that are not strings become strings", DeprecationWarning, stacklevel=4)
+    # zarr 2's words, which programs may filter warnings by.
+    message = "only attribute keys of type 'string' will be allowed in the future; others become strings"
+    warnings.warn(message, DeprecationWarning, stacklevel=4)
     return {str(name): value for name, value in attrs.items()}

@@ -25,13 +25,14 @@ class InfoReporter:
     def _repr_html_(self) -> str:
         left = 'style="text-align: left"'
         rows = "".join(
-            f"<tr><th {left}>{_escape(name)}</th><td {left}>{_escape(value)}</td></tr>"
+            f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
             for name, value in self._items()
         )
         return f'<table class="zarr-info"><tbody>{rows}</tbody></table>'
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return text for HTML."""
     return text.translate(_ESCAPED)
 
 

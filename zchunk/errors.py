@@ -51,6 +51,14 @@ class ContainsGroupError(ContainsNodeError):
     """A group stands where a node was to be made."""
 
 
+class FSPathExistNotDir(GroupNotFoundError):
+    """A file stands where the folder of a store was expected."""
+
+
+class CopyError(ZchunkError, RuntimeError):
+    """Something stands where a copy was to go, or the copy would replace its own source."""
+
+
 class ReadOnlyError(ZchunkError, PermissionError):
     """A write to an array, group or store that was opened for reading."""
 
@@ -66,12 +74,27 @@ class SelectionError(ZchunkError, IndexError):
     """A selection that is not one of the kinds that the method takes."""
 
 
+class ArrayIndexError(SelectionError):
+    """A selection that no array can have. zarr 2's name."""
+
+
+class NegativeStepError(SelectionError):
+    """A slice with a negative step where only positive ones can be."""
+
+    def __init__(self, message: str = "only slices with a step of 1 or more are possible here") -> None:
+        super().__init__(message)
+
+
 class VindexInvalidSelectionError(SelectionError):
-    """A selection through `vindex` that is neither points nor a mask."""
+    """A selection for ``vindex`` that is neither integer arrays nor one boolean array."""
 
 
 class CodecError(ZchunkError, ValueError):
     """An unknown codec, or parameters that the codec does not take."""
+
+
+class BadCompressorError(CodecError):
+    """A compressor that is no codec."""
 
 
 class ChunkError(ZchunkError, RuntimeError):

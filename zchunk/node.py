@@ -14,6 +14,9 @@ from zchunk.storage.base import Store, as_store
 class Node:
     """Base of `zchunk.Array` and `zchunk.Group`: where it is, and its attributes."""
 
+    # Version of the format, by the name that programs ask zarr 2 for.
+    _version = 2
+
     def __init__(
         self,
         store: Any,

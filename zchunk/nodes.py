@@ -9,7 +9,13 @@ import numpy as np
 
 from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
-from zchunk.errors import CodecError, ContainsArrayError, ContainsGroupError, InvalidKeyError
+from zchunk.errors import (
+    BadCompressorError,
+    CodecError,
+    ContainsArrayError,
+    ContainsGroupError,
+    InvalidKeyError,
+)
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.keys import (
@@ -85,7 +91,9 @@ def make_metadata(
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
     if isinstance(compressor, str) and compressor != "default":
-        raise CodecError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
+        raise BadCompressorError(
+            f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None"
+        )
     dtype = np.dtype("f8" if dtype is None else dtype)
     # The axes of a sub-array dtype become axes of the array, as in NumPy.
     shape, dtype = normalize_shape(shape) + dtype.shape, dtype.base
@@ -159,17 +167,23 @@ def require_parents(
             store[join(parent, GROUP_KEY)] = render_group()
 
 
-def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None) -> None:
-    if overwrite:
-        erase(store, path, chunk_store)
-    elif contains_array(store, path):
+def check_absent(store: Store, path: str) -> None:
+    """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`."""
+    if contains_array(store, path):
         raise ContainsArrayError(
             f"an array is at {'/' + path!r} in {store!r}; use overwrite=True to replace it"
         )
-    elif contains_group(store, path):
+    if contains_group(store, path):
         raise ContainsGroupError(
             f"a group is at {'/' + path!r} in {store!r}; use overwrite=True to replace it"
         )
+
+
+def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None) -> None:
+    if overwrite:
+        erase(store, path, chunk_store)
+    else:
+        check_absent(store, path)
     require_parents(store, path, overwrite, chunk_store)
 
 

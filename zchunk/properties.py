@@ -54,6 +54,11 @@ class ArrayProperties:
         return self.metadata.chunk_key_encoding.separator
 
     @property
+    def _dimension_separator(self) -> str:
+        # The only name that zarr 2 has for it, and so known to programs.
+        return self.dimension_separator
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return self.metadata.ndim

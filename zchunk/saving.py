@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,50 @@ from zchunk.api import group, open
 from zchunk.array import Array
 from zchunk.codecs.objects import object_filters
 from zchunk.compat import check_unsupported
-from zchunk.creation import array, chunks_of
+from zchunk.creation import array
 from zchunk.dtypes import encode_dtype
 from zchunk.group import Group
 from zchunk.keys import parents
+from zchunk.likeness import chunks_of
 from zchunk.nodes import new_path
-from zchunk.storage import open_store
+from zchunk.storage import Store, open_store
 
 
-def save(
+def save_array(
+    store: Any, arr: Any, *, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+) -> None:
+    """Save an array, replacing what is there.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    arr : array-like
+        May be what is replaced.
+    zarr_version : {None, 2}, optional
+        Version of the format.
+    path : str, optional
+        Of the array in the store.
+    **kwargs
+        Parameters of `array`.
+
+    Raises
+    ------
+    ValueError
+        The dtype cannot be stored.
+    InvalidKeyError
+        No array can have such a path.
+    """
+    check_unsupported(zarr_version)
+    path, chunks, items = new_path(path), chunks_of(arr), _read(arr)
+    with _replaced(store) as target:
+        array(items, **{"chunks": chunks, **kwargs}, store=target, path=path, overwrite=True)
+
+
+def save_group(
     store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
 ) -> None:
-    """Save one array, or several into a group, replacing what is there.
+    """Save arrays into a group, replacing what is there.
 
     All arrays are read before anything is replaced, so that they may be what is replaced.
 
@@ -31,11 +64,11 @@ def save(
     store : path or MutableMapping
         As for `create`; a file ``*.zip`` is closed at the end.
     *args : array-like
-        One array is saved as it is; several as ``arr_0``, ``arr_1``, …
+        Saved as ``arr_0``, ``arr_1``, …
     zarr_version : {None, 2}, optional
         Version of the format.
     path : str, optional
-        Of the array or group in the store.
+        Of the group in the store.
     **kwargs : array-like
         Saved by these names.
 
@@ -57,13 +90,48 @@ def save(
     places = _places(members)
     chunks = {name: chunks_of(data) for name, data in members.items()}
     items = {name: _read(data) for name, data in members.items()}
-    target = open_store(store, "w")
-    if len(args) == 1 and not kwargs:
-        array(items["arr_0"], chunks=chunks["arr_0"], store=target, path=path, overwrite=True)
-    else:
+    with _replaced(store) as target:
         parent = group(target, overwrite=True, path=path)
         for name in members:
             parent.array(places[name], items[name], chunks=chunks[name])
+
+
+def save(
+    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+) -> None:
+    """Save one array as `save_array` does, or several as `save_group` does.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    *args : array-like
+        One array is saved as it is; several as ``arr_0``, ``arr_1``, …
+    zarr_version : {None, 2}, optional
+        Version of the format.
+    path : str, optional
+        Of the array or group in the store.
+    **kwargs : array-like
+        Saved by these names.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
+    InvalidKeyError
+        No node can have such a path or name.
+    """
+    if len(args) == 1 and not kwargs:
+        save_array(store, args[0], zarr_version=zarr_version, path=path)
+    else:
+        save_group(store, *args, zarr_version=zarr_version, path=path, **kwargs)
+
+
+@contextmanager
+def _replaced(store: Any) -> Iterator[Store]:
+    """Give the store to write to; close it at the end if it was made here."""
+    target = open_store(store, "w")
+    yield target
     # After a failure the store is left to the garbage collector, which replaces no archive by an empty one.
     if target is not store:
         target.close()

@@ -97,6 +97,8 @@ class Store(MutableMapping[str, bytes]):
     """
 
     _dimension_separator: DimensionSeparator | None = None
+    # Version of the format, by the name that programs (xarray, for one) ask zarr 2's stores for.
+    _store_version = 2
 
     @property
     def root(self) -> str | None:

@@ -1,0 +1,355 @@
+"""Copying arrays and groups, from and to HDF5 too: what arrives, what is in the way, what memory it takes."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.codecs import Blosc, Zlib
+from zchunk.copying import _copy_items
+from zchunk.errors import CopyError
+
+
+def fill(group: Any) -> Any:
+    """Put a small hierarchy into a group of zchunk's or h5py's."""
+    foo = group.create_group("foo")
+    foo.attrs["experiment"] = "weird science"
+    baz = foo.create_dataset("bar/baz", data=np.arange(100), chunks=(50,))
+    baz.attrs["units"] = "metres"
+    group.create_dataset("spam", data=np.arange(100, 200, dtype="i2").reshape(20, 5), chunks=(10, 2))
+    return group
+
+
+def new(kind: str, path: Path) -> Iterator[Any]:
+    if kind == "zchunk":
+        yield zchunk.group(path)
+    else:
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path.with_suffix(".h5"), "w") as file:
+            yield file
+
+
+@pytest.fixture(params=["zchunk", "h5py"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    yield from map(fill, new(request.param, tmp_path / "source"))
+
+
+@pytest.fixture(params=["zchunk", "h5py"])
+def dest(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    yield from new(request.param, tmp_path / "dest")
+
+
+def check_same(a: Any, b: Any, attrs: bool = True) -> None:
+    """Check that a copy has what the original has."""
+    assert dict(b.attrs) == (dict(a.attrs) if attrs else {})
+    if hasattr(a, "shape"):
+        assert (b.shape, b.dtype, b.chunks) == (a.shape, a.dtype, a.chunks)
+        np.testing.assert_array_equal(b[...], a[...])
+    else:
+        assert sorted(a) == sorted(b)
+        for name in a:
+            check_same(a[name], b[name], attrs)
+
+
+# ---- what arrives
+
+
+def test_a_group(source: Any, dest: Any) -> None:
+    assert zchunk.copy(source["foo"], dest) == (3, 0, 800)
+    check_same(source["foo"], dest["foo"])
+    assert zchunk.copy(source["foo"], dest, name="x/y", without_attrs=True) == (3, 0, 800)
+    check_same(source["foo"], dest["x/y"], attrs=False)
+
+
+def test_an_array(source: Any, dest: Any) -> None:
+    zchunk.copy(source["spam"], dest)
+    check_same(source["spam"], dest["spam"])
+    zchunk.copy(source["foo/bar/baz"], dest, "new/name", chunks=(30,))
+    assert dest["new/name"].chunks == (30,)
+    np.testing.assert_array_equal(dest["new/name"][...], np.arange(100))
+
+
+def test_all_members(source: Any, dest: Any) -> None:
+    source.attrs["root"] = 1
+    dest.attrs["own"] = 2
+    assert zchunk.copy_all(source, dest) == (4, 0, 1000)
+    assert dict(dest.attrs) == {"root": 1, "own": 2}
+    check_same(source["foo"], dest["foo"])
+    check_same(source["spam"], dest["spam"])
+
+
+def test_without_attributes_and_shallow(source: Any, dest: Any) -> None:
+    source.attrs["root"] = 1
+    zchunk.copy_all(source, dest, shallow=True, without_attrs=True)
+    assert (list(dest), dict(dest.attrs)) == (["spam"], {})
+    assert zchunk.copy(source, dest, "all", shallow=True) == (2, 0, 200)
+    assert list(dest["all"]) == ["spam"]
+
+
+def test_groups_that_are_there_stay(source: Any, dest: Any) -> None:
+    dest.create_group("foo/other").attrs["x"] = 1
+    zchunk.copy(source["foo"], dest)
+    assert sorted(dest["foo"]) == ["bar", "other"]
+    assert dest["foo/other"].attrs["x"] == 1
+    check_same(source["foo/bar"], dest["foo/bar"])
+
+
+def test_properties_from_zchunk_to_zchunk() -> None:
+    g = zchunk.group({})
+    a = g.create(
+        "a", shape=(7, 5), chunks=(3, 2), dtype="f4", fill_value=np.nan, order="F", compressor=Zlib(4)
+    )
+    a[:2] = np.arange(10).reshape(2, 5)
+    zchunk.copy(a, g, "b")
+    b = g["b"]
+    assert g.store["b/.zarray"] == g.store["a/.zarray"]
+    # Chunks that are not stored are not stored in the copy.
+    assert sorted(b.store.list_dir("b")) == sorted(a.store.list_dir("a"))
+    assert all(g.store[f"b/{key}"] == g.store[f"a/{key}"] for key in g.store.list_dir("a"))
+    zchunk.copy(a, g, "c", compressor=None, order="C", fill_value=1, chunks=(2, 5), dimension_separator="/")
+    c = g["c"]
+    assert (c.compressor, c.order, c.fill_value, c.chunks) == (None, "C", 1, (2, 5))
+    np.testing.assert_array_equal(c[...], a[...])
+
+
+def test_stored_chunks_are_copied_as_they_are() -> None:
+    g = zchunk.group({})
+    g.array("a", np.zeros(10), chunks=5, compressor=Blosc("lz4"))
+    # Another encoding of the same: what decoding and encoding again would not give.
+    other = Blosc("zstd", 1).encode(np.zeros(5))
+    g.store["a/1"] = other
+    zchunk.copy(g["a"], g, "b")
+    assert g.store["b/1"] == other
+    # The empty chunks of this one shall not be stored.
+    zchunk.copy(g["a"], g, "c", write_empty_chunks=False)
+    assert g.store.list_dir("c") == [".zarray"]
+
+
+def test_separators_may_differ(tmp_path: Path) -> None:
+    g = zchunk.group({})
+    a = g.array("a", np.arange(12).reshape(3, 4), chunks=2)
+    dest = zchunk.group(zchunk.NestedDirectoryStore(tmp_path))
+    zchunk.copy(a, dest)
+    assert dest["a"].dimension_separator == "/"
+    np.testing.assert_array_equal(dest["a"][...], a[...])
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3)])
+def test_small_shapes(shape: tuple[int, ...], source: Any, dest: Any) -> None:
+    if isinstance(source, zchunk.Group):
+        # Longer chunks than the array, which HDF5 does not have.
+        a = source.create_dataset("a", shape=shape, chunks=(5,) * len(shape), dtype="i4")
+        a[...] = 7
+    else:
+        a = source.create_dataset("a", data=np.full(shape, 7, "i4"))
+    zchunk.copy(a, dest)
+    assert (dest["a"].shape, dest["a"].dtype) == (shape, np.dtype("i4"))
+    np.testing.assert_array_equal(dest["a"][...], a[...])
+
+
+def test_fill_values(source: Any, dest: Any) -> None:
+    name = "fill_value" if isinstance(source, zchunk.Group) else "fillvalue"
+    source.create_dataset("a", shape=10, chunks=(5,), dtype="i4", **{name: 42})
+    zchunk.copy(source["a"], dest)
+    assert getattr(dest["a"], "fill_value" if isinstance(dest, zchunk.Group) else "fillvalue") == 42
+    assert (dest["a"][...] == 42).all()
+
+
+def test_codecs_from_hdf5_to_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        settings = {"compression": "gzip", "compression_opts": 3, "shuffle": True, "fletcher32": True}
+        file.create_dataset("a", data=np.arange(10), chunks=(5,), **settings)
+        file.create_dataset("contiguous", data=np.arange(10))
+        zchunk.copy(file["a"], file, "b")
+        zchunk.copy(file["contiguous"], file, "c")
+        assert {name: getattr(file["b"], name) for name in settings} == settings
+        assert file["c"].chunks is None
+        assert file["c"][...].tolist() == list(range(10))
+
+
+# ---- what is in the way
+
+
+def test_an_array_in_the_way(source: Any, dest: Any) -> None:
+    dest.create_dataset("baz", shape=(10,), dtype="i1")
+    for kwargs in ({}, {"if_exists": "raise"}, {"dry_run": True}):
+        with pytest.raises(CopyError, match="baz"):
+            zchunk.copy(source["foo/bar/baz"], dest, **kwargs)
+    assert zchunk.copy(source["foo/bar/baz"], dest, if_exists="skip") == (0, 1, 0)
+    assert dest["baz"].shape == (10,)
+    assert zchunk.copy(source["foo/bar/baz"], dest, if_exists="replace") == (1, 0, 800)
+    check_same(source["foo/bar/baz"], dest["baz"])
+
+
+def test_a_group_in_the_way_of_an_array(source: Any, dest: Any) -> None:
+    dest.create_group("baz/x")
+    with pytest.raises(CopyError):
+        zchunk.copy(source["foo/bar/baz"], dest)
+    assert zchunk.copy(source["foo/bar/baz"], dest, if_exists="skip") == (0, 1, 0)
+    assert list(dest["baz"]) == ["x"]
+    zchunk.copy(source["foo/bar/baz"], dest, if_exists="replace")
+    check_same(source["foo/bar/baz"], dest["baz"])
+
+
+def test_an_array_in_the_way_of_a_group(source: Any, dest: Any) -> None:
+    dest.create_dataset("foo/bar", shape=(10,), dtype="f4")
+    with pytest.raises(CopyError):
+        zchunk.copy(source["foo"], dest)
+    assert zchunk.copy(source["foo"], dest, if_exists="skip") == (1, 1, 0)
+    assert dest["foo/bar"].shape == (10,)
+    assert zchunk.copy(source["foo"], dest, if_exists="replace", dry_run=True) == (3, 0, 0)
+    assert dest["foo/bar"].shape == (10,)
+    zchunk.copy(source["foo"], dest, if_exists="replace")
+    check_same(source["foo"], dest["foo"])
+
+
+def test_skipping_what_is_whole() -> None:
+    source, dest = fill(zchunk.group()), zchunk.group()
+    a = dest.create_dataset("baz", shape=100, chunks=10, dtype="i8")
+    a[:50] = 1
+    assert zchunk.copy(source["foo/bar/baz"], dest, if_exists="skip_initialized") == (1, 0, 800)
+    dest["baz"][...] = 5
+    assert zchunk.copy(source["foo/bar/baz"], dest, if_exists="skip_initialized") == (0, 1, 0)
+    assert (dest["baz"][...] == 5).all()
+
+
+def test_skipping_what_is_whole_is_not_for_hdf5(tmp_path: Path) -> None:
+    for file in new("h5py", tmp_path / "a"):
+        with pytest.raises(ValueError, match="skip_initialized"):
+            zchunk.copy(fill(zchunk.group())["foo"], file, if_exists="skip_initialized")
+        assert list(file) == []
+
+
+def test_dry_run(source: Any, dest: Any) -> None:
+    assert zchunk.copy(source["foo"], dest, dry_run=True) == (3, 0, 0)
+    assert zchunk.copy_all(source, dest, dry_run=True) == (4, 0, 0)
+    assert (len(dest), dict(dest.attrs)) == (0, {})
+    dest.create_dataset("foo/bar/baz", shape=(1,), dtype="f4")
+    assert zchunk.copy(source["foo"], dest, dry_run=True, if_exists="skip") == (2, 1, 0)
+    with pytest.raises(CopyError):
+        zchunk.copy(source["foo"], dest, dry_run=True)
+
+
+def test_copies_into_or_instead_of_the_source(source: Any) -> None:
+    for name, dest, if_exists in (
+        ("foo", source["foo"], "raise"), ("foo", source["foo/bar"], "raise"), ("foo", source, "replace"),
+        ("spam", source, "replace"), ("foo/bar/baz", source["foo/bar"], "skip_initialized"),
+    ):  # fmt: skip
+        if if_exists == "skip_initialized":
+            if not isinstance(source, zchunk.Group):
+                continue
+            del source.store["foo/bar/baz/0"]
+        with pytest.raises(CopyError):
+            zchunk.copy(source[name], dest, if_exists=if_exists)
+    # The group that holds the source would be deleted.
+    with pytest.raises(CopyError):
+        zchunk.copy(source["foo/bar/baz"], source, "foo", if_exists="replace")
+    with pytest.raises(CopyError):
+        zchunk.copy(source, source["foo"], "all")
+    assert sorted(source["foo"]) == ["bar"]
+    assert source["spam"][0, 0] == 100
+    # Beside it, and above it, is fine.
+    zchunk.copy(source["foo"], source, "foo2")
+    check_same(source["foo"], source["foo2"])
+    zchunk.copy(source["foo/bar"], source, "foo")
+    check_same(source["foo/bar/baz"], source["foo/baz"])
+
+
+def test_a_store_that_is_opened_twice_is_the_same(tmp_path: Path) -> None:
+    g = fill(zchunk.open_group(tmp_path / "g"))
+    zchunk.consolidate_metadata(tmp_path / "g")
+    for again in (zchunk.open_group(tmp_path / "g"), zchunk.open_consolidated(tmp_path / "g")):
+        with pytest.raises(CopyError):
+            zchunk.copy(again["spam"], g, if_exists="replace")
+        with pytest.raises(CopyError):
+            zchunk.copy(again["foo"], g["foo/bar"])
+    assert g["spam"][0, 0] == 100
+
+
+def test_wrong_parameters(source: Any, dest: Any) -> None:
+    with pytest.raises(ValueError, match="foobar"):
+        zchunk.copy(source["foo"], dest, if_exists="foobar")
+    with pytest.raises(ValueError, match="not a group"):
+        zchunk.copy(source["foo"], source["spam"])
+    with pytest.raises(TypeError, match="name"):
+        zchunk.copy(source, dest)
+    with pytest.raises(TypeError, match="name"):
+        zchunk.copy(zchunk.zeros(3), dest)
+    with pytest.raises(TypeError, match="log"):
+        zchunk.copy(source["foo"], dest, log=True)
+    assert len(dest) == 0
+
+
+# ---- the log
+
+
+def test_log(tmp_path: Path) -> None:
+    source, dest = fill(zchunk.group()), zchunk.group()
+    lines = ["copy /foo", "copy /foo/bar", "copy /foo/bar/baz (100,) int64"]
+    seen: list[str] = []
+    zchunk.copy(source["foo"], dest, log=seen.append)
+    assert seen == [*lines, "all done: 3 copied, 0 skipped, 800 bytes copied"]
+    file = io.StringIO()
+    zchunk.copy(source["foo"], dest, log=file, if_exists="skip", dry_run=True)
+    lines[2] = "skip /foo/bar/baz (100,) int64"
+    assert file.getvalue().splitlines() == [*lines, "dry run: 2 copied, 1 skipped"]
+    for path in (tmp_path / "log", str(tmp_path / "log")):
+        zchunk.copy(source["foo"], zchunk.group(), log=path)
+        assert (tmp_path / "log").read_text().endswith("all done: 3 copied, 0 skipped, 800 bytes copied\n")
+    seen.clear()
+    with pytest.raises(CopyError):
+        zchunk.copy(source["foo"], dest, log=seen.append)
+    assert seen == lines[:2]
+
+
+# ---- how much at a time
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"chunks": (100, 100), "compressor": None}])
+def test_memory(kwargs: dict[str, Any], tmp_path: Path) -> None:
+    source, dest = zchunk.group(tmp_path / "a"), zchunk.group(tmp_path / "b")
+    a = source.create("a", shape=(1000, 4000), chunks=(1000, 100), dtype="f4", compressor=None)
+    for start in range(0, 4000, 100):
+        a[:, start : start + 100] = start
+    tracemalloc.start()
+    try:
+        zchunk.copy(a, dest, **kwargs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < a.nbytes / 4
+    assert dest["a"][500, ::100].tolist() == list(range(0, 4000, 100))
+
+
+def test_large_pieces_are_cut() -> None:
+    """Chunks that lie across each other are not combined to all of the array."""
+    read = []
+
+    class Source:
+        shape, chunks, dtype = (20000, 20000), (1, 20000), np.dtype("f8")
+
+        def __getitem__(self, selection: Any) -> None:
+            read.append(tuple(s.stop - s.start for s in selection))
+
+    class Target(dict[Any, Any]):
+        chunks = (20000, 1)
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            pass
+
+    _copy_items(Source(), Target())
+    assert set(read) == {(20000, 1)}
+    read.clear()
+    Source.chunks = (1, 100)
+    Target.chunks = (50, 50)
+    Source.shape = (100, 250)
+    _copy_items(Source(), Target())
+    assert read == [(50, 100), (50, 100), (50, 50)] * 2

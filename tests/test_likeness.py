@@ -1,0 +1,57 @@
+"""What arrays of other libraries say of the array that shall be like them, and `open_like`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.codecs import Zlib
+from zchunk.likeness import chunks_of
+
+
+class Foreign:
+    """An array of another library: NumPy's, with some attributes more."""
+
+    def __init__(self, shape: tuple[int, ...], **attributes: Any) -> None:
+        self.data = np.zeros(shape)
+        self.__dict__.update(attributes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.data, name)
+
+
+@pytest.mark.parametrize(
+    ("a", "chunks"),
+    [
+        (np.zeros((4, 6)), None),
+        ([1, 2], None),
+        (Foreign((4, 6), chunks=(2, 3)), (2, 3)),
+        (Foreign((4, 6), chunks=(np.int64(2), 3)), (2, 3)),
+        (Foreign((4, 6), chunks=None), None),
+        (Foreign((4, 6), chunks=((2, 2), (3, 3))), None),
+        (Foreign((4, 6), chunks=(2,)), None),
+        (Foreign((4, 6), chunklen=2), (2, 6)),
+        (zchunk.zeros((4, 6), chunks=(3, 2)), (3, 2)),
+    ],
+)
+def test_chunks(a: Any, chunks: Any) -> None:
+    assert chunks_of(a) == chunks
+    z = zchunk.zeros_like(a)
+    assert z.chunks == (chunks or zchunk.zeros(z.shape).chunks)
+
+
+def test_open_like(tmp_path: Path) -> None:
+    a = zchunk.full((4, 6), 3, chunks=(2, 3), dtype="i2", compressor=Zlib(2), order="F")
+    z = zchunk.open_like(a, tmp_path / "z")
+    assert (z.shape, z.chunks, z.dtype, z.compressor, z.order, z.fill_value) == (
+        (4, 6), (2, 3), np.dtype("i2"), Zlib(2), "F", 3,
+    )  # fmt: skip
+    z[...] = 1
+    assert (zchunk.open_like(a, tmp_path / "z")[...] == 1).all()
+    assert (zchunk.open_like(a, tmp_path / "z", mode="w", fill_value=7)[...] == 7).all()
+    other = zchunk.open_like(np.zeros(5, "f4"), tmp_path / "other", chunks=2)
+    assert (other.shape, other.chunks, other.dtype) == ((5,), (2,), np.dtype("f4"))

@@ -1,0 +1,127 @@
+"""Members of groups: visiting them, completing and looking up their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import zchunk
+
+
+@pytest.fixture
+def g() -> zchunk.Group:
+    g = zchunk.group(path="top")
+    for name in ("b", "a/y", "a/x/z"):
+        g.create(name, shape=1)
+    g.create_group("c")
+    return g
+
+
+PATHS = ["a", "a/x", "a/x/z", "a/y", "b", "c"]
+
+
+def test_visiting(g: zchunk.Group) -> None:
+    for visit in (g.visit, g.visitkeys):
+        seen: list[Any] = []
+        assert visit(seen.append) is None
+        assert seen == PATHS
+    seen = []
+    assert g.visitvalues(seen.append) is None
+    assert seen == [g[path] for path in PATHS]
+    seen = []
+    assert g.visititems(lambda path, node: seen.append((path, node))) is None
+    assert seen == [(path, g[path]) for path in PATHS]
+    seen = []
+    g["a"].visit(seen.append)
+    assert seen == ["x", "x/z", "y"]
+    seen = []
+    zchunk.open_group(g.store).visit(seen.append)
+    assert seen == ["top", *(f"top/{path}" for path in PATHS)]
+
+
+@pytest.mark.parametrize("result", [True, False, 0, "found"])
+def test_visiting_ends_with_what_is_not_none(g: zchunk.Group, result: Any) -> None:
+    seen = []
+
+    def visitor(path: str, *node: Any) -> Any:
+        seen.append(path)
+        return result if path == "a/x" else None
+
+    for visit in (g.visit, g.visititems):
+        seen.clear()
+        assert visit(visitor) is result
+        assert seen == ["a", "a/x"]
+    assert g.visitvalues(lambda node: result if node.path == "top/a/x" else None) is result
+
+
+def test_names_to_complete(g: zchunk.Group) -> None:
+    g.create_groups("123", "class", "asdf;", "fine", "_own")
+    assert {"123", "class", "asdf;", "fine", "a", "_own"} <= set(g._ipython_key_completions_())
+    assert {"fine", "a", "_own", "create_dataset"} <= set(dir(g))
+    assert {"123", "class", "asdf;"}.isdisjoint(dir(g))
+
+
+def test_members_whose_names_begin_with_an_underscore(g: zchunk.Group) -> None:
+    own = g.create_group("_own")
+    assert g._own == own
+    assert not hasattr(g, "_other")
+
+
+REPRS = ["html", "json", "javascript", "markdown", "svg", "png", "jpeg", "latex", "pdf", "mimebundle"]
+
+
+class Counting(dict[str, bytes]):
+    """A store that counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.asked += 1
+        return super().__contains__(key)
+
+    def __getitem__(self, key: str) -> bytes:
+        self.asked += 1
+        return super().__getitem__(key)
+
+
+def test_what_ipython_and_numpy_ask_for_is_not_looked_up() -> None:
+    store = Counting()
+    g = zchunk.group(store)
+    store.asked = 0
+    for name in REPRS:
+        assert getattr(g, f"_repr_{name}_")() is None
+    for name in ("_ipython_display_", "_ipython_canary_method_should_not_exist_", "__array_interface__"):
+        assert not hasattr(g, name)
+    assert store.asked == 0
+    assert not hasattr(g, "member")
+    assert store.asked > 0
+
+
+def test_the_methods_of_a_mapping(g: zchunk.Group) -> None:
+    g.update({"new/one": [1], "b": [2.5]}, two=[3])
+    assert (g["new/one"][0], g["b"][0], g["two"][0]) == (1, 2.5, 3)
+    assert g.setdefault("two", [4])[0] == 3
+    g.setdefault("three", [4])
+    assert g["three"][0] == 4
+    with pytest.raises(KeyError):
+        g.pop("nope")
+    assert g.pop("nope", 5) == 5
+    assert [name for name, _ in g.items()] == list(g.keys()) == ["a", "b", "c", "new", "three", "two"]
+    assert list(g.values()) == [g[name] for name in g]
+    g.clear()
+    assert len(g) == 0
+    assert g.store.list_dir("top") == [".zgroup"]
+
+
+def test_a_subclass_has_members_of_its_kind() -> None:
+    class Mine(zchunk.Group):
+        pass
+
+    store = zchunk.group().store
+    g = Mine(store)
+    made: list[Callable[[], zchunk.Group]] = [
+        lambda: g.create_group("a"), lambda: g["a"], lambda: g.require_group("a"), lambda: next(g.groups())[1]
+    ]  # fmt: skip
+    assert all(type(make()) is Mine for make in made)

@@ -1,0 +1,127 @@
+"""`copy_store`: which keys go where, and what is in the way."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zchunk
+from zchunk.errors import CopyError, InvalidKeyError
+
+SOURCE = {"foo": b"xxx", "bar/baz": b"yyy", "bar/qux": b"zzz", "barn": b"w"}
+
+
+def copied(**kwargs: Any) -> dict[str, bytes]:
+    dest: dict[str, bytes] = {}
+    zchunk.copy_store(SOURCE, dest, **kwargs)
+    return dest
+
+
+def test_everything() -> None:
+    dest: dict[str, bytes] = {}
+    assert zchunk.copy_store(SOURCE, dest) == (4, 0, 10)
+    assert dest == SOURCE
+
+
+@pytest.mark.parametrize("slashes", ["{}", "/{}", "{}/", "/{}/"])
+def test_paths(slashes: str) -> None:
+    below, to = slashes.format("bar"), slashes.format("new")
+    assert copied(source_path=below) == {"baz": b"yyy", "qux": b"zzz"}
+    assert copied(dest_path=to) == {f"new/{key}": value for key, value in SOURCE.items()}
+    assert copied(source_path=below, dest_path=to) == {"new/baz": b"yyy", "new/qux": b"zzz"}
+    assert copied(source_path="nope") == {}
+
+
+def test_what_is_left_out() -> None:
+    assert set(copied(excludes="f.*")) == {"bar/baz", "bar/qux", "barn"}
+    assert set(copied(excludes=["f.*", "z$"])) == {"bar/qux", "barn"}
+    assert set(copied(excludes="bar", includes=".*z$")) == {"foo", "bar/baz"}
+    assert set(copied(excludes="b.*", includes=[".*x", ".*n"])) == {"foo", "bar/qux", "barn"}
+    assert set(copied(includes="nope")) == set(SOURCE)
+    assert set(copied(excludes="FOO")) == set(SOURCE)
+    assert set(copied(excludes="FOO", flags=re.IGNORECASE)) == set(SOURCE) - {"foo"}
+
+
+def test_what_is_in_the_way() -> None:
+    for kwargs in ({}, {"if_exists": "raise"}, {"dry_run": True}):
+        dest = {"bar/baz": b"old"}
+        with pytest.raises(CopyError, match="bar/baz"):
+            zchunk.copy_store(SOURCE, dest, **kwargs)
+        assert dest == {"bar/baz": b"old"}
+    assert zchunk.copy_store(SOURCE, dest, if_exists="skip") == (3, 1, 7)
+    assert dest == SOURCE | {"bar/baz": b"old"}
+    assert zchunk.copy_store(SOURCE, dest, if_exists="replace") == (4, 0, 10)
+    assert dest == SOURCE
+    with pytest.raises(ValueError, match="foobar"):
+        zchunk.copy_store(SOURCE, dest, if_exists="foobar")
+
+
+def test_dry_run_and_log() -> None:
+    lines: list[str] = []
+    dest: dict[str, bytes] = {"new/qux": b""}
+    kwargs: Any = {"source_path": "bar", "dest_path": "new", "if_exists": "skip", "log": lines.append}
+    assert zchunk.copy_store(SOURCE, dest, dry_run=True, **kwargs) == (1, 1, 0)
+    assert dest == {"new/qux": b""}
+    keys = ["copy bar/baz -> new/baz", "skip bar/qux -> new/qux"]
+    assert lines == [*keys, "dry run: 1 copied, 1 skipped"]
+    lines.clear()
+    zchunk.copy_store(SOURCE, dest, **kwargs)
+    assert lines == [*keys, "all done: 1 copied, 1 skipped, 3 bytes copied"]
+    lines.clear()
+    zchunk.copy_store({"a": b""}, {}, log=lines.append)
+    assert lines[0] == "copy a"
+
+
+def test_within_one_store() -> None:
+    store = dict(SOURCE)
+    assert zchunk.copy_store(store, store, dest_path="bar/copy")[0] == 4
+    assert store == SOURCE | {f"bar/copy/{key}": value for key, value in SOURCE.items()}
+
+
+def test_between_stores_of_all_kinds(tmp_path: Path) -> None:
+    g = zchunk.open_group(tmp_path / "a")
+    g["x/y"] = [1, 2, 3]
+    g["x"].attrs["a"] = 1
+    with zchunk.ZipStore(tmp_path / "b.zip") as archive:
+        zchunk.copy_store(g.store, archive)
+    assert zchunk.open(tmp_path / "b.zip", "r")["x/y"][...].tolist() == [1, 2, 3]
+    store = zchunk.MemoryStore()
+    zchunk.copy_store(g.store, store, "x", "z")
+    assert zchunk.open_array(store, "r", path="z/y")[...].tolist() == [1, 2, 3]
+    assert store["z/.zattrs"] == g.store["x/.zattrs"]
+
+
+@pytest.mark.parametrize("key", ["../x", "/x", "a//b", "a\\b"])
+def test_keys_that_escape(key: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidKeyError):
+        zchunk.copy_store({key: b"x"}, zchunk.DirectoryStore(tmp_path / "a" / "b"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_memory() -> None:
+    class Source(Mapping[str, bytes]):
+        def __iter__(self) -> Iterator[str]:
+            return iter(map(str, range(100)))
+
+        def __len__(self) -> int:
+            return 100
+
+        def __getitem__(self, key: str) -> bytes:
+            return bytes(1 << 20)
+
+    class Dest(dict[str, bytes]):
+        def __setitem__(self, key: str, value: bytes) -> None:
+            pass
+
+    tracemalloc.start()
+    try:
+        assert zchunk.copy_store(Source(), Dest()) == (100, 0, 100 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20

@@ -1,0 +1,91 @@
+"""Trees: the text that zarr 2.18 prints, and HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import zchunk
+
+
+@pytest.fixture
+def g() -> zchunk.Group:
+    g = zchunk.group()
+    g.create_group("bar/qux/deep")
+    g["bar/a"] = [1, 2]
+    g["foo"] = 1
+    g.create_group("z")
+    return g
+
+
+# Printed by zarr 2.18.7.
+TEXT = """\
+/
+ ├── bar
+ │   ├── a (2,) int64
+ │   └── qux
+ │       └── deep
+ ├── foo () int64
+ └── z"""
+ASCII = b"""\
+/
+ +-- bar
+ |   +-- a (2,) int64
+ |   +-- qux
+ |       +-- deep
+ +-- foo () int64
+ +-- z"""
+
+
+def test_text(g: zchunk.Group) -> None:
+    assert repr(g.tree()) == str(zchunk.tree(g)) == TEXT
+    assert bytes(g.tree()) == ASCII
+
+
+def test_levels(g: zchunk.Group) -> None:
+    assert repr(g.tree(level=0)) == "/"
+    assert repr(g.tree(level=1)) == "/\n ├── bar\n ├── foo () int64\n └── z"
+    assert repr(zchunk.tree(g["bar"], level=2)) == "bar\n ├── a (2,) int64\n └── qux\n     └── deep"
+    assert repr(g.tree(level=3)) == TEXT
+
+
+def test_of_nothing_and_of_one() -> None:
+    assert repr(zchunk.group().tree()) == "/"
+    g = zchunk.group()
+    g["a/b"] = [1, 2]
+    assert repr(zchunk.tree(g["a/b"])) == "b (2,) int64"
+    assert repr(zchunk.tree(zchunk.zeros(3))) == "/ (3,) float64"
+
+
+def test_shown_anew(g: zchunk.Group) -> None:
+    tree = g["z"].tree()
+    assert repr(tree) == "z"
+    g["z/new"] = [1.0]
+    assert repr(tree) == "z\n └── new (1,) float64"
+
+
+def test_html(g: zchunk.Group) -> None:
+    html = g.tree()._repr_html_()
+    assert html.count("<details open>") == 1
+    assert html.count("<details") == 3
+    assert html.count("<li>") == 6
+    assert "<summary>/</summary><ul><li><details><summary>bar</summary>" in html
+    assert "<li>foo () int64</li><li>z</li></ul></details></div>" in html
+    assert g.tree(expand=True)._repr_html_().count("<details open>") == 3
+    assert g.tree(expand=2)._repr_html_().count("<details open>") == 2
+    assert "qux" not in g.tree(level=1)._repr_html_()
+
+
+def test_html_of_names_that_are_html() -> None:
+    g = zchunk.group()
+    g.create_group("<script>")
+    assert "<li>&lt;script&gt;</li>" in g.tree()._repr_html_()
+
+
+def test_of_an_hdf5_file(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["b/c"] = [1.5]
+        file.create_group("d")
+        assert repr(zchunk.tree(file)) == "/\n ├── b\n │   └── c (1,) float64\n └── d"

@@ -1,0 +1,21 @@
+"""Names of zarr 2's module ``convenience``."""
+
+from zchunk.api import consolidate_metadata, open, open_consolidated
+from zchunk.copying import copy, copy_all
+from zchunk.saving import load, save, save_array, save_group
+from zchunk.storecopy import copy_store
+from zchunk.tree import tree
+
+__all__ = [
+    "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
+    "load",
+    "open",
+    "open_consolidated",
+    "save",
+    "save_array",
+    "save_group",
+    "tree",
+]

@@ -1,0 +1,68 @@
+"""Parameters of arrays by h5py's names, as zarr 2.18 takes them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from zchunk.codecs import get_codec
+from zchunk.errors import BadCompressorError
+
+# Parameters of h5py's `create_dataset` that ask for what arrays here do not have.
+_IGNORED = {
+    "allow_unknown_filter", "dapl", "dcpl", "efile_prefix", "external", "fill_time", "fletcher32", "maxshape",
+    "rdcc_nbytes", "rdcc_nslots", "rdcc_w0", "scaleoffset", "shuffle", "track_order", "track_times",
+    "virtual_prefix",
+}  # fmt: skip
+
+
+def translate(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the compressor and fill value that a user asks for, by zarr's names or in `kwargs` by h5py's.
+
+    Parameters
+    ----------
+    compressor, fill_value
+        By zarr's names. A compressor that is not ``"default"`` counts, and not what `kwargs` say.
+    kwargs
+        Other parameters that the user gave: ``compression`` (a codec or its name), ``compression_opts`` (its
+        parameters) and ``fillvalue``. What else h5py knows is ignored, with a warning.
+
+    Raises
+    ------
+    TypeError
+        `kwargs` have a parameter that neither zarr nor h5py know.
+    CodecError
+        There is no such codec.
+    """
+    others = dict(kwargs)
+    # Popped in any case, so that what is left is unknown.
+    compression, options = others.pop("compression", "default"), others.pop("compression_opts", None)
+    fill_value = others.pop("fillvalue", fill_value)
+    if unknown := others.keys() - _IGNORED:
+        raise TypeError(f"unknown parameter {min(unknown)!r}")
+    ignored = list(others)
+    if not isinstance(compressor, str) or compressor != "default":
+        ignored += [name for name in ("compression", "compression_opts") if name in kwargs]
+    elif compression is None or compression == "none":
+        compressor = None
+    elif isinstance(compression, str):
+        compressor = "default" if compression == "default" else _codec(compression, options)
+    elif hasattr(compression, "get_config"):
+        compressor = compression
+    else:
+        raise BadCompressorError(f"compression is {compression!r:.80}, not a codec or the name of one")
+    for name in ignored:
+        # The frames between are those of zarr's functions that take such parameters.
+        warnings.warn(f"ignoring keyword argument {name!r}", stacklevel=3)
+    return compressor, fill_value
+
+
+def _codec(name: str, options: Any) -> Any:
+    """Return the codec `name` with `options`: a mapping, a sequence, or the first of its parameters."""
+    if isinstance(options, Mapping):
+        return get_codec({**options, "id": name})
+    codec = get_codec({"id": name})
+    if options is None:
+        return codec
+    return type(codec)(*(options if isinstance(options, list | tuple) else [options]))

@@ -1,0 +1,32 @@
+"""What an array-like says of the array that shall be like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zchunk.array import Array
+
+
+def chunks_of(a: Any) -> Any:
+    """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    chunks: Any = getattr(a, "chunks", None)
+    if chunks is None and hasattr(a, "chunklen"):
+        # bcolz': rows of chunks.
+        chunks = (a.chunklen, *a.shape[1:])
+    # dask's are tuples of tuples.
+    regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
+    return chunks if regular and len(chunks) == len(a.shape) else None
+
+
+def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return `kwargs`, those of `create`, with what is not given taken from the array `a`."""
+    if not hasattr(a, "shape"):
+        a = np.asanyarray(a)
+    found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
+    if isinstance(a, Array):
+        found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
+        if a.dtype.hasobject and a.filters:
+            found |= {"object_codec": a.filters[0], "filters": a.filters[1:]}
+    return found | kwargs

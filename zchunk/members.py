@@ -1,0 +1,197 @@
+"""Members of a group: finding, listing and visiting them."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self
+
+from zchunk.array import Array
+from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
+from zchunk.keys import GROUP_KEY, join, normalize_path
+from zchunk.node import Node
+from zchunk.nodes import erase
+from zchunk.storage.base import contains_array, contains_group
+
+
+class Members(Node, MutableMapping[str, Any]):
+    """Base of `zchunk.Group`: the mapping of names to arrays and groups."""
+
+    def _member_path(self, name: Any) -> str:
+        """Return the path in the store that `name` means: from the root if it begins with a slash."""
+        path = normalize_path(name)
+        if str(name).startswith("/"):
+            return path
+        return join(self._path, path) if path else self._path
+
+    def _array(self, path: str) -> Array:
+        return Array(
+            self._store,
+            path,
+            self._read_only,
+            self._chunk_store,
+            self._synchronizer,
+            cache_attrs=self._attrs.cache,
+        )
+
+    def _group(self, path: str) -> Self:
+        raise NotImplementedError
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(f"group {self.name!r} is read-only; open it with mode 'r+' or 'a'")
+
+    def _changing(self) -> AbstractContextManager[Any]:
+        """Return what to hold while members are made, moved or deleted; `ReadOnlyError` if they cannot be."""
+        self._check_writable()
+        # One lock for the whole hierarchy, as in zarr 2, with whose processes it may be shared.
+        return nullcontext() if self._synchronizer is None else self._synchronizer[GROUP_KEY]
+
+    @property
+    def name(self) -> str:
+        """Path with a leading slash, as in h5py."""
+        return "/" + self._path
+
+    # ---- by name
+
+    def __getitem__(self, name: str) -> Any:
+        path = self._member_path(name)
+        # Opened at once: looking what is there would be one access more.
+        try:
+            return self._array(path)
+        except ArrayNotFoundError:
+            pass
+        try:
+            return self._group(path)
+        except GroupNotFoundError:
+            raise KeyError(name) from None
+
+    def __getattr__(self, name: str) -> Any:
+        # What Python, NumPy and IPython ask of any object is no member, and not looked up: the store may be
+        # far away. Nor is anything before there is a store, as while a pickle is read.
+        if not name.startswith(("__", "_ipython_")) and "_attrs" in vars(self):
+            try:
+                return self[name]
+            except (KeyError, InvalidKeyError):
+                raise AttributeError(
+                    f"group {self.name!r} has neither an attribute nor a member {name!r}"
+                ) from None
+        raise AttributeError(name)
+
+    def __dir__(self) -> list[str]:
+        names = (name for name in self if name.isidentifier() and not keyword.iskeyword(name))
+        return sorted({*super().__dir__(), *names})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self)
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        path = self._member_path(name)
+        return contains_array(self._store, path) or contains_group(self._store, path)
+
+    def __delitem__(self, name: str) -> None:
+        with self._changing():
+            if name not in self:
+                raise KeyError(name)
+            path = self._member_path(name)
+            if path == self._path:
+                raise ValueError(f"{name!r} names group {self.name!r} itself, not a member to delete")
+            erase(self._store, path, self._chunk_store)
+
+    # ---- listing
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self._store.list_dir(self._path):
+            path = join(self._path, name)
+            if contains_array(self._store, path) or contains_group(self._store, path):
+                yield name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def array_keys(self, recurse: bool = False) -> Iterator[str]:
+        """Yield the names of the arrays below.
+
+        Parameters
+        ----------
+        recurse : bool, optional
+            Those in the groups below too, each under its own name without that of its groups.
+
+        Returns
+        -------
+        iterator of str
+        """
+        for name in self._store.list_dir(self._path):
+            path = join(self._path, name)
+            if contains_array(self._store, path):
+                yield name
+            elif recurse and contains_group(self._store, path):
+                yield from self._group(path).array_keys(recurse)
+
+    def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
+        """Yield name and array of the arrays that `array_keys` names."""
+        for name in self._store.list_dir(self._path):
+            path = join(self._path, name)
+            try:
+                array = self._array(path)
+            except ArrayNotFoundError:
+                if recurse and contains_group(self._store, path):
+                    yield from self._group(path).arrays(recurse)
+            else:
+                yield name, array
+
+    def group_keys(self) -> Iterator[str]:
+        """Yield the names of the groups directly below."""
+        for name in self._store.list_dir(self._path):
+            if contains_group(self._store, join(self._path, name)):
+                yield name
+
+    def groups(self) -> Iterator[tuple[str, Self]]:
+        """Yield name and group of the groups directly below."""
+        for name in self.group_keys():
+            yield name, self._group(join(self._path, name))
+
+    # ---- visiting
+
+    def _below(self) -> Iterator[Any]:
+        """Yield all arrays and groups below, a group before its members, those of a group by name."""
+        for name in self:
+            member = self[name]
+            yield member
+            if isinstance(member, Members):
+                yield from member._below()
+
+    def visitvalues(self, func: Callable[[Any], Any]) -> Any:
+        """Call `func` with each array and group below, until it returns something.
+
+        Parameters
+        ----------
+        func : callable
+            Takes an `Array` or `Group`. A group comes before its members.
+
+        Returns
+        -------
+        object
+            What `func` returned that was not None; None if it never did.
+        """
+        for member in self._below():
+            result = func(member)
+            if result is not None:
+                return result
+        return None
+
+    def visititems(self, func: Callable[[str, Any], Any]) -> Any:
+        """Call `func` with path below this group and object of each array and group, as `visitvalues`."""
+        start = len(self._path) + 1 if self._path else 0
+        return self.visitvalues(lambda member: func(member.path[start:], member))
+
+    def visit(self, func: Callable[[str], Any]) -> Any:
+        """Call `func` with the path below this group of each array and group, as `visitvalues` does."""
+        return self.visititems(lambda path, member: func(path))
+
+    def visitkeys(self, func: Callable[[str], Any]) -> Any:
+        """Do what `visit` does."""
+        return self.visit(func)
