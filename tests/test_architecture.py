@@ -19,6 +19,7 @@ MAX_LINES = 400
 LAYERS = [
     {"errors", "compat"},
     {"dtypes", "grid", "keys", "pool", "locks"},
+    {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections"},

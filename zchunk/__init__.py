@@ -36,6 +36,7 @@ from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save
 from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
+from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
 
 if TYPE_CHECKING:
     from zchunk.storage import TempStore, ZipStore
@@ -51,7 +52,9 @@ __all__ = [
     "Group",
     "MemoryStore",
     "NestedDirectoryStore",
+    "ProcessSynchronizer",
     "TempStore",
+    "ThreadSynchronizer",
     "ZipStore",
     "Zlib",
     "Zstd",
