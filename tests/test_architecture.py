@@ -24,6 +24,7 @@ LAYERS = [
     {"engine"},
     {"stored", "display", "properties", "resize", "selections"},
     {"node"},
+    {"conveniences"},
     {"array"},
     {"nodes", "creation", "group"},
     {"api"},

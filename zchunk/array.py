@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zchunk import engine, resize, stored
+from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
@@ -17,13 +18,11 @@ from zchunk.keys import ARRAY_KEY, join
 from zchunk.locks import metadata_lock
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
-from zchunk.node import Node
-from zchunk.properties import ArrayProperties
 from zchunk.selections import Selections
 from zchunk.values import convert
 
 
-class Array(Node, ArrayProperties, Selections):
+class Array(Selections, Conveniences):
     """A chunked, compressed N-d array in a store.
 
     Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
@@ -85,7 +84,7 @@ class Array(Node, ArrayProperties, Selections):
         self._chunked = self._load()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
+        args = (
             self._store,
             self._path,
             self._read_only,
@@ -96,6 +95,7 @@ class Array(Node, ArrayProperties, Selections):
             None,
             self._write_empty_chunks,
         )
+        return (type(self), args) if self._viewed is None else (remake_view, (type(self), args, self._viewed))
 
     # ---- metadata
 
@@ -108,6 +108,9 @@ class Array(Node, ArrayProperties, Selections):
         metadata = parse_array(raw, f"{key!r} in {self._store!r}", self._store._dimension_separator or ".")
         if old is not None and old.metadata is metadata:
             return old
+        return self._engine_array(metadata)
+
+    def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
         return engine.ChunkedArray(
             metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
         )
@@ -120,8 +123,12 @@ class Array(Node, ArrayProperties, Selections):
         return self._chunked
 
     def refresh(self) -> None:
-        """Read the metadata again from the store, as after a resize by another process."""
-        self._chunked = self._load(self._chunked)
+        """Read the metadata again from the store, as after a resize by another process.
+
+        Those of a view are not in the store: they stay.
+        """
+        if not self.is_view:
+            self._chunked = self._load(self._chunked)
 
     @property
     def metadata(self) -> ArrayMetadata:
@@ -188,13 +195,6 @@ class Array(Node, ArrayProperties, Selections):
             raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise TypeError("iteration over a 0-d array")
-        # A row of chunks at a time, so that each chunk is decoded once.
-        for start in range(0, self.shape[0], self.chunks[0]):
-            yield from self[start : start + self.chunks[0]]
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
             raise ValueError("an array in a store cannot become a NumPy array without a copy; use copy=None")
@@ -221,7 +221,7 @@ class Array(Node, ArrayProperties, Selections):
         Raises
         ------
         ReadOnlyError
-            The array was opened for reading.
+            The array was opened for reading, or is a view.
         ValueError
             The shape has another number of axes, or a length below 0.
         """
@@ -248,7 +248,7 @@ class Array(Node, ArrayProperties, Selections):
         Raises
         ------
         ReadOnlyError
-            The array was opened for reading.
+            The array was opened for reading, or is a view.
         ValueError
             The data do not fit, or there is no such axis.
         """
@@ -260,6 +260,8 @@ class Array(Node, ArrayProperties, Selections):
     @contextmanager
     def _changing(self) -> Iterator[engine.ChunkedArray]:
         """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
+        if self.is_view:
+            raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
         key = join(self._path, ARRAY_KEY)
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
