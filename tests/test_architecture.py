@@ -21,6 +21,7 @@ LAYERS = [
     {"dtypes", "grid", "keys", "pool", "locks"},
     {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
+    {"chunk_cache"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections"},
     {"node"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zchunk.array import Array
+from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import check_unsupported
 from zchunk.creation import create
 from zchunk.errors import (
@@ -53,6 +54,7 @@ def open_array(
     zarr_version: int | None = None,
     dimension_separator: str | None = None,
     meta_array: Any = None,
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Array:
     """Open an array, or create one.
 
@@ -65,7 +67,7 @@ def open_array(
         ``x`` create and fail if something is there.
     shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator
         Of an array that is created, as for `create`.
-    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks
+    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes
         As for `create`.
     partial_decompress : object, optional
         Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
@@ -97,6 +99,7 @@ def open_array(
                 cache_metadata,
                 cache_attrs,
                 write_empty_chunks=write_empty_chunks,
+                cache_bytes=cache_bytes,
             )
         except ArrayNotFoundError:
             if contains_group(target, path):
@@ -125,6 +128,7 @@ def open_array(
         cache_attrs,
         dimension_separator=dimension_separator,
         write_empty_chunks=write_empty_chunks,
+        cache_bytes=cache_bytes,
     )
 
 
@@ -141,6 +145,7 @@ def group(
     *,
     zarr_version: int | None = None,
     meta_array: Any = None,
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -150,6 +155,8 @@ def group(
         As for `create`.
     overwrite : bool, optional
         Replace what is there.
+    cache_bytes : int, optional
+        As for `create`, for all arrays that are opened through the group together.
     zarr_version, meta_array : optional
         zarr's. Format 2 and a NumPy array are what there is.
 
@@ -168,7 +175,7 @@ def group(
     target, chunk_target = open_store(store), _open_chunks(chunk_store)
     if overwrite or not contains_group(target, normalize_path(path)):
         init_group(target, path, overwrite, chunk_target)
-    return Group(target, path, False, chunk_target, cache_attrs, synchronizer)
+    return Group(target, path, False, chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
 
 
 def open_group(
@@ -182,6 +189,7 @@ def open_group(
     *,
     zarr_version: int | None = None,
     meta_array: Any = None,
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Open a group, or create one.
 
@@ -191,6 +199,8 @@ def open_group(
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
+    cache_bytes : int, optional
+        As for `create`, for all arrays that are opened through the group together.
     storage_options, zarr_version, meta_array : optional
         zarr's. None, format 2 and a NumPy array are what there is.
 
@@ -219,7 +229,7 @@ def open_group(
             init_group(target, path, chunk_store=chunk_target)
     else:
         init_group(target, path, mode == "w", chunk_target)
-    return Group(target, path, mode == "r", chunk_target, cache_attrs, synchronizer)
+    return Group(target, path, mode == "r", chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
 
 
 # ---- either

@@ -5,11 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from zchunk import engine, resize, stored
+from zchunk import chunk_cache, engine, resize, stored
+from zchunk.chunk_cache import ChunkCache
 from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
@@ -53,6 +55,8 @@ class Array(Selections, Conveniences):
         Version of the format.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks for the next read (see `zchunk.chunk_cache`); none by default.
 
     Raises
     ------
@@ -75,15 +79,26 @@ class Array(Selections, Conveniences):
         write_empty_chunks: bool = True,
         zarr_version: int | None = None,
         meta_array: Any = None,
+        *,
+        cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+            store,
+            path,
+            read_only,
+            chunk_store,
+            synchronizer,
+            cache_attrs,
+            zarr_version,
+            meta_array,
+            cache_bytes,
         )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
         self._chunked = self._load()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        make = type(self) if self._cache is None else partial(type(self), cache_bytes=self._cache)
         args = (
             self._store,
             self._path,
@@ -95,7 +110,7 @@ class Array(Selections, Conveniences):
             None,
             self._write_empty_chunks,
         )
-        return (type(self), args) if self._viewed is None else (remake_view, (type(self), args, self._viewed))
+        return (make, args) if self._viewed is None else (remake_view, (make, args, self._viewed))
 
     # ---- metadata
 
@@ -112,7 +127,12 @@ class Array(Selections, Conveniences):
 
     def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
         return engine.ChunkedArray(
-            metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
+            metadata,
+            self.chunk_store,
+            self._path,
+            self._write_empty_chunks,
+            self._synchronizer,
+            self._cache,
         )
 
     @property
@@ -266,7 +286,10 @@ class Array(Selections, Conveniences):
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
             self.refresh()
-            yield self._chunked
+            try:
+                yield self._chunked
+            finally:
+                chunk_cache.forget(self.chunk_store, self._path)
 
     def _publish(self, array: engine.ChunkedArray) -> None:
         self._store[join(self._path, ARRAY_KEY)] = render_array(array.metadata)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.array import Array
+from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import check_unsupported
 from zchunk.keys import normalize_path
 from zchunk.nodes import init_array, make_metadata, takes_size_of_data
@@ -38,6 +39,7 @@ def create(
     zarr_version: int | None = None,
     meta_array: Any = None,
     storage_transformers: Sequence[Any] = (),
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Array:
     """Create an array.
 
@@ -75,6 +77,9 @@ def create(
         What stands between the coordinates in a chunk's key.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
+        one decode. None by default. What other processes write is seen in a local folder, not elsewhere.
     object_codec, zarr_version, meta_array, storage_transformers : optional
         zarr's. None or ``()``, format 2 and a NumPy array are what there is.
 
@@ -110,6 +115,7 @@ def create(
         cache_metadata,
         cache_attrs,
         write_empty_chunks=write_empty_chunks,
+        cache_bytes=cache_bytes,
     )
 
 

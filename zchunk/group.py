@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from functools import partial
 from typing import Any
 
 from zchunk.array import Array
+from zchunk.chunk_cache import ChunkCache
 from zchunk.creation import array, create
 from zchunk.display import Items, class_name, group_items
 from zchunk.errors import (
@@ -47,6 +49,8 @@ class Group(Node, MutableMapping[str, Any]):
         Version of the format.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks, of all arrays that are opened through the group together.
 
     Raises
     ------
@@ -67,9 +71,18 @@ class Group(Node, MutableMapping[str, Any]):
         zarr_version: int | None = None,
         *,
         meta_array: Any = None,
+        cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+            store,
+            path,
+            read_only,
+            chunk_store,
+            synchronizer,
+            cache_attrs,
+            zarr_version,
+            meta_array,
+            cache_bytes,
         )
         if contains_array(self._store, self._path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
@@ -80,7 +93,8 @@ class Group(Node, MutableMapping[str, Any]):
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
+        make = type(self) if self._cache is None else partial(type(self), cache_bytes=self._cache)
+        return make, (
             self._store,
             self._path,
             self._read_only,
@@ -126,11 +140,18 @@ class Group(Node, MutableMapping[str, Any]):
             self._chunk_store,
             self._synchronizer,
             cache_attrs=self._attrs.cache,
+            cache_bytes=self._cache,
         )
 
     def _group(self, path: str) -> Group:
         return Group(
-            self._store, path, self._read_only, self._chunk_store, self._attrs.cache, self._synchronizer
+            self._store,
+            path,
+            self._read_only,
+            self._chunk_store,
+            self._attrs.cache,
+            self._synchronizer,
+            cache_bytes=self._cache,
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -345,4 +366,5 @@ class Group(Node, MutableMapping[str, Any]):
             "chunk_store": self._chunk_store,
             "synchronizer": self._synchronizer,
             "cache_attrs": self._attrs.cache,
+            "cache_bytes": self._cache,
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zchunk import chunk_cache
 from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.dtypes import normalize_fill_value
 from zchunk.errors import CodecError, ContainsArrayError, ContainsGroupError, InvalidKeyError
@@ -168,10 +169,15 @@ def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None
             f"a group is at {'/' + path!r} in {store!r}; use overwrite=True to replace it"
         )
     require_parents(store, path, overwrite, chunk_store)
+    # Something else may have been here, and have been moved away.
+    chunk_cache.forget(store if chunk_store is None else chunk_store, path)
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
     """Erase everything at and below `path`."""
-    store.erase_prefix(path)
-    if chunk_store is not None:
-        chunk_store.erase_prefix(path)
+    try:
+        store.erase_prefix(path)
+        if chunk_store is not None:
+            chunk_store.erase_prefix(path)
+    finally:
+        chunk_cache.forget(store if chunk_store is None else chunk_store, path)
