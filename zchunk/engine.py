@@ -198,17 +198,20 @@ def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         _drain(array, job)
 
 
-def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
-    """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype."""
+def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
+    """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
     if not value.size or not array.item.itemsize:
         return
     try:
-        _write(array, plan, value)
+        _write(array, plan, value, field)
     finally:
         chunk_cache.forget_written(array, plan)
 
 
-def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
+def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
+    if field is not None:
+        _write_generic(array, plan, plan.view(value), field)
+        return
     if array.layout is None or not native_enabled or array.synchronizer is not None:
         _write_generic(array, plan, plan.view(value).view(array.item))
         return
@@ -356,18 +359,22 @@ def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
         raise array.error(key, str(err), len(data)) from err
 
 
-def _write_generic(array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any]) -> None:
+def _write_generic(
+    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
+) -> None:
     for part in plan.parts():
         key = array.key(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
         with outer, Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)):
-            _write_chunk(array, key, part, source[part.outer])
+            _write_chunk(array, key, part, source[part.outer], field)
 
 
-def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any]) -> None:
+def _write_chunk(
+    array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any], field: str | None = None
+) -> None:
     shape, order = array.metadata.chunk_shape, array.chain.order
     data = None
-    if not part.full:
+    if not part.full or field is not None:
         try:
             data = array.store[key]
         except KeyError:
@@ -375,11 +382,12 @@ def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarr
     if data is None:
         # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
         chunk = np.empty(shape, array.item, order=order)
-        if items.shape != shape:
+        if not part.full or items.shape != shape or field is not None:
             chunk[...] = array.raw_fill
     else:
         chunk = np.array(_decode(array, key, data), order=order)
-    chunk[part.inner] = items
+    target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
+    target[part.inner] = items
     if not array.write_empty_chunks and equals_fill(chunk.reshape(-1, order="A"), array.fill):
         array.erase(key)
         return

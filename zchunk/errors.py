@@ -66,6 +66,10 @@ class SelectionError(ZchunkError, IndexError):
     """A selection that is not one of the kinds that the method takes."""
 
 
+class VindexInvalidSelectionError(SelectionError):
+    """A selection through `vindex` that is neither points nor a mask."""
+
+
 class CodecError(ZchunkError, ValueError):
     """An unknown codec, or parameters that the codec does not take."""
 
