@@ -195,6 +195,32 @@ def test_all_kinds_of_items(order: Any, dtype: Any, store: Any, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("path")
+def test_all_kinds_of_selections(store: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    data = np.empty((13, 11), [("a", "i4"), ("b", "f8")])
+    data["a"], data["b"] = rng.integers(0, 99, (13, 11)), rng.random((13, 11))
+    z = zchunk.array(data, chunks=(5, 4), store=store, compressor=CountingZlib(), cache_bytes=10**6)
+    age(tmp_path)
+    rows, columns, mask = rng.integers(-13, 13, 30), rng.integers(-11, 11, 30), rng.random((13, 11)) < 0.3
+    for _ in range(2):
+        np.testing.assert_array_equal(z.oindex[rows, ::-2], data[rows, ::-2])
+        np.testing.assert_array_equal(z.oindex[3, columns], data[3, columns])
+        np.testing.assert_array_equal(z.oindex[rows, columns], data[np.ix_(rows, columns)])
+        np.testing.assert_array_equal(z.vindex[rows, columns], data[rows, columns])
+        np.testing.assert_array_equal(z.vindex[mask], data[mask])
+        np.testing.assert_array_equal(z.blocks[1:, 2], data[5:, 8:])
+        np.testing.assert_array_equal(z["b"], data["b"])
+        np.testing.assert_array_equal(z["a", 3:8], data["a"][3:8])
+    assert CountingZlib.decoded == 9
+    z.vindex[rows, columns] = np.ones(30, data.dtype)
+    data[rows, columns] = np.ones(30, data.dtype)
+    z["a", 2] = data["a"][2] = 77
+    age(tmp_path)
+    z.oindex[[1, 12], :3] = data[[1, 12], :3] = data[0, 0]
+    np.testing.assert_array_equal(z[...], data)
+
+
+@pytest.mark.usefixtures("path")
 def test_no_axes_no_items_no_bytes(store: Any) -> None:
     z = zchunk.zeros((), dtype="i4", store=store, path="a", cache_bytes=100)
     assert z[()] == 0
