@@ -13,14 +13,16 @@ from zchunk._ext.blosc_encode cimport Layout, encode_blocks, encode_frame, encod
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.chunks cimport UNOPENED
 from zchunk._ext.codecs cimport Scratch, reserve
-from zchunk._ext.copy cimport Block, copy_block, fill_block, is_fill
+from zchunk._ext.copy cimport Block, fill_block, is_fill
 from zchunk._ext.files cimport (
     MISSING, Draft, begin_file, close_file, commit_file, file_size, finish_file, open_read, put, remove_file,
 )
 from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
 from zchunk._ext.plan cimport Plan, Value
-from zchunk._ext.region cimport Region, cut, one_run, region_items, region_span
+from zchunk._ext.region cimport (
+    Region, cut, fill_region, one_run, read_region, region_items, region_span, write_region,
+)
 from zchunk._ext.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.source cimport Source, Whole, close_source, load_source, open_source
 from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
@@ -51,7 +53,7 @@ cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s,
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
     if decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f) != OK:
         return f.status
-    copy_block(&r.block, r.user, <char*>s.chunk + r.offset, p.itemsize)
+    read_region(r, <char*>s.chunk, p.itemsize)
     return OK
 
 
@@ -60,7 +62,7 @@ cdef bint _take_part(const Plan* p, Region* r, int64_t part, int64_t most) noexc
     cdef int64_t parts
     if p.splits == 1:
         return True
-    parts = max(min(min(p.splits, most), region_span(&r.block, p.itemsize) // PART), 1)
+    parts = max(min(min(p.splits, most), region_span(r, p.itemsize) // PART), 1)
     return part < parts and cut(r, part, parts)
 
 
@@ -70,7 +72,7 @@ cdef int _read_blosc(const Plan* p, Region* r, int64_t part, Source* source, Scr
         return f.status
     if open_frame(source, p.chunk_nbytes, &frame, s, f) != OK:
         return f.status
-    if frame.blocksize % p.itemsize and frame.nblocks > 1:
+    if r.repeated or (frame.nblocks > 1 and frame.blocksize % p.itemsize):
         return _read_whole(p, r, source, s, f) if _take_part(p, r, part, 1) else OK
     return scatter_frame(p, r, &frame, s, f) if _take_part(p, r, part, max(frame.nblocks, 1)) else OK
 
@@ -145,7 +147,7 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
         status = _open_file(p, r, &source, s, f)
     if status == MISSING:
         if part == 0:
-            fill_block(&r.block, r.user, p.fill, p.itemsize)
+            fill_region(r, p.fill, p.itemsize)
         return OK
     if status != OK:
         return f.status
@@ -281,8 +283,6 @@ cdef int _store_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
 
 cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Build the chunk's new bytes in `s.chunk` and store them."""
-    cdef Block b = r.block
-    cdef int i
     if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
     if not r.full:
@@ -290,9 +290,7 @@ cdef int _merge_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) no
             return f.status
     elif r.padded:
         _fill_chunk(p, s)
-    for i in range(b.ndim):
-        b.dst[i], b.src[i] = r.block.src[i], r.block.dst[i]
-    copy_block(&b, <char*>s.chunk + r.offset, r.user, p.itemsize)
+    write_region(r, <char*>s.chunk, p.itemsize)
     return _store_chunk(p, r, s, f)
 
 

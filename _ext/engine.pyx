@@ -210,7 +210,7 @@ cdef class Job:
 
     cdef Plan plan
     cdef Team* _team
-    cdef object _array, _layout
+    cdef object _array, _layout, _selection
     # Of the values of a batch, those that are read or have room to be written.
     cdef list _given
     cdef PyObject** _rooms
@@ -232,7 +232,7 @@ cdef class Job:
         if not writing and not cnp.PyArray_ISWRITEABLE(array):
             raise ValueError("the array to read into is read-only")
         p[0] = layout.plan
-        self._array, self._layout = array, layout
+        self._array, self._layout, self._selection = array, layout, selection
         p.user = selection.place(array, p.user_strides)
         p.writing = writing
         p.streaming = cnp.PyArray_SIZE(array) * <int64_t>p.itemsize >= STREAMING
@@ -243,9 +243,14 @@ cdef class Job:
             if a.chunk != p.axes[d].chunk:
                 raise ValueError(f"axis {d}: a selection for chunks of {a.chunk}, not {p.axes[d].chunk}")
             p.axes[d] = a[0]
+            if selection.points != NULL:
+                continue
             if a.parts and p.total > (<int64_t>1 << 62) // a.parts:
                 raise ValueError(f"the selection touches more chunks than can be counted: {selection.axes}")
             p.total *= a.parts
+        p.points = selection.points
+        if p.points != NULL:
+            p.total = p.points.parts
         if layout._folder is not None:
             self._split(threads)
             p.end = p.total * p.splits

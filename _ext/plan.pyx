@@ -2,10 +2,9 @@
 
 from libc.string cimport memcpy
 
-from zchunk._ext.copy cimport coalesce
 from zchunk._ext.plan cimport Plan
-from zchunk._ext.projection cimport Part, axis_part
-from zchunk._ext.region cimport Region
+from zchunk._ext.projection cimport Part, axis_part, picks_part
+from zchunk._ext.region cimport Region, merge_axes
 
 
 cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
@@ -37,6 +36,29 @@ cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, char* ke
     return n
 
 
+cdef void _put_key(const Plan* p, const int64_t* coords, Region* r) noexcept nogil:
+    if p.root_size:
+        memcpy(r.key, p.root, p.root_size)
+    r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, r.key + p.root_size)
+
+
+cdef void _locate_points(const Plan* p, int64_t k, Region* r) noexcept nogil:
+    """Do what `locate` does for points: one axis, of positions in the chunk's memory."""
+    cdef Part part
+    picks_part(p.points, k, &part)
+    r.user = p.user + part.outer * p.user_strides[0]
+    r.offset = part.inner * <int64_t>p.itemsize
+    r.full = r.padded = r.repeated = False
+    r.picked = part.inners != NULL
+    r.inners[0], r.outers[0] = part.inners, part.outers
+    r.block.ndim = 1
+    r.block.shape[0] = part.count
+    r.block.dst[0] = p.user_strides[0] if r.picked else part.stride * p.user_strides[0]
+    r.block.src[0] = <int64_t>p.itemsize if r.picked else part.step * <int64_t>p.itemsize
+    merge_axes(r)
+    _put_key(p, p.points.chunk + k * p.ndim, r)
+
+
 cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
     """Fill `r` for the k-th chunk, the last axis counting fastest."""
     cdef Part parts[MAX_NDIM]
@@ -44,10 +66,13 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
     cdef const Axis* axis
     cdef int64_t valid, j
     cdef int i, d
+    if p.points != NULL:
+        _locate_points(p, k, r)
+        return
     r.user = p.user
     r.offset = 0
     r.full = True
-    r.padded = False
+    r.padded = r.picked = r.repeated = False
     for d in range(p.ndim - 1, -1, -1):
         axis = &p.axes[d]
         j = k % axis.parts
@@ -59,7 +84,7 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
             r.padded = True
         else:
             valid = axis.chunk
-        if parts[d].count != valid:
+        if parts[d].count != valid or parts[d].inners != NULL:
             r.full = False
         r.user += parts[d].outer * p.user_strides[d]
         r.offset += parts[d].inner * p.chunk_strides[d]
@@ -67,9 +92,13 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
     for i in range(p.ndim):
         d = p.memory_order[i]
         r.block.shape[i] = parts[d].count
-        r.block.dst[i] = p.user_strides[d]
-        r.block.src[i] = p.axes[d].step * p.chunk_strides[d]
-    coalesce(&r.block)
-    if p.root_size:
-        memcpy(r.key, p.root, p.root_size)
-    r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, r.key + p.root_size)
+        r.block.dst[i] = parts[d].stride * p.user_strides[d]
+        r.block.src[i] = parts[d].step * p.chunk_strides[d]
+        r.inners[i] = r.outers[i] = NULL
+        if parts[d].inners != NULL:
+            r.block.dst[i], r.block.src[i] = p.user_strides[d], p.chunk_strides[d]
+            r.inners[i], r.outers[i] = parts[d].inners, parts[d].outers
+            r.picked = True
+            r.repeated |= p.axes[d].picks.repeated and i < p.ndim - 1
+    merge_axes(r)
+    _put_key(p, coords, r)

@@ -12,7 +12,7 @@ from zchunk._ext.blosc cimport (
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.copy cimport copy_run
 from zchunk._ext.region cimport (
-    Cursor, first_row, next_row, next_rows, region_span, row_skip, row_stride, rows_before,
+    Cursor, first_row, last_before, next_row, next_rows, region_span, row_skip, row_stride, rows_before,
 )
 from zchunk._ext.scatter cimport stream_copy
 from zchunk._ext.source cimport fetch
@@ -79,9 +79,10 @@ cdef int _read_rows(
         low, end, rows = c.offset, c.offset + span, 1
         while True:
             more = next_row(&c)
-            if not more or c.offset + span - low > SLAB or c.offset - end > READ_COST:
+            # Rows go back where positions repeat.
+            if not more or c.offset < low or c.offset + span - low > SLAB or c.offset - end > READ_COST:
                 break
-            end = c.offset + span
+            end = max(end, c.offset + span)
             rows += 1
         if fetch(source, base + low, end - low, s.stored, &got, f) != OK:
             return f.status
@@ -111,8 +112,8 @@ cdef int _scatter_planes(const Plan* p, const Region* r, const Frame* frame, Scr
     """Do what `_scatter_blocks` does for a planar frame: put items together only where they are wanted."""
     cdef Cursor c
     cdef Planes planes
-    cdef int64_t size = p.itemsize, last = r.offset + region_span(&r.block, p.itemsize)
-    cdef int64_t low = 0, high = 0, b, i, n, at, rows, span
+    cdef int64_t size = p.itemsize, last = r.offset + region_span(r, p.itemsize)
+    cdef int64_t low = 0, high = 0, b, i, n, at, rows, span, end
     first_row(&c, r, size)
     span = (c.n - 1) * c.chunk_stride + size
     while True:
@@ -126,7 +127,10 @@ cdef int _scatter_planes(const Plan* p, const Region* r, const Frame* frame, Scr
                 high = b * frame.blocksize
                 n = (at - high) // size
                 high += block_nbytes(frame, b)
-                if open_planes(frame, b, n, n + (min(high, last) - at) // size, &planes, s, f) != OK:
+                end = min(high, last)
+                if r.picked and end == high:
+                    end = last_before(r, high) + size
+                if open_planes(frame, b, n, n + (end - at) // size, &planes, s, f) != OK:
                     return f.status
             n = min((high - at + c.chunk_stride - 1) // c.chunk_stride, c.n - i)
             if n == c.n:

@@ -1,4 +1,4 @@
-"""Selections: what stands between the brackets becomes a `Plan`, the product of its axes.
+"""Basic selections: what stands between the brackets becomes a `Plan`, the product of its axes.
 
 The engine takes a plan's axes from C; Python sees them as tuples, made when asked for. A selection that is
 none gives no plan: `zchunk.indexing` says why, and raises.
@@ -51,12 +51,27 @@ cdef class ChunkPart:
         The selection covers all of the chunk that lies in the array.
     """
 
-    cdef readonly tuple coords, inner, outer
-    cdef readonly bint full
-
-
 cdef class Plan:
-    """A regular selection of a chunked array: per axis a range with positive step. Made by `plan_basic`."""
+    """A selection of a chunked array: here per axis a range with positive step, made by `plan_basic`.
+
+    `zchunk._ext.fancy` has those by positions.
+    """
+
+    cdef int begin(self, tuple shape, tuple chunks) except -1:
+        """Begin with whole axes."""
+        cdef Axis* a
+        cdef Py_ssize_t i, ndim = len(shape)
+        if ndim != len(chunks) or ndim > MAX_NDIM:
+            raise ValueError(f"chunks {chunks} for shape {shape}")
+        self.reserve(ndim)
+        for i in range(ndim):
+            a = &self.at[i]
+            a.chunk, a.extent = chunks[i], shape[i]
+            if a.chunk < 1 or a.extent < 0:
+                raise ValueError(f"chunks {chunks} for shape {shape}")
+            a.start, a.step, a.count = 0, 1, a.extent
+            a.picks = NULL
+        return 0
 
     cdef int reserve(self, Py_ssize_t ndim) except -1:
         """Make place for the axes; to be called once."""
@@ -83,8 +98,9 @@ cdef class Plan:
     @property
     def shape(self):
         """Of the result: axes that an integer selects are dropped."""
-        cdef int d
-        return tuple([self.at[d].count for d in range(self.ndim) if not _has(self.dropped, d)])
+        cdef cnp.npy_intp shape[MAX_NDIM]
+        cdef int i
+        return tuple([shape[i] for i in range(self.result_shape(shape))])
 
     @property
     def size(self):
@@ -155,13 +171,18 @@ cdef class Plan:
         cdef cnp.npy_intp shape[MAX_NDIM]
         cdef int64_t strides[MAX_NDIM]
         cdef char* first
-        cdef int d
+        cdef int d, writeable
         if not self.dropped and not self.backward and self.fits(memory):
             return memory
         first = self.place(memory, strides)
         for d in range(self.ndim):
             shape[d] = self.at[d].count
-        return _view(memory, self.ndim, shape, strides, first, cnp.PyArray_FLAGS(memory) & cnp.NPY_ARRAY_WRITEABLE)
+        writeable = cnp.PyArray_FLAGS(memory) & cnp.NPY_ARRAY_WRITEABLE
+        return view_memory(memory, self.ndim, shape, strides, first, writeable)
+
+    def takes(self, cnp.ndarray memory not None):
+        """Return whether `memory`, which has the result's shape, can be read into or written from as it is."""
+        return True
 
     def broadcast(self, cnp.ndarray items not None):
         """Return `items` with the result's shape, or None if they do not fit, as in NumPy's assignment.
@@ -185,7 +206,7 @@ cdef class Plan:
                 if cnp.PyArray_DIM(items, i + extra) != shape[i]:
                     return None
                 strides[i] = cnp.PyArray_STRIDE(items, i + extra)
-        return _view(items, ndim, shape, strides, <char*>cnp.PyArray_DATA(items), 0)
+        return view_memory(items, ndim, shape, strides, <char*>cnp.PyArray_DATA(items), 0)
 
     def parts(self):
         """Yield a `ChunkPart` for each chunk that holds selected items, the last axis varying fastest."""
@@ -206,7 +227,9 @@ cdef class Plan:
             yield part
 
 
-cdef cnp.ndarray _view(cnp.ndarray memory, int ndim, cnp.npy_intp* shape, int64_t* strides, char* first, int flags):
+cdef cnp.ndarray view_memory(
+    cnp.ndarray memory, int ndim, cnp.npy_intp* shape, int64_t* strides, char* first, int flags
+):
     cdef cnp.npy_intp steps[MAX_NDIM]
     cdef cnp.ndarray view
     cdef cnp.dtype dtype
@@ -222,7 +245,7 @@ cdef cnp.ndarray _view(cnp.ndarray memory, int ndim, cnp.npy_intp* shape, int64_
 
 # ---- selection
 
-cdef bint _take_integer(Axis* a, entry) except -1:
+cdef bint take_integer(Axis* a, entry) except -1:
     cdef Py_ssize_t index
     if isinstance(entry, bool) or not PyIndex_Check(entry):
         return False
@@ -237,7 +260,7 @@ cdef bint _take_integer(Axis* a, entry) except -1:
     return True
 
 
-cdef bint _take_slice(Axis* a, slice entry, bint* backward) except -1:
+cdef bint take_slice(Axis* a, slice entry, bint* backward) except -1:
     cdef Py_ssize_t start, stop, step
     try:
         # What needs more than 64 bits becomes the greatest number that does not, which no axis reaches either.
@@ -276,7 +299,6 @@ def plan_basic(selection, tuple shape not None, tuple chunks not None):
     cdef tuple entries = <tuple>selection if isinstance(selection, tuple) else (selection,)
     cdef Py_ssize_t ndim = len(shape), missing = ndim - len(entries), i
     cdef Plan plan
-    cdef Axis* a
     cdef int d = 0, kept = <int>ndim
     cdef bint dots = False, backward
     for entry in entries:
@@ -287,26 +309,18 @@ def plan_basic(selection, tuple shape not None, tuple chunks not None):
             missing += 1
     if missing < 0:
         return None
-    if ndim != len(chunks) or ndim > MAX_NDIM:
-        raise ValueError(f"chunks {chunks} for shape {shape}")
     plan = Plan.__new__(Plan)
-    plan.reserve(ndim)
-    for i in range(ndim):
-        a = &plan.at[i]
-        a.chunk, a.extent = chunks[i], shape[i]
-        if a.chunk < 1 or a.extent < 0:
-            raise ValueError(f"chunks {chunks} for shape {shape}")
-        a.start, a.step, a.count = 0, 1, a.extent
+    plan.begin(shape, chunks)
     for entry in entries:
         if entry is Ellipsis:
             d += <int>missing
         elif isinstance(entry, slice):
-            if not _take_slice(&plan.at[d], <slice>entry, &backward):
+            if not take_slice(&plan.at[d], <slice>entry, &backward):
                 return None
             plan.backward |= <uint64_t>backward << d
             d += 1
         else:
-            if not _take_integer(&plan.at[d], entry):
+            if not take_integer(&plan.at[d], entry):
                 return None
             plan.dropped |= <uint64_t>1 << d
             d += 1

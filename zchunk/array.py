@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -63,6 +63,9 @@ class Array(Node, ArrayProperties, Selections):
         Its metadata are not those of an array.
     """
 
+    # Codecs that a user handed over, which run code from the data; see `zchunk.codecs.registry`.
+    _trusted: frozenset[str] = frozenset()
+
     def __init__(
         self,
         store: Any,
@@ -84,8 +87,18 @@ class Array(Node, ArrayProperties, Selections):
         self._write_empty_chunks = bool(write_empty_chunks)
         self._chunked = self._load()
 
+    @classmethod
+    def _trusting(cls, trusted: frozenset[str], *args: Any, **kwargs: Any) -> Self:
+        """Return the array with these arguments, which may use the codecs `trusted`."""
+        array = cls.__new__(cls)
+        array._trusted = trusted
+        array.__init__(*args, **kwargs)  # type: ignore[misc]
+        return array
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
+        # With the trust: who unpickles an array lets it run code anyway.
+        return type(self)._trusting, (
+            self._trusted,
             self._store,
             self._path,
             self._read_only,
@@ -105,7 +118,8 @@ class Array(Node, ArrayProperties, Selections):
             raw = self._store.metadata(key)
         except KeyError:
             raise ArrayNotFoundError(f"no array at path {'/' + self._path!r} in {self._store!r}") from None
-        metadata = parse_array(raw, f"{key!r} in {self._store!r}", self._store._dimension_separator or ".")
+        where, separator = f"{key!r} in {self._store!r}", self._store._dimension_separator or "."
+        metadata = parse_array(raw, where, separator, self._trusted)
         if old is not None and old.metadata is metadata:
             return old
         return engine.ChunkedArray(

@@ -11,7 +11,6 @@ import numpy as np
 def check_unsupported(
     zarr_version: int | None = None,
     meta_array: Any = None,
-    object_codec: Any = None,
     storage_options: Any = None,
     storage_transformers: Sequence[Any] = (),
 ) -> None:
@@ -21,10 +20,6 @@ def check_unsupported(
     if meta_array is not None and not isinstance(meta_array, np.ndarray):
         raise ValueError(
             f"meta_array is a {type(meta_array).__name__}; items are read into NumPy arrays only"
-        )
-    if object_codec is not None:
-        raise ValueError(
-            f"object_codec is {object_codec!r:.80}; object arrays are not supported yet by this version"
         )
     if storage_options:
         raise ValueError("storage_options are not supported; pass the store itself, such as an fsspec mapper")

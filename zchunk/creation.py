@@ -9,6 +9,8 @@ import numpy as np
 
 from zchunk import h5names
 from zchunk.array import Array
+from zchunk.codecs.objects import object_dtype
+from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
 from zchunk.errors import ArrayNotFoundError, ContainsGroupError
 from zchunk.keys import normalize_path
@@ -53,7 +55,8 @@ def create(
     chunks : int, sequence of int or bool, optional
         Length of a chunk along every axis. True: a good guess; False: one chunk.
     dtype : dtype-like, optional
-        Type of an item, float64 by default.
+        Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
+        arrays of numbers; text of a fixed length is ``"U10"``.
     compressor : codec, dict or None, optional
         ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
     fill_value : scalar or None, optional
@@ -80,8 +83,12 @@ def create(
         What stands between the coordinates in a chunk's key.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value.
-    object_codec, zarr_version, meta_array, storage_transformers : optional
-        zarr's. None or ``()``, format 2 and a NumPy array are what there is.
+    object_codec : codec or dict, optional
+        Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
+        filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: only an array that
+        it was handed to does that.
+    zarr_version, meta_array, storage_transformers : optional
+        zarr's. Format 2, a NumPy array and ``()`` are what there is.
     **kwargs
         h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` are taken; what else h5py knows
         is ignored, with a warning.
@@ -100,17 +107,20 @@ def create(
         No array can be at `path`.
     MetadataError
         There can be no such array; for instance its chunks are larger than the codec can take.
+    ValueError
+        A parameter has no valid value; the dtype holds objects and there is no object codec.
     """
-    check_unsupported(zarr_version, meta_array, object_codec, None, storage_transformers)
+    check_unsupported(zarr_version, meta_array, None, storage_transformers)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)
     own = target._dimension_separator
     metadata = make_metadata(
-        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator, own
+        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator, own, object_codec
     )
     init_array(target, path, metadata, overwrite, chunk_target)
-    return Array(
+    return Array._trusting(
+        trusted_ids(*metadata.codecs),
         target,
         path,
         read_only,
@@ -171,7 +181,7 @@ def array(data: Any, **kwargs: Any) -> Array:
         Shape and dtype, and the chunks if it has some, are taken from it unless given. It may be the array
         that is replaced.
     **kwargs
-        Parameters of `create`. A `dtype` of text without a size, such as ``str``, takes that of the data.
+        Parameters of `create`. A `dtype` of text without a size, such as ``"U"``, takes that of the data.
 
     Returns
     -------
@@ -182,18 +192,21 @@ def array(data: Any, **kwargs: Any) -> Array:
     ValueError, TypeError
         The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
     """
-    dtype, chunks = kwargs.get("dtype"), kwargs.get("chunks")
+    dtype, object_codec = object_dtype(kwargs.get("dtype"), kwargs.get("object_codec"))
+    chunks = kwargs.get("chunks")
     chunks = chunks_of(data) if chunks is None else chunks
     if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
         # NumPy finds the size, or the axes that a sub-array adds.
         data, dtype = np.asarray(data, dtype), None
     elif not hasattr(data, "shape") or not hasattr(data, "dtype"):
-        data = np.asanyarray(data)
+        # Only as objects may lists be of different lengths.
+        data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
     dtype = np.dtype(data.dtype if dtype is None else dtype)
     # Read and converted before anything is overwritten: it may be just that, or impossible.
     items = convert(data, dtype, normalize_path(kwargs.get("path")))
     read_only = kwargs.pop("read_only", False)
-    result = create(**kwargs | {"shape": items.shape, "dtype": dtype, "chunks": chunks})
+    given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
+    result = create(**kwargs | given)
     result[...] = items
     result.read_only = read_only
     return result
@@ -297,14 +310,15 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, object_codec, storage_options)
+    check_unsupported(zarr_version, meta_array, storage_options)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target = open_store(store, mode)
     chunk_target = None if chunk_store is None else open_store(chunk_store, mode)
     if mode in ("r", "r+", "a"):
         try:
-            return Array(
+            return Array._trusting(
+                trusted_ids(object_codec, compressor, *(filters or ())),
                 target,
                 path,
                 mode == "r",

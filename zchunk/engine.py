@@ -25,8 +25,8 @@ from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Job, Layout
 from zchunk._ext.locks import Stripe
 from zchunk.codecs import CodecChain
-from zchunk.dtypes import fill_bytes
 from zchunk.errors import ChunkError
+from zchunk.fill_values import fill_bytes, holds_only, object_fill
 from zchunk.indexing import ChunkPart, Plan
 from zchunk.keys import join
 from zchunk.metadata.model import ArrayMetadata
@@ -83,10 +83,13 @@ class ChunkedArray:
             metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
         )
         # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
-        size = metadata.dtype.itemsize
+        # Objects stay what they are: a reference is not just bytes.
+        size, self.objects = metadata.dtype.itemsize, metadata.dtype.hasobject
         fast = size in (1, 2, 4, 8)
         self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
-        self.fill = fill_bytes(metadata.fill_value, metadata.dtype)
+        if self.objects:
+            self.item = metadata.dtype
+        self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
@@ -129,12 +132,20 @@ class ChunkedArray:
     @property
     def fill_item(self) -> np.ndarray[Any, Any]:
         """One item that holds the fill value, padding included, as a 0-d array."""
+        if self.objects:
+            return object_fill(self.metadata.fill_value, self.metadata.dtype)
         return np.ndarray((), self.metadata.dtype, self.fill)
 
     @property
     def raw_fill(self) -> Any:
-        """The fill value as an item of plain bytes."""
-        return np.ndarray((), self.item, self.fill)
+        """The fill value as an item of plain bytes, or as an object."""
+        return self.fill_item if self.objects else np.ndarray((), self.item, self.fill)
+
+    def is_empty(self, chunk: np.ndarray[Any, Any]) -> bool:
+        """Whether a chunk of `item` holds nothing but the fill value."""
+        if self.objects:
+            return holds_only(chunk, self.fill_item[()])
+        return equals_fill(chunk.reshape(-1, order="A"), self.fill)
 
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
@@ -174,9 +185,12 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         _drain(array, job)
 
 
-def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any]) -> None:
-    """Write `value`, which has the plan's shape (strides may be 0) and the array's dtype."""
+def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
+    """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
     if not value.size or not array.item.itemsize:
+        return
+    if field is not None:
+        _write_generic(array, plan, plan.view(value), field)
         return
     if array.layout is None or not native_enabled or array.synchronizer is not None:
         _write_generic(array, plan, plan.view(value).view(array.item))
@@ -343,18 +357,22 @@ def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
         raise array.error(key, str(err), len(data)) from err
 
 
-def _write_generic(array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any]) -> None:
+def _write_generic(
+    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
+) -> None:
     for part in plan.parts():
         key = array.key(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
         with outer, Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)):
-            _write_chunk(array, key, part, source[part.outer])
+            _write_chunk(array, key, part, source[part.outer], field)
 
 
-def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any]) -> None:
+def _write_chunk(
+    array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any], field: str | None = None
+) -> None:
     shape, order = array.metadata.chunk_shape, array.chain.order
     data = None
-    if not part.full:
+    if not part.full or field is not None:
         try:
             data = array.store[key]
         except KeyError:
@@ -362,12 +380,13 @@ def _write_chunk(array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarr
     if data is None:
         # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
         chunk = np.empty(shape, array.item, order=order)
-        if items.shape != shape:
+        if not part.full or items.shape != shape or field is not None:
             chunk[...] = array.raw_fill
     else:
         chunk = np.array(_decode(array, key, data), order=order)
-    chunk[part.inner] = items
-    if not array.write_empty_chunks and equals_fill(chunk.reshape(-1, order="A"), array.fill):
+    target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
+    target[part.inner] = items
+    if not array.write_empty_chunks and array.is_empty(chunk):
         array.erase(key)
         return
     array.store[key] = array.chain.encode(chunk.view(array.metadata.dtype))

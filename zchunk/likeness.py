@@ -27,4 +27,6 @@ def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
     if isinstance(a, Array):
         found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
+        if a.dtype.hasobject and a.filters:
+            found |= {"object_codec": a.filters[0], "filters": a.filters[1:]}
     return found | kwargs

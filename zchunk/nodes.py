@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs import Blosc, Codec, as_codec
-from zchunk.dtypes import normalize_fill_value
+from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.errors import (
     BadCompressorError,
     CodecError,
@@ -16,6 +16,7 @@ from zchunk.errors import (
     ContainsGroupError,
     InvalidKeyError,
 )
+from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.keys import (
     ARRAY_KEY,
@@ -53,7 +54,7 @@ def new_path(path: str | bytes | None) -> str:
 
 
 def takes_size_of_data(dtype: Any) -> bool:
-    """Whether `dtype` is text or bytes of no size, such as ``str`` or ``"S"``: NumPy's "as long as need be".
+    """Whether `dtype` is text or bytes of no size, such as ``"U"`` or ``"S"``: NumPy's "as long as need be".
 
     ``"S0"`` says a size, and a `numpy.dtype` has one.
     """
@@ -73,6 +74,7 @@ def make_metadata(
     filters: Iterable[Any] | None = None,
     dimension_separator: str | None = None,
     store_separator: str | None = None,
+    object_codec: Any = None,
 ) -> ArrayMetadata:
     """Return the metadata that the parameters of `zchunk.create` ask for.
 
@@ -85,6 +87,7 @@ def make_metadata(
     separator = dimension_separator or store_separator
     if separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
+    dtype, object_codec = object_dtype(dtype, object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
     if isinstance(compressor, str) and compressor != "default":
@@ -105,7 +108,7 @@ def make_metadata(
         chunk_shape=normalize_chunks(chunks, shape, dtype.itemsize),
         fill_value=normalize_fill_value(fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
-        filters=_as_filters(filters),
+        filters=object_filters(dtype, object_codec, _as_filters(filters)),
         compressor=None if compressor is None else as_codec(compressor),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,

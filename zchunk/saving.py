@@ -10,6 +10,7 @@ import numpy as np
 
 from zchunk.api import group, open
 from zchunk.array import Array
+from zchunk.codecs.objects import object_filters
 from zchunk.compat import check_unsupported
 from zchunk.creation import array
 from zchunk.dtypes import encode_dtype
@@ -153,6 +154,7 @@ def _read(data: Any) -> Any:
     """Return array-like data as a NumPy array of a dtype that can be stored."""
     items = np.asanyarray(data)
     encode_dtype(items.dtype)
+    object_filters(items.dtype, None, ())
     return items
 
 

@@ -11,7 +11,7 @@ from zchunk._ext.selection import Plan
 _NUMPY = (np.ndarray, np.generic)
 
 
-def convert(value: Any, dtype: np.dtype[Any], path: str) -> np.ndarray[Any, Any]:
+def convert(value: Any, dtype: np.dtype[Any], path: str, one: bool = False) -> np.ndarray[Any, Any]:
     """Return `value` as an array of `dtype`, converted as NumPy's assignment does.
 
     Parameters
@@ -22,7 +22,13 @@ def convert(value: Any, dtype: np.dtype[Any], path: str) -> np.ndarray[Any, Any]
         Of the items to assign to.
     path : str
         Of the array that is assigned to, for the messages of errors.
+    one : bool, optional
+        One item is assigned to; if that is an object, it may be a list or an array.
     """
+    if one and dtype.kind == "O":
+        item = np.empty((), dtype)
+        item[()] = value
+        return item
     try:
         # A NumPy scalar stays one until it is converted: NumPy is stricter with it than with an array.
         if not isinstance(value, _NUMPY):

@@ -1,7 +1,7 @@
 """Make the golden data anew: one environment per producer, with its versions pinned, in a temporary folder.
 
 Run it by hand, ``python tests/golden/make.py [producer …]``; it needs the network. Archives come out byte for
-byte the same, but for gzip's time stamps in ``zarr2.zip`` and ``zarr3.zip``.
+byte the same, but for gzip's time stamps.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PRODUCERS = {
     "zarr2": ["zarr==2.18.7", "numcodecs==0.15.1", "numpy==2.2.6"],
+    "zarr2_objects": [
+        "zarr==2.18.7", "numcodecs==0.15.1", "numpy==2.2.6", "msgpack==1.2.4", "crc32c==2.9.post0",
+    ],
     "zarr3": ["zarr==3.1.6", "numcodecs==0.16.5", "numpy==2.2.6", "google-crc32c==1.8.0"],
     "tensorstore": ["tensorstore==0.1.86", "numpy==2.2.6"],
 }

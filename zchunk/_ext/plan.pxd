@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from zchunk._ext.chain cimport Spec
 from zchunk._ext.copy cimport MAX_NDIM
-from zchunk._ext.projection cimport Axis
+from zchunk._ext.projection cimport Axis, Picks
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
 
@@ -16,6 +16,7 @@ cdef struct Value:
 cdef struct Plan:
     int ndim
     Axis axes[MAX_NDIM]
+    const Picks* points             # what is selected instead of a product of axes, or NULL
     int64_t chunk_strides[MAX_NDIM]
     int memory_order[MAX_NDIM]      # axes from the slowest to the fastest in the chunk's memory
     char* user                      # the caller's array, one axis per axis of the chunked array

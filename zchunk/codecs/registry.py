@@ -10,7 +10,8 @@ from zchunk.errors import CodecError
 
 _registry: dict[str, Any] = {}
 
-# Decoding these runs code that the data chooses.
+# Decoding these runs code that the data chooses. They are for those who register them, and for arrays that
+# are made or opened by a user who hands such a codec over.
 _REFUSED = {"pickle"}
 
 
@@ -21,6 +22,7 @@ def register_codec(cls: Any, codec_id: str | None = None) -> None:
     ----------
     cls : type
         Has numcodecs' interface: `encode`, `decode`, `get_config` and the class method `from_config`.
+        Registering `numcodecs.Pickle` allows every array that this process opens to run code from its data.
     codec_id : str, optional
         Name in the metadata; `cls.codec_id` if not given.
     """
@@ -32,8 +34,24 @@ def is_registered(codec: Codec) -> bool:
     return _registry.get(codec.codec_id) is type(codec)
 
 
-def get_codec(config: Mapping[str, Any]) -> Codec:
+def trusted_ids(*codecs: Any) -> frozenset[str]:
+    """Return the names of those of a user's codecs that only run where a user hands them over."""
+    return frozenset(
+        codec.codec_id
+        for codec in codecs
+        if isinstance(codec, Codec) and not isinstance(codec, type) and codec.codec_id in _REFUSED
+    )
+
+
+def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) -> Codec:
     """Return the codec that `config`, a JSON object with the codec's name under ``"id"``, describes.
+
+    Parameters
+    ----------
+    config : mapping
+        Name and parameters.
+    trusted : frozenset of str, optional
+        Codecs that may be made though decoding runs code from the data, such as ``"pickle"``.
 
     Raises
     ------
@@ -46,8 +64,7 @@ def get_codec(config: Mapping[str, Any]) -> Codec:
     codec_id = parameters.pop("id", None)
     if not isinstance(codec_id, str):
         raise CodecError(f"{config!r:.80} names no codec: the member 'id' is missing")
-    if codec_id in _REFUSED:
-        raise CodecError(f"codec {codec_id!r} runs code that is stored in the data, and is refused")
+    _refuse(config, trusted)
     cls = _registry.get(codec_id)
     try:
         if cls is None:
@@ -63,6 +80,23 @@ def get_codec(config: Mapping[str, Any]) -> Codec:
         known = "" if cls is not None else " (neither zchunk nor numcodecs may know it)"
         raise CodecError(f"codec {codec_id!r}{known}: {type(err).__name__}: {err}") from err
     return codec
+
+
+def _refuse(config: Any, trusted: frozenset[str]) -> None:
+    """Raise `CodecError` if a codec that runs code is named, also in the parameters of another codec."""
+    if isinstance(config, Mapping):
+        codec_id = config.get("id")
+        if isinstance(codec_id, str) and codec_id in _REFUSED - _registry.keys() - trusted:
+            raise CodecError(
+                f"codec {codec_id!r} runs code that is stored in the data, and is refused; if you trust the "
+                "data, give object_codec=numcodecs.Pickle() to open_array, or call "
+                "zchunk.codecs.register_codec(numcodecs.Pickle)"
+            )
+        config = config.values()
+    elif not isinstance(config, list | tuple):
+        return
+    for member in config:
+        _refuse(member, trusted)
 
 
 def as_codec(obj: Any) -> Codec:

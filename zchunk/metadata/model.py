@@ -33,15 +33,16 @@ class ArrayMetadata:
     shape : tuple of int
         Length of every axis, at least 0.
     dtype : numpy.dtype
-        Type of an item, fixed in size and no sub-array.
+        Type of an item, no sub-array.
     chunk_shape : tuple of int
         Length of a chunk along every axis, at least 1.
-    fill_value : numpy scalar or None
+    fill_value : numpy scalar, object or None
         Value of the items of missing chunks; None if they are undefined.
     order : {"C", "F"}
         Layout of the items in a chunk.
     filters : tuple of Codec
-        Codecs that a chunk passes before `compressor`, in the order of encoding.
+        Codecs that a chunk passes before `compressor`, in the order of encoding. The first turns objects into
+        bytes if the dtype holds some.
     compressor : Codec or None
         Last codec of a chunk.
     chunk_key_encoding : ChunkKeyEncoding

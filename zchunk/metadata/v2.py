@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk.codecs import NativeCodec, get_codec
+from zchunk.codecs import NativeCodec, checked, get_codec
 from zchunk.codecs.registry import is_registered
-from zchunk.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
+from zchunk.dtypes import decode_dtype, encode_dtype
 from zchunk.errors import CodecError, MetadataError
+from zchunk.fill_values import decode_fill_value, encode_fill_value
 from zchunk.keys import ChunkKeyEncoding
 from zchunk.metadata.model import ArrayMetadata
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 _parsed: dict[tuple[bytes | str, str], ArrayMetadata] = {}
 _PARSED_MAX = 256
 _PARSED_LENGTH = 4096
+# Most bytes of a fill value that an object codec decodes.
+_FILL_MAX = 2**20
 
 _ARRAY_MEMBERS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
 
@@ -78,7 +82,12 @@ def _to_json(obj: object) -> Any:
     )
 
 
-def parse_array(raw: bytes | dict[str, Any], where: str, default_separator: str = ".") -> ArrayMetadata:
+def parse_array(
+    raw: bytes | dict[str, Any],
+    where: str,
+    default_separator: str = ".",
+    trusted: frozenset[str] = frozenset(),
+) -> ArrayMetadata:
     """Return the model of the array whose ``.zarray`` is `raw`.
 
     Parameters
@@ -89,6 +98,8 @@ def parse_array(raw: bytes | dict[str, Any], where: str, default_separator: str 
         Store key that `raw` comes from.
     default_separator : str, optional
         Separator of chunk keys if the metadata name none.
+    trusted : frozenset of str, optional
+        Codecs that may be used though they run code from the data.
 
     Raises
     ------
@@ -98,12 +109,12 @@ def parse_array(raw: bytes | dict[str, Any], where: str, default_separator: str 
         If a codec is unknown or does not take its parameters.
     """
     if type(raw) not in (bytes, dict):
-        return _parse_array(parse_json(raw, where), where, default_separator)
+        return _parse_array(parse_json(raw, where), where, default_separator, trusted)
     # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
     text = raw if isinstance(raw, bytes) else repr(raw)
     found = _parsed.get((text, default_separator))
     if found is None or not _is_constant(found):
-        found = _parse_array(parse_json(raw, where), where, default_separator)
+        found = _parse_array(parse_json(raw, where), where, default_separator, trusted)
         _remember(text, default_separator, found)
     return found
 
@@ -127,7 +138,9 @@ def _is_constant(meta: ArrayMetadata) -> bool:
     )
 
 
-def _parse_array(obj: dict[str, Any], where: str, default_separator: str) -> ArrayMetadata:
+def _parse_array(
+    obj: dict[str, Any], where: str, default_separator: str, trusted: frozenset[str]
+) -> ArrayMetadata:
     _check_format(obj, where)
     missing = [member for member in _ARRAY_MEMBERS if member not in obj]
     if missing:
@@ -135,10 +148,14 @@ def _parse_array(obj: dict[str, Any], where: str, default_separator: str) -> Arr
     filters = [] if obj["filters"] is None else obj["filters"]
     if not isinstance(filters, list):
         raise MetadataError(f"{where}: filters is {filters!r:.80}, not a list or null")
-    codecs = tuple(_parse_codec(config, "filters", where) for config in filters)
-    compressor = None if obj["compressor"] is None else _parse_codec(obj["compressor"], "compressor", where)
+    codecs = tuple(_parse_codec(config, "filters", where, trusted) for config in filters)
+    compressor = None
+    if obj["compressor"] is not None:
+        compressor = _parse_codec(obj["compressor"], "compressor", where, trusted)
     try:
         dtype = decode_dtype(obj["dtype"])
+        if dtype.hasobject and not codecs:
+            raise MetadataError(f"dtype {dtype} holds objects, but filters does not begin with their codec")
         shape = _parse_list(obj["shape"], "shape")
         chunks = _parse_list(obj["chunks"], "chunks")
         separator = obj.get("dimension_separator")
@@ -148,7 +165,7 @@ def _parse_array(obj: dict[str, Any], where: str, default_separator: str) -> Arr
             shape=shape,
             dtype=dtype,
             chunk_shape=_at_least_one(chunks, shape),
-            fill_value=decode_fill_value(obj["fill_value"], dtype),
+            fill_value=decode_fill_value(obj["fill_value"], dtype, partial(_decode_objects, codecs)),
             order=obj["order"],
             filters=codecs,
             compressor=compressor,
@@ -182,12 +199,16 @@ def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any,
     return tuple(1 if s == 0 and c == 0 and type(c) is int else c for s, c in zip(shape, chunks, strict=True))
 
 
-def _parse_codec(config: object, member: str, where: str) -> Codec:
+def _decode_objects(codecs: tuple[Codec, ...], raw: bytes) -> Any:
+    return checked.decode(codecs[0], raw, _FILL_MAX)
+
+
+def _parse_codec(config: object, member: str, where: str, trusted: frozenset[str]) -> Codec:
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):
         raise MetadataError(f"{where}: {member}: {config!r:.80} is not an object with the member 'id'")
     try:
         # Of its own: a codec may keep what it is given.
-        return get_codec(deepcopy(config))
+        return get_codec(deepcopy(config), trusted)
     # A codec from elsewhere may object to its parameters in any way.
     except Exception as err:
         raise CodecError(f"{where}: {member}: {err}") from err
@@ -201,7 +222,9 @@ def render_array(meta: ArrayMetadata) -> bytes:
         "chunks": meta.chunk_shape,
         "dtype": encode_dtype(meta.dtype),
         "compressor": None if meta.compressor is None else meta.compressor.get_config(),
-        "fill_value": encode_fill_value(meta.fill_value, meta.dtype),
+        "fill_value": encode_fill_value(
+            meta.fill_value, meta.dtype, meta.filters[0].encode if meta.filters else None
+        ),
         "order": meta.order,
         "filters": [codec.get_config() for codec in meta.filters] or None,
     }

@@ -1,0 +1,64 @@
+"""Codecs of Python objects: which one a dtype asks for, and its place before the filters."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs.base import Codec
+from zchunk.codecs.registry import as_codec, get_codec
+
+_IDS = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
+
+
+def object_dtype(dtype: Any, object_codec: Any = None) -> tuple[Any, Codec | None]:
+    """Return the dtype that a user means, and the codec of its objects, None if it has none.
+
+    As in zarr 2.18 ``str`` and ``bytes`` are objects of any length, and ``"array:i4"`` are arrays of numbers.
+
+    Raises
+    ------
+    ValueError
+        The items of the arrays are not named.
+    """
+    codec = None if object_codec is None else as_codec(object_codec)
+    if isinstance(dtype, str) and dtype.partition(":")[0] == "array":
+        item = dtype.partition(":")[2]
+        if codec is None and not item:
+            raise ValueError(f"dtype {dtype!r} does not name the items of the arrays; write 'array:i4'")
+        return np.dtype(object), codec or get_codec({"id": "vlen-array", "dtype": item})
+    codec_id = _IDS.get(dtype) if isinstance(dtype, type | str) else None
+    if codec_id is None:
+        return dtype, codec
+    return np.dtype(object), codec or get_codec({"id": codec_id})
+
+
+def object_filters(
+    dtype: np.dtype[Any], codec: Codec | None, filters: tuple[Codec, ...]
+) -> tuple[Codec, ...]:
+    """Return the filters of an array: with the codec of its objects in front, if it holds objects.
+
+    Raises
+    ------
+    ValueError
+        There is neither an object codec nor a filter.
+    """
+    if not dtype.hasobject:
+        if codec is not None:
+            warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)
+        return filters
+    if codec is not None:
+        return (codec, *filters)
+    if not filters:
+        raise ValueError(
+            f"missing object_codec for object array: dtype {dtype} holds Python objects; give for instance "
+            "object_codec=numcodecs.VLenUTF8(), or a dtype of fixed size such as 'U10'"
+        )
+    warnings.warn(
+        "missing object_codec for object array; the first of the filters is taken for it",
+        FutureWarning,
+        stacklevel=4,
+    )
+    return filters
