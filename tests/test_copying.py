@@ -188,7 +188,8 @@ def test_objects() -> None:
             assert g[name][...].tolist() == ["x", "yy", ""]
 
 
-def test_strings_from_hdf5(tmp_path: Path) -> None:
+def test_strings_from_and_to_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
     numcodecs = pytest.importorskip("numcodecs")
     g = zchunk.group()
     for file in new("h5py", tmp_path / "a"):
@@ -196,7 +197,16 @@ def test_strings_from_hdf5(tmp_path: Path) -> None:
         zchunk.copy(file["s"], g, object_codec=numcodecs.VLenBytes())
         with pytest.raises(ValueError, match="object_codec"):
             zchunk.copy(file["s"], g, "other")
-    assert g["s"][...].tolist() == [b"x", b"yy"]
+        assert g["s"][...].tolist() == [b"x", b"yy"]
+        text = g.array("text", ["x", "yy"], dtype=str)
+        zchunk.copy(text, file, dtype=h5py.string_dtype())
+        assert file["text"].asstr()[...].tolist() == ["x", "yy"]
+
+
+def test_another_dtype(source: Any, dest: Any) -> None:
+    zchunk.copy(source["spam"], dest, dtype="f4")
+    assert dest["spam"].dtype == np.dtype("f4")
+    np.testing.assert_array_equal(dest["spam"][...], source["spam"][...])
 
 
 # ---- what is in the way

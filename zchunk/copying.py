@@ -55,8 +55,8 @@ def copy(
     dry_run : bool, optional
         Only log what would be copied.
     **create_kws
-        Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default chunks,
-        and from zchunk to zchunk codecs, order and fill value, are those of the source.
+        Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default dtype and
+        chunks, and from zchunk to zchunk codecs, order and fill value, are those of the source.
 
     Returns
     -------
@@ -202,9 +202,8 @@ class _Copier:
             return
         if old is not None:
             del dest[name]
-        target = dest.create_dataset(
-            name, shape=source.shape, dtype=source.dtype, **_parameters(source, dest) | self.create_kws
-        )
+        kwargs = {"dtype": source.dtype} | _parameters(source, dest) | self.create_kws
+        target = dest.create_dataset(name, shape=source.shape, **kwargs)
         _copy_items(source, target)
         self.report.nbytes += source.size * source.dtype.itemsize
         self.copy_attrs(source, target)
