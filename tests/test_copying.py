@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,39 @@ def test_codecs_from_hdf5_to_hdf5(tmp_path: Path) -> None:
         assert {name: getattr(file["b"], name) for name in settings} == settings
         assert file["c"].chunks is None
         assert file["c"][...].tolist() == list(range(10))
+
+
+def test_objects() -> None:
+    numcodecs = pytest.importorskip("numcodecs")
+    g = zchunk.group()
+    a = g.array("a", ["x", "yy", ""], dtype=str, chunks=2, filters=[numcodecs.Shuffle(1)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, kwargs in (("b", {}), ("c", {"chunks": 3, "compressor": None})):
+            zchunk.copy(a, g, name, **kwargs)
+            assert g[name].filters == a.filters
+            assert g[name][...].tolist() == ["x", "yy", ""]
+
+
+def test_strings_from_and_to_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    numcodecs = pytest.importorskip("numcodecs")
+    g = zchunk.group()
+    for file in new("h5py", tmp_path / "a"):
+        file["s"] = ["x", "yy"]
+        zchunk.copy(file["s"], g, object_codec=numcodecs.VLenBytes())
+        with pytest.raises(ValueError, match="object_codec"):
+            zchunk.copy(file["s"], g, "other")
+        assert g["s"][...].tolist() == [b"x", b"yy"]
+        text = g.array("text", ["x", "yy"], dtype=str)
+        zchunk.copy(text, file, dtype=h5py.string_dtype())
+        assert file["text"].asstr()[...].tolist() == ["x", "yy"]
+
+
+def test_another_dtype(source: Any, dest: Any) -> None:
+    zchunk.copy(source["spam"], dest, dtype="f4")
+    assert dest["spam"].dtype == np.dtype("f4")
+    np.testing.assert_array_equal(dest["spam"][...], source["spam"][...])
 
 
 # ---- what is in the way

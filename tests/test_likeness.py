@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,16 @@ def test_open_like(tmp_path: Path) -> None:
     assert (zchunk.open_like(a, tmp_path / "z", mode="w", fill_value=7)[...] == 7).all()
     other = zchunk.open_like(np.zeros(5, "f4"), tmp_path / "other", chunks=2)
     assert (other.shape, other.chunks, other.dtype) == ((5,), (2,), np.dtype("f4"))
+
+
+def test_arrays_of_objects() -> None:
+    pytest.importorskip("numcodecs")
+    a = zchunk.array(["x", "yy", ""], dtype=str, chunks=2, fill_value="")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        like = zchunk.full_like(a)
+        assert (like.dtype, like.filters, like.fill_value) == (a.dtype, a.filters, "")
+        other = zchunk.full_like(a, dtype="array:i4", fill_value=None)
+        assert other.filters is not None
+        assert [codec.codec_id for codec in other.filters] == ["vlen-array"]
+        assert zchunk.zeros_like(a, dtype="i4").filters is None

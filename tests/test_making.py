@@ -148,6 +148,18 @@ def test_require_dataset(store: Any) -> None:
     assert filled[...].tolist() == [3, 4]
 
 
+@pytest.mark.parametrize("dtype", [str, bytes, "array:i4"])
+def test_require_dataset_of_objects(dtype: Any) -> None:
+    pytest.importorskip("numcodecs")
+    g = zchunk.group()
+    a = g.require_dataset("a", shape=3, dtype=dtype)
+    assert g.require_dataset("a", shape=3, dtype=dtype, exact=True) == a
+    assert g.require_dataset("a", shape=3, dtype=object) == a
+    g.create("b", shape=3, dtype="i4")
+    with pytest.raises(TypeError, match="cannot hold object"):
+        g.require_dataset("b", shape=3, dtype=dtype)
+
+
 def test_requiring_what_is_there_of_a_read_only_group() -> None:
     g = zchunk.group()
     g["a"] = [1]

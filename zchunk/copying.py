@@ -12,6 +12,7 @@ from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
 from zchunk.grid import normalize_chunks
 from zchunk.keys import normalize_path
+from zchunk.likeness import codecs_of
 from zchunk.metadata.v2 import render_array
 from zchunk.node import Node
 
@@ -54,8 +55,8 @@ def copy(
     dry_run : bool, optional
         Only log what would be copied.
     **create_kws
-        Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default chunks,
-        and from zchunk to zchunk codecs, order and fill value, are those of the source.
+        Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default dtype and
+        chunks, and from zchunk to zchunk codecs, order and fill value, are those of the source.
 
     Returns
     -------
@@ -201,9 +202,8 @@ class _Copier:
             return
         if old is not None:
             del dest[name]
-        target = dest.create_dataset(
-            name, shape=source.shape, dtype=source.dtype, **_parameters(source, dest) | self.create_kws
-        )
+        kwargs = {"dtype": source.dtype} | _parameters(source, dest) | self.create_kws
+        target = dest.create_dataset(name, shape=source.shape, **kwargs)
         _copy_items(source, target)
         self.report.nbytes += source.size * source.dtype.itemsize
         self.copy_attrs(source, target)
@@ -235,9 +235,11 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
         names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
         return _taken(source, *names)
     if from_h5py:
-        return {"chunks": source.chunks, "fill_value": source.fillvalue}
+        # The fill value of strings is bytes, which those of most object codecs are not.
+        strings = source.dtype == object
+        return {"chunks": source.chunks} | ({} if strings else {"fill_value": source.fillvalue})
     if not to_h5py:
-        return _taken(source, "chunks", "compressor", "filters", "order", "fill_value")
+        return _taken(source, "chunks", "order", "fill_value") | codecs_of(source)
     if 0 in source.shape or not source.shape:
         # h5py has no chunks of these.
         return {"fillvalue": source.fill_value}

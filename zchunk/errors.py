@@ -74,6 +74,10 @@ class SelectionError(ZchunkError, IndexError):
     """A selection that is not one of the kinds that the method takes."""
 
 
+class VindexInvalidSelectionError(SelectionError):
+    """A selection through `vindex` that is neither points nor a mask."""
+
+
 class ArrayIndexError(SelectionError):
     """A selection that no array can have. zarr 2's name."""
 
@@ -83,10 +87,6 @@ class NegativeStepError(SelectionError):
 
     def __init__(self, message: str = "only slices with a step of 1 or more are possible here") -> None:
         super().__init__(message)
-
-
-class VindexInvalidSelectionError(SelectionError):
-    """A selection for ``vindex`` that is neither integer arrays nor one boolean array."""
 
 
 class CodecError(ZchunkError, ValueError):

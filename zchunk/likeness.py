@@ -20,13 +20,22 @@ def chunks_of(a: Any) -> Any:
     return chunks if regular and len(chunks) == len(a.shape) else None
 
 
+def codecs_of(a: Array) -> dict[str, Any]:
+    """Return the codecs of an array, as `create` takes them."""
+    filters = a.filters or []
+    if a.dtype != object:
+        return {"compressor": a.compressor, "filters": filters}
+    return {"compressor": a.compressor, "object_codec": filters[0], "filters": filters[1:]}
+
+
 def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return `kwargs`, those of `create`, with what is not given taken from the array `a`."""
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
     if isinstance(a, Array):
-        found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
-        if a.dtype.hasobject and a.filters:
-            found |= {"object_codec": a.filters[0], "filters": a.filters[1:]}
+        found |= {"order": a.order, **codecs_of(a)}
+        if "dtype" in kwargs:
+            # Other items may be no objects, or objects of another kind.
+            found.pop("object_codec", None)
     return found | kwargs

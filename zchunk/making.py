@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from zchunk.array import Array
+from zchunk.codecs.objects import object_dtype
 from zchunk.creation import (
     array,
     create,
@@ -183,7 +184,7 @@ class Making(Members):
             kwargs.get("cache_attrs", self._attrs.cache),
             write_empty_chunks=kwargs.get("write_empty_chunks", True),
         )
-        wanted = np.dtype(dtype)
+        wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
             raise TypeError(f"array {found.name!r} has the shape {found.shape}, not {shape}")
         if exact and wanted != found.dtype:
