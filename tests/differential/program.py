@@ -12,6 +12,9 @@ import numpy as np
 
 def canon(value):
     """Return a result as something that compares and pickles in either process."""
+    if isinstance(value, (str, bytes)):
+        # A scalar of NumPy's too.
+        return str(value) if isinstance(value, str) else bytes(value)
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype == object:
             return "object", value.shape, [canon(item) for item in value.reshape(-1)]
@@ -120,7 +123,7 @@ class Machine:
         return list(self.array(name))
 
     def initialized(self, name):
-        return self.array(name).nchunks_initialized
+        return initialized(self.array(name))
 
     def consolidate(self):
         self.zarr.consolidate_metadata(self.path)
@@ -128,6 +131,12 @@ class Machine:
 
     def reopen(self):
         self.root = self.zarr.open_group(self.path, mode="r+")
+
+
+def initialized(z):
+    """Return how many chunks are stored; None where zarr 2 counts the folders of nested ones."""
+    separator = getattr(z, "_dimension_separator", None) or getattr(z, "dimension_separator", ".")
+    return z.nchunks_initialized if separator == "." else None
 
 
 def _tuple(selection):
@@ -167,7 +176,7 @@ def contents(zarr, path):
                     filters,
                     node.fill_value,
                     node[...],
-                    node.nchunks_initialized,
+                    initialized(node),
                 ]
             )
 
