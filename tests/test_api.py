@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 
@@ -465,10 +466,10 @@ def test_lazy_loader_has_arrays_only() -> None:
 SIGNATURES = {
     "create": "shape chunks dtype compressor fill_value order store synchronizer overwrite path chunk_store "
     "filters cache_metadata cache_attrs read_only object_codec dimension_separator write_empty_chunks * "
-    "zarr_version meta_array storage_transformers",
+    "zarr_version meta_array storage_transformers **kwargs",
     "open_array": "store mode shape chunks dtype compressor fill_value order synchronizer filters "
     "cache_metadata cache_attrs path object_codec chunk_store storage_options partial_decompress "
-    "write_empty_chunks * zarr_version dimension_separator meta_array",
+    "write_empty_chunks * zarr_version dimension_separator meta_array **kwargs",
     "open_group": "store mode cache_attrs synchronizer path chunk_store storage_options * zarr_version "
     "meta_array",
     "group": "store overwrite chunk_store cache_attrs synchronizer path * zarr_version meta_array",
@@ -493,6 +494,48 @@ def test_parameters_are_where_zarr_2_has_them(name: str) -> None:
         starred |= parameter.kind is parameter.VAR_POSITIONAL
         names.append(str(parameter.replace(annotation=parameter.empty, default=parameter.empty)))
     assert " ".join(names) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "expected"),
+    [
+        ({"compression": "zlib", "compression_opts": 9}, Zlib(9)),
+        ({"compression": "gzip"}, zchunk.GZip()),
+        ({"compression": "bz2", "compression_opts": (3,)}, numcodecs.BZ2(3)),
+        ({"compression": "blosc", "compression_opts": ["zstd", 1, 2]}, zchunk.Blosc("zstd", 1, 2)),
+        ({"compression": "blosc", "compression_opts": {"cname": "zstd"}}, zchunk.Blosc("zstd")),
+        ({"compression": Zlib(3)}, Zlib(3)),
+        ({"compression": "default"}, zchunk.Blosc()),
+        ({"compression_opts": 3}, zchunk.Blosc()),
+        ({"compression": None}, None),
+        ({"compression": "none"}, None),
+        ({"compressor": "none"}, None),
+        ({"compressor": []}, None),
+    ],
+)
+def test_compressors_as_h5py_and_old_programs_name_them(kwargs: dict[str, Any], expected: Any) -> None:
+    for z in (
+        zchunk.create(3, fillvalue=5, **kwargs),
+        zchunk.array([5, 5, 5], fillvalue=5, **kwargs),
+        zchunk.open_array({}, "w", 3, fillvalue=5, **kwargs),
+    ):
+        assert (z.compressor, z.fill_value, z[:].tolist()) == (expected, 5, [5, 5, 5])
+
+
+def test_compressor_comes_before_h5pys_names() -> None:
+    with pytest.warns(UserWarning, match="'compressor' is given"):
+        z = zchunk.create(3, compressor=Zlib(2), compression="nope", compression_opts=1)
+    assert z.compressor == Zlib(2)
+    wrong: list[dict[str, Any]] = [
+        {"compression": "nope"},
+        {"compression": 3},
+        {"compression": "zlib", "compression_opts": 99},
+    ]
+    for kwargs in wrong:
+        with pytest.raises(ValueError, match="codec"):
+            zchunk.create(3, **kwargs)
+    with pytest.raises(TypeError, match="nope"):
+        zchunk.create(3, nope=1)
 
 
 def test_zarrs_parameters_with_their_only_values() -> None:

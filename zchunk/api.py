@@ -7,7 +7,7 @@ from typing import Any
 from zchunk.array import Array
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
-from zchunk.creation import create
+from zchunk.creation import create, from_h5py
 from zchunk.errors import (
     ArrayNotFoundError,
     ConsolidatedMetadataNotFoundError,
@@ -54,6 +54,7 @@ def open_array(
     zarr_version: int | None = None,
     dimension_separator: str | None = None,
     meta_array: Any = None,
+    **kwargs: Any,
 ) -> Array:
     """Open an array, or create one.
 
@@ -75,6 +76,8 @@ def open_array(
         opened only if that is given here or among the filters.
     storage_options, zarr_version, meta_array : optional
         zarr's. None, format 2 and a NumPy array are what there is.
+    **kwargs
+        h5py's names, as for `create`.
 
     Returns
     -------
@@ -88,6 +91,7 @@ def open_array(
         Something else is there.
     """
     check_unsupported(zarr_version, meta_array, storage_options)
+    compressor, fill_value = from_h5py(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
     if mode in ("r", "r+", "a"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
-from zchunk.codecs.registry import trusted_ids
+from zchunk.codecs.registry import get_codec, trusted_ids
 from zchunk.compat import check_unsupported
 from zchunk.keys import normalize_path
 from zchunk.nodes import init_array, make_metadata, takes_size_of_data
@@ -40,6 +41,7 @@ def create(
     zarr_version: int | None = None,
     meta_array: Any = None,
     storage_transformers: Sequence[Any] = (),
+    **kwargs: Any,
 ) -> Array:
     """Create an array.
 
@@ -84,6 +86,9 @@ def create(
         it was handed to does that.
     zarr_version, meta_array, storage_transformers : optional
         zarr's. Format 2, a NumPy array and ``()`` are what there is.
+    **kwargs
+        h5py's names, as zarr takes them: `compression`, the name of a codec, and `compression_opts`, its
+        parameters; `fillvalue`.
 
     Returns
     -------
@@ -103,6 +108,7 @@ def create(
         A parameter has no valid value; the dtype holds objects and there is no object codec.
     """
     check_unsupported(zarr_version, meta_array, None, storage_transformers)
+    compressor, fill_value = from_h5py(compressor, fill_value, kwargs)
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)
     own = target._dimension_separator
@@ -121,6 +127,38 @@ def create(
         cache_attrs,
         write_empty_chunks=write_empty_chunks,
     )
+
+
+def from_h5py(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Return compressor and fill value where `kwargs` may have them under h5py's names.
+
+    Raises
+    ------
+    CodecError
+        There is no such codec.
+    TypeError
+        There are other names.
+    """
+    known = {"compression", "compression_opts", "fillvalue"}
+    if unknown := sorted(kwargs.keys() - known):
+        raise TypeError(f"create() got an unexpected keyword argument {unknown[0]!r}")
+    if compressor != "default":
+        for name in sorted(kwargs.keys() & {"compression", "compression_opts"}):
+            warnings.warn(f"{name!r} is ignored, for 'compressor' is given", UserWarning, stacklevel=3)
+    elif "compression" in kwargs:
+        compressor = _codec_of(kwargs["compression"], kwargs.get("compression_opts"))
+    return compressor, kwargs.get("fillvalue", fill_value)
+
+
+def _codec_of(name: Any, options: Any) -> Any:
+    if not isinstance(name, str) or name in ("none", "default"):
+        return name
+    if isinstance(options, dict):
+        return get_codec({"id": name, **options})
+    codec = get_codec({"id": name})
+    if options is None:
+        return codec
+    return type(codec)(*(options if isinstance(options, list | tuple) else [options]))
 
 
 def empty(shape: Any, **kwargs: Any) -> Array:

@@ -84,6 +84,9 @@ def make_metadata(
     dtype, object_codec = object_dtype(dtype, object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
+    if compressor == "none" or (isinstance(compressor, list | tuple) and not compressor):
+        # As older programs write it.
+        compressor = None
     if isinstance(compressor, str) and compressor != "default":
         raise CodecError(f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None")
     dtype = np.dtype("f8" if dtype is None else dtype)
