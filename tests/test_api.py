@@ -496,6 +496,22 @@ def test_parameters_are_where_zarr_2_has_them(name: str) -> None:
     assert " ".join(names) == SIGNATURES[name]
 
 
+def test_what_is_there_comes_before_what_is_missing() -> None:
+    z = zchunk.create(3)
+    for mode in ("w-", "x"):
+        with pytest.raises(ContainsArrayError):
+            zchunk.open_array(z.store, mode)
+        with pytest.raises(TypeError, match="needs a shape"):
+            zchunk.open_array({}, mode)
+
+
+def test_chunks_of_bcolz() -> None:
+    class Columns(np.ndarray):
+        chunklen = 4
+
+    assert zchunk.zeros_like(np.zeros((10, 3)).view(Columns)).chunks == (4, 3)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "expected"),
     [

@@ -116,6 +116,8 @@ def open_array(
                     f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
                 ) from None
     if shape is None:
+        if mode in ("w-", "x") and contains_array(target, path):
+            raise ContainsArrayError(f"an array is at {'/' + path!r} in {target!r}; use mode 'r+'")
         raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
     return create(
         shape,

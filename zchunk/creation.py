@@ -243,6 +243,9 @@ def array(data: Any, **kwargs: Any) -> Array:
 
 def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    if hasattr(a, "chunklen"):
+        # bcolz cuts along the first axis.
+        return (a.chunklen, *a.shape[1:])
     chunks: Any = getattr(a, "chunks", None)
     # dask's are tuples of tuples.
     regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
