@@ -501,6 +501,8 @@ def test_what_is_there_comes_before_what_is_missing() -> None:
     for mode in ("w-", "x"):
         with pytest.raises(ContainsArrayError):
             zchunk.open_array(z.store, mode)
+        with pytest.raises(ContainsGroupError):
+            zchunk.open_array(zchunk.group().store, mode)
         with pytest.raises(TypeError, match="needs a shape"):
             zchunk.open_array({}, mode)
 

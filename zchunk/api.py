@@ -116,8 +116,8 @@ def open_array(
                     f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
                 ) from None
     if shape is None:
-        if mode in ("w-", "x") and contains_array(target, path):
-            raise ContainsArrayError(f"an array is at {'/' + path!r} in {target!r}; use mode 'r+'")
+        if mode in ("w-", "x"):
+            _check_nothing_there(target, path)
         raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
     return create(
         shape,
@@ -138,6 +138,13 @@ def open_array(
         dimension_separator=dimension_separator,
         write_empty_chunks=write_empty_chunks,
     )
+
+
+def _check_nothing_there(store: Store, path: str) -> None:
+    if contains_array(store, path):
+        raise ContainsArrayError(f"an array is at {'/' + path!r} in {store!r}; use mode 'r+'")
+    if contains_group(store, path):
+        raise ContainsGroupError(f"a group, not an array, is at {'/' + path!r} in {store!r}")
 
 
 # ---- groups
