@@ -9,7 +9,7 @@ ASAN := build/asan
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint types warnings bench example example-small fuzz fuzz-short golden dist ci clean
+.PHONY: help setup build test lint types warnings bench example example-small fuzz fuzz-short conformance differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,14 @@ fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest $(FUZZ_TESTS)
+
+conformance:  ## zarr 2.18.7's own tests against zchunk
+	$(PYTHON) tests/conformance/zarr2_suite.py
+
+differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
+	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
+	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
+	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest tests/test_differential.py
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3 and tensorstore
 	$(PYTHON) tests/golden/make.py

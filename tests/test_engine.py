@@ -6,7 +6,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -433,13 +432,3 @@ def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
         z.get_basic_selection(out=out)
         assert np.array_equal(out, items)
     assert np.array_equal(z[::-1], items[::-1])
-
-
-def test_what_a_helper_raised_is_raised_also_if_it_was_done_before() -> None:
-    done: Future[None] = Future()
-    done.set_running_or_notify_cancel()
-    done.set_exception(MemoryError("of a helper"))
-    waiting: Future[None] = Future()
-    with pytest.raises(MemoryError, match="of a helper"):
-        engine._join(None, [done, waiting])  # type: ignore[arg-type]
-    assert waiting.cancelled()

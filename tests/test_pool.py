@@ -296,3 +296,27 @@ def test_work_at_interpreter_exit(tmp_path: Any) -> None:
         "atexit.register(last)"
     )
     assert run(code) == "2000000.0"
+
+
+def test_what_a_helper_raised_is_raised_also_if_it_was_done_before() -> None:
+    done, waiting = pool.Task(lambda: 1 // 0), pool.Task(lambda: None)
+    done.run()
+    with pytest.raises(ZeroDivisionError):
+        pool.join([done, waiting], lambda: None)
+    assert waiting.exception() is None
+    assert waiting.cancel()
+
+
+def test_together_raises_what_one_raised() -> None:
+    zchunk.set_threads(4)
+    todo = list(range(100))
+
+    def work() -> None:
+        while todo:
+            if todo.pop() == 50:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        pool.together(work, 3, todo.clear)
+    pool.together(work, 3, todo.clear)
+    assert todo == []

@@ -30,17 +30,17 @@ from zchunk.creation import (
     full_like,
     ones,
     ones_like,
-    open_array,
-    open_like,
     zeros,
     zeros_like,
 )
 from zchunk.errors import CopyError, MetadataError
 from zchunk.group import Group
+from zchunk.opening import open_array, open_like
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save, save_array, save_group
 from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
 from zchunk.storecopy import copy_store
+from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
 from zchunk.tree import tree
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ __all__ = [
     "MemoryStore",
     "MetadataError",
     "NestedDirectoryStore",
+    "ProcessSynchronizer",
     "TempStore",
+    "ThreadSynchronizer",
     "ZipStore",
     "Zlib",
     "Zstd",

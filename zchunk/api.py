@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zchunk.array import Array
+from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import check_unsupported
-from zchunk.creation import open_array
 from zchunk.errors import (
     ArrayNotFoundError,
     ConsolidatedMetadataNotFoundError,
@@ -19,6 +19,7 @@ from zchunk.group import Group
 from zchunk.keys import CONSOLIDATED_KEY, normalize_path
 from zchunk.metadata import consolidated
 from zchunk.nodes import init_group
+from zchunk.opening import open_array
 from zchunk.storage import ConsolidatedMetadataStore, Store, contains_array, contains_group, open_store
 from zchunk.storage.base import Mode
 
@@ -40,6 +41,7 @@ def group(
     *,
     zarr_version: int | None = None,
     meta_array: Any = None,
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -49,6 +51,8 @@ def group(
         As for `create`.
     overwrite : bool, optional
         Replace what is there.
+    cache_bytes : int, optional
+        As for `create`, for all arrays that are opened through the group together.
     zarr_version, meta_array : optional
         zarr's. Format 2 and a NumPy array are what there is.
 
@@ -67,7 +71,7 @@ def group(
     target, chunk_target = open_store(store), _open_chunks(chunk_store)
     if overwrite or not contains_group(target, normalize_path(path)):
         init_group(target, path, overwrite, chunk_target)
-    return Group(target, path, False, chunk_target, cache_attrs, synchronizer)
+    return Group(target, path, False, chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
 
 
 def open_group(
@@ -81,6 +85,7 @@ def open_group(
     *,
     zarr_version: int | None = None,
     meta_array: Any = None,
+    cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Open a group, or create one.
 
@@ -90,6 +95,8 @@ def open_group(
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
+    cache_bytes : int, optional
+        As for `create`, for all arrays that are opened through the group together.
     storage_options, zarr_version, meta_array : optional
         zarr's. None, format 2 and a NumPy array are what there is.
 
@@ -118,7 +125,7 @@ def open_group(
             init_group(target, path, chunk_store=chunk_target)
     else:
         init_group(target, path, mode == "w", chunk_target)
-    return Group(target, path, mode == "r", chunk_target, cache_attrs, synchronizer)
+    return Group(target, path, mode == "r", chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
 
 
 # ---- either

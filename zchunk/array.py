@@ -5,11 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from zchunk import engine, resize, stored
+from zchunk import chunk_cache, engine, resize, stored
+from zchunk.chunk_cache import ChunkCache
+from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
@@ -17,13 +20,11 @@ from zchunk.keys import ARRAY_KEY, join
 from zchunk.locks import metadata_lock
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
-from zchunk.node import Node
-from zchunk.properties import ArrayProperties
 from zchunk.selections import Selections
 from zchunk.values import convert
 
 
-class Array(Node, ArrayProperties, Selections):
+class Array(Selections, Conveniences):
     """A chunked, compressed N-d array in a store.
 
     Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
@@ -54,6 +55,8 @@ class Array(Node, ArrayProperties, Selections):
         Version of the format.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks for the next read (see `zchunk.chunk_cache`); none by default.
 
     Raises
     ------
@@ -79,9 +82,19 @@ class Array(Node, ArrayProperties, Selections):
         write_empty_chunks: bool = True,
         zarr_version: int | None = None,
         meta_array: Any = None,
+        *,
+        cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+            store,
+            path,
+            read_only,
+            chunk_store,
+            synchronizer,
+            cache_attrs,
+            zarr_version,
+            meta_array,
+            cache_bytes,
         )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
@@ -97,8 +110,10 @@ class Array(Node, ArrayProperties, Selections):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # With the trust: who unpickles an array lets it run code anyway.
-        return type(self)._trusting, (
-            self._trusted,
+        make = partial(type(self)._trusting, self._trusted)
+        if self._cache is not None:
+            make = partial(make, cache_bytes=self._cache)
+        args = (
             self._store,
             self._path,
             self._read_only,
@@ -109,6 +124,7 @@ class Array(Node, ArrayProperties, Selections):
             None,
             self._write_empty_chunks,
         )
+        return (make, args) if self._viewed is None else (remake_view, (make, args, self._viewed))
 
     # ---- metadata
 
@@ -122,8 +138,16 @@ class Array(Node, ArrayProperties, Selections):
         metadata = parse_array(raw, where, separator, self._trusted)
         if old is not None and old.metadata is metadata:
             return old
+        return self._engine_array(metadata)
+
+    def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
         return engine.ChunkedArray(
-            metadata, self.chunk_store, self._path, self._write_empty_chunks, self._synchronizer
+            metadata,
+            self.chunk_store,
+            self._path,
+            self._write_empty_chunks,
+            self._synchronizer,
+            self._cache,
         )
 
     @property
@@ -134,8 +158,12 @@ class Array(Node, ArrayProperties, Selections):
         return self._chunked
 
     def refresh(self) -> None:
-        """Read the metadata again from the store, as after a resize by another process."""
-        self._chunked = self._load(self._chunked)
+        """Read the metadata again from the store, as after a resize by another process.
+
+        Those of a view are not in the store: they stay.
+        """
+        if not self.is_view:
+            self._chunked = self._load(self._chunked)
 
     @property
     def metadata(self) -> ArrayMetadata:
@@ -202,13 +230,6 @@ class Array(Node, ArrayProperties, Selections):
             raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise TypeError("iteration over a 0-d array")
-        # A row of chunks at a time, so that each chunk is decoded once.
-        for start in range(0, self.shape[0], self.chunks[0]):
-            yield from self[start : start + self.chunks[0]]
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
             raise ValueError("an array in a store cannot become a NumPy array without a copy; use copy=None")
@@ -235,7 +256,7 @@ class Array(Node, ArrayProperties, Selections):
         Raises
         ------
         ReadOnlyError
-            The array was opened for reading.
+            The array was opened for reading, or is a view.
         ValueError
             The shape has another number of axes, or a length below 0.
         """
@@ -262,7 +283,7 @@ class Array(Node, ArrayProperties, Selections):
         Raises
         ------
         ReadOnlyError
-            The array was opened for reading.
+            The array was opened for reading, or is a view.
         ValueError
             The data do not fit, or there is no such axis.
         """
@@ -274,11 +295,16 @@ class Array(Node, ArrayProperties, Selections):
     @contextmanager
     def _changing(self) -> Iterator[engine.ChunkedArray]:
         """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
+        if self.is_view:
+            raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
         key = join(self._path, ARRAY_KEY)
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
             self.refresh()
-            yield self._chunked
+            try:
+                yield self._chunked
+            finally:
+                chunk_cache.forget(self.chunk_store, self._path)
 
     def _publish(self, array: engine.ChunkedArray) -> None:
         self._store[join(self._path, ARRAY_KEY)] = render_array(array.metadata)

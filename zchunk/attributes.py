@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_attrs, render_attrs
 from zchunk.storage.base import as_store
-
-
-class Synchronizer(Protocol):
-    """Hands out a lock for a store key."""
-
-    def __getitem__(self, key: str) -> AbstractContextManager[Any]: ...
+from zchunk.sync import Synchronizer
 
 
 class Attributes(MutableMapping[str, Any]):

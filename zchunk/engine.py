@@ -19,15 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from zchunk import pool
+from zchunk import chunk_cache, pool
 from zchunk._ext import chain as native
 from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Job, Layout
 from zchunk._ext.locks import Stripe
+from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs import CodecChain
 from zchunk.errors import ChunkError
 from zchunk.fill_values import fill_bytes, holds_only, object_fill
-from zchunk.indexing import ChunkPart, Plan
+from zchunk.grid import RegularGrid
+from zchunk.indexing import ChunkPart, Plan, plan_basic
 from zchunk.keys import join
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import Store
@@ -64,6 +66,8 @@ class ChunkedArray:
         Store chunks that hold nothing but fill values; erase them otherwise.
     synchronizer : mapping of keys to locks, optional
         Held by chunk key during a write.
+    cache : ChunkCache, optional
+        Keeps decoded chunks. Not those of Python objects, which readers could change.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class ChunkedArray:
         path: str,
         write_empty_chunks: bool = True,
         synchronizer: Any = None,
+        cache: ChunkCache | None = None,
     ) -> None:
         self.metadata = metadata
         self.store = store
@@ -90,6 +95,8 @@ class ChunkedArray:
         if self.objects:
             self.item = metadata.dtype
         self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
+        self.cache = None if metadata.dtype.hasobject else cache
+        self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
@@ -170,6 +177,23 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
         return
+    cache = array.cache
+    if cache is None or not cache.read(array, plan, plan.view(out).view(array.item), _decode_whole):
+        _read(array, plan, out)
+
+
+def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Return a chunk, with what lies beyond the edge of the array."""
+    lengths = array.metadata.chunk_shape
+    ends = tuple(min((c + 1) * n, 2**63 - 1) for c, n in zip(coords, lengths, strict=True))
+    selection = tuple(slice(c * n, end) for c, n, end in zip(coords, lengths, ends, strict=True))
+    plan = plan_basic(selection, RegularGrid(ends, lengths))
+    chunk = plan.empty(array.metadata.dtype, array.metadata.order)
+    _read(array, plan, chunk)
+    return chunk.view(array.item)
+
+
+def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     if array.layout is None or not native_enabled:
         _read_generic(array, plan, plan.view(out).view(array.item))
         return
@@ -189,6 +213,13 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: s
     """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
     if not value.size or not array.item.itemsize:
         return
+    try:
+        _write(array, plan, value, field)
+    finally:
+        chunk_cache.forget_written(array, plan)
+
+
+def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
     if field is not None:
         _write_generic(array, plan, plan.view(value), field)
         return
@@ -241,7 +272,7 @@ def _drain(
         raise
     finally:
         if tasks:
-            _join(job, tasks)
+            pool.join(tasks, job.cancel)
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure
@@ -252,24 +283,6 @@ def _drain(
             raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
         raise array.error(key, native.describe(status, found, expected), stored)
     return result
-
-
-def _join(job: Job, tasks: list[pool.Task]) -> None:
-    """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile."""
-    interrupt: BaseException | None = None
-    for task in tasks:
-        while True:
-            try:
-                error = None if task.cancel() else task.exception()
-            except BaseException as err:
-                # Of this thread, that waits: the helper is still at work.
-                job.cancel()
-                interrupt = interrupt or err
-            else:
-                interrupt = interrupt or error
-                break
-    if interrupt is not None:
-        raise interrupt
 
 
 # ---- native, where the store has the bytes

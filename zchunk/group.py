@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from zchunk.chunk_cache import ChunkCache
 from zchunk.display import Items, class_name, group_items
 from zchunk.errors import ContainsArrayError, GroupNotFoundError
 from zchunk.keys import GROUP_KEY, join
@@ -40,6 +42,8 @@ class Group(Making):
         Version of the format.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks, of all arrays that are opened through the group together.
 
     Raises
     ------
@@ -60,9 +64,18 @@ class Group(Making):
         zarr_version: int | None = None,
         *,
         meta_array: Any = None,
+        cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, zarr_version, meta_array
+            store,
+            path,
+            read_only,
+            chunk_store,
+            synchronizer,
+            cache_attrs,
+            zarr_version,
+            meta_array,
+            cache_bytes,
         )
         if contains_array(self._store, self._path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
@@ -73,7 +86,8 @@ class Group(Making):
             raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
+        make = type(self) if self._cache is None else partial(type(self), cache_bytes=self._cache)
+        return make, (
             self._store,
             self._path,
             self._read_only,
@@ -125,7 +139,13 @@ class Group(Making):
 
     def _group(self, path: str) -> Self:
         return type(self)(
-            self._store, path, self._read_only, self._chunk_store, self._attrs.cache, self._synchronizer
+            self._store,
+            path,
+            self._read_only,
+            self._chunk_store,
+            self._attrs.cache,
+            self._synchronizer,
+            cache_bytes=self._cache,
         )
 
     def __enter__(self) -> Self:

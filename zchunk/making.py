@@ -100,7 +100,11 @@ class Making(Members):
     # ---- arrays
 
     def _make(self, function: Callable[..., Array], name: str, /, *args: Any, **kwargs: Any) -> Array:
-        own = {"synchronizer": self._synchronizer, "cache_attrs": self._attrs.cache}
+        own = {
+            "synchronizer": self._synchronizer,
+            "cache_attrs": self._attrs.cache,
+            "cache_bytes": self._cache,
+        }
         path = self._member_path(name)
         with self._changing():
             return function(

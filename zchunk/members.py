@@ -33,6 +33,7 @@ class Members(Node, MutableMapping[str, Any]):
             self._chunk_store,
             self._synchronizer,
             cache_attrs=self._attrs.cache,
+            cache_bytes=self._cache,
         )
 
     def _group(self, path: str) -> Self:

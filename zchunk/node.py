@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from zchunk.attributes import Attributes
+from zchunk.chunk_cache import ChunkCache, as_cache
 from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
 from zchunk.keys import ATTRS_KEY, join, normalize_path
@@ -27,6 +30,7 @@ class Node:
         cache_attrs: bool,
         zarr_version: int | None,
         meta_array: Any,
+        cache_bytes: int | ChunkCache | None,
     ) -> None:
         check_unsupported(zarr_version, meta_array)
         self._store = as_store(store)
@@ -34,6 +38,7 @@ class Node:
         self._path = normalize_path(path)
         self._read_only = bool(read_only)
         self._synchronizer = synchronizer
+        self._cache = as_cache(cache_bytes)
         self._attrs = Attributes(
             self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
         )
@@ -62,6 +67,16 @@ class Node:
     def synchronizer(self) -> Any:
         """What hands out locks by key, or None."""
         return self._synchronizer
+
+    @property
+    def chunk_cache(self) -> ChunkCache | None:
+        """The decoded chunks that are kept, None unless opened with ``cache_bytes``."""
+        return self._cache
+
+    @property
+    def meta_array(self) -> np.ndarray[Any, Any]:
+        """An array of the kind that reading gives, NumPy's (zarr 2's name)."""
+        return np.empty(())
 
     @property
     def attrs(self) -> Attributes:

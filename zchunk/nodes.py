@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zchunk import chunk_cache
 from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.errors import (
@@ -185,10 +186,15 @@ def _prepare(store: Store, path: str, overwrite: bool, chunk_store: Store | None
     else:
         check_absent(store, path)
     require_parents(store, path, overwrite, chunk_store)
+    # Something else may have been here, and have been moved away.
+    chunk_cache.forget(store if chunk_store is None else chunk_store, path)
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
     """Erase everything at and below `path`."""
-    store.erase_prefix(path)
-    if chunk_store is not None:
-        chunk_store.erase_prefix(path)
+    try:
+        store.erase_prefix(path)
+        if chunk_store is not None:
+            chunk_store.erase_prefix(path)
+    finally:
+        chunk_cache.forget(store if chunk_store is None else chunk_store, path)

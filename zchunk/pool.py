@@ -177,6 +177,41 @@ def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Ta
     return tasks
 
 
+def join(tasks: list[Task], cancel: Work) -> None:
+    """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile.
+
+    Tasks that no helper has begun are cancelled. `cancel` is called to cut short what has begun, if need be.
+    Raises what a task raised.
+    """
+    interrupt: BaseException | None = None
+    for task in tasks:
+        while True:
+            try:
+                error = None if task.cancel() else task.exception()
+            except BaseException as err:
+                # Of this thread, that waits: the helper is still at work.
+                cancel()
+                interrupt = interrupt or err
+            else:
+                interrupt = interrupt or error
+                break
+    if interrupt is not None:
+        raise interrupt
+
+
+def together(work: Work, helpers: int, cancel: Work) -> None:
+    """Call `work` here and in up to `helpers` threads at a time, and raise what one of them raised."""
+    tasks: list[Task] = []
+    try:
+        submit(work, helpers, tasks)
+        work()
+    except BaseException:
+        cancel()
+        raise
+    finally:
+        join(tasks, cancel)
+
+
 def _after_fork() -> None:
     # Threads do not survive a fork, and the lock may have been held by one of them.
     global _pool, _lock

@@ -44,11 +44,6 @@ class ArrayProperties:
         return self.metadata.order
 
     @property
-    def fill_value(self) -> Any:
-        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros)."""
-        return self.metadata.fill_value
-
-    @property
     def dimension_separator(self) -> str:
         """What stands between the coordinates in a chunk's key."""
         return self.metadata.chunk_key_encoding.separator

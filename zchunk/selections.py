@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from zchunk import engine, indexing
+from zchunk._ext.selection import plan_basic as plan_at_once
+from zchunk.errors import SelectionError
 from zchunk.indexing import Plan
 from zchunk.values import broadcast, convert
 
@@ -74,13 +76,13 @@ class Selections:
         found, dtype, field = plan(selection, array), array.metadata.dtype, None
         if fields is not None and fields != [] and fields != ():
             if not isinstance(fields, str) and len(fields) > 1:
-                raise indexing.SelectionError(
+                raise SelectionError(
                     f"values can be assigned to one field at a time, not to {fields!r:.80}"
                 )
             field = fields if isinstance(fields, str) else fields[0]
             dtype = indexing.field_dtype(field, dtype)
             if dtype.subdtype is not None:
-                raise indexing.SelectionError(f"field {field!r} has axes of its own; assign whole items")
+                raise SelectionError(f"field {field!r} has axes of its own; assign whole items")
         _write(array, found, value, dtype, field)
 
     # ---- z[...]
@@ -88,7 +90,7 @@ class Selections:
     def __getitem__(self, selection: Any) -> Any:
         array = self._chunked if self._cache_metadata else self._current
         metadata = array.metadata
-        plan = indexing.native.plan_basic(selection, metadata.grid.shape, metadata.grid.chunk_shape)
+        plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
             fields, selection = indexing.pop_fields(selection)
             return self._get(_items, selection, fields=fields)
@@ -98,7 +100,7 @@ class Selections:
         self._check_writable()
         array = self._chunked if self._cache_metadata else self._current
         metadata = array.metadata
-        plan = indexing.native.plan_basic(selection, metadata.grid.shape, metadata.grid.chunk_shape)
+        plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
             fields, selection = indexing.pop_fields(selection)
             self._set(_items, selection, value, fields)

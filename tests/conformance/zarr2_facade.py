@@ -7,12 +7,18 @@ import importlib
 import sys
 import types
 
-FIXED = {"v3_api_available": False, "DEFAULT_ZARR_VERSION": 2, "__version__": "2.18.7", "version": "2.18.7"}
+FIXED = {
+    "v3_api_available": False,
+    "DEFAULT_ZARR_VERSION": 2,
+    "__version__": "2.18.7",
+    "version": "2.18.7",
+}
 PUBLIC = ("storage", "errors", "codecs", "indexing", "sync", "attributes", "api", "group", "array")
-MODULES = (
-    "core hierarchy storage creation convenience indexing attrs errors util meta sync codecs n5 types context version "
-    "meta_v1 _storage _storage.store _storage.v3 _storage.absstore _storage.v3_storage_transformers"
-).split()
+MODULES = [
+    "core", "hierarchy", "storage", "creation", "convenience", "indexing", "attrs", "errors", "util", "meta",
+    "sync", "codecs", "n5", "types", "context", "version", "meta_v1", "_storage", "_storage.store",
+    "_storage.v3", "_storage.absstore", "_storage.v3_storage_transformers",
+]  # fmt: skip
 
 
 def find(name, module):

@@ -2,13 +2,13 @@
 
     python tests/conformance/zarr2_suite.py [--json OUT] [test file's stem ...] [-- pytest's arguments]
 
-The tests are inside zarr's own wheel, which is downloaded. ``import zarr`` is answered by `zarr2_facade.py`:
-`zarr.X.name` is what zchunk has under that name in the module of the same name, at its top, or in another public
-module. zarr itself is not imported.
+The tests are inside zarr's own wheel, which is downloaded. ``import zarr`` is answered by
+`zarr2_facade.py`: `zarr.X.name` is what zchunk has under that name in the module of the same name, at its
+top, or in another public module. zarr itself is not imported.
 
-A test may fail if zarr 2.18.7 fails it too (`zarr2_own_failures.txt`: newer numcodecs and NumPy), or if
-`zarr2_differences.txt` gives the reason. Every other failure makes this program fail, and so does a difference
-that is none any more.
+A test may fail if zarr 2.18.7 fails it too (`zarr2_own_failures.txt`: newer numcodecs and NumPy), or
+if `zarr2_differences.txt` gives the reason. Every other failure makes this program fail, and so does a
+difference that is none any more.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STEMS = [
-    "test_core", "test_storage", "test_hierarchy", "test_sync", "test_convenience", "test_indexing", "test_creation",
-    "test_dim_separator", "test_attrs", "test_filters", "test_info",
+    "test_core", "test_storage", "test_hierarchy", "test_sync", "test_convenience", "test_indexing",
+    "test_creation", "test_dim_separator", "test_attrs", "test_filters", "test_info",
 ]  # fmt: skip
 # Those that take longest run beside all others.
 LONG = {"test_core"}
@@ -93,7 +93,9 @@ def main() -> int:
     if "--" in argv:
         at = argv.index("--")
         argv, extra = argv[:at], argv[at + 1 :]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", help="write every test's outcome here")
     parser.add_argument("stems", nargs="*", help="test files, without .py", metavar="stem")
     args = parser.parse_args(argv)
@@ -101,7 +103,10 @@ def main() -> int:
     print(f"\n{'file':<22}{'passed':>8}{'failed':>8}{'skipped':>9}")
     files = Counter((test.split("::")[0].split(".")[2], outcome) for test, outcome in found.items())
     for stem in sorted({stem for stem, _ in files}):
-        print(f"{stem:<22}" + "".join(f"{files[stem, o]:>{w}}" for o, w in (("passed", 8), ("failed", 8), ("skipped", 9))))
+        print(
+            f"{stem:<22}"
+            + "".join(f"{files[stem, o]:>{w}}" for o, w in (("passed", 8), ("failed", 8), ("skipped", 9)))
+        )
     if args.json:
         Path(args.json).write_text(json.dumps(found, indent=1, sort_keys=True))
 

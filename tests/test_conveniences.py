@@ -1,0 +1,310 @@
+"""Views, iteration by chunks, checksums: as zarr 2.18 has them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.errors import ChunkError, CodecError, MetadataError, ReadOnlyError
+from zchunk.storage import KVStore
+
+
+class Counting(dict[str, bytes]):
+    """A mapping that counts how often each key is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: dict[str, int] = {}
+
+    def __getitem__(self, key: str) -> bytes:
+        value = super().__getitem__(key)
+        self.reads[key] = self.reads.get(key, 0) + 1
+        return value
+
+    def chunk_reads(self) -> dict[str, int]:
+        return {key: n for key, n in self.reads.items() if not key.startswith(".")}
+
+
+pytestmark = pytest.mark.usefixtures("path")
+
+# ---- views
+
+
+def test_a_view_has_the_same_items() -> None:
+    z = zchunk.array(np.arange(100, dtype="i2"), chunks=30)
+    v = z.view()
+    assert v.is_view
+    assert not z.is_view
+    assert type(v) is type(z)
+    np.testing.assert_array_equal(v[...], z[...])
+    v[5:40] = 7
+    assert (z[5:40] == 7).all()
+    z[0] = 9
+    assert v[0] == 9
+
+
+@pytest.mark.parametrize("compressor", [None, zchunk.Blosc(), zchunk.Zlib()])
+def test_a_view_of_another_dtype(compressor: Any) -> None:
+    data = np.arange(-50, 50, dtype="<i2")
+    z = zchunk.array(data, chunks=30, compressor=compressor)
+    np.testing.assert_array_equal(z.view(dtype="<u2")[:], data.view("<u2"))
+    np.testing.assert_array_equal(z.view(dtype=">i2")[3:70:4], data.view(">i2")[3:70:4])
+    bytewise = z.view(dtype="u1", shape=200, chunks=60)
+    np.testing.assert_array_equal(bytewise[:], data.view("u1"))
+    bytewise[:2] = (1, 1)
+    assert z[0] == 257
+
+
+def test_a_view_of_another_shape() -> None:
+    z = zchunk.array(np.arange(12), chunks=6)
+    v = z.view(shape=9)
+    assert v.shape == (9,)
+    assert z.shape == (12,)
+    np.testing.assert_array_equal(v[:], np.arange(9))
+    assert z.view(shape=20)[11:].tolist() == [11] + [0] * 8
+
+
+def test_a_view_past_the_filters() -> None:
+    numcodecs = pytest.importorskip("numcodecs")
+    data = np.arange(40, dtype="i4") ** 2
+    z = zchunk.array(data, chunks=10, filters=[numcodecs.Delta("i4")])
+    v = z.view(filters=[])
+    assert v.filters is None
+    assert z.filters == [numcodecs.Delta("i4")]
+    np.testing.assert_array_equal(v[:10], np.diff(data[:10], prepend=0))
+    assert z.view(filters=[{"id": "delta", "dtype": "i4"}]).filters == z.filters
+    with pytest.raises(CodecError, match="sequence of codecs"):
+        z.view(filters="delta")  # type: ignore[arg-type]
+
+
+def test_the_fill_value_of_a_view() -> None:
+    z = zchunk.full(10, -1, chunks=5, dtype="i1")
+    assert z.view(fill_value=42)[:].tolist() == [42] * 10
+    assert z.view(dtype="u1")[0] == 255
+    assert z.view(dtype="S1")[0] == b"-"
+    nan = zchunk.full(10, np.nan, dtype="f8")
+    assert nan.view(dtype="i8")[0] == 0
+    assert np.isnan(nan.view(dtype=">f8")[0])
+    assert zchunk.full(10, 3, dtype="i8").view(dtype="f8")[0] == 3.0
+    with pytest.raises(ValueError, match="fill_value"):
+        z.view(fill_value=1000)
+
+
+def test_a_view_that_cannot_be() -> None:
+    z = zchunk.array(np.ones((10, 10)), chunks=5)
+    with pytest.raises(MetadataError, match="axes"):
+        z.view(shape=100)
+    with pytest.raises(ValueError, match="chunks"):
+        z.view(chunks=(0, 3))
+    # Chunks of another size than those that are stored.
+    v = z.view(chunks=(4, 4))
+    with pytest.raises(ChunkError):
+        v[0]
+
+
+def test_a_view_has_no_metadata_to_change() -> None:
+    z = zchunk.zeros(10)
+    v = z.view()
+    for change in (
+        lambda: v.resize(5),
+        lambda: v.append([1]),
+        lambda: setattr(v, "fill_value", 8),
+        lambda: setattr(v, "shape", 3),
+    ):
+        with pytest.raises(PermissionError, match="view"):
+            change()
+    z.resize(5)
+    v.refresh()
+    assert v.shape == (10,)
+    # Attributes are those of the array.
+    v.attrs["a"] = 1
+    assert z.attrs["a"] == 1
+
+
+def test_a_read_only_view() -> None:
+    z = zchunk.zeros(10)
+    v = z.view(read_only=True)
+    assert v.read_only
+    assert not z.read_only
+    for change in (lambda: v.__setitem__(0, 1), lambda: v.attrs.__setitem__("a", 1)):
+        with pytest.raises(ReadOnlyError):
+            change()
+    z[0] = 1
+    z.attrs["b"] = 1
+    assert not v.view(read_only=False).read_only
+
+
+def test_the_synchronizer_of_a_view() -> None:
+    mine, other = zchunk.ThreadSynchronizer(), zchunk.ThreadSynchronizer()
+    z = zchunk.zeros(10, synchronizer=mine)
+    assert z.view().synchronizer is mine
+    assert z.view(synchronizer=other).synchronizer is other
+
+
+def test_views_of_views_and_their_pickles(tmp_path: Path) -> None:
+    z = zchunk.array(np.arange(100, dtype="<i2"), chunks=30, store=tmp_path, cache_metadata=False)
+    v = z.view(dtype="<u2").view(shape=50)
+    for one in (v, pickle.loads(pickle.dumps(v))):
+        assert one.is_view
+        assert (one.shape, one.dtype) == ((50,), np.dtype("<u2"))
+        np.testing.assert_array_equal(one[:], np.arange(50))
+    other = pickle.loads(pickle.dumps(z.astype("f4")))
+    assert other.read_only
+    assert other[3] == 3.0
+
+
+def test_a_view_equals_nothing() -> None:
+    z = zchunk.zeros(10)
+    assert z == zchunk.Array(z.store)
+    assert z.view() != z
+    assert z != z.view()
+    with pytest.raises(TypeError):
+        hash(z)
+
+
+# ---- astype
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">i8", "U5", "c8", "bool"])
+@pytest.mark.parametrize("filters", [None, [{"id": "delta", "dtype": "i2"}]])
+def test_astype(dtype: str, filters: Any) -> None:
+    pytest.importorskip("numcodecs")
+    data = np.arange(100, dtype="i2").reshape(20, 5)
+    z = zchunk.array(data, chunks=(6, 3), filters=filters)
+    v = z.astype(dtype)
+    assert v.read_only
+    assert v.is_view
+    assert v.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(v[...], data.astype(dtype))
+    np.testing.assert_array_equal(v[3:17:2, 4], data.astype(dtype)[3:17:2, 4])
+    assert v[2, 2] == data.astype(dtype)[2, 2]
+    assert np.asarray(v).dtype == np.dtype(dtype)
+    with pytest.raises(ReadOnlyError):
+        v[0] = 1
+    assert z.dtype == np.dtype("i2")
+
+
+def test_astype_of_missing_chunks_and_twice() -> None:
+    pytest.importorskip("numcodecs")
+    z = zchunk.full(10, 3, dtype="i2", chunks=4)
+    z[0] = 300
+    assert z.astype("f8")[:].tolist() == [300.0] + [3.0] * 9
+    assert z.astype("u1").astype("f4")[:5].tolist() == [44.0, 3.0, 3.0, 3.0, 3.0]
+
+
+# ---- fill value
+
+
+def test_the_fill_value_may_be_assigned() -> None:
+    store = KVStore({})
+    z = zchunk.zeros(10, chunks=5, dtype="i4", store=store)
+    z[:3] = 1
+    z.fill_value = 7
+    assert z.fill_value == 7
+    assert z[:].tolist() == [1, 1, 1, 0, 0] + [7] * 5
+    assert zchunk.open(store, mode="r")[9] == 7
+    with pytest.raises(ValueError, match="fill_value"):
+        z.fill_value = "x"
+    z.fill_value = None
+    assert zchunk.open(store).fill_value is None
+    z.read_only = True
+    with pytest.raises(ReadOnlyError):
+        z.fill_value = 1
+
+
+# ---- iteration
+
+
+@pytest.mark.parametrize("shape", [(1,), (30,), (30, 4), (7, 3, 2), (0, 3), (3, 0)])
+@pytest.mark.parametrize("chunk", [1, 2, 7, 100])
+def test_islice(shape: tuple[int, ...], chunk: int) -> None:
+    data = np.arange(np.prod(shape)).reshape(shape)
+    z = zchunk.array(data, chunks=(chunk,) + (2,) * (len(shape) - 1))
+    for start in (None, 0, 1, 5, 29, 40):
+        for end in (None, 0, 1, 6, 30, 99):
+            found, expected = list(z.islice(start, end)), list(data[start:end])
+            assert len(found) == len(expected)
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+                assert type(one) is type(other)
+    assert len(list(z)) == len(data)
+    assert len(list(z.islice(np.int64(0), np.uint8(3)))) == min(3, len(data))
+
+
+def test_iteration_reads_each_chunk_once() -> None:
+    store = Counting()
+    z = zchunk.array(np.arange(60).reshape(20, 3), chunks=(6, 2), store=store)
+    store.reads.clear()
+    for _ in z.islice(1, 20):
+        pass
+    assert store.chunk_reads() == {f"{i}.{j}": 1 for i in range(4) for j in range(2)}
+    store.reads.clear()
+    items = z.islice(7, 13)
+    assert store.reads == {}
+    next(items)
+    assert store.chunk_reads() == {"1.0": 1, "1.1": 1}
+
+
+@pytest.mark.parametrize("bounds", [(-1, 0), (0, -1), (0.5, 1), (0, 0.5), ("a", None)])
+def test_bounds_of_islice_are_checked(bounds: Any) -> None:
+    with pytest.raises(ValueError, match="not an integer of at least 0"):
+        zchunk.zeros(10).islice(*bounds)
+
+
+def test_no_iteration_without_axes() -> None:
+    z = zchunk.zeros(())
+    with pytest.raises(TypeError, match="0-d"):
+        iter(z)
+    with pytest.raises(TypeError, match="0-d"):
+        z.islice()
+
+
+# ---- checksums
+
+
+def test_digest() -> None:
+    import hashlib
+
+    z = zchunk.array(np.arange(12), chunks=5, store=(store := KVStore({})), path="a/b")
+    z.attrs["x"] = 1
+    del store["a/b/1"]
+    stored = b"".join(store[f"a/b/{name}"] for name in ("0", "2", ".zarray", ".zattrs"))
+    assert z.digest() == hashlib.sha1(stored).digest()
+    assert z.hexdigest() == hashlib.sha1(stored).hexdigest()
+    assert z.hexdigest("md5") == hashlib.md5(stored).hexdigest()
+    with pytest.raises(ValueError, match="hash"):
+        z.digest("none such")
+
+
+def test_digests_are_those_of_zarr_2() -> None:
+    """Values made by zarr 2.18.7; the chunks are stored raw, so that they do not depend on a compressor."""
+    data = np.arange(35, dtype="<f4").reshape(5, 7)
+    for golden, kwargs in GOLDEN:
+        z = zchunk.create((5, 7), dtype="<f4", compressor=None, **kwargs)
+        z[1:4, ::3] = data[1:4, ::3]
+        z.attrs["b"] = [1, 2.5, None]
+        z.attrs["a"] = {"é": "x"}
+        assert z.hexdigest() == golden
+    zero_d = zchunk.create((), dtype="<i2", compressor=None)
+    zero_d[...] = 5
+    assert zero_d.hexdigest() == ZERO_D
+
+
+GOLDEN: list[tuple[str, dict[str, Any]]] = [
+    ("73030336c0b1a224393ff6eaf3f8dafa473c57b3", {"chunks": (2, 3)}),
+    ("68ec12daf303fcc52c574323a7a1f3ba27dc5faf", {"chunks": (5, 2), "order": "F", "fill_value": 1}),
+    (
+        "2bf3ab0c76396108c4b8e960a5a0241b75e8e7f8",
+        {"chunks": (2, 3), "dimension_separator": "/", "fill_value": float("nan")},
+    ),
+    (
+        "73030336c0b1a224393ff6eaf3f8dafa473c57b3",
+        {"chunks": (2, 3), "path": "x/y", "write_empty_chunks": False},
+    ),
+]
+ZERO_D = "955b64098f6e342c757df2eb722db4f65b5a7413"

@@ -1,0 +1,290 @@
+"""What arrays can do beyond reading and writing: views, iteration by chunks, checksums."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import operator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Self
+
+import numpy as np
+
+from zchunk import engine
+from zchunk.attributes import Attributes
+from zchunk.codecs import as_codec
+from zchunk.errors import CodecError
+from zchunk.fill_values import normalize_fill_value
+from zchunk.grid import normalize_chunks, normalize_shape
+from zchunk.keys import ARRAY_KEY, join
+from zchunk.metadata.model import ArrayMetadata
+from zchunk.node import Node
+from zchunk.properties import ArrayProperties
+
+# A checksum asks the store for this much at a time.
+_BATCH_BYTES = 4 << 20
+_BATCH_KEYS = 1024
+
+
+class Conveniences(Node, ArrayProperties):
+    """Base of `zchunk.Array`: views, iteration, checksums."""
+
+    _chunked: engine.ChunkedArray
+    _cache_metadata: bool
+    # What a view was made with; None if this is none.
+    _viewed: dict[str, Any] | None = None
+
+    def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
+        raise NotImplementedError
+
+    def _check_writable(self) -> None:
+        raise NotImplementedError
+
+    def _changing(self) -> AbstractContextManager[engine.ChunkedArray]:
+        raise NotImplementedError
+
+    def _publish(self, array: engine.ChunkedArray) -> None:
+        raise NotImplementedError
+
+    def __getitem__(self, selection: Any) -> Any:
+        raise NotImplementedError
+
+    # ---- views
+
+    @property
+    def is_view(self) -> bool:
+        """Whether this is another interpretation of the chunks of an array, made by `view` or `astype`."""
+        return self._viewed is not None
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and not self.is_view and not getattr(other, "is_view", False)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Iterable[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Any = None,
+    ) -> Self:
+        """Return an array that takes the chunks of this one for something else.
+
+        Nothing is copied, and what is written through the view is stored. A view has a shape of its own: it
+        cannot be resized, and does not follow when the array is.
+
+        Parameters
+        ----------
+        shape : int or sequence of int, optional
+            Length of every axis.
+        chunks : int, sequence of int or bool, optional
+            Length of a chunk along every axis. A chunk must have as many bytes as one of the array.
+        dtype : dtype-like, optional
+            Type of an item.
+        fill_value : scalar, optional
+            Value of the items of missing chunks. Without it that of the array, if the dtype can hold it, else
+            zeros.
+        filters : sequence of codecs, optional
+            What chunks pass before the compressor; ``[]`` for nothing.
+        read_only : bool, optional
+            Refuse changes.
+        synchronizer : mapping of keys to locks, optional
+            Held by chunk key while a chunk changes.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        CodecError
+            There is no such filter.
+        MetadataError
+            There can be no such array.
+        """
+        wanted = {
+            "shape": shape,
+            "chunks": chunks,
+            "dtype": dtype,
+            "fill_value": fill_value,
+            "filters": None if filters is None else _as_filters(filters),
+        }
+        metadata = _reinterpret(self.metadata, **wanted)
+        result = copy.copy(self)
+        result._viewed = (self._viewed or {}) | {k: v for k, v in wanted.items() if v is not None}
+        # The metadata in the store are those of the array.
+        result._cache_metadata = True
+        result._read_only = self._read_only if read_only is None else bool(read_only)
+        result._synchronizer = self._synchronizer if synchronizer is None else synchronizer
+        old = self._attrs
+        result._attrs = Attributes(old.store, old.key, result._read_only, old.cache, result._synchronizer)
+        result._chunked = result._engine_array(metadata)
+        return result
+
+    def astype(self, dtype: Any) -> Self:
+        """Return a read-only view whose items are converted to `dtype` when they are read.
+
+        Parameters
+        ----------
+        dtype : dtype-like
+            Type of an item. Converted as `numpy.ndarray.astype` does.
+
+        Returns
+        -------
+        Array
+        """
+        import numcodecs
+
+        dtype = np.dtype(dtype)
+        metadata = self.metadata
+        convert = numcodecs.AsType(encode_dtype=metadata.dtype, decode_dtype=dtype)
+        return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
+
+    # ---- fill value
+
+    @property
+    def fill_value(self) -> Any:
+        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros).
+
+        May be assigned, which changes what missing chunks read as, and nothing that is stored.
+        """
+        return self.metadata.fill_value
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        self._check_writable()
+        with self._changing() as array:
+            old = array.metadata
+            metadata = old.replace(fill_value=normalize_fill_value(value, old.dtype))
+            self._publish(self._engine_array(metadata))
+
+    # ---- iteration
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Iterate over items ``start`` to ``end`` of the first axis, decoding each chunk once.
+
+        Parameters
+        ----------
+        start : int, optional
+            The first, 0 by default.
+        end : int, optional
+            Behind the last; the length of the axis at most, and by default.
+
+        Returns
+        -------
+        iterator of numpy.ndarray or NumPy scalar
+            What indexing by an integer gives. A row of chunks is read at a time, and the items share its
+            memory.
+
+        Raises
+        ------
+        TypeError
+            The array has no axes.
+        ValueError
+            `start` or `end` is no integer, or below 0.
+        """
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        length = self.metadata.shape[0]
+        first = 0 if start is None else _check_bound(start, "start")
+        return self._rows(first, length if end is None else min(_check_bound(end, "end"), length))
+
+    def _rows(self, start: int, end: int) -> Iterator[Any]:
+        step = self.metadata.chunk_shape[0]
+        while start < end:
+            stop = min(start - start % step + step, end)
+            yield from self[start:stop]
+            start = stop
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
+
+    # ---- checksums
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Return a checksum of the array as it is stored: its chunks, then its metadata and attributes.
+
+        Equal arrays that are compressed in another way differ. It is the checksum that zarr 2.18 gives for
+        the same stored bytes.
+
+        Parameters
+        ----------
+        hashname : str, optional
+            Any that `hashlib.new` knows.
+
+        Returns
+        -------
+        bytes
+        """
+        import hashlib
+
+        checksum = hashlib.new(hashname)
+        array, store = self._chunked, self.chunk_store
+        keys = map(array.key, itertools.product(*map(range, self.metadata.grid.cdata_shape)))
+        size = max(1, min(_BATCH_KEYS, _BATCH_BYTES // max(array.chain.nbytes, 1)))
+        while batch := list(itertools.islice(keys, size)):
+            found = store.get_many(batch)
+            for key in batch:
+                checksum.update(found.get(key, b""))
+        for key in (join(self._path, ARRAY_KEY), self._attrs.key):
+            checksum.update(self._store.get(key, b""))
+        return checksum.digest()
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Return `digest` as hexadecimal digits."""
+        return self.digest(hashname).hex()
+
+
+def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any:
+    """Return the view that was pickled: of ``make(*args)``, as `Array.view` made it of `viewed`."""
+    return make(*args).view(**viewed)
+
+
+def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(filters, str | dict) or not isinstance(filters, Iterable):
+        raise CodecError(f"filters is a sequence of codecs, not {filters!r:.80}; write [codec] for one")
+    return tuple(as_codec(codec) for codec in filters)
+
+
+def _reinterpret(
+    old: ArrayMetadata, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Any
+) -> ArrayMetadata:
+    """Return metadata that differ from `old` in what is not None."""
+    new_dtype = old.dtype if dtype is None else np.dtype(dtype)
+    new_shape = old.shape if shape is None else normalize_shape(shape)
+    return old.replace(
+        shape=new_shape,
+        dtype=new_dtype,
+        chunk_shape=old.chunk_shape
+        if chunks is None
+        else normalize_chunks(chunks, new_shape, new_dtype.itemsize),
+        fill_value=_fill_value(old, new_dtype)
+        if fill_value is None
+        else normalize_fill_value(fill_value, new_dtype),
+        filters=old.filters if filters is None else filters,
+    )
+
+
+def _fill_value(old: ArrayMetadata, dtype: np.dtype[Any]) -> Any:
+    """Return the fill value of `old` as one of `dtype`; None if it cannot be one."""
+    if old.fill_value is None or dtype == old.dtype:
+        return old.fill_value
+    try:
+        with np.errstate(all="raise"):
+            return normalize_fill_value(np.asarray(old.fill_value).astype(dtype)[()], dtype)
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
+def _check_bound(value: Any, name: str) -> int:
+    try:
+        index = operator.index(value)
+    except TypeError:
+        index = -1
+    if index < 0:
+        raise ValueError(f"{name} is {value!r:.80}, not an integer of at least 0")
+    return index
