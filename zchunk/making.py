@@ -9,7 +9,7 @@ import numpy as np
 
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
-from zchunk.creation import (
+from zchunk.creating import (
     array,
     create,
     empty,
