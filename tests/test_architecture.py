@@ -29,12 +29,12 @@ LAYERS = [
     {"conveniences"},
     {"array"},
     {"nodes", "likeness", "h5names"},
-    {"creation", "members", "tree", "copylog"},
+    {"creating", "members", "tree", "copylog"},
     {"making", "copying", "storecopy", "opening"},
     {"group"},
     {"api"},
     {"saving"},
-    {"attrs", "convenience", "core", "hierarchy", "util"},
+    {"attrs", "convenience", "core", "creation", "hierarchy", "util"},
     {"__init__"},
 ]
 LATERAL = {

@@ -21,7 +21,7 @@ from zchunk.api import (
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.copying import copy, copy_all
-from zchunk.creation import (
+from zchunk.creating import (
     array,
     create,
     empty,
@@ -100,7 +100,7 @@ __all__ = [
 
 
 # Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "hierarchy", "util")
+_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "util")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
@@ -234,23 +235,18 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
     if from_h5py and to_h5py:
         names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
         return _taken(source, *names)
+    # Fill values of objects: bytes in HDF5, what their codec takes here.
+    objects = source.dtype == object
     if from_h5py:
-        # The fill value of strings is bytes, which those of most object codecs are not.
-        strings = source.dtype == object
-        return {"chunks": source.chunks} | ({} if strings else {"fill_value": source.fillvalue})
+        return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
     if not to_h5py:
         return _taken(source, "chunks", "order", "fill_value") | codecs_of(source)
+    fill = {} if objects else {"fillvalue": source.fill_value}
     if 0 in source.shape or not source.shape:
-        # h5py has no chunks of these.
-        return {"fillvalue": source.fill_value}
-    return {
-        # Nor chunks that are longer than the array.
-        "chunks": tuple(map(min, source.chunks, source.shape)),
-        "compression": "gzip",
-        "compression_opts": 1,
-        "shuffle": False,
-        "fillvalue": source.fill_value,
-    }
+        # h5py has no chunks of these; nor chunks that are longer than the array.
+        return fill
+    chunks = tuple(map(min, source.chunks, source.shape))
+    return {"chunks": chunks, "compression": "gzip", "compression_opts": 1, "shuffle": False, **fill}
 
 
 def _taken(source: Any, *names: str) -> dict[str, Any]:
@@ -280,6 +276,7 @@ def _copy_chunks(source: Array, target: Array) -> None:
         except KeyError:
             continue
         new.store[new.key(coords)] = value
+    chunk_cache.forget(new.store, new.path)
 
 
 def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:

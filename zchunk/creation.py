@@ -1,258 +1,30 @@
-"""Creating and opening arrays: what users call, with the names and defaults of zarr 2.18."""
+"""Names of zarr 2's module ``creation``."""
 
-from __future__ import annotations
+from zchunk.creating import (
+    array,
+    create,
+    empty,
+    empty_like,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from zchunk.opening import open_array, open_like
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
-from zchunk import h5names
-from zchunk.array import Array
-from zchunk.chunk_cache import ChunkCache
-from zchunk.codecs.objects import object_dtype
-from zchunk.codecs.registry import trusted_ids
-from zchunk.compat import check_unsupported
-from zchunk.keys import normalize_path
-from zchunk.likeness import chunks_of, parameters_like
-from zchunk.nodes import init_array, make_metadata, takes_size_of_data
-from zchunk.storage import open_store
-from zchunk.values import convert
-
-
-def create(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    store: Any = None,
-    synchronizer: Any = None,
-    overwrite: bool = False,
-    path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
-    cache_metadata: bool = True,
-    cache_attrs: bool = True,
-    read_only: bool = False,
-    object_codec: Any = None,
-    dimension_separator: str | None = None,
-    write_empty_chunks: bool = True,
-    *,
-    zarr_version: int | None = None,
-    meta_array: Any = None,
-    storage_transformers: Sequence[Any] = (),
-    cache_bytes: int | ChunkCache | None = None,
-    **kwargs: Any,
-) -> Array:
-    """Create an array.
-
-    Parameters
-    ----------
-    shape : int or sequence of int
-        Length of every axis.
-    chunks : int, sequence of int or bool, optional
-        Length of a chunk along every axis. True: a good guess; False: one chunk.
-    dtype : dtype-like, optional
-        Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
-        arrays of numbers; text of a fixed length is ``"U10"``.
-    compressor : codec, dict or None, optional
-        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
-    fill_value : scalar or None, optional
-        Value of items that were never written.
-    order : {"C", "F"}, optional
-        Layout of the items in a chunk.
-    store : path, MutableMapping or None, optional
-        A folder, a file ``*.zip``, or any mapping of strings to bytes; memory by default.
-    synchronizer : mapping of keys to locks, optional
-        Held by chunk key while a chunk changes.
-    overwrite : bool, optional
-        Replace what is there.
-    path : str, optional
-        Of the array in the store.
-    chunk_store : as `store`, optional
-        Holds the chunks, if they shall not be in `store`.
-    filters : sequence of codecs, optional
-        What chunks pass before the compressor.
-    cache_metadata, cache_attrs : bool, optional
-        Read metadata and attributes once, not before every operation.
-    read_only : bool, optional
-        Refuse changes through the result.
-    dimension_separator : {".", "/"}, optional
-        What stands between the coordinates in a chunk's key.
-    write_empty_chunks : bool, optional
-        Store chunks that hold nothing but the fill value.
-    object_codec : codec or dict, optional
-        Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
-        filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: only an array that
-        it was handed to does that.
-    cache_bytes : int, optional
-        Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
-        one decode. None by default. What other processes write is seen in a local folder, not elsewhere.
-    zarr_version, meta_array, storage_transformers : optional
-        zarr's. Format 2, a NumPy array and ``()`` are what there is.
-    **kwargs
-        h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` are taken; what else h5py knows
-        is ignored, with a warning.
-
-    Returns
-    -------
-    Array
-
-    Raises
-    ------
-    CodecError
-        There is no such codec or filter.
-    ContainsArrayError, ContainsGroupError
-        Something is there and `overwrite` is false.
-    InvalidKeyError
-        No array can be at `path`.
-    MetadataError
-        There can be no such array; for instance its chunks are larger than the codec can take.
-    ValueError
-        A parameter has no valid value; the dtype holds objects and there is no object codec.
-    """
-    check_unsupported(zarr_version, meta_array, None, storage_transformers)
-    compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
-    target = open_store(store)
-    chunk_target = None if chunk_store is None else open_store(chunk_store)
-    own = target._dimension_separator
-    metadata = make_metadata(
-        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator, own, object_codec
-    )
-    init_array(target, path, metadata, overwrite, chunk_target)
-    return Array._trusting(
-        trusted_ids(*metadata.codecs),
-        target,
-        path,
-        read_only,
-        chunk_target,
-        synchronizer,
-        cache_metadata,
-        cache_attrs,
-        write_empty_chunks=write_empty_chunks,
-        cache_bytes=cache_bytes,
-    )
-
-
-def empty(shape: Any, **kwargs: Any) -> Array:
-    """Create an array without a fill value. Parameters are those of `create`.
-
-    Returns
-    -------
-    Array
-    """
-    return create(shape, fill_value=None, **kwargs)
-
-
-def zeros(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 0. Parameters are those of `create`.
-
-    Returns
-    -------
-    Array
-    """
-    return create(shape, fill_value=0, **kwargs)
-
-
-def ones(shape: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value 1. Parameters are those of `create`.
-
-    Returns
-    -------
-    Array
-    """
-    return create(shape, fill_value=1, **kwargs)
-
-
-def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
-    """Create an array with the fill value `fill_value`. Other parameters are those of `create`.
-
-    Returns
-    -------
-    Array
-    """
-    return create(shape, fill_value=fill_value, **kwargs)
-
-
-def array(data: Any, **kwargs: Any) -> Array:
-    """Create an array that holds `data`.
-
-    Parameters
-    ----------
-    data : array-like
-        Shape and dtype, and the chunks if it has some, are taken from it unless given. It may be the array
-        that is replaced.
-    **kwargs
-        Parameters of `create`. A `dtype` of text without a size, such as ``"U"``, takes that of the data.
-
-    Returns
-    -------
-    Array
-
-    Raises
-    ------
-    ValueError, TypeError
-        The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
-    """
-    dtype, object_codec = object_dtype(kwargs.get("dtype"), kwargs.get("object_codec"))
-    chunks = kwargs.get("chunks")
-    chunks = chunks_of(data) if chunks is None else chunks
-    if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
-        # NumPy finds the size, or the axes that a sub-array adds.
-        data, dtype = np.asarray(data, dtype), None
-    elif not hasattr(data, "shape") or not hasattr(data, "dtype"):
-        # Only as objects may lists be of different lengths.
-        data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
-    dtype = np.dtype(data.dtype if dtype is None else dtype)
-    # Read and converted before anything is overwritten: it may be just that, or impossible.
-    items = convert(data, dtype, normalize_path(kwargs.get("path")))
-    read_only = kwargs.pop("read_only", False)
-    given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
-    result = create(**kwargs | given)
-    result[...] = items
-    result.read_only = read_only
-    return result
-
-
-def empty_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, without a fill value.
-
-    Returns
-    -------
-    Array
-    """
-    return empty(**parameters_like(a, kwargs))
-
-
-def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 0.
-
-    Returns
-    -------
-    Array
-    """
-    return zeros(**parameters_like(a, kwargs))
-
-
-def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 1.
-
-    Returns
-    -------
-    Array
-    """
-    return ones(**parameters_like(a, kwargs))
-
-
-def full_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
-
-    Returns
-    -------
-    Array
-    """
-    if isinstance(a, Array):
-        kwargs.setdefault("fill_value", a.fill_value)
-    return full(**parameters_like(a, kwargs))
+__all__ = [
+    "array",
+    "create",
+    "empty",
+    "empty_like",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "open_array",
+    "open_like",
+    "zeros",
+    "zeros_like",
+]

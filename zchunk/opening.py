@@ -9,7 +9,7 @@ from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
-from zchunk.creation import create
+from zchunk.creating import create
 from zchunk.errors import ArrayNotFoundError, ContainsGroupError
 from zchunk.keys import normalize_path
 from zchunk.likeness import parameters_like

@@ -12,7 +12,7 @@ from zchunk.api import group, open
 from zchunk.array import Array
 from zchunk.codecs.objects import object_filters
 from zchunk.compat import check_unsupported
-from zchunk.creation import array
+from zchunk.creating import array
 from zchunk.dtypes import encode_dtype
 from zchunk.group import Group
 from zchunk.keys import parents
