@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
 from zchunk.creation import (
@@ -183,6 +184,7 @@ class Making(Members):
             kwargs.get("cache_metadata", True),
             kwargs.get("cache_attrs", self._attrs.cache),
             write_empty_chunks=kwargs.get("write_empty_chunks", True),
+            cache_bytes=kwargs.get("cache_bytes", self._cache),
         )
         wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
@@ -311,3 +313,5 @@ class Making(Members):
             self._store.rename(old, new)
             if self._chunk_store is not None and not self._chunk_store.is_empty(old):
                 self._chunk_store.rename(old, new)
+            for path in (old, new):
+                chunk_cache.forget(self.chunk_store, path)
