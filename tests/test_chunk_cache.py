@@ -355,6 +355,33 @@ def test_what_is_replaced_deleted_and_made_again_is_seen(store: Any, tmp_path: P
     assert g["a/b"][...].tolist() == [0] * 4
 
 
+def test_what_is_moved_is_seen(store: Any, tmp_path: Path) -> None:
+    g = zchunk.open_group(store, cache_bytes=10**6)
+    for name, value in (("a", 1), ("b", 2)):
+        g[name] = np.full(4, value)
+        age(tmp_path)
+        assert g[name][...].tolist() == [value] * 4
+    g.move("a", "c/a")
+    g.move("b", "a")
+    for name, value in (("a", 2), ("c/a", 1)):
+        assert g[name][...].tolist() == [value] * 4
+    assert g.require_dataset("a", 4, int).chunk_cache is g.chunk_cache
+
+
+def test_objects_are_not_kept(store: Any, tmp_path: Path) -> None:
+    """Readers could change them."""
+    numcodecs = pytest.importorskip("numcodecs")
+    z = zchunk.create(
+        4, chunks=2, dtype=object, object_codec=numcodecs.JSON(), store=store, cache_bytes=10**6
+    )
+    z[1] = [1, 2]
+    age(tmp_path)
+    for _ in range(2):
+        z[1].append(3)
+        assert z[:2].tolist()[1] == [1, 2]
+    assert z.chunk_cache.used == 0
+
+
 def test_another_process_that_writes_is_seen(tmp_path: Path) -> None:
     z = zchunk.zeros(10, chunks=5, dtype="i4", store=tmp_path / "z", cache_bytes=10**6)
     z[...] = 1

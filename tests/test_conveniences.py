@@ -197,6 +197,33 @@ def test_astype_of_missing_chunks_and_twice() -> None:
     assert z.astype("u1").astype("f4")[:5].tolist() == [44.0, 3.0, 3.0, 3.0, 3.0]
 
 
+def test_astype_of_objects_and_structures() -> None:
+    numcodecs = pytest.importorskip("numcodecs")
+    texts = np.array(["a", "bb", "ccc"] * 4, object)
+    z = zchunk.array(texts, chunks=5, object_codec=numcodecs.VLenUTF8())
+    for v in (z.astype("U3"), pickle.loads(pickle.dumps(z.astype("U3")))):
+        assert v[...].tolist() == texts.tolist()
+        assert v.oindex[[11, 0]].dtype == np.dtype("U3")
+    data = np.array([(1, 2.5), (3, 4.5)], [("a", "i2"), ("b", "f8")])
+    other = [("a", "f4"), ("b", "i8")]
+    np.testing.assert_array_equal(zchunk.array(data).astype(other)[:], data.astype(other))
+
+
+def test_astype_decodes_natively_and_through_the_cache() -> None:
+    pytest.importorskip("numcodecs")
+    store = Counting()
+    z = zchunk.array(np.arange(60.0).reshape(20, 3), chunks=(6, 3), store=store, cache_bytes=10**4)
+    store.reads.clear()
+    v = z.astype("i4")
+    out = np.empty((3, 20), "f4").T
+    for _ in range(2):
+        assert [row.tolist() for row in v] == [[3 * n, 3 * n + 1, 3 * n + 2] for n in range(20)]
+        np.testing.assert_array_equal(v.get_basic_selection(..., out=out), z[...])
+        np.testing.assert_array_equal(v.vindex[[19, 0], [2, 0]], [59, 0])
+    assert store.chunk_reads() == {f"{n}.0": 1 for n in range(4)}
+    np.testing.assert_array_equal(v.view(fill_value=5)[...], z[...])
+
+
 # ---- fill value
 
 

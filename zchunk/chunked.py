@@ -75,6 +75,8 @@ class ChunkedArray:
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
+        # Of a view that does nothing but convert items: what it is a view of.
+        self.source: ChunkedArray | None = None
         # None if the native executor cannot run the codecs.
         self.layout = self._layout()
 

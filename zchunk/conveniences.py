@@ -123,6 +123,8 @@ class Conveniences(Node, ArrayProperties):
         old = self._attrs
         result._attrs = Attributes(old.store, old.key, result._read_only, old.cache, result._synchronizer)
         result._chunked = result._engine_array(metadata)
+        if fill_value is None and _converts_only(self._chunked.metadata, metadata):
+            result._chunked.source = self._chunked
         return result
 
     def astype(self, dtype: Any) -> Self:
@@ -242,6 +244,18 @@ class Conveniences(Node, ArrayProperties):
 def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any:
     """Return the view that was pickled: of ``make(*args)``, as `Array.view` made it of `viewed`."""
     return make(*args).view(**viewed)
+
+
+def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether `new` differs from `old` in nothing but that items are converted to another dtype."""
+    if (old.shape, old.chunk_shape, old.filters) != (new.shape, new.chunk_shape, new.filters[1:]):
+        return False
+    first: Any = new.filters[0] if new.filters else None
+    return (
+        getattr(first, "codec_id", None) == "astype"
+        and first.encode_dtype == old.dtype
+        and first.decode_dtype == new.dtype
+    )
 
 
 def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:

@@ -45,6 +45,12 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
         return
+    if array.source is not None:
+        # As its first filter would, but with all threads, and objects too.
+        items = plan.empty(array.source.metadata.dtype, array.metadata.order)
+        read(array.source, plan, items)
+        out[...] = items.astype(out.dtype, copy=False)
+        return
     cache = array.cache
     if cache is None or not cache.read(array, plan, plan.view(out).view(array.item), _decode_whole):
         _read(array, plan, out)

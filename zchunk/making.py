@@ -184,6 +184,7 @@ class Making(Members):
             kwargs.get("cache_metadata", True),
             kwargs.get("cache_attrs", self._attrs.cache),
             write_empty_chunks=kwargs.get("write_empty_chunks", True),
+            cache_bytes=kwargs.get("cache_bytes", self._cache),
         )
         wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
