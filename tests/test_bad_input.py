@@ -265,7 +265,7 @@ def test_selection_and_value_errors_write_nothing(tmp_path: Path) -> None:
     z = zchunk.ones((4, 6), chunks=2, dtype="i4", store=tmp_path)
     for selection, value, error in (
         (4, 0, BoundsCheckError), ((0, -7), 0, IndexError), ((0, 0, 0), 0, IndexError), ("a", 0, IndexError),
-        ([0, 1], 0, IndexError), (..., np.zeros((4, 5)), ValueError), (0, np.zeros(5), ValueError),
+        ([0, 1.5], 0, IndexError), (..., np.zeros((4, 5)), ValueError), (0, np.zeros(5), ValueError),
         (..., "x", ValueError), (..., 2**40, OverflowError), (..., [[1, 2], [3]], ValueError),
         (..., object(), TypeError),
         (slice(None, None, 0), 0, IndexError),
