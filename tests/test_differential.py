@@ -209,9 +209,9 @@ def array_steps(
         if kind == "read":
             return [("read", name, how, chosen, field)]
         items = values(draw, dtype, selected(shape, chunks, how, chosen))
-        if how == "coordinate" and repeats(chosen, shape):
-            # zarr sorts points in an order of its own: which of several values stays is left open there.
-            items = items[:1].repeat(len(chosen[0]))
+        if (how == "coordinate" and repeats(chosen, shape)) or how in ("orthogonal", "item"):
+            # zarr sorts positions in an order of its own: which of several values stays is left open there.
+            items = np.full(items.shape, items.flat[0], items.dtype) if items.size else items
         items = items if field is None else items[field]
         # zarr takes a scalar for one item, but no array without axes.
         return [("write", name, how, chosen, items if items.ndim else items[()], field)]
