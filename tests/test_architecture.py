@@ -22,6 +22,7 @@ LAYERS = [
     {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
+    {"chunked"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections"},
     {"node"},

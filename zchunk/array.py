@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from zchunk import chunk_cache, engine, resize, stored
+from zchunk import chunk_cache, resize, stored
 from zchunk.chunk_cache import ChunkCache
+from zchunk.chunked import ChunkedArray
 from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
@@ -128,7 +129,7 @@ class Array(Selections, Conveniences):
 
     # ---- metadata
 
-    def _load(self, old: engine.ChunkedArray | None = None) -> engine.ChunkedArray:
+    def _load(self, old: ChunkedArray | None = None) -> ChunkedArray:
         key = join(self._path, ARRAY_KEY)
         try:
             raw = self._store.metadata(key)
@@ -140,8 +141,8 @@ class Array(Selections, Conveniences):
             return old
         return self._engine_array(metadata)
 
-    def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
-        return engine.ChunkedArray(
+    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
+        return ChunkedArray(
             metadata,
             self.chunk_store,
             self._path,
@@ -151,7 +152,7 @@ class Array(Selections, Conveniences):
         )
 
     @property
-    def _current(self) -> engine.ChunkedArray:
+    def _current(self) -> ChunkedArray:
         """What the engine knows of the array, read again if metadata are not cached."""
         if not self._cache_metadata:
             self._chunked = self._load(self._chunked)
@@ -293,7 +294,7 @@ class Array(Selections, Conveniences):
             return resize.append(array, items, operator.index(axis), self._publish)
 
     @contextmanager
-    def _changing(self) -> Iterator[engine.ChunkedArray]:
+    def _changing(self) -> Iterator[ChunkedArray]:
         """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
@@ -306,7 +307,7 @@ class Array(Selections, Conveniences):
             finally:
                 chunk_cache.forget(self.chunk_store, self._path)
 
-    def _publish(self, array: engine.ChunkedArray) -> None:
+    def _publish(self, array: ChunkedArray) -> None:
         self._store[join(self._path, ARRAY_KEY)] = render_array(array.metadata)
         self._chunked = array
 

@@ -59,7 +59,7 @@ class _Wanted(NamedTuple):
 
 
 class Chunks(Protocol):
-    """An array, as far as the cache has to know it: `zchunk.engine.ChunkedArray`."""
+    """An array, as far as the cache has to know it: `zchunk.chunked.ChunkedArray`."""
 
     metadata: ArrayMetadata
     store: Store

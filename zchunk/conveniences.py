@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from zchunk import engine
 from zchunk.attributes import Attributes
+from zchunk.chunked import ChunkedArray
 from zchunk.codecs import as_codec
 from zchunk.errors import CodecError
 from zchunk.fill_values import normalize_fill_value
@@ -30,21 +30,21 @@ _BATCH_KEYS = 1024
 class Conveniences(Node, ArrayProperties):
     """Base of `zchunk.Array`: views, iteration, checksums."""
 
-    _chunked: engine.ChunkedArray
+    _chunked: ChunkedArray
     _cache_metadata: bool
     # What a view was made with; None if this is none.
     _viewed: dict[str, Any] | None = None
 
-    def _engine_array(self, metadata: ArrayMetadata) -> engine.ChunkedArray:
+    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
         raise NotImplementedError
 
     def _check_writable(self) -> None:
         raise NotImplementedError
 
-    def _changing(self) -> AbstractContextManager[engine.ChunkedArray]:
+    def _changing(self) -> AbstractContextManager[ChunkedArray]:
         raise NotImplementedError
 
-    def _publish(self, array: engine.ChunkedArray) -> None:
+    def _publish(self, array: ChunkedArray) -> None:
         raise NotImplementedError
 
     def __getitem__(self, selection: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zchunk import engine, stored
-from zchunk.engine import ChunkedArray
+from zchunk.chunked import ChunkedArray
 from zchunk.indexing import plan_basic
 from zchunk.values import broadcast
 

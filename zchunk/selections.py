@@ -9,50 +9,51 @@ import numpy as np
 
 from zchunk import engine, indexing
 from zchunk._ext.selection import plan_basic as plan_at_once
+from zchunk.chunked import ChunkedArray
 from zchunk.errors import SelectionError
 from zchunk.indexing import Plan
 from zchunk.values import broadcast, convert
 
 # How a kind of selection is planned.
-Planner = Callable[[Any, engine.ChunkedArray], Plan]
+Planner = Callable[[Any, ChunkedArray], Plan]
 
 
-def _items(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _items(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_items(selection, array.metadata.grid, array.metadata.order)
 
 
-def _basic(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _basic(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_basic(selection, array.metadata.grid)
 
 
-def _orthogonal(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _orthogonal(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_orthogonal(selection, array.metadata.grid)
 
 
-def _coordinates(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _coordinates(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_coordinates(selection, array.metadata.grid, array.metadata.order)
 
 
-def _mask(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _mask(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_mask(selection, array.metadata.grid, array.metadata.order)
 
 
-def _vindex(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _vindex(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_vindex(selection, array.metadata.grid, array.metadata.order)
 
 
-def _blocks(selection: Any, array: engine.ChunkedArray) -> Plan:
+def _blocks(selection: Any, array: ChunkedArray) -> Plan:
     return indexing.plan_blocks(selection, array.metadata.grid)
 
 
 class Selections:
     """Base of `zchunk.Array`: what reads and writes its items."""
 
-    _chunked: engine.ChunkedArray
+    _chunked: ChunkedArray
     _cache_metadata: bool
 
     @property
-    def _current(self) -> engine.ChunkedArray:
+    def _current(self) -> ChunkedArray:
         raise NotImplementedError
 
     def _check_writable(self) -> None:
@@ -350,13 +351,13 @@ class Index:
 # ---- results
 
 
-def _read(array: engine.ChunkedArray, plan: Plan) -> Any:
+def _read(array: ChunkedArray, plan: Plan) -> Any:
     items = plan.empty(array.metadata.dtype, array.metadata.order)
     engine.read(array, plan, items)
     return items[()] if plan.scalar else items
 
 
-def _read_into(array: engine.ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _read_into(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     _check_out(out, plan.shape)
     if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
         items = plan.empty(array.metadata.dtype, array.metadata.order)
@@ -374,7 +375,7 @@ def _copy(items: Any, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _write(
-    array: engine.ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
+    array: ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
 ) -> None:
     items = convert(value, dtype, array.path, plan.scalar)
     engine.write(array, plan, broadcast(items, plan, array.path), field)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from operator import contains, ge, lt
 
-from zchunk.engine import ChunkedArray
+from zchunk.chunked import ChunkedArray
 from zchunk.keys import join
 
 # So many chunks are looked up one by one rather than found in a listing: at least, and at most.

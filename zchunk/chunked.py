@@ -1,0 +1,148 @@
+"""An array as the engine sees it: where its chunks are and how they are encoded."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from zchunk import chunk_cache
+from zchunk._ext.copy import equals_fill
+from zchunk._ext.engine import Layout
+from zchunk.chunk_cache import ChunkCache
+from zchunk.codecs import CodecChain
+from zchunk.errors import ChunkError
+from zchunk.fill_values import fill_bytes, holds_only, object_fill
+from zchunk.keys import join
+from zchunk.metadata.model import ArrayMetadata
+from zchunk.storage.base import Store
+
+_DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
+
+
+class ChunkedArray:
+    """An array as the engine sees it: where its chunks are and how they are encoded.
+
+    Immutable; an `Array` makes a new one when its metadata change.
+
+    Parameters
+    ----------
+    metadata : ArrayMetadata
+        Of the array.
+    store : Store
+        Holds the chunks.
+    path : str
+        Of the array in the store, normalised.
+    write_empty_chunks : bool
+        Store chunks that hold nothing but fill values; erase them otherwise.
+    synchronizer : mapping of keys to locks, optional
+        Held by chunk key during a write.
+    cache : ChunkCache, optional
+        Keeps decoded chunks. Not those of Python objects, which readers could change.
+    """
+
+    def __init__(
+        self,
+        metadata: ArrayMetadata,
+        store: Store,
+        path: str,
+        write_empty_chunks: bool = True,
+        synchronizer: Any = None,
+        cache: ChunkCache | None = None,
+    ) -> None:
+        self.metadata = metadata
+        self.store = store
+        self.path = path
+        self.write_empty_chunks = write_empty_chunks
+        self.synchronizer = synchronizer
+        self.chain = CodecChain(
+            metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
+        )
+        # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
+        # Objects stay what they are: a reference is not just bytes.
+        size, self.objects = metadata.dtype.itemsize, metadata.dtype.hasobject
+        fast = size in (1, 2, 4, 8)
+        self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
+        if self.objects:
+            self.item = metadata.dtype
+        self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
+        self.cache = None if metadata.dtype.hasobject else cache
+        self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
+        root = store.root
+        # None if the chunks are not files.
+        self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
+        # None if the native executor cannot run the codecs.
+        self.layout = self._layout()
+
+    def _layout(self) -> Layout | None:
+        spec, metadata = self.chain.native_spec(), self.metadata
+        if spec is None:
+            return None
+        durability = _DURABILITY[getattr(self.store, "durability", "atomic")]
+        return Layout(
+            metadata.chunk_shape,
+            metadata.order,
+            spec,
+            self.fill,
+            self.folder,
+            metadata.chunk_key_encoding.separator,
+            self.write_empty_chunks,
+            durability,
+        )
+
+    @cached_property
+    def lock_seed(self) -> int:
+        """Where threads that use other Array or store objects for the same chunks meet at the same locks."""
+        where = os.path.join(self.store.lock_identity, self.path)
+        return hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
+
+    def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
+        """Return the array as it is after a change of shape."""
+        other = copy.copy(self)
+        other.metadata = self.metadata.with_shape(shape)
+        return other
+
+    @property
+    def name(self) -> str:
+        """Path with a leading slash, for messages."""
+        return "/" + self.path
+
+    @property
+    def fill_item(self) -> np.ndarray[Any, Any]:
+        """One item that holds the fill value, padding included, as a 0-d array."""
+        if self.objects:
+            return object_fill(self.metadata.fill_value, self.metadata.dtype)
+        return np.ndarray((), self.metadata.dtype, self.fill)
+
+    @property
+    def raw_fill(self) -> Any:
+        """The fill value as an item of plain bytes, or as an object."""
+        return self.fill_item if self.objects else np.ndarray((), self.item, self.fill)
+
+    def is_empty(self, chunk: np.ndarray[Any, Any]) -> bool:
+        """Whether a chunk of `item` holds nothing but the fill value."""
+        if self.objects:
+            return holds_only(chunk, self.fill_item[()])
+        return equals_fill(chunk.reshape(-1, order="A"), self.fill)
+
+    def key(self, coords: Sequence[int]) -> str:
+        """Return the store key of a chunk."""
+        return join(self.path, self.metadata.chunk_key_encoding.encode(coords))
+
+    def erase(self, key: str) -> None:
+        """Delete a chunk; that it was not there is fine."""
+        try:
+            del self.store[key]
+        except KeyError:
+            pass
+
+    def error(self, key: str, detail: str, stored: int) -> ChunkError:
+        """Return the error for a stored chunk that cannot be right."""
+        return ChunkError(
+            f"chunk {key!r} of array {self.name!r} in {self.store!r} cannot be decoded with "
+            f"{self.chain!r}: {detail} ({stored} bytes stored, {self.chain.nbytes} expected)"
+        )
