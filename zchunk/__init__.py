@@ -35,7 +35,7 @@ from zchunk.creation import (
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save
-from zchunk.storage import DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
+from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 
 if TYPE_CHECKING:
     from zchunk.storage import (
@@ -55,6 +55,7 @@ __all__ = [
     "Array",
     "Blosc",
     "DBMStore",
+    "DictStore",
     "DirectoryStore",
     "FSStore",
     "GZip",

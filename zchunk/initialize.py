@@ -57,8 +57,8 @@ def init_array(
         shape,
         chunks,
         dtype,
-        # Older programs say "none" with an empty list.
-        compressor or None,
+        # Older programs say that there is none with an empty list, or in so many letters.
+        None if not compressor or compressor == "none" else compressor,
         fill_value,
         order,
         filters,

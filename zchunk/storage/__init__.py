@@ -11,7 +11,7 @@ from zchunk.storage.base import KVStore, Store, as_store
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
 from zchunk.storage.functions import contains_array, contains_group, getsize, listdir, rename, rmdir
-from zchunk.storage.memory import MemoryStore
+from zchunk.storage.memory import DictStore, MemoryStore
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConsolidatedMetadataStore",
     "DBMStore",
+    "DictStore",
     "DirectoryStore",
     "FSStore",
     "KVStore",

@@ -55,7 +55,7 @@ class DBMStore(Store):
         self.path: str = os.path.abspath(os.fsdecode(path))
         self.flag = flag
         self.mode = mode
-        self.open = dbm.open if open is None else open
+        self.open: Callable[..., Any] = dbm.open if open is None else open
         self.write_lock = write_lock
         self.open_kwargs = open_kwargs
         self._dimension_separator = check_separator(dimension_separator)
