@@ -11,22 +11,49 @@ from weakref import WeakSet
 
 T = TypeVar("T")
 
+# Held while something is made, and during a fork.
 _making = threading.RLock()
-_alive: WeakSet[PerProcess[Any]] = WeakSet()
+_made: WeakSet[PerProcess[Any]] = WeakSet()
+_gates: WeakSet[ForkGate] = WeakSet()
+_shut: list[ForkGate] = []
 
 
-def _after_fork() -> None:
-    # A thread of the parent may have held it.
-    global _making
-    _making = threading.RLock()
-    for inherited in list(_alive):
-        # Never destroyed, not even when the child ends: closing its copy of a connection, SQLite would roll
-        # back what the parent is writing.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited._made))
+class ForkGate:
+    """A block that many threads may be in, but none while the process forks: forks wait for them.
 
+    For libraries in C that have locks and state of their own, out of reach, which a child finds as they were.
+    """
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._inside = 0
+        self._shutting = False
+        with _making:
+            _gates.add(self)
+
+    def __enter__(self) -> None:
+        with self._free:
+            while self._shutting:
+                self._free.wait()
+            self._inside += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with self._free:
+            self._inside -= 1
+            self._free.notify_all()
+
+    def shut(self) -> None:
+        """Wait until nobody is inside, and let nobody in."""
+        self._free.acquire()
+        self._shutting = True
+        while self._inside:
+            self._free.wait()
+
+    def open(self) -> None:
+        """Let others in again."""
+        self._shutting = False
+        self._free.notify_all()
+        self._free.release()
 
 
 class PerProcess(Generic[T]):
@@ -34,8 +61,9 @@ class PerProcess(Generic[T]):
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._made = (os.getpid(), make())
-        _alive.add(self)
+        with _making:
+            self._made = (os.getpid(), make())
+            _made.add(self)
 
     def __call__(self) -> T:
         pid, made = self._made
@@ -45,3 +73,30 @@ class PerProcess(Generic[T]):
             if self._made[0] != os.getpid():
                 self._made = (os.getpid(), self._make())
             return self._made[1]
+
+
+def _before_fork() -> None:
+    _making.acquire()
+    _shut.extend(_gates)
+    for gate in _shut:
+        gate.shut()
+
+
+def _after_fork() -> None:
+    while _shut:
+        _shut.pop().open()
+    _making.release()
+
+
+def _after_fork_in_child() -> None:
+    for inherited in _made:
+        # Never destroyed, not even when the child ends: closing its copy of a connection, SQLite would roll
+        # back what the parent is writing.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited._made))
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -13,10 +12,12 @@ from weakref import WeakValueDictionary
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key
-from zchunk.storage._process import PerProcess
+from zchunk.storage._process import ForkGate, PerProcess
 from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_separator, is_key
 
 _KEY_MAX = 511
+# A child closes what it inherits, and with it the copies of transactions.
+_gate = ForkGate()
 # Address space, not memory or disk.
 _MAP_SIZE = 1 << 40 if sys.maxsize >= 1 << 32 else 1 << 28
 _MAX_READERS = 1024
@@ -88,7 +89,7 @@ class LMDBStore(Store):
         # Kept here, so that another thread that closes the store does not close the database meanwhile.
         environment = self._environment
         try:
-            with environment.db.begin(write=write, buffers=True) as transaction:
+            with _gate, environment.db.begin(write=write, buffers=True) as transaction:
                 yield transaction
         except environment.error as error:
             raise StoreError(f"LMDB store {self.path!r}: {error}") from error
@@ -166,7 +167,7 @@ class LMDBStore(Store):
             return len(value)
 
     def list_dir(self, path: str = "") -> list[str]:
-        prefix = check_path(path).encode() + b"/" if path else b""
+        prefix = _prefix(path)
         names = set()
         with self._transaction() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix) if prefix else cursor.first()
@@ -181,13 +182,13 @@ class LMDBStore(Store):
         return sorted(name for name in names if is_key(name))
 
     def is_empty(self, path: str = "") -> bool:
-        prefix = check_path(path).encode() + b"/" if path else b""
+        prefix = _prefix(path)
         with self._transaction() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix) if prefix else cursor.first()
             return not (found and bytes(cursor.key()).startswith(prefix))
 
     def erase_prefix(self, path: str = "") -> None:
-        prefix = check_path(path).encode() + b"/" if path else b""
+        prefix = _prefix(path)
         with self._transaction(write=True) as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix) if prefix else cursor.first()
             # Deleting moves on to the next key.
@@ -233,11 +234,11 @@ class _Environment:
 
 
 _open_environments: WeakValueDictionary[tuple[int, str], _Environment] = WeakValueDictionary()
-_opening = PerProcess(threading.Lock)
 _DEFAULTS = {
     "map_size": _MAP_SIZE,
     "max_readers": _MAX_READERS,
-    "max_spare_txns": os.cpu_count() or 1,
+    # One that waits for its next use would share its place in the table of readers with a forked child's copy.
+    "max_spare_txns": 0,
     "meminit": False,
     "metasync": False,
     "sync": False,
@@ -248,26 +249,33 @@ _DEFAULTS = {
 
 def _after_fork() -> None:
     global _opening
-    _opening = PerProcess(threading.Lock)
-
+    
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
 def _open(path: str, options: dict[str, Any]) -> _Environment:
-    with _opening():
-        key = os.getpid(), os.path.realpath(path)
-        found = _open_environments.get(key)
-        if found is None:
-            if not options.get("readonly"):
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-            found = _open_environments[key] = _Environment(path, options)
-        elif found.options != options:
-            raise StoreError(
-                f"{path!r} is open as an LMDB store with other options: {found.options}; close it first"
-            )
-        return found
+    # `PerProcess` lets one thread at a time make something.
+    key = os.getpid(), os.path.realpath(path)
+    found = _open_environments.get(key)
+    if found is None:
+        for (_, other), inherited in list(_open_environments.items()):
+            if other == key[1]:
+                # lmdb opens a database once in a process, and thinks that this one did.
+                inherited.db.close()
+        if not options.get("readonly"):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        found = _open_environments[key] = _Environment(path, options)
+    elif found.options != options:
+        raise StoreError(
+            f"{path!r} is open as an LMDB store with other options: {found.options}; close it first"
+        )
+    return found
+
+
+def _prefix(path: str) -> bytes:
+    return f"{path}/".encode() if check_path(path) else b""
 
 
 def _encode(key: object) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, normalize_path
-from zchunk.storage._process import PerProcess
+from zchunk.storage._process import ForkGate, PerProcess
 from zchunk.storage.base import (
     Store,
     as_buffer,
@@ -25,8 +25,12 @@ from zchunk.storage.base import (
 )
 
 _MEMORY = ":memory:"
+# SQLite has locks of its own, some for the whole process.
+_gate = ForkGate()
 # Writers of other processes have the file for themselves for as long as a commit takes.
 _TIMEOUT = 60.0
+# No value has more, and `substr` takes no larger numbers.
+_SIZE_MAX = (1 << 31) - 2
 # A range of the index rather than LIKE, whose wildcards are legal in keys. `substr` is for files in UTF-16,
 # where the range has more.
 _BELOW = "(k >= :low AND k < :high AND substr(k, 1, :length) = :low)"
@@ -90,7 +94,7 @@ class SQLiteStore(Store):
         if self._closed:
             raise StoreError(f"SQLite store {self.path!r} is closed; open it again")
         connection, lock = self._handle()
-        with lock:
+        with _gate, lock:
             try:
                 yield connection
             except (sqlite3.Error, OverflowError) as error:
@@ -129,8 +133,9 @@ class SQLiteStore(Store):
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         check_range(start, stop)
-        size = (1 << 62) if stop is None else stop - start
-        return self._bytes("substr(v, :start, :size)", check_key(key), start=start + 1, size=size)
+        size = _SIZE_MAX if stop is None else min(stop - start, _SIZE_MAX)
+        start = min(start, _SIZE_MAX) + 1
+        return self._bytes("substr(v, :start, :size)", check_key(key), start=start, size=size)
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)
@@ -236,7 +241,7 @@ class SQLiteStore(Store):
         if not self._closed:
             self._closed = True
             connection, lock = self._handle()
-            with lock:
+            with _gate, lock:
                 connection.close()
 
 
