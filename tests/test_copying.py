@@ -133,6 +133,16 @@ def test_stored_chunks_are_copied_as_they_are() -> None:
     assert g.store.list_dir("c") == [".zarray"]
 
 
+def test_copies_are_seen_by_who_has_cached_chunks() -> None:
+    g = zchunk.group({}, cache_bytes=1 << 20)
+    g["a"] = [1, 2]
+    g["b"] = [3, 4]
+    b = g["b"]
+    assert b[...].tolist() == [3, 4]
+    zchunk.copy(g["a"], g, "b", if_exists="replace")
+    assert (b[...].tolist(), g["b"][...].tolist()) == ([1, 2], [1, 2])
+
+
 def test_separators_may_differ(tmp_path: Path) -> None:
     g = zchunk.group({})
     a = g.array("a", np.arange(12).reshape(3, 4), chunks=2)

@@ -239,3 +239,14 @@ def test_moving_chunks_in_a_store_of_their_own() -> None:
     assert set(chunks) == {"c/b/0"}
     assert set(g.store) == {".zgroup", "c/.zgroup", "c/b/.zarray", "d/.zarray"}
     assert g["c/b"][...].tolist() == [1, 2]
+
+
+def test_moving_what_is_cached() -> None:
+    g = zchunk.group({}, cache_bytes=1 << 20)
+    g["a"] = [1, 2]
+    g["b"] = [3, 4]
+    a, b = g["a"], g["b"]
+    assert (a[...].tolist(), b[...].tolist()) == ([1, 2], [3, 4])
+    g.move("a", "c")
+    g.move("b", "a")
+    assert (a[...].tolist(), g["a"][...].tolist(), g["c"][...].tolist()) == ([3, 4], [3, 4], [1, 2])

@@ -3,6 +3,7 @@
 import json
 import pickle
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -557,6 +558,9 @@ class TestConsolidated:
     def test_missing(self):
         with pytest.raises(KeyError):
             ConsolidatedMetadataStore({})
+        for path in ("a.zarr", Path("a.zarr")):
+            with pytest.raises(ValueError, match="is a path"):
+                ConsolidatedMetadataStore(path)
 
     def test_build_names_the_damaged_key(self):
         with pytest.raises(MetadataError, match=r"^x/\.zarray: "):

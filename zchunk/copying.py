@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
@@ -275,6 +276,7 @@ def _copy_chunks(source: Array, target: Array) -> None:
         except KeyError:
             continue
         new.store[new.key(coords)] = value
+    chunk_cache.forget(new.store, new.path)
 
 
 def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
 from zchunk.creating import (
@@ -312,3 +313,5 @@ class Making(Members):
             self._store.rename(old, new)
             if self._chunk_store is not None and not self._chunk_store.is_empty(old):
                 self._chunk_store.rename(old, new)
+            for path in (old, new):
+                chunk_cache.forget(self.chunk_store, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,9 +31,13 @@ class ConsolidatedMetadataStore(Store):
         If the store has no consolidated metadata.
     MetadataError
         If they cannot be read.
+    ValueError
+        If the store is only a path to one.
     """
 
     def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
+        if isinstance(store, str | os.PathLike):
+            raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
         self.store = store
         self.metadata_key = metadata_key
         self._entries = parse(store[metadata_key], f"{metadata_key!r} in {store!r:.80}")
