@@ -32,7 +32,7 @@ LAYERS = [
     {"creating", "members", "tree", "copylog"},
     {"making", "copying", "storecopy", "opening"},
     {"group"},
-    {"api"},
+    {"api", "initialize"},
     {"saving"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "util"},
     {"__init__"},
