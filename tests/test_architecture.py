@@ -25,7 +25,7 @@ LAYERS = [
     {"node"},
     {"array"},
     {"nodes", "creation", "group"},
-    {"api"},
+    {"api", "initialize"},
     {"saving"},
     {"__init__"},
 ]
@@ -123,7 +123,9 @@ HEAVY = {
     "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "urllib", "zipfile",
-    "zchunk.storage.temporary", "zchunk.storage.urls", "zchunk.storage.zip",
+    "dbm", "fsspec", "lmdb", "sqlite3",
+    "zchunk.storage.dbm", "zchunk.storage.fs", "zchunk.storage.lmdb", "zchunk.storage.lru",
+    "zchunk.storage.sqlite", "zchunk.storage.temporary", "zchunk.storage.urls", "zchunk.storage.zip",
 }  # fmt: skip
 
 

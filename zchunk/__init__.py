@@ -35,10 +35,18 @@ from zchunk.creation import (
 from zchunk.group import Group
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save
-from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
+from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 
 if TYPE_CHECKING:
-    from zchunk.storage import TempStore, ZipStore
+    from zchunk.storage import (
+        DBMStore,
+        FSStore,
+        LMDBStore,
+        LRUStoreCache,
+        SQLiteStore,
+        TempStore,
+        ZipStore,
+    )
 
 __version__ = "0.1.0"
 
@@ -46,11 +54,18 @@ __all__ = [
     "LZ4",
     "Array",
     "Blosc",
+    "DBMStore",
+    "DictStore",
     "DirectoryStore",
+    "FSStore",
     "GZip",
     "Group",
+    "KVStore",
+    "LMDBStore",
+    "LRUStoreCache",
     "MemoryStore",
     "NestedDirectoryStore",
+    "SQLiteStore",
     "TempStore",
     "ZipStore",
     "Zlib",
@@ -84,7 +99,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
-    if name in ("TempStore", "ZipStore"):
+    if name in __all__:
         return getattr(storage, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -23,8 +23,8 @@ from zchunk.storage import ConsolidatedMetadataStore, Store, contains_array, con
 from zchunk.storage.base import Mode
 
 
-def _open_chunks(chunk_store: Any, mode: Any = "a") -> Store | None:
-    return None if chunk_store is None else open_store(chunk_store, mode)
+def _open_chunks(chunk_store: Any, mode: Any = "a", storage_options: Any = None) -> Store | None:
+    return None if chunk_store is None else open_store(chunk_store, mode, storage_options)
 
 
 # ---- open
@@ -69,7 +69,9 @@ def open_array(
         As for `create`.
     partial_decompress : object, optional
         Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
-    object_codec, storage_options, zarr_version, meta_array : optional
+    storage_options : dict, optional
+        Options of the file system, if `store` or `chunk_store` is a URL.
+    object_codec, zarr_version, meta_array : optional
         zarr's. None, format 2 and a NumPy array are what there is.
 
     Returns
@@ -83,9 +85,10 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, object_codec, storage_options)
+    check_unsupported(zarr_version, meta_array, object_codec)
     path = normalize_path(path)
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
+    target = open_store(store, mode, storage_options)
+    chunk_target = _open_chunks(chunk_store, mode, storage_options)
     if mode in ("r", "r+", "a"):
         try:
             return Array(
@@ -191,8 +194,10 @@ def open_group(
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
-    storage_options, zarr_version, meta_array : optional
-        zarr's. None, format 2 and a NumPy array are what there is.
+    storage_options : dict, optional
+        As for `open_array`.
+    zarr_version, meta_array : optional
+        zarr's. Format 2 and a NumPy array are what there is.
 
     Returns
     -------
@@ -205,9 +210,10 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, storage_options=storage_options)
+    check_unsupported(zarr_version, meta_array)
     path = normalize_path(path)
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
+    target = open_store(store, mode, storage_options)
+    chunk_target = _open_chunks(chunk_store, mode, storage_options)
     if mode in ("r", "r+", "a"):
         if contains_array(target, path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + path!r} in {target!r}")
@@ -257,7 +263,8 @@ def open(
     """
     check_unsupported(zarr_version)
     path = normalize_path(path)
-    target = open_store(store, mode)
+    # For a store that is open, as this one is further on, storage options mean nothing.
+    target = open_store(store, mode, kwargs.get("storage_options"))
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(target, mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):
@@ -338,7 +345,7 @@ def open_consolidated(
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
-    target = open_store(store, mode)
+    target = open_store(store, mode, kwargs.get("storage_options"))
     if kwargs.get("chunk_store") is None:
         kwargs["chunk_store"] = target
     try:

@@ -12,7 +12,6 @@ def check_unsupported(
     zarr_version: int | None = None,
     meta_array: Any = None,
     object_codec: Any = None,
-    storage_options: Any = None,
     storage_transformers: Sequence[Any] = (),
 ) -> None:
     """Raise `ValueError` if one of them asks for what there is not."""
@@ -26,7 +25,5 @@ def check_unsupported(
         raise ValueError(
             f"object_codec is {object_codec!r:.80}; object arrays are not supported yet by this version"
         )
-    if storage_options:
-        raise ValueError("storage_options are not supported; pass the store itself, such as an fsspec mapper")
     if storage_transformers:
         raise ValueError("storage_transformers are of Zarr format 3, which is not supported")

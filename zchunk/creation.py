@@ -93,7 +93,7 @@ def create(
     MetadataError
         There can be no such array; for instance its chunks are larger than the codec can take.
     """
-    check_unsupported(zarr_version, meta_array, object_codec, None, storage_transformers)
+    check_unsupported(zarr_version, meta_array, object_codec, storage_transformers)
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)
     own = target._dimension_separator

@@ -19,7 +19,7 @@ from zchunk.keys import GROUP_KEY, join, normalize_path
 from zchunk.metadata.v2 import parse_group
 from zchunk.node import Node
 from zchunk.nodes import erase, init_group
-from zchunk.storage.base import contains_array, contains_group
+from zchunk.storage.functions import contains_array, contains_group
 
 
 class Group(Node, MutableMapping[str, Any]):
