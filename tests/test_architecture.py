@@ -25,7 +25,7 @@ LAYERS = [
     {"node"},
     {"array"},
     {"nodes", "creation", "group"},
-    {"api", "initialize"},
+    {"api", "initialize", "meta"},
     {"saving"},
     {"__init__"},
 ]
