@@ -23,6 +23,7 @@ BUILTINS = {
     "CodecError": [ValueError],
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
+    "FSPathExistNotDir": [OSError, ValueError],
 }
 
 

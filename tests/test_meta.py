@@ -14,8 +14,8 @@ from zchunk.errors import MetadataError
 
 @pytest.mark.parametrize("separator", [None, "/"])
 def test_array_metadata_both_ways(separator: str | None) -> None:
-    filters = [{"id": "shuffle"}]
-    z = zchunk.full((10, 4), np.nan, dtype="<f4", chunks=(5, 4), filters=filters, dimension_separator=separator)
+    options = {"chunks": (5, 4), "filters": [{"id": "shuffle"}], "dimension_separator": separator}
+    z = zchunk.full((10, 4), np.nan, dtype="<f4", **options)
     raw = z.store[".zarray"]
     found = meta.decode_array_metadata(raw)
     assert (found["shape"], found["chunks"], found["dtype"]) == ((10, 4), (5, 4), np.dtype("<f4"))
