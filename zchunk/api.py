@@ -97,8 +97,10 @@ def open_group(
         As for `open_array`.
     cache_bytes : int, optional
         As for `create`, for all arrays that are opened through the group together.
-    storage_options, zarr_version, meta_array : optional
-        zarr's. None, format 2 and a NumPy array are what there is.
+    storage_options : dict, optional
+        As for `open_array`.
+    zarr_version, meta_array : optional
+        zarr's. Format 2 and a NumPy array are what there is.
 
     Returns
     -------

@@ -191,7 +191,8 @@ class Objects(Store):
 
     def is_empty(self, path: str = "") -> bool:
         try:
-            return not any(files for _, _, files in self.fs.walk(self._folder(path)))
+            # A file that is walked has one with no name in it.
+            return not any(name for _, _, files in self.fs.walk(self._folder(path)) for name in files)
         except self.missing:
             return True
 
@@ -212,6 +213,3 @@ class Objects(Store):
         prefix = f"{folder}/"
         self._remove([prefix + name for name in self._names_below(folder)])
         self.fs.invalidate_cache(folder)
-
-    def getsize(self, path: str | None = None) -> int:
-        return super().getsize(path)

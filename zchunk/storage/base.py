@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from zchunk.errors import InvalidKeyError, StoreError
 from zchunk.keys import ARRAY_KEY, check_key, join, normalize_path
+from zchunk.storage import lazy
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
@@ -97,8 +98,6 @@ class Store(MutableMapping[str, bytes]):
     """
 
     _dimension_separator: DimensionSeparator | None = None
-    # Version of the format, by the name that programs (xarray, for one) ask zarr 2's stores for.
-    _store_version = 2
 
     @property
     def root(self) -> str | None:
@@ -176,6 +175,11 @@ class Store(MutableMapping[str, bytes]):
         """Release what the store holds. Nothing, by default."""
 
     # --- zarr 2's names
+
+    @property
+    def _metadata_class(self) -> Any:
+        # Stores for zarr 2 that were made elsewhere ask for it.
+        return lazy.Metadata2
 
     def is_readable(self) -> bool:
         """Whether values can be read: always."""

@@ -36,10 +36,12 @@ class DBMStore(Store):
 
     Notes
     -----
-    Safe to use from many threads with `write_lock`. One process at a time may have it open for changes, and
-    a forked child cannot use it. What was written is only sure to be in the file after `flush` or `close`;
-    when the process dies before, the database may be damaged. `LMDBStore` and `SQLiteStore` have no such
-    weaknesses. A pickle is opened by its own handle, which most kinds refuse before this one is closed.
+    Safe to use from many threads with `write_lock`, except for `dbm.sqlite3`, which new databases are since
+    Python 3.13 and which knows one thread only: use `SQLiteStore`, or another `open`. One process at a time
+    may have it open for changes, and a forked child cannot use it. What was written is only sure to be in
+    the file after `flush` or `close`; when the process dies before, the database may be damaged. `LMDBStore`
+    and `SQLiteStore` have no such weaknesses. A pickle is opened by its own handle, which most kinds refuse
+    before this one is closed.
     """
 
     def __init__(

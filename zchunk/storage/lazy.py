@@ -40,6 +40,7 @@ _MODULES = {
     "atexit_rmtree": "zchunk.storage.temporary",
     "store_of_url": "zchunk.storage.urls",
     # zarr 2 has them among the stores; they are made of what is above stores.
+    "Metadata2": "zchunk.meta",
     "default_compressor": "zchunk.initialize",
     "init_array": "zchunk.initialize",
     "init_group": "zchunk.initialize",

@@ -223,8 +223,9 @@ class _Environment:
         self.error: type[Exception] = lmdb.Error
         try:
             self.db = lmdb.open(path, **options)
-            # Readers that were killed would keep old values from being reused.
+            # Readers that were killed would keep the space of old values from being used again.
             self.db.reader_check()
+            self.identity = _identity(path)
         except lmdb.Error as error:
             raise StoreError(f"cannot open {path!r} as an LMDB store: {error}") from error
 
@@ -237,7 +238,7 @@ _open_environments: WeakValueDictionary[tuple[int, str], _Environment] = WeakVal
 _DEFAULTS = {
     "map_size": _MAP_SIZE,
     "max_readers": _MAX_READERS,
-    # One that waits for its next use would share its place in the table of readers with a forked child's copy.
+    # One that waits to be used again has a place in the table of readers, which a forked child would clear.
     "max_spare_txns": 0,
     "meminit": False,
     "metasync": False,
@@ -247,21 +248,14 @@ _DEFAULTS = {
 }
 
 
-def _after_fork() -> None:
-    global _opening
-    
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
 def _open(path: str, options: dict[str, Any]) -> _Environment:
     # `PerProcess` lets one thread at a time make something.
     key = os.getpid(), os.path.realpath(path)
     found = _open_environments.get(key)
-    if found is None:
+    # Others may have deleted the folder, and a new one be in its place.
+    if found is None or found.identity != _identity(path):
         for (_, other), inherited in list(_open_environments.items()):
-            if other == key[1]:
+            if other == key[1] and inherited.pid != key[0]:
                 # lmdb opens a database once in a process, and thinks that this one did.
                 inherited.db.close()
         if not options.get("readonly"):
@@ -272,6 +266,14 @@ def _open(path: str, options: dict[str, Any]) -> _Environment:
             f"{path!r} is open as an LMDB store with other options: {found.options}; close it first"
         )
     return found
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _prefix(path: str) -> bytes:
