@@ -529,8 +529,8 @@ def test_zarrs_parameters_with_their_only_values() -> None:
     ("call", "names"),
     [
         (zchunk.create, ["zarr_version", "meta_array", "storage_transformers"]),
-        (zchunk.open_array, ["zarr_version", "meta_array", "storage_options"]),
-        (zchunk.open_group, ["zarr_version", "meta_array", "storage_options"]),
+        (zchunk.open_array, ["zarr_version", "meta_array"]),
+        (zchunk.open_group, ["zarr_version", "meta_array"]),
         (zchunk.group, ["zarr_version", "meta_array"]),
         (zchunk.open, ["zarr_version"]),
         (zchunk.load, ["zarr_version"]),
@@ -540,8 +540,7 @@ def test_zarrs_parameters_with_their_only_values() -> None:
 )
 def test_zarrs_parameters_with_other_values(call: Any, names: list[str]) -> None:
     wrong = {
-        "zarr_version": 3, "meta_array": [1], "storage_options": {"anon": True},
-        "storage_transformers": ["x"],
+        "zarr_version": 3, "meta_array": [1], "storage_transformers": ["x"],
     }  # fmt: skip
     for name in names:
         with pytest.raises(ValueError, match=name):

@@ -32,7 +32,7 @@ LAYERS = [
     {"creating", "members", "tree", "copylog"},
     {"making", "copying", "storecopy", "opening"},
     {"group"},
-    {"api"},
+    {"api", "initialize", "meta"},
     {"saving"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "util"},
     {"__init__"},
@@ -131,7 +131,9 @@ HEAVY = {
     "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "urllib", "zipfile",
-    "zchunk.storage.temporary", "zchunk.storage.urls", "zchunk.storage.zip",
+    "dbm", "fsspec", "lmdb", "sqlite3",
+    "zchunk.storage.dbm", "zchunk.storage.fs", "zchunk.storage.lmdb", "zchunk.storage.lru",
+    "zchunk.storage.sqlite", "zchunk.storage.temporary", "zchunk.storage.urls", "zchunk.storage.zip",
 }  # fmt: skip
 
 

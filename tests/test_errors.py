@@ -29,6 +29,7 @@ BUILTINS = {
     "BadCompressorError": [ValueError],
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
+    "FSPathExistNotDir": [OSError, ValueError],
 }
 
 

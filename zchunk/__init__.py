@@ -38,13 +38,21 @@ from zchunk.group import Group
 from zchunk.opening import open_array, open_like
 from zchunk.pool import get_threads, set_threads
 from zchunk.saving import load, save, save_array, save_group
-from zchunk.storage import DirectoryStore, MemoryStore, NestedDirectoryStore
+from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 from zchunk.storecopy import copy_store
 from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
 from zchunk.tree import tree
 
 if TYPE_CHECKING:
-    from zchunk.storage import TempStore, ZipStore
+    from zchunk.storage import (
+        DBMStore,
+        FSStore,
+        LMDBStore,
+        LRUStoreCache,
+        SQLiteStore,
+        TempStore,
+        ZipStore,
+    )
 
 __version__ = "0.1.0"
 
@@ -53,13 +61,20 @@ __all__ = [
     "Array",
     "Blosc",
     "CopyError",
+    "DBMStore",
+    "DictStore",
     "DirectoryStore",
+    "FSStore",
     "GZip",
     "Group",
+    "KVStore",
+    "LMDBStore",
+    "LRUStoreCache",
     "MemoryStore",
     "MetadataError",
     "NestedDirectoryStore",
     "ProcessSynchronizer",
+    "SQLiteStore",
     "TempStore",
     "ThreadSynchronizer",
     "ZipStore",
@@ -105,10 +120,10 @@ _ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "util"
 
 def __getattr__(name: str) -> Any:
     # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
-    if name in ("TempStore", "ZipStore"):
-        return getattr(storage, name)
     if name in _ZARR_MODULES:
         return import_module(f"zchunk.{name}")
+    if name in __all__:
+        return getattr(storage, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -24,8 +24,8 @@ from zchunk.storage import ConsolidatedMetadataStore, Store, contains_array, con
 from zchunk.storage.base import Mode
 
 
-def _open_chunks(chunk_store: Any, mode: Any = "a") -> Store | None:
-    return None if chunk_store is None else open_store(chunk_store, mode)
+def _open_chunks(chunk_store: Any, mode: Any = "a", storage_options: Any = None) -> Store | None:
+    return None if chunk_store is None else open_store(chunk_store, mode, storage_options)
 
 
 # ---- groups
@@ -97,8 +97,10 @@ def open_group(
         As for `open_array`.
     cache_bytes : int, optional
         As for `create`, for all arrays that are opened through the group together.
-    storage_options, zarr_version, meta_array : optional
-        zarr's. None, format 2 and a NumPy array are what there is.
+    storage_options : dict, optional
+        As for `open_array`.
+    zarr_version, meta_array : optional
+        zarr's. Format 2 and a NumPy array are what there is.
 
     Returns
     -------
@@ -111,9 +113,10 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, storage_options=storage_options)
+    check_unsupported(zarr_version, meta_array)
     path = normalize_path(path)
-    target, chunk_target = open_store(store, mode), _open_chunks(chunk_store, mode)
+    target = open_store(store, mode, storage_options)
+    chunk_target = _open_chunks(chunk_store, mode, storage_options)
     if mode in ("r", "r+", "a"):
         if contains_array(target, path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + path!r} in {target!r}")
@@ -163,7 +166,8 @@ def open(
     """
     check_unsupported(zarr_version)
     path = normalize_path(path)
-    target = open_store(store, mode)
+    # For a store that is open, as this one is further on, storage options mean nothing.
+    target = open_store(store, mode, kwargs.get("storage_options"))
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(target, mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):
@@ -244,7 +248,7 @@ def open_consolidated(
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
-    target = open_store(store, mode)
+    target = open_store(store, mode, kwargs.get("storage_options"))
     if kwargs.get("chunk_store") is None:
         kwargs["chunk_store"] = target
     try:

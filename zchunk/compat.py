@@ -11,7 +11,6 @@ import numpy as np
 def check_unsupported(
     zarr_version: int | None = None,
     meta_array: Any = None,
-    storage_options: Any = None,
     storage_transformers: Sequence[Any] = (),
 ) -> None:
     """Raise `ValueError` if one of them asks for what there is not."""
@@ -21,7 +20,5 @@ def check_unsupported(
         raise ValueError(
             f"meta_array is a {type(meta_array).__name__}; items are read into NumPy arrays only"
         )
-    if storage_options:
-        raise ValueError("storage_options are not supported; pass the store itself, such as an fsspec mapper")
     if storage_transformers:
         raise ValueError("storage_transformers are of Zarr format 3, which is not supported")

@@ -113,7 +113,7 @@ def create(
     ValueError
         A parameter has no valid value; the dtype holds objects and there is no object codec.
     """
-    check_unsupported(zarr_version, meta_array, None, storage_transformers)
+    check_unsupported(zarr_version, meta_array, storage_transformers)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)

@@ -103,3 +103,7 @@ class ChunkError(ZchunkError, RuntimeError):
 
 class StoreError(ZchunkError, OSError):
     """A store that cannot do what was asked: closed, damaged, or failing below."""
+
+
+class FSPathExistNotDir(StoreError, ValueError):
+    """A file where the folder of a store should be."""

@@ -12,7 +12,7 @@ from zchunk.errors import ContainsArrayError, GroupNotFoundError
 from zchunk.keys import GROUP_KEY, join
 from zchunk.making import Making
 from zchunk.metadata.v2 import parse_group
-from zchunk.storage.base import contains_array
+from zchunk.storage.functions import contains_array
 from zchunk.tree import TreeViewer
 
 

@@ -26,7 +26,8 @@ from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundEr
 from zchunk.grid import normalize_shape
 from zchunk.members import Members
 from zchunk.nodes import init_group, new_path, require_parents
-from zchunk.storage.base import check_rename, contains_array, contains_group
+from zchunk.storage.base import check_rename
+from zchunk.storage.functions import contains_array, contains_group
 
 
 class Making(Members):

@@ -12,7 +12,7 @@ from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyErro
 from zchunk.keys import GROUP_KEY, join, normalize_path
 from zchunk.node import Node
 from zchunk.nodes import erase
-from zchunk.storage.base import contains_array, contains_group
+from zchunk.storage.functions import contains_array, contains_group
 
 
 class Members(Node, MutableMapping[str, Any]):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk import chunk_cache
+from zchunk import chunk_cache, storage
 from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.errors import (
@@ -31,9 +31,10 @@ from zchunk.keys import (
 )
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import render_array, render_group
-from zchunk.storage.base import Store, contains_array, contains_group
+from zchunk.storage.base import Store
+from zchunk.storage.functions import contains_array, contains_group
 
-_DEFAULT_COMPRESSOR = Blosc()
+DEFAULT_COMPRESSOR = Blosc()
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY}
 
 
@@ -102,7 +103,8 @@ def make_metadata(
         # One item does not compress; zarr 2 stores it raw whatever is asked for.
         compressor = None
     elif isinstance(compressor, str):
-        compressor = _DEFAULT_COMPRESSOR
+        # zarr 2's place to set another one.
+        compressor = vars(storage).get("default_compressor", DEFAULT_COMPRESSOR)
     return ArrayMetadata(
         shape=shape,
         dtype=dtype,

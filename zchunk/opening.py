@@ -75,11 +75,11 @@ def open_array(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array, storage_options)
+    check_unsupported(zarr_version, meta_array)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
-    target = open_store(store, mode)
-    chunk_target = None if chunk_store is None else open_store(chunk_store, mode)
+    target = open_store(store, mode, storage_options)
+    chunk_target = None if chunk_store is None else open_store(chunk_store, mode, storage_options)
     if mode in ("r", "r+", "a"):
         try:
             return Array._trusting(

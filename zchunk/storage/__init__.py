@@ -2,40 +2,62 @@
 
 from typing import TYPE_CHECKING, Any
 
+from zchunk.keys import ARRAY_KEY as array_meta_key
+from zchunk.keys import ATTRS_KEY as attrs_key
+from zchunk.keys import GROUP_KEY as group_meta_key
+from zchunk.keys import normalize_path as normalize_storage_path
 from zchunk.storage import lazy
-from zchunk.storage.base import (
-    KVStore,
-    Store,
-    as_store,
-    contains_array,
-    contains_group,
-    getsize,
-    listdir,
-    rename,
-    rmdir,
-)
+from zchunk.storage.base import KVStore, Store, as_store
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
-from zchunk.storage.memory import MemoryStore
-from zchunk.storage.resolve import open_store
+from zchunk.storage.functions import contains_array, contains_group, getsize, listdir, rename, rmdir
+from zchunk.storage.memory import DictStore, MemoryStore
+from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
-    from zchunk.storage.lazy import TempStore, ZipStore
+    from zchunk.storage.lazy import (
+        DBMStore,
+        FSStore,
+        LMDBStore,
+        LRUStoreCache,
+        SQLiteStore,
+        TempStore,
+        ZipStore,
+        atexit_rmglob,
+        atexit_rmtree,
+    )
 
 __all__ = [
     "ConsolidatedMetadataStore",
+    "DBMStore",
+    "DictStore",
     "DirectoryStore",
+    "FSStore",
     "KVStore",
+    "LMDBStore",
+    "LRUStoreCache",
     "MemoryStore",
     "NestedDirectoryStore",
+    "SQLiteStore",
     "Store",
     "TempStore",
     "ZipStore",
+    "array_meta_key",
     "as_store",
+    "atexit_rmglob",
+    "atexit_rmtree",
+    "attrs_key",
     "contains_array",
     "contains_group",
+    "default_compressor",
     "getsize",
+    "group_meta_key",
+    "init_array",
+    "init_group",
+    "init_store",
     "listdir",
+    "normalize_storage_path",
+    "normalize_store_arg",
     "open_store",
     "rename",
     "rmdir",
@@ -43,7 +65,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in lazy.__all__:
+    if name in __all__:
         return getattr(lazy, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -135,6 +135,10 @@ class Archive:
             raise StoreError(f"zip store {self.path!r} has no file yet")
         return file
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def check_open(self) -> None:
         """Raise `StoreError` if the archive was closed."""
         if self._closed:

@@ -1,4 +1,4 @@
-"""The contract of a store, `KVStore` for foreign mappings, and functions that work on any mapping."""
+"""The contract of a store, and `KVStore` for foreign mappings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 from zchunk.errors import InvalidKeyError, StoreError
-from zchunk.keys import ARRAY_KEY, GROUP_KEY, check_key, join, normalize_path
+from zchunk.keys import ARRAY_KEY, check_key, join, normalize_path
+from zchunk.storage import lazy
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
@@ -97,8 +98,6 @@ class Store(MutableMapping[str, bytes]):
     """
 
     _dimension_separator: DimensionSeparator | None = None
-    # Version of the format, by the name that programs (xarray, for one) ask zarr 2's stores for.
-    _store_version = 2
 
     @property
     def root(self) -> str | None:
@@ -175,12 +174,61 @@ class Store(MutableMapping[str, bytes]):
     def close(self) -> None:
         """Release what the store holds. Nothing, by default."""
 
+    # --- zarr 2's names
+
+    @property
+    def _metadata_class(self) -> Any:
+        # Stores for zarr 2 that were made elsewhere ask for it.
+        return lazy.Metadata2
+
+    def is_readable(self) -> bool:
+        """Whether values can be read: always."""
+        return True
+
+    def is_writeable(self) -> bool:
+        """Whether there are methods for writing: always."""
+        return True
+
+    def is_listable(self) -> bool:
+        """Whether keys can be listed: always."""
+        return True
+
+    def is_erasable(self) -> bool:
+        """Whether there are methods for deleting: always."""
+        return True
+
+    def getitems(self, keys: Iterable[str], *, contexts: Any = None) -> dict[str, bytes]:
+        """Do what `get_many` does. `contexts` mean nothing here."""
+        return self.get_many(keys)
+
+    def setitems(self, values: Mapping[str, Any]) -> None:
+        """Do what `set_many` does."""
+        self.set_many(values)
+
+    def delitems(self, keys: Iterable[str]) -> None:
+        """Do what `erase_many` does."""
+        self.erase_many(keys)
+
     def listdir(self, path: str | None = None) -> list[str]:
-        """Do what `list_dir` does (zarr 2's name)."""
-        return self.list_dir(normalize_path(path))
+        """Do what `list_dir` does, except for an array in a store that has the separator ``/`` for all.
+
+        There, the keys of chunks (``0/0``) come instead of the folders that they are in.
+        """
+        path = normalize_path(path)
+        names = self.list_dir(path)
+        if self._dimension_separator == "/" and ARRAY_KEY in names:
+            return sorted(key for name in names for key in self._chunks(path, name))
+        return names
+
+    def _chunks(self, path: str, name: str) -> Iterator[str]:
+        below = self.list_dir(join(path, name)) if name.isdecimal() else []
+        for child in below:
+            yield from (f"{name}/{key}" for key in self._chunks(join(path, name), child))
+        if not below:
+            yield name
 
     def rmdir(self, path: str | None = None) -> None:
-        """Do what `erase_prefix` does (zarr 2's name)."""
+        """Do what `erase_prefix` does."""
         self.erase_prefix(normalize_path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
@@ -204,7 +252,7 @@ class Store(MutableMapping[str, bytes]):
         if dst in self or not self.is_empty(dst):
             raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
         for key in keys:
-            self[dst + key[len(src) :]] = self[key]
+            self._copy(key, dst + key[len(src) :])
         for key in keys:
             del self[key]
 
@@ -218,6 +266,9 @@ class Store(MutableMapping[str, bytes]):
             except KeyError:
                 continue
         return sizes
+
+    def _copy(self, src: str, dst: str) -> None:
+        self[dst] = self[src]
 
     def _keys_below(self, path: str) -> list[str]:
         prefix = check_path(path) + "/" if path != "" else ""
@@ -278,6 +329,10 @@ class KVStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {type(self._mutable_mapping).__name__} at {id(self):#x}>"
+
+    def _copy(self, src: str, dst: str) -> None:
+        # Whatever it is.
+        self._mutable_mapping[dst] = self._mutable_mapping[src]
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         method = self._optional("get_range")
@@ -340,33 +395,3 @@ def as_store(store: Any) -> Store:
     if isinstance(store, MutableMapping) or all(hasattr(type(store), name) for name in names):
         return KVStore(store)
     raise TypeError(f"a store is a path or a mutable mapping from str to bytes, not {type(store).__name__}")
-
-
-def listdir(store: Any, path: str | None = None) -> list[str]:
-    """Return the sorted names directly below `path` of any mapping (zarr 2's name)."""
-    return as_store(store).listdir(path)
-
-
-def rmdir(store: Any, path: str | None = None) -> None:
-    """Delete every key of any mapping below `path` (zarr 2's name)."""
-    as_store(store).rmdir(path)
-
-
-def rename(store: Any, src_path: str, dst_path: str) -> None:
-    """Move a key and all keys below it, in any mapping."""
-    as_store(store).rename(src_path, dst_path)
-
-
-def getsize(store: Any, path: str | None = None) -> int:
-    """Return the size of a key, or of the keys directly below a path, of any mapping."""
-    return as_store(store).getsize(path)
-
-
-def contains_array(store: Any, path: str | None = None) -> bool:
-    """Whether a v2 array is at `path` of any mapping."""
-    return join(normalize_path(path), ARRAY_KEY) in as_store(store)
-
-
-def contains_group(store: Any, path: str | None = None) -> bool:
-    """Whether a v2 group is at `path` of any mapping."""
-    return join(normalize_path(path), GROUP_KEY) in as_store(store)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
-from zchunk.errors import InvalidKeyError, StoreError
+from zchunk.errors import FSPathExistNotDir, InvalidKeyError, StoreError
 from zchunk.keys import check_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
@@ -71,7 +71,7 @@ class DirectoryStore(Store):
         if "\0" in self.path:
             raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
         if os.path.isfile(self.path):
-            raise StoreError(f"cannot open {self.path!r} as a store: it is a file, not a folder")
+            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is a file, not a folder")
         self.normalize_keys = normalize_keys
         self.durability = durability
         self._dimension_separator = check_separator(dimension_separator)

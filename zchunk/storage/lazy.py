@@ -6,16 +6,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zchunk.storage.temporary import TempStore
-    from zchunk.storage.urls import path_of_url
+    from zchunk.storage.dbm import DBMStore
+    from zchunk.storage.fs import FSStore
+    from zchunk.storage.lmdb import LMDBStore
+    from zchunk.storage.lru import LRUStoreCache
+    from zchunk.storage.sqlite import SQLiteStore
+    from zchunk.storage.temporary import TempStore, atexit_rmglob, atexit_rmtree
+    from zchunk.storage.urls import store_of_url
     from zchunk.storage.zip import ZipStore
 
-__all__ = ["TempStore", "ZipStore", "path_of_url"]
+__all__ = [
+    "DBMStore",
+    "FSStore",
+    "LMDBStore",
+    "LRUStoreCache",
+    "SQLiteStore",
+    "TempStore",
+    "ZipStore",
+    "atexit_rmglob",
+    "atexit_rmtree",
+    "store_of_url",
+]
 
 _MODULES = {
+    "DBMStore": "zchunk.storage.dbm",
+    "FSStore": "zchunk.storage.fs",
+    "LMDBStore": "zchunk.storage.lmdb",
+    "LRUStoreCache": "zchunk.storage.lru",
+    "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",
     "ZipStore": "zchunk.storage.zip",
-    "path_of_url": "zchunk.storage.urls",
+    "atexit_rmglob": "zchunk.storage.temporary",
+    "atexit_rmtree": "zchunk.storage.temporary",
+    "store_of_url": "zchunk.storage.urls",
+    # zarr 2 has them among the stores; they are made of what is above stores.
+    "Metadata2": "zchunk.meta",
+    "default_compressor": "zchunk.initialize",
+    "init_array": "zchunk.initialize",
+    "init_group": "zchunk.initialize",
+    "init_store": "zchunk.initialize",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -51,7 +52,7 @@ class MemoryStore(Store):
 
     def __getstate__(self) -> dict[str, Any]:
         with _changes:
-            return {**self.__dict__, "_tree": self._copy(self._tree)}
+            return {**self.__dict__, "_tree": self._copy_of(self._tree)}
 
     def __getitem__(self, key: str) -> bytes:
         value = self._find(check_key(key))
@@ -174,8 +175,20 @@ class MemoryStore(Store):
             else:
                 yield prefix + name
 
-    def _copy(self, folder: Folder) -> Folder:
+    def _copy_of(self, folder: Folder) -> Folder:
         copy: Folder = self.cls()
         for name, value in folder.items():
-            copy[name] = self._copy(value) if isinstance(value, self.cls) else as_bytes(value)
+            copy[name] = self._copy_of(value) if isinstance(value, self.cls) else as_bytes(value)
         return copy
+
+
+class DictStore(MemoryStore):
+    """zarr 2's older name of `MemoryStore`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn("DictStore is an old name; use MemoryStore", DeprecationWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        warnings.warn("DictStore is an old name; use MemoryStore", DeprecationWarning, stacklevel=2)
+        self.__dict__.update(state)

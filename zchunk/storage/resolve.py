@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
+from zchunk.compat import check_unsupported
 from zchunk.errors import PathNotFoundError
 from zchunk.storage import lazy
 from zchunk.storage.base import Mode, Store, as_store
@@ -23,18 +25,25 @@ _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
 
 
 def open_store(
-    store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None, mode: Mode = "a"
+    store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None,
+    mode: Mode = "a",
+    storage_options: dict[str, Any] | None = None,
 ) -> Store:
     """Return the store that `store` names.
 
     Parameters
     ----------
     store : None, str, path-like or mapping
-        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, any other path or ``file://`` URL
-        a `DirectoryStore`; a mapping a `KVStore` over it; a `Store` itself.
+        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, any other path a
+        `DirectoryStore`; a URL (``memory://x``, ``s3://bucket/x``, chains with ``::``) or an `fsspec.FSMap`
+        an `FSStore`; any other mapping a `KVStore` over it; a `Store` itself. A ``file://`` URL, which may be
+        %-encoded, may also name a zip file, and needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
-        change or create; ``"w"`` to replace; ``"x"`` to create. Other stores are opened alike in all modes.
+        change or create; ``"w"`` to replace; ``"x"`` to create. An `FSStore` that is opened with ``"r"``
+        refuses changes. Other stores are opened alike in all modes.
+    storage_options : dict, optional
+        Options of the file system, for a URL. For a mapping they mean nothing, as in zarr 2.
 
     Returns
     -------
@@ -44,20 +53,65 @@ def open_store(
     ------
     PathNotFoundError
         For a zip file that should exist and does not.
+    ImportError
+        For a URL, if fsspec is not installed.
     ValueError
-        For a URL with another scheme than ``file``, or an unknown mode.
+        For a ``file://`` URL without an absolute path, `storage_options` with a path, or an unknown mode.
     """
     if mode not in _ZIP_MODES:
         raise ValueError(f"mode is one of {', '.join(map(repr, _ZIP_MODES))}, not {mode!r}")
     if store is None:
         return MemoryStore()
     if not isinstance(store, (str, os.PathLike)):
-        return as_store(store)
+        return _store_of_map(store, mode, storage_options or {})
     path = os.fspath(store)
-    if "://" in path:
-        path = lazy.path_of_url(path)
+    if "://" in path or "::" in path:
+        found = lazy.store_of_url(path, mode, storage_options or {})
+        if not isinstance(found, str):
+            return found
+        path = found
+    elif storage_options:
+        raise ValueError(f"storage_options are for URLs, and {path!r} is a path; leave them out")
     if not path.endswith(".zip") or os.path.isdir(path):
         return DirectoryStore(path)
     if mode in ("r", "r+") and not os.path.exists(path):
         raise PathNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
     return lazy.ZipStore(path, mode=_ZIP_MODES[mode])
+
+
+def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> Store:
+    # Who has one has imported that.
+    mapping = sys.modules.get("fsspec.mapping")
+    if mapping is not None and isinstance(store, mapping.FSMap):
+        return lazy.FSStore(
+            store.root,
+            mode=mode,
+            fs=store.fs,
+            missing_exceptions=store.missing_exceptions,
+            **storage_options,
+        )
+    return as_store(store)
+
+
+def normalize_store_arg(
+    store: Any,
+    storage_options: dict[str, Any] | None = None,
+    mode: Mode = "r",
+    *,
+    zarr_version: int | None = None,
+) -> Store:
+    """Do what `open_store` does (zarr 2's name).
+
+    Parameters
+    ----------
+    store, storage_options, mode
+        As for `open_store`.
+    zarr_version : {None, 2}, optional
+        Version of the format.
+
+    Returns
+    -------
+    Store
+    """
+    check_unsupported(zarr_version)
+    return open_store(store, mode, storage_options)

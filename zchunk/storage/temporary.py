@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import glob
 import os
 import shutil
 import tempfile
@@ -50,3 +51,18 @@ class TempStore(DirectoryStore):
 def _remove_temporary(path: str, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def atexit_rmtree(path: str) -> None:
+    """Delete a folder, if there is one: to be registered with `atexit` (zarr 2's name)."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+
+
+def atexit_rmglob(path: str) -> None:
+    """Delete the files and folders that match a pattern: to be registered with `atexit` (zarr 2's name)."""
+    for match in glob.glob(path):
+        if os.path.isfile(match):
+            os.remove(match)
+        else:
+            atexit_rmtree(match)

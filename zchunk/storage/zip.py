@@ -73,7 +73,8 @@ class ZipStore(Store):
         return self.path
 
     def __getstate__(self) -> tuple[str, int, bool, str, str | None]:
-        self.flush()
+        if not self._archive.closed:
+            self.flush()
         # Opened with "w" or "x" again, the file would be lost.
         mode = "r" if self.mode == "r" else "a"
         return self.path, self.compression, self.allowZip64, mode, self._dimension_separator

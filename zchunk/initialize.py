@@ -1,0 +1,83 @@
+"""`init_array` and `init_group` as zarr 2.18 has them among the stores: metadata, and no object for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from zchunk.compat import check_unsupported
+from zchunk.nodes import DEFAULT_COMPRESSOR as default_compressor
+from zchunk.nodes import init_array as put_array
+from zchunk.nodes import init_group as put_group
+from zchunk.nodes import make_metadata
+from zchunk.storage import as_store
+from zchunk.storage.base import Store
+
+__all__ = ["default_compressor", "init_array", "init_group", "init_store"]
+
+def init_array(
+    store: Any,
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = None,
+    order: str = "C",
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    filters: Iterable[Any] | None = None,
+    object_codec: Any = None,
+    dimension_separator: str | None = None,
+    storage_transformers: Sequence[Any] = (),
+) -> None:
+    """Put an array without chunks into a store.
+
+    Parameters
+    ----------
+    store, chunk_store : MutableMapping
+        The store, and that of the chunks if it is another (from which they are erased with `overwrite`).
+    shape, chunks, dtype, compressor, order, filters, dimension_separator, object_codec, storage_transformers
+        As for `zchunk.create`.
+    fill_value : scalar or None, optional
+        Value of items that were never written. None here, unlike for `zchunk.create`.
+    overwrite : bool, optional
+        Replace what is there.
+    path : str, optional
+        Of the array in the store.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there and `overwrite` is false.
+    """
+    check_unsupported(storage_transformers=storage_transformers)
+    target = as_store(store)
+    metadata = make_metadata(
+        shape,
+        chunks,
+        dtype,
+        # Older programs say that there is none with an empty list, or in so many letters.
+        None if not compressor or compressor == "none" else compressor,
+        fill_value,
+        order,
+        filters,
+        dimension_separator,
+        target._dimension_separator,
+        object_codec,
+    )
+    put_array(target, path, metadata, overwrite, _chunks(chunk_store))
+
+
+init_store = init_array
+
+
+def init_group(
+    store: Any, overwrite: bool = False, path: str | None = None, chunk_store: Any = None
+) -> None:
+    """Put a group without members into a store. Parameters are those of `init_array`."""
+    put_group(as_store(store), path, overwrite, _chunks(chunk_store))
+
+
+def _chunks(chunk_store: Any) -> Store | None:
+    return None if chunk_store is None else as_store(chunk_store)

@@ -1,0 +1,215 @@
+"""Files of an fsspec file system as a store: what `FSStore` reads and writes when they are not local."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from zchunk.errors import StoreError
+from zchunk.keys import check_key
+from zchunk.storage.base import Store, as_bytes, check_path, check_range, is_key
+
+# What fsspec would expand as a pattern, in the methods that take many paths.
+_MAGIC = frozenset("*?[]")
+# What a web server would not see as part of the path.
+_QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
+_IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
+class Objects(Store):
+    """The files below the path `root_path` of the file system `fs`.
+
+    The exceptions `missing` mean that there is no such file.
+    """
+
+    def __init__(self, fs: Any, root_path: str, missing: tuple[type[Exception], ...]) -> None:
+        self.fs = fs
+        self.missing = missing
+        self.root_path = root_path.rstrip("/")
+        # What the file system makes of the path of a key, for which "" may become "/".
+        self._prefix: str = fs._strip_protocol(f"{self.root_path}/x")[:-1]
+        protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+        self._quotes = bool(protocols & {"http", "https"})
+        # Others have no folders, and asking whether there is one is slow.
+        self._has_folders = not fs.async_impl
+
+    @property
+    def lock_identity(self) -> str:
+        return f"{self.fs.protocol}:{self._prefix}"
+
+    def _file(self, key: str) -> str:
+        key = check_key(key)
+        return self._prefix + (key.translate(_QUOTED) if self._quotes else key)
+
+    def _folder(self, path: str) -> str:
+        return self._file(path) if check_path(path) else self.root_path
+
+    def __getitem__(self, key: str) -> bytes:
+        path = self._file(key)
+        try:
+            return as_bytes(self.fs.cat_file(path))
+        except self.missing:
+            raise KeyError(key) from None
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        path = self._file(key)
+        try:
+            if start != stop:
+                return as_bytes(self.fs.cat_file(path, start=start, end=stop))
+        except self.missing:
+            raise KeyError(key) from None
+        except OSError:
+            # How some say that the file ends before the range begins.
+            if start < self.size(key):
+                raise
+        self.size(key)
+        return b""
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        paths = {self._file(key): key for key in keys}
+        plain = [path for path in paths if _MAGIC.isdisjoint(path)]
+        values: dict[str, bytes] = {}
+        found = self.fs.cat(plain, on_error="return") if plain else {}
+        for path, key in paths.items():
+            if path in found and not isinstance(found[path], Exception):
+                values[key] = as_bytes(found[path])
+            elif path in found and not isinstance(found[path], self.missing):
+                raise found[path]
+            elif path not in found:
+                try:
+                    values[key] = self[key]
+                except KeyError:
+                    continue
+        return values
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path, data = self._file(key), as_bytes(value)
+        try:
+            if self._has_folders and self.fs.isdir(path):
+                if not self.is_empty(key):
+                    raise IsADirectoryError(path)
+                self._erase_folder(path)
+            try:
+                self.fs.pipe_file(path, data)
+            except FileNotFoundError:
+                self.fs.makedirs(self.fs._parent(path), exist_ok=True)
+                self.fs.pipe_file(path, data)
+        except _IN_THE_WAY as error:
+            raise StoreError(
+                f"cannot store {key!r} in {self.root_path!r}: a folder is there, or a file above ({error!r})"
+            ) from error
+        self._changed(path)
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        values = {self._file(key): as_bytes(value) for key, value in items.items()}
+        if self._has_folders:
+            super().set_many(items)
+        elif values:
+            self.fs.pipe(values)
+            for path in values:
+                self._changed(path)
+
+    def __delitem__(self, key: str) -> None:
+        # Most delete what is not there without a word.
+        if key not in self:
+            raise KeyError(key)
+        path = self._file(key)
+        try:
+            self.fs.rm_file(path)
+        except self.missing:
+            raise KeyError(key) from None
+        self._changed(path)
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        paths = [self._file(key) for key in keys if key in self]
+        self._remove(paths)
+
+    def _remove(self, paths: list[str]) -> None:
+        plain = [path for path in paths if _MAGIC.isdisjoint(path)]
+        try:
+            if plain:
+                self.fs.rm(plain)
+        except self.missing:
+            # Others deleted some of them meanwhile.
+            plain = []
+        for path in paths:
+            if path not in plain:
+                try:
+                    self.fs.rm_file(path)
+                except self.missing:
+                    continue
+        for path in paths:
+            self._changed(path)
+
+    def _changed(self, path: str) -> None:
+        self.fs.invalidate_cache(self.fs._parent(path))
+
+    def __contains__(self, key: object) -> bool:
+        return bool(self.fs.isfile(self._file(key)))  # type: ignore[arg-type]
+
+    def _names_below(self, folder: str) -> list[str]:
+        """Return the paths of the files below a folder, relative to it."""
+        prefix = f"{folder}/"
+        try:
+            found = self.fs.find(folder)
+        except self.missing:
+            return []
+        return [name[len(prefix) :] for name in found if name.startswith(prefix)]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in self._names_below(self._prefix[:-1]) if is_key(key))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Objects) and (self.fs, self._prefix) == (other.fs, other._prefix)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._prefix!r} of {type(self.fs).__name__}>"
+
+    def size(self, key: str) -> int:
+        path = self._file(key)
+        try:
+            info = self.fs.info(path)
+        except self.missing:
+            raise KeyError(key) from None
+        if info["type"] != "file":
+            raise KeyError(key)
+        # Some servers do not say.
+        return len(self[key]) if info["size"] is None else int(info["size"])
+
+    def list_dir(self, path: str = "") -> list[str]:
+        prefix = f"{self._prefix[:-1] if path == '' else self._file(path)}/"
+        try:
+            found = self.fs.ls(prefix[:-1], detail=False)
+        except self.missing:
+            return []
+        names = {str(name).rstrip("/")[len(prefix) :] for name in found if str(name).startswith(prefix)}
+        return sorted(name for name in names if is_key(name) and "/" not in name)
+
+    def is_empty(self, path: str = "") -> bool:
+        try:
+            # A file that is walked has one with no name in it.
+            return not any(name for _, _, files in self.fs.walk(self._folder(path)) for name in files)
+        except self.missing:
+            return True
+
+    def erase_prefix(self, path: str = "") -> None:
+        folder = self._folder(path)
+        if self._has_folders and path and self.fs.isfile(folder):
+            return
+        self._erase_folder(folder)
+
+    def _erase_folder(self, folder: str) -> None:
+        if _MAGIC.isdisjoint(folder) and folder:
+            try:
+                if self.fs.isdir(folder):
+                    self.fs.rm(folder, recursive=True)
+            except self.missing:
+                # Others delete in it; what is left is deleted below.
+                pass
+        prefix = f"{folder}/"
+        self._remove([prefix + name for name in self._names_below(folder)])
+        self.fs.invalidate_cache(folder)

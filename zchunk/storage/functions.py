@@ -1,0 +1,44 @@
+"""Functions with zarr 2's names that work on any mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zchunk.keys import ARRAY_KEY, GROUP_KEY, join, normalize_path
+from zchunk.storage.base import as_store
+
+
+def listdir(store: Any, path: str | None = None) -> list[str]:
+    """Return the sorted names directly below `path` of any mapping (zarr 2's name)."""
+    return as_store(store).listdir(path)
+
+
+def rmdir(store: Any, path: str | None = None) -> None:
+    """Delete every key of any mapping below `path` (zarr 2's name)."""
+    as_store(store).rmdir(path)
+
+
+def rename(store: Any, src_path: str, dst_path: str) -> None:
+    """Move a key and all keys below it, in any mapping."""
+    as_store(store).rename(src_path, dst_path)
+
+
+def getsize(store: Any, path: str | None = None) -> int:
+    """Return the size of a key, or of the keys directly below a path, of any mapping.
+
+    As in zarr 2 it is -1 for what is no mapping, or has values without a size.
+    """
+    try:
+        return as_store(store).getsize(path)
+    except TypeError:
+        return -1
+
+
+def contains_array(store: Any, path: str | None = None) -> bool:
+    """Whether a v2 array is at `path` of any mapping."""
+    return join(normalize_path(path), ARRAY_KEY) in as_store(store)
+
+
+def contains_group(store: Any, path: str | None = None, explicit_only: bool = True) -> bool:
+    """Whether a v2 group is at `path` of any mapping. `explicit_only` means nothing in format 2."""
+    return join(normalize_path(path), GROUP_KEY) in as_store(store)
