@@ -17,7 +17,6 @@ BUILTINS = {
     "ContainsNodeError": [ValueError, FileExistsError],
     "ContainsArrayError": [ValueError, FileExistsError],
     "ContainsGroupError": [ValueError, FileExistsError],
-    "FSPathExistNotDir": [ValueError, FileNotFoundError],
     "CopyError": [RuntimeError],
     "ReadOnlyError": [PermissionError],
     "BoundsCheckError": [IndexError],

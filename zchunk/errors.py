@@ -51,10 +51,6 @@ class ContainsGroupError(ContainsNodeError):
     """A group stands where a node was to be made."""
 
 
-class FSPathExistNotDir(GroupNotFoundError):
-    """A file stands where the folder of a store was expected."""
-
-
 class CopyError(ZchunkError, RuntimeError):
     """Something stands where a copy was to go, or the copy would replace its own source."""
 
