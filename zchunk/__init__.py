@@ -49,6 +49,8 @@ if TYPE_CHECKING:
         FSStore,
         LMDBStore,
         LRUStoreCache,
+        N5FSStore,
+        N5Store,
         SQLiteStore,
         TempStore,
         ZipStore,
@@ -72,6 +74,8 @@ __all__ = [
     "LRUStoreCache",
     "MemoryStore",
     "MetadataError",
+    "N5FSStore",
+    "N5Store",
     "NestedDirectoryStore",
     "ProcessSynchronizer",
     "SQLiteStore",
@@ -115,7 +119,7 @@ __all__ = [
 
 
 # Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "util")
+_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "n5", "util")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Codecs: those that run natively, and all of numcodecs by name.
 
 `Blosc`, `LZ4`, `Zstd`, `Zlib` and `GZip` are zchunk's own, with the names, parameters and bytes of
-numcodecs'. Any other codec of numcodecs is an attribute of this module too (``zchunk.codecs.Delta``);
+numcodecs'; `N5ChunkWrapper` is that of `zchunk.storage.N5Store`. Any other codec of numcodecs is an attribute of this module too (``zchunk.codecs.Delta``);
 numcodecs is imported when the first of them is asked for.
 """
 
@@ -14,6 +14,7 @@ from zchunk.codecs.blosc import Blosc
 from zchunk.codecs.chain import CodecChain
 from zchunk.codecs.deflate import GZip, Zlib
 from zchunk.codecs.lz4 import LZ4
+from zchunk.codecs.n5 import N5ChunkWrapper
 from zchunk.codecs.registry import as_codec, get_codec, register_codec
 from zchunk.codecs.zstd import Zstd
 
@@ -23,6 +24,7 @@ __all__ = [
     "Codec",
     "CodecChain",
     "GZip",
+    "N5ChunkWrapper",
     "NativeCodec",
     "Zlib",
     "Zstd",
@@ -31,7 +33,7 @@ __all__ = [
     "register_codec",
 ]
 
-for _cls in (Blosc, LZ4, Zstd, Zlib, GZip):
+for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, N5ChunkWrapper):
     register_codec(_cls)
 
 

@@ -136,6 +136,14 @@ class NativeCodec:
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in self._parameters())})"
 
 
+class LimitedCodec:
+    """Base of other codecs of zchunk whose `decode` takes a `limit`, as that of `NativeCodec` does."""
+
+    def decode(self, buf: Any, out: Any = None, *, limit: int | None = None) -> Any:
+        """Return `buf` decoded, which takes no more than `limit` bytes."""
+        raise NotImplementedError
+
+
 def check_int(codec: str, name: str, value: object, low: int, high: int) -> int:
     """Return `value` if it is an integer from `low` to `high`, else raise `CodecError`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:

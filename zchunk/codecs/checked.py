@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.codecs.base import Codec, flat
+from zchunk.codecs.base import Codec, LimitedCodec, flat
 from zchunk.dtypes import decode_dtype
 
 
@@ -36,6 +36,8 @@ def decode(codec: Codec, data: Any, limit: int) -> Any:
     Exception
         Whatever the codec raises, or `ValueError` if more would come out.
     """
+    if isinstance(codec, LimitedCodec):
+        return codec.decode(data, limit=limit)
     if type(codec).__module__.partition(".")[0] == "numcodecs":
         decoder = _DECODERS.get(codec.codec_id)
         if decoder is not None:

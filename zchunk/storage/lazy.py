@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from zchunk.storage.fs import FSStore
     from zchunk.storage.lmdb import LMDBStore
     from zchunk.storage.lru import LRUStoreCache
+    from zchunk.storage.n5 import N5FSStore, N5Store
     from zchunk.storage.sqlite import SQLiteStore
     from zchunk.storage.temporary import TempStore, atexit_rmglob, atexit_rmtree
     from zchunk.storage.urls import store_of_url
@@ -20,6 +21,8 @@ __all__ = [
     "FSStore",
     "LMDBStore",
     "LRUStoreCache",
+    "N5FSStore",
+    "N5Store",
     "SQLiteStore",
     "TempStore",
     "ZipStore",
@@ -33,6 +36,8 @@ _MODULES = {
     "FSStore": "zchunk.storage.fs",
     "LMDBStore": "zchunk.storage.lmdb",
     "LRUStoreCache": "zchunk.storage.lru",
+    "N5FSStore": "zchunk.storage.n5",
+    "N5Store": "zchunk.storage.n5",
     "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",
     "ZipStore": "zchunk.storage.zip",

@@ -34,10 +34,10 @@ def open_store(
     Parameters
     ----------
     store : None, str, path-like or mapping
-        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, any other path a
-        `DirectoryStore`; a URL (``memory://x``, ``s3://bucket/x``, chains with ``::``) or an `fsspec.FSMap`
-        an `FSStore`; any other mapping a `KVStore` over it; a `Store` itself. A ``file://`` URL, which may be
-        %-encoded, may also name a zip file, and needs no fsspec.
+        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, one in ``.n5`` an
+        `N5Store`, any other a `DirectoryStore`; a URL (``memory://x``, ``s3://bucket/x``, chains with ``::``)
+        or an `fsspec.FSMap` an `FSStore`; any other mapping a `KVStore` over it; a `Store` itself. A
+        ``file://`` URL, which may be %-encoded, is as the path that it names, and needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
         change or create; ``"w"`` to replace; ``"x"`` to create. An `FSStore` that is opened with ``"r"``
@@ -72,6 +72,8 @@ def open_store(
         path = found
     elif storage_options:
         raise ValueError(f"storage_options are for URLs, and {path!r} is a path; leave them out")
+    if path.endswith(".n5"):
+        return lazy.N5Store(path)
     if not path.endswith(".zip") or os.path.isdir(path):
         return DirectoryStore(path)
     if mode in ("r", "r+") and not os.path.exists(path):

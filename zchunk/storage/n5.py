@@ -1,0 +1,288 @@
+"""Stores of N5 data: what they hold is shown as a Zarr v2 hierarchy."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from zchunk.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, check_key, join, normalize_path
+from zchunk.locks import metadata_lock
+from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
+from zchunk.metadata.v2 import parse_json, render_json
+from zchunk.storage.base import Store, as_bytes
+from zchunk.storage.directory import Durability, NestedDirectoryStore
+from zchunk.storage.fs import FSStore
+
+n5_attrs_key = "attributes.json"
+
+_METADATA_KEYS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
+_CHUNK_KEY = re.compile(r"[0-9]+(\.[0-9]+)+")
+_COORDINATE = re.compile(r"[0-9]+")
+
+
+class _N5(Store):
+    """What shows the N5 values of the store class that comes after this one as those of Zarr.
+
+    ``.zarray``, ``.zgroup`` and ``.zattrs`` are made of ``attributes.json``, and chunks are in folders named
+    by the coordinates, the last axis first. Other keys are as they are.
+    """
+
+    def _attributes(self, path: str) -> dict[str, Any] | None:
+        """Return the object in ``attributes.json`` of a node, None if there is none."""
+        key = join(path, n5_attrs_key)
+        try:
+            raw = super().__getitem__(key)  # type: ignore[safe-super]
+        except KeyError:
+            return None
+        return parse_json(raw, f"{key!r} in {self!r:.80}")
+
+    def _metadata(self, path: str, name: str) -> dict[str, Any] | None:
+        """Return the object in one of Zarr's metadata keys of a node, None if there is none."""
+        attributes = self._attributes(path)
+        if attributes is None:
+            return None
+        if name == ATTRS_KEY:
+            return user_attributes(attributes) or None
+        if ("dimensions" in attributes) != (name == ARRAY_KEY):
+            return None
+        if name == GROUP_KEY:
+            return {"zarr_format": 2}
+        return array_from_n5(attributes, f"{join(path, n5_attrs_key)!r} in {self!r:.80}")
+
+    def __getitem__(self, key: str) -> bytes:
+        path, name = _split(key)
+        if name not in _METADATA_KEYS:
+            return super().__getitem__(_block_key(key))  # type: ignore[safe-super]
+        found = self._metadata(path, name)
+        if found is None:
+            raise KeyError(key)
+        return render_json(found)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path, name = _split(key)
+        if name not in _METADATA_KEYS:
+            super().__setitem__(_block_key(key), value)  # type: ignore[safe-super]
+            return
+        obj = parse_json(as_bytes(value), key)
+        with metadata_lock(self, key):
+            attributes = self._attributes(path) or {}
+            if name == ARRAY_KEY:
+                attributes |= array_to_n5(obj, key)
+            elif name == ATTRS_KEY:
+                own = {name: value for name, value in attributes.items() if name in n5_keywords}
+                attributes = _writable(obj) | own
+            if name == GROUP_KEY or (name == ARRAY_KEY and not path):
+                attributes["n5"] = N5_FORMAT
+            super().__setitem__(join(path, n5_attrs_key), render_json(attributes))  # type: ignore[safe-super]
+
+    def __delitem__(self, key: str) -> None:
+        path, name = _split(key)
+        if name not in _METADATA_KEYS:
+            super().__delitem__(_block_key(key))  # type: ignore[safe-super]
+            return
+        with metadata_lock(self, key):
+            attributes = self._attributes(path)
+            if attributes is None:
+                raise KeyError(key)
+            own = {name: value for name, value in attributes.items() if name in n5_keywords}
+            if name == ATTRS_KEY and own:
+                if own == attributes:
+                    raise KeyError(key)
+                super().__setitem__(join(path, n5_attrs_key), render_json(own))  # type: ignore[safe-super]
+            else:
+                super().__delitem__(join(path, n5_attrs_key))  # type: ignore[safe-super]
+
+    def __contains__(self, key: object) -> bool:
+        path, name = _split(key)
+        if name not in _METADATA_KEYS:
+            return super().__contains__(_block_key(check_key(key)))
+        attributes = self._attributes(path)
+        if attributes is None:
+            return False
+        if name == ATTRS_KEY:
+            return bool(user_attributes(attributes))
+        return ("dimensions" in attributes) == (name == ARRAY_KEY)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        blocks, values = {}, {}
+        for key in keys:
+            if _split(key)[1] not in _METADATA_KEYS:
+                blocks[key] = _block_key(key)
+            elif (value := self.get(key)) is not None:
+                values[key] = value
+        found = super().get_many(set(blocks.values()))
+        return values | {key: found[block] for key, block in blocks.items() if block in found}
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        blocks = {}
+        for key, value in items.items():
+            if _split(key)[1] in _METADATA_KEYS:
+                self[key] = value
+            else:
+                blocks[_block_key(key)] = value
+        super().set_many(blocks)
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        blocks = []
+        for key in keys:
+            if _split(key)[1] in _METADATA_KEYS:
+                if key in self:
+                    del self[key]
+            else:
+                blocks.append(_block_key(key))
+        super().erase_many(blocks)
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        if _split(key)[1] in _METADATA_KEYS:
+            return Store.get_range(self, key, start, stop)
+        return super().get_range(_block_key(key), start, stop)
+
+    def size(self, key: str) -> int:
+        return len(self[key]) if _split(key)[1] in _METADATA_KEYS else super().size(_block_key(key))
+
+    def list_dir(self, path: str = "") -> list[str]:
+        names = super().list_dir(path)
+        if n5_attrs_key not in names:
+            return names
+        names.remove(n5_attrs_key)
+        attributes = self._attributes(path) or {}
+        ndim = _ndim(attributes)
+        if ndim is not None:
+            names = [key for name in names for key in self._blocks_below(path, name, ndim)]
+        return sorted(names + _metadata_names(attributes))
+
+    def _blocks_below(self, path: str, name: str, ndim: int) -> Iterator[str]:
+        """Yield the chunk keys of an array of so many axes in its folder `name`; else that itself."""
+        levels = [name]
+        for _ in range(ndim - 1):
+            levels = [
+                f"{child}.{level}"
+                for level in levels
+                if _COORDINATE.fullmatch(level.partition(".")[0])
+                for child in super().list_dir(join(path, _block_key(level)))
+            ]
+        yield from levels or [name]
+
+    def __iter__(self) -> Iterator[str]:
+        ndims: dict[str, int | None] = {}
+        for key in super().__iter__():
+            path, name = _split(key)
+            if name == n5_attrs_key:
+                yield from (join(path, name) for name in _metadata_names(self._attributes(path) or {}))
+            else:
+                yield self._key_of_block(key, ndims)
+
+    def _key_of_block(self, block: str, ndims: dict[str, int | None]) -> str:
+        """Return Zarr's key of an N5 key. The axes of the arrays that were met are kept in `ndims`."""
+        path, coordinates = block, ""
+        while path:
+            path, name = _split(path)
+            if not _COORDINATE.fullmatch(name):
+                break
+            coordinates = f"{coordinates}.{name}" if coordinates else name
+            if path not in ndims:
+                ndims[path] = _ndim(self._attributes(path) or {})
+            if ndims[path] == coordinates.count(".") + 1:
+                return join(path, coordinates)
+        return block
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        super().rename(_block_key(normalize_path(src_path)), _block_key(normalize_path(dst_path)))
+
+
+class N5Store(_N5, NestedDirectoryStore):
+    """N5 data in a folder, as a Zarr hierarchy.
+
+    Groups and arrays are those that zarr 2.18 sees: a folder with an ``attributes.json``, which is an array if
+    it says ``dimensions``. Axes are reversed, blocks are `zchunk.codecs.N5ChunkWrapper`'s.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    normalize_keys : bool, default False
+        Turn keys to lower case.
+    dimension_separator : {"/"}, optional
+        What N5 has between the coordinates of a block.
+    durability : {"atomic", "fsync", "none"}, default "atomic"
+        As for `DirectoryStore`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an array is made: N5 has numbers only, no fill value but 0, no order but ``"C"``, and no filters.
+
+    Notes
+    -----
+    As safe to use from many threads and processes as a `DirectoryStore`, except that metadata and attributes
+    of a node share a file: processes that change both at the same time may lose a change.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = "/",
+        durability: Durability = "atomic",
+    ) -> None:
+        super().__init__(path, normalize_keys, dimension_separator, durability)
+        # That of the keys which are shown. None, so that either may be asked for.
+        self._dimension_separator = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, N5Store) and self.path == other.path
+
+
+class N5FSStore(_N5, FSStore):
+    """N5 data in any file system that fsspec knows, as a Zarr hierarchy: see `N5Store`.
+
+    Parameters
+    ----------
+    url : str
+        Where the data are.
+    *args, **kwargs
+        Those of `FSStore`, but for `dimension_separator`, which is ignored.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
+        if "dimension_separator" in kwargs:
+            del kwargs["dimension_separator"]
+            warnings.warn("dimension_separator is ignored: N5 has its own", UserWarning, stacklevel=2)
+        super().__init__(url, *args, **kwargs)
+
+
+def _split(key: Any) -> tuple[str, str]:
+    """Return the path and the name of a key."""
+    path, _, name = check_key(key).rpartition("/")
+    return path, name
+
+
+def _block_key(key: str) -> str:
+    """Return N5's key of a chunk's key; other keys as they are."""
+    path, name = _split(key)
+    return join(path, "/".join(name.split(".")[::-1])) if _CHUNK_KEY.fullmatch(name) else key
+
+
+def _ndim(attributes: dict[str, Any]) -> int | None:
+    """Return the number of axes of the array with these attributes, None if it is no array."""
+    dimensions = attributes.get("dimensions")
+    return len(dimensions) if isinstance(dimensions, list) else None
+
+
+def _metadata_names(attributes: dict[str, Any]) -> list[str]:
+    """Return the names of Zarr's metadata keys of the node with these attributes."""
+    names = [ARRAY_KEY if "dimensions" in attributes else GROUP_KEY]
+    return [*names, ATTRS_KEY] if user_attributes(attributes) else names
+
+
+def _writable(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return a user's attributes without those that are N5's own, of which there is a warning."""
+    for name in attributes:
+        if name in n5_keywords:
+            warnings.warn(
+                f"attribute {name!r} is a reserved N5 keyword, and is not stored", UserWarning, stacklevel=4
+            )
+    return user_attributes(attributes)
