@@ -23,7 +23,8 @@ NAMES = {
     "hierarchy": "Group group open_group",
     "storage": "ConsolidatedMetadataStore DirectoryStore KVStore MemoryStore NestedDirectoryStore Store "
     "TempStore ZipStore contains_array contains_group getsize listdir rename rmdir",
-    "util": "InfoReporter TreeViewer normalize_chunks normalize_shape normalize_storage_path",
+    "meta": "decode_array_metadata encode_array_metadata json_dumps json_loads parse_metadata",
+    "util": "InfoReporter TreeViewer buffer_size json_dumps json_loads normalize_chunks normalize_shape normalize_storage_path",
 }
 
 

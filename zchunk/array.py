@@ -181,6 +181,10 @@ class Array(Selections, Conveniences):
         """Last part of the name."""
         return self._path.rpartition("/")[2] if self._path else None
 
+    def _chunk_key(self, chunk_coords: tuple[int, ...]) -> str:
+        """Return the store key of a chunk, by the name that programs have from zarr 2."""
+        return self._current.key(chunk_coords)
+
     @property
     def read_only(self) -> bool:
         """Whether changes are refused. May be assigned."""

@@ -101,5 +101,5 @@ class StoreError(ZchunkError, OSError):
     """A store that cannot do what was asked: closed, damaged, or failing below."""
 
 
-class FSPathExistNotDir(StoreError, ValueError):
+class FSPathExistNotDir(GroupNotFoundError, StoreError):
     """A file where the folder of a store should be."""

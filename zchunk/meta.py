@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zchunk.keys import ARRAY_KEY, GROUP_KEY
-from zchunk.metadata.v2 import parse_array, parse_group, parse_json, render_array, render_group
+from zchunk.metadata.v2 import parse_array, parse_group, parse_json, render_array, render_group, render_json
 from zchunk.nodes import make_metadata
 
 __all__ = [
@@ -16,10 +16,22 @@ __all__ = [
     "decode_group_metadata",
     "encode_array_metadata",
     "encode_group_metadata",
+    "json_dumps",
+    "json_loads",
     "parse_metadata",
 ]
 
 ZARR_FORMAT = 2
+
+
+def json_dumps(o: Any) -> bytes:
+    """Return an object as JSON, laid out as in the store."""
+    return render_json(o)
+
+
+def json_loads(s: bytes | str) -> dict[str, Any]:
+    """Return the object that JSON holds."""
+    return parse_json(s.encode() if isinstance(s, str) else s, "JSON")
 
 
 def parse_metadata(s: Mapping[str, Any] | bytes | str) -> dict[str, Any]:

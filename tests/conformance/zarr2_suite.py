@@ -85,7 +85,7 @@ def run(stems: list[str], extra: list[str]) -> dict[str, str]:
 
 def listed(name: str) -> list[str]:
     lines = (HERE / name).read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [line.strip().replace("::", ".") for line in lines if line.strip() and not line.startswith("#")]
 
 
 def main() -> int:

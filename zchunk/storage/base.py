@@ -85,7 +85,8 @@ class Store(MutableMapping[str, bytes]):
 
     The contract, which `tests/store_conformance.py` holds every store to:
 
-    - Keys are checked by `zchunk.keys.check_key`; an illegal one raises `InvalidKeyError` in every method.
+    - Keys are checked by `zchunk.keys.check_key`; an illegal one is not ``in`` the store, and raises
+      `InvalidKeyError` in every method.
     - Values are given as any contiguous bytes-like object and come back as bytes. The store never keeps
       a reference to memory that the caller may change.
     - Only `KeyError` means missing. Whatever else fails raises something else.
@@ -98,6 +99,8 @@ class Store(MutableMapping[str, bytes]):
     """
 
     _dimension_separator: DimensionSeparator | None = None
+    # Version of the format, for which xarray asks.
+    _store_version = 2
 
     @property
     def root(self) -> str | None:
@@ -313,7 +316,7 @@ class KVStore(Store):
         del self._mutable_mapping[check_key(key)]
 
     def __contains__(self, key: object) -> bool:
-        return check_key(key) in self._mutable_mapping
+        return is_key(key) and key in self._mutable_mapping
 
     def __iter__(self) -> Iterator[str]:
         # `list` is one step for a dict: other threads may add keys meanwhile.

@@ -49,7 +49,7 @@ class ConsolidatedMetadataStore(Store):
         return self._entries[check_key(key)]
 
     def __contains__(self, key: object) -> bool:
-        return check_key(key) in self._entries
+        return key in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

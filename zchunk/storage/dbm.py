@@ -136,6 +136,8 @@ class DBMStore(Store):
             raise ReadOnlyError(f"dbm store {self.path!r} was opened with flag 'r'; use 'w' to change it")
 
     def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
         raw = check_key(key).encode()
         with self._using() as db:
             return raw in db

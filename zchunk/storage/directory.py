@@ -20,7 +20,15 @@ from zchunk.storage._files import (
     sync_folder,
     write_fd,
 )
-from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_rename, check_separator
+from zchunk.storage.base import (
+    Store,
+    as_buffer,
+    check_path,
+    check_range,
+    check_rename,
+    check_separator,
+    is_key,
+)
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
@@ -182,7 +190,7 @@ class DirectoryStore(Store):
                 sync_folder(folder)
 
     def __contains__(self, key: object) -> bool:
-        return self._stat(check_key(key)) is not None
+        return is_key(key) and self._stat(check_key(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
         return self._walk(self.path, "")

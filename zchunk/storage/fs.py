@@ -12,7 +12,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage._objects import Objects
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, check_path, check_separator
+from zchunk.storage.base import Store, check_path, check_separator, is_key
 from zchunk.storage.directory import DirectoryStore
 
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -185,7 +185,7 @@ class FSStore(Store):
         self._files.erase_many(keys)
 
     def __contains__(self, key: object) -> bool:
-        return self._key(key) in self._files
+        return is_key(key) and self._key(key) in self._files
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)

@@ -140,6 +140,8 @@ class LMDBStore(Store):
             return sum(transaction.delete(key) for key in rows)
 
     def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
         raw = _encode(key)
         with self._transaction() as transaction:
             return len(raw) <= _KEY_MAX and transaction.get(raw) is not None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range
+from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range, is_key
 
 # So many answers to "is there this key?" and so many listings are kept.
 _ANSWERS_MAX = 100_000
@@ -283,6 +283,8 @@ class LRUStoreCache(Store):
         return result
 
     def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
         name = check_key(key)
         cache = self._process()
         with cache.lock:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, normalize_path
-from zchunk.storage.base import Store, as_bytes, check_path, check_rename, check_separator
+from zchunk.storage.base import Store, as_bytes, check_path, check_rename, check_separator, is_key
 
 # One lock for changes in all memory stores: each holds it for the time of a few dict operations. It is taken
 # around a fork, so that the child gets it free and every tree whole.
@@ -84,7 +84,7 @@ class MemoryStore(Store):
                 raise KeyError(key) from None
 
     def __contains__(self, key: object) -> bool:
-        value = self._find(check_key(key))
+        value = self._find(check_key(key)) if is_key(key) else None
         return value is not None and not isinstance(value, self.cls)
 
     def __iter__(self) -> Iterator[str]:

@@ -162,6 +162,8 @@ class SQLiteStore(Store):
             db.executemany("DELETE FROM zarr WHERE k = ?", rows)
 
     def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
         try:
             self._value("1", check_key(key))
         except KeyError:

@@ -99,7 +99,7 @@ class ZipStore(Store):
 
     def __contains__(self, key: object) -> bool:
         self._archive.check_open()
-        return check_key(key) in self._archive.entries
+        return key in self._archive.entries
 
     def __iter__(self) -> Iterator[str]:
         self._archive.check_open()
