@@ -1,8 +1,9 @@
 """Codecs: those that run natively, and all of numcodecs by name.
 
 `Blosc`, `LZ4`, `Zstd`, `Zlib` and `GZip` are zchunk's own, with the names, parameters and bytes of
-numcodecs'; `N5ChunkWrapper` is that of `zchunk.storage.N5Store`. Any other codec of numcodecs is an attribute of this module too (``zchunk.codecs.Delta``);
-numcodecs is imported when the first of them is asked for.
+numcodecs'; `N5ChunkWrapper` makes the blocks of `zchunk.storage.N5Store`. Any other codec of numcodecs is an
+attribute of this module too (``zchunk.codecs.Delta``); numcodecs is imported when the first of them is asked
+for.
 """
 
 from __future__ import annotations

@@ -136,8 +136,9 @@ class N5ChunkWrapper(LimitedCodec):
         elif self._compressor is not None:
             raw = checked.decode(self._compressor, raw, nbytes)
         raw = flat(raw)[0]
-        if memoryview(raw).nbytes != nbytes:
-            raise ValueError(f"a block of shape {shape} decodes to {memoryview(raw).nbytes} bytes, not {nbytes}")
+        found = memoryview(raw).nbytes
+        if found != nbytes:
+            raise ValueError(f"a block of shape {shape} decodes to {found} bytes, not {nbytes}")
         items = np.frombuffer(raw, self.dtype.newbyteorder(">"))
         return items.astype(self.dtype).reshape(shape)
 

@@ -18,7 +18,9 @@ n5_keywords = ["n5", "dataType", "dimensions", "blockSize", "compression"]
 
 _ARRAY_MEMBERS = n5_keywords[1:]
 # NumPy's names of N5's types, and of the others that zarr 2 writes.
-_TYPE_NAME = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64\[\w+\]")
+_TYPE_NAME = re.compile(
+    r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64\[\w+\]", re.ASCII
+)
 _BLOCK_MAX = 2**32 - 1
 # As in Python's lzma.
 _FORMAT_XZ = 1

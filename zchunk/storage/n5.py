@@ -12,7 +12,7 @@ from zchunk.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, check_key, join, normal
 from zchunk.locks import metadata_lock
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
-from zchunk.storage.base import Store, as_bytes
+from zchunk.storage.base import Store, as_bytes, is_key
 from zchunk.storage.directory import Durability, NestedDirectoryStore
 from zchunk.storage.fs import FSStore
 
@@ -96,6 +96,8 @@ class _N5(Store):
                 super().__delitem__(join(path, n5_attrs_key))  # type: ignore[safe-super]
 
     def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
         path, name = _split(key)
         if name not in _METADATA_KEYS:
             return super().__contains__(_block_key(check_key(key)))
@@ -143,6 +145,10 @@ class _N5(Store):
     def size(self, key: str) -> int:
         return len(self[key]) if _split(key)[1] in _METADATA_KEYS else super().size(_block_key(key))
 
+    def getsize(self, path: str | None = None) -> int:
+        # Of the keys that are shown; blocks are in folders further below.
+        return Store.getsize(self, path)
+
     def list_dir(self, path: str = "") -> list[str]:
         names = super().list_dir(path)
         if n5_attrs_key not in names:
@@ -156,15 +162,14 @@ class _N5(Store):
 
     def _blocks_below(self, path: str, name: str, ndim: int) -> Iterator[str]:
         """Yield the chunk keys of an array of so many axes in its folder `name`; else that itself."""
-        levels = [name]
+        keys = [name]
         for _ in range(ndim - 1):
-            levels = [
-                f"{child}.{level}"
-                for level in levels
-                if _COORDINATE.fullmatch(level.partition(".")[0])
-                for child in super().list_dir(join(path, _block_key(level)))
-            ]
-        yield from levels or [name]
+            above, keys = keys, []
+            for key in above:
+                if _COORDINATE.fullmatch(key.partition(".")[0]):
+                    folder = join(path, _block_key(key))
+                    keys += [f"{child}.{key}" for child in super().list_dir(folder)]
+        yield from keys or [name]
 
     def __iter__(self) -> Iterator[str]:
         ndims: dict[str, int | None] = {}
@@ -196,8 +201,8 @@ class _N5(Store):
 class N5Store(_N5, NestedDirectoryStore):
     """N5 data in a folder, as a Zarr hierarchy.
 
-    Groups and arrays are those that zarr 2.18 sees: a folder with an ``attributes.json``, which is an array if
-    it says ``dimensions``. Axes are reversed, blocks are `zchunk.codecs.N5ChunkWrapper`'s.
+    Groups and arrays are those that zarr 2.18 sees: folders with an ``attributes.json``, which is that of an
+    array if it says ``dimensions``. Axes are reversed, blocks are `zchunk.codecs.N5ChunkWrapper`'s.
 
     Parameters
     ----------
