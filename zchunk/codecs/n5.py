@@ -14,7 +14,7 @@ from zchunk.codecs.registry import as_codec, get_codec
 from zchunk.errors import CodecError
 
 # What has a byte order, and a name in N5 or in what zarr 2 writes as N5.
-_KINDS = "biufcmM"
+_KINDS = "biufmM"
 # mode: 0 is a plain block, 1 and 2 are of items without a fixed size; number of axes.
 _HEADER = struct.Struct(">HH")
 

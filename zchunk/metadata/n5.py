@@ -18,9 +18,7 @@ n5_keywords = ["n5", "dataType", "dimensions", "blockSize", "compression"]
 
 _ARRAY_MEMBERS = n5_keywords[1:]
 # NumPy's names of N5's types, and of the others that zarr 2 writes.
-_TYPE_NAME = re.compile(
-    r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64\[\w+\]", re.ASCII
-)
+_TYPE_NAME = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|(datetime|timedelta)64\[\w+\]", re.ASCII)
 _BLOCK_MAX = 2**32 - 1
 # As in Python's lzma.
 _FORMAT_XZ = 1
@@ -54,15 +52,15 @@ def array_from_n5(attributes: dict[str, Any], where: str) -> dict[str, Any]:
         raise MetadataError(f"{where}: an N5 dataset lacks {', '.join(missing)}")
     name = attributes["dataType"]
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
-        raise MetadataError(f"{where}: dataType {name!r:.80} is not a number of a size that NumPy has")
+        raise MetadataError(f"{where}: dataType {name!r:.80} is no real number of a size that NumPy has")
     try:
         dtype = np.dtype(name).str
     except TypeError as err:
         raise MetadataError(f"{where}: dataType {name!r:.80} cannot be read: {err}") from err
-    chunks = _reversed(attributes, "blockSize", where)
+    chunks = _reversed(attributes, "blockSize", 1, where)
     return user_attributes(attributes) | {
         "zarr_format": 2,
-        "shape": _reversed(attributes, "dimensions", where),
+        "shape": _reversed(attributes, "dimensions", 0, where),
         "chunks": chunks,
         "dtype": dtype,
         "compressor": {
@@ -71,17 +69,17 @@ def array_from_n5(attributes: dict[str, Any], where: str) -> dict[str, Any]:
             "dtype": dtype,
             "chunk_shape": chunks,
         },
-        "fill_value": [0.0, 0.0] if name.startswith("complex") else 0,
+        "fill_value": 0,
         "order": "C",
         "filters": [],
         "dimension_separator": ".",
     }
 
 
-def _reversed(attributes: dict[str, Any], name: str, where: str) -> list[Any]:
+def _reversed(attributes: dict[str, Any], name: str, least: int, where: str) -> list[int]:
     value = attributes[name]
-    if not isinstance(value, list):
-        raise MetadataError(f"{where}: {name} is {value!r:.80}, not a list of integers")
+    if not isinstance(value, list) or not all(type(n) is int and n >= least for n in value):
+        raise MetadataError(f"{where}: {name} is {value!r:.80}, not a list of integers from {least}")
     return value[::-1]
 
 
@@ -106,7 +104,7 @@ def array_to_n5(obj: dict[str, Any], where: str) -> dict[str, Any]:
     if meta.filters:
         raise ValueError(f"{where}: filters are {obj['filters']!r:.80}; N5 has no filters")
     if not _TYPE_NAME.fullmatch(meta.dtype.name):
-        raise TypeError(f"{where}: dtype {meta.dtype} is not supported by N5, which has numbers only")
+        raise TypeError(f"{where}: dtype {meta.dtype} is not supported by N5, which has real numbers only")
     fill_value = meta.fill_value
     if fill_value is not None and fill_value != np.zeros((), meta.dtype)[()]:
         raise ValueError(f"{where}: fill_value is {fill_value!r:.80}; N5 has no other than 0")

@@ -34,7 +34,7 @@ class _N5(Store):
         """Return the object in ``attributes.json`` of a node, None if there is none."""
         key = join(path, n5_attrs_key)
         try:
-            raw = super().__getitem__(key)  # type: ignore[safe-super]
+            raw = super().__getitem__(key)
         except KeyError:
             return None
         return parse_json(raw, f"{key!r} in {self!r:.80}")
@@ -55,7 +55,7 @@ class _N5(Store):
     def __getitem__(self, key: str) -> bytes:
         path, name = _split(key)
         if name not in _METADATA_KEYS:
-            return super().__getitem__(_block_key(key))  # type: ignore[safe-super]
+            return super().__getitem__(_block_key(key))
         found = self._metadata(path, name)
         if found is None:
             raise KeyError(key)
@@ -64,7 +64,7 @@ class _N5(Store):
     def __setitem__(self, key: str, value: Any) -> None:
         path, name = _split(key)
         if name not in _METADATA_KEYS:
-            super().__setitem__(_block_key(key), value)  # type: ignore[safe-super]
+            super().__setitem__(_block_key(key), value)
             return
         obj = parse_json(as_bytes(value), key)
         with metadata_lock(self, key):
@@ -76,12 +76,12 @@ class _N5(Store):
                 attributes = _writable(obj) | own
             if name == GROUP_KEY or (name == ARRAY_KEY and not path):
                 attributes["n5"] = N5_FORMAT
-            super().__setitem__(join(path, n5_attrs_key), render_json(attributes))  # type: ignore[safe-super]
+            super().__setitem__(join(path, n5_attrs_key), render_json(attributes))
 
     def __delitem__(self, key: str) -> None:
         path, name = _split(key)
         if name not in _METADATA_KEYS:
-            super().__delitem__(_block_key(key))  # type: ignore[safe-super]
+            super().__delitem__(_block_key(key))
             return
         with metadata_lock(self, key):
             attributes = self._attributes(path)
@@ -91,9 +91,9 @@ class _N5(Store):
             if name == ATTRS_KEY and own:
                 if own == attributes:
                     raise KeyError(key)
-                super().__setitem__(join(path, n5_attrs_key), render_json(own))  # type: ignore[safe-super]
+                super().__setitem__(join(path, n5_attrs_key), render_json(own))
             else:
-                super().__delitem__(join(path, n5_attrs_key))  # type: ignore[safe-super]
+                super().__delitem__(join(path, n5_attrs_key))
 
     def __contains__(self, key: object) -> bool:
         if not is_key(key):
@@ -218,7 +218,7 @@ class N5Store(_N5, NestedDirectoryStore):
     Raises
     ------
     TypeError, ValueError
-        When an array is made: N5 has numbers only, no fill value but 0, no order but ``"C"``, and no filters.
+        When an array is made: N5 has real numbers only, no fill value but 0, no order but "C", no filters.
 
     Notes
     -----
