@@ -24,7 +24,8 @@ NAMES = {
     "storage": "ConsolidatedMetadataStore DirectoryStore KVStore MemoryStore NestedDirectoryStore Store "
     "TempStore ZipStore contains_array contains_group getsize listdir rename rmdir",
     "meta": "decode_array_metadata encode_array_metadata json_dumps json_loads parse_metadata",
-    "util": "InfoReporter TreeViewer buffer_size json_dumps json_loads normalize_chunks normalize_shape normalize_storage_path",
+    "util": "InfoReporter TreeViewer buffer_size json_dumps json_loads normalize_chunks normalize_shape "
+    "normalize_storage_path",
 }
 
 

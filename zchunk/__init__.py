@@ -115,7 +115,7 @@ __all__ = [
 
 
 # Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "util")
+_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "util")
 
 
 def __getattr__(name: str) -> Any:
