@@ -21,7 +21,7 @@ from benchmarks.adapters.base import Adapter
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout, Shape
 from benchmarks.files import drop_cache, remove, stored_bytes
-from benchmarks.selections import Selection, everything
+from benchmarks.selections import Selection, everything, of_array
 
 # A run of a short case is repeated within one timing until it lasts about this long.
 SHORTEST_TIMING = 0.02
@@ -144,7 +144,7 @@ class Read(Action):
         handle = self._open()
         self.selections: list[Selection] = self.case.select(self.layout)
         for selection in self.selections:
-            check(self.case, self.adapter.read(handle, selection), self.data[selection])
+            check(self.case, self.adapter.select(handle, selection), of_array(self.data, selection))
         self._close(handle)
         self.number, self.count = 1, self.case.count(self.layout)
         self.number = self.enough(lambda: self.run() * self.count)
@@ -152,7 +152,7 @@ class Read(Action):
 
     def run(self) -> float:
         handle = self._open()
-        read, selections = self.adapter.read, self.selections
+        read, selections = self.adapter.select, self.selections
 
         def work() -> None:
             for selection in selections:

@@ -15,6 +15,8 @@ from benchmarks.selections import (
     first,
     plane,
     points,
+    random_picks,
+    random_points,
     rows,
     strided,
     through_time,
@@ -151,6 +153,7 @@ _READ = {"lz4": 0.65, "zstd": 0.90, "raw": 0.75}
 _WRITE = {"lz4": 0.85, "zstd": 0.98, "raw": 0.85}
 _BULK = [name for name in STORED if name.startswith(("field", "random", "real"))]
 _FAST_SLICE = (Target(0.75),)
+_FANCY = (Target(0.60),)
 _INSIDE_LARGE = (NOT_SLOWER, Target(0.05, "zarr"), Target(1.0, "blosc2"))
 _OVER_LIMIT = Target(1.3, "limit")
 _BOUND = (Target(1.0, "limit"),)
@@ -194,6 +197,8 @@ _ALL = (
     Case("plane-2", "plane `[:, :, k]`", "read", "field-lz4", plane(2), targets=_FAST_SLICE),
     Case("strided", "`[::4, ::4, ::4]`", "read", "field-lz4", strided, targets=_FAST_SLICE),
     Case("point", "one element", "read", "field-lz4", points, per="selection"),
+    Case("points-1000", "1,000 points", "read", "field-lz4", random_points(1000), targets=_FANCY),
+    Case("picks-40", "40×40×40 positions", "read", "field-lz4", random_picks(40), targets=_FANCY),
     Case("plane-0-large", "plane `[k, :, :]`", "read", "field-lz4-large", plane(0), targets=(Target(0.5),)),
     Case(
         "point-large",

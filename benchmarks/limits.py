@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
-from benchmarks.selections import everything, touched_chunks, touched_count
+from benchmarks.selections import everything, of_array, touched_chunks, touched_count
 
 Measure = Callable[[], float]
 Chunk = tuple[slice, ...]
@@ -105,7 +105,7 @@ class Limits:
         data = self.source(STORED[case.stored].source)
         selections = case.select(layout)
         count = case.count(layout)
-        outputs = [np.ascontiguousarray(data[selection]).reshape(-1) for selection in selections]
+        outputs = [np.ascontiguousarray(of_array(data, selection)).reshape(-1) for selection in selections]
         copy = self._timed(self._copy_all, outputs, count, split=False)
         if not STORED[case.stored].written:
             absent = sum(touched_count(layout, selection) for selection in selections)

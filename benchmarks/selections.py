@@ -10,7 +10,16 @@ import numpy as np
 
 from benchmarks.datasets import Layout
 
-Selection = tuple[slice | int, ...]
+
+class Points(tuple[np.ndarray, ...]):
+    """Points: an array of positions per axis, as long as each other."""
+
+
+class Picks(tuple[np.ndarray, ...]):
+    """The product of positions along every axis."""
+
+
+Selection = tuple[slice | int, ...] | Points | Picks
 Select = Callable[[Layout], list[Selection]]
 
 
@@ -43,6 +52,34 @@ def plane(axis: int) -> Select:
         return [tuple(index if i == axis else slice(0, n) for i, n in enumerate(layout.shape))]
 
     return select
+
+
+def random_points(count: int) -> Select:
+    """Select so many points anywhere."""
+
+    def select(layout: Layout) -> list[Selection]:
+        rng = np.random.default_rng(6)
+        return [Points(rng.integers(0, n, count) for n in layout.shape)]
+
+    return select
+
+
+def random_picks(count: int) -> Select:
+    """Select the product of so many ascending positions along every axis."""
+
+    def select(layout: Layout) -> list[Selection]:
+        rng = np.random.default_rng(7)
+        return [Picks(np.sort(rng.choice(n, min(count, n), replace=False)) for n in layout.shape)]
+
+    return select
+
+
+def of_array(data: np.ndarray, selection: Selection) -> np.ndarray:
+    """Return what a selection selects of a NumPy array."""
+    if isinstance(selection, Picks):
+        return data[np.ix_(*selection)]
+    result: np.ndarray = data[tuple(selection)]
+    return result
 
 
 def _chunk_corners(layout: Layout) -> list[tuple[int, ...]]:
@@ -90,13 +127,20 @@ def by_chunk(layout: Layout) -> list[Selection]:
 
 
 def touched_chunks(layout: Layout, selection: Selection) -> list[tuple[slice, ...]]:
-    """Return the element ranges of every chunk that a selection of integers and slices touches."""
+    """Return the element ranges of every chunk that a selection touches."""
+    if isinstance(selection, Points):
+        corners = np.unique(np.stack(selection, 1) // layout.chunks * layout.chunks, axis=0).tolist()
+        return [
+            tuple(slice(i, i + c) for i, c in zip(corner, layout.chunks, strict=True)) for corner in corners
+        ]
     axes = zip(_touched(layout, selection), layout.chunks, strict=True)
     return list(product(*([slice(i * c, (i + 1) * c) for i in touched] for touched, c in axes)))
 
 
 def touched_count(layout: Layout, selection: Selection) -> int:
-    """Return the number of chunks that a selection of integers and slices touches."""
+    """Return the number of chunks that a selection touches."""
+    if isinstance(selection, Points):
+        return len(touched_chunks(layout, selection))
     return math.prod(map(len, _touched(layout, selection)))
 
 
@@ -104,6 +148,6 @@ def _touched(layout: Layout, selection: Selection) -> list[list[int]]:
     """Return the indices of the touched chunks along every axis."""
     axes = []
     for entry, n, c in zip(selection, layout.shape, layout.chunks, strict=True):
-        wanted = range(n)[entry] if isinstance(entry, slice) else (entry,)
+        wanted = range(n)[entry] if isinstance(entry, slice) else np.atleast_1d(entry).tolist()
         axes.append(sorted({index // c for index in wanted}))
     return axes

@@ -52,7 +52,8 @@ GOLDEN = {
 GOLDEN_ARRAY = (
     b'{\n    "chunks": [\n        2,\n        3\n    ],\n    "compressor": {\n        "chunk_shape": [\n'
     b'            2,\n            3\n        ],\n        "compressor_config": null,\n'
-    b'        "dtype": "<i2",\n        "id": "n5_wrapper"\n    },\n    "dimension_separator": ".",\n    "dtype": "<i2",\n'
+    b'        "dtype": "<i2",\n        "id": "n5_wrapper"\n    },\n'
+    b'    "dimension_separator": ".",\n    "dtype": "<i2",\n'
     b'    "fill_value": 0,\n    "filters": [],\n    "order": "C",\n    "shape": [\n        3,\n        5\n'
     b'    ],\n    "unit": "m",\n    "zarr_format": 2\n}'
 )
@@ -371,6 +372,22 @@ def test_which_store_is_opened(tmp_path: Path) -> None:
         N5FSStore(str(tmp_path), dimension_separator="/")
 
 
+def test_arrays_like_others(tmp_path: Path) -> None:
+    data = np.arange(35).reshape(7, 5)
+    n5, other = zchunk.group(N5Store(tmp_path)), zchunk.group()
+    a = n5.array("a", data, chunks=3, compressor=GZip(2))
+    zchunk.copy(a, other)
+    zchunk.copy(other["a"], n5, name="b")
+    zchunk.copy(a, n5, name="c")
+    like = zchunk.zeros_like(a, chunks=2, dtype="f4")
+    like[...] = data
+    assert other["a"].compressor == like.compressor == GZip(2)
+    assert all((z[...] == data).all() for z in (other["a"], n5["b"], n5["c"], like))
+    assert (a.astype("f4")[...] == data).all()
+    n5.move("a", "d/e")
+    assert (n5["d/e"][...] == data).all()
+
+
 def test_copies_of_stored_chunks(tmp_path: Path) -> None:
     store = N5Store(tmp_path)
     data = np.arange(35).reshape(7, 5)
@@ -541,9 +558,9 @@ def test_bombs(codec: Any) -> None:
 
 def test_codec_of_a_stranger_in_a_zarr_array() -> None:
     store = MemoryStore()
-    zchunk.create(4, chunks=4, dtype="u1", store=store, compressor=N5ChunkWrapper("u1", (4,)))
+    zchunk.create(4, chunks=4, dtype="u1", store=store)
     meta = json.loads(store[".zarray"])
-    meta["compressor"]["chunk_shape"] = [2**62]
+    meta["compressor"] = N5ChunkWrapper("u1", (2**62,)).get_config()
     store[".zarray"] = json.dumps(meta).encode()
     store["0"] = header(1) + b"1"
     with pytest.raises(ChunkError, match="or fewer"):

@@ -119,7 +119,7 @@ __all__ = [
 
 
 # Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "n5", "util")
+_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "n5", "util")
 
 
 def __getattr__(name: str) -> Any:

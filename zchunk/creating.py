@@ -10,6 +10,7 @@ import numpy as np
 from zchunk import h5names
 from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
+from zchunk.codecs import N5ChunkWrapper
 from zchunk.codecs.objects import object_dtype
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import check_unsupported
@@ -115,6 +116,9 @@ def create(
     """
     check_unsupported(zarr_version, meta_array, storage_transformers)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
+    if isinstance(compressor, N5ChunkWrapper):
+        # Of an array in an N5 store, which wraps what it is given, for its own chunks.
+        compressor = compressor.compressor
     target = open_store(store)
     chunk_target = None if chunk_store is None else open_store(chunk_store)
     own = target._dimension_separator

@@ -35,6 +35,8 @@ def translate(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple
     CodecError
         There is no such codec.
     """
+    if not kwargs:
+        return compressor, fill_value
     others = dict(kwargs)
     # Popped in any case, so that what is left is unknown.
     compression, options = others.pop("compression", "default"), others.pop("compression_opts", None)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import Layout, Shape
-from benchmarks.selections import Selection
+from benchmarks.selections import Picks, Points, Selection
 
 
 class Unsupported(Exception):
@@ -49,6 +49,22 @@ class Adapter(ABC):
     @abstractmethod
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         """Return a selection as a NumPy array or scalar."""
+
+    def read_points(self, handle: Any, selection: Points) -> NDArray[Any]:
+        """Return the elements at points."""
+        raise Unsupported("no selection of points")
+
+    def read_picks(self, handle: Any, selection: Picks) -> NDArray[Any]:
+        """Return the product of positions along every axis."""
+        raise Unsupported("no selection of positions along several axes")
+
+    def select(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
+        """Return a selection of any kind."""
+        if isinstance(selection, Points):
+            return self.read_points(handle, selection)
+        if isinstance(selection, Picks):
+            return self.read_picks(handle, selection)
+        return self.read(handle, selection)
 
     def close(self, handle: Any) -> None:  # noqa: B027 (most have nothing to close)
         """Finish with a handle; what was written is in the files then."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.adapters import base
 from benchmarks.datasets import Codec, Layout, Shape
-from benchmarks.selections import Selection
+from benchmarks.selections import Picks, Points, Selection
 
 
 def compressor(codec: Codec) -> dict[str, Any] | None:
@@ -69,6 +69,14 @@ class Adapter(base.Adapter):
 
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         result: NDArray[Any] | np.generic = handle[selection].read().result()
+        return result
+
+    def read_points(self, handle: Any, selection: Points) -> NDArray[Any]:
+        result: NDArray[Any] = handle.vindex[tuple(selection)].read().result()
+        return result
+
+    def read_picks(self, handle: Any, selection: Picks) -> NDArray[Any]:
+        result: NDArray[Any] = handle.oindex[tuple(selection)].read().result()
         return result
 
     def append(self, handle: Any, block: NDArray[Any]) -> Any:

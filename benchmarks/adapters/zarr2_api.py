@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.adapters import base
 from benchmarks.datasets import Codec, Layout, Shape
-from benchmarks.selections import Selection
+from benchmarks.selections import Picks, Points, Selection
 
 
 class Adapter(base.Adapter):
@@ -49,6 +49,14 @@ class Adapter(base.Adapter):
 
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         result: NDArray[Any] | np.generic = handle[selection]
+        return result
+
+    def read_points(self, handle: Any, selection: Points) -> NDArray[Any]:
+        result: NDArray[Any] = handle.vindex[tuple(selection)]
+        return result
+
+    def read_picks(self, handle: Any, selection: Picks) -> NDArray[Any]:
+        result: NDArray[Any] = handle.oindex[tuple(selection)]
         return result
 
     def close(self, handle: Any) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.adapters import base
 from benchmarks.datasets import Layout, Shape
-from benchmarks.selections import Selection
+from benchmarks.selections import Picks, Points, Selection
 
 if int(zarr.__version__.split(".")[0]) < 3:
     raise ImportError(f"zarr {zarr.__version__} is not zarr 3")
@@ -62,6 +62,14 @@ class Adapter(base.Adapter):
 
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         result: NDArray[Any] | np.generic = handle[selection]
+        return result
+
+    def read_points(self, handle: Any, selection: Points) -> NDArray[Any]:
+        result: NDArray[Any] = handle.vindex[tuple(selection)]
+        return result
+
+    def read_picks(self, handle: Any, selection: Picks) -> NDArray[Any]:
+        result: NDArray[Any] = handle.oindex[tuple(selection)]
         return result
 
     def close(self, handle: Any) -> None:

@@ -48,19 +48,19 @@ class N5ChunkWrapper(LimitedCodec):
         if not all(type(n) is int and n > 0 for n in self.chunk_shape):
             raise CodecError(f"codec {self.codec_id!r}: chunk_shape is {chunk_shape!r:.80}")
         config = compressor_config
-        self._compressor: Codec | None = None
+        self.compressor: Codec | None = None
         if compressor is not None:
-            self._compressor = as_codec(compressor)
+            self.compressor = as_codec(compressor)
         elif config is not None and not (isinstance(config, dict) and config.get("id") == "raw"):
-            self._compressor = get_codec(config)
-        if isinstance(self._compressor, N5ChunkWrapper):
+            self.compressor = get_codec(config)
+        if isinstance(self.compressor, N5ChunkWrapper):
             raise CodecError(f"codec {self.codec_id!r} is inside another one")
-        self.compressor_config = None if self._compressor is None else self._compressor.get_config()
+        self.compressor_config = None if self.compressor is None else self.compressor.get_config()
 
     @property
     def max_size(self) -> int | None:
         """Largest chunk that can be encoded, in bytes; None if only memory limits it."""
-        limit: int | None = getattr(self._compressor, "max_size", None)
+        limit: int | None = getattr(self.compressor, "max_size", None)
         return limit
 
     def encode(self, buf: Any) -> bytes:
@@ -73,7 +73,7 @@ class N5ChunkWrapper(LimitedCodec):
         if self.dtype.newbyteorder(">") != self.dtype:
             # Not by another dtype, which codecs that store it would see.
             items = items.byteswap()
-        body = items if self._compressor is None else self._compressor.encode(items)
+        body = items if self.compressor is None else self.compressor.encode(items)
         return header + bytes(flat(body)[0])
 
     def decode(self, buf: Any, out: Any = None, *, limit: int | None = None) -> Any:
@@ -131,10 +131,10 @@ class N5ChunkWrapper(LimitedCodec):
 
     def _items(self, raw: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         nbytes = math.prod(shape) * self.dtype.itemsize
-        if isinstance(self._compressor, NativeCodec):
-            raw = self._compressor.decode(raw, limit=nbytes)
-        elif self._compressor is not None:
-            raw = checked.decode(self._compressor, raw, nbytes)
+        if isinstance(self.compressor, NativeCodec):
+            raw = self.compressor.decode(raw, limit=nbytes)
+        elif self.compressor is not None:
+            raw = checked.decode(self.compressor, raw, nbytes)
         raw = flat(raw)[0]
         found = memoryview(raw).nbytes
         if found != nbytes:
@@ -163,4 +163,4 @@ class N5ChunkWrapper(LimitedCodec):
         return hash((self.dtype, self.chunk_shape))
 
     def __repr__(self) -> str:
-        return f"N5ChunkWrapper({self.dtype.str!r}, {self.chunk_shape}, compressor={self._compressor!r})"
+        return f"N5ChunkWrapper({self.dtype.str!r}, {self.chunk_shape}, compressor={self.compressor!r})"

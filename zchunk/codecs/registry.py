@@ -39,7 +39,8 @@ def trusted_ids(*codecs: Any) -> frozenset[str]:
     return frozenset(
         codec.codec_id
         for codec in codecs
-        if isinstance(codec, Codec) and not isinstance(codec, type) and codec.codec_id in _REFUSED
+        # Looked up, not asked whether it is a `Codec`: that takes longer than opening an array.
+        if not isinstance(codec, type) and getattr(codec, "codec_id", None) in _REFUSED
     )
 
 
