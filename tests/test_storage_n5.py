@@ -26,7 +26,7 @@ import zchunk
 from zchunk.codecs import GZip, N5ChunkWrapper, get_codec
 from zchunk.errors import ChunkError, CodecError, MetadataError
 from zchunk.n5 import N5_FORMAT, n5_attrs_key, n5_keywords
-from zchunk.storage import MemoryStore, N5FSStore, N5Store, Store, open_store
+from zchunk.storage import FSStore, MemoryStore, N5FSStore, N5Store, Store, open_store
 
 # What zarr 2.18.7 makes of a group, an uncompressed array with an attribute, and one with GZip(6).
 GOLDEN = {
@@ -177,6 +177,7 @@ def test_changes(store: Store) -> None:
     z = root.array("a/b", data, chunks=(4, 3, 2))
     assert (z[...] == data).all()
     assert z.nchunks_initialized == z.nchunks == 36
+    assert z.nbytes_stored == sum(len(value) for key, value in store.items() if key.startswith("a/b/"))
     assert z.fill_value == 0
     assert sorted(root["a"]) == ["b"]
     z.attrs.update(x=1, y=[2])
@@ -366,6 +367,7 @@ def test_which_store_is_opened(tmp_path: Path) -> None:
     assert type(store) is N5Store
     assert store == N5Store(tmp_path / "a.n5") != N5Store(tmp_path / "b.n5")
     assert store.root is None
+    assert N5FSStore(str(tmp_path)) == N5FSStore(str(tmp_path)) != FSStore(str(tmp_path))
     assert zchunk.N5Store is N5Store
     assert zchunk.N5FSStore is N5FSStore
     with pytest.warns(UserWarning, match="dimension_separator"):

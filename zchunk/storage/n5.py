@@ -237,6 +237,15 @@ class N5Store(_N5, NestedDirectoryStore):
         # That of the keys which are shown. None, so that either may be asked for.
         self._dimension_separator = None
 
+    def size(self, key: str) -> int:
+        if _split(key)[1] in _METADATA_KEYS:
+            return super().size(key)
+        # Asked for without reading the block.
+        status = self._stat(_block_key(key))
+        if status is None:
+            raise KeyError(key)
+        return status.st_size
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, N5Store) and self.path == other.path
 
@@ -257,6 +266,9 @@ class N5FSStore(_N5, FSStore):
             del kwargs["dimension_separator"]
             warnings.warn("dimension_separator is ignored: N5 has its own", UserWarning, stacklevel=2)
         super().__init__(url, *args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, N5FSStore) and super().__eq__(other)
 
 
 def _split(key: Any) -> tuple[str, str]:
