@@ -15,6 +15,8 @@ import resource
 import struct
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ import zchunk
 from zchunk._ext import chain
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.errors import ChunkError
+from zchunk.indexing import oindex
 
 CASES = int(os.environ.get("ZCHUNK_FUZZ_CASES", "20000"))
 SEED = int(os.environ.get("ZCHUNK_FUZZ_SEED", "0"))
@@ -179,6 +182,18 @@ SELECTIONS = (
     (slice(None, None, 7), slice(2, 30, 9), slice(1, None, 13)),
     (slice(89, None), slice(None, None, -1)),
 )
+# By axis: in order, in disorder and repeated along a slow axis, so that reading goes back; masks and slices.
+_ROW = np.arange(0, 90, 4)
+PICKS = (
+    (_ROW, np.arange(1, 33, 5), np.arange(0, 40, 3)),
+    (np.array([80, 3, 3, 3, 41]), np.array([32, 0, 0, 9]), np.array([39, 39, 1])),
+    (slice(5, 70, 3), np.array([7, 7]), slice(None)),
+    (np.arange(90) % 3 == 0, 12, np.arange(40) > 30),
+)
+POINTS = (
+    (np.array([0, 89, 45, 45, 3]), np.array([0, 32, 7, 7, 31]), np.array([0, 39, 20, 20, 8])),
+    tuple(np.random.default_rng(8).integers(0, n, 200) for n in SHAPE),
+)
 
 
 def array_codecs() -> list:
@@ -205,35 +220,48 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[zchunk.Array,
     return made
 
 
-def read_all(z: zchunk.Array) -> int:
-    read = 0
+def reads(z: zchunk.Array, values: np.ndarray) -> Iterator[tuple[Callable[[], object], np.ndarray]]:
+    """Yield what reads a selection, and what NumPy selects."""
     for selection in SELECTIONS:
+        yield partial(z.__getitem__, selection), values[selection]
+    for selection in PICKS:
+        yield partial(z.oindex.__getitem__, selection), oindex(values, selection)
+    for selection in POINTS:
+        yield partial(z.vindex.__getitem__, selection), values[selection]
+
+
+KINDS = len(SELECTIONS) + len(PICKS) + len(POINTS)
+
+
+def read_all(z: zchunk.Array, values: np.ndarray) -> int:
+    read = 0
+    for select, like in reads(z, values):
         try:
-            got = z[selection]
+            got = select()
         except ChunkError:
             continue
-        assert np.shape(got) == np.empty(SHAPE)[selection].shape
+        assert np.shape(got) == like.shape
         read += 1
     return read
 
 
 def test_arrays_are_right_when_intact(arrays: list[tuple[zchunk.Array, Path, bytes, np.ndarray]]) -> None:
     for z, _, _, values in arrays:
-        for selection in SELECTIONS:
-            np.testing.assert_array_equal(z[selection], values[selection])
+        for select, expected in reads(z, values):
+            np.testing.assert_array_equal(select(), expected)
 
 
 def test_arrays_with_mutated_chunks(arrays: list[tuple[zchunk.Array, Path, bytes, np.ndarray]]) -> None:
     rng = random.Random(SEED)
     others = [data for _, _, data, _ in arrays[:8]]
     read = 0
-    cases = CASES // 10 // len(SELECTIONS) + 1
+    cases = CASES // 10 // KINDS + 1
     for _ in range(cases):
-        z, path, data, _ = rng.choice(arrays)
+        z, path, data, values = rng.choice(arrays)
         path.write_bytes(mutate(rng, data, others, isinstance(z.compressor, Blosc)))
-        read += read_all(z)
+        read += read_all(z, values)
         path.write_bytes(data)
-    assert 0.05 < read / (cases * len(SELECTIONS)) < 0.95
+    assert 0.05 < read / (cases * KINDS) < 0.95
 
 
 def test_writing_into_a_mutated_chunk(arrays: list[tuple[zchunk.Array, Path, bytes, np.ndarray]]) -> None:
