@@ -132,6 +132,8 @@ cdef cnp.ndarray _positions(entry, int64_t extent, axis):
     """Return a user's positions as a new array of int64 that counts from the beginning, or raise `IndexError`."""
     cdef cnp.ndarray index = np.array(entry, np.int64, order="C")
     cdef int64_t bad
+    if entry.dtype.kind == "u" and (index < 0).any():
+        raise IndexError(f"index {entry.max()} is out of bounds for axis {axis} of length {extent}")
     if not _wrap(_data(index), index.size, extent, &bad):
         raise IndexError(f"index {bad} is out of bounds for axis {axis} of length {extent}")
     return index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import stat
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -70,12 +72,9 @@ class Counting(dict[str, bytes]):
         return value
 
 
-def age(folder: Path, seconds: float = 10) -> None:
-    """Make all files older: those that have just been written are not relied on."""
-    then = time.time_ns() - int(seconds * 1e9)
-    for file in folder.rglob("*"):
-        if file.is_file():
-            os.utime(file, ns=(then, then))
+def age(folder: Path) -> None:
+    """Let all files become older: those that have just been written are not relied on."""
+    time.sleep(0.06)
 
 
 def chunk(nbytes: int = 100) -> np.ndarray[Any, Any]:
@@ -290,7 +289,7 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     age(tmp_path)
     assert z[9] == 9
     (tmp_path / "1").write_bytes(b"no chunk")
-    age(tmp_path, 5)
+    age(tmp_path)
     with pytest.raises(zchunk.errors.ChunkError):
         z[9]
 
@@ -399,7 +398,7 @@ def test_another_process_that_writes_is_seen(tmp_path: Path) -> None:
         for value in range(20):
             # Also of a chunk that is no longer new, and of one that is.
             if value % 2:
-                age(tmp_path, 20 - value)
+                age(tmp_path)
             assert z[7] == (value - 1 if value else 1)
             other.stdin.write(f"{value}\n")
             other.stdin.flush()
@@ -420,13 +419,84 @@ def test_a_file_that_was_just_written_is_not_relied_on(tmp_path: Path) -> None:
         assert z[0] == n
 
 
-def test_a_clock_of_whole_seconds_is_not_relied_on_for_long(tmp_path: Path) -> None:
-    z = zchunk.array(np.arange(5), chunks=5, store=tmp_path, cache_bytes=1000)
-    for age_of_file, kept in ((1, 0), (10, 1)):
-        seconds = int(time.time()) - age_of_file
-        os.utime(tmp_path / "0", (seconds, seconds))
-        assert z[3] == 3
-        assert len(z.chunk_cache) == kept
+@pytest.mark.parametrize(("part", "young", "old"), [(0, 1, 10), (123_456_789, 0.01, 0.2)])
+def test_what_clocks_of_file_systems_can_tell(
+    part: int, young: float, old: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = 1_700_000_000 * 10**9 + part
+    found = SimpleNamespace(
+        st_mtime_ns=changed - 10**9, st_ctime_ns=changed, st_ino=3, st_size=4, st_mode=stat.S_IFREG
+    )
+    monkeypatch.setattr(os, "stat", lambda path: found)
+    for seconds, relied_on in ((young, False), (old, True)):
+        monkeypatch.setattr(time, "time_ns", lambda s=seconds: changed + int(s * 1e9))
+        assert chunk_cache._look(b"folder", "0") == ((changed - 10**9, changed, 3, 4), relied_on)
+
+
+def test_a_file_whose_time_was_set_is_another(tmp_path: Path) -> None:
+    # As tar does: the time, the size and often the inode are those of the file before.
+    z = zchunk.zeros(5, chunks=5, dtype="u1", compressor=None, store=tmp_path, cache_bytes=1000)
+    for n in (1, 2, 3):
+        (tmp_path / "0").write_bytes(bytes([n] * 5))
+        os.utime(tmp_path / "0", ns=(10**18, 10**18))
+        age(tmp_path)
+        assert (z[0], z[1]) == (n, n)
+    assert z.chunk_cache.hits == 3
+
+
+# ---- the same values through other stores
+
+
+def test_stores_that_look_alike_share_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    cache = ChunkCache(1000)
+    for n in (1, 2):
+        with zchunk.ZipStore(tmp_path / f"{n}.zip", mode="w") as store:
+            zchunk.array(np.full(4, n), store=store)
+    found = [zchunk.open_array(f"zip://::{tmp_path}/{n}.zip", "r", cache_bytes=cache) for n in (1, 2)]
+    assert [z[0] for z in found] == [1, 2]
+
+
+def test_an_array_seen_from_two_folders_is_one(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    for url in (f"file://{tmp_path}/x", "memory://test_chunk_cache"):
+        low = zchunk.open_group(url, "w").zeros("a", shape=4, chunks=4)
+        high = zchunk.open_array(url + "/a", "r+", cache_bytes=1000)
+        assert low._current.lock_seed == high._current.lock_seed
+        for n in (1, 2):
+            low[:] = n
+            assert high[0] == high[1] == n
+
+
+def test_files_that_a_reader_does_not_take_for_files(tmp_path: Path) -> None:
+    z = zchunk.zeros(4, chunks=4, store=tmp_path / "x")
+    readers = [
+        zchunk.open_array(DirectoryStore(tmp_path / "x", normalize_keys=True), "r", cache_bytes=1000),
+        zchunk.open_array(f"file://{tmp_path}/x", "r", cache_bytes=1000),
+    ]
+    for n in (1, 2):
+        z[:] = n
+        assert [r[0] for r in readers] == [n, n]
+
+
+# ---- signals
+
+
+def test_a_signal_handler_may_read(tmp_path: Path) -> None:
+    code = (
+        "import signal, time, zchunk\n"
+        "z = zchunk.ones(400, chunks=4, store={}, cache_bytes=500)\n"
+        "z[:] = 1\n"
+        "def read(*args): assert z[4] == 1\n"
+        "signal.signal(signal.SIGALRM, read)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\n"
+        "until = time.time() + 1\n"
+        "while time.time() < until:\n"
+        "    for i in range(0, 400, 4): assert z[i] == 1\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "assert z.chunk_cache.used <= 500"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
 
 # ---- groups, pickles, forks

@@ -200,6 +200,35 @@ def test_systems_without_flock_say_so(tmp_path: Path, monkeypatch: pytest.Monkey
 # ---- processes
 
 
+def test_a_signal_handler_takes_a_lock_that_is_waited_for(tmp_path: Path, locks: ProcessSynchronizer) -> None:
+    held = tmp_path / "held"
+
+    def hold() -> None:
+        with locks["0"]:
+            held.touch()
+            time.sleep(1)
+
+    pid = child(hold)
+    while not held.exists():
+        time.sleep(0.01)
+
+    def take(*args: Any) -> None:
+        with locks["0"]:
+            pass
+
+    before = signal.signal(signal.SIGALRM, take)
+    files = len(os.listdir("/proc/self/fd"))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with locks["0"]:
+            pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ended(pid) == 0
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert ended(child(lambda: os._exit(not locks["0"].acquire(False)))) == 0
+
+
 def test_a_killed_holder_blocks_nobody(locks: ProcessSynchronizer) -> None:
     for _ in range(5):
         ready, write = os.pipe()

@@ -27,10 +27,10 @@ from zchunk.storage.base import Store
 
 __all__ = ["ChunkCache", "as_cache", "forget", "forget_written", "meaning"]
 
-# Store, path of the array, name of the chunk.
-Key = tuple[str, str, str]
+# Name of the array in this process, name of the chunk.
+Key = tuple[str, str]
 # What tells one state of a file from the next.
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 # File systems count time in steps of some milliseconds, a few in steps of one or two seconds: two states of a
 # file that is younger may look alike.
@@ -64,6 +64,8 @@ class Chunks(Protocol):
     metadata: ArrayMetadata
     store: Store
     path: str
+    # Name of the array in this process.
+    where: str
     # Where the chunks are files, or None.
     folder: bytes | None
     # What equal bytes must share to be equal chunks.
@@ -85,7 +87,7 @@ def meaning(metadata: ArrayMetadata, fill: bytes) -> Any:
 
 
 def _key(array: Chunks, coords: Iterable[int]) -> Key:
-    return array.store.lock_identity, array.path, array.metadata.chunk_key_encoding.encode(coords)
+    return array.where, array.metadata.chunk_key_encoding.encode(coords)
 
 
 class ChunkCache:
@@ -108,9 +110,12 @@ class ChunkCache:
             _registry.add(self)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        # Signal handlers may read, too.
+        self._lock = threading.RLock()
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._used = self._hits = self._misses = 0
+        # Whether chunks are kept that no file tells the state of.
+        self.relies_on_writers = False
         # Counts what was forgotten, by hash of the key: a chunk that was read before is not kept afterwards.
         self._generations = [0] * _GENERATIONS
 
@@ -182,8 +187,9 @@ class ChunkCache:
             if chunk.nbytes > self._limit or self.generation(key) != generation:
                 return
             self._drop(key)
-            while self._used + chunk.nbytes > self._limit:
-                self._drop(next(iter(self._entries)))
+            while self._entries and self._used + chunk.nbytes > self._limit:
+                # In one step, for the handlers of signals.
+                self._used -= self._entries.popitem(last=False)[1].chunk.nbytes
             self._entries[key] = _Entry(chunk, meaning, stamp, store)
             self._used += chunk.nbytes
 
@@ -217,6 +223,9 @@ class ChunkCache:
         parts = list(itertools.islice(plan.parts(), room + 1))
         if len(parts) > room:
             return False
+        if array.folder is None:
+            # Before anything is read that may be written meanwhile.
+            self.relies_on_writers = True
         missing: dict[Key, _Wanted] = {}
         for part in parts:
             key = _key(array, part.coords)
@@ -224,7 +233,7 @@ class ChunkCache:
                 missing[key].parts.append(part)
                 continue
             generation = self.generation(key)
-            stamp, keep = (None, True) if array.folder is None else _look(array.folder, key[2])
+            stamp, keep = (None, True) if array.folder is None else _look(array.folder, key[1])
             if array.folder is not None and stamp is None and keep:
                 target[part.outer] = array.raw_fill
                 continue
@@ -266,14 +275,15 @@ def _look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     except OSError:
         # Whoever reads it says what is wrong.
         return None, False
-    stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
-    step = _FINE_CLOCK if found.st_mtime_ns % 1_000_000_000 else _COARSE_CLOCK
-    return stamp, stat.S_ISREG(found.st_mode) and now - found.st_mtime_ns > step
+    # Times of modification can be set, as tar does; that of the last change cannot.
+    stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
+    step = _FINE_CLOCK if found.st_ctime_ns % 1_000_000_000 else _COARSE_CLOCK
+    return stamp, stat.S_ISREG(found.st_mode) and now - max(found.st_mtime_ns, found.st_ctime_ns) > step
 
 
 # All caches of the process, so that what is written through one array is forgotten for all others.
 _registry: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
-_registry_lock = threading.Lock()
+_registry_lock = threading.RLock()
 
 
 def _caches() -> list[ChunkCache]:
@@ -285,20 +295,30 @@ def _caches() -> list[ChunkCache]:
 
 def forget(store: Store, path: str) -> None:
     """Forget the chunks of all arrays at and below `path`, which are no longer what they were."""
-    prefix = path + "/" if path else ""
-    for cache in _caches():
-        cache.forget(lambda key: key[0] == store.lock_identity and (key[1] + "/").startswith(prefix))
+    caches = _caches()
+    if caches:
+        _forget(caches, os.path.join(store.lock_identity.rstrip("/"), path).rstrip("/"))
+
+
+def _forget(caches: list[ChunkCache], where: str) -> None:
+    for cache in caches:
+        cache.forget(lambda key: (key[0] + "/").startswith(where + "/"))
 
 
 def forget_written(array: Chunks, plan: Plan) -> None:
-    """Forget the chunks that were written, unless their files tell."""
-    if array.folder is not None:
+    """Forget the chunks that were written.
+
+    Also where they are files, which tell that themselves: others may read them through a store that is none
+    of files, such as one that caches.
+    """
+    caches = [cache for cache in _caches() if cache.relies_on_writers or array.folder is None]
+    if not caches:
         return
-    for cache in _caches():
-        limit = len(cache) + _GENERATIONS
-        keys = [_key(array, part.coords) for part in itertools.islice(plan.parts(), limit + 1)]
+    limit = max(map(len, caches)) + _GENERATIONS
+    keys = [_key(array, part.coords) for part in itertools.islice(plan.parts(), limit + 1)]
+    for cache in caches:
         if len(keys) > limit:
-            forget(array.store, array.path)
+            _forget([cache], array.where)
         else:
             cache.forget_keys(keys)
 
@@ -319,7 +339,7 @@ def as_cache(nbytes: Any) -> ChunkCache | None:
 def _after_fork() -> None:
     # Another thread may have held the locks.
     global _registry_lock
-    _registry_lock = threading.Lock()
+    _registry_lock = threading.RLock()
     for cache in list(_registry):
         cache._reset()
 

@@ -99,8 +99,13 @@ class ChunkedArray:
     @cached_property
     def lock_seed(self) -> int:
         """Where threads that use other Array or store objects for the same chunks meet at the same locks."""
-        where = os.path.join(self.store.lock_identity, self.path)
+        where = self.where
         return hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
+
+    @cached_property
+    def where(self) -> str:
+        """Name of the array in this process: the same through stores that begin at other folders above it."""
+        return os.path.join(self.store.lock_identity.rstrip("/"), self.path).rstrip("/")
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""

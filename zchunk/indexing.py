@@ -57,6 +57,10 @@ def _is_positions(entry: Any) -> TypeGuard[_Positions]:
     return isinstance(entry, np.ndarray) and entry.dtype.kind in "iu" and entry.ndim > 0
 
 
+def _is_bool_list(entry: Any) -> bool:
+    return isinstance(entry, list) and bool(entry) and all(isinstance(e, bool | np.bool_) for e in entry)
+
+
 def _is_mask(entry: Any, ndim: int) -> TypeGuard[np.ndarray[Any, Any]]:
     return isinstance(entry, np.ndarray) and entry.dtype == bool and entry.ndim == ndim
 
@@ -66,7 +70,10 @@ def _as_tuple(selection: Any) -> tuple[Any, ...]:
 
 
 def _as_arrays(entries: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(np.asarray(entry) if isinstance(entry, list) else entry for entry in entries)
+    try:
+        return tuple(np.asarray(entry) if isinstance(entry, list) else entry for entry in entries)
+    except ValueError as err:
+        raise SelectionError(f"a list of positions that is no array: {err}") from None
 
 
 def replace_ellipsis(selection: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -163,7 +170,8 @@ def plan_items(selection: Any, grid: RegularGrid, order: str) -> Plan:
     lists = sum(map(_is_positions, entries))
     if lists and len(entries) == ndim and all(_is_integer(e) or _is_positions(e) for e in entries):
         return plan_coordinates(entries, grid, order)
-    ranged = all(_is_integer(e) or _is_positions(e) or isinstance(e, slice) for e in entries)
+    lists += sum(map(_is_bool_list, entries))
+    ranged = all(_is_integer(e) or isinstance(e, slice | list | np.ndarray) for e in entries)
     if lists == 1 and ranged and len(entries) in (1, ndim):
         return plan_orthogonal(entries, grid)
     return plan_basic(selection, grid)
@@ -299,9 +307,10 @@ def plan_mask(selection: Any, grid: RegularGrid, order: str) -> Plan:
         The mask is of another kind.
     """
     entries = _as_arrays(_as_tuple(selection))
-    if len(entries) != 1 or not _is_mask(entries[0], len(grid.shape)) or entries[0].shape != grid.shape:
+    shape = grid.shape
+    if len(entries) != 1 or not shape or not _is_mask(entries[0], len(shape)) or entries[0].shape != shape:
         raise SelectionError(
-            f"{selection!r:.80} is no mask: one array of bool of the array's shape {grid.shape}"
+            f"{selection!r:.80} is no mask: one array of bool of the array's shape {shape}"
         )
     return plan_coordinates(np.nonzero(entries[0]), grid, order)
 

@@ -43,7 +43,7 @@ class Synchronizer(Protocol):
 class _Entry:
     """A lock that some thread of this process holds or waits for."""
 
-    __slots__ = ("depth", "fd", "lock", "owner", "users")
+    __slots__ = ("depth", "fd", "lock", "owner", "users", "waiting")
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -51,8 +51,10 @@ class _Entry:
         self.owner: int | None = None
         # How often the owner came in.
         self.depth = 0
-        # The locked file, if there is one.
+        # The locked file, if there is one, and those that are waited for: by one call, and by the handlers of
+        # signals that come meanwhile, which are done before it goes on.
         self.fd = -1
+        self.waiting: list[int] = []
 
 
 # All that are in use, by what they lock. One table, so that a fork finds every open file.
@@ -148,10 +150,11 @@ class KeyLock:
 def _lock_file(entry: _Entry, path: str, blocking: bool) -> bool:
     """Open and lock a file; whoever is killed lets go of it, for the lock is that of the open file."""
     with _guard:
-        entry.fd = _open(path)
+        fd = _open(path)
+        entry.waiting.append(fd)
     locked = False
     try:
-        fcntl.flock(entry.fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
         locked = True
     except BlockingIOError:
         pass
@@ -161,8 +164,12 @@ def _lock_file(entry: _Entry, path: str, blocking: bool) -> bool:
             "that knows flock"
         ) from err
     finally:
-        if not locked:
-            _unlock_file(entry)
+        with _guard:
+            entry.waiting.remove(fd)
+            if locked:
+                entry.fd = fd
+            else:
+                os.close(fd)
     return locked
 
 
@@ -199,8 +206,9 @@ def _after_fork_in_child() -> None:
     # Locks stay with the parent. An open file would keep them from others when the parent is killed.
     global _guard
     for entry in _entries.values():
-        if entry.fd >= 0:
-            os.close(entry.fd)
+        for fd in (*entry.waiting, entry.fd):
+            if fd >= 0:
+                os.close(fd)
     _entries.clear()
     _guard = threading.RLock()
 

@@ -35,7 +35,8 @@ class Objects(Store):
 
     @property
     def lock_identity(self) -> str:
-        return f"{self.fs.protocol}:{self._prefix}"
+        # Which one of its kind: zip files, folders, accounts have the same paths.
+        return f"{self.fs.protocol}:{self.fs._fs_token}:{self._prefix}"
 
     def _file(self, key: str) -> str:
         key = check_key(key)

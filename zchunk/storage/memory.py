@@ -50,6 +50,10 @@ class MemoryStore(Store):
         self.cls = cls
         self._dimension_separator = check_separator(dimension_separator)
 
+    @property
+    def lock_identity(self) -> str:
+        return str(id(self._tree))
+
     def __getstate__(self) -> dict[str, Any]:
         with _changes:
             return {**self.__dict__, "_tree": self._copy_of(self._tree)}
