@@ -64,12 +64,14 @@ class Chunks(Protocol):
     metadata: ArrayMetadata
     store: Store
     path: str
-    # Name of the array in this process.
-    where: str
     # Where the chunks are files, or None.
     folder: bytes | None
     # What equal bytes must share to be equal chunks.
     meaning: Any
+
+    @property
+    def where(self) -> str:
+        """Name of the array in this process."""
 
     @property
     def raw_fill(self) -> Any:
