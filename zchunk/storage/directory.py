@@ -272,11 +272,18 @@ class DirectoryStore(Store):
         return status if stat.S_ISREG(status.st_mode) else None
 
     def _walk(self, folder: str, prefix: str) -> Iterator[str]:
-        for entry in scan(folder):
-            if entry.is_file():
-                yield prefix + entry.name
-            elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
-                yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+        # No recursion: there may be more levels than Python has.
+        levels = [(prefix, iter(scan(folder)))]
+        while levels:
+            prefix, entries = levels[-1]
+            for entry in entries:
+                if entry.is_file():
+                    yield prefix + entry.name
+                elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
+                    levels.append((f"{prefix}{entry.name}/", iter(scan(entry.path))))
+                    break
+            else:
+                levels.pop()
 
     def _open(self, key: str, path: str, flags: int) -> int:
         """Open a file to write, and make its folder if need be."""
