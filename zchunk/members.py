@@ -139,7 +139,7 @@ class Members(Node, MutableMapping[str, Any]):
             return None
 
     def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
-        """Yield name and what `look` returns for its path, if that is not None; look into groups otherwise."""
+        """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
         # No recursion, here and in `_below`: there may be more levels than Python has.
         levels = [(self._path, iter(self._store.list_dir(self._path)))]
         while levels:

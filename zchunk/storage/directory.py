@@ -12,6 +12,7 @@ from zchunk.keys import check_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
+    is_absence,
     is_cycle,
     read_fd,
     remove_empty,
@@ -141,7 +142,9 @@ class DirectoryStore(Store):
     def _read(self, key: str, start: int, stop: int | None) -> bytes:
         try:
             fd = os.open(self.file_path(key), _READ)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as err:
+            if not is_absence(err):
+                raise
             raise KeyError(key) from None
         try:
             status = os.fstat(fd)
@@ -267,7 +270,9 @@ class DirectoryStore(Store):
     def _stat(self, key: str) -> os.stat_result | None:
         try:
             status = os.stat(self.file_path(key))
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as err:
+            if not is_absence(err):
+                raise
             return None
         return status if stat.S_ISREG(status.st_mode) else None
 
