@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Iterator
@@ -397,3 +399,57 @@ def test_large_pieces_are_cut() -> None:
     Source.shape = (100, 250)
     _copy_items(Source(), Target())
     assert read == [(50, 100), (50, 100), (50, 50)] * 2
+
+
+def test_into_itself_by_another_way(tmp_path: Path) -> None:
+    outer = zchunk.open_group(zchunk.DirectoryStore(tmp_path / "p"))
+    outer["g/a"] = [1, 2]
+    inner = zchunk.open_group(zchunk.DirectoryStore(tmp_path / "p" / "g"))
+    (tmp_path / "link").symlink_to(tmp_path / "p", target_is_directory=True)
+    linked = zchunk.open_group(zchunk.DirectoryStore(tmp_path / "link"))
+    for source, dest, name in ((inner, outer, "g/b"), (linked["g"], inner, "b"), (outer, inner, "b")):
+        with pytest.raises(CopyError, match="in itself"):
+            zchunk.copy(source, dest, name)
+    with pytest.raises(CopyError, match="its source"):
+        zchunk.copy(inner["a"], linked["g"], "a", if_exists="replace")
+    assert list(outer["g"]) == ["a"]
+    assert zchunk.copy(inner, outer, "gg")[0] == 2
+    assert outer["gg/a"][:].tolist() == [1, 2]
+
+
+def test_into_itself_with_other_chunks() -> None:
+    store: dict[str, bytes] = {}
+    plain, other = zchunk.group(store), zchunk.open_group(store, chunk_store={})
+    plain["g/a"] = [1]
+    for source, dest in ((plain["g"], other), (other["g"], plain)):
+        with pytest.raises(CopyError, match="in itself"):
+            zchunk.copy(source, dest, "g/b")
+    with pytest.raises(CopyError, match="its source"):
+        zchunk.copy(plain["g/a"], other["g"], "a", if_exists="replace")
+    assert plain["g/a"][:].tolist() == [1]
+
+
+def test_a_member_called_shape() -> None:
+    source = zchunk.group()
+    source["g/shape"] = [1, 2]
+    dest = zchunk.group()
+    for _ in range(2):
+        assert zchunk.copy(source["g"], dest, if_exists="replace")[0] == 2
+    assert dest["g/shape"][:].tolist() == [1, 2]
+    shallow = zchunk.group()
+    zchunk.copy_all(source, shallow, shallow=True)
+    assert list(shallow) == []
+
+
+def test_hierarchies_deeper_than_python_nests() -> None:
+    path = "/".join("a" * 200)
+    source, dest = zchunk.group(), zchunk.group()
+    source.create_group(path)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 150)
+    try:
+        copied = zchunk.copy_all(source, dest)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert copied[0] == 200
+    assert path in dest

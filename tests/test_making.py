@@ -250,3 +250,17 @@ def test_moving_what_is_cached() -> None:
     g.move("a", "c")
     g.move("b", "a")
     assert (a[...].tolist(), g["a"][...].tolist(), g["c"][...].tolist()) == ([3, 4], [3, 4], [1, 2])
+
+
+def test_moving_to_where_chunks_of_no_array_lie() -> None:
+    store: dict[str, bytes] = {}
+    chunks: dict[str, bytes] = {}
+    g = zchunk.group(store, chunk_store=chunks)
+    for name, value in (("b", 1), ("a", 5)):
+        g.zeros(name, shape=4, chunks=2, compressor=None)[:] = value
+    del zchunk.open_group(store)["b"]
+    chunks["b/7"] = b"old"
+    assert {"a/0", "b/0"} <= chunks.keys()
+    g.move("a", "b")
+    assert g["b"][:].tolist() == [5] * 4
+    assert chunks.keys() == {"b/0", "b/1"}

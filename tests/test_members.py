@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,21 @@ def test_a_subclass_has_members_of_its_kind() -> None:
         lambda: g.create_group("a"), lambda: g["a"], lambda: g.require_group("a"), lambda: next(g.groups())[1]
     ]  # fmt: skip
     assert all(type(make()) is Mine for make in made)
+
+
+def test_hierarchies_deeper_than_python_nests() -> None:
+    g = zchunk.group()
+    path = "/".join("a" * 1050)
+    g.create(f"{path}/z", shape=1)
+    seen: list[str] = []
+    g.visit(seen.append)
+    assert len(seen) == 1051
+    assert seen[-2:] == [path, f"{path}/z"]
+    assert list(g.array_keys(recurse=True)) == ["z"] == [name for name, _ in g.arrays(recurse=True)]
+
+
+def test_names_longer_than_files_have(tmp_path: Path) -> None:
+    g = zchunk.open_group(tmp_path)
+    for name in ("a" * 300, "b/" + "a" * 300, "a/" * 5000):
+        assert name not in g
+        assert g.get(name) is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,3 +41,25 @@ def test_bad_metadata(bad: bytes) -> None:
     for decode in (meta.decode_array_metadata, meta.decode_group_metadata):
         with pytest.raises(MetadataError):
             decode(bad)
+
+
+def test_what_is_said_is_written() -> None:
+    said: dict[str, Any] = {
+        "shape": (), "chunks": (), "dtype": np.dtype("i4"), "compressor": {"id": "zlib", "level": 1},
+        "fill_value": None, "order": "C", "filters": None,
+    }  # fmt: skip
+    assert json.loads(meta.encode_array_metadata(said))["compressor"] == said["compressor"]
+    text = said | {"shape": (3,), "chunks": [2], "dtype": np.dtype("<U2"), "fill_value": 0}
+    assert json.loads(meta.encode_array_metadata(text))["fill_value"] == 0
+    assert json.loads(meta.encode_array_metadata(text | {"fill_value": np.str_("a")}))["fill_value"] == "a"
+    with pytest.raises(MetadataError):
+        meta.encode_array_metadata(text | {"chunks": (0,)})
+
+
+def test_objects_both_ways_without_a_warning() -> None:
+    numcodecs = pytest.importorskip("numcodecs")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for codec in (numcodecs.VLenUTF8(), numcodecs.Pickle()):
+            raw = zchunk.create(2, dtype=object, object_codec=codec).store[".zarray"]
+            assert meta.encode_array_metadata(meta.decode_array_metadata(raw)) == raw

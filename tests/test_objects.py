@@ -279,6 +279,37 @@ def test_structures_with_objects() -> None:
             z[:] = value
 
 
+DTYPE_WITH_OBJECTS = [("a", "i4"), ("b", "O")]
+
+
+@pytest.mark.parametrize("codec", [numcodecs.JSON(), numcodecs.MsgPack(), numcodecs.VLenUTF8()])
+def test_structures_whose_fill_value_their_codec_does_not_give_back(codec: Any) -> None:
+    g = zchunk.group()
+    before = dict(g.store)
+    kwargs: dict[str, Any] = {"shape": 2, "dtype": DTYPE_WITH_OBJECTS, "object_codec": codec}
+    with pytest.raises(MetadataError):
+        g.create_dataset("x", fill_value=(1, "a"), **kwargs)
+    assert dict(g.store) == before
+    z = g.create_dataset("x", **kwargs)
+    assert json.loads(g.store["x/.zarray"])["fill_value"] is None
+    assert z[:].tolist() == [(0, 0), (0, 0)]
+    assert [name for name, _ in g.arrays()] == ["x"]
+    assert zchunk.empty_like(z).filters == [codec]
+    with pytest.raises(MetadataError):
+        g.create_dataset("x", fill_value=(1, "a"), overwrite=True, **kwargs)
+    assert "x" in g
+
+
+@pytest.mark.usefixtures("unsafe")
+def test_structures_whose_codec_gives_the_fill_value_back() -> None:
+    z = zchunk.create(2, dtype=DTYPE_WITH_OBJECTS, object_codec=numcodecs.Pickle())
+    assert json.loads(z.store[".zarray"])["fill_value"]
+    nan = float("nan")
+    dtype = [("a", "f4"), ("b", "O")]
+    z = zchunk.create(2, dtype=dtype, object_codec=numcodecs.Pickle(), fill_value=(nan, None))
+    assert repr(z[0].item()) == "(nan, None)"
+
+
 # ---- pickles
 
 
@@ -319,23 +350,107 @@ def test_pickles_are_decoded_by_who_asked_for_it() -> None:
     # Who unpickles an array lets it run code anyway.
     assert pickle.loads(pickle.dumps(z))[:].tolist() == ["a", (1,), 0]
     with pytest.raises(CodecError):
-        pickle.loads(pickle.dumps(zchunk.create(3))).__class__(z.store)
+        pickle.loads(pickle.dumps(zchunk.create(3))).__class__(z.store)[:]
+    with pytest.raises(CodecError):
+        pickle.loads(pickle.dumps(zchunk.Array(store)))[:]
+
+
+HOW = r"give object_codec=numcodecs\.Pickle\(\) to open_array"
+
+
+def refused(z: zchunk.Array) -> None:
+    """Check that nothing is decoded, encoded, handed on, or changed through an array of pickles."""
+    before = dict(z.store)
+    assert z.filters[0].codec_id == "pickle"
+    assert z.filters[0].get_config() == numcodecs.Pickle().get_config()
+    assert not isinstance(z.filters[0], numcodecs.Pickle)
+    assert "pickle" in repr(z.filters[0])
+    assert "pickle" in repr(z.info)
+    actions: list[Any] = [
+        lambda: z[:], lambda: z[0], lambda: z.oindex[[0]], lambda: list(z), lambda: np.asarray(z),
+        lambda: zchunk.array(z), lambda: zchunk.empty_like(z), lambda: zchunk.create(3, filters=z.filters),
+        lambda: zchunk.create(3, dtype=object, object_codec=z.filters[0]),
+        lambda: zchunk.Array(z.store, z.path, chunk_store=z.chunk_store)[:],
+        lambda: zchunk.copy(z, zchunk.group(), "b"),
+    ]  # fmt: skip
+    if not z.read_only:
+        actions += [lambda: z.resize(1), lambda: z.append([1])]
+    for action in actions:
+        with pytest.raises(CodecError, match=HOW):
+            action()
+    assert dict(z.store) == before
+
+
+@pytest.mark.usefixtures("unsafe")
+def test_a_codec_of_another_array_is_no_word_on_what_is_stored() -> None:
+    own = zchunk.array(objects([1]), object_codec=numcodecs.Pickle())
+    store = pickled()
+    with pytest.raises(CodecError, match=HOW):
+        zchunk.open_like(own, store)[:]
+    with pytest.raises(SystemExit):
+        zchunk.open_like(own, store, object_codec=numcodecs.Pickle())[:]
+    made = zchunk.open_like(own, {})
+    made[:] = 1
+    assert made[:].tolist() == [1]
+
+
+@pytest.mark.usefixtures("unsafe")
+def test_a_hierarchy_with_pickles_in_it_is_used() -> None:
+    g = zchunk.group()
+    g.array("p", objects([1, "a"]), object_codec=numcodecs.Pickle())
+    kwargs: dict[str, Any] = {"dtype": DTYPE_WITH_OBJECTS, "object_codec": numcodecs.Pickle()}
+    g.create("s", shape=2, fill_value=(1, "x"), **kwargs)
+    g.array("z", [1])
+    assert repr(g.tree()).splitlines()[1] == " ├── p (2,) object"
+    assert [name for name, _ in g.arrays()] == ["p", "s", "z"] == [z.basename for z in g.values()]
+    visited: list[str] = []
+    g.visit(visited.append)
+    assert visited == ["p", "s", "z"]
+    for name in "ps":
+        with pytest.raises(CodecError, match=HOW):
+            g[name][:]
+        with pytest.raises(CodecError, match=HOW):
+            g[name].resize(3)
+    assert g["s"].fill_value is None
+    source = zchunk.group()
+    source.array("p", [5])
+    assert zchunk.copy_all(source, g, if_exists="skip")[:2] == (0, 1)
+    found = g.require_dataset("p", 2, dtype=object, object_codec=numcodecs.Pickle())
+    assert found[:].tolist() == [1, "a"]
+    with pytest.raises(CodecError, match=HOW):
+        g.require_dataset("p", 2, dtype=object)[:]
+    found = zchunk.open_array(g.store, "r", path="s", object_codec=numcodecs.Pickle())
+    assert found[:].tolist() == [(1, "x"), (1, "x")]
+    assert zchunk.copy_all(source, g, if_exists="replace")[:2] == (1, 0)
+    assert g["p"][:].tolist() == [5]
+
+
+@pytest.mark.usefixtures("unsafe")
+def test_codecs_with_a_pickle_inside_are_not_made() -> None:
+    z = zchunk.create(2, dtype="i4", filters=[numcodecs.Delta("i4")], compressor=None)
+    meta = json.loads(z.store[".zarray"])
+    meta["filters"][0]["inner"] = [{"x": {"id": "pickle"}}]
+    z.store[".zarray"] = v2.render_json(meta)
+    z.store["0"] = b"x"
+    z = zchunk.Array(z.store)
+    assert z.filters[0].get_config() == meta["filters"][0]
+    with pytest.raises(CodecError, match=HOW):
+        z[:]
 
 
 @pytest.mark.usefixtures("unsafe")
 def test_pickles_are_refused_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     store = pickled()
-    for call in (zchunk.Array, zchunk.open, zchunk.open_array, zchunk.load):
-        with pytest.raises(CodecError, match=r"give object_codec=numcodecs\.Pickle\(\) to open_array"):
-            call(store)
+    for call in (zchunk.Array, zchunk.open, zchunk.open_array):
+        refused(call(store))
+    with pytest.raises(CodecError, match=HOW):
+        zchunk.load(store)
     root = {f"a/{key}": value for key, value in store.items()} | {".zgroup": b'{"zarr_format": 2}'}
-    with pytest.raises(CodecError):
-        zchunk.open(root)["a"]
+    refused(zchunk.open(root)["a"])
     root[".zmetadata"] = v2.render_json(
         {"zarr_consolidated_format": 1, "metadata": {k: json.loads(v) for k, v in root.items() if ".z" in k}}
     )
-    with pytest.raises(CodecError):
-        zchunk.open_consolidated(root)["a"]
+    refused(zchunk.open_consolidated(root)["a"])
     for config in (
         {"id": "pickle"},
         {"id": "delta", "dtype": "i4", "inner": {"id": "pickle"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,32 @@ def test_groups_are_loaded_when_asked_for(tmp_path: Path) -> None:
     assert loaded["foo"].tolist() == [3]
     assert loaded["foo"] is loaded["foo"]
     assert repr(loaded) == "<LazyLoader: bar, foo>"
+
+
+def test_objects(tmp_path: Path) -> None:
+    numcodecs = pytest.importorskip("numcodecs")
+    texts = np.array(["a", "bb"], object)
+    store = tmp_path / "a"
+    codec = numcodecs.VLenUTF8()
+    for kwargs in ({"object_codec": codec}, {"dtype": str}, {"filters": [codec]}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            zchunk.save_array(store, texts, **kwargs)
+        assert zchunk.load(store).tolist() == ["a", "bb"]
+        assert zchunk.open(store, "r").filters == [numcodecs.VLenUTF8()]
+    own = zchunk.array(texts, dtype=str)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        zchunk.save_array(store, own)
+        assert zchunk.load(store).tolist() == ["a", "bb"]
+        zchunk.save_array(store, own, object_codec=numcodecs.JSON())
+        assert zchunk.open(store, "r").filters == [numcodecs.JSON()]
+        zchunk.save_array(store, own, dtype="U2")
+        assert zchunk.load(store).dtype == "U2"
+        zchunk.save(store, x=own, y=np.arange(2))
+        assert zchunk.load(store)["x"].tolist() == ["a", "bb"]
+        structure = zchunk.create(2, dtype=[("a", "i4"), ("b", "O")], object_codec=numcodecs.JSON())
+        zchunk.save_array(store, structure, object_codec=numcodecs.JSON())
+    with pytest.raises(ValueError, match="missing object_codec"):
+        zchunk.save_array(store, texts)
+    assert zchunk.open(store, "r").dtype.names == ("a", "b")

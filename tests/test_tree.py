@@ -89,3 +89,29 @@ def test_of_an_hdf5_file(tmp_path: Path) -> None:
         file["b/c"] = [1.5]
         file.create_group("d")
         assert repr(zchunk.tree(file)) == "/\n ├── b\n │   └── c (1,) float64\n └── d"
+
+
+def test_a_member_called_shape() -> None:
+    g = zchunk.group()
+    g["g/shape"] = [1]
+    assert repr(g["g"].tree()) == "g\n └── shape (1,) int64"
+
+
+def test_names_that_are_not_printable() -> None:
+    g = zchunk.group()
+    for name in ("a\nb", "\x1b[31m", "é"):
+        g.create_group(name)
+    assert repr(g.tree()) == "/\n ├── \\x1b[31m\n ├── a\\nb\n └── é"
+    assert "\x1b" not in g.tree()._repr_html_()
+
+
+def test_expanding_nothing(g: zchunk.Group) -> None:
+    assert zchunk.tree(g, expand=None)._repr_html_() == g.tree()._repr_html_()  # type: ignore[arg-type]
+
+
+def test_hierarchies_deeper_than_python_nests() -> None:
+    g = zchunk.group()
+    g.create_group("/".join("a" * 1050))
+    assert repr(g.tree()).count("\n") == 1050
+    assert len(bytes(g.tree()).splitlines()) == 1051
+    assert g.tree()._repr_html_().count("<summary>") == 1050

@@ -13,6 +13,7 @@ import numpy as np
 from zchunk import chunk_cache, resize, stored
 from zchunk.chunk_cache import ChunkCache
 from zchunk.chunked import ChunkedArray
+from zchunk.codecs.registry import check_allowed
 from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
@@ -306,6 +307,7 @@ class Array(Selections, Conveniences):
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
             self.refresh()
+            check_allowed(self._chunked.metadata.codecs)
             try:
                 yield self._chunked
             finally:

@@ -15,6 +15,7 @@ from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Layout
 from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs import CodecChain
+from zchunk.codecs.registry import check_allowed
 from zchunk.errors import ChunkError
 from zchunk.fill_values import fill_bytes, holds_only, object_fill
 from zchunk.keys import join
@@ -122,6 +123,9 @@ class ChunkedArray:
     def fill_item(self) -> np.ndarray[Any, Any]:
         """One item that holds the fill value, padding included, as a 0-d array."""
         if self.objects:
+            if self.metadata.dtype.names:
+                # The fill value of a structure passes the codecs too.
+                check_allowed(self.metadata.filters)
             return object_fill(self.metadata.fill_value, self.metadata.dtype)
         return np.ndarray((), self.metadata.dtype, self.fill)
 

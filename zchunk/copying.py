@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +14,12 @@ from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
 from zchunk.grid import normalize_chunks
 from zchunk.keys import normalize_path
-from zchunk.likeness import codecs_of
+from zchunk.likeness import codecs_of, is_array
 from zchunk.metadata.v2 import render_array
 from zchunk.node import Node
 
+# What to copy, the group to copy it to, and its name there.
+_Step = tuple[Any, Any, str]
 # Bytes of items that are copied at once, if a chunk is not larger.
 _PIECE = 64 << 20
 
@@ -149,17 +152,29 @@ class _Copier:
 
     def copy(self, source: Any, dest: Any, name: str) -> None:
         """Copy an array or group. In a dry run `dest` is None where there would be a group."""
-        if hasattr(source, "shape"):
-            self._copy_array(source, dest, name)
-        else:
-            self._copy_group(source, dest, name)
+        self._copy_each(iter([(source, dest, name)]))
 
     def copy_members(self, source: Any, dest: Any) -> None:
         """Copy what is in a group."""
+        self._copy_each(self._members(source, dest))
+
+    def _copy_each(self, steps: Iterator[_Step]) -> None:
+        # No recursion: there may be more levels than Python has.
+        levels = [steps]
+        while levels:
+            step = next(levels[-1], None)
+            if step is None:
+                levels.pop()
+            elif is_array(step[0]):
+                self._copy_array(*step)
+            else:
+                levels.append(self._copy_group(*step))
+
+    def _members(self, source: Any, dest: Any) -> Iterator[_Step]:
         for name in source:
             member = source[name]
-            if not self.shallow or hasattr(member, "shape"):
-                self.copy(member, dest, name)
+            if not self.shallow or is_array(member):
+                yield member, dest, name
 
     def copy_attrs(self, source: Any, target: Any) -> None:
         """Copy the user attributes of an array or group, if they shall be."""
@@ -167,25 +182,25 @@ class _Copier:
         if attrs:
             target.attrs.update(attrs)
 
-    def _copy_group(self, source: Any, dest: Any, name: str) -> None:
+    def _copy_group(self, source: Any, dest: Any, name: str) -> Iterator[_Step]:
+        """Copy a group without its members, and return what to copy of these."""
         old = None if dest is None else dest.get(name)
-        in_the_way = hasattr(old, "shape")
+        in_the_way = is_array(old)
         if in_the_way and self.if_exists == "raise":
             raise CopyError(f"an array {name!r} is in group {dest.name!r} of the destination already")
         if in_the_way and self.if_exists == "skip":
             self.report.skip(source.name)
-            return
+            return iter(())
         if dest is not None and _is_at_or_below(dest, name, source):
             raise CopyError(f"a copy of {source.name!r} to {name!r} in {dest.name!r} would be in itself")
         self.report.copy(source.name)
         if self.report.dry_run:
-            self.copy_members(source, None if in_the_way else old)
-            return
+            return self._members(source, None if in_the_way else old)
         if in_the_way:
             del dest[name]
         target = dest.require_group(name)
         self.copy_attrs(source, target)
-        self.copy_members(source, target)
+        return self._members(source, target)
 
     def _copy_array(self, source: Any, dest: Any, name: str) -> None:
         what = f"{source.name or '/'} {source.shape} {source.dtype}"
@@ -219,14 +234,28 @@ def _is_initialized(node: Any) -> bool:
 
 
 def _is_at_or_below(node: Any, name: str, other: Any) -> bool:
-    """Whether `name` from a node is, as far as can be told, at or below another node of the same store."""
-    if isinstance(node, Node) and isinstance(other, Node):
-        same = node.chunk_store.lock_identity == other.chunk_store.lock_identity
-    else:
-        same = _is_h5py(node) and _is_h5py(other) and node.file == other.file
+    """Whether `name` from a node is, as far as can be told, at or below another node, however opened."""
     base = "" if name.startswith("/") else node.name or ""
     path, top = normalize_path(f"{base}/{name}"), normalize_path(other.name)
-    return same and (not top or f"{path}/".startswith(f"{top}/"))
+    if isinstance(node, Node) and isinstance(other, Node):
+        # Metadata and chunks may be in different stores: one that both use is enough.
+        inner, outer = _places(node, path), _places(other, top)
+        return any(_is_below(place, above) for place in inner for above in outer)
+    return _is_h5py(node) and _is_h5py(other) and node.file == other.file and _is_below(path, top)
+
+
+def _places(node: Node, path: str) -> set[str]:
+    """Return where the values below a path are, as names that are the same for all stores that share them."""
+    places = set()
+    for store in (node.store, node.chunk_store):
+        place = os.path.join(store.lock_identity, path)
+        # Of a folder, in which another store may begin further down.
+        places.add(os.path.realpath(place) if os.path.isabs(place) else place.rstrip("/"))
+    return places
+
+
+def _is_below(path: str, top: str) -> bool:
+    return not top or f"{path}/".startswith(f"{top.rstrip('/')}/")
 
 
 def _parameters(source: Any, dest: Any) -> dict[str, Any]:

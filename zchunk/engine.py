@@ -23,6 +23,7 @@ from zchunk._ext import chain as native
 from zchunk._ext.engine import Job
 from zchunk._ext.locks import Stripe
 from zchunk.chunked import ChunkedArray
+from zchunk.errors import CodecError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic
 from zchunk.keys import join
@@ -237,7 +238,7 @@ def _read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any])
 def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
     try:
         return array.chain.decode(data).view(array.item)
-    except MemoryError:
+    except (MemoryError, CodecError):
         raise
     except Exception as err:
         # Codecs from elsewhere may object in any way.

@@ -58,7 +58,7 @@ def encode_fill_value(
         case "m" | "M":
             return int(value.view("i8"))
         case "U":
-            return str(value)
+            return str(value) if isinstance(value, str) else value
         case _:
             raw = value.tobytes() if dtype.kind == "V" else value
             return binascii.b2a_base64(raw, newline=False).decode("ascii")

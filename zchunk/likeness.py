@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.array import Array
+from zchunk.node import Node
 
 
 def chunks_of(a: Any) -> Any:
@@ -20,10 +21,16 @@ def chunks_of(a: Any) -> Any:
     return chunks if regular and len(chunks) == len(a.shape) else None
 
 
+def is_array(node: Any) -> bool:
+    """Whether a node, zchunk's or another library's, is an array."""
+    # Members of a group are attributes of it: one may be called "shape".
+    return isinstance(node, Array) if isinstance(node, Node) else hasattr(node, "shape")
+
+
 def codecs_of(a: Array) -> dict[str, Any]:
     """Return the codecs of an array, as `create` takes them."""
     filters = a.filters or []
-    if a.dtype != object:
+    if not a.dtype.hasobject:
         return {"compressor": a.compressor, "filters": filters}
     return {"compressor": a.compressor, "object_codec": filters[0], "filters": filters[1:]}
 

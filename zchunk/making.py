@@ -10,6 +10,7 @@ import numpy as np
 from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
+from zchunk.codecs.registry import trusted_ids
 from zchunk.creating import (
     array,
     create,
@@ -176,7 +177,9 @@ class Making(Members):
                 # Another thread or process was faster; or an array is above, which is an error.
                 if not contains_array(self._store, path):
                     raise
-        found = Array(
+        codecs = (kwargs.get(name) for name in ("object_codec", "compressor"))
+        found = Array._trusting(
+            trusted_ids(*codecs, *(kwargs.get("filters") or ())),
             self._store,
             path,
             self._read_only,
@@ -311,6 +314,9 @@ class Making(Members):
             if contains_group(self._store, new):
                 raise ContainsGroupError(f"a group is at {'/' + new!r}: {'/' + old!r} cannot be moved there")
             require_parents(self._store, new)
+            if self._chunk_store is not None:
+                # Chunks of no array, which would stop the second move after the first.
+                self._chunk_store.erase_prefix(new)
             self._store.rename(old, new)
             if self._chunk_store is not None and not self._chunk_store.is_empty(old):
                 self._chunk_store.rename(old, new)

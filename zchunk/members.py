@@ -125,24 +125,35 @@ class Members(Node, MutableMapping[str, Any]):
         -------
         iterator of str
         """
-        for name in self._store.list_dir(self._path):
-            path = join(self._path, name)
-            if contains_array(self._store, path):
-                yield name
-            elif recurse and contains_group(self._store, path):
-                yield from self._group(path).array_keys(recurse)
+        for name, _ in self._each(lambda path: contains_array(self._store, path) or None, recurse):
+            yield name
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Yield name and array of the arrays that `array_keys` names."""
-        for name in self._store.list_dir(self._path):
-            path = join(self._path, name)
-            try:
-                array = self._array(path)
-            except ArrayNotFoundError:
-                if recurse and contains_group(self._store, path):
-                    yield from self._group(path).arrays(recurse)
-            else:
-                yield name, array
+        return self._each(self._array_or_none, recurse)
+
+    def _array_or_none(self, path: str) -> Array | None:
+        try:
+            return self._array(path)
+        except ArrayNotFoundError:
+            return None
+
+    def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
+        """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
+        # No recursion, here and in `_below`: there may be more levels than Python has.
+        levels = [(self._path, iter(self._store.list_dir(self._path)))]
+        while levels:
+            parent, names = levels[-1]
+            name = next(names, None)
+            if name is None:
+                levels.pop()
+                continue
+            path = join(parent, name)
+            found = look(path)
+            if found is not None:
+                yield name, found
+            elif recurse and contains_group(self._store, path):
+                levels.append((path, iter(self._store.list_dir(path))))
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
@@ -159,11 +170,17 @@ class Members(Node, MutableMapping[str, Any]):
 
     def _below(self) -> Iterator[Any]:
         """Yield all arrays and groups below, a group before its members, those of a group by name."""
-        for name in self:
-            member = self[name]
+        levels: list[tuple[Members, Iterator[str]]] = [(self, iter(self))]
+        while levels:
+            group, names = levels[-1]
+            name = next(names, None)
+            if name is None:
+                levels.pop()
+                continue
+            member = group[name]
             yield member
             if isinstance(member, Members):
-                yield from member._below()
+                levels.append((member, iter(member)))
 
     def visitvalues(self, func: Callable[[Any], Any]) -> Any:
         """Call `func` with each array and group below, until it returns something.

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zchunk.keys import ARRAY_KEY, GROUP_KEY
+import numpy as np
+
+from zchunk.codecs import Codec, as_codec
+from zchunk.codecs.registry import stored_codec
+from zchunk.fill_values import normalize_fill_value
+from zchunk.keys import ARRAY_KEY, GROUP_KEY, ChunkKeyEncoding
+from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, parse_group, parse_json, render_array, render_group, render_json
-from zchunk.nodes import make_metadata
 
 __all__ = [
     "ZARR_FORMAT",
@@ -78,17 +83,25 @@ def decode_array_metadata(s: Mapping[str, Any] | bytes | str) -> dict[str, Any]:
 
 def encode_array_metadata(meta: Mapping[str, Any]) -> bytes:
     """Return the ``.zarray`` of what `decode_array_metadata` returns."""
-    model = make_metadata(
-        meta["shape"],
-        tuple(meta["chunks"]),
-        meta["dtype"],
-        meta["compressor"],
-        meta["fill_value"],
-        meta["order"],
-        meta["filters"],
-        meta.get("dimension_separator"),
+    # What is said is written, without the defaults of arrays that are made.
+    dtype, fill_value = np.dtype(meta["dtype"]), meta["fill_value"]
+    compressor, separator = meta["compressor"], meta.get("dimension_separator")
+    model = ArrayMetadata(
+        shape=tuple(meta["shape"]),
+        dtype=dtype,
+        chunk_shape=tuple(meta["chunks"]),
+        fill_value=fill_value if dtype.kind == "U" else normalize_fill_value(fill_value, dtype),
+        order=meta["order"],
+        filters=tuple(_codec(config) for config in meta["filters"] or ()),
+        compressor=None if compressor is None else _codec(compressor),
+        chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
+        dimension_separator=separator,
     )
     return render_array(model)
+
+
+def _codec(obj: Any) -> Codec:
+    return stored_codec(obj) if isinstance(obj, Mapping) else as_codec(obj)
 
 
 def decode_group_metadata(s: Mapping[str, Any] | bytes | str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import numpy as np
 from zchunk import chunk_cache, storage
 from zchunk.codecs import Blosc, Codec, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
+from zchunk.codecs.registry import trusted_ids
 from zchunk.errors import (
     BadCompressorError,
     CodecError,
     ContainsArrayError,
     ContainsGroupError,
     InvalidKeyError,
+    MetadataError,
 )
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
@@ -30,7 +32,7 @@ from zchunk.keys import (
     parents,
 )
 from zchunk.metadata.model import ArrayMetadata
-from zchunk.metadata.v2 import render_array, render_group
+from zchunk.metadata.v2 import parse_array, render_array, render_group
 from zchunk.storage.base import Store
 from zchunk.storage.functions import contains_array, contains_group
 
@@ -105,7 +107,7 @@ def make_metadata(
     elif isinstance(compressor, str):
         # zarr 2's place to set another one.
         compressor = vars(storage).get("default_compressor", DEFAULT_COMPRESSOR)
-    return ArrayMetadata(
+    metadata = ArrayMetadata(
         shape=shape,
         dtype=dtype,
         chunk_shape=normalize_chunks(chunks, shape, dtype.itemsize),
@@ -116,6 +118,24 @@ def make_metadata(
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )
+    if dtype.names and dtype.hasobject and isinstance(fill_value, int) and not fill_value:
+        # The default: no fill value reads the same.
+        return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
+    return metadata
+
+
+def _is_stored(metadata: ArrayMetadata) -> bool:
+    """Whether the fill value, with which the object codec has its own ways, can be read again."""
+    try:
+        found = _parsed_again(metadata, render_array(metadata)).fill_value
+    except MetadataError:
+        return False
+    return found is not None and bool(found.item() == metadata.fill_value.item())
+
+
+def _parsed_again(metadata: ArrayMetadata, raw: bytes) -> ArrayMetadata:
+    trusted = trusted_ids(*metadata.codecs)
+    return parse_array(raw, ARRAY_KEY, metadata.chunk_key_encoding.separator, trusted)
 
 
 def _as_filters(filters: Iterable[Any] | None) -> tuple[Codec, ...]:
@@ -144,6 +164,7 @@ def init_array(
     """
     # All that can fail comes before what is there is erased.
     path, raw = new_path(path), render_array(metadata)
+    _parsed_again(metadata, raw)
     _prepare(store, path, overwrite, chunk_store)
     store[join(path, ARRAY_KEY)] = raw
 

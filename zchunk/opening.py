@@ -76,6 +76,10 @@ def open_array(
         Something else is there.
     """
     check_unsupported(zarr_version, meta_array)
+    # Of `open_like`, whose codecs are not the user's word on what is stored.
+    trusted = kwargs.pop("_trusted", None)
+    if trusted is None:
+        trusted = trusted_ids(object_codec, compressor, *(filters or ()))
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target = open_store(store, mode, storage_options)
@@ -83,7 +87,7 @@ def open_array(
     if mode in ("r", "r+", "a"):
         try:
             return Array._trusting(
-                trusted_ids(object_codec, compressor, *(filters or ())),
+                trusted,
                 target,
                 path,
                 mode == "r",
@@ -140,7 +144,7 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     path : path, MutableMapping or None
         The store, as for `create`.
     **kwargs
-        Parameters of `open_array`.
+        Parameters of `open_array`. An array that is there may decode pickles only if a codec here says so.
 
     Returns
     -------
@@ -148,4 +152,6 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     """
     if isinstance(a, Array):
         kwargs.setdefault("fill_value", a.fill_value)
-    return open_array(path, **parameters_like(a, kwargs))
+    given = (kwargs.get(name) for name in ("object_codec", "compressor"))
+    trusted = trusted_ids(*given, *(kwargs.get("filters") or ()))
+    return open_array(path, **parameters_like(a, kwargs), _trusted=trusted)

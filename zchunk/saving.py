@@ -10,13 +10,13 @@ import numpy as np
 
 from zchunk.api import group, open
 from zchunk.array import Array
-from zchunk.codecs.objects import object_filters
+from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.compat import check_unsupported
 from zchunk.creating import array
 from zchunk.dtypes import encode_dtype
 from zchunk.group import Group
 from zchunk.keys import parents
-from zchunk.likeness import chunks_of
+from zchunk.likeness import chunks_of, codecs_of
 from zchunk.nodes import new_path
 from zchunk.storage import Store, open_store
 
@@ -47,9 +47,10 @@ def save_array(
         No array can have such a path.
     """
     check_unsupported(zarr_version)
-    path, chunks, items = new_path(path), chunks_of(arr), _read(arr)
+    path, parameters = new_path(path), _parameters(arr, kwargs)
+    items = _read(arr, parameters)
     with _replaced(store) as target:
-        array(items, **{"chunks": chunks, **kwargs}, store=target, path=path, overwrite=True)
+        array(items, **parameters, store=target, path=path, overwrite=True)
 
 
 def save_group(
@@ -88,12 +89,12 @@ def save_group(
         raise ValueError(f"two arrays would have the name {min(clash)!r}")
     members |= kwargs
     places = _places(members)
-    chunks = {name: chunks_of(data) for name, data in members.items()}
-    items = {name: _read(data) for name, data in members.items()}
+    parameters = {name: _parameters(data, {}) for name, data in members.items()}
+    items = {name: _read(data, parameters[name]) for name, data in members.items()}
     with _replaced(store) as target:
         parent = group(target, overwrite=True, path=path)
         for name in members:
-            parent.array(places[name], items[name], chunks=chunks[name])
+            parent.array(places[name], items[name], **parameters[name])
 
 
 def save(
@@ -150,11 +151,23 @@ def _places(names: Iterable[str]) -> dict[str, str]:
     return paths
 
 
-def _read(data: Any) -> Any:
-    """Return array-like data as a NumPy array of a dtype that can be stored."""
+def _parameters(data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of `array`, with what is not given and must be taken from the data."""
+    found = {"chunks": chunks_of(data)}
+    if isinstance(data, Array) and data.dtype.hasobject and not kwargs.keys() & {"dtype", "filters"}:
+        found["object_codec"] = codecs_of(data)["object_codec"]
+    return found | kwargs
+
+
+def _read(data: Any, parameters: dict[str, Any]) -> Any:
+    """Return array-like data as a NumPy array that can be stored with these parameters of `array`."""
     items = np.asanyarray(data)
-    encode_dtype(items.dtype)
-    object_filters(items.dtype, None, ())
+    dtype, codec = object_dtype(parameters.get("dtype"), parameters.get("object_codec"))
+    dtype = np.dtype(items.dtype if dtype is None else dtype)
+    encode_dtype(dtype)
+    if dtype.hasobject and codec is None and not parameters.get("filters"):
+        # For the error.
+        object_filters(dtype, None, ())
     return items
 
 

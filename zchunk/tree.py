@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from zchunk.display import escape
+from zchunk.likeness import is_array
 
 
 class _Lines(NamedTuple):
@@ -38,41 +39,56 @@ class TreeViewer:
         self.level = level
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines(self.group, *_TEXT))
+        return "\n".join(self._lines(*_TEXT))
 
     def __bytes__(self) -> bytes:
-        return "\n".join(self._lines(self.group, *_ASCII)).encode()
+        return "\n".join(self._lines(*_ASCII)).encode()
 
     def _members(self, node: Any, depth: int) -> list[Any]:
         if not hasattr(node, "values") or (self.level is not None and depth >= self.level):
             return []
         return list(node.values())
 
-    def _lines(self, node: Any, inner: _Lines, last: _Lines, depth: int = 0) -> Iterator[str]:
-        yield _label(node)
-        members = self._members(node, depth)
-        for i, member in enumerate(members):
-            style = inner if i + 1 < len(members) else last
-            first, *below = self._lines(member, inner, last, depth + 1)
-            yield style.branch + first
-            for line in below:
-                yield style.trunk + line
+    def _lines(self, inner: _Lines, last: _Lines) -> Iterator[str]:
+        # No recursion, here and below: there may be more levels than Python has.
+        todo = [(self.group, "", "", 0)]
+        while todo:
+            node, branch, trunk, depth = todo.pop()
+            yield branch + _label(node)
+            style = last
+            for member in reversed(self._members(node, depth)):
+                todo.append((member, trunk + style.branch, trunk + style.trunk, depth + 1))
+                style = inner
 
     def _repr_html_(self) -> str:
-        return f'<div class="zarr-tree">{self._html(self.group)}</div>'
+        return f'<div class="zarr-tree">{"".join(self._html())}</div>'
 
-    def _html(self, node: Any, depth: int = 0) -> str:
-        label = escape(_label(node))
-        items = "".join(f"<li>{self._html(member, depth + 1)}</li>" for member in self._members(node, depth))
-        if not items:
-            return label
-        unfold = depth == 0 or self.expand is True or depth < self.expand
-        return f"<details{' open' if unfold else ''}><summary>{label}</summary><ul>{items}</ul></details>"
+    def _html(self) -> Iterator[str]:
+        # Nodes with their depth, and what stands between and after them.
+        todo: list[tuple[Any, int] | str] = [(self.group, 0)]
+        while todo:
+            step = todo.pop()
+            if isinstance(step, str):
+                yield step
+                continue
+            node, depth = step
+            label, members = escape(_label(node)), self._members(node, depth)
+            if not members:
+                yield label
+                continue
+            unfold = depth == 0 or self.expand is True or depth < (self.expand or 0)
+            yield f"<details{' open' if unfold else ''}><summary>{label}</summary><ul>"
+            todo.append("</ul></details>")
+            for member in reversed(members):
+                todo += ["</li>", (member, depth + 1), "<li>"]
 
 
 def _label(node: Any) -> str:
     name: str = (node.name or "").rpartition("/")[2] or "/"
-    return f"{name} {node.shape} {node.dtype}" if hasattr(node, "shape") else name
+    if not name.isprintable():
+        # A terminal would obey it.
+        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return f"{name} {node.shape} {node.dtype}" if is_array(node) else name
 
 
 def tree(grp: Any, expand: bool | int = False, level: int | None = None) -> TreeViewer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from zchunk.codecs.base import Codec, NativeCodec
@@ -40,7 +41,7 @@ def trusted_ids(*codecs: Any) -> frozenset[str]:
         codec.codec_id
         for codec in codecs
         # Looked up, not asked whether it is a `Codec`: that takes longer than opening an array.
-        if not isinstance(codec, type) and getattr(codec, "codec_id", None) in _REFUSED
+        if not isinstance(codec, type | RefusedCodec) and getattr(codec, "codec_id", None) in _REFUSED
     )
 
 
@@ -83,6 +84,57 @@ def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) 
     return codec
 
 
+def stored_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) -> Codec:
+    """Return the codec that stored metadata describe, as `get_codec` does.
+
+    One that would run code from the data comes as a `RefusedCodec`, so that the array can be looked at.
+    """
+    try:
+        _refuse(config, trusted)
+    except CodecError as err:
+        return RefusedCodec(config, str(err))
+    return get_codec(config, trusted)
+
+
+class RefusedCodec:
+    """What stands for a codec that is not made, since decoding would run code from the data.
+
+    Parameters
+    ----------
+    config : mapping
+        Configuration of the codec.
+    reason : str
+        Message of the errors that its use raises.
+    """
+
+    def __init__(self, config: Mapping[str, Any], reason: str) -> None:
+        self.codec_id: str = config["id"]
+        self._config = dict(config)
+        self._reason = reason
+
+    def encode(self, buf: Any) -> Any:
+        """Raise `CodecError`."""
+        raise CodecError(self._reason)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Raise `CodecError`."""
+        raise CodecError(self._reason)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        return deepcopy(self._config)
+
+    def __repr__(self) -> str:
+        return f"<refused codec {self._config!r:.80}>"
+
+
+def check_allowed(codecs: Iterable[Codec]) -> None:
+    """Raise `CodecError` if one of the codecs is a `RefusedCodec`."""
+    for codec in codecs:
+        if isinstance(codec, RefusedCodec):
+            codec.encode(None)
+
+
 def _refuse(config: Any, trusted: frozenset[str]) -> None:
     """Raise `CodecError` if a codec that runs code is named, also in the parameters of another codec."""
     if isinstance(config, Mapping):
@@ -109,6 +161,8 @@ def as_codec(obj: Any) -> Codec:
         return obj
     if isinstance(obj, Mapping):
         return get_codec(obj)
+    if isinstance(obj, RefusedCodec):
+        check_allowed([obj])
     if isinstance(obj, type) or not isinstance(obj, Codec):
         raise CodecError(f"{obj!r:.80} is no codec: encode, decode, get_config or codec_id is missing")
     if type(obj).__module__.partition(".")[0] == "numcodecs" and obj.codec_id in _registry:

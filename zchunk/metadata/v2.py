@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk.codecs import NativeCodec, checked, get_codec
-from zchunk.codecs.registry import is_registered
+from zchunk.codecs import NativeCodec, checked
+from zchunk.codecs.registry import RefusedCodec, is_registered, stored_codec
 from zchunk.dtypes import decode_dtype, encode_dtype
 from zchunk.errors import CodecError, MetadataError
 from zchunk.fill_values import decode_fill_value, encode_fill_value
@@ -165,7 +165,7 @@ def _parse_array(
             shape=shape,
             dtype=dtype,
             chunk_shape=_at_least_one(chunks, shape),
-            fill_value=decode_fill_value(obj["fill_value"], dtype, partial(_decode_objects, codecs)),
+            fill_value=_parse_fill_value(obj["fill_value"], dtype, codecs),
             order=obj["order"],
             filters=codecs,
             compressor=compressor,
@@ -199,6 +199,13 @@ def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any,
     return tuple(1 if s == 0 and c == 0 and type(c) is int else c for s, c in zip(shape, chunks, strict=True))
 
 
+def _parse_fill_value(obj: Any, dtype: np.dtype[Any], codecs: tuple[Codec, ...]) -> Any:
+    if dtype.names and dtype.hasobject and isinstance(codecs[0], RefusedCodec):
+        # It passes the codec too. Nobody can write these metadata, and so lose it.
+        return None
+    return decode_fill_value(obj, dtype, partial(_decode_objects, codecs))
+
+
 def _decode_objects(codecs: tuple[Codec, ...], raw: bytes) -> Any:
     return checked.decode(codecs[0], raw, _FILL_MAX)
 
@@ -208,7 +215,7 @@ def _parse_codec(config: object, member: str, where: str, trusted: frozenset[str
         raise MetadataError(f"{where}: {member}: {config!r:.80} is not an object with the member 'id'")
     try:
         # Of its own: a codec may keep what it is given.
-        return get_codec(deepcopy(config), trusted)
+        return stored_codec(deepcopy(config), trusted)
     # A codec from elsewhere may object to its parameters in any way.
     except Exception as err:
         raise CodecError(f"{where}: {member}: {err}") from err

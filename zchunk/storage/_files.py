@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from zchunk.errors import StoreError
@@ -55,8 +56,15 @@ def scan(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return [e for e in entries if is_key(e.name) and not (e.name.endswith(PARTIAL) and e.is_file())]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as err:
+        if not is_absence(err):
+            raise
         return []
+
+
+def is_absence(err: OSError) -> bool:
+    """Whether an error of the system says that there is no such file, or can be none by this name."""
+    return err.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def is_cycle(link: str) -> bool:

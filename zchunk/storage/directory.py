@@ -12,6 +12,7 @@ from zchunk.keys import check_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
+    is_absence,
     is_cycle,
     read_fd,
     remove_empty,
@@ -141,7 +142,9 @@ class DirectoryStore(Store):
     def _read(self, key: str, start: int, stop: int | None) -> bytes:
         try:
             fd = os.open(self.file_path(key), _READ)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as err:
+            if not is_absence(err):
+                raise
             raise KeyError(key) from None
         try:
             status = os.fstat(fd)
@@ -267,16 +270,25 @@ class DirectoryStore(Store):
     def _stat(self, key: str) -> os.stat_result | None:
         try:
             status = os.stat(self.file_path(key))
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as err:
+            if not is_absence(err):
+                raise
             return None
         return status if stat.S_ISREG(status.st_mode) else None
 
     def _walk(self, folder: str, prefix: str) -> Iterator[str]:
-        for entry in scan(folder):
-            if entry.is_file():
-                yield prefix + entry.name
-            elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
-                yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+        # No recursion: there may be more levels than Python has.
+        levels = [(prefix, iter(scan(folder)))]
+        while levels:
+            prefix, entries = levels[-1]
+            for entry in entries:
+                if entry.is_file():
+                    yield prefix + entry.name
+                elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
+                    levels.append((f"{prefix}{entry.name}/", iter(scan(entry.path))))
+                    break
+            else:
+                levels.pop()
 
     def _open(self, key: str, path: str, flags: int) -> int:
         """Open a file to write, and make its folder if need be."""

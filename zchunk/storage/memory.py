@@ -173,11 +173,17 @@ class MemoryStore(Store):
         return folder, last
 
     def _walk(self, folder: Folder, prefix: str = "") -> Iterator[str]:
-        for name, value in folder.items():
-            if isinstance(value, self.cls):
-                yield from self._walk(value, f"{prefix}{name}/")
-            else:
+        # No recursion: there may be more levels than Python has.
+        levels = [(prefix, iter(folder.items()))]
+        while levels:
+            prefix, members = levels[-1]
+            for name, value in members:
+                if isinstance(value, self.cls):
+                    levels.append((f"{prefix}{name}/", iter(value.items())))
+                    break
                 yield prefix + name
+            else:
+                levels.pop()
 
     def _copy_of(self, folder: Folder) -> Folder:
         copy: Folder = self.cls()
