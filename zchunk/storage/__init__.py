@@ -10,7 +10,7 @@ from zchunk.storage import lazy
 from zchunk.storage.base import KVStore, Store, as_store
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
-from zchunk.storage.functions import contains_array, contains_group, getsize, listdir, rename, rmdir
+from zchunk.storage.functions import contains_array, contains_group, getsize, listdir
 from zchunk.storage.memory import DictStore, MemoryStore
 from zchunk.storage.resolve import normalize_store_arg, open_store
 

@@ -50,6 +50,8 @@ _MODULES = {
     "init_array": "zchunk.initialize",
     "init_group": "zchunk.initialize",
     "init_store": "zchunk.initialize",
+    "rename": "zchunk.initialize",
+    "rmdir": "zchunk.initialize",
 }
 
 
