@@ -542,8 +542,12 @@ def test_lzma_takes_no_more_memory_than_comes_out(monkeypatch: pytest.MonkeyPatc
     items = np.arange(10_000, dtype="<f4")
     for size in (2**20, 3 * 2**29):
         filters = [{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2, "dict_size": size}]
-        written = lzma.compress(items, lzma.FORMAT_RAW, filters=[filters[0], filters[1] | {"dict_size": 2**20}])
-        bound = CodecChain((), numcodecs.LZMA(lzma.FORMAT_RAW, filters=filters), items.dtype, items.shape, "C")
+        written = lzma.compress(
+            items, lzma.FORMAT_RAW, filters=[filters[0], filters[1] | {"dict_size": 2**20}]
+        )
+        bound = CodecChain(
+            (), numcodecs.LZMA(lzma.FORMAT_RAW, filters=filters), items.dtype, items.shape, "C"
+        )
         monkeypatch.setattr(lzma, "LZMADecompressor", decompressor)
         np.testing.assert_array_equal(bound.decode(written), items)
         assert asked.pop()[1]["dict_size"] <= max(4096, 16 * items.nbytes + 2**20)

@@ -1,4 +1,4 @@
-"""What zarr 2.18 has among the stores and is about nodes: metadata without an object for it, moving, erasing."""
+"""What zarr 2.18 has among the stores and is about nodes: making them without an object, moving, erasing."""
 
 from __future__ import annotations
 
