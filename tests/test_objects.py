@@ -457,6 +457,16 @@ def test_few_bytes_take_little_memory() -> None:
             tracemalloc.stop()
 
 
+def test_lists_in_text_are_as_many_as_in_lists() -> None:
+    text = b"\x93\xdd" + (2**25).to_bytes(4, "big") + b"\x90" * 2**25 + msgpack.packb("|O") + b"\x91\x01"
+    filters = [numcodecs.VLenUTF8(), numcodecs.MsgPack()]
+    with pytest.warns(FutureWarning):
+        z = zchunk.create(2, dtype=object, filters=filters, compressor=zchunk.Zstd())
+    z.store["0"] = zchunk.Zstd().encode(text)
+    with pytest.raises(ChunkError, match="announces 33554"):
+        z[:]
+
+
 @pytest.mark.parametrize("compressor", [zchunk.Zstd(), zchunk.Blosc("zstd"), zchunk.Blosc()], ids=repr)
 @pytest.mark.parametrize("codec", [numcodecs.VLenUTF8(), numcodecs.JSON(), numcodecs.MsgPack()], ids=repr)
 def test_equal_items_compress_well_and_come_back(codec: Any, compressor: Any) -> None:

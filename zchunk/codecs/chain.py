@@ -21,6 +21,7 @@ _OBJECTS_PER_STORED = 1000
 _NESTED = 2**24, 128
 _FLAT = 2**26, 4096
 _FLAT_IDS = {"vlen-utf8", "vlen-bytes", "vlen-array", "categorize"}
+_NESTED_IDS = {"json2", "msgpack2"}
 
 
 class CodecChain:
@@ -61,8 +62,9 @@ class CodecChain:
         """Return the most bytes that a chunk of `stored` bytes may have between its codecs."""
         if not self.dtype.hasobject:
             return self.items_limit
-        flat_items = bool(self.filters) and self.filters[0].codec_id in _FLAT_IDS
-        least, per_item = _FLAT if flat_items else _NESTED
+        ids = [codec.codec_id for codec in (*self.filters, self.compressor) if codec is not None]
+        known = ids[:1] and ids[0] in _FLAT_IDS and _NESTED_IDS.isdisjoint(ids)
+        least, per_item = _FLAT if known else _NESTED
         size = math.prod(self.chunk_shape)
         return min(_OBJECTS_MAX, max(least, _OBJECTS_PER_STORED * stored, per_item * size))
 
