@@ -24,7 +24,7 @@ LAYERS = [
     {"chunk_cache"},
     {"chunked"},
     {"engine"},
-    {"stored", "display", "properties", "resize", "selections"},
+    {"stored", "display", "properties", "resize", "selections", "index_helpers"},
     {"node"},
     {"conveniences"},
     {"array"},

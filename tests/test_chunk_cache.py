@@ -671,3 +671,34 @@ def test_programs_give_the_same_with_and_without(
         assert z.chunk_cache.used <= cap
         assert z.chunk_cache.used == sum(e.chunk.nbytes for e in z.chunk_cache._entries.values())
     np.testing.assert_array_equal(z[...], plain[...])
+
+
+def test_copied_moved_and_erased_chunks_are_forgotten() -> None:
+    store = zchunk.MemoryStore()
+    z = zchunk.ones(10, chunks=5, store=store, path="a", cache_bytes=10**6)
+    other = zchunk.full(10, 2, chunks=5, path="a", store={})
+    other[:] = 3
+    assert z[:].tolist() == [1] * 10
+    z[:] = 4
+    assert z[:].tolist() == [4] * 10
+    zchunk.copy_store(other.store, store, if_exists="replace")
+    assert z[:].tolist() == [3] * 10
+    b = zchunk.full(10, 5, chunks=5, store=store, path="b", write_empty_chunks=True)
+    b[:] = 5
+    zchunk.storage.rmdir(store, "a")
+    zchunk.storage.rename(store, "b", "a")
+    assert z[:].tolist() == [5] * 10
+    zchunk.storage.rmdir(store, "a")
+    assert z[:].tolist() == [1] * 10
+
+
+def test_a_copy_that_fails_forgets_what_it_wrote() -> None:
+    target: dict[str, Any] = {}
+    z = zchunk.zeros(10, chunks=5, store=target, cache_bytes=10**6)
+    z[:] = 1
+    assert z[:].tolist() == [1] * 10
+    source = {"0": np.full(5, 7.0).tobytes(), "1": 5}
+    with pytest.raises(TypeError):
+        zchunk.copy_store(source, KVStore(target), if_exists="replace")
+    with pytest.raises(zchunk.errors.ChunkError):
+        z[:]

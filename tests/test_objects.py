@@ -12,6 +12,7 @@ import pickle
 import re
 import tracemalloc
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from zchunk.codecs import NativeCodec
 from zchunk.errors import ChunkError, CodecError, MetadataError
 from zchunk.metadata import v2
 
-pytest.importorskip("msgpack")
+msgpack = pytest.importorskip("msgpack")
 
 ARCHIVE = zipfile.ZipFile(Path(__file__).parent / "golden" / "data" / "objects" / "zarr2.zip")
 CASES = sorted({name.partition("/")[0] for name in ARCHIVE.namelist()})
@@ -543,6 +544,62 @@ def test_what_is_announced_is_checked_before_memory_is_taken(codec: Any, data: b
             assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
         finally:
             tracemalloc.stop()
+
+
+def bombs() -> Iterator[tuple[Any, bytes]]:
+    """Chunks of two items and some hundred stored bytes."""
+    n = 20_000_000
+    name = msgpack.packb("|O")
+    yield numcodecs.MsgPack(), b"\xdd" + (n + 2).to_bytes(4, "big") + b"\x90" * n + name + b"\x91\x02"
+    yield numcodecs.MsgPack(), b"\x94\x01\xdd" + n.to_bytes(4, "big") + b"\x90" * n + name + b"\x91\x02"
+    yield numcodecs.MsgPack(), b"\xdc\xff\xff" + b"\x90" * 65_535
+    yield numcodecs.MsgPack(), b"\xdd\x00\x40\x00\x00" + b"\x90" * 2**22
+    yield numcodecs.JSON(), b"[" + b"[]," * (n // 3) + b'"|O",[2]]'
+    yield numcodecs.VLenUTF8(), b"\2\0\0\0" + (2**27).to_bytes(4, "little") + bytes(2**27)
+
+
+def test_few_bytes_take_little_memory() -> None:
+    for codec, text in bombs():
+        z = zchunk.create(2, dtype=object, object_codec=codec, compressor=zchunk.Zstd())
+        z.store["0"] = stored = zchunk.Zstd().encode(text)
+        assert len(stored) < 20_000
+        tracemalloc.start()
+        try:
+            with pytest.raises(ChunkError):
+                z[:]
+            assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+        finally:
+            tracemalloc.stop()
+
+
+def test_lists_in_text_are_as_many_as_in_lists() -> None:
+    text = b"\x93\xdd" + (2**25).to_bytes(4, "big") + b"\x90" * 2**25 + msgpack.packb("|O") + b"\x91\x01"
+    filters = [numcodecs.VLenUTF8(), numcodecs.MsgPack()]
+    with pytest.warns(FutureWarning):
+        z = zchunk.create(2, dtype=object, filters=filters, compressor=zchunk.Zstd())
+    z.store["0"] = zchunk.Zstd().encode(text)
+    with pytest.raises(ChunkError, match="announces 33554"):
+        z[:]
+
+
+@pytest.mark.parametrize("compressor", [zchunk.Zstd(), zchunk.Blosc("zstd"), zchunk.Blosc()], ids=repr)
+@pytest.mark.parametrize("codec", [numcodecs.VLenUTF8(), numcodecs.JSON(), numcodecs.MsgPack()], ids=repr)
+def test_equal_items_compress_well_and_come_back(codec: Any, compressor: Any) -> None:
+    n = 200_000
+    z = zchunk.create(n, chunks=n, dtype=object, object_codec=codec, compressor=compressor)
+    z[:] = "x" * 100
+    assert z.nbytes_stored < n * 20
+    assert (z[:] == "x" * 100).all()
+
+
+def test_what_could_not_be_read_is_not_written() -> None:
+    z = zchunk.create(2, dtype=object, object_codec=numcodecs.JSON(), compressor=zchunk.Zstd(), fill_value="")
+    with pytest.raises(ChunkError, match="no compressor"):
+        z[0] = "x" * 2**25
+    assert z[:].tolist() == ["", ""]
+    z = zchunk.create(2, dtype=object, object_codec=numcodecs.JSON(), compressor=None)
+    z[0] = "x" * 2**25
+    assert len(z[0]) == 2**25
 
 
 def test_bytes_never_become_references() -> None:

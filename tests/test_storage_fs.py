@@ -244,6 +244,17 @@ def test_web_addresses_are_quoted() -> None:
     assert store["a%2e%2e?b#c"] == b"v"
 
 
+@pytest.mark.parametrize("cache", ["simplecache", "filecache", "blockcache"])
+def test_web_addresses_are_quoted_through_caches(cache: str, tmp_path: Path) -> None:
+    class Web(Bucket):
+        protocol = "https"
+
+    fs = fsspec.filesystem(cache, fs=Web(), cache_storage=str(tmp_path))
+    assert FSStore("host/data", fs=fs)._files._file("a?b#c%") == "host/data/a%3Fb%23c%25"  # type: ignore[attr-defined]
+    plain = fsspec.filesystem(cache, fs=Plain(), cache_storage=str(tmp_path))
+    assert FSStore("/data", fs=plain)._files._file("a?b#c%") == "/data/a?b#c%"  # type: ignore[attr-defined]
+
+
 def test_fork_with_an_event_loop() -> None:
     store = bucket()
     store["k"] = b"v"
@@ -315,6 +326,17 @@ def test_api_with_urls() -> None:
     assert zchunk.load("memory://saved").tolist() == [0, 1, 2]
     with pytest.raises(ReadOnlyError):
         zchunk.open("memory://saved", "r")[:] = 1
+
+
+def test_files_with_a_percent_sign(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/a%20b"
+    zchunk.ones(3, store=url)
+    assert os.listdir(tmp_path) == ["a b"]
+    # As zarr 2 would have written it.
+    zchunk.zeros(3, store=FSStore(url))
+    assert sorted(os.listdir(tmp_path)) == ["a b", "a%20b"]
+    assert zchunk.open(url, "r")[:].tolist() == [0, 0, 0]
+    assert zchunk.open(tmp_path / "a b", "r")[:].tolist() == [1, 1, 1]
 
 
 def test_without_fsspec(tmp_path: Path) -> None:

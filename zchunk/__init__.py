@@ -120,12 +120,22 @@ __all__ = [
 
 # Modules that only have names at the places where zarr 2 has them.
 _ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "n5", "util")
+# zarr 2 has the names of its codecs here, too: those of numcodecs.
+_CODECS = {
+    "Adler32", "AsType", "BZ2", "Base64", "BitRound", "CRC32", "Categorize", "Delta", "FixedScaleOffset",
+    "Fletcher32", "JSON", "JenkinsLookup3", "LZMA", "MsgPack", "PackBits", "Pickle", "Quantize", "Shuffle",
+    "VLenArray", "VLenBytes", "VLenUTF8", "ZFPY", "codec_registry", "get_codec", "register_codec",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
     if name in _ZARR_MODULES:
         return import_module(f"zchunk.{name}")
+    if name in _CODECS:
+        return getattr(codecs, name)
+    if name == "blosc":
+        return import_module("numcodecs.blosc")
     if name in __all__:
         return getattr(storage, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -215,6 +215,11 @@ class Array(Selections, Conveniences):
         return sum(1 for _ in stored.inside(self._current))
 
     @property
+    def initialized(self) -> int:
+        """The same by zarr 2's older name."""
+        return self.nchunks_initialized
+
+    @property
     def nbytes_stored(self) -> int:
         """Bytes that metadata, attributes and chunks take in the store."""
         total = self._store.getsize(self._path) + stored.chunk_nbytes(self._current)

@@ -2,7 +2,8 @@
 
 A chunk that is a local file is used again only if the file is still the one that was read, whoever wrote it.
 For other stores, what zchunk writes and erases in this process is forgotten, in all caches; what others do
-there is not seen.
+there is not seen, nor what a program does to keys and through the store's own methods, such as `rename`
+(`zchunk.storage.rename`, `zchunk.storage.rmdir` and `zchunk.copy_store` are seen).
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from zchunk.api import consolidate_metadata, open, open_consolidated
 from zchunk.copying import copy, copy_all
-from zchunk.saving import load, save, save_array, save_group
+from zchunk.saving import LazyLoader, load, save, save_array, save_group
 from zchunk.storecopy import copy_store
 from zchunk.tree import tree
 
 __all__ = [
+    "LazyLoader",
     "consolidate_metadata",
     "copy",
     "copy_all",

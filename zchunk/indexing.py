@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
@@ -36,6 +37,13 @@ __all__ = [
     "pop_fields",
     "replace_ellipsis",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # zarr 2 has its helpers here.
+    if name.startswith("_") or name not in (helpers := import_module("zchunk.index_helpers")).__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(helpers, name)
 
 
 # ---- what entries are

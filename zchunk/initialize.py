@@ -1,11 +1,13 @@
-"""`init_array` and `init_group` as zarr 2.18 has them among the stores: metadata, and no object for it."""
+"""What zarr 2.18 has among the stores and is about nodes: making them without an object, moving, erasing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from zchunk import chunk_cache
 from zchunk.compat import check_unsupported
+from zchunk.keys import normalize_path
 from zchunk.nodes import DEFAULT_COMPRESSOR as default_compressor
 from zchunk.nodes import init_array as put_array
 from zchunk.nodes import init_group as put_group
@@ -13,7 +15,7 @@ from zchunk.nodes import make_metadata
 from zchunk.storage import as_store
 from zchunk.storage.base import Store
 
-__all__ = ["default_compressor", "init_array", "init_group", "init_store"]
+__all__ = ["default_compressor", "init_array", "init_group", "init_store", "rename", "rmdir"]
 
 def init_array(
     store: Any,
@@ -77,6 +79,25 @@ def init_group(
 ) -> None:
     """Put a group without members into a store. Parameters are those of `init_array`."""
     put_group(as_store(store), path, overwrite, _chunks(chunk_store))
+
+
+def rmdir(store: Any, path: str | None = None) -> None:
+    """Delete every key of any mapping below `path`, and forget the chunks that are cached of it."""
+    target = as_store(store)
+    try:
+        target.rmdir(path)
+    finally:
+        chunk_cache.forget(target, normalize_path(path))
+
+
+def rename(store: Any, src_path: str, dst_path: str) -> None:
+    """Move a key and all keys below it, in any mapping; as with `rmdir`, nothing of it stays in caches."""
+    target = as_store(store)
+    try:
+        target.rename(src_path, dst_path)
+    finally:
+        for path in (src_path, dst_path):
+            chunk_cache.forget(target, normalize_path(path))
 
 
 def _chunks(chunk_store: Any) -> Store | None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from zchunk import chunk_cache
 from zchunk.copylog import reporting
 from zchunk.errors import CopyError
 from zchunk.keys import normalize_path
-from zchunk.storage.base import as_buffer
+from zchunk.storage.base import as_buffer, as_store
 
 
 def copy_store(
@@ -58,20 +59,26 @@ def copy_store(
     if if_exists not in ("raise", "replace", "skip"):
         raise ValueError(f"if_exists is {if_exists!r}, not 'raise', 'replace' or 'skip'")
     below, to = (f"{path}/" if path else "" for path in map(normalize_path, (source_path, dest_path)))
+    store = as_store(dest)
     with reporting(log, dry_run) as report:
-        for key in _selected(source, below, _compiled(excludes, flags), _compiled(includes, flags)):
-            new = to + key[len(below) :]
-            what = key if new == key else f"{key} -> {new}"
-            if if_exists != "replace" and new in dest:
-                if if_exists == "raise":
-                    raise CopyError(f"key {new!r} is in the destination; use if_exists='replace' or 'skip'")
-                report.skip(what)
-                continue
-            report.copy(what)
-            if not dry_run:
-                value = source[key]
-                dest[new] = value
-                report.nbytes += len(as_buffer(value))
+        try:
+            for key in _selected(source, below, _compiled(excludes, flags), _compiled(includes, flags)):
+                new = to + key[len(below) :]
+                what = key if new == key else f"{key} -> {new}"
+                if if_exists != "replace" and new in dest:
+                    if if_exists == "raise":
+                        raise CopyError(
+                            f"key {new!r} is in the destination; use if_exists='replace' or 'skip'"
+                        )
+                    report.skip(what)
+                    continue
+                report.copy(what)
+                if not dry_run:
+                    value = source[key]
+                    dest[new] = value
+                    report.nbytes += len(as_buffer(value))
+        finally:
+            chunk_cache.forget(store, to.rstrip("/"))
         return report.counts()
 
 

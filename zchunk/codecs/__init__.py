@@ -43,6 +43,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     import numcodecs
 
+    if name == "codec_registry":
+        return numcodecs.registry.codec_registry
+
     try:
         return getattr(numcodecs, name)
     except AttributeError:

@@ -15,6 +15,13 @@ from zchunk.errors import ChunkError
 _RAW: Spec = (native.KINDS["raw"], 0, 0, 0, 0, 1, 0)
 # Most bytes that the objects of a chunk may be encoded to: the codecs of zarr 2.18 take no more.
 _OBJECTS_MAX = 2**31 - 1
+# How many of them any chunk may have, how many for each byte that is stored, and for each item. In JSON and
+# MsgPack a byte can be an object of its own (up to 80 bytes of memory), elsewhere only an item is one.
+_OBJECTS_PER_STORED = 1000
+_NESTED = 2**24, 128
+_FLAT = 2**26, 4096
+_FLAT_IDS = {"vlen-utf8", "vlen-bytes", "vlen-array", "categorize"}
+_NESTED_IDS = {"json2", "msgpack2"}
 
 
 class CodecChain:
@@ -50,7 +57,16 @@ class CodecChain:
         self.nbytes = math.prod(chunk_shape) * dtype.itemsize
         # Most bytes on the way, and of items: a filter may need more than it gives, but not without measure.
         self.items_limit = 16 * self.nbytes + 2**20
-        self.limit = _OBJECTS_MAX if dtype.hasobject else self.items_limit
+
+    def limit(self, stored: int) -> int:
+        """Return the most bytes that a chunk of `stored` bytes may have between its codecs."""
+        if not self.dtype.hasobject:
+            return self.items_limit
+        ids = [codec.codec_id for codec in (*self.filters, self.compressor) if codec is not None]
+        known = ids[:1] and ids[0] in _FLAT_IDS and _NESTED_IDS.isdisjoint(ids)
+        least, per_item = _FLAT if known else _NESTED
+        size = math.prod(self.chunk_shape)
+        return min(_OBJECTS_MAX, max(least, _OBJECTS_PER_STORED * stored, per_item * size))
 
     def native_spec(self) -> Spec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
@@ -68,24 +84,29 @@ class CodecChain:
         data: Any = np.asarray(chunk, order=self.order)
         for codec in self.filters:
             data = codec.encode(data)
-        if self.dtype.hasobject:
-            self._check_encoded(data)
-        if self.compressor is None:
-            return bytes(flat(data)[0])
-        return self.compressor.encode(data)
+        nbytes = self._check_encoded(data) if self.dtype.hasobject else 0
+        stored = bytes(flat(data)[0]) if self.compressor is None else self.compressor.encode(data)
+        if self.dtype.hasobject and nbytes > (limit := self.limit(len(stored))):
+            raise ChunkError(
+                f"the objects of a chunk take {nbytes} bytes that are stored in {len(stored)}; no more than "
+                f"{limit} are taken out of so few again. Choose smaller chunks or no compressor"
+            )
+        return stored
 
-    def _check_encoded(self, data: Any) -> None:
+    def _check_encoded(self, data: Any) -> int:
+        """Return how many bytes the objects of a chunk have become."""
         if isinstance(data, np.ndarray) and data.dtype.hasobject:
             raise ChunkError(
                 f"a chunk of dtype {self.dtype} still holds objects after the filters {self.filters}; the "
                 "array needs an object_codec"
             )
         nbytes = memoryview(flat(data)[0]).nbytes
-        if nbytes > self.limit:
+        if nbytes > _OBJECTS_MAX:
             raise ChunkError(
-                f"the objects of a chunk take {nbytes} bytes, at most {self.limit} can be "
+                f"the objects of a chunk take {nbytes} bytes, at most {_OBJECTS_MAX} can be "
                 "stored; choose smaller chunks"
             )
+        return nbytes
 
     def decode(self, data: Any) -> np.ndarray[Any, Any]:
         """Return the chunk that `data` was made of, possibly read-only.
@@ -98,18 +119,19 @@ class CodecChain:
         if self.dtype.itemsize == 0:
             return np.zeros(self.chunk_shape, self.dtype)
         raw: Any = data
+        limit = self.limit(len(data))
         if isinstance(self.compressor, NativeCodec):
             if self.filters or self.dtype.hasobject:
-                raw = self.compressor.decode(data, limit=self.limit)
+                raw = self.compressor.decode(data, limit=limit)
             else:
                 spec = self.compressor.spec(self.dtype.itemsize)
-                if len(data) > (limit := native.limit(spec, self.nbytes)):
-                    raise ValueError(f"it has more than the {limit} bytes that are possible")
+                if len(data) > (most := native.limit(spec, self.nbytes)):
+                    raise ValueError(f"it has more than the {most} bytes that are possible")
                 raw = native.decode(spec, data, self.nbytes)
         elif self.compressor is not None:
-            raw = checked.decode(self.compressor, data, self.limit)
+            raw = checked.decode(self.compressor, data, limit)
         for codec in reversed(self.filters[1:]):
-            raw = checked.decode(codec, raw, self.limit)
+            raw = checked.decode(codec, raw, limit)
         for codec in self.filters[:1]:
             raw = checked.decode(codec, raw, self.items_limit)
         return self._items(raw)

@@ -68,7 +68,12 @@ def _decode_bz2(codec: Codec, data: Any, limit: int) -> Any:
 def _decode_lzma(codec: Any, data: Any, limit: int) -> Any:
     import lzma
 
-    return _decompress(lambda: lzma.LZMADecompressor(codec.format, filters=codec.filters), data, limit)
+    # Nothing refers to what is further back than all that may come out, whatever the metadata ask for.
+    window = max(limit, 4096)
+    filters = codec.filters and [
+        {**f, "dict_size": min(f["dict_size"], window)} if "dict_size" in f else f for f in codec.filters
+    ]
+    return _decompress(lambda: lzma.LZMADecompressor(codec.format, filters=filters), data, limit)
 
 
 def _decompress(new: Callable[[], Any], data: Any, limit: int) -> bytes:
@@ -112,7 +117,12 @@ def _decode_json(codec: Codec, data: Any, limit: int) -> Any:
 def _decode_msgpack(codec: Any, data: Any, limit: int) -> Any:
     import msgpack
 
-    return _array(msgpack.unpackb(flat(data)[0], raw=codec.raw), limit)
+    data = flat(data)[0]
+    first = msgpack.Unpacker(max_buffer_size=16)
+    first.feed(bytes(memoryview(data).cast("B")[:16]))
+    # Items along the first axis, a dtype and a shape.
+    _check((first.read_array_header() - 2) * np.dtype(object).itemsize, limit)
+    return _array(msgpack.unpackb(data, raw=codec.raw), limit)
 
 
 def _array(items: Any, limit: int) -> np.ndarray[Any, Any]:

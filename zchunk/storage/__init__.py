@@ -8,9 +8,10 @@ from zchunk.keys import GROUP_KEY as group_meta_key
 from zchunk.keys import normalize_path as normalize_storage_path
 from zchunk.storage import lazy
 from zchunk.storage.base import KVStore, Store, as_store
+from zchunk.storage.base import Store as BaseStore
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
-from zchunk.storage.functions import contains_array, contains_group, getsize, listdir, rename, rmdir
+from zchunk.storage.functions import contains_array, contains_group, getsize, listdir
 from zchunk.storage.memory import DictStore, MemoryStore
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BaseStore",
     "ConsolidatedMetadataStore",
     "DBMStore",
     "DictStore",
@@ -69,7 +71,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name in __all__ or name in lazy.ZARR_NAMES:
         return getattr(lazy, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

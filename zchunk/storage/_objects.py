@@ -13,6 +13,9 @@ from zchunk.storage.base import Store, as_bytes, check_path, check_range, is_key
 _MAGIC = frozenset("*?[]")
 # What a web server would not see as part of the path.
 _QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
+_WEB = frozenset({"http", "https"})
+# File systems that hand paths on to another one as they are.
+_PASS_ON = frozenset({"blockcache", "cached", "filecache", "simplecache"})
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
@@ -28,8 +31,7 @@ class Objects(Store):
         self.root_path = root_path.rstrip("/")
         # What the file system makes of the path of a key, for which "" may become "/".
         self._prefix: str = fs._strip_protocol(f"{self.root_path}/x")[:-1]
-        protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
-        self._quotes = bool(protocols & {"http", "https"})
+        self._quotes = _is_web(fs)
         # Others have no folders, and asking whether there is one is slow.
         self._has_folders = not fs.async_impl
 
@@ -214,3 +216,12 @@ class Objects(Store):
         prefix = f"{folder}/"
         self._remove([prefix + name for name in self._names_below(folder)])
         self.fs.invalidate_cache(folder)
+
+
+def _is_web(fs: Any) -> bool:
+    """Whether the paths of a file system become addresses of web pages."""
+    while True:
+        protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+        if not protocols & _PASS_ON:
+            return bool(protocols & _WEB)
+        fs = fs.fs

@@ -13,16 +13,6 @@ def listdir(store: Any, path: str | None = None) -> list[str]:
     return as_store(store).listdir(path)
 
 
-def rmdir(store: Any, path: str | None = None) -> None:
-    """Delete every key of any mapping below `path` (zarr 2's name)."""
-    as_store(store).rmdir(path)
-
-
-def rename(store: Any, src_path: str, dst_path: str) -> None:
-    """Move a key and all keys below it, in any mapping."""
-    as_store(store).rename(src_path, dst_path)
-
-
 def getsize(store: Any, path: str | None = None) -> int:
     """Return the size of a key, or of the keys directly below a path, of any mapping.
 

@@ -31,7 +31,7 @@ __all__ = [
     "store_of_url",
 ]
 
-_MODULES = {
+_STORES = {
     "DBMStore": "zchunk.storage.dbm",
     "FSStore": "zchunk.storage.fs",
     "LMDBStore": "zchunk.storage.lmdb",
@@ -44,13 +44,40 @@ _MODULES = {
     "atexit_rmglob": "zchunk.storage.temporary",
     "atexit_rmtree": "zchunk.storage.temporary",
     "store_of_url": "zchunk.storage.urls",
-    # zarr 2 has them among the stores; they are made of what is above stores.
+}
+# zarr 2 has them among the stores, too; they are made of what is above stores.
+ZARR_NAMES = {
     "Metadata2": "zchunk.meta",
+    "NoLock": "zchunk.util",
+    "buffer_size": "zchunk.util",
     "default_compressor": "zchunk.initialize",
+    "encode_array_metadata": "zchunk.meta",
+    "encode_group_metadata": "zchunk.meta",
     "init_array": "zchunk.initialize",
     "init_group": "zchunk.initialize",
     "init_store": "zchunk.initialize",
+    "json_dumps": "zchunk.util",
+    "json_loads": "zchunk.util",
+    "nolock": "zchunk.util",
+    "normalize_chunks": "zchunk.util",
+    "normalize_dimension_separator": "zchunk.util",
+    "normalize_dtype": "zchunk.util",
+    "normalize_fill_value": "zchunk.util",
+    "normalize_order": "zchunk.util",
+    "normalize_shape": "zchunk.util",
+    "rename": "zchunk.initialize",
+    "rmdir": "zchunk.initialize",
 }
+_ERRORS = (
+    "BadCompressorError",
+    "ContainsArrayError",
+    "ContainsGroupError",
+    "FSPathExistNotDir",
+    "MetadataError",
+    "ReadOnlyError",
+)
+ZARR_NAMES.update(dict.fromkeys(_ERRORS, "zchunk.errors"))
+_MODULES = _STORES | ZARR_NAMES
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,8 +23,12 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
 
 
 def path_of_url(url: str) -> str:
-    """Return the path that a ``file://`` URL names; `ValueError` if it is none."""
+    """Return the path that a ``file://`` URL names; `ValueError` if it is none.
+
+    That is the path as it stands there, as fsspec and zarr 2 read it, if there is such a file; else without
+    %-encoding.
+    """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
         raise ValueError(f"cannot open {url!r}: a file URL is file:/// and an absolute path, %-encoded")
-    return unquote(parts.path)
+    return parts.path if os.path.lexists(parts.path) else unquote(parts.path)

@@ -105,6 +105,10 @@ class ZipStore(Store):
         self._archive.check_open()
         return iter(list(self._archive.entries))
 
+    def keylist(self) -> list[str]:
+        """Return all keys, sorted (zarr 2's name)."""
+        return sorted(self)
+
     def __len__(self) -> int:
         self._archive.check_open()
         return len(self._archive.entries)
