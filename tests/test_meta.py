@@ -11,7 +11,7 @@ import pytest
 
 import zchunk
 from zchunk import meta
-from zchunk.errors import MetadataError
+from zchunk.errors import CodecError, MetadataError
 
 
 @pytest.mark.parametrize("separator", [None, "/"])
@@ -54,6 +54,8 @@ def test_what_is_said_is_written() -> None:
     assert json.loads(meta.encode_array_metadata(text | {"fill_value": np.str_("a")}))["fill_value"] == "a"
     with pytest.raises(MetadataError):
         meta.encode_array_metadata(text | {"chunks": (0,)})
+    with pytest.raises(CodecError, match="names no codec"):
+        meta.encode_array_metadata(said | {"compressor": {"inner": {"id": "pickle"}}})
 
 
 def test_objects_both_ways_without_a_warning() -> None:

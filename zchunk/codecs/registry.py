@@ -92,7 +92,8 @@ def stored_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset(
     try:
         _refuse(config, trusted)
     except CodecError as err:
-        return RefusedCodec(config, str(err))
+        if isinstance(config.get("id"), str):
+            return RefusedCodec(config, str(err))
     return get_codec(config, trusted)
 
 
