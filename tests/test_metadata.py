@@ -152,7 +152,7 @@ class TestModel:
     def test_codec_limit(self):
         limit = 2**31 - 1
         codec = FakeCodec("blosc", limit)
-        m = meta(shape=(2**40,), dtype=np.dtype("i1"), chunk_shape=(limit,), compressor=codec)
+        m = meta(shape=(2**40,), dtype=np.dtype("i1"), chunk_shape=(limit,), compressors=(codec,))
         with pytest.raises(MetadataError) as info:
             m.replace(chunk_shape=(limit + 1,))
         for words in (
@@ -166,7 +166,7 @@ class TestModel:
         assert "choose smaller chunks" in str(info.value)
         # A filter before it may make the chunk smaller; no limit at all is fine too.
         m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
-        m.replace(chunk_shape=(limit + 1,), compressor=FakeCodec("zstd", None))
+        m.replace(chunk_shape=(limit + 1,), compressors=(FakeCodec("zstd", None),))
         with pytest.raises(MetadataError, match="'lz4'"):
             m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
 

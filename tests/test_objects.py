@@ -183,7 +183,7 @@ def test_a_codec_that_leaves_objects() -> None:
     class Same(numcodecs.Shuffle):
         encode = decode = lambda self, buf, out=None: buf  # type: ignore[assignment]
 
-    chain = zchunk.codecs.CodecChain((Same(),), None, np.dtype(object), (2,), "C")
+    chain = zchunk.codecs.CodecChain((Same(),), (), np.dtype(object), (2,), "C")
     with pytest.raises(RuntimeError, match="still holds objects"):
         chain.encode(objects(["a", "b"]))
 
@@ -535,7 +535,7 @@ def test_what_is_announced_is_checked_before_memory_is_taken(codec: Any, data: b
     with pytest.warns(FutureWarning):
         z = zchunk.create(2, dtype=object, filters=[codec], compressor=None)
     z.store["0"] = data
-    limited = zchunk.codecs.CodecChain((codec,), None, np.dtype("f8"), (2,), "C")
+    limited = zchunk.codecs.CodecChain((codec,), (), np.dtype("f8"), (2,), "C")
     for read in (lambda: z[:], lambda: limited.decode(data)):
         tracemalloc.start()
         try:

@@ -61,7 +61,12 @@ class ChunkedArray:
         self.write_empty_chunks = write_empty_chunks
         self.synchronizer = synchronizer
         self.chain = CodecChain(
-            metadata.filters, metadata.compressor, metadata.dtype, metadata.chunk_shape, metadata.order
+            metadata.filters,
+            metadata.compressors,
+            metadata.dtype,
+            metadata.chunk_shape,
+            metadata.order,
+            metadata.swapped,
         )
         # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
         # Objects stay what they are: a reference is not just bytes.

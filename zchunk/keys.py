@@ -13,6 +13,8 @@ ARRAY_KEY = ".zarray"
 GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
 CONSOLIDATED_KEY = ".zmetadata"
+# Of arrays and groups of format 3, with attributes and consolidated metadata inside.
+NODE_KEY = "zarr.json"
 
 
 def check_key(key: object) -> str:
@@ -68,7 +70,8 @@ def parents(path: str) -> list[str]:
 class ChunkKeyEncoding(NamedTuple):
     """How chunk coordinates become a key below the array's path.
 
-    `name` is ``"v2"`` (coordinates joined by `separator`; ``"0"`` for a 0-d array).
+    `name` is ``"v2"`` (coordinates joined by `separator`; ``"0"`` for a 0-d array) or ``"default"``, which puts
+    a ``c`` before them (``"c"`` for a 0-d array).
     """
 
     name: str
@@ -76,10 +79,23 @@ class ChunkKeyEncoding(NamedTuple):
 
     def encode(self, coords: Iterable[int]) -> str:
         """Return the key, relative to the array, of the chunk at `coords`."""
+        if self.name == "default":
+            return self.separator.join(["c", *map(str, coords)])
         return self.separator.join(map(str, coords)) or "0"
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the coordinates of a chunk."""
+        return "c" + self.separator if self.name == "default" else ""
 
     def decode(self, key: str, ndim: int) -> tuple[int, ...] | None:
         """Return the coordinates that `key` names, or None if it is not a chunk key of an `ndim` array."""
+        if self.name == "default":
+            if not ndim:
+                return () if key == "c" else None
+            if not key.startswith(self.prefix):
+                return None
+            key = key[2:]
         if _chunk_keys(self.separator, max(ndim, 1)).fullmatch(key) is None:
             return None
         if not ndim:

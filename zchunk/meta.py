@@ -93,7 +93,7 @@ def encode_array_metadata(meta: Mapping[str, Any]) -> bytes:
         fill_value=fill_value if dtype.kind == "U" else normalize_fill_value(fill_value, dtype),
         order=meta["order"],
         filters=tuple(_codec(config) for config in meta["filters"] or ()),
-        compressor=None if compressor is None else _codec(compressor),
+        compressors=() if compressor is None else (_codec(compressor),),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )

@@ -114,7 +114,7 @@ def make_metadata(
         fill_value=normalize_fill_value(fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
         filters=object_filters(dtype, object_codec, _as_filters(filters)),
-        compressor=None if compressor is None else as_codec(compressor),
+        compressors=() if compressor is None else (as_codec(compressor),),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )

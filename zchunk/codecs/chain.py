@@ -25,32 +25,36 @@ _NESTED_IDS = {"json2", "msgpack2"}
 
 
 class CodecChain:
-    """Filters, then a compressor, for chunks of one shape.
+    """Filters, then compressors, for chunks of one shape.
 
     Parameters
     ----------
     filters : tuple of Codec
         In the order of encoding.
-    compressor : Codec or None
-        The last codec.
+    compressors : tuple of Codec
+        Those from bytes to bytes that follow.
     dtype : numpy.dtype
         Of the items.
     chunk_shape : tuple of int
         Of a whole chunk.
     order : {"C", "F"}
         Layout of the items in a chunk.
+    swapped : bool, optional
+        Items are stored in the other byte order than that of `dtype`.
     """
 
     def __init__(
         self,
         filters: tuple[Codec, ...],
-        compressor: Codec | None,
+        compressors: tuple[Codec, ...],
         dtype: np.dtype[Any],
         chunk_shape: tuple[int, ...],
         order: str,
+        swapped: bool = False,
     ) -> None:
         self.filters = filters
-        self.compressor = compressor
+        self.compressors = compressors
+        self.swapped = swapped
         self.dtype = dtype
         self.chunk_shape = chunk_shape
         self.order: Any = order
@@ -62,7 +66,7 @@ class CodecChain:
         """Return the most bytes that a chunk of `stored` bytes may have between its codecs."""
         if not self.dtype.hasobject:
             return self.items_limit
-        ids = [codec.codec_id for codec in (*self.filters, self.compressor) if codec is not None]
+        ids = [codec.codec_id for codec in self.filters + self.compressors]
         known = ids[:1] and ids[0] in _FLAT_IDS and _NESTED_IDS.isdisjoint(ids)
         least, per_item = _FLAT if known else _NESTED
         size = math.prod(self.chunk_shape)
@@ -72,20 +76,24 @@ class CodecChain:
         """Return what the native engine needs to run this chain, None if it cannot."""
         if self.filters or self.dtype.itemsize == 0 or self.dtype.hasobject:
             return None
-        if self.compressor is None:
+        if not self.compressors:
             return _RAW
-        if isinstance(self.compressor, NativeCodec):
-            return self.compressor.spec(self.dtype.itemsize)
+        if len(self.compressors) == 1 and isinstance(self.compressors[0], NativeCodec):
+            return self.compressors[0].spec(self.dtype.itemsize)
         return None
 
     def encode(self, chunk: np.ndarray[Any, Any]) -> Any:
         """Return the bytes to store of a whole chunk, any bytes-like object."""
         # Filters see the items in the order of the chunk's memory.
         data: Any = np.asarray(chunk, order=self.order)
+        if self.swapped:
+            data = data.byteswap()
         for codec in self.filters:
             data = codec.encode(data)
         nbytes = self._check_encoded(data) if self.dtype.hasobject else 0
-        stored = bytes(flat(data)[0]) if self.compressor is None else self.compressor.encode(data)
+        for codec in self.compressors:
+            data = codec.encode(data)
+        stored = data if self.compressors else bytes(flat(data)[0])
         if self.dtype.hasobject and nbytes > (limit := self.limit(len(stored))):
             raise ChunkError(
                 f"the objects of a chunk take {nbytes} bytes that are stored in {len(stored)}; no more than "
@@ -120,21 +128,20 @@ class CodecChain:
             return np.zeros(self.chunk_shape, self.dtype)
         raw: Any = data
         limit = self.limit(len(data))
-        if isinstance(self.compressor, NativeCodec):
-            if self.filters or self.dtype.hasobject:
-                raw = self.compressor.decode(data, limit=limit)
-            else:
-                spec = self.compressor.spec(self.dtype.itemsize)
-                if len(data) > (most := native.limit(spec, self.nbytes)):
-                    raise ValueError(f"it has more than the {most} bytes that are possible")
-                raw = native.decode(spec, data, self.nbytes)
-        elif self.compressor is not None:
-            raw = checked.decode(self.compressor, data, limit)
+        spec = self.native_spec() if self.compressors else None
+        if spec is not None:
+            if len(data) > (most := native.limit(spec, self.nbytes)):
+                raise ValueError(f"it has more than the {most} bytes that are possible")
+            raw = native.decode(spec, data, self.nbytes)
+        else:
+            for codec in reversed(self.compressors):
+                raw = checked.decode(codec, raw, limit)
         for codec in reversed(self.filters[1:]):
             raw = checked.decode(codec, raw, limit)
         for codec in self.filters[:1]:
             raw = checked.decode(codec, raw, self.items_limit)
-        return self._items(raw)
+        items = self._items(raw)
+        return items.byteswap() if self.swapped else items
 
     def _items(self, raw: Any) -> np.ndarray[Any, Any]:
         """Return what the codecs have decoded as the items of a chunk."""
@@ -157,4 +164,4 @@ class CodecChain:
 
     def __repr__(self) -> str:
         names = [repr(codec) for codec in self.filters]
-        return ", ".join([*names, "no compressor" if self.compressor is None else repr(self.compressor)])
+        return ", ".join([*names, *([repr(codec) for codec in self.compressors] or ["no compressor"])])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.codecs.base import Codec, LimitedCodec, flat
+from zchunk.codecs.base import Codec, LimitedCodec, NativeCodec, flat
 from zchunk.dtypes import decode_dtype
 
 
@@ -36,7 +36,7 @@ def decode(codec: Codec, data: Any, limit: int) -> Any:
     Exception
         Whatever the codec raises, or `ValueError` if more would come out.
     """
-    if isinstance(codec, LimitedCodec):
+    if isinstance(codec, LimitedCodec | NativeCodec):
         return codec.decode(data, limit=limit)
     if type(codec).__module__.partition(".")[0] == "numcodecs":
         decoder = _DECODERS.get(codec.codec_id)

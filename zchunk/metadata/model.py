@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -22,6 +22,26 @@ MAX_NDIM = 64
 _DOTTED = ChunkKeyEncoding("v2", ".")
 
 
+class ShardFormat(NamedTuple):
+    """What the chunks of an array are if each holds an array of its own, cut into inner chunks: a shard.
+
+    Parameters
+    ----------
+    inner : ArrayMetadata
+        Of the array in a shard: its shape is that of the shard, its chunks are the inner chunks. Dtype, fill value
+        and byte order are its own too.
+    index_array : ArrayMetadata
+        Of the array of offsets and sizes of the inner chunks: of uint64, its shape that of the grid of inner chunks
+        and 2, in one chunk.
+    location : {"end", "start"}
+        Where in the shard the index is.
+    """
+
+    inner: ArrayMetadata
+    index_array: ArrayMetadata
+    location: str
+
+
 class ArrayMetadata:
     """What is known of an array before any chunk is read; it never changes.
 
@@ -35,22 +55,32 @@ class ArrayMetadata:
     dtype : numpy.dtype
         Type of an item, no sub-array.
     chunk_shape : tuple of int
-        Length of a chunk along every axis, at least 1.
+        Length along every axis, at least 1, of what is stored under a key: a chunk, or a shard.
     fill_value : numpy scalar, object or None
         Value of the items of missing chunks; None if they are undefined.
     order : {"C", "F"}
         Layout of the items in a chunk.
     filters : tuple of Codec
-        Codecs that a chunk passes before `compressor`, in the order of encoding. The first turns objects into
-        bytes if the dtype holds some.
-    compressor : Codec or None
-        Last codec of a chunk.
+        Codecs that a chunk passes first, in the order of encoding. The first turns objects into bytes if the
+        dtype holds some.
+    compressors : tuple of Codec
+        Codecs from bytes to bytes that follow. In format 2 there is one or none.
     chunk_key_encoding : ChunkKeyEncoding
         How chunks are named.
     dimension_separator : str or None
         What the metadata say of it; None is not written.
     zarr_format : int
         Version of the format.
+    swapped : bool
+        Items are stored in the other byte order than that of `dtype`. (In format 2 the dtype says it.)
+    shards : ShardFormat or None
+        How a chunk is stored, if it is a shard. There are no other codecs then.
+    dimension_names : tuple of (str or None), optional
+        Names of the axes; None if they have none at all. Of format 3.
+    data_type : object, optional
+        What the metadata call the dtype, where there are several names for it, as JSON. Of format 3.
+    extensions : dict, optional
+        Members that need not be understood, as JSON. Of format 3.
 
     Raises
     ------
@@ -64,10 +94,15 @@ class ArrayMetadata:
     fill_value: Any
     order: str
     filters: tuple[Codec, ...]
-    compressor: Codec | None
+    compressors: tuple[Codec, ...]
     chunk_key_encoding: ChunkKeyEncoding
     dimension_separator: str | None
     zarr_format: int
+    swapped: bool
+    shards: ShardFormat | None
+    dimension_names: tuple[str | None, ...] | None
+    data_type: Any
+    extensions: dict[str, Any] | None
 
     # Not a dataclass: making one, and importing what makes it, would take a tenth of the time that importing
     # the whole package takes.
@@ -79,10 +114,15 @@ class ArrayMetadata:
         fill_value: Any,
         order: str = "C",
         filters: tuple[Codec, ...] = (),
-        compressor: Codec | None = None,
+        compressors: tuple[Codec, ...] = (),
         chunk_key_encoding: ChunkKeyEncoding = _DOTTED,
         dimension_separator: str | None = None,
         zarr_format: int = 2,
+        swapped: bool = False,
+        shards: ShardFormat | None = None,
+        dimension_names: tuple[str | None, ...] | None = None,
+        data_type: Any = None,
+        extensions: dict[str, Any] | None = None,
     ) -> None:
         members = self.__dict__
         members["shape"] = shape
@@ -91,10 +131,15 @@ class ArrayMetadata:
         members["fill_value"] = fill_value
         members["order"] = order
         members["filters"] = filters
-        members["compressor"] = compressor
+        members["compressors"] = compressors
         members["chunk_key_encoding"] = chunk_key_encoding
         members["dimension_separator"] = dimension_separator
         members["zarr_format"] = zarr_format
+        members["swapped"] = swapped
+        members["shards"] = shards
+        members["dimension_names"] = dimension_names
+        members["data_type"] = data_type
+        members["extensions"] = extensions
         self._check()
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -123,7 +168,8 @@ class ArrayMetadata:
                 f"dimension_separator is {self.dimension_separator!r}, but chunk keys are joined by "
                 f"{self.chunk_key_encoding.separator!r}"
             )
-        self._check_chunk_nbytes()
+        if self.shards is None:
+            self._check_chunk_nbytes()
 
     def _check_chunk_nbytes(self) -> None:
         nbytes = math.prod(self.chunk_shape) * max(self.dtype.itemsize, 1)
@@ -167,8 +213,19 @@ class ArrayMetadata:
 
     @property
     def codecs(self) -> tuple[Codec, ...]:
-        """Filters and compressor, in the order of encoding."""
-        return self.filters if self.compressor is None else (*self.filters, self.compressor)
+        """All codecs of a chunk in the order of encoding, or of an inner chunk if chunks are shards."""
+        return self.filters + self.compressors if self.shards is None else self.shards.inner.codecs
+
+    @property
+    def compressor(self) -> Codec | None:
+        """First of the codecs from bytes to bytes, None if there is none."""
+        inner = self.innermost
+        return inner.compressors[0] if inner.compressors else None
+
+    @property
+    def innermost(self) -> ArrayMetadata:
+        """Metadata whose chunks are no shards: these, or those of the array in a shard."""
+        return self if self.shards is None else self.shards.inner.innermost
 
     @cached_property
     def grid(self) -> RegularGrid:

@@ -168,7 +168,7 @@ def _parse_array(
             fill_value=_parse_fill_value(obj["fill_value"], dtype, codecs),
             order=obj["order"],
             filters=codecs,
-            compressor=compressor,
+            compressors=() if compressor is None else (compressor,),
             chunk_key_encoding=ChunkKeyEncoding("v2", separator or default_separator),
             dimension_separator=separator,
         )
