@@ -70,8 +70,8 @@ def parents(path: str) -> list[str]:
 class ChunkKeyEncoding(NamedTuple):
     """How chunk coordinates become a key below the array's path.
 
-    `name` is ``"v2"`` (coordinates joined by `separator`; ``"0"`` for a 0-d array) or ``"default"``, which puts
-    a ``c`` before them (``"c"`` for a 0-d array).
+    `name` is ``"v2"`` (coordinates joined by `separator`; ``"0"`` for a 0-d array) or ``"default"``, which
+    puts a ``c`` before them (``"c"`` for a 0-d array).
     """
 
     name: str

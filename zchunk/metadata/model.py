@@ -28,11 +28,11 @@ class ShardFormat(NamedTuple):
     Parameters
     ----------
     inner : ArrayMetadata
-        Of the array in a shard: its shape is that of the shard, its chunks are the inner chunks. Dtype, fill value
-        and byte order are its own too.
+        Of the array in a shard: its shape is that of the shard, its chunks are the inner chunks. Dtype, fill
+        value and byte order are its own too.
     index_array : ArrayMetadata
-        Of the array of offsets and sizes of the inner chunks: of uint64, its shape that of the grid of inner chunks
-        and 2, in one chunk.
+        Of the array of offsets and sizes of the inner chunks: of uint64, its shape that of the grid of inner
+        chunks and 2, in one chunk.
     location : {"end", "start"}
         Where in the shard the index is.
     """
