@@ -1,5 +1,6 @@
 """User attributes: write-through, caching as zarr 2.18, and no lost updates between threads."""
 
+import json
 import pickle
 import threading
 from collections import Counter
@@ -8,7 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+import zchunk
 from zchunk.attributes import Attributes
+from zchunk.compat import KVStoreV3, StoreV3, meta_root
 from zchunk.errors import MetadataError, ReadOnlyError
 
 
@@ -242,4 +245,104 @@ def test_pickle():
     attrs = Attributes({"k": b'{"a": 1}'}, key="k", read_only=True, cache=False)
     back = pickle.loads(pickle.dumps(attrs))
     assert back.asdict() == {"a": 1}
-    assert (back.key, back.read_only, back.cache) == ("k", True, False)
+    assert (back.key, back.read_only, back.cache, back.member) == ("k", True, False, None)
+    assert pickle.loads(pickle.dumps(Attributes({}, member="attributes"))).member == "attributes"
+
+
+# ---- a member of a document
+
+DOCUMENT = {"zarr_format": 3, "node_type": "group", "attributes": {"b": 1, "a": []}, "x": {"z": 1, "y": 2}}
+
+
+def rendered(document):
+    return json.dumps(document, indent=2).encode()
+
+
+def test_member_of_a_document():
+    store = CountingStore({"g/zarr.json": rendered(DOCUMENT)})
+    attrs = Attributes(store, key="g/zarr.json", member="attributes")
+    assert attrs.asdict() == DOCUMENT["attributes"]
+    attrs["c"] = np.arange(2)
+    assert attrs["c"] == [0, 1]
+    changed = DOCUMENT | {"attributes": {"b": 1, "a": [], "c": [0, 1]}}
+    # Members and attributes stay in their order.
+    assert store["g/zarr.json"] == rendered(changed)
+    del attrs["b"]
+    attrs.update(d="\u305f")
+    changed = DOCUMENT | {"attributes": {"a": [], "c": [0, 1], "d": "\u305f"}}
+    assert store["g/zarr.json"] == rendered(changed)
+    attrs.put({"only": 1})
+    assert store["g/zarr.json"] == rendered(DOCUMENT | {"attributes": {"only": 1}})
+    attrs.clear()
+    assert store["g/zarr.json"] == rendered(DOCUMENT | {"attributes": {}})
+    assert store.writes == 5
+    assert attrs.asdict() == {} == Attributes(store, key="g/zarr.json", member="attributes").asdict()
+
+
+def test_member_that_is_missing():
+    store = {"zarr.json": b'{"zarr_format": 3}'}
+    attrs = Attributes(store, key="zarr.json", member="attributes")
+    assert attrs.asdict() == {}
+    with pytest.raises(KeyError):
+        del attrs["x"]
+    assert store == {"zarr.json": b'{"zarr_format": 3}'}
+    attrs["x"] = 1
+    assert json.loads(store["zarr.json"]) == {"zarr_format": 3, "attributes": {"x": 1}}
+    empty = {}
+    attrs = Attributes(empty, key="zarr.json", member="attributes")
+    assert attrs.asdict() == {}
+    attrs["x"] = 1
+    assert empty == {"zarr.json": rendered({"attributes": {"x": 1}})}
+
+
+def test_changes_keep_members_that_others_changed_meanwhile():
+    store = {"zarr.json": b'{"shape": [1], "attributes": {"a": 1}}'}
+    attrs = Attributes(store, key="zarr.json", member="attributes")
+    assert attrs["a"] == 1
+    store["zarr.json"] = b'{"shape": [2], "attributes": {"a": 1}}'
+    attrs["b"] = 2
+    assert json.loads(store["zarr.json"]) == {"shape": [2], "attributes": {"a": 1, "b": 2}}
+
+
+@pytest.mark.parametrize("value", ["null", "[]", "5", '"a"'])
+def test_member_that_is_no_object(value):
+    text = f'{{"attributes": {value}}}'.encode()
+    store = {"a/zarr.json": text}
+    attrs = Attributes(store, key="a/zarr.json", member="attributes")
+    for use in (attrs.asdict, lambda: attrs.update(x=1)):
+        with pytest.raises(MetadataError, match=r"^'a/zarr\.json' in .{1,80}: 'attributes' holds"):
+            use()
+    assert store == {"a/zarr.json": text}
+
+
+def test_threads_lose_neither_attributes_nor_other_members():
+    store = SlowStore({"zarr.json": b'{"other": {"0": 0}}'})
+    both = [Attributes(store, key="zarr.json", member=m) for m in ("attributes", "other")]
+
+    def work(i):
+        for j in range(10):
+            both[i % 2][f"{i}.{j}"] = j
+
+    run_threads(8, work)
+    assert [len(attrs) for attrs in both] == [40, 41]
+    stored = json.loads(store["zarr.json"])
+    assert [len(stored["attributes"]), len(stored["other"])] == [40, 41]
+
+
+def test_stores_of_the_draft_of_format_3():
+    mapping = {}
+    store = KVStoreV3(mapping)
+    assert isinstance(store, StoreV3)
+    attrs = Attributes(store, key=meta_root + "attrs")
+    assert attrs.store is store
+    attrs["a"] = 1
+    assert json.loads(mapping["meta/root/attrs"]) == {"attributes": {"a": 1}}
+    assert Attributes(store, key="other", member="m").member == "m"
+
+
+@pytest.mark.parametrize("use", [zchunk.group, zchunk.open, zchunk.Group, zchunk.open_array])
+def test_no_arrays_or_groups_in_the_draft_of_format_3(use):
+    mapping = {}
+    with pytest.raises(ValueError, match="draft of format 3"):
+        use(KVStoreV3(mapping))
+    assert mapping == {}

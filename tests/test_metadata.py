@@ -421,7 +421,7 @@ class TestGroupAndAttributes:
         )
         assert v2.render_attrs(attrs) == text
         assert v2.render_attrs({}) == b"{}"
-        back = v2.parse_attrs(text, ".zattrs")
+        back = v2.parse_json(text, ".zattrs")
         assert np.isnan(back.pop("n"))
         assert back == {k: v for k, v in attrs.items() if k != "n"}
 
@@ -453,7 +453,7 @@ class TestGroupAndAttributes:
         ids=lambda x: repr(x)[:30],
     )
     def test_numpy_values_become_json(self, value, expected):
-        back = v2.parse_attrs(v2.render_attrs({"v": value}), "x")["v"]
+        back = v2.parse_json(v2.render_attrs({"v": value}), "x")["v"]
         assert back == expected
         assert type(back) is type(expected)
 

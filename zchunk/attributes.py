@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMappin
 from contextlib import nullcontext
 from typing import Any
 
-from zchunk.errors import ReadOnlyError
+from zchunk.errors import MetadataError, ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
-from zchunk.metadata.v2 import parse_attrs, render_attrs
+from zchunk.metadata.v2 import parse_json, render_attrs, render_document
 from zchunk.storage.base import as_store
 from zchunk.sync import Synchronizer
 
 
 class Attributes(MutableMapping[str, Any]):
     """A mapping of strings to JSON values, kept under one key of a store.
+
+    They are the JSON object stored there, or a member of it, as in Zarr format 3: then the other members stay
+    as they are.
 
     Every change reads the stored attributes, changes them and replaces them in one write. NumPy scalars and
     arrays become JSON numbers and lists, tuples lists, dates ISO 8601 strings; what is read back right after
@@ -38,6 +41,10 @@ class Attributes(MutableMapping[str, Any]):
         Read the store once, and again only on `refresh` or a change.
     synchronizer : mapping of keys to locks, optional
         Held by key during a change.
+    member : str, optional
+        Name of the attributes in the JSON object under `key`; without it they are that object. A missing
+        member means no attributes, and the first change adds it. It is ``"attributes"`` for a store of zarr
+        2's draft of format 3 (`zchunk.compat.KVStoreV3`).
     """
 
     def __init__(
@@ -47,23 +54,51 @@ class Attributes(MutableMapping[str, Any]):
         read_only: bool = False,
         cache: bool = True,
         synchronizer: Synchronizer | None = None,
+        *,
+        member: str | None = None,
     ) -> None:
         self.store = as_store(store)
         self.key = key
         self.read_only = read_only
         self.cache = cache
         self.synchronizer = synchronizer
+        self.member = "attributes" if member is None and self.store._store_version == 3 else member
         self._cached: dict[str, Any] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.store, self.key, self.read_only, self.cache, self.synchronizer)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cached": None}
 
-    def _load(self) -> dict[str, Any]:
+    def _document(self) -> dict[str, Any]:
+        """Return the JSON object under the key, an empty one if there is none."""
         try:
             raw = self.store[self.key]
         except KeyError:
             return {}
-        return parse_attrs(raw, f"{self.key!r} in {self.store!r:.80}")
+        return parse_json(raw, self._where())
+
+    def _where(self) -> str:
+        return f"{self.key!r} in {self.store!r:.80}"
+
+    def _load(self) -> dict[str, Any]:
+        document = self._document()
+        if self.member is None:
+            return document
+        attrs = document.get(self.member, {})
+        if not isinstance(attrs, dict):
+            raise MetadataError(f"{self._where()}: {self.member!r} holds {attrs!r:.80}, not an object")
+        return attrs
+
+    def _replace(self, attrs: dict[str, Any]) -> None:
+        """Store `attrs` in place of the attributes, in one write."""
+        if self.member is None:
+            raw = render_attrs(attrs)
+        else:
+            raw = render_document(self._document() | {self.member: attrs})
+        self.store[self.key] = raw
+        if self.cache:
+            # What a later reader gets: tuples, for one, are lists then.
+            stored = parse_json(raw, self.key)
+            self._cached = stored if self.member is None else stored[self.member]
 
     def _current(self) -> dict[str, Any]:
         """Return the attributes; the dict is replaced by changes, never changed in place."""
@@ -82,10 +117,7 @@ class Attributes(MutableMapping[str, Any]):
             raise ReadOnlyError(f"attributes {self.key!r} are read-only; open with mode 'r+' or 'a'")
         outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
         with outer, metadata_lock(self.store, self.key):
-            raw = render_attrs(_with_string_keys(change(self._load())))
-            self.store[self.key] = raw
-            if self.cache:
-                self._cached = parse_attrs(raw, self.key)
+            self._replace(_with_string_keys(change(self._load())))
 
     def asdict(self) -> dict[str, Any]:
         """Return all attributes as a dictionary."""

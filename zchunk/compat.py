@@ -1,11 +1,25 @@
-"""Parameters that are zarr 2.18's, of which zchunk knows one value."""
+"""zarr 2.18's parameters of which zchunk knows one value, and its names that have no other place here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+# Made of what imports this module.
+_NAMES = {
+    "KVStoreV3": "zchunk.storage.draft3",
+    "StoreV3": "zchunk.storage.draft3",
+    "meta_root": "zchunk.storage.draft3",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_NAMES[name]), name)
 
 
 def check_unsupported(

@@ -66,6 +66,11 @@ def render_json(obj: object) -> bytes:
     return json.dumps(obj, indent=4, sort_keys=True, separators=(",", ": "), default=_to_json).encode("ascii")
 
 
+def render_document(obj: object) -> bytes:
+    """Return `obj` as JSON, members in the order given and indented by 2; values are as in `render_json`."""
+    return json.dumps(obj, indent=2, default=_to_json).encode("ascii")
+
+
 def _to_json(obj: object) -> Any:
     """Return what JSON has for a value that the `json` module does not know."""
     if isinstance(obj, np.generic | np.ndarray):
@@ -259,11 +264,6 @@ def parse_group(raw: bytes | dict[str, Any], where: str) -> None:
 def render_group() -> bytes:
     """Return the ``.zgroup`` of a group."""
     return render_json({"zarr_format": 2})
-
-
-def parse_attrs(raw: bytes, where: str) -> dict[str, Any]:
-    """Return the user attributes that the ``.zattrs`` `raw` holds."""
-    return parse_json(raw, where)
 
 
 def render_attrs(attrs: dict[str, Any]) -> bytes:

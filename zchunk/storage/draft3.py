@@ -1,0 +1,21 @@
+"""Stores of zarr 2.18's draft of format 3, for attributes only.
+
+Its arrays and groups nothing but zarr 2 reads; Zarr format 3 became another one in the end.
+"""
+
+from __future__ import annotations
+
+from zchunk.storage.base import KVStore, Store
+
+# Where the draft has the metadata of a hierarchy.
+meta_root = "meta/root/"
+
+
+class StoreV3(Store):
+    """Base of stores that hold the draft."""
+
+    _store_version = 3
+
+
+class KVStoreV3(KVStore, StoreV3):
+    """A store over any mutable mapping, of the draft: `zchunk.attributes.Attributes` are a member there."""
