@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zchunk.errors import InvalidKeyError, StoreError
+from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.storage import Store
 
 LEGAL_KEYS = [
@@ -93,9 +93,13 @@ def model_list(model: dict[str, bytes], path: str) -> list[str]:
     return sorted({key[len(prefix) :].split("/")[0] for key in model if key.startswith(prefix)})
 
 
-def clash(model: dict[str, bytes], key: str) -> bool:
-    """Whether `key` is a folder of a key in the model, or the reverse."""
-    return any(k.startswith(f"{key}/") or key.startswith(f"{k}/") for k in model)
+def below_a_value(model: dict[str, bytes], key: str) -> bool:
+    """Whether a key in the model would be a folder of `key`."""
+    return any(key.startswith(f"{k}/") for k in model)
+
+
+def without_below(model: dict[str, bytes], key: str) -> dict[str, bytes]:
+    return {k: v for k, v in model.items() if not k.startswith(f"{key}/")}
 
 
 # Python 3.12 warns of a fork beside threads, which is what `test_fork` is about.
@@ -103,8 +107,9 @@ def clash(model: dict[str, bytes], key: str) -> bool:
 class StoreConformance:
     """Subclasses give `make`, and say where their store differs.
 
-    `folders`: a key cannot be a value and a folder at once. `atomic`: readers see whole values.
-    `child_writes`: a forked child may write. `pickles_share`: a copy has the same values ever after.
+    `folders`: a key is a value or a folder; writing or deleting it erases what is below.
+    `atomic`: readers see whole values. `child_writes`: a forked child may write. `pickles_share`: a copy has
+    the same values ever after.
     """
 
     folders = True
@@ -258,10 +263,12 @@ class StoreConformance:
         model: dict[str, bytes] = {}
         with self.make(tmp_path_factory.mktemp("model") / "store") as store:
             for action, key, value in script:
-                if action == "set" and self.folders and clash(model, key):
-                    with pytest.raises(StoreError):
+                if action == "set" and self.folders and below_a_value(model, key):
+                    with pytest.raises(KeyBelowValueError):
                         store[key] = value
                 elif action == "set":
+                    if self.folders:
+                        model = without_below(model, key)
                     store[key] = model[key] = value
                 elif action == "del":
                     assert store.pop(key, None) == model.pop(key, None)
@@ -273,7 +280,7 @@ class StoreConformance:
                     assert set(store.list_dir(key)) >= set(model_list(model, key))
                 else:
                     store.erase_prefix(key)
-                    model = {k: v for k, v in model.items() if not k.startswith(f"{key}/")}
+                    model = without_below(model, key)
                 assert dict(store) == model
                 assert len(store) == len(model)
 
@@ -321,9 +328,52 @@ class StoreConformance:
             assert missing not in store
             with pytest.raises(KeyError):
                 store[missing]
-            with pytest.raises(KeyError):
-                del store[missing]
+        store.erase_many(["a", "a/b", "a/b/c/d"])
         assert store["a/b/c"] == b"v"
+        with pytest.raises(KeyError):
+            del store["a/b/c/d"]
+        assert store["a/b/c"] == b"v"
+
+    @pytest.mark.parametrize("path", ["a", "a/b"])
+    def test_deleting_a_folder(self, store: Store, path: str) -> None:
+        store["a/b/c"] = store["a/b/d/e"] = store["ab"] = b"v"
+        if not self.folders:
+            with pytest.raises(KeyError):
+                del store[path]
+            assert len(store) == 3
+            return
+        assert store["a/b/d/e"] == b"v"
+        del store[path]
+        assert dict(store) == {"ab": b"v"}
+        assert "a/b/c" not in store
+        with pytest.raises(KeyError):
+            store["a/b/d/e"]
+        with pytest.raises(KeyError):
+            del store[path]
+
+    def test_value_in_the_place_of_a_folder(self, store: Store) -> None:
+        store["a/b/c"] = store["a/b/d/e"] = store["ab"] = b"v"
+        assert store["a/b/d/e"] == b"v"
+        store["a/b"] = b"w"
+        assert store["a/b"] == b"w"
+        if self.folders:
+            assert dict(store) == {"a/b": b"w", "ab": b"v"}
+            assert store.get("a/b/d/e") is None
+        else:
+            assert len(store) == 4
+
+    def test_key_below_a_value(self, store: Store) -> None:
+        store["a/b"] = b"v"
+        for key in ("a/b/c", "a/b/c/d"):
+            if self.folders:
+                with pytest.raises(KeyBelowValueError) as caught:
+                    store[key] = b"w"
+                assert isinstance(caught.value, StoreError)
+                assert isinstance(caught.value, KeyError)
+                assert dict(store) == {"a/b": b"v"}
+            else:
+                store[key] = b"w"
+                assert store["a/b"] == b"v"
 
     def test_list_dir(self, store: Store) -> None:
         assert store.list_dir() == []

@@ -352,7 +352,7 @@ def test_stream_longer_than_what_it_decodes_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("durability", ["none", "atomic", "fsync"])
 def test_what_else_may_stand_in_a_chunks_place(durability: Any, tmp_path: Path) -> None:
-    """A FIFO holds nobody up, an empty folder gives way, one with files does not, on either path."""
+    """A FIFO holds nobody up, and folders give way to what is written, on either path."""
     store = zchunk.DirectoryStore(tmp_path, durability=durability)
     z = zchunk.zeros((4, 4), chunks=(2, 4), store=store, overwrite=True, write_empty_chunks=False)
     (tmp_path / "0.0").mkdir()
@@ -369,10 +369,12 @@ def test_what_else_may_stand_in_a_chunks_place(durability: Any, tmp_path: Path) 
     os.unlink(tmp_path / "1.0")
     (tmp_path / "1.0").mkdir()
     (tmp_path / "1.0" / "file").touch()
-    with pytest.raises(StoreError, match="is a folder and holds files"):
-        z[2:] = 1
+    # To erase the chunk is not to erase the folder.
     z[2:] = 0
     assert (tmp_path / "1.0" / "file").exists()
+    z[2:] = 1
+    assert (z[2:] == 1).all()
+    assert (tmp_path / "1.0").is_file()
 
 
 def test_file_in_the_place_of_an_inner_folder(tmp_path: Path) -> None:

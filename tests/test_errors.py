@@ -28,6 +28,7 @@ BUILTINS = {
     "BadCompressorError": [ValueError],
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
+    "KeyBelowValueError": [OSError, KeyError],
     "FSPathExistNotDir": [OSError, ValueError],
 }
 

@@ -17,7 +17,7 @@ import pytest
 from store_conformance import StoreConformance, in_child
 
 import zchunk.storage as storage
-from zchunk.errors import InvalidKeyError, StoreError
+from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.storage import (
     DirectoryStore,
     KVStore,
@@ -433,20 +433,32 @@ def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) ->
 
     store = Noting(tmp_path)
     store["a"] = b"v"
-    store.erase_many(["a", "b"])
-    assert erased == ["a", "b"]
-    assert dict(store) == {}
+    store["b/c"] = b"v"
+    store.erase_many(["a", "b", "x"])
+    assert erased == ["a"]
+    assert dict(store) == {"b/c": b"v"}
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_directory_store_file_and_folder_clash(tmp_path: Path, durability: Any) -> None:
     store = DirectoryStore(tmp_path / "s", durability=durability)
     store["a/b"] = b"v"
-    with pytest.raises(StoreError, match="holds files"):
-        store["a"] = b"v"
-    with pytest.raises(StoreError, match="a file stands"):
+    with pytest.raises(KeyBelowValueError, match="a file stands"):
         store["a/b/c/d"] = b"v"
     assert files(tmp_path) == ["s/a/b"]
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"v")
+    (tmp_path / "s" / "a" / "link").symlink_to(outside)
+    (tmp_path / "s" / "link").symlink_to(outside)
+    store["a"] = b"value"
+    store["link"] = b"value"
+    assert files(tmp_path) == ["outside/kept", "s/a", "s/link"]
+    with pytest.raises(StoreError, match="not a folder"):
+        DirectoryStore(tmp_path / "s" / "a")
+    store.clear()
+    store["a/b"] = b"v"
+    assert files(tmp_path) == ["outside/kept", "s/a/b"]
     with pytest.raises(StoreError, match="not a folder"):
         DirectoryStore(tmp_path / "s" / "a" / "b")
     with pytest.raises(ValueError, match="NUL"):

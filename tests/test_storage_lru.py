@@ -275,3 +275,32 @@ def test_arrays_through_a_cache() -> None:
     z[150:250] = -1
     assert z[...].tolist() == zchunk.open(store)[...].tolist()
     assert cache.store is store
+
+
+def test_folders_that_give_way_are_forgotten(tmp_path: Path) -> None:
+    cache = LRUStoreCache(DirectoryStore(tmp_path), max_size=None)
+    for key in ("a/b/c", "a/b/d/e", "a/x", "k"):
+        cache[key] = key.encode()
+        assert cache[key] == key.encode()
+    cache["a/b"] = b"v"
+    assert dict(cache) == {"a/b": b"v", "a/x": b"a/x", "k": b"k"}
+    assert cache.get("a/b/c") is cache.get("a/b/d/e") is None
+    del cache["a"]
+    assert cache.get("a/b") is cache.get("a/x") is None
+    assert dict(cache) == {"k": b"k"}
+
+
+def test_no_reader_keeps_what_was_below_a_key_that_changes() -> None:
+    class Folders(dict):
+        def __getitem__(self, key: str) -> bytes:
+            value = super().__getitem__(key)
+            if key == "a/b" and not done:
+                done.append(1)
+                cache["a"] = b"value"
+                self.pop("a/b")
+            return value
+
+    done: list[int] = []
+    cache = LRUStoreCache(Folders({"a/b": b"old"}), max_size=None)
+    assert cache["a/b"] == b"old"
+    assert cache.get("a/b") is None

@@ -18,7 +18,7 @@ from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
-from zchunk.keys import ARRAY_KEY, join
+from zchunk.keys import ARRAY_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import parse_array, render_array
@@ -131,7 +131,7 @@ class Array(Selections, Conveniences):
     # ---- metadata
 
     def _load(self, old: ChunkedArray | None = None) -> ChunkedArray:
-        key = join(self._path, ARRAY_KEY)
+        key = self._key_prefix + ARRAY_KEY
         try:
             raw = self._store.metadata(key)
         except KeyError:
@@ -221,9 +221,12 @@ class Array(Selections, Conveniences):
 
     @property
     def nbytes_stored(self) -> int:
-        """Bytes that metadata, attributes and chunks take in the store."""
-        total = self._store.getsize(self._path) + stored.chunk_nbytes(self._current)
-        return total if self._chunk_store is None else total + self._chunk_store.getsize(self._path)
+        """Bytes that metadata, attributes and chunks take in the store, -1 if there is a value of no size."""
+        try:
+            total = self._store.getsize(self._path) + stored.chunk_nbytes(self._current)
+            return total if self._chunk_store is None else total + self._chunk_store.getsize(self._path)
+        except TypeError:
+            return -1
 
     def info_items(self) -> Items:
         """Return the rows of `info`."""
@@ -308,7 +311,7 @@ class Array(Selections, Conveniences):
         """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
-        key = join(self._path, ARRAY_KEY)
+        key = self._key_prefix + ARRAY_KEY
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
             self.refresh()
@@ -319,7 +322,7 @@ class Array(Selections, Conveniences):
                 chunk_cache.forget(self.chunk_store, self._path)
 
     def _publish(self, array: ChunkedArray) -> None:
-        self._store[join(self._path, ARRAY_KEY)] = render_array(array.metadata)
+        self._store[self._key_prefix + ARRAY_KEY] = render_array(array.metadata)
         self._chunked = array
 
 

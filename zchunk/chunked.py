@@ -151,10 +151,7 @@ class ChunkedArray:
 
     def erase(self, key: str) -> None:
         """Delete a chunk; that it was not there is fine."""
-        try:
-            del self.store[key]
-        except KeyError:
-            pass
+        self.store.erase_many([key])
 
     def error(self, key: str, detail: str, stored: int) -> ChunkError:
         """Return the error for a stored chunk that cannot be right."""

@@ -17,7 +17,7 @@ from zchunk.codecs import as_codec
 from zchunk.errors import CodecError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
-from zchunk.keys import ARRAY_KEY, join
+from zchunk.keys import ARRAY_KEY
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.node import Node
 from zchunk.properties import ArrayProperties
@@ -232,7 +232,7 @@ class Conveniences(Node, ArrayProperties):
             found = store.get_many(batch)
             for key in batch:
                 checksum.update(found.get(key, b""))
-        for key in (join(self._path, ARRAY_KEY), self._attrs.key):
+        for key in (self._key_prefix + ARRAY_KEY, self._attrs.key):
             checksum.update(self._store.get(key, b""))
         return checksum.digest()
 

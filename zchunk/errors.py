@@ -101,5 +101,9 @@ class StoreError(ZchunkError, OSError):
     """A store that cannot do what was asked: closed, damaged, or failing below."""
 
 
+class KeyBelowValueError(StoreError, KeyError):
+    """A key below one that has a value, in a store where that is a file. A ``KeyError`` as in zarr 2."""
+
+
 class FSPathExistNotDir(GroupNotFoundError, StoreError):
     """A file where the folder of a store should be."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from zchunk.chunk_cache import ChunkCache
 from zchunk.display import Items, class_name, group_items
 from zchunk.errors import ContainsArrayError, GroupNotFoundError
-from zchunk.keys import GROUP_KEY, join
+from zchunk.keys import GROUP_KEY
 from zchunk.making import Making
 from zchunk.metadata.v2 import parse_group
 from zchunk.storage.functions import contains_array
@@ -79,7 +79,7 @@ class Group(Making):
         )
         if contains_array(self._store, self._path):
             raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
-        key = join(self._path, GROUP_KEY)
+        key = self._key_prefix + GROUP_KEY
         try:
             parse_group(self._store.metadata(key), f"{key!r} in {self._store!r}")
         except KeyError:

@@ -23,7 +23,7 @@ class Members(Node, MutableMapping[str, Any]):
         path = normalize_path(name)
         if str(name).startswith("/"):
             return path
-        return join(self._path, path) if path else self._path
+        return self._key_prefix + path if path else self._path
 
     def _array(self, path: str) -> Array:
         return Array(
@@ -106,7 +106,7 @@ class Members(Node, MutableMapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         for name in self._store.list_dir(self._path):
-            path = join(self._path, name)
+            path = self._key_prefix + name
             if contains_array(self._store, path) or contains_group(self._store, path):
                 yield name
 
@@ -158,13 +158,13 @@ class Members(Node, MutableMapping[str, Any]):
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
         for name in self._store.list_dir(self._path):
-            if contains_group(self._store, join(self._path, name)):
+            if contains_group(self._store, self._key_prefix + name):
                 yield name
 
     def groups(self) -> Iterator[tuple[str, Self]]:
         """Yield name and group of the groups directly below."""
         for name in self.group_keys():
-            yield name, self._group(join(self._path, name))
+            yield name, self._group(self._key_prefix + name)
 
     # ---- visiting
 
@@ -203,7 +203,7 @@ class Members(Node, MutableMapping[str, Any]):
 
     def visititems(self, func: Callable[[str, Any], Any]) -> Any:
         """Call `func` with path below this group and object of each array and group, as `visitvalues`."""
-        start = len(self._path) + 1 if self._path else 0
+        start = len(self._key_prefix)
         return self.visitvalues(lambda member: func(member.path[start:], member))
 
     def visit(self, func: Callable[[str], Any]) -> Any:

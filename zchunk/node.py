@@ -10,7 +10,7 @@ from zchunk.attributes import Attributes
 from zchunk.chunk_cache import ChunkCache, as_cache
 from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
-from zchunk.keys import ATTRS_KEY, join, normalize_path
+from zchunk.keys import ATTRS_KEY, normalize_path
 from zchunk.storage.base import Store, as_store
 from zchunk.storage.resolve import check_version
 
@@ -37,11 +37,13 @@ class Node:
         self._store = check_version(as_store(store))
         self._chunk_store = None if chunk_store is None else as_store(chunk_store)
         self._path = normalize_path(path)
+        # What all keys of the node begin with.
+        self._key_prefix = self._path + "/" if self._path else ""
         self._read_only = bool(read_only)
         self._synchronizer = synchronizer
         self._cache = as_cache(cache_bytes)
         self._attrs = Attributes(
-            self._store, join(self._path, ATTRS_KEY), self._read_only, cache_attrs, synchronizer
+            self._store, self._key_prefix + ATTRS_KEY, self._read_only, cache_attrs, synchronizer
         )
 
     @property

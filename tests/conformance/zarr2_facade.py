@@ -13,7 +13,7 @@ FIXED = {
     "__version__": "2.18.7",
     "version": "2.18.7",
 }
-PUBLIC = ("storage", "errors", "codecs", "indexing", "sync", "attributes", "api", "group", "array")
+PUBLIC = ("storage", "errors", "codecs", "indexing", "sync", "attributes", "api", "group", "array", "compat")
 MODULES = [
     "core", "hierarchy", "storage", "creation", "convenience", "indexing", "attrs", "errors", "util", "meta",
     "sync", "codecs", "n5", "types", "context", "version", "meta_v1", "_storage", "_storage.store",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 
 from zchunk.errors import StoreError
 from zchunk.storage.base import is_key
@@ -73,6 +74,25 @@ def is_cycle(link: str) -> bool:
     return os.path.join(os.path.realpath(os.path.dirname(link)), "").startswith(target)
 
 
+def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield a folder and all below it: path, names of the folders and of the files in it that belong to a store.
+
+    Links are followed, but not round in circles.
+    """
+    # No recursion: there may be more levels than Python has.
+    left = [folder.rstrip("/")]
+    while left:
+        level = left.pop()
+        folders, files = [], []
+        for entry in scan(level or "/"):
+            if entry.is_file():
+                files.append(entry.name)
+            elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
+                folders.append(entry.name)
+        yield level, folders, files
+        left += [f"{level}/{name}" for name in folders]
+
+
 def remove_tree(folder: str) -> None:
     """Delete a folder in which others may be deleting, or writing, at the same time."""
     for attempt in range(RETRIES):
@@ -107,7 +127,7 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def remove_empty(folder: str, key: str | None = None) -> None:
+def remove_empty(folder: str) -> None:
     """Delete the folders without files that deleted keys left at `folder`, if any."""
     for level, _, _ in os.walk(folder, topdown=False):
         try:
@@ -115,6 +135,4 @@ def remove_empty(folder: str, key: str | None = None) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise StoreError(
-                f"cannot store {key or folder!r}: {level!r} is a folder and holds files; erase them first"
-            ) from error
+            raise StoreError(f"{level!r} is a folder and holds files; erase them first") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from zchunk.errors import StoreError
+from zchunk.errors import KeyBelowValueError
 from zchunk.keys import check_key
 from zchunk.storage.base import Store, as_bytes, check_path, check_range, is_key
 
@@ -90,8 +90,7 @@ class Objects(Store):
         path, data = self._file(key), as_bytes(value)
         try:
             if self._has_folders and self.fs.isdir(path):
-                if not self.is_empty(key):
-                    raise IsADirectoryError(path)
+                # As in zarr 2.
                 self._erase_folder(path)
             try:
                 self.fs.pipe_file(path, data)
@@ -99,8 +98,8 @@ class Objects(Store):
                 self.fs.makedirs(self.fs._parent(path), exist_ok=True)
                 self.fs.pipe_file(path, data)
         except _IN_THE_WAY as error:
-            raise StoreError(
-                f"cannot store {key!r} in {self.root_path!r}: a folder is there, or a file above ({error!r})"
+            raise KeyBelowValueError(
+                f"cannot store {key!r} in {self.root_path!r}: there is a file above it ({error!r})"
             ) from error
         self._changed(path)
 
@@ -115,9 +114,12 @@ class Objects(Store):
 
     def __delitem__(self, key: str) -> None:
         # Most delete what is not there without a word.
-        if key not in self:
-            raise KeyError(key)
         path = self._file(key)
+        if key not in self:
+            if not self._has_folders or self.is_empty(key):
+                raise KeyError(key)
+            self._erase_folder(path)
+            return
         try:
             self.fs.rm_file(path)
         except self.missing:

@@ -89,7 +89,7 @@ class Store(MutableMapping[str, bytes]):
       `InvalidKeyError` in every method.
     - Values are given as any contiguous bytes-like object and come back as bytes. The store never keeps
       a reference to memory that the caller may change.
-    - Only `KeyError` means missing. Whatever else fails raises something else.
+    - To who reads, only `KeyError` means missing. Whatever else fails raises something else.
     - A reader sees the old or the new value of a key, never a mixture, unless the store says otherwise.
     - Single operations are safe from many threads. Stores pickle, and survive a fork.
     - `list_dir`, `erase_prefix` and `is_empty` take a node path in its normal form, ``""`` for the root. The

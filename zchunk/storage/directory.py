@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
-from zchunk.errors import FSPathExistNotDir, InvalidKeyError, StoreError
+from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.keys import check_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
     is_absence,
-    is_cycle,
     read_fd,
     remove_empty,
     remove_tree,
     scan,
     sync_folder,
+    walk,
     write_fd,
 )
 from zchunk.storage.base import (
@@ -44,7 +44,8 @@ class DirectoryStore(Store):
     """A store in a folder, where the value of the key ``a/b`` is the file ``a/b``.
 
     The folder is made by the first write. Files that are not regular, and files named ``*.partial`` (left by
-    writers that were killed), are not part of the store.
+    writers that were killed), are not part of the store. Writing or deleting a key that is a folder erases
+    all that is in it, as in zarr 2.
 
     Parameters
     ----------
@@ -174,13 +175,16 @@ class DirectoryStore(Store):
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
         if not _unlink(path):
-            raise KeyError(key)
+            if self.is_empty(key):
+                raise KeyError(key)
+            self.erase_prefix(key)
         if self.durability == "fsync":
             sync_folder(os.path.dirname(path))
 
     def erase_many(self, keys: Iterable[str]) -> None:
         if type(self).__delitem__ is not DirectoryStore.__delitem__:
-            super().erase_many(keys)
+            # Not the folders, which deleting one by one would erase.
+            super().erase_many(key for key in keys if key in self)
             return
         folders = set()
         try:
@@ -196,7 +200,7 @@ class DirectoryStore(Store):
         return is_key(key) and self._stat(check_key(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return self._walk(self.path, "")
+        return self._keys_fast(self.path)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -219,18 +223,15 @@ class DirectoryStore(Store):
         return sorted(entry.name for entry in scan(self._folder(path)))
 
     def is_empty(self, path: str = "") -> bool:
-        return next(self._walk(self._folder(path), ""), None) is None
+        return next(self._keys_fast(self._folder(path)), None) is None
 
     def erase_prefix(self, path: str = "") -> None:
         """Delete the folder at `path`: every key below it, and whatever else it holds."""
         folder = self._folder(path)
         if not os.path.isdir(folder):
             return
-        if not os.path.islink(folder):
-            remove_tree(folder)
-        elif path:
-            # What is linked may have other users.
-            os.unlink(folder)
+        if path or not os.path.islink(folder):
+            self._remove_folder(folder)
         else:
             for entry in list(os.scandir(folder)):
                 if entry.is_dir(follow_symlinks=False):
@@ -239,6 +240,13 @@ class DirectoryStore(Store):
                     os.unlink(entry.path)
         if self.durability == "fsync":
             sync_folder(os.path.dirname(folder))
+
+    def _remove_folder(self, folder: str) -> None:
+        if os.path.islink(folder):
+            # What is linked may have other users.
+            os.unlink(folder)
+        else:
+            remove_tree(folder)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step."""
@@ -276,19 +284,15 @@ class DirectoryStore(Store):
             return None
         return status if stat.S_ISREG(status.st_mode) else None
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
-        # No recursion: there may be more levels than Python has.
-        levels = [(prefix, iter(scan(folder)))]
-        while levels:
-            prefix, entries = levels[-1]
-            for entry in entries:
-                if entry.is_file():
-                    yield prefix + entry.name
-                elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
-                    levels.append((f"{prefix}{entry.name}/", iter(scan(entry.path))))
-                    break
-            else:
-                levels.pop()
+    @staticmethod
+    def _keys_fast(
+        path: str, walker: Callable[[str], Iterable[tuple[str, list[str], list[str]]]] = walk
+    ) -> Iterator[str]:
+        """Yield the keys of the files below a folder (zarr 2's name)."""
+        start = len(path.rstrip("/")) + 1
+        for folder, _, names in walker(path):
+            below = folder[start:]
+            yield from (join(below, name) for name in names)
 
     def _open(self, key: str, path: str, flags: int) -> int:
         """Open a file to write, and make its folder if need be."""
@@ -299,7 +303,7 @@ class DirectoryStore(Store):
                 # Again and again, for others may be erasing the folder.
                 self._make_folder(key, os.path.dirname(path))
             except IsADirectoryError:
-                remove_empty(path, key)
+                self._remove_folder(path)
         raise self._folder_vanishes(key)
 
     def _write_partial(self, key: str, path: str, data: bytes | memoryview) -> bool:
@@ -315,7 +319,7 @@ class DirectoryStore(Store):
             try:
                 os.replace(partial, path)
             except IsADirectoryError:
-                remove_empty(path, key)
+                self._remove_folder(path)
                 os.replace(partial, path)
         except BaseException as error:
             try:
@@ -351,7 +355,9 @@ class DirectoryStore(Store):
             # Others erase the folder; the caller tries again.
             return
         except (FileExistsError, NotADirectoryError):
-            raise StoreError(f"cannot store {key!r}: a file stands where {folder!r} would be") from None
+            raise KeyBelowValueError(
+                f"cannot store {key!r}: a file stands where {folder!r} would be"
+            ) from None
 
 
 def _unlink(path: str) -> bool:

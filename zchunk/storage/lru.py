@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from zchunk.keys import check_key, normalize_path
+from zchunk.keys import check_key, normalize_path, parents
 from zchunk.storage._process import PerProcess
 from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range, is_key
 
@@ -31,6 +31,8 @@ class _Cache:
         self.max_size = max_size
         self.values: OrderedDict[str, bytes] = OrderedDict()
         self.size = 0
+        # How many values are below a path.
+        self.folders: Counter[str] = Counter()
         self.readers: dict[str, object] = {}
         # By key, how many change it now; under None, those who change many.
         self.writers: dict[str | None, int] = {}
@@ -48,15 +50,31 @@ class _Cache:
         if self.max_size is None or len(value) <= self.max_size:
             self.values[key] = value
             self.size += len(value)
+            self.folders.update(parents(key))
             while self.max_size is not None and self.size > self.max_size:
-                self.size -= len(self.values.popitem(last=False)[1])
+                self.drop(next(iter(self.values)))
 
     def drop(self, key: str) -> None:
-        self.size -= len(self.values.pop(key, b""))
+        value = self.values.pop(key, None)
+        if value is not None:
+            self.size -= len(value)
+            for path in parents(key):
+                self.folders[path] -= 1
+                if not self.folders[path]:
+                    del self.folders[path]
+
+    def drop_below(self, key: str) -> None:
+        """Forget the keys below one that changes, which may have been a folder until now."""
+        prefix = f"{key}/"
+        for reader in [reader for reader in self.readers if reader.startswith(prefix)]:
+            del self.readers[reader]
+        if key in self.folders:
+            self.drop_values(prefix)
 
     def drop_values(self, prefix: str = "") -> None:
         if not prefix:
             self.values.clear()
+            self.folders.clear()
             self.size = 0
         for key in [key for key in self.values if key.startswith(prefix)]:
             self.drop(key)
@@ -152,6 +170,7 @@ class LRUStoreCache(Store):
             cache.drop_names()
             for key in items:
                 cache.drop(key)
+                cache.drop_below(key)
                 cache.readers.pop(key, None)
                 if cache.is_quiet(key):
                     cache.readers[key] = token
@@ -164,6 +183,7 @@ class LRUStoreCache(Store):
                 cache.drop_names()
                 for key, value in items.items():
                     _decrement(cache.writers, key)
+                    cache.drop_below(key)
                     if cache.readers.get(key) is token:
                         del cache.readers[key]
                         if done and value is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
-from zchunk.errors import StoreError
+from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage.base import Store, as_bytes, check_path, check_rename, check_separator, is_key
 
@@ -37,6 +37,9 @@ class MemoryStore(Store):
 
     Notes
     -----
+    A key is a value or a folder: writing or deleting one that is a folder erases all keys below it, as in
+    zarr 2.
+
     Safe to use from many threads. Reading takes no lock. A pickle is a copy of all values, and a forked
     child has its own.
     """
@@ -69,23 +72,22 @@ class MemoryStore(Store):
         data = as_bytes(value)
         with _changes:
             folder, name = self._require_parent(key)
-            old = folder.get(name)
-            # A folder without keys is only a trace of deleted ones.
-            if isinstance(old, self.cls) and next(self._walk(old), None) is not None:
-                raise StoreError(f"cannot store {key!r}: it is a folder; erase what is below it first")
             folder[name] = data
 
     def __delitem__(self, key: str) -> None:
         check_key(key)
         with _changes:
             parent, _, name = key.rpartition("/")
-            folder = self._find(parent)
-            if not isinstance(folder, self.cls) or isinstance(folder.get(name), self.cls):
+            # A folder without keys is only a trace of deleted ones.
+            if key not in self and self.is_empty(key):
                 raise KeyError(key)
-            try:
-                del folder[name]
-            except KeyError:
-                raise KeyError(key) from None
+            del self._find(parent)[name]
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            with _changes:
+                if check_key(key) in self:
+                    del self[key]
 
     def __contains__(self, key: object) -> bool:
         value = self._find(check_key(key)) if is_key(key) else None
@@ -169,7 +171,7 @@ class MemoryStore(Store):
             child = folder.get(name)
             folder = folder.setdefault(name, self.cls()) if child is None else child
             if not isinstance(folder, self.cls):
-                raise StoreError(f"cannot store {key!r}: {name!r} in it has a value, and so is no folder")
+                raise KeyBelowValueError(f"cannot store {key!r}: {name!r} in it has a value")
         return folder, last
 
     def _walk(self, folder: Folder, prefix: str = "") -> Iterator[str]:
