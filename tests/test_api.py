@@ -179,7 +179,7 @@ def test_array_of_a_sub_array_dtype_is_numpys() -> None:
         {"dimension_separator": ":"},
         {"filters": ["x"]}, {"filters": [3]}, {"filters": 5}, {"filters": 0}, {"filters": "delta"},
         {"filters": Zlib()}, {"filters": {"id": "zlib"}}, {"nope": 1}, {"synchroniser": None},
-        {"zarr_version": 3}, {"object_codec": "x"}, {"meta_array": object()},
+        {"zarr_version": 4}, {"zarr_format": 1}, {"shards": 2}, {"object_codec": "x"}, {"meta_array": object()},
         {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
         {"shape": 2**30, "chunks": False, "compressor": zchunk.LZ4()}, {"path": "a/../b"}, {"path": "a\0b"},
         {"path": ".."}, {"path": ".zarray"}, {"path": "a/.zgroup/b"}, {"path": "a/b.partial"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zchunk import codecs, errors, storage
 from zchunk.api import (
     consolidate_metadata,
+    create_group,
     group,
     open,
     open_consolidated,
@@ -24,6 +25,7 @@ from zchunk.copying import copy, copy_all
 from zchunk.creating import (
     array,
     create,
+    create_array,
     empty,
     empty_like,
     full,
@@ -92,6 +94,8 @@ __all__ = [
     "copy_all",
     "copy_store",
     "create",
+    "create_array",
+    "create_group",
     "empty",
     "empty_like",
     "errors",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format, check_unsupported
 from zchunk.errors import (
     ArrayNotFoundError,
     ConsolidatedMetadataNotFoundError,
-    ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
     PathNotFoundError,
@@ -18,9 +18,9 @@ from zchunk.errors import (
 from zchunk.group import Group
 from zchunk.keys import CONSOLIDATED_KEY, normalize_path
 from zchunk.metadata import consolidated
-from zchunk.nodes import init_group
+from zchunk.nodes import format_for, init_group
 from zchunk.opening import open_array
-from zchunk.storage import ConsolidatedMetadataStore, Store, contains_array, contains_group, open_store
+from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
 from zchunk.storage.base import Mode
 
 
@@ -40,6 +40,8 @@ def group(
     path: str | None = None,
     *,
     zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
@@ -53,8 +55,13 @@ def group(
         Replace what is there.
     cache_bytes : int, optional
         As for `create`, for all arrays that are opened through the group together.
-    zarr_version, meta_array : optional
-        zarr's. Format 2 and a NumPy array are what there is.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format: only a group of this one is opened or created. By default it is found, first
+        format 2, and created as by `create`. `zarr_version` means the same.
+    attributes : mapping, optional
+        User attributes of a group that is created.
+    meta_array : optional
+        zarr's. A NumPy array is what there is.
 
     Returns
     -------
@@ -67,11 +74,21 @@ def group(
     InvalidKeyError
         No group can be at `path`.
     """
-    check_unsupported(zarr_version, meta_array)
+    check_unsupported(meta_array)
+    version = asked_format(zarr_version, zarr_format)
     target, chunk_target = open_store(store), _open_chunks(chunk_store)
-    if overwrite or not contains_group(target, normalize_path(path)):
-        init_group(target, path, overwrite, chunk_target)
-    return Group(target, path, False, chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
+    if not overwrite:
+        try:
+            return Group(
+                target, path, False, chunk_target, cache_attrs, synchronizer, version, cache_bytes=cache_bytes
+            )
+        except GroupNotFoundError:
+            pass
+    fmt = format_for(target, path, version)
+    init_group(target, path, overwrite, chunk_target, fmt, attributes)
+    return Group(
+        target, path, False, chunk_target, cache_attrs, synchronizer, fmt.version, cache_bytes=cache_bytes
+    )
 
 
 def open_group(
@@ -84,6 +101,8 @@ def open_group(
     storage_options: Any = None,
     *,
     zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
@@ -99,8 +118,13 @@ def open_group(
         As for `create`, for all arrays that are opened through the group together.
     storage_options : dict, optional
         As for `open_array`.
-    zarr_version, meta_array : optional
-        zarr's. Format 2 and a NumPy array are what there is.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format: only a group of this one is opened or created. By default it is found, first
+        format 2, and created as by `create`. `zarr_version` means the same.
+    attributes : mapping, optional
+        User attributes of a group that is created.
+    meta_array : optional
+        zarr's. A NumPy array is what there is.
 
     Returns
     -------
@@ -113,22 +137,57 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(zarr_version, meta_array)
+    check_unsupported(meta_array)
+    version = asked_format(zarr_version, zarr_format)
     path = normalize_path(path)
     target = open_store(store, mode, storage_options)
     chunk_target = _open_chunks(chunk_store, mode, storage_options)
+    only = mode == "r"
     if mode in ("r", "r+", "a"):
-        if contains_array(target, path):
-            raise ContainsArrayError(f"an array, not a group, is at {'/' + path!r} in {target!r}")
-        if not contains_group(target, path):
+        try:
+            return Group(
+                target, path, only, chunk_target, cache_attrs, synchronizer, version, cache_bytes=cache_bytes
+            )
+        except GroupNotFoundError as err:
             if mode != "a":
-                raise GroupNotFoundError(
-                    f"no group at path {'/' + path!r} in {target!r}; mode 'a' would create it"
-                )
-            init_group(target, path, chunk_store=chunk_target)
-    else:
-        init_group(target, path, mode == "w", chunk_target)
-    return Group(target, path, mode == "r", chunk_target, cache_attrs, synchronizer, cache_bytes=cache_bytes)
+                raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
+    fmt = format_for(target, path, version)
+    init_group(target, path, mode == "w", chunk_target, fmt, attributes)
+    return Group(
+        target, path, only, chunk_target, cache_attrs, synchronizer, fmt.version, cache_bytes=cache_bytes
+    )
+
+
+def create_group(
+    store: Any = None,
+    *,
+    path: str | None = None,
+    zarr_format: int | None = None,
+    overwrite: bool = False,
+    attributes: Mapping[str, Any] | None = None,
+    storage_options: Any = None,
+) -> Group:
+    """Create a group; zarr 3's name for `open_group` with the mode ``"w-"``, or ``"w"`` if `overwrite`.
+
+    Parameters
+    ----------
+    store, path, zarr_format, attributes, storage_options
+        As for `open_group`.
+    overwrite : bool, optional
+        Replace what is there.
+
+    Returns
+    -------
+    Group
+    """
+    return open_group(
+        store,
+        "w" if overwrite else "w-",
+        path=path,
+        storage_options=storage_options,
+        zarr_format=zarr_format,
+        attributes=attributes,
+    )
 
 
 # ---- either
@@ -139,6 +198,7 @@ def open(
     mode: Mode = "a",
     *,
     zarr_version: int | None = None,
+    zarr_format: int | None = None,
     path: str | None = None,
     **kwargs: Any,
 ) -> Array | Group:
@@ -150,8 +210,9 @@ def open(
         As for `create`.
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         As for `open_array`.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format: only a node of this one is opened or created. By default it is found, first
+        format 2, and created as by `create`. `zarr_version` means the same.
     **kwargs
         Parameters of `open_array` or `open_group`.
 
@@ -161,25 +222,28 @@ def open(
 
     Raises
     ------
+    MixedFormatsError
+        Nodes of both formats are there, and no version is given.
     PathNotFoundError
         Nothing is there and `mode` does not create it.
     """
-    check_unsupported(zarr_version)
+    version = asked_format(zarr_version, zarr_format)
     path = normalize_path(path)
     # For a store that is open, as this one is further on, storage options mean nothing.
     target = open_store(store, mode, kwargs.get("storage_options"))
     if "shape" in kwargs and mode not in ("r", "r+"):
-        return open_array(target, mode, path=path, **kwargs)
+        return open_array(target, mode, path=path, zarr_format=version, **kwargs)
     if mode in ("r", "r+", "a"):
         try:
             # Not to be made here; and looking whether it is there first would be one access more.
-            return open_array(target, "r" if mode == "r" else "r+", path=path, **kwargs)
+            allowed: Mode = "r" if mode == "r" else "r+"
+            return open_array(target, allowed, path=path, zarr_format=version, **kwargs)
         except ContainsGroupError:
             pass
         except ArrayNotFoundError:
             if mode != "a":
                 raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
-    return open_group(target, mode, path=path, **kwargs)
+    return open_group(target, mode, path=path, zarr_format=version, **kwargs)
 
 
 # ---- consolidated metadata

@@ -14,14 +14,14 @@ from zchunk import chunk_cache, resize, stored
 from zchunk.chunk_cache import ChunkCache
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.registry import check_allowed
+from zchunk.compat import asked_format
 from zchunk.conveniences import Conveniences, remake_view
 from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
-from zchunk.keys import ARRAY_KEY
 from zchunk.locks import metadata_lock
+from zchunk.metadata.formats import Format, read_array
 from zchunk.metadata.model import ArrayMetadata
-from zchunk.metadata.v2 import parse_array, render_array
 from zchunk.selections import Selections
 from zchunk.values import convert
 
@@ -53,8 +53,8 @@ class Array(Selections, Conveniences):
         Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value; otherwise they are erased.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Version of the format; found by itself if not given.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
     cache_bytes : int, optional
@@ -66,6 +66,8 @@ class Array(Selections, Conveniences):
         There is no array at `path`.
     MetadataError
         Its metadata are not those of an array.
+    MixedFormatsError
+        Nodes of both formats are at `path`, and no version is given.
     """
 
     # Codecs that a user handed over, which run code from the data; see `zchunk.codecs.registry`.
@@ -85,22 +87,18 @@ class Array(Selections, Conveniences):
         zarr_version: int | None = None,
         meta_array: Any = None,
         *,
+        zarr_format: int | None = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
+        version = asked_format(zarr_version, zarr_format)
         super().__init__(
-            store,
-            path,
-            read_only,
-            chunk_store,
-            synchronizer,
-            cache_attrs,
-            zarr_version,
-            meta_array,
-            cache_bytes,
+            store, path, read_only, chunk_store, synchronizer, cache_attrs, meta_array, cache_bytes
         )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
-        self._chunked = self._load()
+        fmt, metadata = self._read(version)
+        self._of_format(fmt)
+        self._chunked = self._engine_array(metadata)
 
     @classmethod
     def _trusting(cls, trusted: frozenset[str], *args: Any, **kwargs: Any) -> Self:
@@ -125,22 +123,24 @@ class Array(Selections, Conveniences):
             self._attrs.cache,
             None,
             self._write_empty_chunks,
+            self._format.version,
         )
         return (make, args) if self._viewed is None else (remake_view, (make, args, self._viewed))
 
     # ---- metadata
 
-    def _load(self, old: ChunkedArray | None = None) -> ChunkedArray:
-        key = self._key_prefix + ARRAY_KEY
+    def _read(self, version: int | None) -> tuple[Format, ArrayMetadata]:
         try:
-            raw = self._store.metadata(key)
+            return read_array(self._store, self._path, version, self._trusted)
         except KeyError:
-            raise ArrayNotFoundError(f"no array at path {'/' + self._path!r} in {self._store!r}") from None
-        where, separator = f"{key!r} in {self._store!r}", self._store._dimension_separator or "."
-        metadata = parse_array(raw, where, separator, self._trusted)
-        if old is not None and old.metadata is metadata:
-            return old
-        return self._engine_array(metadata)
+            which = "" if version is None else f" of format {version}"
+            raise ArrayNotFoundError(
+                f"no array{which} at path {'/' + self._path!r} in {self._store!r}"
+            ) from None
+
+    def _load(self, old: ChunkedArray) -> ChunkedArray:
+        metadata = self._read(self._format.version)[1]
+        return old if old.metadata is metadata else self._engine_array(metadata)
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
         return ChunkedArray(
@@ -211,8 +211,9 @@ class Array(Selections, Conveniences):
 
     @property
     def nchunks_initialized(self) -> int:
-        """Number of chunks that are stored."""
-        return sum(1 for _ in stored.inside(self._current))
+        """Number of chunks that are stored; as in zarr 3 a shard that is there counts for all in it."""
+        array = self._current
+        return sum(1 for _ in stored.inside(array)) * array.metadata.chunks_per_key
 
     @property
     def initialized(self) -> int:
@@ -311,7 +312,7 @@ class Array(Selections, Conveniences):
         """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
-        key = self._key_prefix + ARRAY_KEY
+        key = self._key_prefix + self._format.array_key
         outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
         with outer, metadata_lock(self._store, key):
             self.refresh()
@@ -322,7 +323,8 @@ class Array(Selections, Conveniences):
                 chunk_cache.forget(self.chunk_store, self._path)
 
     def _publish(self, array: ChunkedArray) -> None:
-        self._store[self._key_prefix + ARRAY_KEY] = render_array(array.metadata)
+        raw = self._format.changed(self._store, self._path, self._chunked.metadata, array.metadata)
+        self._store[self._key_prefix + self._format.array_key] = raw
         self._chunked = array
 
 

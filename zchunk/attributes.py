@@ -117,7 +117,7 @@ class Attributes(MutableMapping[str, Any]):
             raise ReadOnlyError(f"attributes {self.key!r} are read-only; open with mode 'r+' or 'a'")
         outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
         with outer, metadata_lock(self.store, self.key):
-            self._replace(_with_string_keys(change(self._load())))
+            self._replace(with_string_keys(change(self._load())))
 
     def asdict(self) -> dict[str, Any]:
         """Return all attributes as a dictionary."""
@@ -175,7 +175,8 @@ class Attributes(MutableMapping[str, Any]):
         return sorted(self)
 
 
-def _with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+def with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes whose names are strings, with a warning if some were not."""
     if all(isinstance(name, str) for name in attrs):
         return dict(attrs)
     # The frames between are put, update or item assignment, _change and this function.

@@ -22,17 +22,29 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_NAMES[name]), name)
 
 
-def check_unsupported(
-    zarr_version: int | None = None,
-    meta_array: Any = None,
-    storage_transformers: Sequence[Any] = (),
-) -> None:
+def asked_format(zarr_version: int | None = None, zarr_format: int | None = None) -> int | None:
+    """Return the version of the format that a user asks for, by either name; None for no wish.
+
+    Raises
+    ------
+    ValueError
+        The two differ, or there is no such version.
+    """
+    if zarr_version is not None and zarr_format is not None and zarr_version != zarr_format:
+        raise ValueError(
+            f"zarr_version is {zarr_version!r} and zarr_format {zarr_format!r}; they mean the same, give one"
+        )
+    version = zarr_version if zarr_format is None else zarr_format
+    if version is None or (version in (2, 3) and not isinstance(version, bool)):
+        return version
+    raise ValueError(f"zarr_format is {version!r}; Zarr formats 2 and 3 are supported")
+
+
+def check_unsupported(meta_array: Any = None, storage_transformers: Sequence[Any] = ()) -> None:
     """Raise `ValueError` if one of them asks for what there is not."""
-    if zarr_version not in (None, 2):
-        raise ValueError(f"zarr_version is {zarr_version!r}; only Zarr format 2 is supported")
     if meta_array is not None and not isinstance(meta_array, np.ndarray):
         raise ValueError(
             f"meta_array is a {type(meta_array).__name__}; items are read into NumPy arrays only"
         )
     if storage_transformers:
-        raise ValueError("storage_transformers are of Zarr format 3, which is not supported")
+        raise ValueError("storage_transformers are not supported: there are none for Zarr format 3")

@@ -11,13 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from zchunk.attributes import Attributes
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs import as_codec
 from zchunk.errors import CodecError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
-from zchunk.keys import ARRAY_KEY
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.node import Node
 from zchunk.properties import ArrayProperties
@@ -120,8 +118,7 @@ class Conveniences(Node, ArrayProperties):
         result._cache_metadata = True
         result._read_only = self._read_only if read_only is None else bool(read_only)
         result._synchronizer = self._synchronizer if synchronizer is None else synchronizer
-        old = self._attrs
-        result._attrs = Attributes(old.store, old.key, result._read_only, old.cache, result._synchronizer)
+        result._of_format(self._format)
         result._chunked = result._engine_array(metadata)
         if fill_value is None and _converts_only(self._chunked.metadata, metadata):
             result._chunked.source = self._chunked
@@ -232,7 +229,7 @@ class Conveniences(Node, ArrayProperties):
             found = store.get_many(batch)
             for key in batch:
                 checksum.update(found.get(key, b""))
-        for key in (self._key_prefix + ARRAY_KEY, self._attrs.key):
+        for key in dict.fromkeys((self._key_prefix + self._format.array_key, self._attrs.key)):
             checksum.update(self._store.get(key, b""))
         return checksum.digest()
 

@@ -1,8 +1,8 @@
-"""Creating and opening arrays: what users call, with the names and defaults of zarr 2.18."""
+"""Creating arrays: what users call, with the names and defaults of zarr 2.18, and zarr 3's beside."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs import N5ChunkWrapper
 from zchunk.codecs.objects import object_dtype
 from zchunk.codecs.registry import trusted_ids
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format, check_unsupported
 from zchunk.keys import normalize_path
 from zchunk.likeness import chunks_of, parameters_like
-from zchunk.nodes import init_array, make_metadata, takes_size_of_data
+from zchunk.newarray import ByZarr3, make_metadata, takes_size_of_data
+from zchunk.nodes import format_for, init_array
 from zchunk.storage import open_store
 from zchunk.values import convert
 
@@ -42,6 +43,14 @@ def create(
     write_empty_chunks: bool = True,
     *,
     zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    shards: Any = None,
+    compressors: Any = "auto",
+    serializer: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    attributes: Mapping[str, Any] | None = None,
+    storage_options: Any = None,
     meta_array: Any = None,
     storage_transformers: Sequence[Any] = (),
     cache_bytes: int | ChunkCache | None = None,
@@ -53,15 +62,15 @@ def create(
     ----------
     shape : int or sequence of int
         Length of every axis.
-    chunks : int, sequence of int or bool, optional
-        Length of a chunk along every axis. True: a good guess; False: one chunk.
+    chunks : int, sequence of int, bool or "auto", optional
+        Length of a chunk along every axis. True or ``"auto"``: a good guess; False: one chunk.
     dtype : dtype-like, optional
         Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
         arrays of numbers; text of a fixed length is ``"U10"``.
     compressor : codec, dict or None, optional
         ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
     fill_value : scalar or None, optional
-        Value of items that were never written.
+        Value of items that were never written. In format 3 there is always one: None stands for 0.
     order : {"C", "F"}, optional
         Layout of the items in a chunk.
     store : path, MutableMapping or None, optional
@@ -75,7 +84,8 @@ def create(
     chunk_store : as `store`, optional
         Holds the chunks, if they shall not be in `store`.
     filters : sequence of codecs, optional
-        What chunks pass before the compressor.
+        What chunks pass before the compressor. Codecs are zchunk's, numcodecs', or for format 3 its JSON
+        (``{"name": "zstd", "configuration": {"level": 3}}``) and those of zarr 3.
     cache_metadata, cache_attrs : bool, optional
         Read metadata and attributes once, not before every operation.
     read_only : bool, optional
@@ -91,8 +101,27 @@ def create(
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
         one decode. None by default. What other processes write is seen in a local folder, not elsewhere.
-    zarr_version, meta_array, storage_transformers : optional
-        zarr's. Format 2, a NumPy array and ``()`` are what there is.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format. By default that of the groups above, or else 2. `zarr_version` means the same.
+    shards : int, sequence of int or "auto", optional
+        Format 3: length of a shard along every axis, a multiple of that of a chunk. All chunks of a shard are
+        stored in one object. ``"auto"``: about 128 MiB, uncompressed. None: no shards.
+    compressors : codec, sequence of codecs, None or "auto", optional
+        As `compressor`, by zarr 3's name; in format 3 there may be several.
+    serializer : dict, codec of zarr 3, None or "auto", optional
+        Format 3: what makes bytes of the items, ``{"name": "bytes", "configuration": {"endian": "big"}}`` for
+        instance. By default the items in the byte order of `dtype`.
+    chunk_key_encoding : (name, separator) or dict, optional
+        Names of chunks: ``("default", "/")``, which is ``c/0/0`` and the default of format 3, or
+        ``("v2", ".")``.
+    dimension_names : sequence of str or None, optional
+        Format 3: names of the axes.
+    attributes : mapping, optional
+        The user attributes, stored together with the array.
+    storage_options : dict, optional
+        Options of the file system, if `store` is a URL.
+    meta_array, storage_transformers : optional
+        zarr's. A NumPy array and ``()`` are what there is.
     **kwargs
         h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` are taken; what else h5py knows
         is ignored, with a warning.
@@ -111,21 +140,36 @@ def create(
         No array can be at `path`.
     MetadataError
         There can be no such array; for instance its chunks are larger than the codec can take.
+    MixedFormatsError
+        A group above is of the other format.
     ValueError
-        A parameter has no valid value; the dtype holds objects and there is no object codec.
+        A parameter has no valid value, or is of the other format; the dtype holds objects and there is no
+        object codec.
     """
-    check_unsupported(zarr_version, meta_array, storage_transformers)
+    check_unsupported(meta_array, storage_transformers)
+    version = asked_format(zarr_version, zarr_format)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     if isinstance(compressor, N5ChunkWrapper):
         # Of an array in an N5 store, which wraps what it is given, for its own chunks.
         compressor = compressor.compressor
-    target = open_store(store)
-    chunk_target = None if chunk_store is None else open_store(chunk_store)
-    own = target._dimension_separator
+    target = open_store(store, "a", storage_options)
+    chunk_target = None if chunk_store is None else open_store(chunk_store, "a", storage_options)
+    version = format_for(target, path, version).version
     metadata = make_metadata(
-        shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator, own, object_codec
+        shape,
+        chunks,
+        dtype,
+        compressor,
+        fill_value,
+        order,
+        filters,
+        dimension_separator,
+        target._dimension_separator,
+        object_codec,
+        version,
+        ByZarr3(shards, compressors, serializer, chunk_key_encoding, dimension_names),
     )
-    init_array(target, path, metadata, overwrite, chunk_target)
+    init_array(target, path, metadata, overwrite, chunk_target, attributes)
     return Array._trusting(
         trusted_ids(*metadata.codecs),
         target,
@@ -136,8 +180,83 @@ def create(
         cache_metadata,
         cache_attrs,
         write_empty_chunks=write_empty_chunks,
+        zarr_version=version,
         cache_bytes=cache_bytes,
     )
+
+
+def create_array(
+    store: Any = None,
+    *,
+    name: str | None = None,
+    shape: Any = None,
+    dtype: Any = None,
+    data: Any = None,
+    chunks: Any = "auto",
+    shards: Any = None,
+    filters: Any = "auto",
+    compressors: Any = "auto",
+    serializer: Any = "auto",
+    fill_value: Any = 0,
+    order: str | None = None,
+    zarr_format: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    storage_options: Any = None,
+    overwrite: bool = False,
+    **kwargs: Any,
+) -> Array:
+    """Create an array, with the parameters of zarr 3's function of this name.
+
+    Parameters
+    ----------
+    store, storage_options, overwrite, order, fill_value, attributes, zarr_format
+        As for `create`. The format is 2 by default, unlike zarr 3's.
+    name : str, optional
+        Path of the array in the store.
+    shape, dtype
+        Of the array; not with `data`, which has its own.
+    data : array-like, optional
+        What the array holds.
+    chunks, shards, filters, compressors, serializer, chunk_key_encoding, dimension_names
+        As for `create`; ``"auto"`` is the default.
+    **kwargs
+        Other parameters of `create`.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ValueError
+        Both `data` and a shape or dtype are given, or neither; or as `create`.
+    """
+    given = {
+        "store": store,
+        "path": name,
+        "chunks": chunks,
+        "shards": shards,
+        "filters": filters,
+        "compressors": compressors,
+        "serializer": serializer,
+        "fill_value": fill_value,
+        "order": order or "C",
+        "zarr_format": zarr_format,
+        "attributes": attributes,
+        "chunk_key_encoding": chunk_key_encoding,
+        "dimension_names": dimension_names,
+        "storage_options": storage_options,
+        "overwrite": overwrite,
+    }
+    if data is None:
+        if shape is None:
+            raise ValueError("give the shape of the array, or data")
+        return create(shape, dtype=dtype, **given | kwargs)
+    if shape is not None or dtype is not None:
+        raise ValueError("give data, or shape and dtype, not both: data have their own")
+    return array(data, **given | kwargs)
 
 
 def empty(shape: Any, **kwargs: Any) -> Array:

@@ -51,6 +51,10 @@ class ContainsGroupError(ContainsNodeError):
     """A group stands where a node was to be made."""
 
 
+class MixedFormatsError(ZchunkError, ValueError):
+    """Nodes of formats 2 and 3 at one path, or one inside a group of the other."""
+
+
 class CopyError(ZchunkError, RuntimeError):
     """Something stands where a copy was to go, or the copy would replace its own source."""
 

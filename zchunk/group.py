@@ -7,12 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from zchunk.chunk_cache import ChunkCache
+from zchunk.compat import asked_format
 from zchunk.display import Items, class_name, group_items
-from zchunk.errors import ContainsArrayError, GroupNotFoundError
-from zchunk.keys import GROUP_KEY
+from zchunk.errors import GroupNotFoundError
 from zchunk.making import Making
-from zchunk.metadata.v2 import parse_group
-from zchunk.storage.functions import contains_array
+from zchunk.metadata.formats import Format, check_group
 from zchunk.tree import TreeViewer
 
 
@@ -38,8 +37,8 @@ class Group(Making):
         Read the user attributes once, and again only on ``attrs.refresh()``.
     synchronizer : mapping of keys to locks, optional
         Held by key while a chunk, the attributes or the members change.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_version, zarr_format : {None, 2, 3}, optional
+        Version of the format; found by itself if not given. What is in the group is of the same.
     meta_array : numpy.ndarray or None, optional
         Items are read into NumPy arrays.
     cache_bytes : int, optional
@@ -51,6 +50,8 @@ class Group(Making):
         There is no group at `path`.
     ContainsArrayError
         An array is there.
+    MixedFormatsError
+        Nodes of both formats are at `path`, and no version is given.
     """
 
     def __init__(
@@ -63,27 +64,24 @@ class Group(Making):
         synchronizer: Any = None,
         zarr_version: int | None = None,
         *,
+        zarr_format: int | None = None,
         meta_array: Any = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
+        version = asked_format(zarr_version, zarr_format)
         super().__init__(
-            store,
-            path,
-            read_only,
-            chunk_store,
-            synchronizer,
-            cache_attrs,
-            zarr_version,
-            meta_array,
-            cache_bytes,
+            store, path, read_only, chunk_store, synchronizer, cache_attrs, meta_array, cache_bytes
         )
-        if contains_array(self._store, self._path):
-            raise ContainsArrayError(f"an array, not a group, is at {'/' + self._path!r} in {self._store!r}")
-        key = self._key_prefix + GROUP_KEY
+        self._of_format(self._find(version))
+
+    def _find(self, version: int | None) -> Format:
         try:
-            parse_group(self._store.metadata(key), f"{key!r} in {self._store!r}")
+            return check_group(self._store, self._path, version)
         except KeyError:
-            raise GroupNotFoundError(f"no group at path {'/' + self._path!r} in {self._store!r}") from None
+            which = "" if version is None else f" of format {version}"
+            raise GroupNotFoundError(
+                f"no group{which} at path {'/' + self._path!r} in {self._store!r}"
+            ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = type(self) if self._cache is None else partial(type(self), cache_bytes=self._cache)
@@ -94,6 +92,7 @@ class Group(Making):
             self._chunk_store,
             self._attrs.cache,
             self._synchronizer,
+            self._format.version,
         )
 
     # ---- what it is
@@ -145,6 +144,7 @@ class Group(Making):
             self._chunk_store,
             self._attrs.cache,
             self._synchronizer,
+            self._format.version,
             cache_bytes=self._cache,
         )
 

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zchunk import chunk_cache
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format, check_unsupported
 from zchunk.keys import normalize_path
-from zchunk.nodes import DEFAULT_COMPRESSOR as default_compressor
+from zchunk.newarray import DEFAULT_COMPRESSOR as default_compressor
+from zchunk.newarray import make_metadata
+from zchunk.nodes import format_for
 from zchunk.nodes import init_array as put_array
 from zchunk.nodes import init_group as put_group
-from zchunk.nodes import make_metadata
 from zchunk.storage import as_store
 from zchunk.storage.base import Store
 
 __all__ = ["default_compressor", "init_array", "init_group", "init_store", "rename", "rmdir"]
+
 
 def init_array(
     store: Any,
@@ -32,6 +34,9 @@ def init_array(
     object_codec: Any = None,
     dimension_separator: str | None = None,
     storage_transformers: Sequence[Any] = (),
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
 ) -> None:
     """Put an array without chunks into a store.
 
@@ -47,6 +52,8 @@ def init_array(
         Replace what is there.
     path : str, optional
         Of the array in the store.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `zchunk.create`. `zarr_version` means the same.
 
     Raises
     ------
@@ -54,6 +61,7 @@ def init_array(
         Something is there and `overwrite` is false.
     """
     check_unsupported(storage_transformers=storage_transformers)
+    version = asked_format(zarr_version, zarr_format)
     target = as_store(store)
     metadata = make_metadata(
         shape,
@@ -67,6 +75,7 @@ def init_array(
         dimension_separator,
         target._dimension_separator,
         object_codec,
+        format_for(target, path, version).version,
     )
     put_array(target, path, metadata, overwrite, _chunks(chunk_store))
 
@@ -75,10 +84,18 @@ init_store = init_array
 
 
 def init_group(
-    store: Any, overwrite: bool = False, path: str | None = None, chunk_store: Any = None
+    store: Any,
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
 ) -> None:
     """Put a group without members into a store. Parameters are those of `init_array`."""
-    put_group(as_store(store), path, overwrite, _chunks(chunk_store))
+    target = as_store(store)
+    fmt = format_for(target, path, asked_format(zarr_version, zarr_format))
+    put_group(target, path, overwrite, _chunks(chunk_store), fmt)
 
 
 def rmdir(store: Any, path: str | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.array import Array
+from zchunk.codecs.registry import trusted_ids
 from zchunk.node import Node
 
 
@@ -33,6 +34,15 @@ def codecs_of(a: Array) -> dict[str, Any]:
     if not a.dtype.hasobject:
         return {"compressor": a.compressor, "filters": filters}
     return {"compressor": a.compressor, "object_codec": filters[0], "filters": filters[1:]}
+
+
+def trusted_codecs(kwargs: dict[str, Any]) -> frozenset[str]:
+    """Return which codecs, of those that run code from the data, are among the parameters of `create`."""
+    filters, compressors = kwargs.get("filters") or (), kwargs.get("compressors")
+    several = [
+        codec for found in (filters, compressors) if isinstance(found, list | tuple) for codec in found
+    ]
+    return trusted_ids(kwargs.get("object_codec"), kwargs.get("compressor"), *several)
 
 
 def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:

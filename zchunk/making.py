@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from zchunk import chunk_cache
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
-from zchunk.codecs.registry import trusted_ids
+from zchunk.compat import asked_format
 from zchunk.creating import (
     array,
     create,
+    create_array,
     empty,
     empty_like,
     full,
@@ -25,10 +26,10 @@ from zchunk.creating import (
 )
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.grid import normalize_shape
+from zchunk.likeness import trusted_codecs
 from zchunk.members import Members
-from zchunk.nodes import init_group, new_path, require_parents
+from zchunk.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.storage.base import check_rename
-from zchunk.storage.functions import contains_array, contains_group
 
 
 class Making(Members):
@@ -36,7 +37,9 @@ class Making(Members):
 
     # ---- groups
 
-    def create_group(self, name: str, overwrite: bool = False) -> Self:
+    def create_group(
+        self, name: str, overwrite: bool = False, *, attributes: Mapping[str, Any] | None = None
+    ) -> Self:
         """Make a group, and the groups above it.
 
         Parameters
@@ -45,6 +48,8 @@ class Making(Members):
             Path below this group, or from the root if it begins with a slash.
         overwrite : bool, optional
             Replace what is there.
+        attributes : mapping, optional
+            Its user attributes.
 
         Returns
         -------
@@ -61,7 +66,7 @@ class Making(Members):
         """
         path = self._member_path(name)
         with self._changing():
-            init_group(self._store, path, overwrite, self._chunk_store)
+            init_group(self._store, path, overwrite, self._chunk_store, self._format, attributes)
         return self._group(path)
 
     def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Self, ...]:
@@ -88,7 +93,7 @@ class Making(Members):
             An array is there and `overwrite` is false.
         """
         path = self._member_path(name)
-        if not contains_group(self._store, path):
+        if self._kind(path) != "group":
             try:
                 return self.create_group(name, overwrite)
             except ContainsGroupError:
@@ -109,6 +114,8 @@ class Making(Members):
             "cache_bytes": self._cache,
         }
         path = self._member_path(name)
+        if asked_format(kwargs.pop("zarr_version", None), kwargs.get("zarr_format")) is None:
+            kwargs["zarr_format"] = self._format.version
         with self._changing():
             return function(
                 *args, store=self._store, path=path, chunk_store=self._chunk_store, **(own | kwargs)
@@ -170,16 +177,15 @@ class Making(Members):
             A group is there.
         """
         path = self._member_path(name)
-        if not contains_array(self._store, path):
+        if self._kind(path) != "array":
             try:
                 return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
             except ContainsArrayError:
                 # Another thread or process was faster; or an array is above, which is an error.
-                if not contains_array(self._store, path):
+                if self._kind(path) != "array":
                     raise
-        codecs = (kwargs.get(name) for name in ("object_codec", "compressor"))
         found = Array._trusting(
-            trusted_ids(*codecs, *(kwargs.get("filters") or ())),
+            trusted_codecs(kwargs),
             self._store,
             path,
             self._read_only,
@@ -188,6 +194,7 @@ class Making(Members):
             kwargs.get("cache_metadata", True),
             kwargs.get("cache_attrs", self._attrs.cache),
             write_empty_chunks=kwargs.get("write_empty_chunks", True),
+            zarr_version=self._format.version,
             cache_bytes=kwargs.get("cache_bytes", self._cache),
         )
         wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
@@ -225,6 +232,10 @@ class Making(Members):
             The group was opened for reading.
         """
         return self._make(create, name, **kwargs)
+
+    def create_array(self, name: str, **kwargs: Any) -> Array:
+        """Make an array with the parameters of `zchunk.create_array`, without those that say where."""
+        return self._make(create_array, name, **kwargs)
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Make an array that holds `data`.
@@ -307,13 +318,10 @@ class Making(Members):
         """
         old, new = check_rename(self._member_path(source), new_path(self._member_path(dest)))
         with self._changing():
-            if not (contains_array(self._store, old) or contains_group(self._store, old)):
+            if not self._format.contains(self._store, old):
                 raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {self._store!r}")
-            if contains_array(self._store, new):
-                raise ContainsArrayError(f"an array is at {'/' + new!r}: {'/' + old!r} cannot be moved there")
-            if contains_group(self._store, new):
-                raise ContainsGroupError(f"a group is at {'/' + new!r}: {'/' + old!r} cannot be moved there")
-            require_parents(self._store, new)
+            check_absent(self._store, new, f"{'/' + old!r} cannot be moved there")
+            require_parents(self._store, new, self._format)
             if self._chunk_store is not None:
                 # Chunks of no array, which would stop the second move after the first.
                 self._chunk_store.erase_prefix(new)

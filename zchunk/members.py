@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from zchunk.array import Array
 from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
-from zchunk.keys import GROUP_KEY, join, normalize_path
+from zchunk.keys import join, normalize_path
+from zchunk.metadata.formats import NodeType
 from zchunk.node import Node
 from zchunk.nodes import erase
-from zchunk.storage.functions import contains_array, contains_group
 
 
 class Members(Node, MutableMapping[str, Any]):
@@ -33,6 +33,7 @@ class Members(Node, MutableMapping[str, Any]):
             self._chunk_store,
             self._synchronizer,
             cache_attrs=self._attrs.cache,
+            zarr_version=self._format.version,
             cache_bytes=self._cache,
         )
 
@@ -47,7 +48,7 @@ class Members(Node, MutableMapping[str, Any]):
         """Return what to hold while members are made, moved or deleted; `ReadOnlyError` if they cannot be."""
         self._check_writable()
         # One lock for the whole hierarchy, as in zarr 2, with whose processes it may be shared.
-        return nullcontext() if self._synchronizer is None else self._synchronizer[GROUP_KEY]
+        return nullcontext() if self._synchronizer is None else self._synchronizer[self._format.group_key]
 
     @property
     def name(self) -> str:
@@ -90,8 +91,7 @@ class Members(Node, MutableMapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        path = self._member_path(name)
-        return contains_array(self._store, path) or contains_group(self._store, path)
+        return self._format.contains(self._store, self._member_path(name))
 
     def __delitem__(self, name: str) -> None:
         with self._changing():
@@ -107,7 +107,7 @@ class Members(Node, MutableMapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         for name in self._store.list_dir(self._path):
             path = self._key_prefix + name
-            if contains_array(self._store, path) or contains_group(self._store, path):
+            if self._format.contains(self._store, path):
                 yield name
 
     def __len__(self) -> int:
@@ -125,8 +125,11 @@ class Members(Node, MutableMapping[str, Any]):
         -------
         iterator of str
         """
-        for name, _ in self._each(lambda path: contains_array(self._store, path) or None, recurse):
+        for name, _ in self._each(lambda path: self._kind(path) == "array" or None, recurse):
             yield name
+
+    def _kind(self, path: str) -> NodeType | None:
+        return self._format.node_type(self._store, path)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Yield name and array of the arrays that `array_keys` names."""
@@ -152,13 +155,13 @@ class Members(Node, MutableMapping[str, Any]):
             found = look(path)
             if found is not None:
                 yield name, found
-            elif recurse and contains_group(self._store, path):
+            elif recurse and self._kind(path) == "group":
                 levels.append((path, iter(self._store.list_dir(path))))
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
         for name in self._store.list_dir(self._path):
-            if contains_group(self._store, self._key_prefix + name):
+            if self._kind(self._key_prefix + name) == "group":
                 yield name
 
     def groups(self) -> Iterator[tuple[str, Self]]:

@@ -10,7 +10,8 @@ from zchunk.attributes import Attributes
 from zchunk.chunk_cache import ChunkCache, as_cache
 from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
-from zchunk.keys import ATTRS_KEY, normalize_path
+from zchunk.keys import normalize_path
+from zchunk.metadata.formats import Format
 from zchunk.storage.base import Store, as_store
 from zchunk.storage.resolve import check_version
 
@@ -18,8 +19,8 @@ from zchunk.storage.resolve import check_version
 class Node:
     """Base of `zchunk.Array` and `zchunk.Group`: where it is, and its attributes."""
 
-    # Version of the format, by the name that programs ask zarr 2 for.
-    _version = 2
+    _format: Format
+    _attrs: Attributes
 
     def __init__(
         self,
@@ -29,11 +30,10 @@ class Node:
         chunk_store: Any,
         synchronizer: Any,
         cache_attrs: bool,
-        zarr_version: int | None,
         meta_array: Any,
         cache_bytes: int | ChunkCache | None,
     ) -> None:
-        check_unsupported(zarr_version, meta_array)
+        check_unsupported(meta_array)
         self._store = check_version(as_store(store))
         self._chunk_store = None if chunk_store is None else as_store(chunk_store)
         self._path = normalize_path(path)
@@ -42,9 +42,29 @@ class Node:
         self._read_only = bool(read_only)
         self._synchronizer = synchronizer
         self._cache = as_cache(cache_bytes)
+        self._cache_attrs = bool(cache_attrs)
+
+    def _of_format(self, fmt: Format) -> None:
+        """Set what depends on the format, which is known once the node is found."""
+        self._format = fmt
         self._attrs = Attributes(
-            self._store, self._key_prefix + ATTRS_KEY, self._read_only, cache_attrs, synchronizer
+            self._store,
+            self._key_prefix + fmt.attrs_key,
+            self._read_only,
+            self._cache_attrs,
+            self._synchronizer,
+            member=fmt.attrs_member,
         )
+
+    @property
+    def zarr_format(self) -> int:
+        """Version of the format, 2 or 3."""
+        return self._format.version
+
+    @property
+    def _version(self) -> int:
+        # By the name that programs ask zarr 2 for.
+        return self._format.version
 
     @property
     def store(self) -> Store:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zchunk import h5names
 from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
-from zchunk.codecs.registry import trusted_ids
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format, check_unsupported
 from zchunk.creating import create
 from zchunk.errors import ArrayNotFoundError, ContainsGroupError
 from zchunk.keys import normalize_path
-from zchunk.likeness import parameters_like
+from zchunk.likeness import parameters_like, trusted_codecs
+from zchunk.metadata.formats import find
 from zchunk.nodes import check_absent
-from zchunk.storage import contains_group, open_store
+from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 
@@ -39,7 +40,14 @@ def open_array(
     write_empty_chunks: bool = True,
     *,
     zarr_version: int | None = None,
+    zarr_format: int | None = None,
     dimension_separator: str | None = None,
+    shards: Any = None,
+    compressors: Any = "auto",
+    serializer: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    attributes: Mapping[str, Any] | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
     **kwargs: Any,
@@ -53,14 +61,21 @@ def open_array(
     mode : {"r", "r+", "a", "w", "w-", "x"}, optional
         ``r`` reads and ``r+`` changes what is there; ``a`` creates it if need be; ``w`` replaces; ``w-`` or
         ``x`` create and fail if something is there.
-    shape, chunks, dtype, compressor, fill_value, order, filters, dimension_separator
+    shape, chunks, shards, dtype, compressor, compressors, serializer, fill_value, order, filters
         Of an array that is created, as for `create`.
+    dimension_separator, chunk_key_encoding, dimension_names, attributes
+        Of an array that is created, as for `create`.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format: only an array of this one is opened or created. By default it is found, first
+        format 2, and created as by `create`. `zarr_version` means the same.
     synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes
         As for `create`.
     partial_decompress : object, optional
         Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
-    object_codec, storage_options, zarr_version, meta_array : optional
-        zarr's. None, format 2 and a NumPy array are what there is.
+    object_codec, storage_options
+        As for `create`.
+    meta_array : optional
+        zarr's. A NumPy array is what there is.
     **kwargs
         h5py's names, as for `create`.
 
@@ -74,12 +89,16 @@ def open_array(
         There is no array and `mode` does not create one.
     ContainsArrayError, ContainsGroupError
         Something else is there.
+    MixedFormatsError
+        Nodes of both formats are there, and no version is given; or an array would be made in a group of the
+        other one.
     """
-    check_unsupported(zarr_version, meta_array)
+    check_unsupported(meta_array)
+    version = asked_format(zarr_version, zarr_format)
     # Of `open_like`, whose codecs are not the user's word on what is stored.
     trusted = kwargs.pop("_trusted", None)
     if trusted is None:
-        trusted = trusted_ids(object_codec, compressor, *(filters or ()))
+        trusted = trusted_codecs({"object_codec": object_codec, "compressor": compressor, "filters": filters})
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target = open_store(store, mode, storage_options)
@@ -96,10 +115,11 @@ def open_array(
                 cache_metadata,
                 cache_attrs,
                 write_empty_chunks=write_empty_chunks,
+                zarr_version=version,
                 cache_bytes=cache_bytes,
             )
         except ArrayNotFoundError:
-            if contains_group(target, path):
+            if find(target, path, version) is not None:
                 message = f"a group, not an array, is at {'/' + path!r} in {target!r}"
                 raise ContainsGroupError(message) from None
             if mode != "a":
@@ -129,6 +149,13 @@ def open_array(
         object_codec=object_codec,
         dimension_separator=dimension_separator,
         write_empty_chunks=write_empty_chunks,
+        zarr_format=version,
+        shards=shards,
+        compressors=compressors,
+        serializer=serializer,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+        attributes=attributes,
         cache_bytes=cache_bytes,
     )
 
@@ -152,6 +179,5 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     """
     if isinstance(a, Array):
         kwargs.setdefault("fill_value", a.fill_value)
-    given = (kwargs.get(name) for name in ("object_codec", "compressor"))
-    trusted = trusted_ids(*given, *(kwargs.get("filters") or ()))
+    trusted = trusted_codecs(kwargs)
     return open_array(path, **parameters_like(a, kwargs), _trusted=trusted)

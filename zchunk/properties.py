@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs import Codec
+from zchunk.metadata.formats import serializer_of
 from zchunk.metadata.model import ArrayMetadata
 
 
@@ -20,8 +21,13 @@ class ArrayProperties:
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Length of a chunk along every axis."""
-        return self.metadata.chunk_shape
+        """Length of a chunk along every axis; of those in a shard if there are shards."""
+        return self.metadata.grid_of_chunks.chunk_shape
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """Length along every axis of a shard, which is stored as one object; None if chunks are."""
+        return None if self.metadata.shards is None else self.metadata.chunk_shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -30,18 +36,33 @@ class ArrayProperties:
 
     @property
     def compressor(self) -> Codec | None:
-        """Last codec of a chunk."""
+        """First codec from bytes to bytes, None if there is none. In format 2 there is no other."""
         return self.metadata.compressor
+
+    @property
+    def compressors(self) -> tuple[Codec, ...]:
+        """Codecs from bytes to bytes (zarr 3's name)."""
+        return self.metadata.innermost.compressors
+
+    @property
+    def serializer(self) -> dict[str, Any] | None:
+        """What makes bytes of the items, as JSON of format 3; None in format 2."""
+        return serializer_of(self.metadata)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """Names of the axes; None if there are none, as always in format 2."""
+        return self.metadata.dimension_names
 
     @property
     def filters(self) -> list[Codec] | None:
         """Codecs before the compressor, None if there are none."""
-        return list(self.metadata.filters) or None
+        return list(self.metadata.innermost.filters) or None
 
     @property
     def order(self) -> str:
         """Layout of the items in a chunk, ``"C"`` or ``"F"``."""
-        return self.metadata.order
+        return self.metadata.innermost.order
 
     @property
     def dimension_separator(self) -> str:
@@ -75,10 +96,10 @@ class ArrayProperties:
 
     @property
     def cdata_shape(self) -> tuple[int, ...]:
-        """Number of chunks along every axis; ``(1,)`` for a 0-d array."""
-        return self.metadata.grid.cdata_shape or (1,)
+        """Number of chunks along every axis, in shards if there are some; ``(1,)`` for a 0-d array."""
+        return self.metadata.grid_of_chunks.cdata_shape or (1,)
 
     @property
     def nchunks(self) -> int:
-        """Number of chunks."""
-        return self.metadata.grid.nchunks
+        """Number of chunks; of those in shards if there are shards."""
+        return self.metadata.grid_of_chunks.nchunks

@@ -11,7 +11,7 @@ import numpy as np
 from zchunk.api import group, open
 from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype, object_filters
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format
 from zchunk.creating import array
 from zchunk.dtypes import encode_dtype
 from zchunk.group import Group
@@ -22,7 +22,13 @@ from zchunk.storage import Store, open_store
 
 
 def save_array(
-    store: Any, arr: Any, *, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+    store: Any,
+    arr: Any,
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save an array, replacing what is there.
 
@@ -32,8 +38,8 @@ def save_array(
         As for `create`; a file ``*.zip`` is closed at the end.
     arr : array-like
         May be what is replaced.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
     path : str, optional
         Of the array in the store.
     **kwargs
@@ -46,7 +52,7 @@ def save_array(
     InvalidKeyError
         No array can have such a path.
     """
-    check_unsupported(zarr_version)
+    kwargs["zarr_format"] = asked_format(zarr_version, zarr_format)
     path, parameters = new_path(path), _parameters(arr, kwargs)
     items = _read(arr, parameters)
     with _replaced(store) as target:
@@ -54,7 +60,12 @@ def save_array(
 
 
 def save_group(
-    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save arrays into a group, replacing what is there.
 
@@ -66,8 +77,8 @@ def save_group(
         As for `create`; a file ``*.zip`` is closed at the end.
     *args : array-like
         Saved as ``arr_0``, ``arr_1``, …
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
     path : str, optional
         Of the group in the store.
     **kwargs : array-like
@@ -80,7 +91,7 @@ def save_group(
     InvalidKeyError
         No node can have such a path or name.
     """
-    check_unsupported(zarr_version)
+    version = asked_format(zarr_version, zarr_format)
     if not args and not kwargs:
         raise ValueError("nothing to save: give at least one array")
     path = new_path(path)
@@ -92,13 +103,18 @@ def save_group(
     parameters = {name: _parameters(data, {}) for name, data in members.items()}
     items = {name: _read(data, parameters[name]) for name, data in members.items()}
     with _replaced(store) as target:
-        parent = group(target, overwrite=True, path=path)
+        parent = group(target, overwrite=True, path=path, zarr_format=version)
         for name in members:
             parent.array(places[name], items[name], **parameters[name])
 
 
 def save(
-    store: Any, *args: Any, zarr_version: int | None = None, path: str | None = None, **kwargs: Any
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save one array as `save_array` does, or several as `save_group` does.
 
@@ -108,8 +124,8 @@ def save(
         As for `create`; a file ``*.zip`` is closed at the end.
     *args : array-like
         One array is saved as it is; several as ``arr_0``, ``arr_1``, …
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
     path : str, optional
         Of the array or group in the store.
     **kwargs : array-like
@@ -123,9 +139,9 @@ def save(
         No node can have such a path or name.
     """
     if len(args) == 1 and not kwargs:
-        save_array(store, args[0], zarr_version=zarr_version, path=path)
+        save_array(store, args[0], zarr_version=zarr_version, zarr_format=zarr_format, path=path)
     else:
-        save_group(store, *args, zarr_version=zarr_version, path=path, **kwargs)
+        save_group(store, *args, zarr_version=zarr_version, zarr_format=zarr_format, path=path, **kwargs)
 
 
 @contextmanager
@@ -199,15 +215,17 @@ class LazyLoader(Mapping[str, Any]):
         return f"<LazyLoader: {', '.join(self)}>"
 
 
-def load(store: Any, zarr_version: int | None = None, path: str | None = None) -> Any:
+def load(
+    store: Any, zarr_version: int | None = None, path: str | None = None, *, zarr_format: int | None = None
+) -> Any:
     """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
 
     Parameters
     ----------
     store, path
         As for `create`.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
 
     Returns
     -------
@@ -218,5 +236,5 @@ def load(store: Any, zarr_version: int | None = None, path: str | None = None) -
     PathNotFoundError
         Nothing is there.
     """
-    node = open(store, "r", zarr_version=zarr_version, path=path)
+    node = open(store, "r", zarr_version=zarr_version, zarr_format=zarr_format, path=path)
     return node[...] if isinstance(node, Array) else LazyLoader(node)

@@ -18,7 +18,10 @@ _LOOKUPS = 4096
 def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield key and coordinates of all stored chunks, those outside the array's shape included."""
     encoding, ndim = array.metadata.chunk_key_encoding, array.metadata.ndim
-    names: Iterator[str] = iter(array.store.list_dir(array.path))
+    if encoding.prefix == "c/" and ndim:
+        names = _below(array, iter("c"))
+    else:
+        names = iter(array.store.list_dir(array.path))
     if encoding.separator == "/":
         for _ in range(ndim - 1):
             names = _below(array, names)
@@ -31,7 +34,7 @@ def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 def _below(array: ChunkedArray, names: Iterator[str]) -> Iterator[str]:
     for name in names:
-        if name.rpartition("/")[2].isdecimal():
+        if name == "c" or name.rpartition("/")[2].isdecimal():
             for child in array.store.list_dir(join(array.path, name)):
                 yield f"{name}/{child}"
 
@@ -81,7 +84,8 @@ def added(array: ChunkedArray, before: Sequence[int]) -> Iterator[str]:
 
 def chunk_nbytes(array: ChunkedArray) -> int:
     """Return the bytes of the stored chunks that are in folders below the array's (separator ``/``)."""
-    if array.metadata.chunk_key_encoding.separator != "/" or array.metadata.ndim < 2:
+    encoding = array.metadata.chunk_key_encoding
+    if encoding.separator != "/" or array.metadata.ndim + len(encoding.prefix) < 2 or not array.metadata.ndim:
         return 0
     total = 0
     for key in inside(array):

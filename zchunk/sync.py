@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from zchunk.errors import StoreError
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY
+from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY
 
 try:
     import fcntl
@@ -31,7 +31,7 @@ _CHUNK_FILES = 1024
 _METADATA_FILES = 64
 # Who holds the lock of a group may take that of an array in it, and then those of its chunks: each kind has
 # its own files, so that nobody waits in a circle.
-_METADATA_KEYS = {GROUP_KEY, ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY}
+_METADATA_KEYS = {GROUP_KEY, ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
 class Synchronizer(Protocol):

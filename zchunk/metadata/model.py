@@ -232,6 +232,16 @@ class ArrayMetadata:
         """The chunk grid."""
         return RegularGrid(self.shape, self.chunk_shape)
 
+    @property
+    def grid_of_chunks(self) -> RegularGrid:
+        """The grid of chunks, of those in shards if chunks are shards."""
+        return self.grid if self.shards is None else RegularGrid(self.shape, self.shards.inner.chunk_shape)
+
+    @property
+    def chunks_per_key(self) -> int:
+        """How many chunks are stored under a key: in a shard, or one."""
+        return 1 if self.shards is None else self.shards.inner.grid.nchunks
+
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""
         return self.replace(shape=shape)

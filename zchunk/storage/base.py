@@ -29,8 +29,7 @@ def as_buffer(value: Any) -> bytes | memoryview:
         view = memoryview(value)
     except ValueError:
         # datetime64 and timedelta64 arrays export no buffer.
-        data: bytes = value.tobytes(order="A")
-        return data
+        return bytes(value.tobytes(order="A"))
     except TypeError:
         raise TypeError(f"a store holds bytes, and {type(value).__name__} is not bytes-like") from None
     if "O" in _FIELD_NAME.sub("", view.format):
@@ -300,6 +299,7 @@ class KVStore(Store):
 
     def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
         self._mutable_mapping = mutablemapping
+        self.quick_lookups = isinstance(mutablemapping, dict)
         self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)
 
     @property

@@ -35,6 +35,8 @@ class ConsolidatedMetadataStore(Store):
         If the store is only a path to one.
     """
 
+    quick_lookups = True
+
     def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
         if isinstance(store, str | os.PathLike):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zchunk.keys import ARRAY_KEY, GROUP_KEY, join, normalize_path
+from zchunk.keys import normalize_path
+from zchunk.metadata.formats import formats
 from zchunk.storage.base import as_store
 
 
@@ -24,11 +25,18 @@ def getsize(store: Any, path: str | None = None) -> int:
         return -1
 
 
-def contains_array(store: Any, path: str | None = None) -> bool:
-    """Whether a v2 array is at `path` of any mapping."""
-    return join(normalize_path(path), ARRAY_KEY) in as_store(store)
+def contains_array(store: Any, path: str | None = None, zarr_format: int | None = None) -> bool:
+    """Whether an array is at `path` of any mapping, of any format or of the one given."""
+    return _contains(store, path, zarr_format, "array")
 
 
-def contains_group(store: Any, path: str | None = None, explicit_only: bool = True) -> bool:
-    """Whether a v2 group is at `path` of any mapping. `explicit_only` means nothing in format 2."""
-    return join(normalize_path(path), GROUP_KEY) in as_store(store)
+def contains_group(
+    store: Any, path: str | None = None, explicit_only: bool = True, zarr_format: int | None = None
+) -> bool:
+    """Whether a group is at `path` of any mapping. `explicit_only` means nothing: all groups are explicit."""
+    return _contains(store, path, zarr_format, "group")
+
+
+def _contains(store: Any, path: str | None, zarr_format: int | None, kind: str) -> bool:
+    target, path = as_store(store), normalize_path(path)
+    return any(fmt.node_type(target, path) == kind for fmt in formats(zarr_format))

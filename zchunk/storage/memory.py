@@ -44,6 +44,8 @@ class MemoryStore(Store):
     child has its own.
     """
 
+    quick_lookups = True
+
     def __init__(
         self, root: Folder | None = None, cls: type[Any] = dict, dimension_separator: str | None = None
     ) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
-from zchunk.compat import check_unsupported
+from zchunk.compat import asked_format
 from zchunk.errors import PathNotFoundError
 from zchunk.storage import lazy
 from zchunk.storage.base import Mode, Store, as_store
@@ -115,12 +115,12 @@ def normalize_store_arg(
     ----------
     store, storage_options, mode
         As for `open_store`.
-    zarr_version : {None, 2}, optional
-        Version of the format.
+    zarr_version : {None, 2, 3}, optional
+        Version of the format; a store has none.
 
     Returns
     -------
     Store
     """
-    check_unsupported(zarr_version)
+    asked_format(zarr_version)
     return open_store(store, mode, storage_options)
