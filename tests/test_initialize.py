@@ -64,8 +64,8 @@ def test_zarrs_names_in_storage() -> None:
     assert names == (".zarray", ".zgroup", ".zattrs")
     assert storage.normalize_storage_path("/a//b\\c/") == "a/b/c"
     assert isinstance(storage.normalize_store_arg(None, zarr_version=2), MemoryStore)
-    with pytest.raises(ValueError, match="zarr_version"):
-        storage.normalize_store_arg({}, zarr_version=3)
+    with pytest.raises(ValueError, match="zarr_format"):
+        storage.normalize_store_arg({}, zarr_version=4)
     assert storage.getsize(object()) == -1
     raw: dict[str, Any] = {"a": None, "b": 1}
     assert storage.getsize(raw) == -1

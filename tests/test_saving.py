@@ -47,8 +47,8 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     for call in (zchunk.save_array, zchunk.save_group):
         with pytest.raises(InvalidKeyError):
             call(tmp_path / "a", [1], path="../b")
-        with pytest.raises(ValueError, match="zarr_version"):
-            call(tmp_path / "a", [1], zarr_version=3)
+        with pytest.raises(ValueError, match="zarr_format"):
+            call(tmp_path / "a", [1], zarr_version=4)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -30,12 +30,14 @@ def asked_format(zarr_version: int | None = None, zarr_format: int | None = None
     ValueError
         The two differ, or there is no such version.
     """
+    if zarr_version is zarr_format is None:
+        return None
     if zarr_version is not None and zarr_format is not None and zarr_version != zarr_format:
         raise ValueError(
             f"zarr_version is {zarr_version!r} and zarr_format {zarr_format!r}; they mean the same, give one"
         )
     version = zarr_version if zarr_format is None else zarr_format
-    if version is None or (version in (2, 3) and not isinstance(version, bool)):
+    if version in (2, 3) and not isinstance(version, bool):
         return version
     raise ValueError(f"zarr_format is {version!r}; Zarr formats 2 and 3 are supported")
 

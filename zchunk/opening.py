@@ -18,6 +18,8 @@ from zchunk.nodes import check_absent
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
+_NO_CODECS: frozenset[str] = frozenset()
+
 
 def open_array(
     store: Any = None,
@@ -98,7 +100,10 @@ def open_array(
     # Of `open_like`, whose codecs are not the user's word on what is stored.
     trusted = kwargs.pop("_trusted", None)
     if trusted is None:
-        trusted = trusted_codecs({"object_codec": object_codec, "compressor": compressor, "filters": filters})
+        trusted = _NO_CODECS
+        if not (object_codec is filters is None and isinstance(compressor, str)):
+            given = {"object_codec": object_codec, "compressor": compressor, "filters": filters}
+            trusted = trusted_codecs(given)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target = open_store(store, mode, storage_options)
