@@ -17,7 +17,7 @@ MAX_LINES = 400
 
 # Each may import from those to the left, and from its own layer only where LATERAL says so.
 LAYERS = [
-    {"errors", "compat"},
+    {"errors", "compat", "progress"},
     {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "fields"},
     {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
@@ -28,8 +28,9 @@ LAYERS = [
     {"node"},
     {"conveniences"},
     {"array"},
-    {"newarray3", "likeness", "h5names"},
-    {"newarray"},
+    {"newarray3", "h5names"},
+    {"convertible", "newarray"},
+    {"likeness"},
     {"nodes"},
     {"creating", "members", "tree", "copylog"},
     {"making", "copying", "storecopy", "opening"},

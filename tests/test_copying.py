@@ -391,13 +391,13 @@ def test_large_pieces_are_cut() -> None:
         def __setitem__(self, key: Any, value: Any) -> None:
             pass
 
-    _copy_items(Source(), Target())
+    _copy_items(Source(), Target(), lambda amount: None)
     assert set(read) == {(20000, 1)}
     read.clear()
     Source.chunks = (1, 100)
     Target.chunks = (50, 50)
     Source.shape = (100, 250)
-    _copy_items(Source(), Target())
+    _copy_items(Source(), Target(), lambda amount: None)
     assert read == [(50, 100), (50, 100), (50, 50)] * 2
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zchunk import chunk_cache
 from zchunk.array import Array
+from zchunk.convertible import attributes_of, chunks_are_alike, merged, parameters_of
 from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
 from zchunk.grid import normalize_chunks
 from zchunk.keys import normalize_path
-from zchunk.likeness import codecs_of, is_array
-from zchunk.metadata.v2 import render_array
+from zchunk.likeness import is_array
 from zchunk.node import Node
+from zchunk.progress import Advance, reporting_progress
 
 # What to copy, the group to copy it to, and its name there.
 _Step = tuple[Any, Any, str]
@@ -33,6 +34,8 @@ def copy(
     log: Any = None,
     if_exists: str = "raise",
     dry_run: bool = False,
+    *,
+    progress: Any = None,
     **create_kws: Any,
 ) -> tuple[int, int, int]:
     """Copy an array or group into a group, piece by piece.
@@ -44,7 +47,9 @@ def copy(
     source : Array, Group, h5py.Dataset or h5py.Group
         What to copy.
     dest : Group or h5py.Group
-        Where to.
+        Where to. What is copied into a group of another Zarr format gets that, with the codecs that both
+        have. Names of axes are `dimension_names` in format 3, and xarray's attribute ``_ARRAY_DIMENSIONS`` in
+        format 2.
     name : str, optional
         Name in `dest`, by default that of the source.
     shallow : bool, optional
@@ -58,9 +63,12 @@ def copy(
         stored, and replace others; not for h5py.
     dry_run : bool, optional
         Only log what would be copied.
+    progress : bool or callable, optional
+        True: show a bar, by tqdm if that is installed. A function gets how many bytes of items are done, and
+        how many there are.
     **create_kws
         Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default dtype and
-        chunks, and from zchunk to zchunk codecs, order and fill value, are those of the source.
+        chunks, and from zchunk to zchunk shards, codecs, order and fill value, are those of the source.
 
     Returns
     -------
@@ -76,7 +84,9 @@ def copy(
     """
     with reporting(log, dry_run) as report:
         copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
-        copier.copy(source, dest, _name_of(source) if name is None else name)
+        name = _name_of(source) if name is None else name
+        with reporting_progress(progress, lambda: copier.total([source]), "B") as copier.advance:
+            copier.copy(source, dest, name)
         return report.counts()
 
 
@@ -88,6 +98,8 @@ def copy_all(
     log: Any = None,
     if_exists: str = "raise",
     dry_run: bool = False,
+    *,
+    progress: Any = None,
     **create_kws: Any,
 ) -> tuple[int, int, int]:
     """Copy all members of a group, and its attributes, into another group.
@@ -96,7 +108,7 @@ def copy_all(
     ----------
     source : Group or h5py.Group
         Whose members to copy.
-    dest, shallow, without_attrs, log, if_exists, dry_run, **create_kws
+    dest, shallow, without_attrs, log, if_exists, dry_run, progress, **create_kws
         As for `copy`.
 
     Returns
@@ -111,7 +123,9 @@ def copy_all(
     """
     with reporting(log, dry_run) as report:
         copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
-        copier.copy_members(source, dest)
+        members = (member for member, _, _ in copier.members(source, dest))
+        with reporting_progress(progress, lambda: copier.total(members), "B") as copier.advance:
+            copier.copy_members(source, dest)
         if not dry_run:
             copier.copy_attrs(source, dest)
         return report.counts()
@@ -149,6 +163,20 @@ class _Copier:
         self.without_attrs = without_attrs
         self.if_exists = if_exists
         self.create_kws = create_kws
+        self.advance: Advance = lambda amount: None
+
+    def total(self, nodes: Iterable[Any]) -> int:
+        """Return the bytes of all items in arrays and groups."""
+        nbytes, levels = 0, [iter(nodes)]
+        while levels:
+            node = next(levels[-1], None)
+            if node is None:
+                levels.pop()
+            elif is_array(node):
+                nbytes += node.size * node.dtype.itemsize
+            else:
+                levels.append(member for member, _, _ in self.members(node, None))
+        return nbytes
 
     def copy(self, source: Any, dest: Any, name: str) -> None:
         """Copy an array or group. In a dry run `dest` is None where there would be a group."""
@@ -156,7 +184,7 @@ class _Copier:
 
     def copy_members(self, source: Any, dest: Any) -> None:
         """Copy what is in a group."""
-        self._copy_each(self._members(source, dest))
+        self._copy_each(self.members(source, dest))
 
     def _copy_each(self, steps: Iterator[_Step]) -> None:
         # No recursion: there may be more levels than Python has.
@@ -170,7 +198,8 @@ class _Copier:
             else:
                 levels.append(self._copy_group(*step))
 
-    def _members(self, source: Any, dest: Any) -> Iterator[_Step]:
+    def members(self, source: Any, dest: Any) -> Iterator[_Step]:
+        """Yield the steps to copy what is in a group."""
         for name in source:
             member = source[name]
             if not self.shallow or is_array(member):
@@ -178,7 +207,10 @@ class _Copier:
 
     def copy_attrs(self, source: Any, target: Any) -> None:
         """Copy the user attributes of an array or group, if they shall be."""
-        attrs = {} if self.without_attrs else dict(source.attrs)
+        if self.without_attrs:
+            return
+        between = isinstance(source, Array) and isinstance(target, Array)
+        attrs = attributes_of(source, target.zarr_format) if between else dict(source.attrs)
         if attrs:
             target.attrs.update(attrs)
 
@@ -195,12 +227,12 @@ class _Copier:
             raise CopyError(f"a copy of {source.name!r} to {name!r} in {dest.name!r} would be in itself")
         self.report.copy(source.name)
         if self.report.dry_run:
-            return self._members(source, None if in_the_way else old)
+            return self.members(source, None if in_the_way else old)
         if in_the_way:
             del dest[name]
         target = dest.require_group(name)
         self.copy_attrs(source, target)
-        return self._members(source, target)
+        return self.members(source, target)
 
     def _copy_array(self, source: Any, dest: Any, name: str) -> None:
         what = f"{source.name or '/'} {source.shape} {source.dtype}"
@@ -210,6 +242,7 @@ class _Copier:
                 raise CopyError(f"{name!r} is in group {dest.name!r} of the destination already")
             if self.if_exists == "skip" or (self.if_exists == "skip_initialized" and _is_initialized(old)):
                 self.report.skip(what)
+                self.advance(source.size * source.dtype.itemsize)
                 return
             if _is_at_or_below(source, "", old):
                 raise CopyError(f"the copy of {source.name!r} would replace {old.name!r}, and so its source")
@@ -218,9 +251,9 @@ class _Copier:
             return
         if old is not None:
             del dest[name]
-        kwargs = {"dtype": source.dtype} | _parameters(source, dest) | self.create_kws
+        kwargs = merged({"dtype": source.dtype} | _parameters(source, dest), self.create_kws)
         target = dest.create_dataset(name, shape=source.shape, **kwargs)
-        _copy_items(source, target)
+        _copy_items(source, target, self.advance)
         self.report.nbytes += source.size * source.dtype.itemsize
         self.copy_attrs(source, target)
 
@@ -269,7 +302,7 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
     if from_h5py:
         return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
     if not to_h5py:
-        return _taken(source, "chunks", "order", "fill_value") | codecs_of(source)
+        return parameters_of(source, dest.zarr_format)
     fill = {} if objects else {"fillvalue": source.fill_value}
     if 0 in source.shape or not source.shape:
         # h5py has no chunks of these; nor chunks that are longer than the array.
@@ -282,38 +315,51 @@ def _taken(source: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(source, name) for name in names}
 
 
-def _copy_items(source: Any, target: Any) -> None:
+def _copy_items(source: Any, target: Any, advance: Advance) -> None:
     if isinstance(source, Array) and isinstance(target, Array) and _are_alike(source, target):
-        _copy_chunks(source, target)
+        _copy_chunks(source, target, advance)
         return
     for selection in _pieces(source, target):
-        target[selection] = source[selection]
+        items = source[selection]
+        target[selection] = items
+        advance(items.size * source.dtype.itemsize)
 
 
 def _are_alike(source: Array, target: Array) -> bool:
     """Whether the stored chunks of one array can be those of the other."""
-    return target.write_empty_chunks and render_array(source.metadata) == render_array(target.metadata)
+    return target.write_empty_chunks and chunks_are_alike(source.metadata, target.metadata)
 
 
-def _copy_chunks(source: Array, target: Array) -> None:
+def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:
     """Copy the stored chunks as they are."""
     old, new = source._current, target._current
+    left, nbytes = source.nbytes, source.metadata.chunk_nbytes
     # Each is asked for: not every store can list its keys.
     for coords in itertools.product(*map(range, source.metadata.grid.cdata_shape)):
+        # Chunks at the edges hold fewer items; the last one makes up for it.
+        advance(min(nbytes, left))
+        left -= min(nbytes, left)
         try:
             value = old.store[old.key(coords)]
         except KeyError:
             continue
         new.store[new.key(coords)] = value
     chunk_cache.forget(new.store, new.path)
+    advance(left)
+
+
+def _stored_shape(a: Any) -> Any:
+    """Return the shape of what is stored as one of an array: a shard if there are some, or a chunk."""
+    return getattr(a, "shards", None) or a.chunks
 
 
 def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:
     """Yield selections that together are the whole array: whole chunks of the target, and if they do not get
     too large, of the source too."""
     shape = source.shape
-    chunks = target.chunks or source.chunks or normalize_chunks(True, shape, source.dtype.itemsize)
-    steps = [c * math.ceil(max(c, s) / c) for c, s in zip(chunks, source.chunks or chunks, strict=True)]
+    old, new = _stored_shape(source), _stored_shape(target)
+    chunks = new or old or normalize_chunks(True, shape, source.dtype.itemsize)
+    steps = [c * math.ceil(max(c, s) / c) for c, s in zip(chunks, old or chunks, strict=True)]
     if math.prod(map(min, steps, shape)) * source.dtype.itemsize > _PIECE:
         steps = list(chunks)
     starts = [range(0, length, step) for length, step in zip(shape, steps, strict=True)]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from zchunk.array import Array
+from zchunk.compat import asked_format
+from zchunk.convertible import merged, parameters_of
 from zchunk.codecs.registry import trusted_ids
 from zchunk.node import Node
 
@@ -51,8 +53,14 @@ def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         a = np.asanyarray(a)
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
     if isinstance(a, Array):
-        found |= {"order": a.order, **codecs_of(a)}
+        version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
+        if version is None and a.zarr_format != 2:
+            found["zarr_format"] = version = a.zarr_format
+        found |= parameters_of(a, version or 2)
+        del found["fill_value"]
         if "dtype" in kwargs:
             # Other items may be no objects, or objects of another kind.
             found.pop("object_codec", None)
-    return found | kwargs
+        if "shape" in kwargs:
+            found.pop("dimension_names", None)
+    return merged(found, kwargs)

@@ -83,7 +83,7 @@ def make_metadata(
     if serializer is not None and not (isinstance(serializer, str) and serializer == "auto"):
         codecs[-1] = _json_of(serializer)
     for codec in last:
-        codecs.append(codec if isinstance(codec, dict) else _rendered(codec, native))
+        codecs.append(codec if isinstance(codec, dict) else rendered(codec, native))
     if shard is not None:
         codecs = [_sharding(inner, codecs)]
         document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
@@ -114,7 +114,7 @@ def _fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
     return np.zeros((), dtype)[()]
 
 
-def _rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
+def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
     """Return a codec from bytes to bytes as JSON of format 3, for items of `dtype`."""
     dtype = np.dtype("u1") if dtype.hasobject else dtype
     one = ArrayMetadata((1,), dtype, (1,), np.zeros((), dtype)[()], compressors=(codec,), zarr_format=3)

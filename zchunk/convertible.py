@@ -1,0 +1,144 @@
+"""What an array of one format is in another: parameters of `create`, and attributes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from zchunk import newarray3
+from zchunk.array import Array
+from zchunk.codecs import Codec, get_codec
+from zchunk.errors import ZchunkError
+from zchunk.fill_values import fill_bytes
+from zchunk.metadata.formats import get_format
+from zchunk.metadata.model import ArrayMetadata
+
+# Where xarray keeps the names of axes in format 2.
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+# What a parameter that is given is in the place of.
+_INSTEAD_OF = {
+    "compressor": ("compressors",),
+    "compressors": ("compressor",),
+    "dimension_separator": ("chunk_key_encoding",),
+    "chunk_key_encoding": ("dimension_separator",),
+    "dtype": ("serializer",),
+}
+# Stored in other ways, or not at all, in format 2.
+_ONLY_IN_3 = {"crc32c", "transpose"}
+
+
+def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    """Return the parameters of `create` that give an array of a format the properties of the array `a`.
+
+    Shape and dtype are not among them, unless items are stored in another byte order than `a` shows. A codec
+    that the format does not have is left out, with a warning; the compressor is the default one then.
+    """
+    found = _layout_of(a, zarr_format)
+    filters, compressors = a.filters or [], list(a.compressors)
+    if a.dtype.hasobject and filters:
+        found["object_codec"], *filters = filters
+    if zarr_format != a.zarr_format:
+        kept = [codec for codec in filters if _is_in(codec, a, zarr_format)]
+        known = [codec for codec in compressors if _is_in(codec, a, zarr_format)]
+        _warn_of_others(a, [*filters, *compressors], [*kept, *known], zarr_format)
+        filters = kept
+        if compressors and not known:
+            return found | {"filters": filters}
+        compressors = known
+    if zarr_format == 3:
+        return found | {"filters": filters, "compressors": compressors}
+    # A compressor more is a filter, which may change bytes as well.
+    found["compressor"] = compressors.pop() if compressors else None
+    return found | {"filters": [*filters, *compressors]}
+
+
+def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of `create`: those `given`, and of those `found` what does not contradict them."""
+    without = {other for name in given for other in _INSTEAD_OF.get(name, ())}
+    return {name: value for name, value in found.items() if name not in without} | given
+
+
+def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    metadata = a.metadata
+    found = {"chunks": a.chunks, "order": a.order, "fill_value": a.fill_value}
+    if zarr_format == a.zarr_format == 3:
+        found |= {
+            "shards": a.shards,
+            "chunk_key_encoding": tuple(metadata.chunk_key_encoding),
+            "dimension_names": metadata.dimension_names,
+        }
+        if not a.dtype.hasobject:
+            found["serializer"] = a.serializer
+    elif zarr_format == 3:
+        found["dimension_names"] = _names_in(a)
+    elif metadata.innermost.swapped:
+        found["dtype"] = a.dtype.newbyteorder("S")
+    return found
+
+
+def _is_in(codec: Codec, a: Array, zarr_format: int) -> bool:
+    if codec.codec_id in _ONLY_IN_3 and zarr_format == 2:
+        return False
+    try:
+        if zarr_format == 2:
+            get_codec(codec.get_config())
+        else:
+            newarray3.rendered(codec, a.dtype)
+    except ZchunkError:
+        return False
+    return True
+
+
+def _warn_of_others(a: Array, codecs: list[Codec], kept: list[Codec], zarr_format: int) -> None:
+    # A checksum is no loss of what the data can be.
+    lost = [c for c in codecs if c not in kept and c.codec_id not in _ONLY_IN_3]
+    if lost:
+        message = f"codecs {lost!r:.200} of array {a.name!r} are not in format {zarr_format}; its copy is without"
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def _names_in(a: Array) -> tuple[str, ...] | None:
+    """Return the names of the axes in the attributes of an array of format 2."""
+    names = a.attrs.get(DIMENSIONS)
+    if isinstance(names, list) and len(names) == a.ndim and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return None
+
+
+def attributes_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    """Return the attributes of a copy of `a` in a format: names of axes are attributes in format 2 only."""
+    attrs = dict(a.attrs)
+    if zarr_format == a.zarr_format:
+        return attrs
+    if zarr_format == 3:
+        if _names_in(a) is not None:
+            del attrs[DIMENSIONS]
+        return attrs
+    names = a.dimension_names
+    if names is not None and any(name is not None for name in names):
+        # xarray needs a name for each.
+        listed = [f"dim_{axis}" if name is None else name for axis, name in enumerate(names)]
+        attrs.setdefault(DIMENSIONS, listed)
+    return attrs
+
+
+def chunks_are_alike(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether what is stored of chunks of the one array can be stored as chunks of the other."""
+    if old.zarr_format == new.zarr_format:
+        fmt = get_format(old.zarr_format)
+        return fmt.array_items(old)[fmt.array_key] == fmt.array_items(new)[fmt.array_key]
+    if old.dtype.hasobject or old.shards is not None or new.shards is not None:
+        return False
+    return _chunk_layout(old) == _chunk_layout(new)
+
+
+def _chunk_layout(metadata: ArrayMetadata) -> tuple[Any, ...]:
+    return (
+        metadata.shape,
+        metadata.chunk_shape,
+        metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype,
+        # Of one axis or none there is but one order.
+        metadata.order if metadata.ndim > 1 else "C",
+        [codec.get_config() for codec in metadata.codecs],
+        fill_bytes(metadata.fill_value, metadata.dtype),
+    )
