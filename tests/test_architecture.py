@@ -33,10 +33,10 @@ LAYERS = [
     {"likeness"},
     {"nodes"},
     {"creating", "members", "tree", "copylog"},
-    {"making", "copying", "storecopy", "opening"},
+    {"making", "copying", "opening"},
     {"group"},
     {"api", "initialize", "meta"},
-    {"saving"},
+    {"consolidating", "saving", "storecopy"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
     {"__init__"},
 ]

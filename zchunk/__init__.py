@@ -11,16 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zchunk import codecs, errors, storage
-from zchunk.api import (
-    consolidate_metadata,
-    create_group,
-    group,
-    open,
-    open_consolidated,
-    open_group,
-)
+from zchunk.api import create_group, group, open, open_group
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.consolidating import consolidate_metadata, open_consolidated
 from zchunk.copying import copy, copy_all
 from zchunk.creating import (
     array,

@@ -10,17 +10,15 @@ from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import asked_format, check_unsupported
 from zchunk.errors import (
     ArrayNotFoundError,
-    ConsolidatedMetadataNotFoundError,
     ContainsGroupError,
     GroupNotFoundError,
     PathNotFoundError,
 )
 from zchunk.group import Group
-from zchunk.keys import CONSOLIDATED_KEY, normalize_path
-from zchunk.metadata import consolidated
+from zchunk.keys import normalize_path
 from zchunk.nodes import format_for, init_group
 from zchunk.opening import open_array
-from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
+from zchunk.storage import Store, open_store
 from zchunk.storage.base import Mode
 
 
@@ -244,81 +242,3 @@ def open(
             if mode != "a":
                 raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
     return open_group(target, mode, path=path, zarr_format=version, **kwargs)
-
-
-# ---- consolidated metadata
-
-
-def consolidate_metadata(
-    store: Any, metadata_key: str = CONSOLIDATED_KEY, *, path: str | None = ""
-) -> Group | Array:
-    """Collect the metadata of everything in a store under one key, so that opening it is one read.
-
-    Parameters
-    ----------
-    store : path or MutableMapping
-        As for `create`.
-    metadata_key : str, optional
-        The key.
-    path : str, optional
-        Of the node that is returned.
-
-    Returns
-    -------
-    Group or Array
-        The node, opened through the consolidated metadata. They do not follow later changes.
-
-    Raises
-    ------
-    PathNotFoundError
-        Nothing is in the store, or at `path`.
-    MetadataError
-        Some of the metadata cannot be understood.
-    """
-    target = open_store(store, "r+")
-    found = consolidated.build(target)
-    if not found["metadata"]:
-        raise PathNotFoundError(f"no array or group is in {target!r}: nothing to consolidate")
-    target[metadata_key] = consolidated.render(found)
-    return open_consolidated(target, metadata_key, path=path)
-
-
-def open_consolidated(
-    store: Any, metadata_key: str = CONSOLIDATED_KEY, mode: Mode = "r+", **kwargs: Any
-) -> Group | Array:
-    """Open a hierarchy by its consolidated metadata.
-
-    Parameters
-    ----------
-    store : path or MutableMapping
-        As for `create`.
-    metadata_key : str, optional
-        Where `consolidate_metadata` put them.
-    mode : {"r", "r+"}, optional
-        With ``r+`` chunks may be written; metadata and attributes are read-only either way.
-    **kwargs
-        Parameters of `open`.
-
-    Returns
-    -------
-    Array or Group
-
-    Raises
-    ------
-    ConsolidatedMetadataNotFoundError
-        There are no consolidated metadata.
-    MetadataError
-        They cannot be understood.
-    """
-    if mode not in ("r", "r+"):
-        raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
-    target = open_store(store, mode, kwargs.get("storage_options"))
-    if kwargs.get("chunk_store") is None:
-        kwargs["chunk_store"] = target
-    try:
-        metadata = ConsolidatedMetadataStore(target, metadata_key)
-    except KeyError:
-        raise ConsolidatedMetadataNotFoundError(
-            f"no consolidated metadata at {metadata_key!r} in {target!r}; make them with consolidate_metadata"
-        ) from None
-    return open(metadata, mode, **kwargs)

@@ -1,6 +1,7 @@
 """Names of zarr 2's module ``convenience``."""
 
-from zchunk.api import consolidate_metadata, open, open_consolidated
+from zchunk.api import open
+from zchunk.consolidating import consolidate_metadata, open_consolidated
 from zchunk.copying import copy, copy_all
 from zchunk.saving import LazyLoader, load, save, save_array, save_group
 from zchunk.storecopy import copy_store

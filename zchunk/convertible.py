@@ -93,7 +93,7 @@ def _warn_of_others(a: Array, codecs: list[Codec], kept: list[Codec], zarr_forma
     # A checksum is no loss of what the data can be.
     lost = [c for c in codecs if c not in kept and c.codec_id not in _ONLY_IN_3]
     if lost:
-        message = f"codecs {lost!r:.200} of array {a.name!r} are not in format {zarr_format}; its copy is without"
+        message = f"codecs {lost!r:.200} of array {a.name!r} are not in format {zarr_format}: left out"
         warnings.warn(message, UserWarning, stacklevel=2)
 
 

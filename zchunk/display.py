@@ -58,14 +58,19 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
     items = [] if array.name is None else [("Name", array.name)]
     items += [
         ("Type", class_name(array)),
+        *_format_items(array),
         ("Data type", str(array.dtype)),
         ("Shape", str(array.shape)),
         ("Chunk shape", str(array.chunks)),
+        *([] if array.shards is None else [("Shard shape", str(array.shards))]),
         ("Order", array.order),
         ("Read-only", str(array.read_only)),
     ]
     items += [(f"Filter [{i}]", repr(codec)) for i, codec in enumerate(array.filters or ())]
-    items.append(("Compressor", repr(array.compressor)))
+    if len(array.compressors) > 1:
+        items += [(f"Compressor [{i}]", repr(codec)) for i, codec in enumerate(array.compressors)]
+    else:
+        items.append(("Compressor", repr(array.compressor)))
     items += _store_items(array, store, chunk_store)
     nbytes, nbytes_stored = array.nbytes, array.nbytes_stored
     items.append(("No. bytes", human_size(nbytes)))
@@ -78,7 +83,8 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
 
 def group_items(group: Any, store: object, chunk_store: object) -> Items:
     """Return the rows of a group's table. `chunk_store` is None if the chunks are in `store`."""
-    items = [("Name", group.name), ("Type", class_name(group)), ("Read-only", str(group.read_only))]
+    items = [("Name", group.name), ("Type", class_name(group)), *_format_items(group)]
+    items.append(("Read-only", str(group.read_only)))
     items += _store_items(group, store, chunk_store)
     arrays, groups = list(group.array_keys()), list(group.group_keys())
     items += [
@@ -91,6 +97,11 @@ def group_items(group: Any, store: object, chunk_store: object) -> Items:
     if groups:
         items.append(("Groups", ", ".join(groups)))
     return items
+
+
+def _format_items(node: Any) -> Items:
+    # zarr 2's table, where there is but one format, has no such row.
+    return [] if node.zarr_format == 2 else [("Zarr format", str(node.zarr_format))]
 
 
 def _store_items(node: Any, store: object, chunk_store: object) -> Items:

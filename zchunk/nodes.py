@@ -134,12 +134,12 @@ def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
         if other is not fmt and other.contains(store, parent):
             raise MixedFormatsError(
                 f"{'/' + path!r} cannot be of Zarr format {fmt.version}: the node {'/' + parent!r} above it, "
-                f"in {store!r}, is of format {other.version}; use zarr_format={other.version}, or another place"
+                f"in {store!r}, is of format {other.version}; use zarr_format={other.version}"
             )
 
 
 def check_absent(store: Store, path: str, else_: str = "use overwrite=True to replace it") -> None:
-    """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`, and say what `else_` to do."""
+    """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`; `else_` is the advice."""
     found = find(store, path)
     if found is None:
         return

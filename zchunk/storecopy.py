@@ -1,4 +1,4 @@
-"""`copy_store`: keys and values from one store to another, as they are."""
+"""`copy_store`: a hierarchy from one store to another, key by key, or converted to another Zarr format."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from zchunk import chunk_cache
+from zchunk.api import group, open
+from zchunk.array import Array
+from zchunk.copying import copy, copy_all
 from zchunk.copylog import reporting
 from zchunk.errors import CopyError
 from zchunk.keys import normalize_path
-from zchunk.storage.base import as_buffer, as_store
+from zchunk.progress import reporting_progress
+from zchunk.storage.base import Store, as_buffer, as_store
+from zchunk.storage.memory import MemoryStore
 
 
 def copy_store(
@@ -24,8 +29,15 @@ def copy_store(
     if_exists: str = "raise",
     dry_run: bool = False,
     log: Any = None,
+    *,
+    zarr_format: int | None = None,
+    progress: Any = None,
+    create_kws: Mapping[str, Any] | None = None,
 ) -> tuple[int, int, int]:
     """Copy keys and values from one store to another, one at a time and without decoding chunks.
+
+    With `zarr_format` the array or group at the path is copied instead, as `copy` does, and becomes one of
+    that format.
 
     Parameters
     ----------
@@ -46,6 +58,12 @@ def copy_store(
         Only log what would be copied.
     log : callable, path or file, optional
         Gets a line of text for each key, and a summary.
+    zarr_format : {None, 2, 3}, optional
+        Convert to this version of the format.
+    progress : bool or callable, optional
+        As for `copy`; counts keys, or bytes of items with `zarr_format`.
+    create_kws : mapping, optional
+        With `zarr_format`: parameters of `create` for the arrays that are made.
 
     Returns
     -------
@@ -55,14 +73,24 @@ def copy_store(
     ------
     CopyError
         A key is in `dest` already, and `if_exists` is ``"raise"``. Keys before it are copied.
+    PathNotFoundError
+        With `zarr_format`: nothing is at `source_path`.
     """
     if if_exists not in ("raise", "replace", "skip"):
         raise ValueError(f"if_exists is {if_exists!r}, not 'raise', 'replace' or 'skip'")
     below, to = (f"{path}/" if path else "" for path in map(normalize_path, (source_path, dest_path)))
     store = as_store(dest)
+    if zarr_format is not None:
+        if excludes is not None or includes is not None:
+            raise ValueError("excludes and includes are for keys; with zarr_format nodes are copied")
+        how = {"if_exists": if_exists, "dry_run": dry_run, "log": log, "progress": progress}
+        return _convert(as_store(source), store, source_path, dest_path, zarr_format, {**(create_kws or {}), **how})
+    if create_kws:
+        raise ValueError("create_kws are for arrays that are made: give zarr_format too")
     with reporting(log, dry_run) as report:
+        keys = _selected(source, below, _compiled(excludes, flags), _compiled(includes, flags))
         try:
-            for key in _selected(source, below, _compiled(excludes, flags), _compiled(includes, flags)):
+            for key in _each(keys, progress):
                 new = to + key[len(below) :]
                 what = key if new == key else f"{key} -> {new}"
                 if if_exists != "replace" and new in dest:
@@ -82,6 +110,29 @@ def copy_store(
         return report.counts()
 
 
+def _each(keys: list[str], progress: Any) -> Iterator[str]:
+    with reporting_progress(progress, lambda: len(keys), "keys") as advance:
+        for key in keys:
+            yield key
+            advance(1)
+
+
+def _convert(
+    source: Store, dest: Store, source_path: str, dest_path: str, zarr_format: int, how: dict[str, Any]
+) -> tuple[int, int, int]:
+    """Copy the node at one path to the other, where it gets a format."""
+    node, path = open(source, "r", path=source_path), normalize_path(dest_path)
+    above, _, name = path.rpartition("/")
+    if isinstance(node, Array):
+        if not name:
+            raise ValueError("an array is copied into a group; give dest_path, the path that it shall have")
+        return copy(node, group(dest, path=above, zarr_format=zarr_format), name, **how)
+    if how["dry_run"]:
+        # Into nothing: what is there is not looked at.
+        dest, path = MemoryStore(), ""
+    return copy_all(node, group(dest, path=path, zarr_format=zarr_format), **how)
+
+
 def _compiled(patterns: str | Sequence[str] | None, flags: int) -> list[re.Pattern[str]]:
     if patterns is None:
         return []
@@ -90,10 +141,14 @@ def _compiled(patterns: str | Sequence[str] | None, flags: int) -> list[re.Patte
 
 def _selected(
     source: Mapping[str, Any], below: str, excludes: list[re.Pattern[str]], includes: list[re.Pattern[str]]
-) -> Iterator[str]:
-    # Sorted, and so complete before anything is written: both stores may be one.
-    for key in sorted(source.keys()):
-        if key.startswith(below):
-            excluded = any(pattern.search(key) for pattern in excludes)
-            if not excluded or any(pattern.search(key) for pattern in includes):
-                yield key
+) -> list[str]:
+    # Complete before anything is written: both stores may be one.
+    return [
+        key
+        for key in sorted(source.keys())
+        if key.startswith(below)
+        and (
+            not any(pattern.search(key) for pattern in excludes)
+            or any(pattern.search(key) for pattern in includes)
+        )
+    ]

@@ -1,30 +1,68 @@
-"""Consolidated metadata: all ``.zarray``, ``.zgroup`` and ``.zattrs`` of a hierarchy under one key."""
+"""Consolidated metadata: all metadata of a hierarchy under one key.
+
+In format 2 that is a key of its own, ``.zmetadata``, in format 3 the ``zarr.json`` of the group at the top.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zchunk.errors import InvalidKeyError, MetadataError
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, check_key
-from zchunk.metadata.v2 import parse_json, render_json
+from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY, check_key, join
+from zchunk.metadata.lazy import v3
+from zchunk.metadata.v2 import parse_json, render_document, render_json
 
 _FORMAT = 1
 
 
-def build(store: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the consolidated metadata of all nodes in `store`, ready for `render`.
+# Reads the JSON object under a key.
+Read = Callable[[str], dict[str, Any]]
+
+
+def keys_of(store: Mapping[str, bytes], base: str, zarr_format: int) -> list[str]:
+    """Return the keys of all metadata below the path `base` that are consolidated for a format."""
+    start = f"{base}/" if base else ""
+    if zarr_format == 2:
+        return [key for key in store if key.startswith(start) and _is_metadata_key(key)]
+    return [key for key in store if key.startswith(start) and key.rpartition("/")[2] == NODE_KEY]
+
+
+def build(keys: list[str], read: Read) -> dict[str, Any]:
+    """Return the consolidated metadata of the nodes with `keys`, ready for `render`.
 
     Raises
     ------
     MetadataError
         If a metadata key holds no JSON object.
     """
-    keys = [key for key in store if _is_metadata_key(key)]
-    return {
-        "zarr_consolidated_format": _FORMAT,
-        "metadata": {key: parse_json(store[key], key) for key in keys},
-    }
+    return {"zarr_consolidated_format": _FORMAT, "metadata": {key: read(key) for key in keys}}
+
+
+def build3(keys: list[str], base: str, read: Read) -> dict[str, Any]:
+    """Return the documents of the nodes of format 3 with `keys` by their paths below `base`.
+
+    In the order that zarr 3 has: those that lie less deep first, then by path.
+    """
+    start = len(base) + 1 if base else 0
+    paths = [key[start : -len(NODE_KEY) - 1] for key in keys if key != join(base, NODE_KEY)]
+    found = {}
+    for path in sorted(paths, key=lambda path: (path.count("/"), path)):
+        document = dict(read(join(base, join(path, NODE_KEY))))
+        if v3.node_type(document, path) == "group":
+            # What zarr 3 writes: nothing below the group that is not said above.
+            document["consolidated_metadata"] = _inline({})
+        found[path] = document
+    return found
+
+
+def _inline(nodes: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "inline", "must_understand": False, "metadata": nodes}
+
+
+def render3(raw: bytes, nodes: dict[str, Any], where: str) -> bytes:
+    """Return the ``zarr.json`` `raw` of a group with the consolidated metadata that `build3` made."""
+    return render_document({**parse_json(raw, where), "consolidated_metadata": _inline(nodes)})
 
 
 def render(consolidated: dict[str, Any]) -> bytes:
@@ -58,6 +96,30 @@ def parse(raw: bytes, where: str = CONSOLIDATED_KEY) -> dict[str, dict[str, Any]
         if not isinstance(entry, dict):
             raise MetadataError(f"{where}: the entry {key!r:.80} is {entry!r:.80}, not an object")
     return {key: entry for key, entry in entries.items() if _is_metadata_key(key)}
+
+
+def parse3(raw: bytes, base: str, where: str) -> dict[str, dict[str, Any]] | None:
+    """Return the documents of a group at `base` and of what is below it by keys; None if there are none.
+
+    Raises
+    ------
+    MetadataError
+        If `raw` is no group, or an entry has a path that could leave the store or is no object.
+    """
+    nodes = v3.parse_consolidated(raw, where)
+    if nodes is None:
+        return None
+    own = {name: value for name, value in parse_json(raw, where).items() if name != "consolidated_metadata"}
+    found = {join(base, NODE_KEY): own}
+    for path, document in nodes.items():
+        try:
+            key = check_key(join(base, join(path, NODE_KEY)))
+        except InvalidKeyError as err:
+            raise MetadataError(f"{where}: {err}") from err
+        if not isinstance(document, dict):
+            raise MetadataError(f"{where}: the entry {path!r:.80} is {document!r:.80}, not an object")
+        found[key] = document
+    return found
 
 
 def _is_metadata_key(key: str) -> bool:

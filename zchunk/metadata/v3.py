@@ -160,3 +160,8 @@ def render_array(meta: ArrayMetadata, attributes: dict[str, Any] | None = None) 
 
 def resized(raw: bytes, shape: tuple[int, ...]) -> bytes:
     return render_json(json.loads(raw) | {"shape": list(shape)})
+
+
+def parse_consolidated(raw: Any, where: str) -> dict[str, dict[str, Any]] | None:
+    obj = parse_group(raw, where).get("consolidated_metadata")
+    return None if obj is None else obj["metadata"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from zchunk.errors import ReadOnlyError
-from zchunk.keys import CONSOLIDATED_KEY, check_key
-from zchunk.metadata.consolidated import parse
+from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
+from zchunk.metadata.consolidated import parse, parse3
 from zchunk.metadata.v2 import render_json
 from zchunk.storage.base import Store
 
@@ -23,12 +23,13 @@ class ConsolidatedMetadataStore(Store):
     store : MutableMapping
         The store that was consolidated.
     metadata_key : str, optional
-        Key of the consolidated metadata.
+        Key of the consolidated metadata: ``.zmetadata``, or the ``zarr.json`` of a group of format 3, in
+        which they are.
 
     Raises
     ------
     KeyError
-        If the store has no consolidated metadata.
+        If the store has no consolidated metadata there.
     MetadataError
         If they cannot be read.
     ValueError
@@ -42,7 +43,17 @@ class ConsolidatedMetadataStore(Store):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
         self.store = store
         self.metadata_key = metadata_key
-        self._entries = parse(store[metadata_key], f"{metadata_key!r} in {store!r:.80}")
+        self._entries = self._parse(store[metadata_key])
+
+    def _parse(self, raw: bytes) -> dict[str, dict[str, Any]]:
+        where = f"{self.metadata_key!r} in {self.store!r:.80}"
+        base, _, name = self.metadata_key.rpartition("/")
+        if name != NODE_KEY:
+            return parse(raw, where)
+        found = parse3(raw, base, where)
+        if found is None:
+            raise KeyError(self.metadata_key)
+        return found
 
     def __getitem__(self, key: str) -> bytes:
         return render_json(self._entries[check_key(key)])

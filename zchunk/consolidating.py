@@ -1,0 +1,143 @@
+"""Consolidated metadata, from the user's side: making them, and opening hierarchies by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zchunk import api
+from zchunk.array import Array
+from zchunk.compat import asked_format
+from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError
+from zchunk.group import Group
+from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
+from zchunk.locks import metadata_lock
+from zchunk.metadata import consolidated
+from zchunk.metadata.formats import FORMAT2, FORMAT3, formats
+from zchunk.metadata.v2 import parse_json
+from zchunk.progress import reporting_progress
+from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
+from zchunk.storage.base import Mode
+
+
+def consolidate_metadata(
+    store: Any,
+    metadata_key: str = CONSOLIDATED_KEY,
+    *,
+    path: str | None = "",
+    zarr_format: int | None = None,
+    progress: Any = None,
+) -> Group | Array:
+    """Collect the metadata of everything in a store under one key, so that opening it is one read.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`.
+    metadata_key : str, optional
+        The key, for format 2. In format 3 it is the ``zarr.json`` of the group at the root; or of that at
+        `path` if there is none at the root, as in zarr 3.
+    path : str, optional
+        Of the node that is returned.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format of the hierarchy; found by itself if not given, first format 2.
+    progress : bool or callable, optional
+        As for `copy`; counts nodes.
+
+    Returns
+    -------
+    Group or Array
+        The node, opened through the consolidated metadata. They do not follow later changes.
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is in the store, or at `path`.
+    MetadataError
+        Some of the metadata cannot be understood.
+    """
+    target, path = open_store(store, "r+"), normalize_path(path)
+    base = None if metadata_key != CONSOLIDATED_KEY else _base_of_3(target, path, asked_format(zarr_format))
+    keys = consolidated.keys_of(target, base or "", 2 if base is None else 3)
+    if not keys:
+        raise PathNotFoundError(f"no array or group is in {target!r}: nothing to consolidate")
+    with reporting_progress(progress, lambda: len(keys), "nodes") as advance:
+
+        def read(key: str) -> dict[str, Any]:
+            found = parse_json(target[key], key)
+            advance(1)
+            return found
+
+        if base is None:
+            target[metadata_key] = consolidated.render(consolidated.build(keys, read))
+        else:
+            metadata_key = join(base, NODE_KEY)
+            nodes = consolidated.build3(keys, base, read)
+            with metadata_lock(target, metadata_key):
+                target[metadata_key] = consolidated.render3(target[metadata_key], nodes, metadata_key)
+            advance(1)
+    return open_consolidated(target, metadata_key, path=path)
+
+
+def _base_of_3(store: Store, path: str, version: int | None) -> str | None:
+    """Return where the group is that holds the consolidated metadata, if that is of format 3."""
+    for base in dict.fromkeys(("", path)):
+        for fmt in formats(version):
+            if fmt.node_type(store, base) is not None:
+                return base if fmt is FORMAT3 and fmt.node_type(store, base) == "group" else None
+    return None
+
+
+def open_consolidated(
+    store: Any,
+    metadata_key: str = CONSOLIDATED_KEY,
+    mode: Mode = "r+",
+    *,
+    zarr_format: int | None = None,
+    **kwargs: Any,
+) -> Group | Array:
+    """Open a hierarchy by its consolidated metadata.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`.
+    metadata_key : str, optional
+        Where `consolidate_metadata` put them. Those of format 3 are found by themselves, in the group at the
+        root or at `path`.
+    mode : {"r", "r+"}, optional
+        With ``r+`` chunks may be written; metadata and attributes are read-only either way.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format; found by itself if not given, first format 2.
+    **kwargs
+        Parameters of `open`.
+
+    Returns
+    -------
+    Array or Group
+
+    Raises
+    ------
+    ConsolidatedMetadataNotFoundError
+        There are no consolidated metadata.
+    MetadataError
+        They cannot be understood.
+    """
+    if mode not in ("r", "r+"):
+        raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
+    version = asked_format(kwargs.pop("zarr_version", None), zarr_format)
+    target = open_store(store, mode, kwargs.get("storage_options"))
+    if kwargs.get("chunk_store") is None:
+        kwargs["chunk_store"] = target
+    keys = [metadata_key] if FORMAT2 in formats(version) or metadata_key != CONSOLIDATED_KEY else []
+    if FORMAT3 in formats(version) and metadata_key == CONSOLIDATED_KEY:
+        keys += dict.fromkeys((NODE_KEY, join(normalize_path(kwargs.get("path")), NODE_KEY)))
+    for key in keys:
+        try:
+            metadata = ConsolidatedMetadataStore(target, key)
+        except KeyError:
+            continue
+        return api.open(metadata, mode, zarr_format=version, **kwargs)
+    raise ConsolidatedMetadataNotFoundError(
+        f"no consolidated metadata at {' or '.join(map(repr, keys))} in {target!r}; make them with "
+        "consolidate_metadata"
+    )
