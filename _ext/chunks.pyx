@@ -19,7 +19,7 @@ from zchunk._ext.files cimport (
 )
 from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
-from zchunk._ext.plan cimport Plan, Value
+from zchunk._ext.plan cimport EMPTY, Plan, Value
 from zchunk._ext.region cimport (
     Region, cut, fill_region, one_run, read_region, region_items, region_span, write_region,
 )
@@ -30,6 +30,9 @@ from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fai
 cdef extern from "atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
     int64_t zc_store_first(int64_t* p, int64_t old, int64_t value)
+
+# Offset and size of a chunk that a shard does not hold.
+cdef uint64_t NOWHERE = <uint64_t>-1
 
 cdef enum:
     # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
@@ -112,7 +115,19 @@ cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept no
         return MISSING
     source.data = value.data
     source.size = f.stored = value.size
-    source.fd = -1
+    source.fd, source.base = -1, 0
+    return OK
+
+
+cdef int _open_inner(const Plan* p, const Region* r, Source* source, Failure* f) noexcept nogil:
+    """Find a chunk in the shard, whose index was checked. The file stays open."""
+    cdef uint64_t offset = p.shard.entries[2 * r.number]
+    if offset == NOWHERE:
+        return MISSING
+    source.size = f.stored = <int64_t>p.shard.entries[2 * r.number + 1]
+    source.fd, source.base, source.data = p.shard.fd, <int64_t>offset, NULL
+    if p.shard.data != NULL:
+        source.data = p.shard.data + (<int64_t>offset - p.shard.base)
     return OK
 
 
@@ -129,7 +144,7 @@ cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, F
             close_file(<int>mine)
     if fd == MISSING:
         return MISSING
-    source.data, source.fd = NULL, <int>fd
+    source.data, source.fd, source.base = NULL, <int>fd, 0
     mine = file_size(source.fd, &source.size, f)
     f.stored = source.size
     return <int>mine
@@ -141,6 +156,8 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     cdef int status
     if p.values != NULL:
         status = _open_value(&p.values[k - p.first], &source, f)
+    elif p.shard.entries != NULL:
+        status = _open_inner(p, r, &source, f)
     elif p.opened != NULL:
         status = _open_once(p, k, r, &source, f)
     else:
@@ -152,7 +169,7 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     if status != OK:
         return f.status
     status = _read(p, r, part, &source, s, f)
-    if p.opened == NULL:
+    if p.opened == NULL and p.shard.entries == NULL:
         close_source(&source)
     return status
 
@@ -302,12 +319,42 @@ cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* ite
         region_items_from(items, r, p.itemsize, offset // <int64_t>p.itemsize)
 
 
+cdef int _load_inner(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Fill `s.chunk` with what the shard has of the chunk, or with the fill value if there is nothing."""
+    cdef Source source
+    if p.shard.entries == NULL or _open_inner(p, r, &source, f) == MISSING:
+        _fill_chunk(p, s)
+        return OK
+    if load_source(&source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
+        return f.status
+    return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
+
+
+cdef int _merge_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a chunk of which a part is written; EMPTY if nothing but fill values is left."""
+    cdef Items items
+    if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    if not r.full:
+        if _load_inner(p, r, s, f) != OK:
+            return f.status
+    elif r.padded:
+        _fill_chunk(p, s)
+    write_region(r, <char*>s.chunk, p.itemsize)
+    if not p.write_empty and is_fill(<char*>s.chunk, p.chunk_nbytes, p.fill, p.itemsize):
+        value.size = EMPTY
+        return OK
+    memory_items(&items, s.chunk, p.chunk_nbytes)
+    value.size = _encode(p, &items, value.data, s, f)
+    return OK if value.size >= 0 else f.status
+
+
 cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
     """Encode a whole chunk into a value; leave what has to be merged with stored items to the caller."""
     cdef Items items
     if not takes_items(p, r):
         value.size = -1
-        return OK
+        return _merge_value(p, r, value, s, f) if p.merging else OK
     whole_items(p, r, 0, &items)
     value.size = _encode(p, &items, value.data, s, f)
     return OK if value.size >= 0 else f.status

@@ -26,12 +26,13 @@ from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
+from zchunk._ext.engine cimport Job, Layout
 from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
-from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
+from zchunk._ext.team cimport free_team, make_team, team_block, team_blocks
 
 cdef extern from "atomics.h" nogil:
     int64_t zc_take(int64_t* p)
@@ -142,13 +143,12 @@ cdef class Layout:
         Whether a chunk of nothing but fill values is stored.
     durability : int
         0 in place, 1 atomic, 2 atomic and synced.
+    prefixed : bool
+        Keys begin with ``c`` and a separator.
     """
 
-    cdef Plan plan
-    cdef bytes _fill, _folder, _root
-
     def __init__(self, chunk_shape, str order, spec, bytes fill not None, bytes folder, str separator,
-                 bint write_empty=True, int durability=1):
+                 bint write_empty=True, int durability=1, bint prefixed=False):
         cdef Plan* p = &self.plan
         cdef int i, d, ndim = len(chunk_shape)
         cdef int64_t stride = len(fill), length
@@ -165,6 +165,7 @@ cdef class Layout:
         p.fill = self._fill
         p.folder = -1
         p.separator = <char>ord(separator)
+        p.prefixed = prefixed
         p.write_empty = write_empty
         p.durability = durability
         p.splits = 1
@@ -207,14 +208,6 @@ cdef class Job:
     OSError
         The folder cannot be opened.
     """
-
-    cdef Plan plan
-    cdef Team* _team
-    cdef object _array, _layout, _selection
-    # Of the values of a batch, those that are read or have room to be written.
-    cdef list _given
-    cdef PyObject** _rooms
-    cdef int64_t _count
 
     def __cinit__(self):
         self.plan.folder = -1

@@ -17,6 +17,7 @@ class Layout:
         separator: str,
         write_empty: bool = True,
         durability: int = 1,
+        prefixed: bool = False,
     ) -> None: ...
 
 class Job:
