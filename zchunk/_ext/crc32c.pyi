@@ -1,0 +1,6 @@
+"""CRC-32C (Castagnoli) of plain memory."""
+
+from typing_extensions import Buffer
+
+def checksum(data: Buffer, *, table: bool = False) -> int: ...
+def has_hardware() -> bool: ...
