@@ -97,7 +97,6 @@ class ChunkedArray:
         spec, metadata = self.chain.native_spec(), self.metadata
         if spec is None or metadata.shards is not None:
             return None
-        durability = _DURABILITY[getattr(self.store, "durability", "atomic")]
         return Layout(
             metadata.chunk_shape,
             metadata.order,
@@ -106,7 +105,7 @@ class ChunkedArray:
             self.folder,
             metadata.chunk_key_encoding.separator,
             self.write_empty_chunks,
-            durability,
+            self.durability,
             metadata.chunk_key_encoding.name == "default",
         )
 
@@ -120,6 +119,11 @@ class ChunkedArray:
     def where(self) -> str:
         """Name of the array in this process: the same through stores that begin at other folders above it."""
         return os.path.join(self.store.lock_identity.rstrip("/"), self.path).rstrip("/")
+
+    @property
+    def durability(self) -> int:
+        """How files are replaced, as `zchunk._ext` has it."""
+        return _DURABILITY[getattr(self.store, "durability", "atomic")]
 
     def lock(self, name: str) -> AbstractContextManager[Any]:
         """Return what threads hold that change the chunk of this name."""

@@ -273,10 +273,19 @@ def _write_shards(
 def _write_shard(array: ChunkedArray, plan: Plan, items: np.ndarray[Any, Any], shard: Shard) -> None:
     stored = items.byteswap() if array.metadata.swapped else items
     job = ShardJob(array.layout, plan, stored, True, 0, pool.get_threads())
-    shard.attach_writing(job)
-    job.make_slots(np.empty(job.total * job.bound, np.uint8))
-    _drain(array, job)
-    shard.replace(job)
+    shard.begin(job)
+    try:
+        size = min(job.total, max(2 * pool.get_threads(), _BATCH_BYTES // job.bound))
+        slots = [np.empty(size * job.bound, np.uint8) for _ in range(1 if size == job.total else 2)]
+        for first in range(0, job.total, size):
+            job.make_slots(slots[first // size % 2], first, min(size, job.total - first))
+            # The batch before is written while this one is encoded.
+            _drain(array, job, job.flush)
+            job.detach()
+        job.flush()
+        shard.finish(job)
+    finally:
+        job.abort()
 
 
 def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:

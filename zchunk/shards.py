@@ -61,6 +61,7 @@ class Shard(Store):
         self._array = array
         self._store = array.store
         self.key = array.key(coords)
+        self._name = array.metadata.chunk_key_encoding.encode(coords)
         self._index: ShardIndex = array.index
         self._fd = -1
         # The whole shard, where it is not read in parts.
@@ -72,15 +73,15 @@ class Shard(Store):
         self.entries: np.ndarray[Any, Any] | None = None
         if not blank:
             try:
-                self._open(array.metadata.chunk_key_encoding.encode(coords))
+                self._open()
             except BaseException:
                 self.close()
                 raise
 
     # ---- what is stored
 
-    def _open(self, name: str) -> None:
-        folder, kept = self._array.folder, None
+    def _open(self) -> None:
+        folder, kept, name = self._array.folder, None, self._name
         stamp, keep = None, False
         if folder is not None:
             now = time.time_ns()
@@ -178,28 +179,37 @@ class Shard(Store):
         job.attach(self._index.shape, self.entries, self._fd, data, 0)
         return True
 
-    def attach_writing(self, job: ShardJob) -> None:
-        """Let a job merge what it writes with the shard."""
-        entries = self._new_entries() if self.entries is None else self.entries
-        job.attach(self._index.shape, entries, -1, self.load(), 0)
-
     def _new_entries(self) -> np.ndarray[Any, Any]:
         return np.full((math.prod(self._index.shape), 2), EMPTY, np.uint64)
 
-    def replace(self, job: ShardJob) -> None:
-        """Store the shard that a job has written."""
-        entries = np.empty((math.prod(self._index.shape), 2), np.uint64)
-        start, tail = self._margins()
-        shard = job.pack(entries, start, tail)
-        if shard is None:
+    def begin(self, job: ShardJob) -> None:
+        """Let a job write the shard anew, into a file or a value; then comes `finish`."""
+        job.attach(
+            self._index.shape,
+            self._new_entries() if self.entries is None else self.entries,
+            -1,
+            self.load(),
+            0,
+        )
+        folder = self._array.folder
+        path = None if folder is None else os.path.join(folder, os.fsencode(self._name))
+        job.begin(path, self._array.durability, self._start)
+
+    def finish(self, job: ShardJob) -> None:
+        """Put what a job has written in the place of the shard; delete it if no chunk is left."""
+        job.keep()
+        if (job.entries[:, 0] == EMPTY).all():
+            job.abort()
             self._array.erase(self.key)
             return
-        ShardJob.put(shard, len(shard) - tail if tail else 0, self._index.encode(entries))
-        self._store[self.key] = shard
+        shard = job.commit(self._index.encode(job.entries), self._start > 0)
+        if shard is not None:
+            self._store[self.key] = shard
 
-    def _margins(self) -> tuple[int, int]:
-        nbytes = self._index.nbytes
-        return (nbytes, 0) if self._index.location == "start" else (0, nbytes)
+    @property
+    def _start(self) -> int:
+        """Bytes before the chunks."""
+        return self._index.nbytes if self._index.location == "start" else 0
 
     # ---- as a store
 
@@ -284,9 +294,8 @@ class Shard(Store):
     def save(self) -> None:
         """Put the shard with what was written into the store that it is in; delete it if no chunk is left."""
         data, entries = self.load(), self._new_entries()
-        start, tail = self._margins()
         parts: list[bytes] = []
-        end = start
+        end = self._start
         for number in range(len(entries)):
             value = self._changes[number] if number in self._changes else self._old(data, number)
             if value is not None:
@@ -297,7 +306,7 @@ class Shard(Store):
             self._array.erase(self.key)
             return
         index = self._index.encode(entries)
-        self._store[self.key] = b"".join([index, *parts] if start else [*parts, index])
+        self._store[self.key] = b"".join([index, *parts] if self._start else [*parts, index])
 
     def _old(self, data: bytes | None, number: int) -> bytes | None:
         place = self._range(number)
