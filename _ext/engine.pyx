@@ -26,7 +26,7 @@ from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
-from zchunk._ext.engine cimport Job, Layout
+from zchunk._ext.engine cimport Layout
 from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done

@@ -34,7 +34,9 @@ cdef enum:
 
 # ---- kernels
 
-cdef int64_t _place(const Plan* p, const Value* values, int64_t first, int64_t n, int64_t end, uint64_t* entries) noexcept nogil:
+cdef int64_t _place(
+    const Plan* p, const Value* values, int64_t first, int64_t n, int64_t end, uint64_t* entries
+) noexcept nogil:
     """Note where the values of chunks `first` to ``first + n`` go, one after the other from `end`; return their end."""
     cdef Region r
     cdef int64_t i, at
@@ -169,6 +171,7 @@ cdef class ShardJob(Job):
             There can be no such file.
         """
         cdef Failure f
+        cdef const char* name
         if self.plan.shard.entries == NULL or self._fresh is not None:
             raise ValueError("no shard is attached, or it was begun before")
         self._fresh = np.full((self._size, 2), NOWHERE, np.uint64)
@@ -177,9 +180,9 @@ cdef class ShardJob(Job):
         self._parts = []
         if path is None:
             return
-        if begin_file(HERE, path, durability, &self._draft, &f) != OK:
+        name = self._path = path
+        if begin_file(HERE, name, durability, &self._draft, &f) != OK:
             self._raise(&f)
-        self._path = path
         self._drafting = True
         self._put(bytes(start))
 
@@ -263,7 +266,8 @@ cdef class ShardJob(Job):
         elif put_at(&self._draft, <const uint8_t*>src, len(index), 0, &f) != OK:
             self._raise(&f)
         self._drafting = False
-        if finish_file(&self._draft, &f) != OK or commit_file(&self._draft, self._path, &f) != OK:
+        src = self._path
+        if finish_file(&self._draft, &f) != OK or commit_file(&self._draft, src, &f) != OK:
             self._raise(&f)
         return None
 

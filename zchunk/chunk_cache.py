@@ -269,7 +269,7 @@ class ChunkCache:
 
 
 def stamp_of(found: os.stat_result, now: int) -> tuple[Stamp, bool]:
-    """Return what a file looks like that was looked at not before `now`, and whether that may be relied on."""
+    """Return what a file looks like, looked at not before `now`, and whether that may be relied on."""
     # Times of modification can be set, as tar does; that of the last change cannot.
     stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
     step = _FINE_CLOCK if found.st_ctime_ns % 1_000_000_000 else _COARSE_CLOCK

@@ -21,7 +21,7 @@ import numpy as np
 
 from zchunk import chunk_cache, pool
 from zchunk._ext import chain as native
-from zchunk._ext.engine import Job
+from zchunk._ext.engine import Job, Layout
 from zchunk._ext.shards import ShardJob
 from zchunk.chunked import ChunkedArray
 from zchunk.errors import CodecError
@@ -76,19 +76,19 @@ def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     elif array.layout is None or not native_enabled:
         _read_generic(array, plan, plan.view(out).view(array.item))
     else:
-        _read_native(array, plan, out)
+        _read_native(array, array.layout, plan, out)
         if array.metadata.swapped:
             out.byteswap(inplace=True)
 
 
-def _read_native(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
+def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     if isinstance(array.store, Shard):
-        shard_job = ShardJob(array.layout, plan, out, False, 0, pool.get_threads())
+        shard_job = ShardJob(layout, plan, out, False, 0, pool.get_threads())
         if array.store.attach(shard_job):
             _drain(array, shard_job)
             return
     try:
-        job = Job(array.layout, plan, out, False, 0, pool.get_threads())
+        job = Job(layout, plan, out, False, 0, pool.get_threads())
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
         plan.view(out).view(array.item)[...] = array.raw_fill
@@ -260,19 +260,22 @@ def _write_shards(
         name = array.metadata.chunk_key_encoding.encode(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
         with outer, array.lock(name), Shard(array, part.coords, part.full and field is None) as shard:
-            inner, plan_inner, items = array.inner(shard), part_plan(array, plan, part), source[*part.outer, ...]
+            inner, within = array.inner(shard), part_plan(array, plan, part)
+            items = source[*part.outer, ...]
             if inner.layout is None or not native_enabled or field is not None:
-                _write(inner, plan_inner, items, field)
+                _write(inner, within, items, field)
                 shard.save()
             else:
-                _write_shard(inner, plan_inner, items, shard)
+                _write_shard(inner, inner.layout, within, items, shard)
 
     _each(plan, work)
 
 
-def _write_shard(array: ChunkedArray, plan: Plan, items: np.ndarray[Any, Any], shard: Shard) -> None:
+def _write_shard(
+    array: ChunkedArray, layout: Layout, plan: Plan, items: np.ndarray[Any, Any], shard: Shard
+) -> None:
     stored = items.byteswap() if array.metadata.swapped else items
-    job = ShardJob(array.layout, plan, stored, True, 0, pool.get_threads())
+    job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
     shard.begin(job)
     try:
         size = min(job.total, max(2 * pool.get_threads(), _BATCH_BYTES // job.bound))

@@ -1,8 +1,8 @@
 """A shard: the chunks of an array that lie in one value, found by the index in it.
 
 Sharding is a question of where chunks are. To the engine a shard is a store of its own, whose keys are the
-coordinates of the inner chunks and whose values are ranges of bytes of the shard. What is written is collected
-and put into the store by `save`, in one value.
+coordinates of the inner chunks and whose values are ranges of bytes of the shard. What is written is
+collected and put into the store by `save`, in one value.
 """
 
 from __future__ import annotations
