@@ -21,7 +21,7 @@ from setuptools import Extension, setup
 
 MODULES = [
     "projection", "copy", "codecs", "files", "source", "region", "gather", "blosc", "blosc_encode", "chain",
-    "locks", "plan", "scatter", "chunks", "team", "selection", "fancy", "crc32c",
+    "locks", "plan", "scatter", "reading", "writing", "team", "selection", "fancy", "crc32c",
     "engine", "shards",
 ]  # fmt: skip
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.

@@ -21,18 +21,19 @@ cimport numpy as cnp
 
 from zchunk._ext.blosc_encode cimport Layout as FrameLayout, frame_layout
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
-from zchunk._ext.chunks cimport UNOPENED, read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
 from zchunk._ext.engine cimport Layout
 from zchunk._ext.plan cimport Plan, Value, locate
+from zchunk._ext.reading cimport UNOPENED, read_chunk
 from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 from zchunk._ext.team cimport free_team, make_team, team_block, team_blocks
+from zchunk._ext.writing cimport write_chunk
 
 cdef extern from "atomics.h" nogil:
     int64_t zc_take(int64_t* p)
@@ -265,7 +266,7 @@ cdef class Job:
         self._team = make_team(p, threads)
         if self._team != NULL:
             p.splits = team_blocks(self._team)
-        elif (not p.writing and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
+        elif (not p.writing and not p.codec.crc and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
                 and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
                 and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
             p.opened = <int64_t*>malloc(p.total * sizeof(int64_t))

@@ -11,7 +11,7 @@ class Layout:
         self,
         chunk_shape: tuple[int, ...],
         order: str,
-        spec: tuple[int, int, int, int, int, int, int],
+        spec: tuple[int, ...],
         fill: bytes,
         folder: bytes | None,
         separator: str,
