@@ -98,7 +98,7 @@ def test_dtypes_that_cannot_be_stored(dtype, words):
 def test_variable_length_strings_are_refused():
     if not hasattr(np.dtypes, "StringDType"):
         pytest.skip("NumPy 1")
-    with pytest.raises(ValueError, match="no form in Zarr v2"):
+    with pytest.raises(ValueError, match="no form in Zarr"):
         encode_dtype(np.dtypes.StringDType())
 
 

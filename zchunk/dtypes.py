@@ -1,4 +1,4 @@
-"""NumPy dtypes to and from the JSON of Zarr v2 metadata.
+"""NumPy dtypes: which of them arrays can have, and their JSON in Zarr v2 metadata.
 
 What zarr 2.18 writes is written byte for byte; unnamed padding of a structured dtype is read back as padding
 rather than as an extra field.
@@ -27,12 +27,33 @@ _TYPESTR = re.compile(
 )
 
 
+# Of the package ml_dtypes, which registers them with NumPy; format 3 has names for them.
+ML_NAMES = frozenset(
+    {
+        "bfloat16",
+        "float8_e3m4",
+        "float8_e4m3",
+        "float8_e4m3b11fnuz",
+        "float8_e4m3fn",
+        "float8_e4m3fnuz",
+        "float8_e5m2",
+        "float8_e5m2fnuz",
+        "float8_e8m0fnu",
+    }
+)
+
+
+def is_ml(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of those of ml_dtypes that format 3 has."""
+    return dtype.isbuiltin == 2 and dtype.name in ML_NAMES
+
+
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Raise `ValueError` if arrays of `dtype` cannot be stored; the message says why and what to do."""
     if dtype.subdtype is not None:
         check_dtype(dtype.subdtype[0])
-    elif dtype.kind not in "biufcSUVmMO" or dtype.isbuiltin == 2:
-        raise ValueError(f"dtype {dtype} has no form in Zarr v2 metadata; convert the data to a NumPy type")
+    elif dtype.kind not in "biufcSUVmMO" or (dtype.isbuiltin == 2 and not is_ml(dtype)):
+        raise ValueError(f"dtype {dtype} has no form in Zarr metadata; convert the data to a NumPy type")
     elif dtype.kind in "mM" and np.datetime_data(dtype)[0] == "generic":
         raise ValueError(f"dtype {dtype} has no unit; name one, for instance '{dtype.kind}8[ns]'")
     elif dtype.itemsize > MAX_ITEMSIZE:
@@ -55,6 +76,7 @@ def encode_dtype(dtype: np.dtype[Any]) -> str | list[Any]:
     check_dtype(dtype)
     if dtype.subdtype is not None:
         raise ValueError(f"{dtype} is a sub-array; give its dimensions to the array's shape")
+    _check_v2(dtype)
     if dtype.fields is None:
         return dtype.str
     try:
@@ -65,6 +87,17 @@ def encode_dtype(dtype: np.dtype[Any]) -> str | list[Any]:
             "use numpy.lib.recfunctions.repack_fields"
         ) from None
     return [_to_list(field) for field in descr]
+
+
+def _check_v2(dtype: np.dtype[Any]) -> None:
+    if dtype.subdtype is not None:
+        _check_v2(dtype.subdtype[0])
+    for field in (dtype.fields or {}).values():
+        _check_v2(field[0])
+    if dtype.isbuiltin == 2:
+        raise ValueError(
+            f"dtype {dtype} has no form in Zarr v2 metadata; use format 3, or a NumPy type"
+        )
 
 
 def _to_list(obj: Any) -> Any:

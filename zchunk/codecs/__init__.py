@@ -1,6 +1,6 @@
 """Codecs: those that run natively, and all of numcodecs by name.
 
-`Blosc`, `LZ4`, `Zstd`, `Zlib` and `GZip` are zchunk's own, with the names, parameters and bytes of
+`Blosc`, `LZ4`, `Zstd`, `Zlib`, `GZip` and `Crc32c` are zchunk's own, with the names, parameters and bytes of
 numcodecs'; `N5ChunkWrapper` makes the blocks of `zchunk.storage.N5Store`. Any other codec of numcodecs is an
 attribute of this module too (``zchunk.codecs.Delta``); numcodecs is imported when the first of them is asked
 for.
@@ -13,6 +13,7 @@ from typing import Any
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.blosc import Blosc
 from zchunk.codecs.chain import CodecChain
+from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip, Zlib
 from zchunk.codecs.lz4 import LZ4
 from zchunk.codecs.n5 import N5ChunkWrapper
@@ -24,6 +25,7 @@ __all__ = [
     "Blosc",
     "Codec",
     "CodecChain",
+    "Crc32c",
     "GZip",
     "N5ChunkWrapper",
     "NativeCodec",
@@ -34,7 +36,7 @@ __all__ = [
     "register_codec",
 ]
 
-for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, N5ChunkWrapper):
+for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, Crc32c, N5ChunkWrapper):
     register_codec(_cls)
 
 

@@ -113,6 +113,8 @@ class ShardIndex:
         inner, array = format.inner, format.index_array
         self.shape = tuple(s // c for s, c in zip(inner.shape, inner.chunk_shape, strict=True))
         self.location = format.location
+        if array.shards is not None:
+            raise CodecError("index_codecs: an index cannot be a shard itself, since it has a fixed size")
         if array.chunk_shape != (*self.shape, 2):
             raise CodecError(f"a shard index has the shape {array.chunk_shape}, not {(*self.shape, 2)}")
         self.nbytes = 16 * math.prod(self.shape)
@@ -120,8 +122,8 @@ class ShardIndex:
             added = _ADDED.get(codec.codec_id)
             if added is None:
                 raise CodecError(
-                    f"index_codecs: the size that codec {codec.codec_id!r} makes depends on the data, but that "
-                    "of an index is fixed"
+                    f"index_codecs: the size that codec {codec.codec_id!r} makes depends on the data, but an "
+                    "index has a fixed size"
                 )
             self.nbytes += added
         self._chain = chain_of(array)

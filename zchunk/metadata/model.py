@@ -242,7 +242,7 @@ _MEMBERS = tuple(ArrayMetadata.__annotations__)
 
 def _growth(codec: Codec) -> tuple[int, int] | None:
     """Return how many bytes a filter makes of how many; None if that depends on the data or nobody knows."""
-    if codec.codec_id in ("shuffle", "bitround"):
+    if codec.codec_id in ("shuffle", "bitround", "transpose", "byteswap"):
         return 1, 1
     if codec.codec_id in ("delta", "quantize", "fixedscaleoffset"):
         decoded, encoded = getattr(codec, "dtype", None), getattr(codec, "astype", None)

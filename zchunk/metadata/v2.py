@@ -63,10 +63,10 @@ def render_json(obj: object) -> bytes:
     TypeError
         If `obj` holds something without a JSON form, such as bytes or complex numbers.
     """
-    return json.dumps(obj, indent=4, sort_keys=True, separators=(",", ": "), default=_to_json).encode("ascii")
+    return json.dumps(obj, indent=4, sort_keys=True, separators=(",", ": "), default=to_json).encode("ascii")
 
 
-def _to_json(obj: object) -> Any:
+def to_json(obj: object) -> Any:
     """Return what JSON has for a value that the `json` module does not know."""
     if isinstance(obj, np.generic | np.ndarray):
         match obj.dtype.kind:
