@@ -68,13 +68,13 @@ def _check_node(obj: dict[str, Any], expected: str, where: str) -> None:
         raise MetadataError(f"{where}: attributes is {obj['attributes']!r:.80}, not an object")
 
 
-def _extensions(obj: dict[str, Any], known: frozenset[str], where: str) -> dict[str, Any] | None:
+def _extensions(obj: dict[str, Any], known: frozenset[str]) -> dict[str, Any] | None:
     """Return the members that need not be understood, and refuse others that are not."""
     unknown = {name: value for name, value in obj.items() if name not in known}
     for name, value in unknown.items():
         if not isinstance(value, dict) or value.get("must_understand") is not False:
             raise MetadataError(
-                f"{where}: the member {name!r:.80} is not known, and not said to need no understanding"
+                f"the member {name!r:.80} is not known, and not said to need no understanding"
             )
     return deepcopy(unknown) or None
 
@@ -102,8 +102,11 @@ def parse_array(
     """
     if type(raw) not in (bytes, dict):
         return _parse_array(parse_json(raw, where), where)
-    # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
-    text = raw if isinstance(raw, bytes) else repr(raw)
+    try:
+        # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
+        text = raw if isinstance(raw, bytes) else repr(raw)
+    except RecursionError:
+        raise MetadataError(f"{where}: JSON is nested too deeply") from None
     found = _parsed.get(text)
     if found is None or not _is_constant(found):
         found = _parse_array(parse_json(raw, where), where)
@@ -140,17 +143,18 @@ def _parse_array(obj: dict[str, Any], where: str) -> ArrayMetadata:
     missing = [member for member in _REQUIRED if member not in obj]
     if missing:
         raise MetadataError(f"{where}: lacks {', '.join(missing)}")
-    extensions = _extensions(obj, _ARRAY_MEMBERS, where)
     try:
-        return _model(obj, extensions)
+        return _model(obj)
     except (MetadataError, CodecError) as err:
         raise type(err)(f"{where}: {err}") from err
+    except RecursionError:
+        raise MetadataError(f"{where}: JSON is nested too deeply") from None
     # NumPy and codecs from elsewhere may object in any way.
     except Exception as err:
         raise MetadataError(f"{where}: {type(err).__name__}: {err}") from err
 
 
-def _model(obj: dict[str, Any], extensions: dict[str, Any] | None) -> ArrayMetadata:
+def _model(obj: dict[str, Any]) -> ArrayMetadata:
     data_type = deepcopy(obj["data_type"])
     dtype = parse_data_type(data_type)
     shape = parse_lengths(obj["shape"], "shape", 0)
@@ -170,7 +174,7 @@ def _model(obj: dict[str, Any], extensions: dict[str, Any] | None) -> ArrayMetad
         zarr_format=3,
         dimension_names=_parse_names(obj.get("dimension_names"), len(shape)),
         data_type=data_type,
-        extensions=extensions,
+        extensions=_extensions(obj, _ARRAY_MEMBERS),
         **parse_codecs(obj["codecs"], dtype, chunk_shape, fill_value, data_type),
     )
 
@@ -255,7 +259,12 @@ def parse_group(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
     """
     obj = parse_json(raw, where)
     _check_node(obj, "group", where)
-    _extensions(obj, _GROUP_MEMBERS, where)
+    try:
+        _extensions(obj, _GROUP_MEMBERS)
+    except MetadataError as err:
+        raise MetadataError(f"{where}: {err}") from err
+    except RecursionError:
+        raise MetadataError(f"{where}: JSON is nested too deeply") from None
     return obj
 
 
