@@ -320,7 +320,7 @@ cdef int decode_frame(
     cdef Source source
     cdef Frame frame
     cdef int64_t b
-    source.data, source.size, source.fd = src, n, -1
+    source.data, source.size, source.fd, source.base = src, n, -1, 0
     if open_frame(&source, nbytes, &frame, s, f) != OK:
         return f.status
     for b in range(frame.nblocks):

@@ -1,7 +1,8 @@
 """Native codecs by their parameters: one dispatch for the engine and for the codec classes.
 
 A spec is the tuple ``(kind, level, checksum, stream, shuffle, typesize, blocksize)``; `kind` is one of
-`KINDS`, the last four members matter to Blosc only. `zchunk.codecs` makes it from a codec and a dtype.
+`KINDS`, the last four members matter to Blosc only. `zchunk.codecs` makes it from a codec and a dtype. For the
+engine an eighth member may say that a CRC-32C follows what is encoded.
 """
 
 from libc.stdint cimport INT64_MAX
@@ -18,7 +19,7 @@ from zchunk._ext.codecs cimport (
 )
 from zchunk._ext.gather cimport Items, memory_items
 from zchunk._ext.status cimport (
-    CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, Failure, fail,
+    CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, WRONG_SUM, Failure, fail,
 )
 
 KINDS = {"raw": RAW_KIND, "blosc": BLOSC_KIND, "lz4": LZ4_KIND, "zstd": ZSTD_KIND, "zlib": ZLIB_KIND, "gzip": GZIP_KIND}
@@ -33,15 +34,16 @@ _LIMITS = {BLOSC_KIND: MAX_BLOSC, LZ4_KIND: 0x7E000000, ZLIB_KIND: MAX_DEFLATE, 
 
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil:
     """Return the most bytes that encoding `nbytes` can give."""
+    cdef size_t crc = 4 if c.crc else 0
     if c.kind == BLOSC_KIND:
-        return nbytes + HEADER
+        return nbytes + HEADER + crc
     if c.kind == LZ4_KIND:
-        return 4 + lz4_bound(nbytes)
+        return 4 + lz4_bound(nbytes) + crc
     if c.kind == ZSTD_KIND:
-        return zstd_bound(nbytes)
+        return zstd_bound(nbytes) + crc
     if c.kind == ZLIB_KIND or c.kind == GZIP_KIND:
-        return deflate_bound(nbytes)
-    return nbytes
+        return deflate_bound(nbytes) + crc
+    return nbytes + crc
 
 
 cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil:
@@ -107,7 +109,8 @@ cdef int parse_spec(object spec, Spec* out) except -1:
     """Fill `out` from the tuple that the module's docstring describes."""
     memset(out, 0, sizeof(Spec))
     (out.kind, out.level, out.checksum, out.blosc.stream, out.blosc.shuffle, out.blosc.typesize,
-     out.blosc.blocksize) = spec
+     out.blosc.blocksize) = spec[:7]
+    out.crc = len(spec) > 7 and spec[7]
     out.blosc.clevel = out.level
     if out.kind < 0 or out.kind > GZIP_KIND:
         raise ValueError(f"no native codec of kind {out.kind}")
@@ -138,6 +141,8 @@ def describe(int status, int64_t found, int64_t expected):
         return f"{found} bytes are more than the {expected} that are possible"
     if status == NO_MEMORY:
         return "out of memory"
+    if status == WRONG_SUM:
+        return f"its CRC-32C is {found:#010x}, stored is {expected:#010x}: it is not what was written"
     return f"corrupt: the codec cannot make sense of the {found} stored bytes ({expected} bytes expected)"
 
 

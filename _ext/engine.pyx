@@ -21,17 +21,19 @@ cimport numpy as cnp
 
 from zchunk._ext.blosc_encode cimport Layout as FrameLayout, frame_layout
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, encoded_bound, parse_spec
-from zchunk._ext.chunks cimport UNOPENED, read_chunk, write_chunk
 from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
+from zchunk._ext.engine cimport Layout
 from zchunk._ext.plan cimport Plan, Value, locate
+from zchunk._ext.reading cimport UNOPENED, read_chunk
 from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
-from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
+from zchunk._ext.team cimport free_team, make_team, team_block, team_blocks
+from zchunk._ext.writing cimport write_chunk
 
 cdef extern from "atomics.h" nogil:
     int64_t zc_take(int64_t* p)
@@ -142,13 +144,12 @@ cdef class Layout:
         Whether a chunk of nothing but fill values is stored.
     durability : int
         0 in place, 1 atomic, 2 atomic and synced.
+    prefixed : bool
+        Keys begin with ``c`` and a separator.
     """
 
-    cdef Plan plan
-    cdef bytes _fill, _folder, _root
-
     def __init__(self, chunk_shape, str order, spec, bytes fill not None, bytes folder, str separator,
-                 bint write_empty=True, int durability=1):
+                 bint write_empty=True, int durability=1, bint prefixed=False):
         cdef Plan* p = &self.plan
         cdef int i, d, ndim = len(chunk_shape)
         cdef int64_t stride = len(fill), length
@@ -165,6 +166,7 @@ cdef class Layout:
         p.fill = self._fill
         p.folder = -1
         p.separator = <char>ord(separator)
+        p.prefixed = prefixed
         p.write_empty = write_empty
         p.durability = durability
         p.splits = 1
@@ -207,14 +209,6 @@ cdef class Job:
     OSError
         The folder cannot be opened.
     """
-
-    cdef Plan plan
-    cdef Team* _team
-    cdef object _array, _layout, _selection
-    # Of the values of a batch, those that are read or have room to be written.
-    cdef list _given
-    cdef PyObject** _rooms
-    cdef int64_t _count
 
     def __cinit__(self):
         self.plan.folder = -1
@@ -272,7 +266,7 @@ cdef class Job:
         self._team = make_team(p, threads)
         if self._team != NULL:
             p.splits = team_blocks(self._team)
-        elif (not p.writing and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
+        elif (not p.writing and not p.codec.crc and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
                 and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
                 and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
             p.opened = <int64_t*>malloc(p.total * sizeof(int64_t))

@@ -94,6 +94,7 @@ cdef extern from * nogil:
     int close(int fd)
     ssize_t pread(int fd, void* p, size_t n, int64_t offset)
     ssize_t write(int fd, const void* p, size_t n)
+    ssize_t pwrite(int fd, const void* p, size_t n, int64_t offset)
 
 cdef enum:
     # Some systems take no more in one call than an int can say.
@@ -235,6 +236,23 @@ cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil
         return d.status
     while done < n:
         got = write(d.fd, src + done, min(n - done, <int64_t>MAX_CALL))
+        if got < 0:
+            if errno == EINTR:
+                continue
+            d.status = _system(f)
+            return SYSTEM
+        done += got
+    return OK
+
+
+cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Overwrite `n` bytes from `offset`, as `put`."""
+    cdef int64_t done = 0
+    cdef ssize_t got
+    if d.status != OK:
+        return d.status
+    while done < n:
+        got = pwrite(d.fd, src + done, min(n - done, <int64_t>MAX_CALL), offset + done)
         if got < 0:
             if errno == EINTR:
                 continue

@@ -21,15 +21,18 @@ cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
     return size
 
 
-cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, char* key) noexcept nogil:
+cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, bint prefixed, char* key) noexcept nogil:
     cdef size_t n = 0
     cdef int i
+    if prefixed:
+        key[0] = c"c"
+        n = 1
     for i in range(ndim):
-        if i:
+        if n:
             key[n] = separator
             n += 1
         n += _append_number(key + n, coords[i])
-    if ndim == 0:
+    if n == 0:
         key[0] = c"0"
         n = 1
     key[n] = 0
@@ -37,9 +40,14 @@ cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, char* ke
 
 
 cdef void _put_key(const Plan* p, const int64_t* coords, Region* r) noexcept nogil:
+    cdef int d
     if p.root_size:
         memcpy(r.key, p.root, p.root_size)
-    r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, r.key + p.root_size)
+    r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, p.prefixed, r.key + p.root_size)
+    r.number = 0
+    if p.shard.entries != NULL:
+        for d in range(p.ndim):
+            r.number += coords[d] * p.shard.strides[d]
 
 
 cdef void _locate_points(const Plan* p, int64_t k, Region* r) noexcept nogil:

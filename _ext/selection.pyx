@@ -108,6 +108,14 @@ cdef class Plan:
         return math.prod(self.shape)
 
     @property
+    def touched(self):
+        """Number of chunks that hold selected items."""
+        cdef int d
+        if self.points != NULL:
+            return self.points.parts
+        return math.prod([self.at[d].parts for d in range(self.ndim)])
+
+    @property
     def expand(self):
         """Index that gives an array of `shape` one axis per array axis, in the order of `axes`; None if it has."""
         cdef int d

@@ -16,7 +16,7 @@ cdef int open_source(
     """
     cdef int64_t got
     cdef int status
-    source.data, source.size = NULL, 0
+    source.data, source.size, source.base = NULL, 0, 0
     source.fd = open_read(folder, key, f)
     if source.fd < 0:
         return source.fd
@@ -46,7 +46,7 @@ cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noex
         return OK
     if reserve(&s.encoded, &s.encoded_size, source.size) == NULL:
         return fail(f, NO_MEMORY, source.size, 0)
-    if read_at(source.fd, s.encoded, source.size, 0, f) != OK:
+    if read_at(source.fd, s.encoded, source.size, source.base, f) != OK:
         return f.status
     source.data = s.encoded
     return OK
@@ -62,4 +62,4 @@ cdef int fetch(
         at[0] = source.data + offset
         return OK
     at[0] = buffer
-    return read_at(source.fd, buffer, n, offset, f)
+    return read_at(source.fd, buffer, n, source.base + offset, f)

@@ -16,7 +16,6 @@ from zchunk._ext.blosc_encode cimport (
     LAZY, RAW_STREAMS, Layout, encode_block, encode_header, frame_layout, raw_block, store_uint32,
 )
 from zchunk._ext.chain cimport BLOSC_KIND
-from zchunk._ext.chunks cimport put_items, takes_items, whole_items, write_chunk
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.files cimport Draft, begin_file, commit_file, finish_file, put
 from zchunk._ext.gather cimport Items
@@ -24,6 +23,7 @@ from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
 from zchunk._ext.plan cimport locate
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport NO_MEMORY, OK, fail
+from zchunk._ext.writing cimport put_items, takes_items, whole_items, write_chunk
 
 cdef extern from "atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
@@ -92,7 +92,7 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
     cdef Layout layout
     cdef int64_t i
     if (
-        threads < 2 or not p.writing or p.codec.kind != BLOSC_KIND or p.chunk_nbytes < LARGE
+        threads < 2 or not p.writing or p.codec.crc or p.codec.kind != BLOSC_KIND or p.chunk_nbytes < LARGE
         or p.total > MANY * threads or not p.write_empty or not p.whole_items
     ):
         return NULL

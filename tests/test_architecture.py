@@ -23,6 +23,7 @@ LAYERS = [
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},
+    {"shards"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections", "index_helpers"},
     {"node"},

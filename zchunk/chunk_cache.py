@@ -268,6 +268,14 @@ class ChunkCache:
         return True
 
 
+def stamp_of(found: os.stat_result, now: int) -> tuple[Stamp, bool]:
+    """Return what a file looks like, looked at not before `now`, and whether that may be relied on."""
+    # Times of modification can be set, as tar does; that of the last change cannot.
+    stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
+    step = _FINE_CLOCK if found.st_ctime_ns % 1_000_000_000 else _COARSE_CLOCK
+    return stamp, now - max(found.st_mtime_ns, found.st_ctime_ns) > step
+
+
 def _look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     """Return what a chunk's file looks like, and whether that may be relied on; None if there is none."""
     now = time.time_ns()
@@ -278,10 +286,8 @@ def _look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     except OSError:
         # Whoever reads it says what is wrong.
         return None, False
-    # Times of modification can be set, as tar does; that of the last change cannot.
-    stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
-    step = _FINE_CLOCK if found.st_ctime_ns % 1_000_000_000 else _COARSE_CLOCK
-    return stamp, stat.S_ISREG(found.st_mode) and now - max(found.st_mtime_ns, found.st_ctime_ns) > step
+    stamp, keep = stamp_of(found, now)
+    return stamp, keep and stat.S_ISREG(found.st_mode)
 
 
 # All caches of the process, so that what is written through one array is forgotten for all others.

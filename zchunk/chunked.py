@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -13,14 +14,16 @@ import numpy as np
 from zchunk import chunk_cache
 from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Layout
+from zchunk._ext.locks import Stripe
 from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
+from zchunk.codecs.shard_index import ShardIndex
 from zchunk.errors import ChunkError
 from zchunk.fill_values import fill_bytes, holds_only, object_fill
 from zchunk.keys import join
 from zchunk.metadata.model import ArrayMetadata
-from zchunk.storage.base import Store
+from zchunk.storage.base import KVStore, Store
 
 _DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 
@@ -78,6 +81,10 @@ class ChunkedArray:
         self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
         self.cache = None if metadata.dtype.hasobject else cache
         self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
+        # Indexes of shards that were read, by the name of the shard, with what its file looked like.
+        self.indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]] = {}
+        # Of the array in a shard: who writes holds the lock of the shard.
+        self.in_shard = False
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
@@ -88,18 +95,18 @@ class ChunkedArray:
 
     def _layout(self) -> Layout | None:
         spec, metadata = self.chain.native_spec(), self.metadata
-        if spec is None:
+        if spec is None or metadata.shards is not None:
             return None
-        durability = _DURABILITY[getattr(self.store, "durability", "atomic")]
         return Layout(
             metadata.chunk_shape,
             metadata.order,
             spec,
-            self.fill,
+            self.fill_item.byteswap().tobytes() if metadata.swapped else self.fill,
             self.folder,
             metadata.chunk_key_encoding.separator,
             self.write_empty_chunks,
-            durability,
+            self.durability,
+            metadata.chunk_key_encoding.name == "default",
         )
 
     @cached_property
@@ -112,6 +119,34 @@ class ChunkedArray:
     def where(self) -> str:
         """Name of the array in this process: the same through stores that begin at other folders above it."""
         return os.path.join(self.store.lock_identity.rstrip("/"), self.path).rstrip("/")
+
+    @property
+    def durability(self) -> int:
+        """How files are replaced, as `zchunk._ext` has it."""
+        return _DURABILITY[getattr(self.store, "durability", "atomic")]
+
+    def lock(self, name: str) -> AbstractContextManager[Any]:
+        """Return what threads hold that change the chunk of this name."""
+        return nullcontext() if self.in_shard else Stripe(self.lock_seed, name)
+
+    @cached_property
+    def index(self) -> ShardIndex:
+        """How the indexes of shards are encoded."""
+        assert self.metadata.shards is not None
+        return ShardIndex(self.metadata.shards)
+
+    @cached_property
+    def _inner(self) -> ChunkedArray:
+        assert self.metadata.shards is not None
+        inner = ChunkedArray(self.metadata.shards.inner, KVStore({}), "", self.write_empty_chunks)
+        inner.in_shard = True
+        return inner
+
+    def inner(self, shard: Store) -> ChunkedArray:
+        """Return the array in a shard, whose chunks are the values of `shard`."""
+        inner = copy.copy(self._inner)
+        inner.store, inner.path = shard, self.path
+        return inner
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""
@@ -147,7 +182,8 @@ class ChunkedArray:
 
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
-        return join(self.path, self.metadata.chunk_key_encoding.encode(coords))
+        name = self.metadata.chunk_key_encoding.encode(coords)
+        return name if self.in_shard else join(self.path, name)
 
     def erase(self, key: str) -> None:
         """Delete a chunk; that it was not there is fine."""

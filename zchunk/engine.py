@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -20,13 +21,14 @@ import numpy as np
 
 from zchunk import chunk_cache, pool
 from zchunk._ext import chain as native
-from zchunk._ext.engine import Job
-from zchunk._ext.locks import Stripe
+from zchunk._ext.engine import Job, Layout
+from zchunk._ext.shards import ShardJob
 from zchunk.chunked import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic
 from zchunk.keys import join
+from zchunk.shards import Shard, part_plan
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
@@ -69,11 +71,24 @@ def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[An
 
 
 def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
-    if array.layout is None or not native_enabled:
+    if array.metadata.shards is not None:
+        _read_shards(array, plan, plan.view(out))
+    elif array.layout is None or not native_enabled:
         _read_generic(array, plan, plan.view(out).view(array.item))
-        return
+    else:
+        _read_native(array, array.layout, plan, out)
+        if array.metadata.swapped:
+            out.byteswap(inplace=True)
+
+
+def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> None:
+    if isinstance(array.store, Shard):
+        shard_job = ShardJob(layout, plan, out, False, 0, pool.get_threads())
+        if array.store.attach(shard_job):
+            _drain(array, shard_job)
+            return
     try:
-        job = Job(array.layout, plan, out, False, 0, pool.get_threads())
+        job = Job(layout, plan, out, False, 0, pool.get_threads())
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
         plan.view(out).view(array.item)[...] = array.raw_fill
@@ -95,18 +110,22 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: s
 
 
 def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
+    if array.metadata.shards is not None:
+        _write_shards(array, plan, plan.view(value), field)
+        return
     if field is not None:
         _write_generic(array, plan, plan.view(value), field)
         return
     if array.layout is None or not native_enabled or array.synchronizer is not None:
         _write_generic(array, plan, plan.view(value).view(array.item))
         return
+    stored = value.byteswap() if array.metadata.swapped else value
     try:
-        job = Job(array.layout, plan, value, True, array.lock_seed, pool.get_threads())
+        job = Job(array.layout, plan, stored, True, array.lock_seed, pool.get_threads())
     except FileNotFoundError:
         # Made by the store, as durable as its keys.
         array.store.make_folder(array.path)
-        job = Job(array.layout, plan, value, True, array.lock_seed, pool.get_threads())
+        job = Job(array.layout, plan, stored, True, array.lock_seed, pool.get_threads())
     if array.folder is None:
         _write_values(array, job, plan, plan.view(value).view(array.item))
         return
@@ -206,12 +225,90 @@ def _store(
     for value, (k, part) in zip(values, parts, strict=False):
         name = job.key(k)
         key = join(array.path, name)
-        with Stripe(array.lock_seed, name):
+        with array.lock(name):
             if value is None:
                 # To be merged with what is there.
                 _write_chunk(array, key, part, source[part.outer])
             else:
                 array.store[key] = value
+
+
+# ---- shards
+
+
+def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
+    raw = target.view(array.item)
+
+    def work(part: ChunkPart) -> None:
+        with Shard(array, part.coords) as shard:
+            if not shard.found:
+                raw[part.outer] = array.raw_fill
+                return
+            into = target[*part.outer, ...]
+            _read(array.inner(shard), part_plan(array, plan, part), into)
+            if into.base is None:
+                # A copy, for positions are selected.
+                raw[part.outer] = into.view(array.item)
+
+    _each(plan, work)
+
+
+def _write_shards(
+    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
+) -> None:
+    def work(part: ChunkPart) -> None:
+        name = array.metadata.chunk_key_encoding.encode(part.coords)
+        outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
+        with outer, array.lock(name), Shard(array, part.coords, part.full and field is None) as shard:
+            inner, within = array.inner(shard), part_plan(array, plan, part)
+            items = source[*part.outer, ...]
+            if inner.layout is None or not native_enabled or field is not None:
+                _write(inner, within, items, field)
+                shard.save()
+            else:
+                _write_shard(inner, inner.layout, within, items, shard)
+
+    _each(plan, work)
+
+
+def _write_shard(
+    array: ChunkedArray, layout: Layout, plan: Plan, items: np.ndarray[Any, Any], shard: Shard
+) -> None:
+    stored = items.byteswap() if array.metadata.swapped else items
+    job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
+    shard.begin(job)
+    try:
+        size = min(job.total, max(2 * pool.get_threads(), _BATCH_BYTES // job.bound))
+        slots = [np.empty(size * job.bound, np.uint8) for _ in range(1 if size == job.total else 2)]
+        for first in range(0, job.total, size):
+            job.make_slots(slots[first // size % 2], first, min(size, job.total - first))
+            # The batch before is written while this one is encoded.
+            _drain(array, job, job.flush)
+            job.detach()
+        job.flush()
+        shard.finish(job)
+    finally:
+        job.abort()
+
+
+def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
+    """Do the work on every part of a plan, several at a time."""
+    parts = plan.parts()
+    lock, stop = threading.Lock(), False
+
+    def some() -> None:
+        while not stop:
+            with lock:
+                part = next(parts, None)
+            if part is None:
+                return
+            work(part)
+
+    def cancel() -> None:
+        nonlocal stop
+        stop = True
+
+    pool.together(some, min(pool.get_threads(), plan.touched) - 1, cancel)
 
 
 # ---- generic
@@ -251,7 +348,7 @@ def _write_generic(
     for part in plan.parts():
         key = array.key(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
-        with outer, Stripe(array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)):
+        with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
             _write_chunk(array, key, part, source[part.outer], field)
 
 

@@ -19,6 +19,7 @@ cdef struct Spec:
     int level        # acceleration for LZ4
     int checksum     # Zstd
     BloscParams blosc
+    bint crc         # a CRC-32C follows; not the business of `encode_bytes` and `decode_bytes`
 
 cdef int parse_spec(object spec, Spec* out) except -1
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil

@@ -2,4 +2,15 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
+cdef extern from *:
+    """
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    #define zc_from_little(x) __builtin_bswap32(x)
+    #else
+    #define zc_from_little(x) (x)
+    #endif
+    """
+    # What is stored, little-endian, as a number of this machine; and back.
+    uint32_t from_little "zc_from_little"(uint32_t x) noexcept nogil
+
 cdef uint32_t crc32c(const uint8_t* p, size_t n) noexcept nogil

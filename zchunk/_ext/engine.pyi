@@ -11,12 +11,13 @@ class Layout:
         self,
         chunk_shape: tuple[int, ...],
         order: str,
-        spec: tuple[int, int, int, int, int, int, int],
+        spec: tuple[int, ...],
         fill: bytes,
         folder: bytes | None,
         separator: str,
         write_empty: bool = True,
         durability: int = 1,
+        prefixed: bool = False,
     ) -> None: ...
 
 class Job:

@@ -33,6 +33,7 @@ cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) no
 cdef void close_file(int fd) noexcept nogil
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil
 cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil
+cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef int finish_file(Draft* d, Failure* f) noexcept nogil
 cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil
 cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil

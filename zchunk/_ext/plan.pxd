@@ -11,7 +11,18 @@ from zchunk._ext.status cimport Failure
 cdef struct Value:
     # The stored bytes of a chunk in memory, or room for them.
     uint8_t* data
-    int64_t size        # -1: there are none
+    int64_t size        # -1: there are none; EMPTY: none shall be
+
+cdef enum:
+    EMPTY = -2
+
+cdef struct Shard:
+    # The chunks are in one value, if the array is the content of a shard. NULL: as for any array.
+    const uint64_t* entries         # offset and size of every chunk, in C order
+    int64_t strides[MAX_NDIM]       # chunks from one to the next along every axis
+    const uint8_t* data             # its bytes from `base` on, NULL: in the file `fd`
+    int64_t base
+    int fd
 
 cdef struct Plan:
     int ndim
@@ -30,7 +41,10 @@ cdef struct Plan:
     size_t root_size
     Value* values                   # or the stored bytes of the chunks from `first` on, instead of files
     int64_t first
+    bint merging                    # values are merged with what the shard holds, not left to the caller
+    Shard shard
     char separator
+    bint prefixed                   # keys begin with c
     bint writing
     bint streaming                  # the caller's memory is more than caches hold
     bint write_empty

@@ -22,6 +22,7 @@ cdef struct Region:
     bint repeated                   # rows go back in the chunk: positions along a slower axis repeat
     const int64_t* inners[MAX_NDIM]
     const int64_t* outers[MAX_NDIM]
+    int64_t number                  # of the chunk in the shard that it is in
     size_t key_size
     char key[MAX_KEY]
 

@@ -9,6 +9,7 @@ cdef struct Source:
     const uint8_t* data     # NULL: in the file
     int64_t size
     int fd
+    int64_t base            # where in the file the bytes begin
 
 # Whether `n` bytes are all that is stored of a chunk of `nbytes`.
 ctypedef bint (*Whole)(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil

@@ -11,6 +11,7 @@ cdef enum Status:
     WRONG_SIZE = 5   # decodes to another size than the metadata says
     CORRUPT = 6      # the codec cannot make sense of the bytes
     UNSUPPORTED = 7  # a format or version that is not handled here
+    WRONG_SUM = 9    # a checksum says that the bytes are not what was written
     TOO_LARGE = 8    # above the codec's limit, or more bytes than such a chunk can have
 
 

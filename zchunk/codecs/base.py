@@ -13,6 +13,8 @@ from zchunk.errors import CodecError
 
 # The tuple that `_ext.chain` takes: kind, level, checksum, stream, shuffle, typesize, blocksize.
 Spec = tuple[int, int, int, int, int, int, int]
+# With an eighth member, see there.
+ChainSpec = tuple[int, ...]
 
 
 @runtime_checkable

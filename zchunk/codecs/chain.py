@@ -9,7 +9,8 @@ import numpy as np
 
 from zchunk._ext import chain as native
 from zchunk.codecs import checked
-from zchunk.codecs.base import Codec, NativeCodec, Spec, flat
+from zchunk.codecs.base import ChainSpec, Codec, NativeCodec, Spec, flat
+from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError
 
 _RAW: Spec = (native.KINDS["raw"], 0, 0, 0, 0, 1, 0)
@@ -72,15 +73,20 @@ class CodecChain:
         size = math.prod(self.chunk_shape)
         return min(_OBJECTS_MAX, max(least, _OBJECTS_PER_STORED * stored, per_item * size))
 
-    def native_spec(self) -> Spec | None:
+    def native_spec(self) -> ChainSpec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
         if self.filters or self.dtype.itemsize == 0 or self.dtype.hasobject:
             return None
-        if not self.compressors:
-            return _RAW
-        if len(self.compressors) == 1 and isinstance(self.compressors[0], NativeCodec):
-            return self.compressors[0].spec(self.dtype.itemsize)
-        return None
+        codecs, last = self.compressors, self.compressors[-1:]
+        crc = bool(last) and isinstance(last[0], Crc32c) and last[0].location == "end"
+        if crc:
+            codecs = codecs[:-1]
+        if not codecs:
+            return (*_RAW, 1) if crc else _RAW
+        if len(codecs) > 1 or not isinstance(codecs[0], NativeCodec):
+            return None
+        spec = codecs[0].spec(self.dtype.itemsize)
+        return (*spec, 1) if crc else spec
 
     def encode(self, chunk: np.ndarray[Any, Any]) -> Any:
         """Return the bytes to store of a whole chunk, any bytes-like object."""
@@ -128,8 +134,9 @@ class CodecChain:
             return np.zeros(self.chunk_shape, self.dtype)
         raw: Any = data
         limit = self.limit(len(data))
-        spec = self.native_spec() if self.compressors else None
-        if spec is not None:
+        codec = self.compressors[0] if len(self.compressors) == 1 else None
+        if isinstance(codec, NativeCodec) and not self.filters and not self.dtype.hasobject:
+            spec = codec.spec(self.dtype.itemsize)
             if len(data) > (most := native.limit(spec, self.nbytes)):
                 raise ValueError(f"it has more than the {most} bytes that are possible")
             raw = native.decode(spec, data, self.nbytes)

@@ -124,6 +124,11 @@ class Store(MutableMapping[str, bytes]):
         """
         return self[key]
 
+    @property
+    def ranged(self) -> bool:
+        """Whether `get_range` and `size` cost less than the whole value."""
+        return type(self).get_range is not Store.get_range
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end."""
         check_range(start, stop)
@@ -336,6 +341,10 @@ class KVStore(Store):
     def _copy(self, src: str, dst: str) -> None:
         # Whatever it is.
         self._mutable_mapping[dst] = self._mutable_mapping[src]
+
+    @property
+    def ranged(self) -> bool:
+        return self._optional("get_range") is not None
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         method = self._optional("get_range")

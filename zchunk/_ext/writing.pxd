@@ -1,4 +1,4 @@
-"""Read and write one chunk of a selection."""
+"""Write one chunk of a selection."""
 
 from libc.stdint cimport int64_t
 
@@ -9,11 +9,6 @@ from zchunk._ext.plan cimport Plan
 from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
 
-cdef enum:
-    # In `Plan.opened`: nobody came yet
-    UNOPENED = -100
-
-cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil
 cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil
 cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* items) noexcept nogil
 cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil

@@ -1,163 +1,32 @@
-"""Read and write one chunk: fetch, decode, scatter, and back.
+"""Write one chunk: gather, encode, store; where only a part is written, merge it with what is stored.
 
-Only what the selection needs is read. Bytes are decoded straight into the caller's memory where the region is
-contiguous there, else through scratch the size of a block or a chunk. A chunk that is not there is the fill
-value.
+A chunk that lies whole in the caller's memory is encoded from there. A file is replaced in one step.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcmp
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
-from zchunk._ext.blosc cimport HEADER, Frame, frame_nbytes, open_frame
+from zchunk._ext.blosc cimport HEADER
 from zchunk._ext.blosc_encode cimport Layout, encode_blocks, encode_frame, encode_header, frame_layout
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
-from zchunk._ext.chunks cimport UNOPENED
 from zchunk._ext.codecs cimport Scratch, reserve
 from zchunk._ext.copy cimport Block, fill_block, is_fill
+from zchunk._ext.crc32c cimport crc32c, from_little
 from zchunk._ext.files cimport (
-    MISSING, Draft, begin_file, close_file, commit_file, file_size, finish_file, open_read, put, remove_file,
+    MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file,
 )
 from zchunk._ext.gather cimport Items, memory_items, region_items_from, take
 from zchunk._ext.locks cimport hash_key, lock_stripe, unlock_stripe
-from zchunk._ext.plan cimport Plan, Value
-from zchunk._ext.region cimport (
-    Region, cut, fill_region, one_run, read_region, region_items, region_span, write_region,
-)
-from zchunk._ext.scatter cimport scatter_frame, scatter_raw
-from zchunk._ext.source cimport Source, Whole, close_source, load_source, open_source
-from zchunk._ext.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, Failure, fail
-
-cdef extern from "atomics.h" nogil:
-    int64_t zc_load(const int64_t* p)
-    int64_t zc_store_first(int64_t* p, int64_t old, int64_t value)
+from zchunk._ext.plan cimport EMPTY, Plan, Value
+from zchunk._ext.reading cimport check_sum, open_file, open_inner
+from zchunk._ext.region cimport Region, one_run, write_region
+from zchunk._ext.source cimport Source, close_source, load_source
+from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 
 cdef enum:
-    # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
-    SMALL_FILE = 32768
     # Uncompressed bytes are written this much at a time.
     SLAB = 131072
-    # What a task reads of a chunk, about, counted in the chunk's memory, if a chunk may be several.
-    PART = 1 << 20
 
-
-# ---- read one chunk
-
-cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    """Decode all of the chunk, straight to the user if the region is the chunk."""
-    cdef int64_t limit = encoded_limit(&p.codec, p.chunk_nbytes)
-    if load_source(source, limit, s, f) != OK:
-        return f.status
-    if one_run(r, p.itemsize) and region_items(&r.block) * <int64_t>p.itemsize == p.chunk_nbytes:
-        return decode_bytes(&p.codec, source.data, source.size, <uint8_t*>r.user, p.chunk_nbytes, s, f)
-    if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
-        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-    if decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f) != OK:
-        return f.status
-    read_region(r, <char*>s.chunk, p.itemsize)
-    return OK
-
-
-cdef bint _take_part(const Plan* p, Region* r, int64_t part, int64_t most) noexcept nogil:
-    """Leave of the region the part that this task has to read, of `most` at most; whether there is any."""
-    cdef int64_t parts
-    if p.splits == 1:
-        return True
-    parts = max(min(min(p.splits, most), region_span(r, p.itemsize) // PART), 1)
-    return part < parts and cut(r, part, parts)
-
-
-cdef int _read_blosc(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    cdef Frame frame
-    if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
-        return f.status
-    if open_frame(source, p.chunk_nbytes, &frame, s, f) != OK:
-        return f.status
-    if r.repeated or (frame.nblocks > 1 and frame.blocksize % p.itemsize):
-        return _read_whole(p, r, source, s, f) if _take_part(p, r, part, 1) else OK
-    return scatter_frame(p, r, &frame, s, f) if _take_part(p, r, part, max(frame.nblocks, 1)) else OK
-
-
-cdef int _read(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    if p.codec.kind == BLOSC_KIND:
-        return _read_blosc(p, r, part, source, s, f)
-    if p.codec.kind != RAW_KIND:
-        return _read_whole(p, r, source, s, f)
-    if source.size < p.chunk_nbytes:
-        return fail(f, TRUNCATED, source.size, p.chunk_nbytes)
-    if source.size > p.chunk_nbytes:
-        return fail(f, TRAILING, source.size, p.chunk_nbytes)
-    return scatter_raw(p, r, source, 0, s, f) if _take_part(p, r, part, p.splits) else OK
-
-
-cdef bint _whole_raw(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
-    return n == nbytes
-
-
-cdef bint _whole_frame(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
-    return frame_nbytes(data, n) == n
-
-
-cdef int _open_file(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    cdef int64_t most = 0
-    cdef Whole whole = _whole_raw
-    if p.chunk_nbytes <= SMALL_FILE and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND):
-        most = encoded_bound(&p.codec, p.chunk_nbytes)
-        if p.codec.kind == BLOSC_KIND:
-            whole = _whole_frame
-    return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, source, s, f)
-
-
-cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept nogil:
-    if value.size < 0:
-        return MISSING
-    source.data = value.data
-    source.size = f.stored = value.size
-    source.fd = -1
-    return OK
-
-
-cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, Failure* f) noexcept nogil:
-    """Open the file of a chunk that several tasks read: all of them read the same, also if it is replaced."""
-    cdef int64_t fd = zc_load(&p.opened[k])
-    cdef int64_t mine
-    if fd == UNOPENED:
-        mine = open_read(p.folder, r.key, f)
-        if mine < MISSING:
-            return f.status
-        fd = zc_store_first(&p.opened[k], UNOPENED, mine)
-        if fd != mine and mine >= 0:
-            close_file(<int>mine)
-    if fd == MISSING:
-        return MISSING
-    source.data, source.fd = NULL, <int>fd
-    mine = file_size(source.fd, &source.size, f)
-    f.stored = source.size
-    return <int>mine
-
-
-cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil:
-    """Read what is selected of chunk `k` of the selection, or a part of it."""
-    cdef Source source
-    cdef int status
-    if p.values != NULL:
-        status = _open_value(&p.values[k - p.first], &source, f)
-    elif p.opened != NULL:
-        status = _open_once(p, k, r, &source, f)
-    else:
-        status = _open_file(p, r, &source, s, f)
-    if status == MISSING:
-        if part == 0:
-            fill_region(r, p.fill, p.itemsize)
-        return OK
-    if status != OK:
-        return f.status
-    status = _read(p, r, part, &source, s, f)
-    if p.opened == NULL:
-        close_source(&source)
-    return status
-
-
-# ---- write one chunk
 
 cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil:
     """Whether the chunk can be encoded straight from the caller's memory: all of it is there, no block of a
@@ -181,7 +50,7 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     """Fill `s.chunk` with the stored chunk, or with the fill value if there is none."""
     cdef Source source
     cdef int64_t limit = encoded_limit(&p.codec, p.chunk_nbytes)
-    cdef int status = _open_file(p, r, &source, s, f)
+    cdef int status = open_file(p, r, &source, s, f)
     if status == MISSING:
         _fill_chunk(p, s)
         return OK
@@ -189,8 +58,8 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
         return f.status
     status = load_source(&source, limit, s, f)
     close_source(&source)
-    if status != OK:
-        return status
+    if status != OK or check_sum(p, &source, s, f) != OK:
+        return f.status
     return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
 
 
@@ -198,6 +67,7 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     """Encode a whole chunk into `dst`, which has room for `encoded_bound`; return the size, or -1 for a failure."""
     cdef const uint8_t* chunk
     cdef int64_t got
+    cdef uint32_t crc
     if p.codec.kind == BLOSC_KIND:
         got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, dst, s)
     else:
@@ -209,6 +79,10 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     if got < 0:
         fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
         return -1
+    if p.codec.crc:
+        crc = from_little(crc32c(dst, got))
+        memcpy(dst + got, &crc, 4)
+        got += 4
     return got
 
 
@@ -233,11 +107,11 @@ cdef int _encode_chunk(const Plan* p, Items* items, int64_t* encoded, bint* raw,
     cdef Layout layout
     cdef int status
     encoded[0], raw[0] = 0, True
-    if p.codec.kind == RAW_KIND:
+    if p.codec.kind == RAW_KIND and not p.codec.crc:
         return OK
     if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-    if p.codec.kind != BLOSC_KIND:
+    if p.codec.kind != BLOSC_KIND or p.codec.crc:
         raw[0] = False
         encoded[0] = _encode(p, items, s.encoded, s, f)
         return OK if encoded[0] >= 0 else f.status
@@ -302,12 +176,44 @@ cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* ite
         region_items_from(items, r, p.itemsize, offset // <int64_t>p.itemsize)
 
 
+cdef int _load_inner(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
+    """Fill `s.chunk` with what the shard has of the chunk, or with the fill value if there is nothing."""
+    cdef Source source
+    if p.shard.entries == NULL or open_inner(p, r, &source, f) == MISSING:
+        _fill_chunk(p, s)
+        return OK
+    if load_source(&source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
+        return f.status
+    if check_sum(p, &source, s, f) != OK:
+        return f.status
+    return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
+
+
+cdef int _merge_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
+    """Encode a chunk of which a part is written; EMPTY if nothing but fill values is left."""
+    cdef Items items
+    if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+        return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+    if not r.full:
+        if _load_inner(p, r, s, f) != OK:
+            return f.status
+    elif r.padded:
+        _fill_chunk(p, s)
+    write_region(r, <char*>s.chunk, p.itemsize)
+    if not p.write_empty and is_fill(<char*>s.chunk, p.chunk_nbytes, p.fill, p.itemsize):
+        value.size = EMPTY
+        return OK
+    memory_items(&items, s.chunk, p.chunk_nbytes)
+    value.size = _encode(p, &items, value.data, s, f)
+    return OK if value.size >= 0 else f.status
+
+
 cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
     """Encode a whole chunk into a value; leave what has to be merged with stored items to the caller."""
     cdef Items items
     if not takes_items(p, r):
         value.size = -1
-        return OK
+        return _merge_value(p, r, value, s, f) if p.merging else OK
     whole_items(p, r, 0, &items)
     value.size = _encode(p, &items, value.data, s, f)
     return OK if value.size >= 0 else f.status

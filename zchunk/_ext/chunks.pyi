@@ -1,1 +1,0 @@
-"""Read and write one chunk; for other extension modules only."""

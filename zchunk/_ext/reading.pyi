@@ -1,0 +1,1 @@
+"""Read one chunk; for other extension modules only."""

@@ -1,0 +1,1 @@
+"""Write one chunk; for other extension modules only."""

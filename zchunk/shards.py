@@ -1,0 +1,356 @@
+"""A shard: the chunks of an array that lie in one value, found by the index in it.
+
+Sharding is a question of where chunks are. To the engine a shard is a store of its own, whose keys are the
+coordinates of the inner chunks and whose values are ranges of bytes of the shard. What is written is
+collected and put into the store by `save`, in one value.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Self
+
+import numpy as np
+
+from zchunk._ext.fancy import OrthogonalPlan, PointsPlan
+from zchunk._ext.shards import ShardJob
+from zchunk.chunk_cache import stamp_of
+from zchunk.chunked import ChunkedArray
+from zchunk.codecs.shard_index import EMPTY, ShardIndex
+from zchunk.grid import RegularGrid
+from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_coordinates, plan_orthogonal
+from zchunk.storage.base import Store
+
+# Chunks that are no farther apart are fetched together.
+_GAP = 1 << 16
+# Inner chunks that are smaller, on average, are read with all others of their shard, if many are wanted.
+_SMALL = 1 << 15
+_WHOLE = 64 << 20
+# Most bytes of indexes that are kept for an open array.
+_KEPT = 32 << 20
+# O_NONBLOCK: a FIFO in the folder must not hang anyone.
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class Shard(Store):
+    """One shard of an array as a store of inner chunks, by keys such as ``"0.1"``.
+
+    For one thread that writes, or any number that read. To be closed.
+
+    Parameters
+    ----------
+    array : ChunkedArray
+        The array, whose chunks are shards.
+    coords : tuple of int
+        Of the shard in the array.
+    blank : bool, optional
+        Begin with an empty shard, whatever is stored: all of it will be written.
+
+    Raises
+    ------
+    ChunkError
+        What is stored is no shard.
+    """
+
+    def __init__(self, array: ChunkedArray, coords: tuple[int, ...], blank: bool = False) -> None:
+        self._array = array
+        self._store = array.store
+        self.key = array.key(coords)
+        self._name = array.metadata.chunk_key_encoding.encode(coords)
+        self._index: ShardIndex = array.index
+        self._fd = -1
+        # The whole shard, where it is not read in parts.
+        self._data: bytes | None = None
+        self._size = 0
+        # Whether there is a shard.
+        self.found = False
+        self._changes: dict[int, bytes | None] = {}
+        self.entries: np.ndarray[Any, Any] | None = None
+        if not blank:
+            try:
+                self._open()
+            except BaseException:
+                self.close()
+                raise
+
+    # ---- what is stored
+
+    def _open(self) -> None:
+        folder, kept, name = self._array.folder, None, self._name
+        stamp, keep = None, False
+        if folder is not None:
+            now = time.time_ns()
+            status = self._open_file(os.path.join(folder, os.fsencode(name)))
+            if status is None:
+                return
+            stamp, keep = stamp_of(status, now)
+            kept = self._array.indexes.get(name)
+        elif not self._open_value():
+            return
+        self.found = True
+        if kept is not None and kept[0] == stamp:
+            self.entries = kept[1]
+            return
+        self.entries = self._read_index()
+        if keep:
+            self._keep(name, stamp)
+
+    def _keep(self, name: str, stamp: Any) -> None:
+        indexes, entries = self._array.indexes, self.entries
+        assert entries is not None
+        if (len(indexes) + 1) * entries.nbytes > _KEPT:
+            indexes.clear()
+        if entries.nbytes <= _KEPT:
+            indexes[name] = stamp, entries
+
+    def _open_file(self, path: bytes) -> os.stat_result | None:
+        try:
+            self._fd = os.open(path, _FLAGS)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        status = os.fstat(self._fd)
+        self._size = status.st_size
+        # A folder belongs to longer keys.
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    def _open_value(self) -> bool:
+        try:
+            if self._store.ranged:
+                self._size = self._store.size(self.key)
+            else:
+                self._data = self._store[self.key]
+                self._size = len(self._data)
+        except KeyError:
+            return False
+        return True
+
+    def _read_index(self) -> np.ndarray[Any, Any]:
+        nbytes = self._index.nbytes
+        if self._size < nbytes:
+            raise self._error(f"its index alone has {nbytes} bytes")
+        start = 0 if self._index.location == "start" else self._size - nbytes
+        try:
+            return self._index.decode(self._bytes(start, start + nbytes), self._size)
+        except ValueError as err:
+            raise self._error(f"the index of the shard is wrong: {err}") from err
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        if self._data is not None:
+            return self._data[start:stop]
+        if self._fd >= 0:
+            found = _read_file(self._fd, start, stop)
+        else:
+            found = self._store.get_range(self.key, start, stop)
+        if len(found) != stop - start:
+            raise self._error(f"bytes {start} to {stop} of it are not there")
+        return found
+
+    def _error(self, detail: str) -> Exception:
+        return self._array.error(self.key, detail, self._size)
+
+    def load(self) -> bytes | None:
+        """Return the whole shard, None if there is none."""
+        if self.found and self._data is None:
+            self._data = self._bytes(0, self._size)
+        return self._data if self.found else None
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    # ---- for the native engine
+
+    def attach(self, job: ShardJob) -> bool:
+        """Let a job read from the shard; False if the bytes have to be fetched from a store."""
+        if self.entries is None or (self._fd < 0 and self._data is None):
+            return False
+        n = len(self.entries)
+        small = self._size < n * _SMALL and self._size <= _WHOLE and 2 * job.total >= n
+        data = self.load() if small else self._data
+        job.attach(self._index.shape, self.entries, self._fd, data, 0)
+        return True
+
+    def _new_entries(self) -> np.ndarray[Any, Any]:
+        return np.full((math.prod(self._index.shape), 2), EMPTY, np.uint64)
+
+    def begin(self, job: ShardJob) -> None:
+        """Let a job write the shard anew, into a file or a value; then comes `finish`."""
+        job.attach(
+            self._index.shape,
+            self._new_entries() if self.entries is None else self.entries,
+            -1,
+            self.load(),
+            0,
+        )
+        folder = self._array.folder
+        path = None if folder is None else os.path.join(folder, os.fsencode(self._name))
+        job.begin(path, self._array.durability, self._start)
+
+    def finish(self, job: ShardJob) -> None:
+        """Put what a job has written in the place of the shard; delete it if no chunk is left."""
+        job.keep()
+        if (job.entries[:, 0] == EMPTY).all():
+            job.abort()
+            self._array.erase(self.key)
+            return
+        shard = job.commit(self._index.encode(job.entries), self._start > 0)
+        if shard is not None:
+            self._store[self.key] = shard
+
+    @property
+    def _start(self) -> int:
+        """Bytes before the chunks."""
+        return self._index.nbytes if self._index.location == "start" else 0
+
+    # ---- as a store
+
+    def _number(self, key: str) -> int:
+        number = 0
+        for coord, count in zip(key.split(".") if self._index.shape else (), self._index.shape, strict=True):
+            number = number * count + int(coord)
+        return number
+
+    def _range(self, number: int) -> tuple[int, int] | None:
+        if self.entries is None:
+            return None
+        offset, nbytes = self.entries[number].tolist()
+        return None if offset == EMPTY else (offset, offset + nbytes)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        wanted: list[tuple[int, int, str]] = []
+        for key in keys:
+            number = self._number(key)
+            if number in self._changes:
+                change = self._changes[number]
+                if change is not None:
+                    found[key] = change
+                continue
+            place = self._range(number)
+            if place is not None:
+                wanted.append((*place, key))
+        wanted.sort(key=itemgetter(0))
+        for run in _runs(wanted, 0 if self._data is not None else _GAP):
+            low, high = run[0][0], max(stop for _, stop, _ in run)
+            data = self._bytes(low, high)
+            for start, stop, key in run:
+                found[key] = data[start - low : stop - low]
+        return found
+
+    @property
+    def ranged(self) -> bool:
+        # Also of what is in memory: a slice is a copy of less.
+        return True
+
+    def size(self, key: str) -> int:
+        number = self._number(key)
+        place = self._range(number)
+        if number in self._changes or place is None:
+            return len(self[key])
+        return place[1] - place[0]
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        number = self._number(key)
+        place = self._range(number)
+        if number in self._changes or place is None:
+            return self[key][start:stop]
+        low, high = place
+        return self._bytes(min(low + start, high), high if stop is None else min(low + stop, high))
+
+    def __getitem__(self, key: str) -> bytes:
+        return self.get_many([key])[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._changes[self._number(key)] = value
+
+    def __delitem__(self, key: str) -> None:
+        self._changes[self._number(key)] = None
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and bool(self.get_many([key]))
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(math.prod(self._index.shape)):
+            if self._changes.get(number) is not None or (
+                number not in self._changes and self._range(number) is not None
+            ):
+                yield ".".join(map(str, np.unravel_index(number, self._index.shape)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"shard {self.key!r} of {self._store!r}"
+
+    def save(self) -> None:
+        """Put the shard with what was written into the store that it is in; delete it if no chunk is left."""
+        data, entries = self.load(), self._new_entries()
+        parts: list[bytes] = []
+        end = self._start
+        for number in range(len(entries)):
+            value = self._changes[number] if number in self._changes else self._old(data, number)
+            if value is not None:
+                entries[number] = end, len(value)
+                end += len(value)
+                parts.append(value)
+        if not parts:
+            self._array.erase(self.key)
+            return
+        index = self._index.encode(entries)
+        self._store[self.key] = b"".join([index, *parts] if self._start else [*parts, index])
+
+    def _old(self, data: bytes | None, number: int) -> bytes | None:
+        place = self._range(number)
+        return None if place is None or data is None else data[place[0] : place[1]]
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        for key, value in items.items():
+            self[key] = value
+
+
+def _read_file(fd: int, start: int, stop: int) -> bytes:
+    parts = []
+    while start < stop:
+        part = os.pread(fd, stop - start, start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[int, int, str]]]:
+    """Yield groups of ranges, which are sorted, with no more than `gap` bytes between them."""
+    run: list[tuple[int, int, str]] = []
+    high = 0
+    for entry in wanted:
+        if run and entry[0] > high + gap:
+            yield run
+            run = []
+        high = max(high, entry[1]) if run else entry[1]
+        run.append(entry)
+    if run:
+        yield run
+
+
+def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
+    """Return what a selection selects of one shard: a plan of the array in it."""
+    metadata = array.metadata
+    assert metadata.shards is not None
+    inner = metadata.shards.inner
+    lengths = zip(metadata.shape, part.coords, metadata.chunk_shape, strict=True)
+    grid = RegularGrid(tuple(min(c, n - i * c) for n, i, c in lengths), inner.chunk_shape)
+    if isinstance(plan, PointsPlan):
+        return plan_coordinates(part.inner, grid, inner.order)
+    if isinstance(plan, OrthogonalPlan):
+        return plan_orthogonal(tuple(index.reshape(-1) for index in part.inner), grid)
+    return plan_basic(part.inner, grid)
