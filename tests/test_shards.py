@@ -36,9 +36,27 @@ CODECS: list[Any] = [
 ]
 
 
-def sharded(shape: Any, shards: Any, chunks: Any, dtype: Any = "i4", store: Any = None, **kwargs: Any) -> Any:
+def sharded(
+    shape: Any, shards: Any, chunks: Any, dtype: Any = "i4", store: Any = None, **kwargs: Any
+) -> zchunk.Array:
     kwargs = {"compressors": [Blosc()], "zarr_format": 3} | kwargs
     return zchunk.create(shape, chunks=chunks, shards=shards, dtype=dtype, store=store, **kwargs)
+
+
+BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def by_serializer(
+    shards: tuple[int, ...], chunks: tuple[int, ...], codecs: list[Any], location: str, index_codecs: list[Any]
+) -> dict[str, Any]:
+    """The codec of shards as the metadata have it."""
+    configuration = {
+        "chunk_shape": chunks,
+        "codecs": codecs,
+        "index_codecs": index_codecs,
+        "index_location": location,
+    }
+    return {"name": "sharding_indexed", "configuration": configuration}
 
 
 def index_of(path: Path, n: int) -> np.ndarray:
@@ -132,8 +150,28 @@ def chunk_bytes(path: Path, n: int) -> list[bytes | None]:
     ]
 
 
+@pytest.mark.parametrize("name", ["native", "generic"])
 @pytest.mark.parametrize("location", ["start", "end"])
-def test_what_is_not_written_stays_as_it_is(tmp_path: Path, location: str) -> None:
+@pytest.mark.parametrize("index_codecs", [[BYTES], [BYTES, {"name": "crc32c"}]], ids=len)
+def test_places_and_codecs_of_the_index(tmp_path: Path, location: str, index_codecs: Any, name: str) -> None:
+    serializer = by_serializer((4, 6), (2, 3), [BYTES], location, index_codecs)
+    how: Any = {"serializer": serializer, "compressors": None, "zarr_format": 3}
+    z = zchunk.create((7, 7), chunks=(4, 6), dtype="i4", store=tmp_path, **how)
+    want = np.arange(49, dtype="i4").reshape(7, 7)
+    assert z.shards == (4, 6)
+    assert z.chunks == (2, 3)
+    with executor(name):
+        z[:5] = want[:5]
+        z[5:] = want[5:]
+        np.testing.assert_array_equal(zchunk.open(tmp_path)[...], want)
+    nbytes = 4 * 16 + 4 * (len(index_codecs) - 1)
+    raw = (tmp_path / "c/0/0").read_bytes()
+    assert len(raw) == nbytes + 4 * 24
+    first = np.frombuffer(raw[:16] if location == "start" else raw[-nbytes:][:16], "<u8")
+    assert first.tolist() == [nbytes if location == "start" else 0, 24]
+
+
+def test_what_is_not_written_stays_as_it_is(tmp_path: Path) -> None:
     """Inner chunks that a write does not touch are neither decoded nor encoded."""
     z = sharded((8, 8), (8, 8), (4, 4), store=tmp_path)
     z[...] = 5
@@ -313,10 +351,33 @@ def test_a_wrong_checksum_of_a_chunk_names_shard_and_chunk(tmp_path: Path, codec
         assert z[...].tolist() == [0, 1, 8, 9, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("codecs", [None, [Blosc()], [Zstd(1)], [Blosc(), Crc32c()]], ids=str)
-def test_mutated_shards_raise_or_decode(tmp_path: Path, codecs: Any) -> None:
+BLOSC = {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "blocksize": 0, "typesize": 2}
+
+
+@pytest.mark.parametrize(
+    "codecs",
+    [
+        [],
+        [{"name": "blosc", "configuration": BLOSC}],
+        [{"name": "zstd", "configuration": {"level": 1, "checksum": False}}],
+        [{"name": "blosc", "configuration": BLOSC}, {"name": "crc32c"}],
+    ],
+    ids=len,
+)
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_mutated_shards_raise_or_decode(tmp_path: Path, codecs: Any, location: str) -> None:
+    """No checksum keeps the index from being believed."""
     items = np.arange(900, dtype="u2").reshape(30, 30)
-    z = sharded((30, 30), (30, 30), (5, 10), "u2", tmp_path, compressors=codecs, index_codecs=None)
+    serializer = by_serializer((30, 30), (5, 10), [BYTES, *codecs], location, [BYTES])
+    z = zchunk.create(
+        (30, 30),
+        chunks=(30, 30),
+        dtype="u2",
+        store=tmp_path,
+        zarr_format=3,
+        serializer=serializer,
+        compressors=None,
+    )
     z[...] = items
     path = tmp_path / "c/0/0"
     good = path.read_bytes()

@@ -21,7 +21,7 @@ from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
 from zchunk.errors import ChunkError
 from zchunk.fill_values import fill_bytes, holds_only, object_fill
-from zchunk.keys import join
+from zchunk.keys import ChunkKeyEncoding, join
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import KVStore, Store
 
@@ -138,7 +138,9 @@ class ChunkedArray:
     @cached_property
     def _inner(self) -> ChunkedArray:
         assert self.metadata.shards is not None
-        inner = ChunkedArray(self.metadata.shards.inner, KVStore({}), "", self.write_empty_chunks)
+        # Inner chunks have no keys of their own; `zchunk.shards.Shard` takes these.
+        metadata = self.metadata.shards.inner.replace(chunk_key_encoding=ChunkKeyEncoding("v2", "."))
+        inner = ChunkedArray(metadata, KVStore({}), "", self.write_empty_chunks)
         inner.in_shard = True
         return inner
 

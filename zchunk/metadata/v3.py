@@ -6,7 +6,6 @@ of errors.
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from typing import Any
 
@@ -19,7 +18,8 @@ from zchunk.keys import ChunkKeyEncoding, check_key
 from zchunk.metadata.data_types import parse_data_type, render_data_type
 from zchunk.metadata.extension import check_members, parse_extension, render_extension
 from zchunk.metadata.model import ArrayMetadata
-from zchunk.metadata.v2 import parse_json, to_json
+from zchunk.metadata.v2 import parse_json
+from zchunk.metadata.v2 import render_document as render_json
 from zchunk.metadata.v3_codecs import object_codec_id, parse_codecs, parse_lengths, render_codecs
 from zchunk.metadata.v3_fill_values import parse_fill_value, render_fill_value
 
@@ -33,11 +33,6 @@ _OPTIONAL = ("zarr_format", "node_type", "attributes", "dimension_names", "stora
 _ARRAY_MEMBERS = frozenset(_REQUIRED + _OPTIONAL)
 _GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
 _SEPARATORS = {"default": "/", "v2": "."}
-
-
-def render_json(obj: object) -> bytes:
-    """Return `obj` as JSON laid out as zarr-python 3 does, its values as `zchunk.metadata.v2.render_json`."""
-    return json.dumps(obj, indent=2, default=to_json).encode("ascii")
 
 
 def node_type(raw: bytes | dict[str, Any], where: str) -> str:
