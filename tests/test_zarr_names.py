@@ -31,7 +31,10 @@ NAMES = {
     "group_meta_key init_array init_group json_dumps json_loads nolock normalize_chunks "
     "normalize_dimension_separator normalize_dtype normalize_fill_value normalize_order normalize_shape "
     "normalize_storage_path normalize_store_arg",
-    "indexing": "ArrayIndexError BlockIndex NegativeStepError OIndex VIndex ceildiv check_fields "
+    "indexing": "ArrayIndexError BlockIndex NegativeStepError OIndex PartialChunkIterator VIndex "
+    "boundscheck_indices ceildiv check_fields check_no_multi_fields check_selection_length "
+    "is_contiguous_selection is_pure_fancy_indexing is_pure_orthogonal_indexing make_slice_selection "
+    "wraparound_indices "
     "ensure_tuple is_basic_selection is_bool_array is_contiguous_slice is_coordinate_selection is_integer "
     "is_integer_array is_integer_list is_mask_selection is_positive_slice is_scalar is_slice is_total_slice "
     "ix_ normalize_integer_selection oindex oindex_set pop_fields replace_ellipsis replace_lists "

@@ -75,7 +75,7 @@ def is_cycle(link: str) -> bool:
 
 
 def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield a folder and all below it: path, names of the folders and of the files in it that belong to a store.
+    """Yield a folder and all below it: path, and names of the folders and files in it that are of a store.
 
     Links are followed, but not round in circles.
     """
