@@ -33,7 +33,7 @@ LAYERS = [
     {"making", "copying", "storecopy", "opening"},
     {"group"},
     {"api", "initialize", "meta"},
-    {"saving"},
+    {"saving", "meta_v1"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
     {"__init__"},
 ]

@@ -66,6 +66,9 @@ def test_zarrs_names_in_storage() -> None:
     assert isinstance(storage.normalize_store_arg(None, zarr_version=2), MemoryStore)
     with pytest.raises(ValueError, match="zarr_version"):
         storage.normalize_store_arg({}, zarr_version=3)
+    with pytest.warns(UserWarning, match="dict has no `listdir`"):
+        assert storage.listdir({"a/b": b"", "a/c": b""}, "a") == ["b", "c"]
+    assert storage.listdir(MemoryStore()) == []
     assert storage.getsize(object()) == -1
     raw: dict[str, Any] = {"a": None, "b": 1}
     assert storage.getsize(raw) == -1

@@ -487,3 +487,18 @@ def test_zip_store_readers_survive_close(tmp_path: Path) -> None:
         thread.join()
     assert len(errors) == 4
     assert all(isinstance(e, StoreError) and "is closed" in str(e) for e in errors)
+
+
+def test_archive_by_zarrs_name(tmp_path: Path) -> None:
+    with ZipStore(tmp_path / "a.zip") as store:
+        store["a/b"] = b"value"
+        with store.zf as archive:
+            assert archive.namelist() == ["a/b"]
+        store["c"] = b"v"
+        with store.zf as archive:
+            assert archive.read("c") == b"v"
+        assert store["a/b"] == b"value"
+    with pytest.raises(ValueError, match="closed"):
+        store.zf.extractall()
+    with ZipStore(tmp_path / "a.zip", mode="r") as store, store.zf as archive:
+        assert sorted(archive.namelist()) == ["a/b", "c"]

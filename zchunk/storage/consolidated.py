@@ -32,12 +32,14 @@ class ConsolidatedMetadataStore(Store):
     MetadataError
         If they cannot be read.
     ValueError
-        If the store is only a path to one.
+        If the store is only a path to one, or one of zarr 2's draft of format 3.
     """
 
     def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
         if isinstance(store, str | os.PathLike):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
+        if getattr(store, "_store_version", 2) != 2:
+            raise ValueError(f"{store!r:.80} is of the draft of format 3, whose metadata are others")
         self.store = store
         self.metadata_key = metadata_key
         self._entries = parse(store[metadata_key], f"{metadata_key!r} in {store!r:.80}")

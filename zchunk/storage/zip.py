@@ -147,6 +147,17 @@ class ZipStore(Store):
         self._check_writable()
         super().rename(src_path, dst_path)
 
+    @property
+    def zf(self) -> zipfile.ZipFile:
+        """A new `zipfile.ZipFile` that reads what there is now, closed if the store is (zarr 2's name)."""
+        closed = self._archive.closed
+        if not closed:
+            self.flush()
+        archive = zipfile.ZipFile(self.path)
+        if closed:
+            archive.close()
+        return archive
+
     def flush(self) -> None:
         """Write the directory of the archive, so that others can open it."""
         self._archive.flush()
