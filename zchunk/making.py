@@ -25,9 +25,9 @@ from zchunk.creating import (
 )
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.grid import normalize_shape
+from zchunk.keys import check_rename
 from zchunk.members import Members
 from zchunk.nodes import init_group, new_path, require_parents
-from zchunk.storage.base import check_rename
 from zchunk.storage.functions import contains_array, contains_group
 
 

@@ -12,7 +12,6 @@ from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
 from zchunk.keys import ATTRS_KEY, normalize_path
 from zchunk.storage.base import Store, as_store
-from zchunk.storage.resolve import check_version
 
 
 class Node:
@@ -34,7 +33,7 @@ class Node:
         cache_bytes: int | ChunkCache | None,
     ) -> None:
         check_unsupported(zarr_version, meta_array)
-        self._store = check_version(as_store(store))
+        self._store = as_store(store)
         self._chunk_store = None if chunk_store is None else as_store(chunk_store)
         self._path = normalize_path(path)
         # What all keys of the node begin with.

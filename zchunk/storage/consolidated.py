@@ -10,7 +10,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.keys import CONSOLIDATED_KEY, check_key
 from zchunk.metadata.consolidated import parse
 from zchunk.metadata.v2 import render_json
-from zchunk.storage.base import Store
+from zchunk.storage.base import Store, as_store
 
 
 class ConsolidatedMetadataStore(Store):
@@ -38,10 +38,9 @@ class ConsolidatedMetadataStore(Store):
     def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
         if isinstance(store, str | os.PathLike):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
-        if getattr(store, "_store_version", 2) != 2:
-            raise ValueError(f"{store!r:.80} is of the draft of format 3, whose metadata are others")
         self.store = store
         self.metadata_key = metadata_key
+        as_store(store)
         self._entries = parse(store[metadata_key], f"{metadata_key!r} in {store!r:.80}")
 
     def __getitem__(self, key: str) -> bytes:

@@ -14,7 +14,7 @@ def listdir(store: Any, path: str | None = None) -> list[str]:
 
     One that cannot list, such as a dict, is warned of, as in zarr 2: all its keys are looked at.
     """
-    if not hasattr(store, "listdir"):
+    if not hasattr(store, "listdir") and not hasattr(store, "list_dir"):
         kind = type(store).__name__
         warnings.warn(f"{kind} has no `listdir` method, so all its keys are looked at", stacklevel=2)
     return as_store(store).listdir(path)
