@@ -141,6 +141,7 @@ class Fast(Plain):
         return super().__getattribute__(name)
 
 
+@pytest.mark.filterwarnings("ignore:.*no `listdir`:UserWarning")
 @pytest.mark.parametrize("make", [dict, Plain, MemoryStore, lambda: KVStore({})])
 def test_functions_take_any_mapping(make: Any) -> None:
     store = make()
