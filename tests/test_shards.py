@@ -47,7 +47,11 @@ BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 
 
 def by_serializer(
-    shards: tuple[int, ...], chunks: tuple[int, ...], codecs: list[Any], location: str, index_codecs: list[Any]
+    shards: tuple[int, ...],
+    chunks: tuple[int, ...],
+    codecs: list[Any],
+    location: str,
+    index_codecs: list[Any],
 ) -> dict[str, Any]:
     """The codec of shards as the metadata have it."""
     configuration = {

@@ -56,6 +56,16 @@ def normalize_path(path: str | bytes | None) -> str:
     return "/".join(segments)
 
 
+def check_rename(src: str, dst: str) -> tuple[str, str]:
+    """Return both paths in their normal form, or raise `InvalidKeyError` if one cannot become the other."""
+    src, dst = normalize_path(src), normalize_path(dst)
+    if not src or not dst:
+        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: the root of a store cannot be moved")
+    if dst.startswith(src + "/") or src.startswith(dst + "/"):
+        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: one is inside the other")
+    return src, dst
+
+
 def join(path: str, name: str) -> str:
     """Return the key of `name` under the normalised node path `path`."""
     return f"{path}/{name}" if path else name
