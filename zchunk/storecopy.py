@@ -84,7 +84,8 @@ def copy_store(
         if excludes is not None or includes is not None:
             raise ValueError("excludes and includes are for keys; with zarr_format nodes are copied")
         how = {"if_exists": if_exists, "dry_run": dry_run, "log": log, "progress": progress}
-        return _convert(as_store(source), store, source_path, dest_path, zarr_format, {**(create_kws or {}), **how})
+        how = {**(create_kws or {}), **how}
+        return _convert(as_store(source), store, source_path, dest_path, zarr_format, how)
     if create_kws:
         raise ValueError("create_kws are for arrays that are made: give zarr_format too")
     with reporting(log, dry_run) as report:
