@@ -37,7 +37,7 @@ LAYERS = [
     {"making", "copying", "opening"},
     {"group"},
     {"api", "initialize", "meta"},
-    {"consolidating", "saving", "storecopy"},
+    {"consolidating", "saving", "storecopy", "meta_v1"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
     {"__init__"},
 ]

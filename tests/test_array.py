@@ -43,6 +43,16 @@ def test_properties(tmp_path: Path) -> None:
     assert z.nbytes_stored == sum(p.stat().st_size for p in (tmp_path / "a/b").iterdir())
 
 
+def test_values_of_no_size() -> None:
+    store: dict[str, Any] = {}
+    z = zchunk.ones(4, store=store, path="a/b")
+    assert z._key_prefix == "a/b/"
+    assert zchunk.zeros(3)._key_prefix == ""
+    store[z._key_prefix + "x"] = [1, 2]
+    assert z.nbytes_stored == -1
+    assert "No. bytes stored" not in repr(z.info)
+
+
 def test_properties_of_the_smallest() -> None:
     z = zchunk.zeros(())
     assert (z.shape, z.chunks, z.cdata_shape, z.nchunks) == ((), (), (1,), 1)

@@ -91,12 +91,11 @@ def test_parts_of_one_chunk_are_read_by_many(order: str, kind: str, compressor: 
 
 def test_a_failure_ends_all_threads(tmp_path: Path) -> None:
     zchunk.set_threads(3)
-    z = zchunk.create(SHAPE, chunks=CHUNKS, dtype="<f8", store=tmp_path / "a")
-    (tmp_path / "a" / "1.0.0").mkdir()
-    (tmp_path / "a" / "1.0.0" / "file").touch()
-    with pytest.raises(OSError, match=r"1\.0\.0"):
+    z = zchunk.create(SHAPE, chunks=CHUNKS, dtype="<f8", store=tmp_path / "a", dimension_separator="/")
+    (tmp_path / "a" / "1").touch()
+    with pytest.raises(OSError, match=r"1/0/"):
         z[...] = values("mixed", "<f8")
-    assert not list((tmp_path / "a").glob("*.partial"))
+    assert not list((tmp_path / "a").rglob("*.partial"))
 
 
 def test_threads_that_write_the_same_large_chunks(tmp_path: Path) -> None:

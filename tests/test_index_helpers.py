@@ -10,7 +10,7 @@ import pytest
 import zchunk
 from zchunk import index_helpers as h
 from zchunk import indexing
-from zchunk.errors import SelectionError
+from zchunk.errors import BoundsCheckError, SelectionError
 
 A = np.arange(12).reshape(3, 4)
 
@@ -113,3 +113,94 @@ def test_they_are_names_of_indexing() -> None:
     assert indexing.OIndex is h.OIndex
     assert not hasattr(indexing, "import_numpy")
     assert not hasattr(indexing, "_kind")
+
+
+def test_pure_kinds() -> None:
+    array = np.array([1, 2])
+    for selection, ndim, fancy, orthogonal in [
+        ([1, 2], 1, True, True),
+        (array, 1, True, True),
+        (array, 2, False, True),
+        (([0, 1], array), 2, True, False),
+        (([0, 1], 1), 2, True, True),
+        ((1, 1), 2, False, True),
+        ((slice(2), [0, 1]), 2, False, True),
+        ((slice(2), slice(2)), 2, False, True),
+        (([0, 1], [0], slice(1)), 3, False, False),
+        (([0, 1],), 2, False, False),
+        ((..., [0, 1]), 2, False, False),
+        (slice(3), 1, False, False),
+        ([], 0, False, False),
+        ((), 0, False, False),
+    ]:
+        assert h.is_pure_fancy_indexing(selection, ndim) is fancy, selection
+        assert h.is_pure_orthogonal_indexing(selection, ndim) is orthogonal, selection
+    assert h.is_contiguous_selection((slice(1), ..., array))
+    assert not h.is_contiguous_selection((slice(0, 5, 2),))
+    assert not h.is_contiguous_selection(3)
+
+
+def test_checks() -> None:
+    h.check_selection_length((1, 2), (3, 3))
+    with pytest.raises(SelectionError):
+        h.check_selection_length((1, 2), (3,))
+    assert [h.check_no_multi_fields(f) for f in (None, "a", ["a"], [])] == [None, "a", "a", []]
+    with pytest.raises(SelectionError, match="one field"):
+        h.check_no_multi_fields(["a", "b"])
+    x = np.array([-1, 0, 2])
+    with pytest.raises(BoundsCheckError, match="length 3"):
+        h.boundscheck_indices(x, 3)
+    h.wraparound_indices(x, 3)
+    assert x.tolist() == [2, 0, 2]
+    h.boundscheck_indices(x, 3)
+    with pytest.raises(BoundsCheckError):
+        h.boundscheck_indices(x, 2)
+
+
+def test_slices_in_place_of_integers() -> None:
+    entries = (1, np.uint64(2), np.array([3]), np.array(4), slice(5, None), np.array([6], "u8"))
+    assert h.make_slice_selection(entries) == [
+        slice(1, 2, 1), slice(2, 3, 1), slice(3, 4, 1), slice(4, 5, 1), slice(5, None), slice(6, 7, 1)
+    ]  # fmt: skip
+    with pytest.raises(h.ArrayIndexError):
+        h.make_slice_selection((np.array([1, 2]),))
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        (),
+        (2,),
+        (slice(1, 3),),
+        (slice(None), slice(None), slice(None)),
+        (slice(1, 3), slice(None), slice(None)),
+        (slice(1, 3), slice(1, 2), slice(None)),
+        (slice(0, 4, 2), 1, slice(1, 4)),
+        (slice(None), slice(0, 3, 2), slice(0, 5, 3)),
+        (slice(0, 4, 3), slice(None), slice(None)),
+        (slice(-2, None), slice(2, 2), 0),
+        (3, 2, np.array([4])),
+    ],
+    ids=str,
+)
+def test_runs_of_a_chunk(selection: Any) -> None:
+    shape = (4, 3, 5)
+    chunk = np.arange(60).reshape(shape)
+    taken = np.zeros(shape, bool)
+    runs = list(indexing.PartialChunkIterator(selection, shape))
+    assert len({nitems for _, nitems, _ in runs}) <= 1
+    for start, nitems, part in runs:
+        assert chunk[part].ravel().tolist() == list(range(start, start + nitems))
+        assert not taken[part].any()
+        taken[part] = True
+    wanted = np.zeros(shape, bool)
+    wanted[tuple(h.make_slice_selection(selection))] = True
+    assert (taken == wanted).all()
+    assert runs == sorted(runs, key=lambda run: run[0])
+
+
+def test_no_runs() -> None:
+    with pytest.raises(ValueError, match="2 dimensions"):
+        h.PartialChunkIterator((0, 0, 0), (2, 2))
+    with pytest.raises(h.NegativeStepError):
+        h.PartialChunkIterator((slice(None, None, -1),), (2, 2))

@@ -11,8 +11,9 @@ import pytest
 
 import zchunk
 from zchunk import storage
+from zchunk.compat import KVStoreV3
 from zchunk.errors import ContainsArrayError, ContainsGroupError
-from zchunk.storage import MemoryStore, init_array, init_group, init_store
+from zchunk.storage import KVStore, MemoryStore, init_array, init_group, init_store
 
 
 def test_init_array() -> None:
@@ -66,6 +67,9 @@ def test_zarrs_names_in_storage() -> None:
     assert isinstance(storage.normalize_store_arg(None, zarr_version=2), MemoryStore)
     with pytest.raises(ValueError, match="zarr_format"):
         storage.normalize_store_arg({}, zarr_version=4)
+    with pytest.warns(UserWarning, match="dict has no `listdir`"):
+        assert storage.listdir({"a/b": b"", "a/c": b""}, "a") == ["b", "c"]
+    assert storage.listdir(MemoryStore()) == []
     assert storage.getsize(object()) == -1
     raw: dict[str, Any] = {"a": None, "b": 1}
     assert storage.getsize(raw) == -1
@@ -97,3 +101,14 @@ def test_storage_alone_has_them() -> None:
     code = "from zchunk.storage import init_array, FSStore, LRUStoreCache; print(init_array.__module__)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "zchunk.initialize"
+
+
+def test_stores_that_wrap_another() -> None:
+    """What stores for zarr 2 that were made elsewhere call."""
+    values: dict[str, bytes] = {}
+    assert storage.Store._ensure_store(values) == KVStore(values)
+    store = MemoryStore()
+    assert storage.Store._ensure_store(store) is store
+    for wrong in (None, object(), "path", KVStoreV3({})):
+        with pytest.raises(ValueError, match=r"mapping|draft"):
+            storage.Store._ensure_store(wrong)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zchunk.codecs import Zlib, register_codec
+from zchunk.compat import KVStoreV3
 from zchunk.errors import CodecError, MetadataError, ReadOnlyError
 from zchunk.keys import ChunkKeyEncoding
 from zchunk.metadata import ArrayMetadata, consolidated, v2
@@ -564,6 +565,8 @@ class TestConsolidated:
     def test_missing(self):
         with pytest.raises(KeyError):
             ConsolidatedMetadataStore({})
+        with pytest.raises(ValueError, match="draft of format 3"):
+            ConsolidatedMetadataStore(KVStoreV3({}))
         for path in ("a.zarr", Path("a.zarr")):
             with pytest.raises(ValueError, match="is a path"):
                 ConsolidatedMetadataStore(path)

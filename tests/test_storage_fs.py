@@ -349,3 +349,10 @@ def test_without_fsspec(tmp_path: Path) -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "s3://bucket/x" in out
     assert "pip install fsspec" in out
+
+
+def test_paths_in_their_normal_form(tmp_path: Path) -> None:
+    store = FSStore(str(tmp_path), normalize_keys=True)
+    store["a/b"] = b"v"
+    assert [store._normalize_key(path) for path in ("/A//b/", "a", None)] == ["a/b", "a", ""]
+    assert store.getsize("/A/") == 1

@@ -487,3 +487,40 @@ def test_zip_store_readers_survive_close(tmp_path: Path) -> None:
         thread.join()
     assert len(errors) == 4
     assert all(isinstance(e, StoreError) and "is closed" in str(e) for e in errors)
+
+
+def test_archive_by_zarrs_name(tmp_path: Path) -> None:
+    with ZipStore(tmp_path / "a.zip") as store:
+        store["a/b"] = b"value"
+        with store.zf as archive:
+            assert archive.namelist() == ["a/b"]
+        store["c"] = b"v"
+        with store.zf as archive:
+            assert archive.read("c") == b"v"
+        assert store["a/b"] == b"value"
+    with pytest.raises(ValueError, match="closed"):
+        store.zf.extractall()
+    with ZipStore(tmp_path / "a.zip", mode="r") as store, store.zf as archive:
+        assert sorted(archive.namelist()) == ["a/b", "c"]
+
+
+def test_folders_in_the_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with ZipStore(path, mode="w") as store:
+        store["a/k"] = b"v"
+        for _ in range(2):
+            store["a/"] = b""
+        assert dict(store) == {"a/k": b"v"}
+        for key, value in (("a/", b"v"), ("/", b""), ("a//", b""), ("../", b"")):
+            with pytest.raises(InvalidKeyError):
+                store[key] = value
+    with zipfile.ZipFile(path) as file:
+        assert sorted(file.namelist()) == ["a/", "a/k"]
+        assert [oct(file.getinfo(name).external_attr >> 16) for name in ("a/", "a/k")] == ["0o40775", "0o644"]
+        assert file.getinfo("a/").is_dir()
+        file.extractall(tmp_path)
+    assert (tmp_path / "a/k").read_bytes() == b"v"
+    with ZipStore(path) as store:
+        assert dict(store) == {"a/k": b"v"}
+        store["b"] = b"w"
+    assert sorted(zipfile.ZipFile(path).namelist()) == ["a/", "a/k", "b"]

@@ -28,16 +28,20 @@ NAMES = {
     "TempStore ZipStore contains_array contains_group getsize listdir rename rmdir "
     "BaseStore BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir MetadataError "
     "NoLock ReadOnlyError array_meta_key attrs_key buffer_size encode_array_metadata encode_group_metadata "
-    "group_meta_key init_array init_group json_dumps json_loads nolock normalize_chunks "
+    "group_meta_key init_array init_group json_dumps json_loads migrate_1to2 nolock normalize_chunks "
     "normalize_dimension_separator normalize_dtype normalize_fill_value normalize_order normalize_shape "
     "normalize_storage_path normalize_store_arg",
-    "indexing": "ArrayIndexError BlockIndex NegativeStepError OIndex VIndex ceildiv check_fields "
+    "indexing": "ArrayIndexError BlockIndex NegativeStepError OIndex PartialChunkIterator VIndex "
+    "boundscheck_indices ceildiv check_fields check_no_multi_fields check_selection_length "
+    "is_contiguous_selection is_pure_fancy_indexing is_pure_orthogonal_indexing make_slice_selection "
+    "wraparound_indices "
     "ensure_tuple is_basic_selection is_bool_array is_contiguous_slice is_coordinate_selection is_integer "
     "is_integer_array is_integer_list is_mask_selection is_positive_slice is_scalar is_slice is_total_slice "
     "ix_ normalize_integer_selection oindex oindex_set pop_fields replace_ellipsis replace_lists "
     "slice_to_range",
     "codecs": "AsType BZ2 Blosc Delta Pickle Zlib Zstd codec_registry get_codec register_codec",
     "meta": "decode_array_metadata encode_array_metadata json_dumps json_loads parse_metadata",
+    "meta_v1": "decode_metadata encode_metadata",
     "n5": "N5ChunkWrapper N5FSStore N5Store n5_keywords",
     "util": "InfoReporter NoLock TreeViewer buffer_size guess_chunks human_readable_size is_total_slice "
     "is_valid_python_name json_dumps json_loads nolock normalize_chunks normalize_dimension_separator "

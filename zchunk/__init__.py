@@ -117,7 +117,7 @@ __all__ = [
 
 
 # Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "n5", "util")
+_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "meta_v1", "n5", "util")
 # zarr 2 has the names of its codecs here, too: those of numcodecs.
 _CODECS = {
     "Adler32", "AsType", "BZ2", "Base64", "BitRound", "CRC32", "Categorize", "Delta", "FixedScaleOffset",

@@ -11,7 +11,7 @@ from zchunk.errors import MetadataError, ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
-from zchunk.storage.base import as_store
+from zchunk.storage.base import Store, as_store
 from zchunk.sync import Synchronizer
 
 
@@ -57,7 +57,7 @@ class Attributes(MutableMapping[str, Any]):
         *,
         member: str | None = None,
     ) -> None:
-        self.store = as_store(store)
+        self.store = store if isinstance(store, Store) else as_store(store)
         self.key = key
         self.read_only = read_only
         self.cache = cache

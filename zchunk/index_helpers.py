@@ -5,12 +5,15 @@ zchunk plans selections otherwise (`zchunk.indexing`); programs import these fro
 
 from __future__ import annotations
 
+import itertools
+import math
 import numbers
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from zchunk.errors import ArrayIndexError, NegativeStepError
+from zchunk.errors import ArrayIndexError, BoundsCheckError, NegativeStepError, SelectionError
 from zchunk.indexing import field_dtype, replace_ellipsis
 
 __all__ = [
@@ -18,12 +21,17 @@ __all__ = [
     "BlockIndex",
     "NegativeStepError",
     "OIndex",
+    "PartialChunkIterator",
     "VIndex",
+    "boundscheck_indices",
     "ceildiv",
     "check_fields",
+    "check_no_multi_fields",
+    "check_selection_length",
     "ensure_tuple",
     "is_basic_selection",
     "is_bool_array",
+    "is_contiguous_selection",
     "is_contiguous_slice",
     "is_coordinate_selection",
     "is_integer",
@@ -31,12 +39,16 @@ __all__ = [
     "is_integer_list",
     "is_mask_selection",
     "is_positive_slice",
+    "is_pure_fancy_indexing",
+    "is_pure_orthogonal_indexing",
     "is_scalar",
     "is_slice",
     "is_total_slice",
     "ix_",
+    "make_slice_selection",
     "replace_lists",
     "slice_to_range",
+    "wraparound_indices",
 ]
 
 
@@ -117,9 +129,38 @@ def is_positive_slice(s: Any) -> bool:
     return isinstance(s, slice) and (s.step is None or s.step >= 1)
 
 
+def is_contiguous_selection(selection: Any) -> bool:
+    """Whether all entries are arrays of integers, slices without a step, or an Ellipsis."""
+    entries = ensure_tuple(selection)
+    return all(is_integer_array(e) or is_contiguous_slice(e) or e is Ellipsis for e in entries)
+
+
 def is_basic_selection(selection: Any) -> bool:
     """Whether all entries are integers or slices that go forwards."""
     return all(is_integer(e) or is_positive_slice(e) for e in ensure_tuple(selection))
+
+
+def is_pure_fancy_indexing(selection: Any, ndim: int) -> bool:
+    """Whether it is an integer or integers for each of `ndim` axes, several along one of them at least."""
+    if ndim == 1 and _is_integers(selection):
+        return True
+    if not isinstance(selection, tuple) or len(selection) != ndim:
+        return False
+    return any(map(_is_integers, selection)) and all(is_integer(e) or _is_integers(e) for e in selection)
+
+
+def is_pure_orthogonal_indexing(selection: Any, ndim: int) -> bool:
+    """Whether it is integers along one axis at most, and slices or an integer along the others."""
+    if ndim and (is_integer_list(selection) or is_integer_array(selection, 1)):
+        return True
+    if not ndim or not isinstance(selection, tuple) or len(selection) != ndim:
+        return False
+    others = [e for e in selection if not _is_integers(e)]
+    return ndim - len(others) <= 1 and all(isinstance(e, int | slice) for e in others)
+
+
+def _is_integers(x: Any) -> bool:
+    return is_integer_list(x) or is_integer_array(x)
 
 
 def is_coordinate_selection(selection: Any, array: Any) -> bool:
@@ -177,3 +218,85 @@ def ix_(selection: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], .
 def check_fields(fields: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of some fields of `dtype`; None is all of them."""
     return dtype if fields is None else field_dtype(fields, dtype)
+
+
+def check_no_multi_fields(fields: Any) -> Any:
+    """Return the one field of a list; `SelectionError` if there are several. What is no list is as it is."""
+    if not isinstance(fields, list) or not fields:
+        return fields
+    if len(fields) > 1:
+        raise SelectionError(f"one field at a time, not {fields!r:.80}")
+    return fields[0]
+
+
+def check_selection_length(selection: Sequence[Any], shape: tuple[int, ...]) -> None:
+    """Raise `SelectionError` if a selection has more entries than an array of `shape` has axes."""
+    if len(selection) > len(shape):
+        raise SelectionError(f"{len(selection)} entries select of an array of {len(shape)} dimensions")
+
+
+def wraparound_indices(x: np.ndarray[Any, Any], dim_len: int) -> None:
+    """Count those positions in an array from the beginning of an axis that are counted from its end."""
+    x[x < 0] += dim_len
+
+
+def boundscheck_indices(x: np.ndarray[Any, Any], dim_len: int) -> None:
+    """Raise `BoundsCheckError` unless all positions are in an axis of length `dim_len`."""
+    if np.any((x < 0) | (x >= dim_len)):
+        raise BoundsCheckError(f"a position is out of bounds for an axis of length {dim_len}")
+
+
+def make_slice_selection(selection: Iterable[Any]) -> list[Any]:
+    """Return the entries of a selection, slices of length 1 in place of integers and of arrays of one."""
+    entries = []
+    for entry in selection:
+        if isinstance(entry, np.ndarray) and entry.ndim:
+            if len(entry) != 1:
+                raise ArrayIndexError(f"an array of {len(entry)} positions is no slice")
+            entry = entry[0]
+        if is_integer(entry) or isinstance(entry, np.ndarray):
+            entry = slice(int(entry), int(entry) + 1, 1)
+        entries.append(entry)
+    return entries
+
+
+class PartialChunkIterator:
+    """The runs of items, in the order of memory, that a selection takes of a chunk in C order.
+
+    Parameters
+    ----------
+    selection : sequence of slices and integers
+        What is wanted of the chunk; whole axes where there is no entry at the end.
+    arr_shape : tuple of int
+        Shape of the chunk.
+
+    Yields
+    ------
+    start, nitems : int
+        Where a run begins in the flattened chunk, and its length; all are equally long.
+    out_selection : tuple of slices
+        What the run is in the chunk.
+    """
+
+    def __init__(self, selection: Iterable[Any], arr_shape: tuple[int, ...]) -> None:
+        self.arr_shape = arr_shape
+        entries = make_slice_selection(selection)
+        if len(entries) > len(arr_shape):
+            raise ValueError(f"{len(entries)} entries select of a chunk of {len(arr_shape)} dimensions")
+        if not all(map(is_positive_slice, entries)):
+            raise NegativeStepError
+        ranges = [slice_to_range(e, n) for e, n in zip(entries, arr_shape, strict=False)]
+        # Whole axes at the end belong to the runs.
+        while len(ranges) > 1 and len(ranges[-1]) == arr_shape[len(ranges) - 1]:
+            ranges.pop()
+        found = [[slice(i, i + 1, 1) for i in r] for r in ranges]
+        if ranges and ranges[-1].step == 1:
+            found[-1] = [slice(ranges[-1].start, ranges[-1].stop, 1)] if ranges[-1] else []
+        self.chunk_loc_slices = list(itertools.product(*found))
+
+    def __iter__(self) -> Iterator[tuple[int, int, tuple[slice, ...]]]:
+        shape = self.arr_shape
+        for part in self.chunk_loc_slices:
+            start = sum(s.start * math.prod(shape[axis + 1 :]) for axis, s in enumerate(part))
+            last = part[-1].stop - part[-1].start if part else 1
+            yield start, last * math.prod(shape[len(part) :]), part

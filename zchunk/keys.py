@@ -39,6 +39,15 @@ def check_key(key: object) -> str:
     return key
 
 
+def is_key(name: object) -> bool:
+    """Whether `name` is a legal key. What is found in a store under another name is not part of it."""
+    try:
+        check_key(name)
+    except InvalidKeyError:
+        return False
+    return True
+
+
 def normalize_path(path: str | bytes | None) -> str:
     """Return the node path in its one form: segments joined by ``/``, no slash at either end.
 
@@ -54,6 +63,16 @@ def normalize_path(path: str | bytes | None) -> str:
     if "\0" in path or "." in segments or ".." in segments:
         raise InvalidKeyError(f"path {path!r} has a NUL or a segment '.' or '..'; begin at the root")
     return "/".join(segments)
+
+
+def check_rename(src: str, dst: str) -> tuple[str, str]:
+    """Return both paths in their normal form, or raise `InvalidKeyError` if one cannot become the other."""
+    src, dst = normalize_path(src), normalize_path(dst)
+    if not src or not dst:
+        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: the root of a store cannot be moved")
+    if dst.startswith(src + "/") or src.startswith(dst + "/"):
+        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: one is inside the other")
+    return src, dst
 
 
 def join(path: str, name: str) -> str:

@@ -26,10 +26,10 @@ from zchunk.creating import (
 )
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.grid import normalize_shape
+from zchunk.keys import check_rename
 from zchunk.likeness import trusted_codecs
 from zchunk.members import Members
 from zchunk.nodes import check_absent, init_group, new_path, require_parents
-from zchunk.storage.base import check_rename
 
 
 class Making(Members):

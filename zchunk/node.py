@@ -13,7 +13,6 @@ from zchunk.display import InfoReporter, Items
 from zchunk.keys import normalize_path
 from zchunk.metadata.formats import Format
 from zchunk.storage.base import Store, as_store
-from zchunk.storage.resolve import check_version
 
 
 class Node:
@@ -34,7 +33,7 @@ class Node:
         cache_bytes: int | ChunkCache | None,
     ) -> None:
         check_unsupported(meta_array)
-        self._store = check_version(as_store(store))
+        self._store = as_store(store)
         self._chunk_store = None if chunk_store is None else as_store(chunk_store)
         self._path = normalize_path(path)
         # What all keys of the node begin with.

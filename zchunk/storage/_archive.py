@@ -23,12 +23,14 @@ from copy import copy
 
 from zchunk._ext.codecs import crc32
 from zchunk.errors import StoreError
-from zchunk.storage.base import is_key
+from zchunk.keys import is_key
 
 _CALL_MAX = 1 << 30
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
 _LZMA_END_MARKER = 0x2
+# Permissions, and the flag of MS-DOS for a folder.
+_FOLDER = 0o40775 << 16 | 0x10
 _ZIP32_SIZE = (1 << 31) - 1
 _ZIP32_ENTRIES = (1 << 16) - 1
 _BAD_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, OSError)
@@ -191,10 +193,11 @@ class Archive:
         return start
 
     def write(self, key: str, data: bytes | memoryview, method: int) -> None:
-        """Append an entry and make it the value of `key`."""
+        """Append an entry and make it the value of `key`; one ending in a slash is a folder and no key."""
+        folder = key.endswith("/")
         info = zipfile.ZipInfo(key, max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0)))
         info.compress_type = method
-        info.external_attr = 0o644 << 16
+        info.external_attr = _FOLDER if folder else 0o644 << 16
         info.CRC = crc32(data)
         info.file_size = len(data)
         packed = encode(data, method)
@@ -220,7 +223,11 @@ class Archive:
                 with suppress(OSError):
                     os.ftruncate(file.fd, info.header_offset)
                 raise
-            self.entries[key] = info
+            if folder:
+                self._foreign = [other for other in self._foreign if other.orig_filename != key]
+                self._foreign.append(info)
+            else:
+                self.entries[key] = info
 
     def delete(self, key: str) -> None:
         """Drop an entry from the directory."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from zchunk.errors import StoreError
-from zchunk.storage.base import is_key
+from zchunk.keys import is_key
 
 # Ends the name of a file that is being written, after 16 random hexadecimal digits.
 PARTIAL = ".partial"
@@ -75,7 +75,7 @@ def is_cycle(link: str) -> bool:
 
 
 def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield a folder and all below it: path, names of the folders and of the files in it that belong to a store.
+    """Yield a folder and all below it: path, and names of the folders and files in it that are of a store.
 
     Links are followed, but not round in circles.
     """

@@ -8,8 +8,8 @@ from pickle import PickleBuffer
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from zchunk.errors import InvalidKeyError, StoreError
-from zchunk.keys import ARRAY_KEY, check_key, join, normalize_path
+from zchunk.errors import StoreError
+from zchunk.keys import ARRAY_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage import lazy
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
@@ -42,15 +42,6 @@ def as_bytes(value: Any) -> bytes:
     return value if type(value) is bytes else bytes(as_buffer(value))
 
 
-def is_key(name: object) -> bool:
-    """Whether `name` is a legal key. What is found in a store under another name is not part of it."""
-    try:
-        check_key(name)
-    except InvalidKeyError:
-        return False
-    return True
-
-
 def check_path(path: str) -> str:
     """Return `path` if it is ``""``, the root, or a legal key, else raise `InvalidKeyError`."""
     return path if path == "" else check_key(path)
@@ -67,16 +58,6 @@ def check_separator(separator: str | None) -> DimensionSeparator | None:
     if separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator is '.', '/' or None, not {separator!r}")
     return separator  # type: ignore[return-value]
-
-
-def check_rename(src: str, dst: str) -> tuple[str, str]:
-    """Return both paths in their normal form, or raise `InvalidKeyError` if one cannot become the other."""
-    src, dst = normalize_path(src), normalize_path(dst)
-    if not src or not dst:
-        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: the root of a store cannot be moved")
-    if dst.startswith(src + "/") or src.startswith(dst + "/"):
-        raise InvalidKeyError(f"cannot rename {src!r} to {dst!r}: one is inside the other")
-    return src, dst
 
 
 class Store(MutableMapping[str, bytes]):
@@ -187,6 +168,14 @@ class Store(MutableMapping[str, bytes]):
     def _metadata_class(self) -> Any:
         # Stores for zarr 2 that were made elsewhere ask for it.
         return lazy.Metadata2
+
+    @staticmethod
+    def _ensure_store(store: Any) -> Store:
+        # Stores for zarr 2 that wrap another one call it.
+        try:
+            return as_store(store)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
 
     def is_readable(self) -> bool:
         """Whether values can be read: always."""
@@ -402,6 +391,8 @@ class KVStore(Store):
 def as_store(store: Any) -> Store:
     """Return `store` if it is a `Store`, else a `KVStore` over it; `TypeError` if it is no mapping."""
     if isinstance(store, Store):
+        if store._store_version != 2:
+            raise ValueError(f"{store!r:.80} is of the draft of format 3, of which there are only attributes")
         return store
     names = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
     if isinstance(store, MutableMapping) or all(hasattr(type(store), name) for name in names):

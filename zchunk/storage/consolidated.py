@@ -10,7 +10,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
 from zchunk.metadata.consolidated import parse, parse3
 from zchunk.metadata.v2 import render_json
-from zchunk.storage.base import Store
+from zchunk.storage.base import Store, as_store
 
 
 class ConsolidatedMetadataStore(Store):
@@ -33,7 +33,7 @@ class ConsolidatedMetadataStore(Store):
     MetadataError
         If they cannot be read.
     ValueError
-        If the store is only a path to one.
+        If the store is only a path to one, or one of zarr 2's draft of format 3.
     """
 
     quick_lookups = True
@@ -43,6 +43,7 @@ class ConsolidatedMetadataStore(Store):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
         self.store = store
         self.metadata_key = metadata_key
+        as_store(store)
         self._entries = self._parse(store[metadata_key])
 
     def _parse(self, raw: bytes) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
-from zchunk.keys import check_key, join, normalize_path
+from zchunk.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
@@ -26,9 +26,7 @@ from zchunk.storage.base import (
     as_buffer,
     check_path,
     check_range,
-    check_rename,
     check_separator,
-    is_key,
 )
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]

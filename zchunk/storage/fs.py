@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from zchunk.errors import ReadOnlyError
-from zchunk.keys import check_key, normalize_path
+from zchunk.keys import check_key, is_key, normalize_path
 from zchunk.storage._objects import Objects
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, check_path, check_separator, is_key
+from zchunk.storage.base import Store, check_path, check_separator
 from zchunk.storage.directory import DirectoryStore
 
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -149,6 +149,10 @@ class FSStore(Store):
         path = check_path(path)
         return path.lower() if self.normalize_keys else path
 
+    def _normalize_key(self, path: str | None) -> str:
+        """Return a node path as it is in the file system, from what users give (zarr 2's name)."""
+        return self._path(normalize_path(path))
+
     def __getitem__(self, key: str) -> bytes:
         return self._files[self._key(key)]
 
@@ -218,16 +222,16 @@ class FSStore(Store):
         self._files.erase_prefix(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        src, dst = self._path(normalize_path(src_path)), self._path(normalize_path(dst_path))
+        src, dst = self._normalize_key(src_path), self._normalize_key(dst_path)
         self._check_writable()
         self._files.rename(src, dst)
 
     def getsize(self, path: str | None = None) -> int:
-        return self._files.getsize(self._path(normalize_path(path)))
+        return self._files.getsize(self._normalize_key(path))
 
     def dir_path(self, path: str | None = None) -> str:
         """Return the path of the folder at a node path, in the file system."""
-        path = self._path(normalize_path(path))
+        path = self._normalize_key(path)
         return f"{self.path.rstrip('/')}/{path}" if path else self.path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from zchunk.keys import normalize_path
@@ -10,7 +11,13 @@ from zchunk.storage.base import as_store
 
 
 def listdir(store: Any, path: str | None = None) -> list[str]:
-    """Return the sorted names directly below `path` of any mapping (zarr 2's name)."""
+    """Return the sorted names directly below `path` of any mapping (zarr 2's name).
+
+    One that cannot list, such as a dict, is warned of, as in zarr 2: all its keys are looked at.
+    """
+    if not hasattr(store, "listdir") and not hasattr(store, "list_dir"):
+        kind = type(store).__name__
+        warnings.warn(f"{kind} has no `listdir` method, so all its keys are looked at", stacklevel=2)
     return as_store(store).listdir(path)
 
 

@@ -58,6 +58,7 @@ ZARR_NAMES = {
     "init_store": "zchunk.initialize",
     "json_dumps": "zchunk.util",
     "json_loads": "zchunk.util",
+    "migrate_1to2": "zchunk.meta_v1",
     "nolock": "zchunk.util",
     "normalize_chunks": "zchunk.util",
     "normalize_dimension_separator": "zchunk.util",

@@ -92,14 +92,7 @@ def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> St
             missing_exceptions=store.missing_exceptions,
             **storage_options,
         )
-    return check_version(as_store(store))
-
-
-def check_version(store: Store) -> Store:
-    """Return `store`, or raise `ValueError` if it is for zarr 2's draft of format 3."""
-    if store._store_version != 2:
-        raise ValueError(f"{store!r:.80} holds no arrays or groups: it is of the draft of format 3")
-    return store
+    return as_store(store)
 
 
 def normalize_store_arg(

@@ -12,16 +12,14 @@ from pickle import PicklingError
 from typing import Any
 
 from zchunk.errors import StoreError
-from zchunk.keys import check_key, normalize_path
+from zchunk.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage._process import ForkGate, PerProcess
 from zchunk.storage.base import (
     Store,
     as_buffer,
     check_path,
     check_range,
-    check_rename,
     check_separator,
-    is_key,
 )
 
 _MEMORY = ":memory:"

@@ -7,15 +7,15 @@ import glob
 import os
 import shutil
 import tempfile
-from typing import Any
 
 from zchunk.storage.directory import DirectoryStore, Durability
 
 
 class TempStore(DirectoryStore):
-    """A `DirectoryStore` in a new temporary folder, deleted by `close` or when the process ends.
+    """A `DirectoryStore` in a new temporary folder, which is deleted when the process ends.
 
-    Copies and pickles share the folder. Only the store that made it deletes it, never a forked child.
+    Copies and pickles share the folder. The process that made it deletes it, not a forked child, and not
+    `close`: as in zarr 2 the store goes on working, and so do its copies. To free the space early `clear` it.
 
     Parameters
     ----------
@@ -36,16 +36,8 @@ class TempStore(DirectoryStore):
     ) -> None:
         path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
         # At exit rather than when this object is collected: copies may be in use elsewhere.
-        self._owner = os.getpid()
-        atexit.register(_remove_temporary, path, self._owner)
+        atexit.register(_remove_temporary, path, os.getpid())
         super().__init__(path, normalize_keys, dimension_separator, durability)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_owner": 0}
-
-    def close(self) -> None:
-        """Delete the folder, in the process that made it."""
-        _remove_temporary(self.path, self._owner)
 
 
 def _remove_temporary(path: str, owner: int) -> None:

@@ -91,7 +91,11 @@ class ZipStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._check_writable()
-        self._archive.write(check_key(key), as_buffer(value), self.compression)
+        data = as_buffer(value)
+        # As in zarr 2, and as zip files from elsewhere have it: "a/" without bytes is an entry for a folder.
+        folder = isinstance(key, str) and key.endswith("/") and not data
+        check_key(key[:-1] if folder else key)
+        self._archive.write(key, data, self.compression)
 
     def __delitem__(self, key: str) -> None:
         self._check_writable()
@@ -146,6 +150,17 @@ class ZipStore(Store):
     def rename(self, src_path: str, dst_path: str) -> None:
         self._check_writable()
         super().rename(src_path, dst_path)
+
+    @property
+    def zf(self) -> zipfile.ZipFile:
+        """A new `zipfile.ZipFile` that reads what there is now, closed if the store is (zarr 2's name)."""
+        closed = self._archive.closed
+        if not closed:
+            self.flush()
+        archive = zipfile.ZipFile(self.path)
+        if closed:
+            archive.close()
+        return archive
 
     def flush(self) -> None:
         """Write the directory of the archive, so that others can open it."""
