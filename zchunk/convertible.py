@@ -24,7 +24,7 @@ _INSTEAD_OF = {
     "dtype": ("serializer",),
 }
 # Stored in other ways, or not at all, in format 2.
-_ONLY_IN_3 = {"crc32c", "transpose"}
+_ONLY_IN_3 = {"crc32c", "transpose", "byteswap"}
 
 
 def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
@@ -38,10 +38,9 @@ def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
     if a.dtype.hasobject and filters:
         found["object_codec"], *filters = filters
     if zarr_format != a.zarr_format:
-        kept = [codec for codec in filters if _is_in(codec, a, zarr_format)]
-        known = [codec for codec in compressors if _is_in(codec, a, zarr_format)]
-        _warn_of_others(a, [*filters, *compressors], [*kept, *known], zarr_format)
-        filters = kept
+        wanted = [*filters, *compressors]
+        filters, known = (_those_in(zarr_format, codecs, a) for codecs in (filters, compressors))
+        _warn_of_others(a, wanted, len(filters) + len(known), zarr_format)
         if compressors and not known:
             return found | {"filters": filters}
         compressors = known
@@ -76,24 +75,34 @@ def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
     return found
 
 
-def _is_in(codec: Codec, a: Array, zarr_format: int) -> bool:
-    if codec.codec_id in _ONLY_IN_3 and zarr_format == 2:
-        return False
-    try:
-        if zarr_format == 2:
-            get_codec(codec.get_config())
-        else:
-            newarray3.rendered(codec, a.dtype)
-    except ZchunkError:
-        return False
-    return True
+def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
+    """Return those codecs of an array that there are in a format, as that has them."""
+    found = []
+    for codec in codecs:
+        try:
+            if zarr_format == 3:
+                newarray3.rendered(codec, a.dtype)
+                found.append(codec)
+            elif codec.codec_id not in _ONLY_IN_3:
+                found.append(get_codec(_config(codec)))
+        except ZchunkError:
+            continue
+    return found
 
 
-def _warn_of_others(a: Array, codecs: list[Codec], kept: list[Codec], zarr_format: int) -> None:
-    # A checksum is no loss of what the data can be.
-    lost = [c for c in codecs if c not in kept and c.codec_id not in _ONLY_IN_3]
-    if lost:
-        message = f"codecs {lost!r:.200} of array {a.name!r} are not in format {zarr_format}: left out"
+def _config(codec: Codec) -> dict[str, Any]:
+    """Return the configuration of a codec, without what format 2 leaves to the items."""
+    config = codec.get_config()
+    if codec.codec_id == "blosc":
+        config.pop("typesize", None)
+    return config
+
+
+def _warn_of_others(a: Array, codecs: list[Codec], kept: int, zarr_format: int) -> None:
+    # Another order of axes, or a checksum less, changes nothing of what is read.
+    needed = [codec for codec in codecs if codec.codec_id not in _ONLY_IN_3 or zarr_format == 3]
+    if kept < len(needed):
+        message = f"not all of the codecs {needed!r:.200} of array {a.name!r} are in format {zarr_format}"
         warnings.warn(message, UserWarning, stacklevel=2)
 
 
@@ -139,6 +148,6 @@ def _chunk_layout(metadata: ArrayMetadata) -> tuple[Any, ...]:
         metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype,
         # Of one axis or none there is but one order.
         metadata.order if metadata.ndim > 1 else "C",
-        [codec.get_config() for codec in metadata.codecs],
+        [_config(codec) for codec in metadata.codecs],
         fill_bytes(metadata.fill_value, metadata.dtype),
     )

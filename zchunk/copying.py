@@ -320,9 +320,8 @@ def _copy_items(source: Any, target: Any, advance: Advance) -> None:
         _copy_chunks(source, target, advance)
         return
     for selection in _pieces(source, target):
-        items = source[selection]
-        target[selection] = items
-        advance(items.size * source.dtype.itemsize)
+        target[selection] = source[selection]
+        advance(math.prod(s.stop - s.start for s in selection) * source.dtype.itemsize)
 
 
 def _are_alike(source: Array, target: Array) -> bool:

@@ -39,6 +39,15 @@ def check_key(key: object) -> str:
     return key
 
 
+def is_key(name: object) -> bool:
+    """Whether `name` is a legal key. What is found in a store under another name is not part of it."""
+    try:
+        check_key(name)
+    except InvalidKeyError:
+        return False
+    return True
+
+
 def normalize_path(path: str | bytes | None) -> str:
     """Return the node path in its one form: segments joined by ``/``, no slash at either end.
 

@@ -58,8 +58,8 @@ def make_metadata(
     native = dtype.newbyteorder("=")
     inner, shard = chunks_and_shards(chunks, shards, shape, dtype.itemsize)
     # Codecs of format 3 go into the document as they are, others by way of the model.
-    first = [_as_codec_or_json(codec) for codec in filters]
-    last = [_as_codec_or_json(codec) for codec in compressors]
+    first = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in filters]
+    last = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in compressors]
     known = tuple(codec for codec in first if not isinstance(codec, dict))
     if native.hasobject and serializer not in (None, "auto") and not known:
         known = (as_codec({"id": _json_of(serializer)["name"]}),)
@@ -69,7 +69,7 @@ def make_metadata(
             shape=shape,
             dtype=native,
             chunk_shape=inner,
-            fill_value=_fill_value(fill_value, native),
+            fill_value=_fill_value(fill_value, native, known),
             order=order.upper() if isinstance(order, str) else order,
             filters=object_filters(native, None, known) if native.hasobject and not known else known,
             compressors=(),
@@ -104,14 +104,12 @@ def _is_swapped(dtype: np.dtype[Any], native: np.dtype[Any]) -> bool:
     raise MetadataError(f"dtype {dtype} has fields of both byte orders; format 3 has one for all")
 
 
-def _fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
-    found = normalize_fill_value(value, dtype)
-    if found is not None:
-        return found
-    if dtype.kind == "O":
-        return None
+def _fill_value(value: Any, dtype: np.dtype[Any], filters: tuple[Codec, ...]) -> Any:
     # There is no "undefined" in format 3.
-    return np.zeros((), dtype)[()]
+    if dtype.kind == "O" and (value is None or (isinstance(value, int) and not value)):
+        return b"" if filters and filters[0].codec_id == "vlen-bytes" else ""
+    found = normalize_fill_value(value, dtype)
+    return np.zeros((), dtype)[()] if found is None else found
 
 
 def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
@@ -121,13 +119,24 @@ def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
     return _document(one)["codecs"][-1]
 
 
-def _as_codec_or_json(obj: Any) -> Any:
+def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
     """Return a user's codec as one of zchunk's or numcodecs', or as JSON of format 3."""
     if isinstance(obj, Mapping) and "id" not in obj:
         return _json_of(obj)
     if not isinstance(obj, Mapping) and not isinstance(obj, Codec) and hasattr(obj, "to_dict"):
-        return _json_of(obj)
+        return _fitted(obj, itemsize)
     return as_codec(obj)
+
+
+def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
+    """Return the JSON of a codec of zarr 3, with what that leaves open until it sees the items."""
+    found = _json_of(obj)
+    unset = getattr(obj, "_tunable_attrs", ())
+    if "typesize" in unset:
+        found["configuration"]["typesize"] = itemsize
+    if "shuffle" in unset:
+        found["configuration"]["shuffle"] = "bitshuffle" if itemsize == 1 else "shuffle"
+    return found
 
 
 def _json_of(obj: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from copy import copy
 
 from zchunk._ext.codecs import crc32
 from zchunk.errors import StoreError
-from zchunk.storage.base import is_key
+from zchunk.keys import is_key
 
 _CALL_MAX = 1 << 30
 _LOCAL_HEADER = struct.Struct("<4s22xHH")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from zchunk.errors import StoreError
-from zchunk.storage.base import is_key
+from zchunk.keys import is_key
 
 # Ends the name of a file that is being written, after 16 random hexadecimal digits.
 PARTIAL = ".partial"

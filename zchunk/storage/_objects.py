@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from zchunk.errors import KeyBelowValueError
-from zchunk.keys import check_key
-from zchunk.storage.base import Store, as_bytes, check_path, check_range, is_key
+from zchunk.keys import check_key, is_key
+from zchunk.storage.base import Store, as_bytes, check_path, check_range
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")

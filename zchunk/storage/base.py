@@ -8,8 +8,8 @@ from pickle import PickleBuffer
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from zchunk.errors import InvalidKeyError, StoreError
-from zchunk.keys import ARRAY_KEY, check_key, check_rename, join, normalize_path
+from zchunk.errors import StoreError
+from zchunk.keys import ARRAY_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage import lazy
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
@@ -40,15 +40,6 @@ def as_buffer(value: Any) -> bytes | memoryview:
 def as_bytes(value: Any) -> bytes:
     """Return a bytes-like object as bytes that share no memory with it (unless it is bytes)."""
     return value if type(value) is bytes else bytes(as_buffer(value))
-
-
-def is_key(name: object) -> bool:
-    """Whether `name` is a legal key. What is found in a store under another name is not part of it."""
-    try:
-        check_key(name)
-    except InvalidKeyError:
-        return False
-    return True
 
 
 def check_path(path: str) -> str:

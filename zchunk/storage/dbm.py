@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from zchunk.errors import ReadOnlyError, StoreError
-from zchunk.keys import check_key
-from zchunk.storage.base import Store, as_bytes, check_separator, is_key
+from zchunk.keys import check_key, is_key
+from zchunk.storage.base import Store, as_bytes, check_separator
 
 
 class DBMStore(Store):

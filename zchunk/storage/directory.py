@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
-from zchunk.keys import check_key, check_rename, join, normalize_path
+from zchunk.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
@@ -27,7 +27,6 @@ from zchunk.storage.base import (
     check_path,
     check_range,
     check_separator,
-    is_key,
 )
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]

@@ -11,9 +11,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from zchunk.errors import StoreError
-from zchunk.keys import check_key
+from zchunk.keys import check_key, is_key
 from zchunk.storage._process import ForkGate, PerProcess
-from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_separator, is_key
+from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_separator
 
 _KEY_MAX = 511
 # A child closes what it inherits, and with it the copies of transactions.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from zchunk.keys import check_key, normalize_path, parents
+from zchunk.keys import check_key, is_key, normalize_path, parents
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range, is_key
+from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range
 
 # So many answers to "is there this key?" and so many listings are kept.
 _ANSWERS_MAX = 100_000

@@ -12,7 +12,7 @@ from pickle import PicklingError
 from typing import Any
 
 from zchunk.errors import StoreError
-from zchunk.keys import check_key, check_rename, normalize_path
+from zchunk.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage._process import ForkGate, PerProcess
 from zchunk.storage.base import (
     Store,
@@ -20,7 +20,6 @@ from zchunk.storage.base import (
     check_path,
     check_range,
     check_separator,
-    is_key,
 )
 
 _MEMORY = ":memory:"
