@@ -228,7 +228,7 @@ def _store(
         with array.lock(name):
             if value is None:
                 # To be merged with what is there.
-                _write_chunk(array, key, part, source[part.outer])
+                _write_chunk(array, key, part, _selected(source, part))
             else:
                 array.store[key] = value
 
@@ -349,7 +349,12 @@ def _write_generic(
         key = array.key(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
         with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
-            _write_chunk(array, key, part, source[part.outer], field)
+            _write_chunk(array, key, part, _selected(source, part), field)
+
+
+def _selected(source: np.ndarray[Any, Any], part: ChunkPart) -> np.ndarray[Any, Any]:
+    # Without axes, NumPy would give the item itself, which need be no scalar of its own: a str.
+    return source[part.outer] if source.ndim else source
 
 
 def _write_chunk(
@@ -370,7 +375,8 @@ def _write_chunk(
     else:
         chunk = np.array(_decode(array, key, data), order=order)
     target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
-    target[part.inner] = items
+    # Without axes, an index would make the array itself an item of it.
+    target[part.inner if target.ndim else ...] = items
     if not array.write_empty_chunks and array.is_empty(chunk):
         array.erase(key)
         return

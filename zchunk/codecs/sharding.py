@@ -52,7 +52,8 @@ class ShardingCodec(LimitedCodec):
         parts: list[bytes] = []
         end = self.index.nbytes if self.index.location == "start" else 0
         for number, _, place in self._chunks():
-            chunk = shard[place]
+            # Without axes, NumPy would give the item itself: text without its padding, for instance.
+            chunk = shard[place] if place else shard
             if self._is_empty(chunk):
                 continue
             data = bytes(self._inner.encode(chunk))
