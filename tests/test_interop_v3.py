@@ -16,7 +16,7 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -285,7 +285,7 @@ def is_ml(name: str) -> bool:
 
 class Zarr3(Peer):
     name = "zarr3"
-    config: dict[str, Any] = {}
+    config: ClassVar[dict[str, Any]] = {}
 
     def refusal(self, case: Case, writes: bool) -> str | None:
         if is_ml(case.data_type) or case.data_type == "bits":
@@ -326,7 +326,7 @@ class Zarr3(Peer):
 class Zarrs(Zarr3):
     name = "zarrs"
     # Strict: it must not leave the work to zarr 3's own pipeline.
-    config = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": True}
+    config: ClassVar = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": True}
 
     def refusal(self, case: Case, writes: bool) -> str | None:
         if "int" not in case.data_type and case.data_type[:5] not in ("float", "compl", "bool"):
@@ -336,14 +336,17 @@ class Zarrs(Zarr3):
         return super().refusal(case, writes)
 
 
+TIMES = ("datetime", "timedelta")
+
+
 class TensorStore(Peer):
     name = "tensorstore"
 
     def refusal(self, case: Case, writes: bool) -> str | None:
-        if case.data_type in ("string", "variable_length_bytes", "text", "terminated", "datetime", "timedelta"):
+        if case.data_type in ("string", "variable_length_bytes", "text", "terminated") + TIMES:
             return "tensorstore has no strings, bytes and times in format 3"
         if case.data_type == "bits":
-            return "tensorstore takes base64 as the fill value of r* only, which the specification does not know"
+            return "tensorstore takes no list as the fill value of r*, only base64"
         if case.data_type == "structured" and case.endian == "big" and case.fill:
             return "tensorstore swaps the fill value of structures, which others take for little-endian"
         if case.data_type in ("raw", "structured") and writes:
@@ -356,7 +359,8 @@ class TensorStore(Peer):
         return {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(folder)}}
 
     def open(self, folder: Path, **more: Any) -> Any:
-        return tensorstore.open({**self.spec(folder), "recheck_cached_data": True, **more}, open=True).result()
+        spec = {**self.spec(folder), "recheck_cached_data": True, **more}
+        return tensorstore.open(spec, open=True).result()
 
     def read(self, folder: Path, dtype: np.dtype[Any]) -> np.ndarray:
         if dtype.names:
@@ -585,10 +589,9 @@ BITS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("name", "fill"), BITS, ids=str)
 def test_fill_values(tmp_path: Path, peer: Peer, name: str, fill: Any) -> None:
     """A chunk that is missing, and an inner chunk that is, are the same bits for all."""
-    if peer.name == "tensorstore" and isinstance(fill, str) and fill[1:2] == "x":
-        pytest.xfail("tensorstore does not know the hexadecimal form")
-    if peer.name != "tensorstore" and isinstance(fill, str) and fill[:2] == "0x":
-        pytest.xfail("zarr 3 and what is on it make any NaN the same")
+    payload = isinstance(fill, str) and fill[:2] == "0x"
+    if payload and (peer.name == "zarrs" or (peer.name == "zarr3" and name == "float16")):
+        pytest.skip("zarr 3 makes NaNs of two bytes the same, and hands all of them to zarrs as 'NaN'")
     dtype = data_types.parse_data_type(name)
     value = parse_fill_value(fill, dtype)
     z = zchunk.create(
@@ -598,6 +601,9 @@ def test_fill_values(tmp_path: Path, peer: Peer, name: str, fill: Any) -> None:
     wanted = np.full(8, value, dtype)
     wanted[:2] = 3
     assert same_items(peer.read(tmp_path / "z", dtype), wanted)
+    if payload and peer.name == "zarr3":
+        # It reads the bits, but writes "NaN".
+        return
     obj = json.loads((tmp_path / "z" / "zarr.json").read_bytes())
     peer.create(tmp_path / "p", obj)
     peer.write(tmp_path / "p", slice(0, 2), wanted[:2])
@@ -681,7 +687,7 @@ def test_zchunk_reads_groups(tmp_path: Path, consolidated: bool) -> None:
 
 
 def test_each_changes_the_other_s_hierarchy(tmp_path: Path) -> None:
-    """Attributes, shapes and nodes that one adds are there for the other, and nothing of the first is lost."""
+    """What one adds or changes is there for the other, and nothing is lost."""
     store = tmp_path / "g"
     root = zchunk.open_group(store, mode="w", zarr_format=3)
     z = root.create("a", shape=(4,), chunks=(2,), shards=(4,), dtype="i4", dimension_names=["x"])
