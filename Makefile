@@ -65,7 +65,7 @@ differential:  ## random programs with zchunk and zarr 2.18.7, which gets an env
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
 	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest tests/test_differential.py
 
-golden:  ## make the golden data again, with zarr 2.18.7, zarr 3 and tensorstore
+golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/golden/make.py
 
 dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outside the tree

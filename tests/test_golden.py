@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import make_zchunk
 
 import zchunk
-from zchunk.metadata import v2
+from zchunk.metadata import v2, v3
 
 DATA = Path(__file__).parent / "golden" / "data"
 PRODUCERS = {path.stem: zipfile.ZipFile(path) for path in sorted(DATA.glob("*.zip"))}
@@ -189,3 +190,99 @@ def test_nothing_is_lost() -> None:
     assert counts["zarr2"] > 300
     assert counts["zarr3"] > 150
     assert counts["tensorstore"] > 120
+
+
+# ---- format 3
+
+DATA3 = {path.stem: zipfile.ZipFile(path) for path in sorted((DATA / "v3").glob("*.zip"))}
+CASES3 = [
+    pytest.param(producer, case, expected, id=f"{producer}-{case}")
+    for producer, archive in DATA3.items()
+    for member in archive.namelist()
+    if member.endswith("/expected.json")
+    for case, expected in [(member.split("/")[0], json.loads(archive.read(member)))]
+]
+
+
+@pytest.fixture(scope="session")
+def unpacked3(tmp_path_factory: pytest.TempPathFactory) -> Unpack:
+    """As `unpacked`, of the archives of format 3."""
+    folders: dict[str, Path] = {}
+
+    def folder(producer: str, case: str) -> str:
+        if producer not in folders:
+            folders[producer] = tmp_path_factory.mktemp(producer)
+            DATA3[producer].extractall(folders[producer])
+        return str(folders[producer] / case / "store")
+
+    return folder
+
+
+def assert_node(node: Any, producer: str, expected: dict[str, Any]) -> None:
+    assert_same_json(node.attrs.asdict(), expected["attributes"])
+    if expected["kind"] == "group":
+        assert isinstance(node, zchunk.Group)
+        return
+    found = np.asarray(node[...])
+    assert list(found.shape) == expected["shape"]
+    names = expected["dimension_names"]
+    assert node.dimension_names == (None if names is None else tuple(names))
+    if isinstance(expected["values"], list):
+        wanted = [x if isinstance(x, str) else bytes(x) for x in expected["values"]]
+        assert found.reshape(-1).tolist() == wanted
+        return
+    assert expected["dtype"] in (node.dtype.name, node.dtype.str)
+    assert found.dtype == node.dtype
+    raw = np.load(io.BytesIO(DATA3[producer].read(f"values/{expected['values']}.npy")))
+    assert found.tobytes() == raw.tobytes()
+    for selection in selections(found.shape):
+        assert_same(node[selection], np.asarray(found[selection]))
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(("producer", "case", "expected"), CASES3)
+def test_format_3(unpacked3: Unpack, producer: str, case: str, expected: dict[str, Any]) -> None:
+    if expected.get("", {}).get("data_type") in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        pytest.importorskip("ml_dtypes")
+    folder = unpacked3(producer, case)
+    root = zchunk.open(folder, mode="r")
+    for path, node in expected.items():
+        assert_node(root[path] if path else root, producer, node)
+    if case == "group-consolidated":
+        root = zchunk.open_consolidated(folder)
+        for path, node in expected.items():
+            assert_node(root[path] if path else root, producer, node)
+
+
+@pytest.mark.parametrize(("producer", "case", "expected"), CASES3)
+def test_format_3_is_rendered_as_it_was(
+    unpacked3: Unpack, producer: str, case: str, expected: dict[str, Any]
+) -> None:
+    """zarr's metadata byte for byte; of the others what they say, with the defaults spelled out."""
+    for path, node in expected.items():
+        raw = (Path(unpacked3(producer, case)) / path / "zarr.json").read_bytes()
+        if node["kind"] == "group":
+            continue
+        rendered = v3.render_array(v3.parse_array(raw, case), json.loads(raw)["attributes"])
+        # zarr leaves the byte order of structures open.
+        if producer != "tensorstore" and case != "dtype-struct":
+            assert rendered == raw
+            continue
+        found, wanted = json.loads(rendered), {"storage_transformers": [], **json.loads(raw)}
+        for member in wanted.keys() - {"codecs", "chunk_key_encoding"}:
+            assert_same_json(found[member], wanted[member])
+        assert found.keys() == wanted.keys()
+        assert v3.render_array(v3.parse_array(rendered, case), found["attributes"]) == rendered
+
+
+def test_nothing_of_format_3_is_lost() -> None:
+    counts = {producer: sum(case.values[0] == producer for case in CASES3) for producer in DATA3}
+    assert counts == {"zarr3": 100, "zarrs": 82, "tensorstore": 86}
+
+
+@pytest.mark.usefixtures("path")
+def test_what_zchunk_writes() -> None:
+    """A contract: other readers, and other versions of zchunk, rely on these bytes."""
+    wanted = json.loads(make_zchunk.TARGET.read_text("utf-8"))
+    assert make_zchunk.made() == wanted
+    assert len(wanted) == len(make_zchunk.CASES) + 1

@@ -71,7 +71,7 @@ def opened(theirs: Any, mode: Any = "r") -> zchunk.Array:
     """Open their array, or give up: zarr cuts axes without items into chunks of length 0."""
     where = str(theirs.store.root)
     if theirs.fill_value is None and theirs.dtype.kind in "mM":
-        # zarr leaves out chunks of NaT, its own default, but does not say in the metadata that this is the fill.
+        # zarr leaves out chunks of NaT, its default, but the metadata do not say that this is the fill value.
         reject()
     if 0 in theirs.chunks and theirs.metadata.zarr_format == 3:
         # Which the specification does not allow (zarr-python#3711), nor does tensorstore.

@@ -96,6 +96,9 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 class Archive:
     """Collects the cases of one producer and packs them."""
 
+    # Where among the data the archive is.
+    folder = ""
+
     def __init__(self, producer: str) -> None:
         self.producer = producer
         self._dir = tempfile.TemporaryDirectory()
@@ -155,14 +158,14 @@ class Archive:
 
     def pack(self) -> None:
         """Write the archive, the same bytes for the same content."""
-        DATA.mkdir(exist_ok=True)
+        (DATA / self.folder).mkdir(parents=True, exist_ok=True)
         files: dict[str, bytes] = {f"values/{k}.npy": v for k, v in self.values.items()}
         for case, nodes in self.cases.items():
             files[f"{case}/expected.json"] = json.dumps(nodes, indent=1, sort_keys=True).encode()
         for file in self.root.rglob("*"):
             if file.is_file():
                 files[file.relative_to(self.root).as_posix()] = file.read_bytes()
-        target = DATA / f"{self.producer}.zip"
+        target = DATA / self.folder / f"{self.producer}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name in sorted(files):
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), files[name], zipfile.ZIP_DEFLATED, 9)
