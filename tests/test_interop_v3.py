@@ -419,7 +419,9 @@ def create(case: Case, folder: Path) -> zchunk.Array:
         shape,
         dtype=dtype,
         fill_value=fill,
-        store=folder,
+        # Below the root: the path is no part of what is in a shard.
+        store=folder.parent,
+        path=folder.name,
         zarr_format=3,
         chunk_key_encoding=case.keys,
         dimension_names=document(case)["dimension_names"],
@@ -445,7 +447,7 @@ def corner(shape: tuple[int, ...], last: bool = False) -> Any:
 
 def reads(folder: Path, wanted: np.ndarray) -> None:
     """Read by both executors, all and a part."""
-    z = zchunk.open(folder, mode="r")
+    z = zchunk.open(folder.parent, mode="r", path=folder.name)
     part = tuple(slice(n // 3, n, 2) for n in wanted.shape)
     for name in ("native", "generic"):
         with executor(name):

@@ -24,7 +24,7 @@ from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.shard_index import EMPTY
 from zchunk.errors import ChunkError
 from zchunk.shards import Shard
-from zchunk.storage import KVStore, MemoryStore
+from zchunk.storage import KVStore, MemoryStore, ZipStore
 
 CODECS: list[Any] = [
     [],
@@ -241,6 +241,31 @@ def test_a_store_gives_the_index_and_the_chunks_that_are_wanted(name: str) -> No
     with executor(name):
         np.testing.assert_array_equal(z[8:16, 8:16], np.arange(4096.0).reshape(64, 64)[8:16, 8:16])
     assert Counting.given == 64 * 16 + 4 + 512
+
+
+@pytest.mark.parametrize("name", ["native", "generic"])
+@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
+@pytest.mark.parametrize("kind", ["folder", "ranged", "mapping", "memory", "zip"])
+def test_arrays_below_the_root(tmp_path: Path, kind: str, nested: bool, name: str) -> None:
+    """The path of the array is none of a chunk's key in a shard, however that is read."""
+    store = {"folder": tmp_path, "ranged": Counting(), "mapping": {}, "memory": MemoryStore()}.get(kind)
+    if kind == "zip":
+        store = ZipStore(tmp_path / "z.zip")
+    how: dict[str, Any] = {"chunks": (2, 4), "shards": (8, 8)}
+    if nested:
+        inner = by_serializer((4, 4), (2, 2), [BYTES], "end", [BYTES])
+        how = {"chunks": (8, 8), "serializer": by_serializer((8, 8), (4, 4), [inner], "start", [BYTES])}
+    z = zchunk.create((12, 12), dtype="i4", store=store, path="a/b", zarr_format=3, compressors=None, **how)
+    want = np.arange(144, dtype="i4").reshape(12, 12)
+    with executor(name):
+        z[...] = want
+        z[3:9, 2] = want[3:9, 2] = 5
+        np.testing.assert_array_equal(z[...], want)
+        np.testing.assert_array_equal(z[7:9, 1:11:3], want[7:9, 1:11:3])
+        picks = np.ix_([1, 9, 9], [2, 11])
+        np.testing.assert_array_equal(z.oindex[[1, 9, 9], [2, 11]], want[picks])
+        z.oindex[[1, 9], [2, 11]] = want[np.ix_([1, 9], [2, 11])] = -1
+        np.testing.assert_array_equal(z[...], want)
 
 
 def test_index_is_read_again_when_the_file_is_another(tmp_path: Path) -> None:

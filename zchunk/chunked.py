@@ -184,7 +184,10 @@ class ChunkedArray:
 
     def key(self, coords: Sequence[int]) -> str:
         """Return the store key of a chunk."""
-        name = self.metadata.chunk_key_encoding.encode(coords)
+        return self.key_of(self.metadata.chunk_key_encoding.encode(coords))
+
+    def key_of(self, name: str) -> str:
+        """Return the store key of the chunk with a name, which is all of it in a shard."""
         return name if self.in_shard else join(self.path, name)
 
     def erase(self, key: str) -> None:

@@ -27,7 +27,6 @@ from zchunk.chunked import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic
-from zchunk.keys import join
 from zchunk.shards import Shard, part_plan
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
@@ -170,7 +169,7 @@ def _drain(
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure
-        key = join(array.path, name)
+        key = array.key_of(name)
         if status == _SYSTEM:
             raise OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
         if status == _NO_MEMORY:
@@ -190,7 +189,7 @@ def _ranges(array: ChunkedArray, total: int) -> Iterator[tuple[int, int]]:
 
 
 def _fetch(array: ChunkedArray, job: Job, first: int, n: int) -> list[bytes | None]:
-    keys = [join(array.path, job.key(k)) for k in range(first, first + n)]
+    keys = [array.key_of(job.key(k)) for k in range(first, first + n)]
     found = array.store.get_many(keys)
     return [found.pop(key, None) for key in keys]
 
@@ -224,7 +223,7 @@ def _store(
     # In this order: no part is taken when there are no more values.
     for value, (k, part) in zip(values, parts, strict=False):
         name = job.key(k)
-        key = join(array.path, name)
+        key = array.key_of(name)
         with array.lock(name):
             if value is None:
                 # To be merged with what is there.
