@@ -8,6 +8,7 @@ that do the decoding are not instrumented. The child is this file: ``python test
 from __future__ import annotations
 
 import ctypes
+import json
 import mmap
 import os
 import random
@@ -25,7 +26,9 @@ import pytest
 
 import zchunk
 from zchunk._ext import chain
+from zchunk._ext.crc32c import checksum
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError
 from zchunk.indexing import oindex
 
@@ -275,6 +278,109 @@ def test_writing_into_a_mutated_chunk(arrays: list[tuple[zchunk.Array, Path, byt
     z[...] = 1
     assert (z[...] == 1).all()
     path.write_bytes(data)
+
+
+# ---- shards: an index that lies, inner chunks that do, natively and by ranges
+
+SHARD = (60, 33)
+INNER = (10, 11)
+_INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+
+
+class Shard(NamedTuple):
+    """An array of one shard, where that is, and its bytes."""
+
+    z: zchunk.Array
+    path: Path
+    data: bytes
+    values: np.ndarray
+    checked: bool
+    at_start: bool
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Shard]:
+    values = np.round(np.random.default_rng(3).normal(0, 9, SHARD), 1).astype("<f4")
+    values[20:30] = 0
+    made = []
+    chains: list = [[], [Crc32c()], [Blosc()], [Blosc("zstd", 3)], [Zstd()], [GZip(1)], [Blosc(), Crc32c()]]
+    for codecs in chains:
+        for location in ("start", "end"):
+            for checked in (False, True):
+                folder = tmp_path_factory.mktemp("shard")
+                how = {"shape": SHARD, "dtype": "<f4", "chunks": INNER, "compressors": codecs}
+                how["zarr_format"] = 3
+                plain = zchunk.create(store={}, **how)
+                configuration = {
+                    "chunk_shape": INNER,
+                    "codecs": json.loads(plain.store["zarr.json"])["codecs"],
+                    "index_codecs": _INDEX_CODECS[: 1 + checked],
+                    "index_location": location,
+                }
+                serializer = {"name": "sharding_indexed", "configuration": configuration}
+                z = zchunk.create(
+                    store=folder,
+                    write_empty_chunks=False,
+                    **how | {"chunks": SHARD, "compressors": None, "serializer": serializer},
+                )
+                z[...] = values
+                path = folder / "c" / "0" / "0"
+                made.append(Shard(z, path, path.read_bytes(), values, checked, location == "start"))
+    return made
+
+
+def mutate_shard(rng: random.Random, shard: Shard, others: list[bytes]) -> bytes:
+    """Damage entries of the index, with a right checksum most times, or what is beside it."""
+    n = 16 * (SHARD[0] // INNER[0]) * (SHARD[1] // INNER[1])
+    size = n + 4 * shard.checked
+    if rng.random() < 0.3:
+        return mutate(rng, shard.data, others, False)
+    start = 0 if shard.at_start else len(shard.data) - size
+    index = bytearray(shard.data[start : start + n])
+    rest = bytearray(shard.data[:start] + shard.data[start + size :])
+    for _ in range(rng.choice((0, 1, 1, 2, 5))):
+        near = (len(shard.data), len(rest), size, 440, 444, rng.randrange(len(shard.data)), 2**63, 2**64 - 1)
+        value = rng.choice((*EXTREMES, *near, 2**64 - rng.randrange(1, 999)))
+        struct.pack_into("<Q", index, 8 * rng.randrange(n // 8), value)
+    if rng.random() < 0.5 and rest:
+        rest = bytearray(mutate(rng, bytes(rest), others, False))
+    tail = checksum(index).to_bytes(4, "little") if shard.checked else b""
+    if shard.checked and rng.random() < 0.1:
+        tail = rng.randbytes(4)
+    return bytes(index + tail + rest if shard.at_start else rest + index + tail)
+
+
+SHARD_SELECTIONS = ((...,), (slice(5, 55, 3), slice(1, 30)), (25, 7), (slice(None), 32))
+
+
+def test_mutated_shards(shards: list[Shard]) -> None:
+    rng = random.Random(SEED)
+    others = [shard.data for shard in shards[:8]]
+    for shard in shards:
+        assert np.array_equal(shard.z[...], shard.values)
+    read = 0
+    cases = CASES // 8
+    for _ in range(cases):
+        shard = rng.choice(shards)
+        shard.path.write_bytes(mutate_shard(rng, shard, others))
+        for selection in SHARD_SELECTIONS:
+            try:
+                assert shard.z[selection].shape == shard.values[selection].shape
+                read += 1
+            except ChunkError as err:
+                if "c/0/0" not in str(err):
+                    raise
+        if rng.random() < 0.2:
+            # A part is written or refused, never half of it.
+            before = shard.path.read_bytes()
+            try:
+                shard.z[:7, 3] = 1
+            except ChunkError:
+                assert shard.path.read_bytes() == before
+            else:
+                assert (shard.z[:7, 3] == 1).all()
+        shard.path.write_bytes(shard.data)
+    assert 0.05 < read / (cases * len(SHARD_SELECTIONS)) < 0.95
 
 
 # ---- the child

@@ -18,6 +18,9 @@ from zchunk.errors import CodecError
 # Offset and size of an inner chunk that is not stored: all its items are the fill value.
 EMPTY = 2**64 - 1
 
+# Most bytes of an index: 2 ** 27 inner chunks. It is in memory whenever one of them is read or written.
+MAX_INDEX = 1 << 31
+
 # How many bytes the codecs that may be used add to those they get.
 _ADDED = {"transpose": 0, "byteswap": 0, "shuffle": 0}
 _ADDED |= dict.fromkeys(("crc32c", "crc32", "adler32", "fletcher32", "jenkins_lookup3"), 4)
@@ -126,6 +129,11 @@ class ShardIndex:
                     "index has a fixed size"
                 )
             self.nbytes += added
+        if self.nbytes > MAX_INDEX:
+            raise CodecError(
+                f"a shard of {math.prod(self.shape)} inner chunks has an index of {self.nbytes} bytes, but at "
+                f"most {MAX_INDEX} are possible; choose larger chunks or smaller shards"
+            )
         self._chain = chain_of(array)
 
     def span(self, size: int) -> tuple[int, int]:
