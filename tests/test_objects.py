@@ -656,3 +656,15 @@ def test_a_codec_of_ones_own(register: Any, monkeypatch: pytest.MonkeyPatch) -> 
     z.store["0.0"] = numcodecs.BZ2().encode(numcodecs.Zlib().encode(b"a\nb"))
     with pytest.raises(ChunkError, match=r"chunk '0\.0'"):
         z[...]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(("dtype", "item"), [(str, "ä語"), (bytes, b"ab")])
+def test_one_object_without_axes(dtype: Any, item: Any, zarr_format: int) -> None:
+    z = zchunk.create((), dtype=dtype, store={}, zarr_format=zarr_format)
+    for value in (item, np.array(item, object)):
+        z[...] = value
+        assert z[()] == item
+        assert type(z[()]) is dtype
+        z[()] = dtype()
+        assert z[()] == dtype()

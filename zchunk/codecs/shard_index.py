@@ -131,8 +131,8 @@ class ShardIndex:
             self.nbytes += added
         if self.nbytes > MAX_INDEX:
             raise CodecError(
-                f"a shard of {math.prod(self.shape)} inner chunks has an index of {self.nbytes} bytes, but at "
-                f"most {MAX_INDEX} are possible; choose larger chunks or smaller shards"
+                f"a shard of {math.prod(self.shape)} inner chunks has an index of {self.nbytes} bytes, but "
+                f"at most {MAX_INDEX} are possible; choose larger chunks or smaller shards"
             )
         self._chain = chain_of(array)
 
