@@ -292,7 +292,7 @@ def _reinterpret(
             f"items of {inner.dtype} are stored in the other byte order: they cannot be taken for {new_dtype}"
         )
     if old.shards is not None:
-        if chunks is not None or new_dtype.itemsize != old.dtype.itemsize and filters is None:
+        if chunks is not None or (new_dtype.itemsize != old.dtype.itemsize and filters is None):
             raise MetadataError("the chunks of an array with shards can have no other shape, nor other items")
         shards = old.shards._replace(inner=_replace_innermost(old.shards.inner, changes))
         own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
