@@ -368,6 +368,26 @@ def test_environments_are_found(tmp_path):
     assert environments.pythons(tmp_path) == {"zarr2": str(python)}
 
 
+def make_python(path: Path, code: int) -> Path:
+    """Return an interpreter that does nothing but end with a code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nexit {code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_newer_python_is_one_that_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}:/bin")
+    monkeypatch.setattr(environments, "NEWER_PYTHONS", ("python0.13", "python0.12"))
+    assert environments.find_newer_python() == sys.executable
+    make_python(tmp_path / "shims" / "python0.13", 127)
+    older = make_python(tmp_path / "shims" / "python0.12", 0)
+    assert environments.find_newer_python() == str(older)
+    newer = make_python(tmp_path / "pyenv" / "versions" / "0.13.0" / "bin" / "python0.13", 0)
+    assert environments.find_newer_python() == str(newer)
+
+
 def known_results() -> dict:
     facts = ("repeat", "fewest", "threads", "processor", "file system", "cache", "size")
     return {
