@@ -74,7 +74,7 @@ def find_newer_python() -> str:
 
 
 def _interpreters(name: str) -> Iterator[str]:
-    """Yield where an interpreter may be: on the path, then among pyenv's versions, which need not be on it."""
+    """Yield where an interpreter may be: on the path, or one of pyenv's versions, which may not be on it."""
     if found := shutil.which(name):
         yield found
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
