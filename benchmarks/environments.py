@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The newest releases of most peers need one of these.
 NEWER_PYTHONS = ("python3.13", "python3.14", "python3.12")
 NOT_SOURCE = shutil.ignore_patterns(
-    ".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "tests", "docs"
+    ".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.c", "tests", "docs"
 )
 
 

@@ -508,6 +508,12 @@ def test_environments_are_found(tmp_path):
     assert environments.pythons(tmp_path) == {"zarr2": str(python)}
 
 
+def test_what_builds_left_is_no_source():
+    # C files come from the Cython and the NumPy of one environment, and do not compile with those of another.
+    names = ["engine.pyx", "engine.c", "engine.so", "planes.h", "build", ".venv", "setup.py"]
+    assert environments.NOT_SOURCE("_ext", names) == {"engine.c", "engine.so", "build", ".venv"}
+
+
 def make_python(path: Path, code: int) -> Path:
     """Return an interpreter that does nothing but end with a code."""
     path.parent.mkdir(parents=True, exist_ok=True)
