@@ -294,6 +294,10 @@ def _write_shard(
 def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
     """Do the work on every part of a plan, several at a time."""
     parts = plan.parts()
+    touched = plan.touched
+    if touched == 1:
+        work(next(parts))
+        return
     lock, stop = threading.Lock(), False
 
     def some() -> None:
@@ -308,7 +312,7 @@ def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
         nonlocal stop
         stop = True
 
-    pool.together(some, min(pool.get_threads(), plan.touched) - 1, cancel)
+    pool.together(some, min(pool.get_threads(), touched) - 1, cancel)
 
 
 # ---- generic
