@@ -182,8 +182,8 @@ class Shard(Store):
     def _new_entries(self) -> np.ndarray[Any, Any]:
         return np.full((math.prod(self._index.shape), 2), EMPTY, np.uint64)
 
-    def begin(self, job: ShardJob) -> None:
-        """Let a job write the shard anew, into a file or a value; then comes `finish`."""
+    def begin(self, job: ShardJob, by_store: bool) -> None:
+        """Let a job write the shard anew, into a file, or a value for the store; then comes `finish`."""
         job.attach(
             self._index.shape,
             self._new_entries() if self.entries is None else self.entries,
@@ -192,8 +192,11 @@ class Shard(Store):
             0,
         )
         folder = self._array.folder
-        path = None if folder is None else folder + b"/" + self._name.encode()
-        job.begin(path, self._array.durability, self._start)
+        durability = self._array.durability
+        # A file that is written in place must not be cut off before all is encoded.
+        by_store |= folder is None or not durability
+        path = None if by_store or folder is None else folder + b"/" + self._name.encode()
+        job.begin(path, durability, self._start)
 
     def finish(self, job: ShardJob) -> None:
         """Put what a job has written in the place of the shard; delete it if no chunk is left."""
