@@ -255,7 +255,9 @@ class ArrayMetadata:
 
     @cached_property
     def item(self) -> np.dtype[Any]:
-        """What items are moved as: plain bytes, so that padding and NaN payloads survive, or integers: faster.
+        """What items are moved as: plain bytes, so that padding and NaN payloads survive, or integers.
+
+        Those are faster.
 
         Objects stay what they are: a reference is not just bytes.
         """
