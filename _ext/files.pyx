@@ -228,38 +228,28 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
     return OK
 
 
+cdef int _write_all(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Write `n` bytes where the last write ended or, if that is not -1, at `offset`."""
+    cdef int64_t done = 0, part
+    cdef ssize_t got
+    while done < n and d.status == OK:
+        part = min(n - done, <int64_t>MAX_CALL)
+        got = write(d.fd, src + done, part) if offset < 0 else pwrite(d.fd, src + done, part, offset + done)
+        if got >= 0:
+            done += got
+        elif errno != EINTR:
+            d.status = _system(f)
+    return d.status
+
+
 cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil:
     """Write `n` bytes more. After a failure `finish_file` only clears up."""
-    cdef int64_t done = 0
-    cdef ssize_t got
-    if d.status != OK:
-        return d.status
-    while done < n:
-        got = write(d.fd, src + done, min(n - done, <int64_t>MAX_CALL))
-        if got < 0:
-            if errno == EINTR:
-                continue
-            d.status = _system(f)
-            return SYSTEM
-        done += got
-    return OK
+    return _write_all(d, src, n, -1, f)
 
 
 cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
     """Overwrite `n` bytes from `offset`, as `put`."""
-    cdef int64_t done = 0
-    cdef ssize_t got
-    if d.status != OK:
-        return d.status
-    while done < n:
-        got = pwrite(d.fd, src + done, min(n - done, <int64_t>MAX_CALL), offset + done)
-        if got < 0:
-            if errno == EINTR:
-                continue
-            d.status = _system(f)
-            return SYSTEM
-        done += got
-    return OK
+    return _write_all(d, src, n, offset, f)
 
 
 cdef int finish_file(Draft* d, Failure* f) noexcept nogil:

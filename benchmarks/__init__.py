@@ -7,7 +7,8 @@
 - `adapters`: one file per library, each with the same few operations; a new peer is one file there.
 - `actions`: how each kind of case is prepared, verified and timed; `probe`: in a process of its own.
 - `worker`: the process of one library; it runs actions as the parent asks for them.
-- `limits`: what the machine itself allows, measured as if it were one more library.
+- `limits`: what the machine itself allows, measured as if it were one more library; `shards`: which bytes
+  of a shard it has to read.
 - `harness`: starts the workers, interleaves the runs in random order, collects the values.
 - `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
 - `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.

@@ -15,6 +15,7 @@ from benchmarks.selections import (
     first,
     plane,
     points,
+    random_boxes,
     random_picks,
     random_points,
     rows,
@@ -117,10 +118,13 @@ class Case:
         layout = stored.layout(size)
         names = {"field": "model-like", "random": "incompressible", "nothing": "never written"}
         source = names.get(stored.source, stored.source)
-        chunks = f"{chunk_count(layout):,} chunks of {human(layout.chunk_nbytes)}"
+        chunks = f"{layout.chunk_count:,} chunks of {human(layout.chunk_nbytes)}"
+        if layout.shards:
+            chunks += f", {layout.shard_count:,} shard" + "s" * (layout.shard_count > 1)
         parts = [
             f"{source} {human(layout.nbytes)} in {chunks}",
             layout.codec.title,
+            "" if layout.zarr_format == 2 else f"Zarr {layout.zarr_format}",
             {"folder": "", "memory": "RAM store", "zip": "zip store"}[layout.container],
             f"{self.threads} thread" if self.threads else "",
         ]
@@ -138,14 +142,6 @@ def human(nbytes: float) -> str:
             return f"{nbytes:.3g} {unit}"
         nbytes /= 1024
     return f"{nbytes:.3g} MiB"
-
-
-def chunk_count(layout: Layout) -> int:
-    """Return the number of chunks of an array."""
-    count = 1
-    for n, c in zip(layout.shape, layout.chunks, strict=True):
-        count *= -(-n // c)
-    return count
 
 
 # Bulk work: the most that zchunk may take of the best peer's time.
@@ -175,6 +171,24 @@ def _touch(
         per="chunk",
         peers=peers,
         targets=targets,
+    )
+
+
+def _sharded(stored: str) -> tuple[Case, ...]:
+    """Return the cases of an array in shards."""
+    return (
+        Case(f"{stored}-write", "write", "write", stored, targets=(Target(0.75),)),
+        Case(f"{stored}-read", "read all", "read", stored, targets=(Target(0.75),)),
+        Case(f"{stored}-chunks", "read chunk by chunk", "read", stored, by_chunk, targets=(Target(0.25),)),
+        Case(
+            f"{stored}-boxes",
+            "boxes at random places, time per box",
+            "read",
+            stored,
+            random_boxes(20),
+            per="selection",
+            targets=(Target(0.60),),
+        ),
     )
 
 
@@ -253,6 +267,9 @@ _ALL = (
             Case(f"counts-{codec}-chunks", "read chunk by chunk", "read", f"counts-{codec}", by_chunk),
         )
     ),
+    *(case for codec in ("raw", "lz4", "zstd") for case in _sharded(f"sharded-{codec}")),
+    Case("sharded-tiny-write", "write", "write", "sharded-tiny", targets=(NOT_SLOWER, Target(0.3, "zarr"))),
+    Case("sharded-tiny-read", "read all", "read", "sharded-tiny", targets=(NOT_SLOWER, Target(0.3, "zarr"))),
     *(
         Case(f"peak-{name}", "peak memory of reading all", "read-memory", name, targets=_BOUND)
         for name in ("field-lz4", "field-lz4-large", "field-raw")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 Container = Literal["folder", "memory", "zip"]
+ZarrFormat = Literal[2, 3]
 
 # "full" is for figures to publish, "quick" for five minutes, "tiny" for the tests of the benchmark itself.
 SIZES = ("full", "quick", "tiny")
@@ -40,15 +41,24 @@ CODECS = {
 }
 
 
+# What Zarr 3 calls Blosc's shuffles, by their numbers
+SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+
+
 @dataclass(frozen=True)
 class Layout:
-    """An array as it is stored."""
+    """An array as it is stored.
+
+    Where there are ``shards``, each is a file, and the chunks are those inside them.
+    """
 
     shape: Shape
     chunks: Shape
     dtype: str
     codec: Codec = CODECS["lz4"]
     container: Container = "folder"
+    zarr_format: ZarrFormat = 2
+    shards: Shape | None = None
 
     @property
     def nbytes(self) -> int:
@@ -59,6 +69,21 @@ class Layout:
     def chunk_nbytes(self) -> int:
         """Bytes of one chunk, decoded."""
         return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of chunks."""
+        return _boxes(self.shape, self.chunks)
+
+    @property
+    def shard_count(self) -> int:
+        """Number of shards; chunks that are not in shards count themselves."""
+        return _boxes(self.shape, self.shards or self.chunks)
+
+
+def _boxes(shape: Shape, box: Shape) -> int:
+    """Return how many boxes of a grid it takes to cover a shape."""
+    return math.prod(-(-n // b) for n, b in zip(shape, box, strict=True))
 
 
 def make_field(shape: Shape) -> NDArray[Any]:
@@ -144,7 +169,7 @@ SOURCES = {
 class Stored:
     """Values in a chunk shape, a codec and a container; cases that share it run together.
 
-    An array that is not ``written`` is created and left empty.
+    An array that is not ``written`` is created and left empty. ``shards`` has a shape for every size.
     """
 
     source: str
@@ -154,18 +179,26 @@ class Stored:
     codec: str = "lz4"
     container: Container = "folder"
     written: bool = True
+    zarr_format: ZarrFormat = 2
+    shards: Mapping[str, Shape] | None = None
 
     def layout(self, size: str) -> Layout:
         """Return the array's layout in one of the sizes."""
         source = SOURCES[self.source]
         shape, chunks = getattr(source, size), getattr(self, size)
-        return Layout(shape, chunks, source.dtype, CODECS[self.codec], self.container)
+        shards = self.shards[size] if self.shards else None
+        codec = CODECS[self.codec]
+        return Layout(shape, chunks, source.dtype, codec, self.container, self.zarr_format, shards)
 
 
 # Chunks of 1 MiB, and of 32 MiB (8 MiB in the quick size)
 _1_MIB = ((64, 64, 64), (64, 64, 64), (16, 16, 10))
 _32_MIB = ((256, 256, 128), (128, 128, 128), (20, 20, 20))
 _BULK = (("field", ("lz4", "zstd", "raw")), ("random", ("lz4", "zstd")), ("real", ("lz4", "zstd")))
+# 64 inner chunks in each of 8 shards; all tiny chunks in one
+_INNER = ((64, 64, 64), (16, 16, 16), (2, 2, 2))
+_SHARDS = {"full": (256, 256, 256), "quick": (64, 64, 64), "tiny": (8, 8, 8)}
+_ONE_SHARD = {"full": (1000, 1000), "quick": (500, 500), "tiny": (40, 40)}
 
 STORED = {
     f"{source}-{codec}{suffix}": Stored(source, *chunks, codec)
@@ -182,6 +215,15 @@ STORED = {
     "missing": Stored("nothing", (1,), (1,), (1,), written=False),
     "memory": Stored("field", *_1_MIB, container="memory"),
     "zip": Stored("field", *_1_MIB, container="zip"),
+    **{
+        f"field-{codec}-v3": Stored("field", *_1_MIB, codec, zarr_format=3)
+        for codec in ("lz4", "zstd", "raw")
+    },
+    **{
+        f"sharded-{name}": Stored("counts", *_INNER, codec, zarr_format=3, shards=_SHARDS)
+        for name, codec in (("raw", "raw"), ("lz4", "lz4"), ("zstd", "plain-zstd"))
+    },
+    "sharded-tiny": Stored("categories", *[(10, 10)] * 3, zarr_format=3, shards=_ONE_SHARD),
 }
 
 # Arrays in the group that is opened

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The newest releases of most peers need one of these.
 NEWER_PYTHONS = ("python3.13", "python3.14", "python3.12")
 NOT_SOURCE = shutil.ignore_patterns(
-    ".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "tests", "docs"
+    ".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.c", "tests", "docs"
 )
 
 
@@ -66,11 +66,19 @@ def pythons(folder: Path) -> dict[str, str]:
 def find_newer_python() -> str:
     """Return a newer Python that runs, or the current one."""
     for name in NEWER_PYTHONS:
-        path = shutil.which(name)
-        # A name that is found need not run: it may stand for a version that is not installed.
-        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return path
+        for path in _interpreters(name):
+            # A name that is found need not run: it may stand for a version that is not installed or chosen.
+            if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+                return path
     return sys.executable
+
+
+def _interpreters(name: str) -> Iterator[str]:
+    """Yield where an interpreter may be: on the path, or one of pyenv's versions, which may not be on it."""
+    if found := shutil.which(name):
+        yield found
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(os.fspath, sorted(root.glob(f"versions/*/bin/{name}"), reverse=True))
 
 
 def setup(folder: Path, newer_python: str | None, say: Callable[[str], None]) -> bool:

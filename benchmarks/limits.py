@@ -6,7 +6,8 @@
   input where it is.
 - ``files``: as many files of the same sizes opened, read and closed; or created, written and renamed; or
   removed; or looked for in vain. System calls from Python into one buffer per thread: about 2 µs a file
-  above what C needs.
+  above what C needs. Of a shard, which is one file, each selection reads the chunks that it touches, and
+  those that lie side by side at once; the first one reads the index, too, which can be kept.
 
 Each part is timed with one thread and with all, and the faster counts. The limit of a case is the sum of its
 parts: all of them are work of the same processors, and each already had all of these for itself, so nothing
@@ -42,10 +43,10 @@ from numpy.typing import NDArray
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
-from benchmarks.selections import everything, of_array, touched_chunks, touched_count
+from benchmarks.selections import Selection, everything, of_array, touched_chunks, touched_count
+from benchmarks.shards import Chunk, Index, Range, ShardFile, reads, shard_files, start_of
 
 Measure = Callable[[], float]
-Chunk = tuple[slice, ...]
 
 IMPORT_ALLOWANCE = 0.015
 MEMORY_ALLOWANCE = 32 << 20
@@ -71,7 +72,7 @@ class Limits:
         self.pool = ThreadPoolExecutor(threads)
         self.local = threading.local()
         # Encoded chunks of the group's array, by their first index
-        self.frames: dict[tuple[int, ...], bytes] = {}
+        self.frames: dict[Index, bytes] = {}
         # Each call on its own thread with its own context, and the GIL released.
         blosc.use_threads = False
         # The encoders allocate their output. Without this, every call would touch fresh pages, which takes as
@@ -117,7 +118,9 @@ class Limits:
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._decode, [(frame, layout) for frame in frames], count)
         parts["copy"] = copy
-        if layout.container == "folder":
+        if layout.shards:
+            parts["files"] = self._shards_read(case, layout, data, selections, count)
+        elif layout.container == "folder":
             parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
             parts["files"] = self._files_read(case, [b"".join(frames)])
@@ -126,7 +129,10 @@ class Limits:
     def _write(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
         chunks = [_full_chunk(data, chunk, layout) for chunk in _all_chunks(layout)]
-        frames = [self._frame(data, chunk, layout) for chunk in _all_chunks(layout)]
+        if layout.shards:
+            frames = [file.content for file in self._shards(data, layout).values()]
+        else:
+            frames = [self._frame(data, chunk, layout) for chunk in _all_chunks(layout)]
         parts = {}
         if layout.codec.kind != "none":
             parts["codec"] = self._timed(self._encode, [(chunk, layout.codec) for chunk in chunks])
@@ -154,11 +160,26 @@ class Limits:
 
     def _frame(self, data: NDArray[Any], chunk: Chunk, layout: Layout) -> bytes:
         """Return a chunk encoded."""
-        start = tuple(part.start for part in chunk)
+        start = start_of(chunk)
         if start not in self.frames:
             full, codec = _full_chunk(data, chunk, layout), _codec(layout.codec)
             self.frames[start] = bytes(codec.encode(full)) if codec else full.tobytes()
         return self.frames[start]
+
+    def _shards(self, data: NDArray[Any], layout: Layout) -> dict[Index, ShardFile]:
+        return shard_files(layout, lambda chunk: self._frame(data, chunk, layout))
+
+    def _shards_read(
+        self, case: Case, layout: Layout, data: NDArray[Any], selections: list[Selection], count: int
+    ) -> Measure:
+        """Return how reading what the selections touch, out of shards, is measured."""
+        files = self._shards(data, layout)
+        paths = dict(zip(files, self._lay_out(case, [file.content for file in files.values()]), strict=True))
+        work = [(paths[shard], ranges) for shard, ranges in reads(layout, files, selections)]
+        folder = os.path.dirname(work[0][0])
+        return self._timed(
+            self._read_ranges, work, count, before=lambda: drop_cache(folder) if self.cold else None
+        )
 
     def _empty_folder(self, case: Case) -> str:
         """Return the path of a case's folder, without files in it."""
@@ -249,6 +270,15 @@ class Limits:
             # A short read is the end of the file: no second call to find that out.
             while os.readv(fd, [buffer.data]) == len(buffer):
                 pass
+            os.close(fd)
+
+    def _read_ranges(self, items: Sequence[tuple[str, Sequence[Range]]]) -> None:
+        buffer = self._scratch(1 << 20)
+        for path, ranges in items:
+            fd = os.open(path, os.O_RDONLY)
+            for start, end in ranges:
+                for at in range(start, end, len(buffer)):
+                    os.preadv(fd, [buffer.data[: end - at]], at)
             os.close(fd)
 
 

@@ -21,7 +21,11 @@ The limit is what this machine needs, in the same run, for the parts of a case t
 out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of these
 parts, not the largest of them: they are work of the same processors, and each was timed with all threads.
 Below the limit can be who decodes only the blocks that are wanted of a chunk, reads uncompressed chunks
-straight into the output, or finds in the processor's cache what an earlier part left there."""
+straight into the output, or finds in the processor's cache what an earlier part left there.
+
+Only Zarr libraries have shards. In these cases h5py stores the same chunks in one file; blosc2 has chunks in
+place of the shards, and blocks in place of the chunks inside them. To the limit a shard is one file, whose
+index is read once."""
 
 
 def summarize(results: dict[str, Any]) -> dict[str, Any]:

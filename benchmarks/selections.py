@@ -39,6 +39,18 @@ def box(layout: Layout) -> list[Selection]:
     return [tuple(slice(c // 3 + 1, c // 3 + 1 + side) for c in layout.chunks)]
 
 
+def random_boxes(count: int) -> Select:
+    """Select so many boxes anywhere, one after the other, a fifth of the shortest axis along every axis."""
+
+    def select(layout: Layout) -> list[Selection]:
+        rng = np.random.default_rng(10)
+        side = 100 if min(layout.shape) > 250 else min(layout.shape) // 5
+        corners = np.stack([rng.integers(0, n - side + 1, count) for n in layout.shape], 1).tolist()
+        return [tuple(slice(start, start + side) for start in corner) for corner in corners]
+
+    return select
+
+
 def strided(layout: Layout) -> list[Selection]:
     """Select every fourth element along every axis."""
     return [tuple(slice(0, n, 4) for n in layout.shape)]

@@ -7,7 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from zchunk import engine
+from zchunk import engine, nodes
+from zchunk.metadata.formats import get_format
 
 # No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
 # the change at hand; new ones at home, and many when asked for.
@@ -25,3 +26,13 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Run the test with the native executor, and again with the generic one."""
     monkeypatch.setattr(engine, "native_enabled", request.param == "native")
     return str(request.param)
+
+
+@pytest.fixture(params=[2, 3], ids=["v2", "v3"])
+def zarr_format(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the test with new nodes of format 2, and again of format 3, where it does not say which."""
+    version: int = request.param
+    if version == 3 and request.node.get_closest_marker("format2") is not None:
+        pytest.skip("about format 2")
+    monkeypatch.setattr(nodes, "DEFAULT_FORMAT", get_format(version))
+    return version

@@ -17,7 +17,7 @@ MAX_LINES = 400
 
 # Each may import from those to the left, and from its own layer only where LATERAL says so.
 LAYERS = [
-    {"errors", "compat", "progress"},
+    {"errors", "compat", "later", "progress"},
     {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "fields"},
     {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},

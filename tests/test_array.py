@@ -18,9 +18,10 @@ import zchunk
 from zchunk.codecs import Blosc
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 
-pytestmark = pytest.mark.usefixtures("path")
+pytestmark = pytest.mark.usefixtures("path", "zarr_format")
 
 
+@pytest.mark.format2
 def test_properties(tmp_path: Path) -> None:
     z = zchunk.create(
         (10, 7), chunks=(4, 3), dtype="<i2", fill_value=5, order="F", store=tmp_path, path="a/b"
@@ -123,6 +124,7 @@ REFUSED = (ValueError, TypeError, OverflowError, RuntimeError)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize("selection", [np.s_[...], np.s_[1], np.s_[::-1, :3], np.s_[0, 2, ...]], ids=repr)
+@pytest.mark.format2
 def test_assignment_is_numpys(target: Any, selection: Any, tmp_path: Path) -> None:
     for i, value in enumerate(VALUES):
         expected = np.zeros((2, 3), target)
@@ -189,6 +191,7 @@ def test_value_that_is_read_only_or_repeated(tmp_path: Path) -> None:
 # ---- what may not be
 
 
+@pytest.mark.format2
 def test_read_only(tmp_path: Path) -> None:
     zchunk.array(np.arange(4), store=tmp_path)
     z = zchunk.open_array(tmp_path, "r")
@@ -276,6 +279,7 @@ class Locks(dict):  # type: ignore[type-arg]
         return lock
 
 
+@pytest.mark.format2
 def test_synchronizer_locks_chunks_attributes_and_metadata(tmp_path: Path) -> None:
     locks = Locks()
     z = zchunk.zeros((4, 4), chunks=2, store=tmp_path, path="a", synchronizer=locks)

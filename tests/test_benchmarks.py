@@ -12,16 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import zchunk
 from benchmarks import __main__ as command_line
 from benchmarks import environments, files, harness, worker
 from benchmarks.actions import ACTIONS, Mismatch
-from benchmarks.adapters import NAMES, ZARR, base
+from benchmarks.adapters import NAMES, ZARR, base, zarr2_api
+from benchmarks.adapters import numpy as numpy_adapter
 from benchmarks.cases import CASES
 from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
 from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import counted, summarize, table
 from benchmarks.selections import Picks, Points, points, touched_chunks, touched_count
+from benchmarks.shards import reads, shard_files
 
 ROOT = Path(__file__).resolve().parent.parent
 ADAPTERS = ROOT / "benchmarks" / "adapters"
@@ -36,13 +39,14 @@ def run_harness(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedPr
     return done, json.loads(file.read_text()) if file.exists() else {}
 
 
-# Every action, codec and container
+# Every action, codec, container and format
 SAMPLE = (
     "write-field-lz4 write-real-zstd-large read-field-raw read-real-zstd-large read-1-thread box plane-0 "
 )
 SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
 SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks touch-10 "
-SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import"
+SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
+SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 
 
 def test_the_sample_has_everything():
@@ -50,6 +54,8 @@ def test_the_sample_has_everything():
     assert {case.action for case in sample} == set(ACTIONS)
     assert {case.codec for case in sample} == set(CODECS)
     assert {STORED[case.stored].container for case in sample} == {"folder", "memory", "zip"}
+    formats = {(STORED[case.stored].zarr_format, bool(STORED[case.stored].shards)) for case in sample}
+    assert formats == {(2, False), (3, False), (3, True)}
 
 
 @pytest.mark.slow
@@ -259,6 +265,11 @@ def test_release_removes_the_files(tmp_path):
         ("write-field-raw", {"files"}),
         ("append", {"codec", "files"}),
         ("resize", {"files"}),
+        ("read-field-lz4-v3", {"codec", "copy", "files"}),
+        ("sharded-zstd-read", {"codec", "copy", "files"}),
+        ("sharded-raw-boxes", {"copy", "files"}),
+        ("sharded-lz4-write", {"codec", "files"}),
+        ("sharded-raw-write", {"files"}),
     ],
 )
 def test_the_limit_has_the_parts_that_no_library_can_leave_out(tmp_path, case, parts):
@@ -268,6 +279,126 @@ def test_the_limit_has_the_parts_that_no_library_can_leave_out(tmp_path, case, p
     measured = one.handle({"do": "run", "case": case})["parts"]
     assert set(measured) == parts
     assert min(measured.values()) > 0
+
+
+@pytest.mark.parametrize("case", ["sharded-lz4-write", "sharded-lz4-read", "sharded-lz4-boxes"])
+def test_the_limit_has_one_file_per_shard(tmp_path, case):
+    make_sources(tmp_path)
+    one = worker.Worker(worker.LIMIT, "tiny", tmp_path, 2)
+    one.handle({"do": "prepare", "case": case})
+    one.handle({"do": "run", "case": case})
+    assert len(files.files_below(str(one.folder / case))) == 8
+
+
+def number_bytes(chunk: tuple[slice, ...]) -> bytes:
+    """Return bytes of a chunk whose length and content are one more than its first index."""
+    return bytes([chunk[0].start + 1]) * (chunk[0].start + 1)
+
+
+def test_shards_are_read_where_they_are_touched():
+    layout = Layout((12,), (2,), "<i4", zarr_format=3, shards=(8,))
+    assert (layout.chunk_count, layout.shard_count) == (6, 2)
+    shards = shard_files(layout, number_bytes)
+    # Chunks begin at 0, 2, 4, 6 in the first shard and take 1, 3, 5, 7 bytes; the index follows them.
+    first, second = shards[(0,)], shards[(1,)]
+    assert first.chunks == {(0,): (0, 1), (2,): (1, 4), (4,): (4, 9), (6,): (9, 16)}
+    assert first.index == (16, 16 + 4 * 16 + 4)
+    assert second.chunks == {(8,): (0, 9), (10,): (9, 20)}
+    for shard in (first, second):
+        assert len(shard.content) == shard.index[1]
+        for (start,), (begin, end) in shard.chunks.items():
+            assert shard.content[begin:end] == number_bytes((slice(start, start + 2),))
+    everywhere = (slice(0, 12),)
+    whole = [((0,), [(0, 84)]), ((1,), [(0, 56)])]
+    assert list(reads(layout, shards, [everywhere])) == whole
+    scattered = (slice(0, 5, 4),)
+    assert list(reads(layout, shards, [scattered, scattered])) == [
+        ((0,), [(0, 1), (4, 9), (16, 84)]),
+        ((0,), [(0, 1), (4, 9)]),
+    ]
+
+
+STORE = """\
+import sys
+from benchmarks.adapters import load_adapter
+from benchmarks.datasets import SOURCES, STORED
+peer, name, path = sys.argv[1:]
+try:
+    adapter = load_adapter(peer, 1)
+except ImportError:
+    sys.exit(77)
+layout, source = STORED[name].layout("tiny"), SOURCES[STORED[name].source]
+adapter.save(path, layout, source.make(source.tiny).astype(source.dtype))
+"""
+LITTLE_ENDIAN = {"name": "bytes", "configuration": {"endian": "little"}}
+BLOSC_LZ4 = {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "blocksize": 0}
+COMPRESSORS = {
+    "field-lz4-v3": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
+    "field-zstd-v3": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "cname": "zstd", "typesize": 4}}],
+    "field-raw-v3": [],
+    "sharded-raw": [],
+    "sharded-lz4": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 2}}],
+    "sharded-zstd": [{"name": "zstd", "configuration": {"level": 0, "checksum": False}}],
+    "sharded-tiny": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
+}
+
+
+def test_every_array_in_format_3_has_its_codecs_compared():
+    assert set(COMPRESSORS) == {name for name, stored in STORED.items() if stored.zarr_format == 3}
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+@pytest.mark.parametrize("peer", [name for name in ZARR if name != "zarr2"])
+def test_zarr_libraries_store_the_same_in_format_3(tmp_path, peer, name):
+    path, layout = tmp_path / "array", STORED[name].layout("tiny")
+    command = [sys.executable, "-c", STORE, peer, name, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip(f"{peer} is not installed")
+    assert done.returncode == 0, done.stderr
+    metadata = json.loads((path / "zarr.json").read_text())
+    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [*(layout.shards or layout.chunks)]
+    codecs = [LITTLE_ENDIAN, *COMPRESSORS[name]]
+    if layout.shards:
+        (sharding,) = metadata["codecs"]
+        assert sharding["name"] == "sharding_indexed"
+        inside = {"index_location": "end", **sharding["configuration"]}
+        assert inside["chunk_shape"] == [*layout.chunks]
+        assert inside["codecs"] == codecs
+        assert inside["index_codecs"] == [LITTLE_ENDIAN, {"name": "crc32c"}]
+        assert inside["index_location"] == "end"
+    else:
+        assert metadata["codecs"] == codecs
+    shards = [Path(file) for file in files.files_below(str(path / "c"))]
+    assert len(shards) == layout.shard_count
+    assert len(files.files_below(str(path))) == layout.shard_count + 1
+
+
+class Old(zarr2_api.Adapter):
+    """A library that knows format 2 only."""
+
+    version = "2"
+    modules = ()
+    library = zchunk
+
+
+@pytest.mark.parametrize(
+    ("adapter", "name"), [(Old, "field-raw-v3"), (Old, "sharded-lz4"), (numpy_adapter.Adapter, "sharded-raw")]
+)
+def test_who_has_no_format_3_or_no_shards_does_not_take_part(tmp_path, adapter, name):
+    layout = STORED[name].layout("tiny")
+    with pytest.raises(base.Unsupported):
+        adapter(1).save(str(tmp_path / "array"), layout, np.zeros(layout.shape, layout.dtype))
+    assert files.files_below(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_shards_hold_whole_chunks_and_arrays_whole_shards(size):
+    sharded = [stored.layout(size) for stored in STORED.values() if stored.shards]
+    assert len(sharded) == 4
+    for layout in sharded:
+        for n, shard, chunk in zip(layout.shape, layout.shards, layout.chunks, strict=True):
+            assert n % shard == shard % chunk == 0
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -311,6 +442,15 @@ def test_the_full_size_is_what_was_promised():
     assert layouts["series"].shape == (200, 200, 200)
     assert layouts["counts-raw"].shape == (512, 512, 512)
     assert layouts["counts-raw"].chunks == (256, 256, 256)
+    for name in ("sharded-raw", "sharded-lz4", "sharded-zstd"):
+        assert layouts[name].shape == (512, 512, 512)
+        assert (layouts[name].shard_count, layouts[name].chunk_count) == (8, 512)
+        boxes = CASES[f"{name}-boxes"].select(layouts[name])
+        assert len(boxes) == 20
+        assert {entry.stop - entry.start for box in boxes for entry in box} == {100}
+        assert len(CASES[f"{name}-chunks"].select(layouts[name])) == 512
+    assert (layouts["sharded-tiny"].shard_count, layouts["sharded-tiny"].chunk_count) == (1, 10_000)
+    assert layouts["sharded-tiny"].chunk_nbytes == 400
 
 
 def test_no_chunk_is_read_twice_by_points():
@@ -366,6 +506,32 @@ def test_environments_are_found(tmp_path):
     python.parent.mkdir(parents=True)
     python.touch()
     assert environments.pythons(tmp_path) == {"zarr2": str(python)}
+
+
+def test_what_builds_left_is_no_source():
+    # C files come from the Cython and the NumPy of one environment, and do not compile with those of another.
+    names = ["engine.pyx", "engine.c", "engine.so", "planes.h", "build", ".venv", "setup.py"]
+    assert environments.NOT_SOURCE("_ext", names) == {"engine.c", "engine.so", "build", ".venv"}
+
+
+def make_python(path: Path, code: int) -> Path:
+    """Return an interpreter that does nothing but end with a code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nexit {code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_newer_python_is_one_that_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}:/bin")
+    monkeypatch.setattr(environments, "NEWER_PYTHONS", ("python0.13", "python0.12"))
+    assert environments.find_newer_python() == sys.executable
+    make_python(tmp_path / "shims" / "python0.13", 127)
+    older = make_python(tmp_path / "shims" / "python0.12", 0)
+    assert environments.find_newer_python() == str(older)
+    newer = make_python(tmp_path / "pyenv" / "versions" / "0.13.0" / "bin" / "python0.13", 0)
+    assert environments.find_newer_python() == str(newer)
 
 
 def known_results() -> dict:

@@ -513,7 +513,7 @@ def test_chain(filters: tuple[Codec, ...], compressor: Codec | None, order: str)
     if not filters and compressor is None:
         assert bytes(stored) == a.tobytes(order)
     native = not filters and not isinstance(compressor, numcodecs.BZ2)
-    assert (bound.native_spec() is not None) == native
+    assert (bound.native_spec is not None) == native
     assert repr(bound)
 
 

@@ -30,7 +30,7 @@ class Counting(dict[str, bytes]):
         return {key: n for key, n in self.reads.items() if not key.startswith(".")}
 
 
-pytestmark = pytest.mark.usefixtures("path")
+pytestmark = pytest.mark.usefixtures("path", "zarr_format")
 
 # ---- views
 
@@ -209,6 +209,7 @@ def test_astype_of_objects_and_structures() -> None:
     np.testing.assert_array_equal(zchunk.array(data).astype(other)[:], data.astype(other))
 
 
+@pytest.mark.format2
 def test_astype_decodes_natively_and_through_the_cache() -> None:
     pytest.importorskip("numcodecs")
     store = Counting()
@@ -227,6 +228,7 @@ def test_astype_decodes_natively_and_through_the_cache() -> None:
 # ---- fill value
 
 
+@pytest.mark.format2
 def test_the_fill_value_may_be_assigned() -> None:
     store = KVStore({})
     z = zchunk.zeros(10, chunks=5, dtype="i4", store=store)
@@ -263,6 +265,7 @@ def test_islice(shape: tuple[int, ...], chunk: int) -> None:
     assert len(list(z.islice(np.int64(0), np.uint8(3)))) == min(3, len(data))
 
 
+@pytest.mark.format2
 def test_iteration_reads_each_chunk_once() -> None:
     store = Counting()
     z = zchunk.array(np.arange(60).reshape(20, 3), chunks=(6, 2), store=store)
@@ -294,6 +297,7 @@ def test_no_iteration_without_axes() -> None:
 # ---- checksums
 
 
+@pytest.mark.format2
 def test_digest() -> None:
     import hashlib
 
@@ -308,6 +312,7 @@ def test_digest() -> None:
         z.digest("none such")
 
 
+@pytest.mark.format2
 def test_digests_are_those_of_zarr_2() -> None:
     """Values made by zarr 2.18.7; the chunks are stored raw, so that they do not depend on a compressor."""
     data = np.arange(35, dtype="<f4").reshape(5, 7)

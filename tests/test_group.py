@@ -22,6 +22,8 @@ from zchunk.errors import (
     ReadOnlyError,
 )
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 @pytest.fixture(params=["memory", "folder", "dict", "zip"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
@@ -79,6 +81,7 @@ def test_no_member(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "a/../b", "./a", "a\0b", "/../x"])
+@pytest.mark.format2
 def test_paths_that_escape(name: str, tmp_path: Path) -> None:
     g = zchunk.open_group(tmp_path / "g")
     for call in (
@@ -153,6 +156,7 @@ def test_assigning_what_is_replaced(store: Any) -> None:
     "name",
     [".zarray", ".zgroup", ".zattrs", ".zmetadata", "a/.zattrs/b", "/.zgroup", "x.partial", "x.partial/a"],
 )
+@pytest.mark.format2
 def test_names_that_are_the_stores_own(name: str, store: Any) -> None:
     g = zchunk.group(store)
     for call in (
@@ -176,6 +180,7 @@ def test_listing_the_groups_below_too(store: Any) -> None:
     assert [(name, z.path) for name, z in found] == [("b", "b"), ("a", "c/a"), ("e", "c/d/e"), ("a", "f/a")]
 
 
+@pytest.mark.format2
 def test_create_takes_the_parameters_of_create() -> None:
     locks: dict[str, Any] = defaultdict(threading.Lock)
     g = zchunk.group({}, chunk_store={}, synchronizer=locks, cache_attrs=False)
@@ -197,6 +202,7 @@ def test_create_takes_the_parameters_of_create() -> None:
         g.create("c", shape=1, nope=1)
 
 
+@pytest.mark.format2
 def test_members_in_a_chunk_store() -> None:
     meta: dict[str, bytes] = {}
     chunks: dict[str, bytes] = {}

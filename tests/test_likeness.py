@@ -13,6 +13,8 @@ import zchunk
 from zchunk.codecs import Zlib
 from zchunk.likeness import chunks_of
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 class Foreign:
     """An array of another library: NumPy's, with some attributes more."""
@@ -58,6 +60,7 @@ def test_open_like(tmp_path: Path) -> None:
     assert (other.shape, other.chunks, other.dtype) == ((5,), (2,), np.dtype("f4"))
 
 
+@pytest.mark.format2
 def test_arrays_of_objects() -> None:
     pytest.importorskip("numcodecs")
     a = zchunk.array(["x", "yy", ""], dtype=str, chunks=2, fill_value="")

@@ -22,6 +22,8 @@ from zchunk.errors import (
     ReadOnlyError,
 )
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 @pytest.fixture(params=["memory", "folder", "dict", "zip"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
@@ -72,6 +74,7 @@ def test_create_dataset(store: Any) -> None:
         g.create_dataset("d", shape=1, store={})
 
 
+@pytest.mark.format2
 def test_every_way_to_make_an_array() -> None:
     g = zchunk.group()
     a = g.create("a", shape=5, chunks=2, dtype="i4", fill_value=3, compressor=zchunk.Zlib(2), order="F")
@@ -101,6 +104,7 @@ def test_stores_and_locks_are_the_groups() -> None:
     assert g.zeros("b", shape=1, synchronizer=other, cache_attrs=True).synchronizer is other
 
 
+@pytest.mark.format2
 def test_members_are_made_under_the_lock_of_the_hierarchy() -> None:
     held: list[str] = []
 
@@ -149,6 +153,7 @@ def test_require_dataset(store: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [str, bytes, "array:i4"])
+@pytest.mark.format2
 def test_require_dataset_of_objects(dtype: Any) -> None:
     pytest.importorskip("numcodecs")
     g = zchunk.group()
@@ -229,6 +234,7 @@ def test_what_cannot_be_moved(store: Any) -> None:
         assert {key: g.store[key] for key in g.store} == before
 
 
+@pytest.mark.format2
 def test_moving_chunks_in_a_store_of_their_own() -> None:
     chunks: dict[str, bytes] = {}
     g = zchunk.group({}, chunk_store=chunks)
@@ -252,6 +258,7 @@ def test_moving_what_is_cached() -> None:
     assert (a[...].tolist(), g["a"][...].tolist(), g["c"][...].tolist()) == ([3, 4], [3, 4], [1, 2])
 
 
+@pytest.mark.format2
 def test_moving_to_where_chunks_of_no_array_lie() -> None:
     store: dict[str, bytes] = {}
     chunks: dict[str, bytes] = {}

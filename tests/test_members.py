@@ -10,6 +10,8 @@ import pytest
 
 import zchunk
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 @pytest.fixture
 def g() -> zchunk.Group:
@@ -100,6 +102,7 @@ def test_what_ipython_and_numpy_ask_for_is_not_looked_up() -> None:
     assert store.asked > 0
 
 
+@pytest.mark.format2
 def test_the_methods_of_a_mapping(g: zchunk.Group) -> None:
     g.update({"new/one": [1], "b": [2.5]}, two=[3])
     assert (g["new/one"][0], g["b"][0], g["two"][0]) == (1, 2.5, 3)

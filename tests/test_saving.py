@@ -12,6 +12,8 @@ import zchunk
 from zchunk.codecs import Zlib
 from zchunk.errors import InvalidKeyError
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 def test_save_array(tmp_path: Path) -> None:
     data = np.arange(6).reshape(3, 2)
@@ -61,6 +63,7 @@ def test_groups_are_loaded_when_asked_for(tmp_path: Path) -> None:
     assert repr(loaded) == "<LazyLoader: bar, foo>"
 
 
+@pytest.mark.format2
 def test_objects(tmp_path: Path) -> None:
     numcodecs = pytest.importorskip("numcodecs")
     texts = np.array(["a", "bb"], object)

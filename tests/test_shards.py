@@ -516,6 +516,32 @@ def test_a_failure_while_encoding_leaves_the_old_shard(tmp_path: Path, monkeypat
     assert os.listdir(tmp_path / "c") == ["0"]
 
 
+def test_a_shard_in_place_is_whole_until_all_is_encoded(tmp_path: Path) -> None:
+    store = zchunk.DirectoryStore(tmp_path, durability="none")
+    z = sharded((8,), (8,), (2,), store=store, compressors=[Crc32c()])
+    z[...] = np.arange(8)
+    path = tmp_path / "c/0"
+    raw = bytearray(path.read_bytes())
+    raw[0] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ChunkError):
+        z[0] = 5
+    assert path.read_bytes() == raw
+    z[:2] = 7
+    assert z[...].tolist() == [7, 7, *range(2, 8)]
+
+
+def test_a_folder_where_a_shard_shall_be(tmp_path: Path) -> None:
+    """What becomes of it is the store's business, as for any key."""
+    z = sharded((8,), (8,), (2,), store=tmp_path)
+    (tmp_path / "c/0").mkdir(parents=True)
+    (tmp_path / "c/0/1").write_bytes(b"x")
+    assert z[...].tolist() == [0] * 8
+    z[...] = 4
+    assert (tmp_path / "c/0").is_file()
+    assert z[...].tolist() == [4] * 8
+
+
 # ---- the store that a shard is
 
 

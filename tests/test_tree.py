@@ -8,6 +8,8 @@ import pytest
 
 import zchunk
 
+pytestmark = pytest.mark.usefixtures("zarr_format")
+
 
 @pytest.fixture
 def g() -> zchunk.Group:

@@ -14,8 +14,6 @@ from zchunk import codecs, errors, storage
 from zchunk.api import create_group, group, open, open_group
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
-from zchunk.consolidating import consolidate_metadata, open_consolidated
-from zchunk.copying import copy, copy_all
 from zchunk.creating import (
     array,
     create,
@@ -33,13 +31,13 @@ from zchunk.errors import CopyError, MetadataError
 from zchunk.group import Group
 from zchunk.opening import open_array, open_like
 from zchunk.pool import get_threads, set_threads
-from zchunk.saving import load, save, save_array, save_group
 from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
-from zchunk.storecopy import copy_store
-from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
 from zchunk.tree import tree
 
 if TYPE_CHECKING:
+    from zchunk.consolidating import consolidate_metadata, open_consolidated
+    from zchunk.copying import copy, copy_all
+    from zchunk.saving import load, save, save_array, save_group
     from zchunk.storage import (
         DBMStore,
         FSStore,
@@ -51,6 +49,8 @@ if TYPE_CHECKING:
         TempStore,
         ZipStore,
     )
+    from zchunk.storecopy import copy_store
+    from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
 
 __version__ = "0.1.0"
 
@@ -116,8 +116,22 @@ __all__ = [
 ]
 
 
-# Modules that only have names at the places where zarr 2 has them.
-_ZARR_MODULES = ("attrs", "convenience", "core", "creation", "hierarchy", "meta", "meta_v1", "n5", "util")
+# What most programs do not use, by module; imported when it is asked for.
+_LATER = {
+    name: module
+    for module, names in {
+        "consolidating": ("consolidate_metadata", "open_consolidated"),
+        "copying": ("copy", "copy_all"),
+        "saving": ("load", "save", "save_array", "save_group"),
+        "storecopy": ("copy_store",),
+        "sync": ("ProcessSynchronizer", "ThreadSynchronizer"),
+    }.items()
+    for name in names
+}
+# Modules that only have names at the places where zarr 2 has them, and one that is at the same place here.
+_ZARR_MODULES = (
+    "attrs", "convenience", "core", "creation", "hierarchy", "meta", "meta_v1", "n5", "sync", "util",
+)  # fmt: skip
 # zarr 2 has the names of its codecs here, too: those of numcodecs.
 _CODECS = {
     "Adler32", "AsType", "BZ2", "Base64", "BitRound", "CRC32", "Categorize", "Delta", "FixedScaleOffset",
@@ -127,13 +141,16 @@ _CODECS = {
 
 
 def __getattr__(name: str) -> Any:
-    # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
+    if name in _LATER:
+        found = globals()[name] = getattr(import_module(f"zchunk.{_LATER[name]}"), name)
+        return found
     if name in _ZARR_MODULES:
         return import_module(f"zchunk.{name}")
     if name in _CODECS:
         return getattr(codecs, name)
     if name == "blosc":
         return import_module("numcodecs.blosc")
+    # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
     if name in __all__:
         return getattr(storage, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

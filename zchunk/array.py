@@ -90,7 +90,9 @@ class Array(Selections, Conveniences):
         zarr_format: int | None = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
-        version = asked_format(zarr_version, zarr_format)
+        version = zarr_version
+        if zarr_format is not None or zarr_version is not None:
+            version = asked_format(zarr_version, zarr_format)
         super().__init__(
             store, path, read_only, chunk_store, synchronizer, cache_attrs, meta_array, cache_bytes
         )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import MetadataError, ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
 from zchunk.storage.base import Store, as_store
-from zchunk.sync import Synchronizer
+
+if TYPE_CHECKING:
+    from zchunk.sync import Synchronizer
 
 
 class Attributes(MutableMapping[str, Any]):

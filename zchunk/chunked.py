@@ -20,7 +20,7 @@ from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
 from zchunk.errors import ChunkError
-from zchunk.fill_values import fill_bytes, holds_only, object_fill
+from zchunk.fill_values import holds_only, object_fill
 from zchunk.keys import ChunkKeyEncoding, join
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import KVStore, Store
@@ -63,23 +63,12 @@ class ChunkedArray:
         self.path = path
         self.write_empty_chunks = write_empty_chunks
         self.synchronizer = synchronizer
-        self.chain = CodecChain(
-            metadata.filters,
-            metadata.compressors,
-            metadata.dtype,
-            metadata.chunk_shape,
-            metadata.order,
-            metadata.swapped,
-        )
-        # Items are moved as plain bytes, so that padding and NaN payloads survive, or as integers: faster.
-        # Objects stay what they are: a reference is not just bytes.
-        size, self.objects = metadata.dtype.itemsize, metadata.dtype.hasobject
-        fast = size in (1, 2, 4, 8)
-        self.item: np.dtype[Any] = np.dtype(f"u{size}" if fast else (np.void, size))
-        if self.objects:
-            self.item = metadata.dtype
-        self.fill = b"" if self.objects else fill_bytes(metadata.fill_value, metadata.dtype)
-        self.cache = None if metadata.dtype.hasobject else cache
+        # Made once for all arrays with these metadata.
+        self.chain: CodecChain = metadata.chain
+        self.item: np.dtype[Any] = metadata.item
+        self.fill: bytes = metadata.fill
+        self.objects = metadata.dtype.hasobject
+        self.cache = None if self.objects else cache
         self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
         # Indexes of shards that were read, by the name of the shard, with what its file looked like.
         self.indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]] = {}
@@ -94,7 +83,7 @@ class ChunkedArray:
         self.layout = self._layout()
 
     def _layout(self) -> Layout | None:
-        spec, metadata = self.chain.native_spec(), self.metadata
+        spec, metadata = self.chain.native_spec, self.metadata
         if spec is None or metadata.shards is not None:
             return None
         return Layout(
@@ -146,7 +135,9 @@ class ChunkedArray:
 
     def inner(self, shard: Store) -> ChunkedArray:
         """Return the array in a shard, whose chunks are the values of `shard`."""
-        inner = copy.copy(self._inner)
+        # As copy.copy, in a fifth of the time.
+        inner = object.__new__(ChunkedArray)
+        inner.__dict__ |= self._inner.__dict__
         inner.store, inner.path = shard, self.path
         return inner
 
@@ -187,7 +178,7 @@ class ChunkedArray:
         return self.key_of(self.metadata.chunk_key_encoding.encode(coords))
 
     def key_of(self, name: str) -> str:
-        """Return the store key of the chunk with a name, which is all of it in a shard."""
+        """Return the store key of the chunk of this name."""
         return name if self.in_shard else join(self.path, name)
 
     def erase(self, key: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs import as_codec
-from zchunk.errors import CodecError
+from zchunk.errors import CodecError, MetadataError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.metadata.model import ArrayMetadata
@@ -139,8 +139,8 @@ class Conveniences(Node, ArrayProperties):
         import numcodecs
 
         dtype = np.dtype(dtype)
-        metadata = self.metadata
-        convert = numcodecs.AsType(encode_dtype=metadata.dtype, decode_dtype=dtype)
+        metadata = self.metadata.innermost
+        convert = numcodecs.AsType(encode_dtype=_stored_dtype(metadata), decode_dtype=dtype)
         return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
 
     # ---- fill value
@@ -245,14 +245,21 @@ def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any
 
 def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
     """Whether `new` differs from `old` in nothing but that items are converted to another dtype."""
-    if (old.shape, old.chunk_shape, old.filters) != (new.shape, new.chunk_shape, new.filters[1:]):
+    filters = new.innermost.filters
+    same = (new.shape, new.chunk_shape, filters[1:])
+    if (old.shape, old.chunk_shape, old.innermost.filters) != same:
         return False
-    first: Any = new.filters[0] if new.filters else None
+    first: Any = filters[0] if filters else None
     return (
         getattr(first, "codec_id", None) == "astype"
-        and first.encode_dtype == old.dtype
+        and first.encode_dtype == _stored_dtype(old.innermost)
         and first.decode_dtype == new.dtype
     )
+
+
+def _stored_dtype(metadata: ArrayMetadata) -> np.dtype[Any]:
+    """Return the dtype of items with the byte order in which they are stored."""
+    return metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype
 
 
 def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
@@ -267,17 +274,40 @@ def _reinterpret(
     """Return metadata that differ from `old` in what is not None."""
     new_dtype = old.dtype if dtype is None else np.dtype(dtype)
     new_shape = old.shape if shape is None else normalize_shape(shape)
-    return old.replace(
-        shape=new_shape,
-        dtype=new_dtype,
-        chunk_shape=old.chunk_shape
-        if chunks is None
-        else normalize_chunks(chunks, new_shape, new_dtype.itemsize),
-        fill_value=_fill_value(old, new_dtype)
+    changes: dict[str, Any] = {
+        "dtype": new_dtype,
+        "fill_value": _fill_value(old, new_dtype)
         if fill_value is None
         else normalize_fill_value(fill_value, new_dtype),
-        filters=old.filters if filters is None else filters,
-    )
+    }
+    if dtype is not None:
+        # What the metadata call the dtype is that of the array.
+        changes["data_type"] = None
+    inner = old.innermost
+    if filters is not None:
+        # They get the items as they are stored.
+        changes |= {"filters": filters, "swapped": False}
+    elif inner.swapped and new_dtype.itemsize != inner.dtype.itemsize:
+        raise MetadataError(
+            f"items of {inner.dtype} are stored in the other byte order: they cannot be taken for {new_dtype}"
+        )
+    if old.shards is not None:
+        if chunks is not None or (new_dtype.itemsize != old.dtype.itemsize and filters is None):
+            raise MetadataError("the chunks of an array with shards can have no other shape, nor other items")
+        shards = old.shards._replace(inner=_replace_innermost(old.shards.inner, changes))
+        own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
+        return old.replace(shape=new_shape, shards=shards, **own)
+    if chunks is not None:
+        changes["chunk_shape"] = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
+    return old.replace(shape=new_shape, **changes)
+
+
+def _replace_innermost(inner: ArrayMetadata, changes: dict[str, Any]) -> ArrayMetadata:
+    if inner.shards is None:
+        return inner.replace(**changes)
+    own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
+    shards = inner.shards._replace(inner=_replace_innermost(inner.shards.inner, changes))
+    return inner.replace(shards=shards, **own)
 
 
 def _fill_value(old: ArrayMetadata, dtype: np.dtype[Any]) -> Any:

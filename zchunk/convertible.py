@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zchunk import newarray3
 from zchunk.array import Array
 from zchunk.codecs import Codec, get_codec
 from zchunk.errors import ZchunkError
 from zchunk.fill_values import fill_bytes
+from zchunk.later import Later
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.model import ArrayMetadata
+
+if TYPE_CHECKING:
+    from zchunk import newarray3
+else:
+    # Of format 3 only.
+    newarray3 = Later("zchunk.newarray3")
 
 # Where xarray keeps the names of axes in format 2.
 DIMENSIONS = "_ARRAY_DIMENSIONS"

@@ -10,7 +10,6 @@ import numpy as np
 from zchunk import h5names
 from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
-from zchunk.codecs import N5ChunkWrapper
 from zchunk.codecs.objects import object_dtype
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import asked_format, check_unsupported
@@ -149,7 +148,7 @@ def create(
     check_unsupported(meta_array, storage_transformers)
     version = asked_format(zarr_version, zarr_format)
     compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
-    if isinstance(compressor, N5ChunkWrapper):
+    if getattr(compressor, "codec_id", None) == "n5_wrapper":
         # Of an array in an N5 store, which wraps what it is given, for its own chunks.
         compressor = compressor.compressor
     target = open_store(store, "a", storage_options)

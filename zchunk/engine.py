@@ -264,18 +264,29 @@ def _write_shards(
             if inner.layout is None or not native_enabled or field is not None:
                 _write(inner, within, items, field)
                 shard.save()
-            else:
+                return
+            try:
                 _write_shard(inner, inner.layout, within, items, shard)
+            except OSError as err:
+                if err.errno not in _STORE_KNOWS:
+                    raise
+                # As for chunks: what to do the store says.
+                _write_shard(inner, inner.layout, within, items, shard, by_store=True)
 
     _each(plan, work)
 
 
 def _write_shard(
-    array: ChunkedArray, layout: Layout, plan: Plan, items: np.ndarray[Any, Any], shard: Shard
+    array: ChunkedArray,
+    layout: Layout,
+    plan: Plan,
+    items: np.ndarray[Any, Any],
+    shard: Shard,
+    by_store: bool = False,
 ) -> None:
     stored = items.byteswap() if array.metadata.swapped else items
     job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
-    shard.begin(job)
+    shard.begin(job, by_store)
     try:
         size = min(job.total, max(2 * pool.get_threads(), _BATCH_BYTES // job.bound))
         slots = [np.empty(size * job.bound, np.uint8) for _ in range(1 if size == job.total else 2)]
@@ -293,6 +304,10 @@ def _write_shard(
 def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
     """Do the work on every part of a plan, several at a time."""
     parts = plan.parts()
+    touched = plan.touched
+    if touched == 1:
+        work(next(parts))
+        return
     lock, stop = threading.Lock(), False
 
     def some() -> None:
@@ -307,7 +322,7 @@ def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
         nonlocal stop
         stop = True
 
-    pool.together(some, min(pool.get_threads(), plan.touched) - 1, cancel)
+    pool.together(some, min(pool.get_threads(), touched) - 1, cancel)
 
 
 # ---- generic

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zchunk import newarray3, storage
+from zchunk import storage
 from zchunk.codecs import Blosc, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
@@ -15,9 +15,16 @@ from zchunk.errors import BadCompressorError, CodecError, MetadataError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.keys import ChunkKeyEncoding
+from zchunk.later import Later
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.metadata.v2 import render_array
+
+if TYPE_CHECKING:
+    from zchunk import newarray3
+else:
+    # Of format 3 only.
+    newarray3 = Later("zchunk.newarray3")
 
 DEFAULT_COMPRESSOR = Blosc()
 

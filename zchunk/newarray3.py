@@ -55,6 +55,7 @@ def make_metadata(
     dimension_names: Any = None,
 ) -> ArrayMetadata:
     """Return the metadata that the parameters of `zchunk.create` ask for."""
+    dtype = _packed(dtype)
     native = dtype.newbyteorder("=")
     inner, shard = chunks_and_shards(chunks, shards, shape, dtype.itemsize)
     # Codecs of format 3 go into the document as they are, others by way of the model.
@@ -91,6 +92,16 @@ def make_metadata(
     objects = [codec for codec in (*known, *last) if not isinstance(codec, dict)]
     # For messages there is no place yet.
     return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted_ids(*objects))
+
+
+def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a dtype without the padding between fields, for which format 3 has no place."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((_packed(base), shape))
+    if dtype.names is None:
+        return dtype
+    return np.dtype([(name, _packed(dtype[name])) for name in dtype.names])
 
 
 def _document(metadata: ArrayMetadata) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from zchunk.metadata.model import ArrayMetadata
 from zchunk.newarray import parsed_again
 from zchunk.storage.base import Store
 
+# Of what is made where nothing says otherwise.
+DEFAULT_FORMAT: Format = FORMAT2
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
@@ -59,7 +61,7 @@ def format_for(store: Store, path: str | None, version: int | None) -> Format:
         for fmt in FORMATS:
             if fmt.contains(store, parent):
                 return fmt
-    return FORMAT2
+    return DEFAULT_FORMAT
 
 
 def init_array(
@@ -116,16 +118,30 @@ def require_parents(
     store: Store, path: str, fmt: Format, overwrite: bool = False, chunk_store: Store | None = None
 ) -> None:
     """Make every group above `path` that is not there."""
+    _make_groups(store, fmt, _missing_groups(store, path, fmt, overwrite), chunk_store)
+
+
+def _missing_groups(store: Store, path: str, fmt: Format, overwrite: bool) -> list[tuple[str, bool]]:
+    """Return the paths above `path` that have no group, and whether an array is there. Changes nothing."""
+    missing = []
     for parent in parents(path):
         kind = fmt.node_type(store, parent)
         if kind == "group":
             continue
         _refuse_other(store, parent, path, fmt)
-        if kind == "array":
-            if not overwrite:
-                raise ContainsArrayError(f"{'/' + path!r} cannot be made: an array is at {'/' + parent!r}")
-            erase(store, parent, chunk_store)
-        _put(store, parent, fmt.group_items())
+        if kind == "array" and not overwrite:
+            raise ContainsArrayError(f"{'/' + path!r} cannot be made: an array is at {'/' + parent!r}")
+        missing.append((parent, kind == "array"))
+    return missing
+
+
+def _make_groups(
+    store: Store, fmt: Format, missing: list[tuple[str, bool]], chunk_store: Store | None
+) -> None:
+    for path, is_array in missing:
+        if is_array:
+            erase(store, path, chunk_store)
+        _put(store, path, fmt.group_items())
 
 
 def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
@@ -151,11 +167,14 @@ def check_absent(store: Store, path: str, else_: str = "use overwrite=True to re
 
 
 def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store: Store | None) -> None:
+    if fmt.version not in getattr(store, "zarr_formats", (2, 3)):
+        raise ValueError(f"{store!r} cannot hold nodes of Zarr format {fmt.version}")
+    if not overwrite:
+        check_absent(store, path)
+    missing = _missing_groups(store, path, fmt, overwrite)
     if overwrite:
         erase(store, path, chunk_store)
-    else:
-        check_absent(store, path)
-    require_parents(store, path, fmt, overwrite, chunk_store)
+    _make_groups(store, fmt, missing, chunk_store)
     # Something else may have been here, and have been moved away.
     chunk_cache.forget(store if chunk_store is None else chunk_store, path)
 

@@ -60,8 +60,8 @@ class Shard(Store):
     def __init__(self, array: ChunkedArray, coords: tuple[int, ...], blank: bool = False) -> None:
         self._array = array
         self._store = array.store
-        self.key = array.key(coords)
         self._name = array.metadata.chunk_key_encoding.encode(coords)
+        self.key = array.key_of(self._name)
         self._index: ShardIndex = array.index
         self._fd = -1
         # The whole shard, where it is not read in parts.
@@ -85,7 +85,7 @@ class Shard(Store):
         stamp, keep = None, False
         if folder is not None:
             now = time.time_ns()
-            status = self._open_file(os.path.join(folder, os.fsencode(name)))
+            status = self._open_file(folder + b"/" + name.encode())
             if status is None:
                 return
             stamp, keep = stamp_of(status, now)
@@ -182,8 +182,8 @@ class Shard(Store):
     def _new_entries(self) -> np.ndarray[Any, Any]:
         return np.full((math.prod(self._index.shape), 2), EMPTY, np.uint64)
 
-    def begin(self, job: ShardJob) -> None:
-        """Let a job write the shard anew, into a file or a value; then comes `finish`."""
+    def begin(self, job: ShardJob, by_store: bool) -> None:
+        """Let a job write the shard anew, into a file, or a value for the store; then comes `finish`."""
         job.attach(
             self._index.shape,
             self._new_entries() if self.entries is None else self.entries,
@@ -192,8 +192,11 @@ class Shard(Store):
             0,
         )
         folder = self._array.folder
-        path = None if folder is None else os.path.join(folder, os.fsencode(self._name))
-        job.begin(path, self._array.durability, self._start)
+        durability = self._array.durability
+        # A file that is written in place must not be cut off before all is encoded.
+        by_store |= folder is None or not durability
+        path = None if by_store or folder is None else folder + b"/" + self._name.encode()
+        job.begin(path, durability, self._start)
 
     def finish(self, job: ShardJob) -> None:
         """Put what a job has written in the place of the shard; delete it if no chunk is left."""
@@ -348,7 +351,7 @@ def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
     assert metadata.shards is not None
     inner = metadata.shards.inner
     lengths = zip(metadata.shape, part.coords, metadata.chunk_shape, strict=True)
-    grid = RegularGrid(tuple(min(c, n - i * c) for n, i, c in lengths), inner.chunk_shape)
+    grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
     if isinstance(plan, PointsPlan):
         return plan_coordinates(part.inner, grid, inner.order)
     if isinstance(plan, OrthogonalPlan):

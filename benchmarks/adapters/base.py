@@ -19,8 +19,10 @@ class Unsupported(Exception):
 class Adapter(ABC):
     """A library under measurement, with at most ``threads`` threads for its work.
 
-    Handles are whatever the library uses for an open array. Zarr libraries write format 2, "." between the
-    chunk indices, and every chunk, also those that equal the fill value, which is 0.
+    Handles are whatever the library uses for an open array. Zarr libraries write format 2 with "." between
+    the chunk indices, or format 3 with its default keys and shards whose index is at the end; and every
+    chunk, also those that equal the fill value, which is 0. Other libraries ignore the format; of shards,
+    some have a counterpart.
     """
 
     # What a user imports to work with the library

@@ -14,7 +14,10 @@ from benchmarks.selections import Picks, Points, Selection
 
 
 class Adapter(base.Adapter):
-    """NDArray in one contiguous file, with the library's choice of blocks in a chunk."""
+    """NDArray in one contiguous file, with the library's choice of blocks in a chunk.
+
+    In place of shards it has chunks, and blocks in place of the chunks inside them.
+    """
 
     modules = ("blosc2",)
 
@@ -40,6 +43,8 @@ class Adapter(base.Adapter):
         if layout.container == "zip":
             raise base.Unsupported("NDArray is not stored in zip files")
         place: dict[str, Any] = {"chunks": layout.chunks, "cparams": self._parameters(layout.codec)}
+        if layout.shards:
+            place |= {"chunks": layout.shards, "blocks": layout.chunks}
         if layout.container == "memory":
             return place
         return {**place, "urlpath": path, "mode": "w"}

@@ -26,7 +26,7 @@ def filters(codec: Codec) -> Any:
 
 
 class Adapter(base.Adapter):
-    """One dataset in one file.
+    """One dataset in one file, in place of every shard, too: chunks are those inside the shards.
 
     It is opened for reading without a cache of decoded chunks: cases are repeated, and every read is to read,
     as it does in the other libraries. A first read takes the same time with and without that cache.

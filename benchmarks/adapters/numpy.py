@@ -24,6 +24,8 @@ class Adapter(base.Adapter):
     def _check(self, layout: Layout) -> None:
         if layout.container != "folder":
             raise base.Unsupported("numpy.save writes a file")
+        if layout.shards:
+            raise base.Unsupported("a .npy file has neither chunks nor shards")
 
     def create(self, path: str, layout: Layout) -> Any:
         raise base.Unsupported("numpy.save writes an array as a whole")

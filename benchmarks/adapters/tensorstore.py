@@ -1,4 +1,4 @@
-"""TensorStore's ``zarr`` driver."""
+"""TensorStore's ``zarr`` and ``zarr3`` drivers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import tensorstore
 from numpy.typing import NDArray
 
 from benchmarks.adapters import base
-from benchmarks.datasets import Codec, Layout, Shape
+from benchmarks.datasets import SHUFFLES, Codec, Layout, Shape
 from benchmarks.selections import Picks, Points, Selection
+
+DRIVERS = {2: "zarr", 3: "zarr3"}
+LITTLE_ENDIAN = {"name": "bytes", "configuration": {"endian": "little"}}
 
 
 def compressor(codec: Codec) -> dict[str, Any] | None:
@@ -25,6 +28,50 @@ def compressor(codec: Codec) -> dict[str, Any] | None:
             "blocksize": 0,
         }
     return {"id": "zstd", "level": codec.level} if codec.kind == "zstd" else None
+
+
+def compressors(codec: Codec, typesize: int) -> list[dict[str, Any]]:
+    """Return the compressor, if any, as format 3 has it."""
+    if codec.kind == "none":
+        return []
+    if codec.kind == "zstd":
+        return [{"name": "zstd", "configuration": {"level": codec.level}}]
+    configuration = {
+        "cname": codec.cname,
+        "clevel": codec.level,
+        "shuffle": SHUFFLES[codec.shuffle],
+        "typesize": typesize,
+        "blocksize": 0,
+    }
+    return [{"name": "blosc", "configuration": configuration}]
+
+
+def metadata(layout: Layout) -> dict[str, Any]:
+    """Return the metadata of an array, without what is the same in both formats."""
+    if layout.zarr_format == 2:
+        return {
+            "chunks": layout.chunks,
+            "dtype": layout.dtype,
+            "order": "C",
+            "compressor": compressor(layout.codec),
+        }
+    dtype = np.dtype(layout.dtype)
+    codecs: list[dict[str, Any]] = [LITTLE_ENDIAN, *compressors(layout.codec, dtype.itemsize)]
+    if layout.shards:
+        sharding = {
+            "chunk_shape": layout.chunks,
+            "codecs": codecs,
+            "index_codecs": [LITTLE_ENDIAN, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        codecs = [{"name": "sharding_indexed", "configuration": sharding}]
+    grid = {"chunk_shape": layout.shards or layout.chunks}
+    return {
+        "chunk_grid": {"name": "regular", "configuration": grid},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "data_type": dtype.name,
+        "codecs": codecs,
+    }
 
 
 class Adapter(base.Adapter):
@@ -46,22 +93,16 @@ class Adapter(base.Adapter):
             raise base.Unsupported("zip files can only be read")
         driver = "memory" if layout.container == "memory" else "file"
         spec = {
-            "driver": "zarr",
+            "driver": DRIVERS[layout.zarr_format],
             "kvstore": {"driver": driver, "path": path + "/"},
             "store_data_equal_to_fill_value": True,
-            "metadata": {
-                "shape": layout.shape,
-                "chunks": layout.chunks,
-                "dtype": layout.dtype,
-                "order": "C",
-                "fill_value": 0,
-                "compressor": compressor(layout.codec),
-            },
+            "metadata": {"shape": layout.shape, "fill_value": 0, **metadata(layout)},
         }
         return tensorstore.open(spec, create=True, delete_existing=True, context=self.context).result()
 
     def open(self, path: str, layout: Layout) -> Any:
-        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": path + "/"}}
+        driver = DRIVERS[layout.zarr_format]
+        spec = {"driver": driver, "kvstore": {"driver": "file", "path": path + "/"}}
         return tensorstore.open(spec, open=True, read=True, context=self.context).result()
 
     def write(self, handle: Any, data: NDArray[Any]) -> None:

@@ -23,6 +23,12 @@ class Adapter(base.Adapter):
             return self.library.Blosc(codec.cname, codec.level, codec.shuffle)
         return self.library.Zstd(codec.level) if codec.kind == "zstd" else None
 
+    def _format(self, layout: Layout) -> dict[str, Any]:
+        """Return the arguments of ``create`` that ask for another format than 2, and for shards."""
+        if layout.zarr_format != 2:
+            raise base.Unsupported("writes format 2 only")
+        return {}
+
     @property
     def version(self) -> str:
         return str(self.library.__version__)
@@ -39,6 +45,7 @@ class Adapter(base.Adapter):
             dtype=layout.dtype,
             compressor=self._compressor(layout.codec),
             store=self._store(path, layout, "w"),
+            **self._format(layout),
         )
 
     def open(self, path: str, layout: Layout) -> Any:

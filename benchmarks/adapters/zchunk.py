@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import zchunk
 from benchmarks.adapters import zarr2_api
+from benchmarks.datasets import Layout
 
 
 class Adapter(zarr2_api.Adapter):
@@ -15,3 +18,8 @@ class Adapter(zarr2_api.Adapter):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         zchunk.set_threads(threads)
+
+    def _format(self, layout: Layout) -> dict[str, Any]:
+        if layout.zarr_format == 2:
+            return {}
+        return {"zarr_format": layout.zarr_format, "shards": layout.shards}

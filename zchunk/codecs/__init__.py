@@ -8,7 +8,7 @@ for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.blosc import Blosc
@@ -16,9 +16,15 @@ from zchunk.codecs.chain import CodecChain
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip, Zlib
 from zchunk.codecs.lz4 import LZ4
-from zchunk.codecs.n5 import N5ChunkWrapper
 from zchunk.codecs.registry import as_codec, get_codec, register_codec
 from zchunk.codecs.zstd import Zstd
+from zchunk.later import Later
+
+if TYPE_CHECKING:
+    from zchunk.codecs import n5
+    from zchunk.codecs.n5 import N5ChunkWrapper
+else:
+    n5 = Later("zchunk.codecs.n5")
 
 __all__ = [
     "LZ4",
@@ -36,13 +42,27 @@ __all__ = [
     "register_codec",
 ]
 
-for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, Crc32c, N5ChunkWrapper):
+for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, Crc32c):
     register_codec(_cls)
+
+
+class _N5:
+    """Stands for the codec of N5's blocks, which few arrays have, where codecs are known by name."""
+
+    @staticmethod
+    def from_config(config: dict[str, Any]) -> Codec:
+        made: Codec = n5.N5ChunkWrapper.from_config(config)
+        return made
+
+
+register_codec(_N5, "n5_wrapper")
 
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
+    if name == "N5ChunkWrapper":
+        return n5.N5ChunkWrapper
     import numcodecs
 
     if name == "codec_registry":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,7 @@ class CodecChain:
         size = math.prod(self.chunk_shape)
         return min(_OBJECTS_MAX, max(least, _OBJECTS_PER_STORED * stored, per_item * size))
 
+    @cached_property
     def native_spec(self) -> ChainSpec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
         if self.filters or self.dtype.itemsize == 0 or self.dtype.hasobject:

@@ -110,16 +110,8 @@ def parse3(raw: bytes, base: str, where: str) -> dict[str, dict[str, Any]] | Non
     if nodes is None:
         return None
     own = {name: value for name, value in parse_json(raw, where).items() if name != "consolidated_metadata"}
-    found = {join(base, NODE_KEY): own}
-    for path, document in nodes.items():
-        try:
-            key = check_key(join(base, join(path, NODE_KEY)))
-        except InvalidKeyError as err:
-            raise MetadataError(f"{where}: {err}") from err
-        if not isinstance(document, dict):
-            raise MetadataError(f"{where}: the entry {path!r:.80} is {document!r:.80}, not an object")
-        found[key] = document
-    return found
+    below = {join(base, join(path, NODE_KEY)): document for path, document in nodes.items()}
+    return {join(base, NODE_KEY): own, **below}
 
 
 def _is_metadata_key(key: str) -> bool:

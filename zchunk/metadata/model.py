@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from zchunk.codecs.chain import CodecChain
 from zchunk.dtypes import check_dtype
 from zchunk.errors import MetadataError
+from zchunk.fill_values import fill_bytes
 from zchunk.grid import RegularGrid
 from zchunk.keys import ChunkKeyEncoding
 
@@ -241,6 +243,33 @@ class ArrayMetadata:
     def chunks_per_key(self) -> int:
         """How many chunks are stored under a key: in a shard, or one."""
         return 1 if self.shards is None else self.shards.inner.grid.nchunks
+
+    # ---- what the engine needs, for all arrays that have the same metadata
+
+    @cached_property
+    def chain(self) -> CodecChain:
+        """The codecs of a chunk that is no shard."""
+        return CodecChain(
+            self.filters, self.compressors, self.dtype, self.chunk_shape, self.order, self.swapped
+        )
+
+    @cached_property
+    def item(self) -> np.dtype[Any]:
+        """What items are moved as: plain bytes, so that padding and NaN payloads survive, or integers.
+
+        Those are faster.
+
+        Objects stay what they are: a reference is not just bytes.
+        """
+        size = self.dtype.itemsize
+        if self.dtype.hasobject:
+            return self.dtype
+        return np.dtype(f"u{size}" if size in (1, 2, 4, 8) else (np.void, size))
+
+    @cached_property
+    def fill(self) -> bytes:
+        """One item that holds the fill value, as bytes; none of objects."""
+        return b"" if self.dtype.hasobject else fill_bytes(self.fill_value, self.dtype)
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""

@@ -117,11 +117,17 @@ def parse_array(
         return _parse_array(parse_json(raw, where), where, default_separator, trusted)
     # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
     text = raw if isinstance(raw, bytes) else repr(raw)
-    found = _parsed.get((text, default_separator))
-    if found is None or not _is_constant(found):
+    found = known_array(text, default_separator)
+    if found is None:
         found = _parse_array(parse_json(raw, where), where, default_separator, trusted)
         _remember(text, default_separator, found)
     return found
+
+
+def known_array(text: bytes | str, default_separator: str) -> ArrayMetadata | None:
+    """Return what `parse_array` returns for these bytes if that is known already, else None."""
+    found = _parsed.get((text, default_separator))
+    return None if found is None or not _is_constant(found) else found
 
 
 def _remember(text: bytes | str, default_separator: str, meta: ArrayMetadata) -> None:

@@ -30,6 +30,9 @@ class _N5(Store):
     by the coordinates, the last axis first. Other keys are as they are.
     """
 
+    # Of Zarr: what can be N5 data.
+    zarr_formats = (2,)
+
     def _attributes(self, path: str) -> dict[str, Any] | None:
         """Return the object in ``attributes.json`` of a node, None if there is none."""
         key = join(path, n5_attrs_key)
