@@ -13,7 +13,7 @@ import numpy as np
 
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs import as_codec
-from zchunk.errors import CodecError
+from zchunk.errors import CodecError, MetadataError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.metadata.model import ArrayMetadata
@@ -193,9 +193,9 @@ class Conveniences(Node, ArrayProperties):
         return self._rows(first, length if end is None else min(_check_bound(end, "end"), length))
 
     def _rows(self, start: int, end: int) -> Iterator[Any]:
-        step = self.metadata.chunk_shape[0]
+        grid = self.metadata.grid
         while start < end:
-            stop = min(start - start % step + step, end)
+            stop = min(grid.end_of(0, start), end)
             yield from self[start:stop]
             start = stop
 
@@ -255,6 +255,12 @@ def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
     )
 
 
+def _keeps_chunks(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether `new` differs from `old` in the fill value at most, or converts items."""
+    layouts = [(m.shape, m.chunk_shape, m.dtype, m.filters) for m in (old, new)]
+    return layouts[0] == layouts[1] or _converts_only(old, new)
+
+
 def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
     if isinstance(filters, str | dict) or not isinstance(filters, Iterable):
         raise CodecError(f"filters is a sequence of codecs, not {filters!r:.80}; write [codec] for one")
@@ -265,9 +271,11 @@ def _reinterpret(
     old: ArrayMetadata, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Any
 ) -> ArrayMetadata:
     """Return metadata that differ from `old` in what is not None."""
+    if old.edges is not None and (shape is not None or chunks is not None):
+        raise _no_view(old)
     new_dtype = old.dtype if dtype is None else np.dtype(dtype)
     new_shape = old.shape if shape is None else normalize_shape(shape)
-    return old.replace(
+    new = old.replace(
         shape=new_shape,
         dtype=new_dtype,
         chunk_shape=old.chunk_shape
@@ -277,6 +285,16 @@ def _reinterpret(
         if fill_value is None
         else normalize_fill_value(fill_value, new_dtype),
         filters=old.filters if filters is None else filters,
+    )
+    if old.edges is not None and not _keeps_chunks(old, new):
+        raise _no_view(old)
+    return new
+
+
+def _no_view(old: ArrayMetadata) -> MetadataError:
+    return MetadataError(
+        f"an array of shape {old.shape} with a rectilinear chunk grid can be viewed by astype or with "
+        "another fill value, but its chunks cannot be taken for others"
     )
 
 
