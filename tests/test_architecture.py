@@ -19,7 +19,7 @@ MAX_LINES = 400
 LAYERS = [
     {"errors", "compat", "later", "progress"},
     {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "fields"},
-    {"sync"},
+    {"sync", "rectilinear"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},

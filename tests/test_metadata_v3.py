@@ -128,7 +128,7 @@ class TestArray:
                 {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [0, 1]}}},
                 "chunk_shape has 0",
             ),
-            ({"chunk_grid": {"name": "rectilinear"}}, "chunk_grid 'rectilinear' is not known"),
+            ({"chunk_grid": {"name": "rectangular"}}, "chunk_grid 'rectangular' is not known"),
             ({"chunk_key_encoding": "fanout"}, "chunk_key_encoding 'fanout' is not known"),
             ({"chunk_key_encoding": {"name": "v2", "configuration": {"separator": ""}}}, "separator is ''"),
             ({"chunk_key_encoding": {"name": "v2", "configuration": {"sep": "."}}}, "unknown members 'sep'"),

@@ -170,7 +170,7 @@ def test_number_of_inner_chunks() -> None:
     z, _ = array(
         [64, 64], [64, 64], [pair("sharding_indexed", **SHARDS["configuration"] | {"chunk_shape": [32, 2]})]
     )
-    assert z.metadata.chunks_per_key == 64
+    assert z.metadata.shards.inner.grid.nchunks == 64
     assert z.metadata.shards is not None
     assert z.metadata.shards.index_array.shape == (2, 32, 2)
 

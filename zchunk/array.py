@@ -214,8 +214,7 @@ class Array(Selections, Conveniences):
     @property
     def nchunks_initialized(self) -> int:
         """Number of chunks that are stored; as in zarr 3 a shard that is there counts for all in it."""
-        array = self._current
-        return sum(1 for _ in stored.inside(array)) * array.metadata.chunks_per_key
+        return stored.initialized(self._current)
 
     @property
     def initialized(self) -> int:

@@ -19,12 +19,15 @@ from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
-from zchunk.errors import ChunkError
+from zchunk.errors import ChunkError, ReadOnlyError
 from zchunk.fill_values import holds_only, object_fill
 from zchunk.keys import ChunkKeyEncoding, join
+from zchunk.metadata.lazy import v3
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import KVStore, Store
 
+# Most chunk shapes of a rectilinear grid that are kept ready.
+_SHAPES = 256
 _DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 
 
@@ -68,7 +71,10 @@ class ChunkedArray:
         self.item: np.dtype[Any] = metadata.item
         self.fill: bytes = metadata.fill
         self.objects = metadata.dtype.hasobject
-        self.cache = None if self.objects else cache
+        self._cache = None if self.objects else cache
+        # Of a rectilinear grid the regular arrays have it that its chunks are read as.
+        self.cache = self._cache if metadata.edges is None else None
+        self._by_shape: dict[tuple[int, ...], ChunkedArray] = {}
         self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
         # Indexes of shards that were read, by the name of the shard, with what its file looked like.
         self.indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]] = {}
@@ -84,7 +90,7 @@ class ChunkedArray:
 
     def _layout(self) -> Layout | None:
         spec, metadata = self.chain.native_spec, self.metadata
-        if spec is None or metadata.shards is not None:
+        if spec is None or metadata.shards is not None or metadata.edges is not None:
             return None
         return Layout(
             metadata.chunk_shape,
@@ -140,6 +146,27 @@ class ChunkedArray:
         inner.__dict__ |= self._inner.__dict__
         inner.store, inner.path = shard, self.path
         return inner
+
+    def with_chunks(self, chunk_shape: tuple[int, ...]) -> ChunkedArray:
+        """Return a regular array whose chunks have this shape: some are chunks of this array, which has a
+        rectilinear grid, with the same keys; the others are not to be asked for."""
+        found = self._by_shape.get(chunk_shape)
+        if found is None:
+            metadata = v3.with_chunks(self.metadata, chunk_shape)
+            found = ChunkedArray(
+                metadata, self.store, self.path, self.write_empty_chunks, self.synchronizer, self._cache
+            )
+            if len(self._by_shape) >= _SHAPES:
+                self._by_shape.clear()
+            self._by_shape[chunk_shape] = found
+        return found
+
+    def check_writable(self) -> None:
+        """Raise `ReadOnlyError` if chunks of this array cannot be written."""
+        if self.metadata.edges is not None:
+            raise ReadOnlyError(
+                f"array {self.name!r} has a rectilinear chunk grid, which can be read only; copy it to write"
+            )
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""

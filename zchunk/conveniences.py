@@ -193,9 +193,9 @@ class Conveniences(Node, ArrayProperties):
         return self._rows(first, length if end is None else min(_check_bound(end, "end"), length))
 
     def _rows(self, start: int, end: int) -> Iterator[Any]:
-        step = self.metadata.chunk_shape[0]
+        grid = self.metadata.grid
         while start < end:
-            stop = min(start - start % step + step, end)
+            stop = min(grid.end_of(0, start), end)
             yield from self[start:stop]
             start = stop
 
@@ -262,6 +262,12 @@ def _stored_dtype(metadata: ArrayMetadata) -> np.dtype[Any]:
     return metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype
 
 
+def _keeps_chunks(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether `new` differs from `old` in the fill value at most, or converts items."""
+    layouts = [(m.shape, m.chunk_shape, m.dtype, m.filters) for m in (old, new)]
+    return layouts[0] == layouts[1] or _converts_only(old, new)
+
+
 def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
     if isinstance(filters, str | dict) or not isinstance(filters, Iterable):
         raise CodecError(f"filters is a sequence of codecs, not {filters!r:.80}; write [codec] for one")
@@ -272,6 +278,8 @@ def _reinterpret(
     old: ArrayMetadata, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Any
 ) -> ArrayMetadata:
     """Return metadata that differ from `old` in what is not None."""
+    if old.edges is not None and (shape is not None or chunks is not None):
+        raise _no_view(old)
     new_dtype = old.dtype if dtype is None else np.dtype(dtype)
     new_shape = old.shape if shape is None else normalize_shape(shape)
     changes: dict[str, Any] = {
@@ -299,7 +307,10 @@ def _reinterpret(
         return old.replace(shape=new_shape, shards=shards, **own)
     if chunks is not None:
         changes["chunk_shape"] = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
-    return old.replace(shape=new_shape, **changes)
+    new = old.replace(shape=new_shape, **changes)
+    if old.edges is not None and not _keeps_chunks(old, new):
+        raise _no_view(old)
+    return new
 
 
 def _replace_innermost(inner: ArrayMetadata, changes: dict[str, Any]) -> ArrayMetadata:
@@ -308,6 +319,13 @@ def _replace_innermost(inner: ArrayMetadata, changes: dict[str, Any]) -> ArrayMe
     own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
     shards = inner.shards._replace(inner=_replace_innermost(inner.shards.inner, changes))
     return inner.replace(shards=shards, **own)
+
+
+def _no_view(old: ArrayMetadata) -> MetadataError:
+    return MetadataError(
+        f"an array of shape {old.shape} with a rectilinear chunk grid can be viewed by astype or with "
+        "another fill value, but its chunks cannot be taken for others"
+    )
 
 
 def _fill_value(old: ArrayMetadata, dtype: np.dtype[Any]) -> Any:

@@ -65,10 +65,12 @@ def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
     metadata = a.metadata
-    found = {"chunks": a.chunks, "order": a.order, "fill_value": a.fill_value}
+    # Of a rectilinear grid the largest chunk: no larger one has to be held in memory.
+    chunks, shards = metadata.grid_of_chunks.largest, metadata.grid.largest
+    found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}
     if zarr_format == a.zarr_format == 3:
         found |= {
-            "shards": a.shards,
+            "shards": None if metadata.shards is None else shards,
             "chunk_key_encoding": tuple(metadata.chunk_key_encoding),
             "dimension_names": metadata.dimension_names,
         }
@@ -142,7 +144,7 @@ def chunks_are_alike(old: ArrayMetadata, new: ArrayMetadata) -> bool:
     if old.zarr_format == new.zarr_format:
         fmt = get_format(old.zarr_format)
         return fmt.array_items(old)[fmt.array_key] == fmt.array_items(new)[fmt.array_key]
-    if old.dtype.hasobject or old.shards is not None or new.shards is not None:
+    if old.dtype.hasobject or old.shards is not None or new.shards is not None or old.edges is not None:
         return False
     return _chunk_layout(old) == _chunk_layout(new)
 

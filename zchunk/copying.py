@@ -15,7 +15,7 @@ from zchunk.copylog import Report, reporting
 from zchunk.errors import CopyError
 from zchunk.grid import normalize_chunks
 from zchunk.keys import normalize_path
-from zchunk.likeness import is_array
+from zchunk.likeness import chunks_of, is_array
 from zchunk.node import Node
 from zchunk.progress import Advance, reporting_progress
 
@@ -307,7 +307,7 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
     if 0 in source.shape or not source.shape:
         # h5py has no chunks of these; nor chunks that are longer than the array.
         return fill
-    chunks = tuple(map(min, source.chunks, source.shape))
+    chunks = tuple(map(min, chunks_of(source), source.shape))
     return {"chunks": chunks, "compression": "gzip", "compression_opts": 1, "shuffle": False, **fill}
 
 
@@ -348,8 +348,8 @@ def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:
 
 
 def _stored_shape(a: Any) -> Any:
-    """Return the shape of what is stored as one of an array: a shard if there are some, or a chunk."""
-    return getattr(a, "shards", None) or a.chunks
+    """Return the shape of what is stored as one: of a shard, or a chunk, and of the largest."""
+    return a.metadata.grid.largest if isinstance(a, Array) else a.chunks
 
 
 def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:

@@ -61,8 +61,8 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
         *_format_items(array),
         ("Data type", str(array.dtype)),
         ("Shape", str(array.shape)),
-        ("Chunk shape", str(array.chunks)),
-        *([] if array.shards is None else [("Shard shape", str(array.shards))]),
+        ("Chunk shape", array.metadata.grid_of_chunks.text),
+        *([] if array.metadata.shards is None else [("Shard shape", array.metadata.grid.text)]),
         ("Order", array.order),
         ("Read-only", str(array.read_only)),
     ]

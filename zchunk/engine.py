@@ -11,11 +11,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,8 +25,11 @@ from zchunk._ext.shards import ShardJob
 from zchunk.chunked import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.grid import RegularGrid
-from zchunk.indexing import ChunkPart, Plan, plan_basic
+from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_within
 from zchunk.shards import Shard, part_plan
+
+if TYPE_CHECKING:
+    from zchunk.rectilinear import Block
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
@@ -70,14 +72,16 @@ def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[An
 
 
 def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
-    if array.metadata.shards is not None:
-        _read_shards(array, plan, plan.view(out))
-    elif array.layout is None or not native_enabled:
-        _read_generic(array, plan, plan.view(out).view(array.item))
-    else:
+    if array.layout is not None and native_enabled:
         _read_native(array, array.layout, plan, out)
         if array.metadata.swapped:
             out.byteswap(inplace=True)
+    elif array.metadata.edges is not None:
+        _read_blocks(array, plan, plan.view(out))
+    elif array.metadata.shards is not None:
+        _read_shards(array, plan, plan.view(out))
+    else:
+        _read_generic(array, plan, plan.view(out).view(array.item))
 
 
 def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> None:
@@ -100,6 +104,7 @@ def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarra
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
     """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
+    array.check_writable()
     if not value.size or not array.item.itemsize:
         return
     try:
@@ -232,6 +237,25 @@ def _store(
                 array.store[key] = value
 
 
+# ---- chunks of several shapes
+
+
+def _read_blocks(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
+    raw = target.view(array.item)
+
+    def work(block: Block) -> None:
+        regular, into = array.with_chunks(block.chunk_shape), target[*block.outer, ...]
+        read(regular, plan_within(plan, block.inner, regular.metadata.grid, regular.metadata.order), into)
+        if any(not isinstance(entry, slice) for entry in block.outer):
+            # A copy, for positions are selected.
+            raw[block.outer] = into.view(array.item)
+
+    for part in plan.parts():
+        grid: Any = array.metadata.grid
+        count, blocks = grid.split(part.inner, part.outer)
+        pool.each(blocks, count, work)
+
+
 # ---- shards
 
 
@@ -249,7 +273,7 @@ def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
                 # A copy, for positions are selected.
                 raw[part.outer] = into.view(array.item)
 
-    _each(plan, work)
+    pool.each(plan.parts(), plan.touched, work)
 
 
 def _write_shards(
@@ -273,7 +297,7 @@ def _write_shards(
                 # As for chunks: what to do the store says.
                 _write_shard(inner, inner.layout, within, items, shard, by_store=True)
 
-    _each(plan, work)
+    pool.each(plan.parts(), plan.touched, work)
 
 
 def _write_shard(
@@ -299,30 +323,6 @@ def _write_shard(
         shard.finish(job)
     finally:
         job.abort()
-
-
-def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
-    """Do the work on every part of a plan, several at a time."""
-    parts = plan.parts()
-    touched = plan.touched
-    if touched == 1:
-        work(next(parts))
-        return
-    lock, stop = threading.Lock(), False
-
-    def some() -> None:
-        while not stop:
-            with lock:
-                part = next(parts, None)
-            if part is None:
-                return
-            work(part)
-
-    def cancel() -> None:
-        nonlocal stop
-        stop = True
-
-    pool.together(some, min(pool.get_threads(), touched) - 1, cancel)
 
 
 # ---- generic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 # The targets of h5py's and zarr 2's heuristic, in bytes.
@@ -32,6 +32,35 @@ class RegularGrid(NamedTuple):
     def nchunks(self) -> int:
         """Number of chunks; 1 for a 0-d array."""
         return math.prod(self.cdata_shape)
+
+    # ---- what `zchunk.rectilinear.RectilinearGrid` has too, where it is less simple
+
+    @property
+    def largest(self) -> tuple[int, ...]:
+        """The greatest length of a chunk along every axis."""
+        return self.chunk_shape
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Lengths of chunks along every axis, as users know them."""
+        return self.chunk_shape
+
+    @property
+    def text(self) -> str:
+        """`chunks` for people."""
+        return str(self.chunk_shape)
+
+    def shape_of(self, coords: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of a chunk, with what of it lies beyond the array."""
+        return self.chunk_shape
+
+    def span(self, axis: int, first: int, stop: int) -> slice:
+        """Return the positions along an axis of the chunks from `first` to before `stop`."""
+        return slice(first * self.chunk_shape[axis], stop * self.chunk_shape[axis])
+
+    def end_of(self, axis: int, position: int) -> int:
+        """Return where along an axis the chunk with a position ends, which may be beyond the array."""
+        return position - position % self.chunk_shape[axis] + self.chunk_shape[axis]
 
 
 def guess_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from zchunk._ext import selection as native
 from zchunk._ext.selection import ChunkPart, Plan
 from zchunk.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
 from zchunk.fields import field_dtype, pop_fields
-from zchunk.grid import RegularGrid
+
+if TYPE_CHECKING:
+    from zchunk.rectilinear import Grid
 
 __all__ = [
     "BoundsCheckError",
@@ -35,6 +37,7 @@ __all__ = [
     "plan_mask",
     "plan_orthogonal",
     "plan_vindex",
+    "plan_within",
     "pop_fields",
     "replace_ellipsis",
 ]
@@ -115,7 +118,7 @@ def normalize_integer_selection(index: Any, length: int) -> int:
 # ---- basic
 
 
-def plan_basic(selection: Any, grid: RegularGrid) -> Plan:
+def plan_basic(selection: Any, grid: Grid) -> Plan:
     """Return the plan of a basic selection: integers, slices of any step, an Ellipsis.
 
     Raises
@@ -166,7 +169,7 @@ def _check_integer(entry: Any, length: int, axis: int, kinds: str) -> None:
         raise BoundsCheckError(f"index {index} is out of bounds for axis {axis} of length {length}")
 
 
-def plan_items(selection: Any, grid: RegularGrid, order: str) -> Plan:
+def plan_items(selection: Any, grid: Grid, order: str) -> Plan:
     """Return the plan of what stands in ``z[...]``.
 
     A basic selection; or, as in NumPy, nothing but integers and lists of them (points), or one list of
@@ -189,7 +192,7 @@ def plan_items(selection: Any, grid: RegularGrid, order: str) -> Plan:
 # ---- by axis
 
 
-def plan_orthogonal(selection: Any, grid: RegularGrid) -> Plan:
+def plan_orthogonal(selection: Any, grid: Grid) -> Plan:
     """Return the plan of the product of what is selected along every axis.
 
     Per axis an integer, a slice, a list or 1-d array of integers in any order and repeated at will, or a 1-d
@@ -234,7 +237,7 @@ def _axis_entry(entry: Any, length: int, axis: int) -> Any:
     return entry
 
 
-def plan_blocks(selection: Any, grid: RegularGrid) -> Plan:
+def plan_blocks(selection: Any, grid: Grid) -> Plan:
     """Return the plan of whole chunks: per axis the index of a chunk or a slice of them; an Ellipsis.
 
     Raises
@@ -246,9 +249,7 @@ def plan_blocks(selection: Any, grid: RegularGrid) -> Plan:
     """
     entries = replace_ellipsis(selection, grid.shape)
     found = []
-    for axis, (entry, count, chunk) in enumerate(
-        zip(entries, grid.cdata_shape, grid.chunk_shape, strict=True)
-    ):
+    for axis, (entry, count) in enumerate(zip(entries, grid.cdata_shape, strict=True)):
         if isinstance(entry, slice):
             if entry.step not in (None, 1):
                 raise SelectionError(f"{entry!r} for axis {axis}: slices of blocks have no step")
@@ -262,14 +263,14 @@ def plan_blocks(selection: Any, grid: RegularGrid) -> Plan:
             _check_integer(entry, count, axis, "blocks are selected by integers, slices and an Ellipsis")
             start = operator.index(entry) % count
             stop = start + 1
-        found.append(slice(start * chunk, stop * chunk))
+        found.append(grid.span(axis, start, stop))
     return plan_basic(tuple(found), grid)
 
 
 # ---- points
 
 
-def plan_coordinates(selection: Any, grid: RegularGrid, order: str) -> Plan:
+def plan_coordinates(selection: Any, grid: Grid, order: str) -> Plan:
     """Return the plan of points: per axis an integer or an array of integers, which are broadcast.
 
     Parameters
@@ -307,7 +308,7 @@ def _is_integers(entry: Any) -> bool:
     return isinstance(entry, np.ndarray) and (entry.dtype.kind in "iu" or not entry.size)
 
 
-def plan_mask(selection: Any, grid: RegularGrid, order: str) -> Plan:
+def plan_mask(selection: Any, grid: Grid, order: str) -> Plan:
     """Return the plan of the items where a mask, an array of bool of the array's shape, is true.
 
     Raises
@@ -324,7 +325,7 @@ def plan_mask(selection: Any, grid: RegularGrid, order: str) -> Plan:
     return plan_coordinates(np.nonzero(entries[0]), grid, order)
 
 
-def plan_vindex(selection: Any, grid: RegularGrid, order: str) -> Plan:
+def plan_vindex(selection: Any, grid: Grid, order: str) -> Plan:
     """Return the plan of points or a mask.
 
     Raises
@@ -341,6 +342,18 @@ def plan_vindex(selection: Any, grid: RegularGrid, order: str) -> Plan:
             f"each of the {len(grid.shape)} axes, or one array of bool of the array's shape"
         )
     return plan_coordinates(entries, grid, order)
+
+
+# ---- parts of plans
+
+
+def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) -> Plan:
+    """Return the plan of what a part of another plan selects, for the array that the part is of."""
+    if isinstance(plan, fancy.PointsPlan):
+        return plan_coordinates(entries, grid, order)
+    if isinstance(plan, fancy.OrthogonalPlan):
+        return plan_orthogonal(tuple(index.reshape(-1) for index in entries), grid)
+    return plan_basic(entries, grid)
 
 
 # ---- the same of NumPy arrays

@@ -15,6 +15,8 @@ from zchunk.node import Node
 
 def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    if isinstance(a, Array):
+        return a.metadata.grid_of_chunks.largest
     chunks: Any = getattr(a, "chunks", None)
     if chunks is None and hasattr(a, "chunklen"):
         # bcolz': rows of chunks.

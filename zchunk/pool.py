@@ -9,7 +9,7 @@ import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
@@ -210,6 +210,28 @@ def together(work: Work, helpers: int, cancel: Work) -> None:
         raise
     finally:
         join(tasks, cancel)
+
+
+def each(items: Iterator[Any], count: int, work: Callable[[Any], None]) -> None:
+    """Do the work on every one of `count` items, several at a time."""
+    if count == 1:
+        work(next(items))
+        return
+    lock, stop = threading.Lock(), False
+
+    def some() -> None:
+        while not stop:
+            with lock:
+                item = next(items, None)
+            if item is None:
+                return
+            work(item)
+
+    def cancel() -> None:
+        nonlocal stop
+        stop = True
+
+    together(some, min(get_threads(), count) - 1, cancel)
 
 
 def _after_fork() -> None:

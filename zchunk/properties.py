@@ -20,14 +20,20 @@ class ArrayProperties:
         raise NotImplementedError
 
     @property
-    def chunks(self) -> tuple[int, ...]:
-        """Length of a chunk along every axis; of those in a shard if there are shards."""
-        return self.metadata.grid_of_chunks.chunk_shape
+    def chunks(self) -> tuple[Any, ...]:
+        """Length of a chunk along every axis; of those in a shard if there are shards.
+
+        In a rectilinear grid the lengths of all chunks along every axis, as dask has them.
+        """
+        return self.metadata.grid_of_chunks.chunks
 
     @property
-    def shards(self) -> tuple[int, ...] | None:
-        """Length along every axis of a shard, which is stored as one object; None if chunks are."""
-        return None if self.metadata.shards is None else self.metadata.chunk_shape
+    def shards(self) -> tuple[Any, ...] | None:
+        """Length along every axis of a shard, which is stored as one object; None if chunks are.
+
+        In a rectilinear grid the lengths of all shards along every axis.
+        """
+        return None if self.metadata.shards is None else self.metadata.grid.chunks
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -22,6 +22,7 @@ Publish = Callable[[ChunkedArray], None]
 
 def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> None:
     """Give `array` another shape. Items that are added have the fill value."""
+    array.check_writable()
     old = array.metadata.shape
     if len(shape) != len(old):
         raise ValueError(f"cannot resize from shape {old} to {shape}: the number of dimensions cannot change")
@@ -38,6 +39,7 @@ def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> Non
 
 def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish: Publish) -> tuple[int, ...]:
     """Add `items` at the end of an axis and return the new shape."""
+    array.check_writable()
     old = array.metadata.shape
     if not -len(old) <= axis < len(old):
         raise ValueError(f"axis {axis} is out of range for an array of {len(old)} dimensions")

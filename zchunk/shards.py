@@ -17,13 +17,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from zchunk._ext.fancy import OrthogonalPlan, PointsPlan
 from zchunk._ext.shards import ShardJob
 from zchunk.chunk_cache import stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.grid import RegularGrid
-from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_coordinates, plan_orthogonal
+from zchunk.indexing import ChunkPart, Plan, plan_within
 from zchunk.storage.base import Store
 
 # Chunks that are no farther apart are fetched together.
@@ -352,8 +351,4 @@ def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
     inner = metadata.shards.inner
     lengths = zip(metadata.shape, part.coords, metadata.chunk_shape, strict=True)
     grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
-    if isinstance(plan, PointsPlan):
-        return plan_coordinates(part.inner, grid, inner.order)
-    if isinstance(plan, OrthogonalPlan):
-        return plan_orthogonal(tuple(index.reshape(-1) for index in part.inner), grid)
-    return plan_basic(part.inner, grid)
+    return plan_within(plan, part.inner, grid, inner.order)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from operator import contains, ge, lt
+from operator import contains, floordiv, ge, lt
 
 from zchunk.chunked import ChunkedArray
 from zchunk.keys import join
@@ -43,6 +43,16 @@ def inside(array: ChunkedArray) -> Iterator[str]:
     """Yield the keys of the stored chunks that hold items of the array."""
     grid = array.metadata.grid.cdata_shape
     return (key for key, coords in listed(array) if all(map(lt, coords, grid)))
+
+
+def initialized(array: ChunkedArray) -> int:
+    """Return the number of stored chunks; as in zarr 3 a shard that is there counts for all in it."""
+    grid, shards = array.metadata.grid, array.metadata.shards
+    found = (coords for _, coords in listed(array) if all(map(lt, coords, grid.cdata_shape)))
+    if shards is None:
+        return sum(1 for _ in found)
+    inner = shards.inner.chunk_shape
+    return sum(math.prod(map(floordiv, grid.shape_of(coords), inner)) for coords in found)
 
 
 def outside(array: ChunkedArray) -> Iterator[str]:

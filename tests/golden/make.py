@@ -23,6 +23,9 @@ PRODUCERS = {
         "crc32c==2.9.post0",
     ],
     "zarr3": ["zarr==3.1.6", "numcodecs==0.16.5", "numpy==2.2.6", "google-crc32c==1.8.0"],
+    "zarr3_rectilinear": [
+        "zarr==3.4.2", "zarrs==0.2.3", "numcodecs==0.17.1", "numpy==2.5.5", "google-crc32c==1.9.0",
+    ],
     "tensorstore": ["tensorstore==0.1.86", "numpy==2.2.6"],
     "v3:zarr3": ["zarr==3.1.6", "numcodecs==0.16.5", "numpy==2.2.6", "google-crc32c==1.8.0"],
     "v3:zarrs": ["zarrs==0.2.3", "zarr==3.1.6", "numcodecs==0.16.5", "numpy==2.2.6"],

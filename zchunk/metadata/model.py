@@ -14,9 +14,15 @@ from zchunk.errors import MetadataError
 from zchunk.fill_values import fill_bytes
 from zchunk.grid import RegularGrid
 from zchunk.keys import ChunkKeyEncoding
+from zchunk.later import Later
 
 if TYPE_CHECKING:
+    from zchunk import rectilinear
     from zchunk.codecs import Codec
+    from zchunk.rectilinear import Edges, Grid
+else:
+    # Few arrays have such a grid.
+    rectilinear = Later("zchunk.rectilinear")
 
 # NumPy's limit, so that every array can be read whole.
 MAX_NDIM = 64
@@ -57,7 +63,8 @@ class ArrayMetadata:
     dtype : numpy.dtype
         Type of an item, no sub-array.
     chunk_shape : tuple of int
-        Length along every axis, at least 1, of what is stored under a key: a chunk, or a shard.
+        Length along every axis, at least 1, of what is stored under a key: a chunk, or a shard. If there are
+        `edges`, that of the array.
     fill_value : numpy scalar, object or None
         Value of the items of missing chunks; None if they are undefined.
     order : {"C", "F"}
@@ -77,6 +84,9 @@ class ArrayMetadata:
         Items are stored in the other byte order than that of `dtype`. (In format 2 the dtype says it.)
     shards : ShardFormat or None
         How a chunk is stored, if it is a shard. There are no other codecs then.
+    edges : tuple of Edges or None
+        Lengths of what is stored under a key, in a rectilinear grid: see `zchunk.rectilinear`. Codecs and
+        `shards` are those for the largest chunk then; `zchunk.metadata.v3.with_chunks` gives those of others.
     dimension_names : tuple of (str or None), optional
         Names of the axes; None if they have none at all. Of format 3.
     data_type : object, optional
@@ -102,6 +112,7 @@ class ArrayMetadata:
     zarr_format: int
     swapped: bool
     shards: ShardFormat | None
+    edges: tuple[Edges, ...] | None
     dimension_names: tuple[str | None, ...] | None
     data_type: Any
     extensions: dict[str, Any] | None
@@ -122,6 +133,7 @@ class ArrayMetadata:
         zarr_format: int = 2,
         swapped: bool = False,
         shards: ShardFormat | None = None,
+        edges: tuple[Edges, ...] | None = None,
         dimension_names: tuple[str | None, ...] | None = None,
         data_type: Any = None,
         extensions: dict[str, Any] | None = None,
@@ -139,6 +151,7 @@ class ArrayMetadata:
         members["zarr_format"] = zarr_format
         members["swapped"] = swapped
         members["shards"] = shards
+        members["edges"] = edges
         members["dimension_names"] = dimension_names
         members["data_type"] = data_type
         members["extensions"] = extensions
@@ -170,11 +183,21 @@ class ArrayMetadata:
                 f"dimension_separator is {self.dimension_separator!r}, but chunk keys are joined by "
                 f"{self.chunk_key_encoding.separator!r}"
             )
+        if self.edges is not None:
+            self._check_edges(self.edges)
         if self.shards is None:
             self._check_chunk_nbytes()
 
-    def _check_chunk_nbytes(self) -> None:
+    def _check_edges(self, edges: tuple[Edges, ...]) -> None:
+        if len(edges) != self.ndim or self.chunk_shape != rectilinear.whole(self.shape):
+            raise MetadataError(f"{len(edges)} axes of edges, chunks {self.chunk_shape} for {self.shape}")
         nbytes = math.prod(self.chunk_shape) * max(self.dtype.itemsize, 1)
+        if nbytes >= 2**63:
+            # It is planned as one chunk.
+            raise MetadataError(f"an array of {nbytes} bytes is too large for a rectilinear chunk grid")
+
+    def _check_chunk_nbytes(self) -> None:
+        nbytes = math.prod(self.grid.largest) * max(self.dtype.itemsize, 1)
         self._check_limit(nbytes, 2**63 - 1, "any chunk")
         for codec in self.codecs:
             self._check_limit(
@@ -189,7 +212,7 @@ class ArrayMetadata:
     def _check_limit(self, nbytes: int, limit: int | None, who: str) -> None:
         if limit is not None and nbytes > limit:
             raise MetadataError(
-                f"a chunk has {nbytes} bytes (shape {self.shape}, chunks {self.chunk_shape}, "
+                f"a chunk has {nbytes} bytes (shape {self.shape}, chunks {self.grid.largest}, "
                 f"dtype {self.dtype}), but {who} has at most {limit}; choose smaller chunks"
             )
 
@@ -230,19 +253,16 @@ class ArrayMetadata:
         return self if self.shards is None else self.shards.inner.innermost
 
     @cached_property
-    def grid(self) -> RegularGrid:
+    def grid(self) -> Grid:
         """The chunk grid."""
+        if self.edges is not None:
+            return rectilinear.RectilinearGrid(self.shape, self.edges)
         return RegularGrid(self.shape, self.chunk_shape)
 
     @property
-    def grid_of_chunks(self) -> RegularGrid:
+    def grid_of_chunks(self) -> Grid:
         """The grid of chunks, of those in shards if chunks are shards."""
         return self.grid if self.shards is None else RegularGrid(self.shape, self.shards.inner.chunk_shape)
-
-    @property
-    def chunks_per_key(self) -> int:
-        """How many chunks are stored under a key: in a shard, or one."""
-        return 1 if self.shards is None else self.shards.inner.grid.nchunks
 
     # ---- what the engine needs, for all arrays that have the same metadata
 

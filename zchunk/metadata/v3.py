@@ -22,6 +22,7 @@ from zchunk.metadata.v2 import parse_json
 from zchunk.metadata.v2 import render_document as render_json
 from zchunk.metadata.v3_codecs import object_codec_id, parse_codecs, parse_lengths, render_codecs
 from zchunk.metadata.v3_fill_values import parse_fill_value, render_fill_value
+from zchunk.metadata.v3_grids import check_shards, largest_chunk, parse_grid, render_grid
 
 # What was parsed, by the text; emptied when it is full.
 _parsed: dict[bytes | str, ArrayMetadata] = {}
@@ -153,33 +154,41 @@ def _model(obj: dict[str, Any]) -> ArrayMetadata:
     data_type = deepcopy(obj["data_type"])
     dtype = parse_data_type(data_type)
     shape = parse_lengths(obj["shape"], "shape", 0)
-    chunk_shape = _parse_grid(obj["chunk_grid"])
-    if len(chunk_shape) != len(shape):
-        raise MetadataError(f"shape has {len(shape)} axes, chunk_shape has {len(chunk_shape)}")
+    chunk_shape, edges = parse_grid(obj["chunk_grid"], shape)
     transformers = obj.get("storage_transformers", [])
     if transformers != []:
         raise MetadataError(f"storage_transformers is {transformers!r:.80}; none of them is known")
     fill_value = parse_fill_value(obj["fill_value"], dtype, object_codec_id(data_type))
-    return ArrayMetadata(
+    largest = largest_chunk(shape, chunk_shape, edges)
+    meta = ArrayMetadata(
         shape=shape,
         dtype=dtype,
         chunk_shape=chunk_shape,
         fill_value=fill_value,
+        edges=edges,
         chunk_key_encoding=_parse_keys(obj["chunk_key_encoding"]),
         zarr_format=3,
         dimension_names=_parse_names(obj.get("dimension_names"), len(shape)),
         data_type=data_type,
         extensions=_extensions(obj, _ARRAY_MEMBERS),
-        **parse_codecs(obj["codecs"], dtype, chunk_shape, fill_value, data_type),
+        **parse_codecs(obj["codecs"], dtype, largest, fill_value, data_type),
     )
+    check_shards(meta)
+    return meta
 
 
-def _parse_grid(obj: object) -> tuple[int, ...]:
-    grid = parse_extension(obj, "chunk_grid")
-    if grid.name != "regular":
-        raise MetadataError(f"chunk_grid {grid.name!r:.80} is not known; only 'regular' is")
-    check_members(grid, "chunk_grid", {"chunk_shape"})
-    return parse_lengths(grid.configuration["chunk_shape"], "chunk_grid: chunk_shape", 1)
+def with_chunks(meta: ArrayMetadata, chunk_shape: tuple[int, ...]) -> ArrayMetadata:
+    """Return metadata with a regular grid, of as many chunks along every axis, in place of a rectilinear one.
+
+    Raises
+    ------
+    MetadataError, CodecError
+        The codecs do not take such chunks.
+    """
+    codecs = parse_codecs(render_codecs(meta), meta.dtype, chunk_shape, meta.fill_value, meta.data_type)
+    counts = zip(meta.grid.cdata_shape, chunk_shape, strict=True)
+    shape = tuple([min(count * n, 2**63 - 1) for count, n in counts])
+    return meta.replace(shape=shape, edges=None, chunk_shape=chunk_shape, **codecs)
 
 
 def _parse_keys(obj: object) -> ChunkKeyEncoding:
@@ -218,7 +227,7 @@ def render_array(meta: ArrayMetadata, attributes: dict[str, Any] | None = None) 
     obj: dict[str, Any] = {
         "shape": list(meta.shape),
         "data_type": data_type,
-        "chunk_grid": render_extension("regular", {"chunk_shape": list(meta.chunk_shape)}),
+        "chunk_grid": render_grid(meta),
         "chunk_key_encoding": render_extension(
             meta.chunk_key_encoding.name, {"separator": meta.chunk_key_encoding.separator}
         ),
@@ -317,4 +326,5 @@ __all__ = [
     "render_json",
     "resized",
     "with_attributes",
+    "with_chunks",
 ]
