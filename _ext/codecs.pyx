@@ -8,7 +8,7 @@ bytes can neither overrun it nor make anyone allocate.
 Other extension modules call these kernels; Python reaches them through `_ext.chain` and `_ext.blosc`.
 """
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
@@ -97,11 +97,11 @@ cdef int64_t lz4_encode(
     if n > LZ4_MAX_INPUT:
         return -TOO_LARGE
     if s.lz4 == NULL:
-        s.lz4 = malloc(LZ4_sizeofState())
+        s.lz4 = calloc(1, LZ4_sizeofState())
         if s.lz4 == NULL:
             return -NO_MEMORY
     cap = min(cap, <size_t>INT32_LIMIT)
-    return LZ4_compress_fast_extState(s.lz4, <const char*>src, <char*>dst, <int>n, <int>cap, acceleration)
+    return lz4_encode_block(s.lz4, <const char*>src, <char*>dst, <int>n, <int>cap, acceleration)
 
 
 cdef int64_t _lz4hc_encode(

@@ -40,14 +40,16 @@ cdef size_t _chunk_key(const int64_t* coords, int ndim, char separator, bint pre
 
 
 cdef void _put_key(const Plan* p, const int64_t* coords, Region* r) noexcept nogil:
+    """Say where the chunk is: its key, or its number in the shard."""
     cdef int d
+    if p.shard.entries != NULL:
+        r.number = r.key_size = 0
+        for d in range(p.ndim):
+            r.number += coords[d] * p.shard.strides[d]
+        return
     if p.root_size:
         memcpy(r.key, p.root, p.root_size)
     r.key_size = p.root_size + _chunk_key(coords, p.ndim, p.separator, p.prefixed, r.key + p.root_size)
-    r.number = 0
-    if p.shard.entries != NULL:
-        for d in range(p.ndim):
-            r.number += coords[d] * p.shard.strides[d]
 
 
 cdef void _locate_points(const Plan* p, int64_t k, Region* r) noexcept nogil:

@@ -12,7 +12,7 @@ from zchunk._ext.blosc cimport (
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.copy cimport copy_run
 from zchunk._ext.region cimport (
-    Cursor, first_row, last_before, next_row, next_rows, region_span, row_skip, row_stride, rows_before,
+    Cursor, first_row, last_before, next_row, next_rows, region_items, region_span, row_skip, row_stride, rows_before,
 )
 from zchunk._ext.scatter cimport stream_copy
 from zchunk._ext.source cimport fetch
@@ -23,6 +23,8 @@ cdef enum:
     SLAB = 131072
     # What a read call costs beside its bytes, expressed in bytes.
     READ_COST = 4096
+    TINY = 8192
+    SHORT = 32
 
 
 # ---- uncompressed bytes
@@ -185,10 +187,24 @@ cdef int _scatter_blocks(const Plan* p, const Region* r, const Frame* frame, Scr
             return OK
 
 
+cdef bint _is_tiny(const Plan* p, const Region* r, const Frame* frame) noexcept nogil:
+    """Whether the frame is one block in the first cache, most of which is wanted in rows that are short.
+
+    Then items are put together all at once, and rows copied: SIMD takes 16 items at a time.
+    """
+    cdef int last = r.block.ndim - 1
+    cdef int64_t size = p.itemsize
+    return (
+        frame.nblocks == 1 and frame.nbytes <= TINY and last > 0 and not r.picked
+        and r.block.shape[last] < SHORT and r.block.src[last] == size and r.block.dst[last] == size
+        and 2 * size * region_items(&r.block) >= frame.nbytes
+    )
+
+
 cdef int scatter_frame(const Plan* p, const Region* r, const Frame* frame, Scratch* s, Failure* f) noexcept nogil:
     """Scatter a region of a chunk that is a Blosc frame with whole items in every block."""
     if frame.raw:
         return scatter_raw(p, r, frame.source, HEADER, s, f)
-    if is_planar(frame, p.itemsize):
+    if is_planar(frame, p.itemsize) and not _is_tiny(p, r, frame):
         return _scatter_planes(p, r, frame, s, f)
     return _scatter_blocks(p, r, frame, s, f)

@@ -19,8 +19,7 @@ cimport numpy as cnp
 from zchunk._ext.chain cimport encoded_bound
 from zchunk._ext.engine cimport Job
 from zchunk._ext.files cimport HERE, Draft, begin_file, commit_file, finish_file, put, put_at
-from zchunk._ext.plan cimport Plan, Value, locate
-from zchunk._ext.region cimport Region
+from zchunk._ext.plan cimport Plan, Value
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure
 
 cnp.import_array()
@@ -34,19 +33,16 @@ cdef enum:
 
 # ---- kernels
 
-cdef int64_t _place(
-    const Plan* p, const Value* values, int64_t first, int64_t n, int64_t end, uint64_t* entries
-) noexcept nogil:
-    """Note where the values of chunks `first` to ``first + n`` go, one after the other from `end`; return their end."""
-    cdef Region r
+cdef int64_t _place(const Value* values, int64_t n, int64_t end, uint64_t* entries, uint8_t* touched) noexcept nogil:
+    """Note where `n` values go, one after the other from `end`; return where the last ends."""
     cdef int64_t i, at
     for i in range(n):
-        locate(p, first + i, &r)
-        at = 2 * r.number
+        at = values[i].number
+        touched[at] = 1
         if values[i].size < 0:
-            entries[at] = entries[at + 1] = NOWHERE
+            entries[2 * at] = entries[2 * at + 1] = NOWHERE
             continue
-        entries[at], entries[at + 1] = <uint64_t>end, <uint64_t>values[i].size
+        entries[2 * at], entries[2 * at + 1] = <uint64_t>end, <uint64_t>values[i].size
         end += values[i].size
     return end
 
@@ -97,7 +93,7 @@ cdef class ShardJob(Job):
     cdef Py_buffer _slots[2]
     cdef int _turn
     cdef Value* _done
-    cdef int64_t _done_first, _done_n
+    cdef int64_t _done_n
 
     def __dealloc__(self):
         self._discard()
@@ -207,28 +203,23 @@ cdef class ShardJob(Job):
         """Set aside what was encoded, for `flush`."""
         if self._done != NULL or self.tasks:
             raise ValueError("chunks are not encoded or not flushed")
-        self._done, self._done_first, self._done_n = self.plan.values, self.plan.first, self._count
+        self._done, self._done_n = self.plan.values, self._count
         self.plan.values = NULL
         self._forget()
         self._turn ^= 1
 
     def flush(self):
         """Add to the shard what was set aside, if anything was."""
-        cdef Plan* p = &self.plan
         cdef uint64_t* at = <uint64_t*>cnp.PyArray_DATA(self._fresh)
         cdef uint8_t* touched = <uint8_t*>cnp.PyArray_DATA(self._touched)
         cdef uint8_t* gathered
-        cdef int64_t i, end
+        cdef int64_t end
         cdef int status = OK
-        cdef Region r
         cdef Failure f
         if self._done == NULL:
             return
         with nogil:
-            for i in range(self._done_n):
-                locate(p, self._done_first + i, &r)
-                touched[r.number] = 1
-            end = _place(p, self._done, self._done_first, self._done_n, self._end, at)
+            end = _place(self._done, self._done_n, self._end, at, touched)
             if self._drafting:
                 status = _put_values(&self._draft, self._done, self._done_n, end - self._end, &f)
         if not self._drafting:

@@ -211,6 +211,7 @@ cdef int _merge_value(const Plan* p, const Region* r, Value* value, Scratch* s, 
 cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, Failure* f) noexcept nogil:
     """Encode a whole chunk into a value; leave what has to be merged with stored items to the caller."""
     cdef Items items
+    value.number = r.number
     if not takes_items(p, r):
         value.size = -1
         return _merge_value(p, r, value, s, f) if p.merging else OK

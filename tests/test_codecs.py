@@ -8,6 +8,7 @@ import lzma
 import pickle
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import lz4.block
@@ -15,6 +16,7 @@ import numcodecs
 import numpy as np
 import pytest
 
+import zchunk
 from zchunk import codecs
 from zchunk._ext import chain
 from zchunk.codecs import LZ4, Blosc, Codec, CodecChain, GZip, Zlib, Zstd, as_codec, get_codec, register_codec
@@ -562,3 +564,22 @@ def test_parameters_do_not_change(codec: Any) -> None:
     with pytest.raises(AttributeError, match="make another codec"):
         setattr(codec, name, before)
     assert pickle.loads(pickle.dumps(codec)) == codec == copy.deepcopy(codec)
+
+
+@pytest.mark.parametrize("length", [1, 12, 13, 40, 120, 399, 1000, 4000, 4095, 4096, 5000])
+def test_lz4_of_small_chunks_does_not_depend_on_those_before(tmp_path: Path, length: int) -> None:
+    """A thread goes on with LZ4's table of its last block, instead of clearing it."""
+    rng = np.random.default_rng(length)
+    items = rng.integers(0, 4, (200, length)).astype("u1")
+    items[::7] = 255 * rng.random((29, length))
+    items[1::7] = items[0]
+    codec = Blosc("lz4", 5, Blosc.NOSHUFFLE)
+    zchunk.set_threads(1)
+    try:
+        z = zchunk.create(items.shape, chunks=(1, length), dtype="u1", compressor=codec, store=tmp_path)
+        z[...] = items
+    finally:
+        zchunk.set_threads(None)
+    for row in range(len(items)):
+        # With a state of its own.
+        assert (tmp_path / f"{row}.0").read_bytes() == codec.encode(items[row])

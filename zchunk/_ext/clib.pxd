@@ -13,15 +13,17 @@ cdef extern from "blosc2.h" nogil:
     int32_t blosc2_bitunshuffle(int32_t typesize, int32_t blocksize, const void* src, void* dest)
 
 
+cdef extern from "lz4_small.h" nogil:
+    int LZ4_sizeofState()
+    int lz4_encode_block "zc_lz4_encode"(void* state, const char* src, char* dst, int n, int cap, int acceleration)
+
+
 cdef extern from * nogil:
     """
     #include <stddef.h>
     #include <stdint.h>
 
     /* LZ4 1.x, lz4.h and lz4hc.h */
-    int LZ4_sizeofState(void);
-    int LZ4_compress_fast_extState(
-        void* state, const char* src, char* dst, int srcSize, int dstCapacity, int acceleration);
     int LZ4_sizeofStateHC(void);
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int srcSize, int maxDstSize, int level);
     int LZ4_decompress_safe(const char* src, char* dst, int compressedSize, int dstCapacity);
@@ -80,8 +82,6 @@ cdef extern from * nogil:
     int32_t zng_inflateEnd(zc_zng_stream*);
     uint32_t zng_crc32_z(uint32_t crc, const uint8_t* buf, size_t len);
     """
-    int LZ4_sizeofState()
-    int LZ4_compress_fast_extState(void* state, const char* src, char* dst, int n, int cap, int acceleration)
     int LZ4_sizeofStateHC()
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int n, int cap, int level)
     int LZ4_decompress_safe(const char* src, char* dst, int n, int cap)

@@ -12,6 +12,7 @@ cdef struct Value:
     # The stored bytes of a chunk in memory, or room for them.
     uint8_t* data
     int64_t size        # -1: there are none; EMPTY: none shall be
+    int64_t number      # of the chunk in its shard, once it was encoded
 
 cdef enum:
     EMPTY = -2
