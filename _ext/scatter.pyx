@@ -12,7 +12,8 @@ from zchunk._ext.blosc cimport (
 from zchunk._ext.codecs cimport reserve
 from zchunk._ext.copy cimport copy_run
 from zchunk._ext.region cimport (
-    Cursor, first_row, last_before, next_row, next_rows, region_items, region_span, row_skip, row_stride, rows_before,
+    Cursor, first_row, last_before, next_row, next_rows, read_region, region_items, region_span, row_skip, row_stride,
+    rows_before,
 )
 from zchunk._ext.scatter cimport stream_copy
 from zchunk._ext.source cimport fetch
@@ -203,8 +204,16 @@ cdef bint _is_tiny(const Plan* p, const Region* r, const Frame* frame) noexcept 
 
 cdef int scatter_frame(const Plan* p, const Region* r, const Frame* frame, Scratch* s, Failure* f) noexcept nogil:
     """Scatter a region of a chunk that is a Blosc frame with whole items in every block."""
+    cdef int status
     if frame.raw:
         return scatter_raw(p, r, frame.source, HEADER, s, f)
-    if is_planar(frame, p.itemsize) and not _is_tiny(p, r, frame):
+    if _is_tiny(p, r, frame):
+        if reserve(&s.block, &s.block_size, frame.nbytes) == NULL:
+            return fail(f, NO_MEMORY, frame.nbytes, 0)
+        status = decode_block(frame, 0, s.block, s, f)
+        if status == OK:
+            read_region(r, <char*>s.block, p.itemsize)
+        return status
+    if is_planar(frame, p.itemsize):
         return _scatter_planes(p, r, frame, s, f)
     return _scatter_blocks(p, r, frame, s, f)
