@@ -1,12 +1,14 @@
-"""What all tests share: both executors of the engine, and how hard hypothesis tries."""
+"""What all tests share: both executors of the engine, kinds of arrays, and how hard hypothesis tries."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import variants
 from zchunk import engine
 
 # No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
@@ -25,3 +27,13 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Run the test with the native executor, and again with the generic one."""
     monkeypatch.setattr(engine, "native_enabled", request.param == "native")
     return str(request.param)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    variants.parametrize(metafunc)
+
+
+@pytest.fixture
+def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[variants.Variant]:
+    """Run the test for format 2, format 3, and format 3 with shards (see `tests.variants`)."""
+    yield from variants.use(request, monkeypatch)

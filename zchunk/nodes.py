@@ -29,6 +29,8 @@ from zchunk.newarray import parsed_again
 from zchunk.storage.base import Store
 
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
+# Of what is made where nobody says a format, and no group above has one.
+DEFAULT_FORMAT: Format = FORMAT2
 
 
 def new_path(path: str | bytes | None) -> str:
@@ -51,7 +53,7 @@ def new_path(path: str | bytes | None) -> str:
 def format_for(store: Store, path: str | None, version: int | None) -> Format:
     """Return the format of a node that shall be made at `path`, where a user says `version`.
 
-    Without that it is the format of the groups above; format 2 if there are none.
+    Without that it is the format of the groups above; the default if there are none.
     """
     if version is not None:
         return get_format(version)
@@ -59,7 +61,7 @@ def format_for(store: Store, path: str | None, version: int | None) -> Format:
         for fmt in FORMATS:
             if fmt.contains(store, parent):
                 return fmt
-    return FORMAT2
+    return DEFAULT_FORMAT
 
 
 def init_array(
