@@ -93,6 +93,10 @@ class Variant:
         dtype = np.dtype(dtype)
         return dtype if self.format is FORMAT2 else _plain(dtype)
 
+    def blocks(self, chunks: tuple[int, ...]) -> tuple[int, ...]:
+        """Length of what is stored as one along every axis: shards, or chunks."""
+        return shards_of(chunks) if self.sharded else chunks
+
     # ---- keys
 
     def chunk(self, *coords: int, separator: str | None = None) -> str:
