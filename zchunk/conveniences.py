@@ -13,7 +13,7 @@ import numpy as np
 
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs import as_codec
-from zchunk.errors import CodecError
+from zchunk.errors import CodecError, MetadataError
 from zchunk.fill_values import normalize_fill_value
 from zchunk.grid import normalize_chunks, normalize_shape
 from zchunk.metadata.model import ArrayMetadata
@@ -141,7 +141,7 @@ class Conveniences(Node, ArrayProperties):
         dtype = np.dtype(dtype)
         metadata = self.metadata
         convert = numcodecs.AsType(encode_dtype=metadata.dtype, decode_dtype=dtype)
-        return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
+        return self.view(filters=[convert, *metadata.innermost.filters], dtype=dtype, read_only=True)
 
     # ---- fill value
 
@@ -158,7 +158,7 @@ class Conveniences(Node, ArrayProperties):
         self._check_writable()
         with self._changing() as array:
             old = array.metadata
-            metadata = old.replace(fill_value=normalize_fill_value(value, old.dtype))
+            metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
             self._publish(self._engine_array(metadata))
 
     # ---- iteration
@@ -245,9 +245,10 @@ def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any
 
 def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
     """Whether `new` differs from `old` in nothing but that items are converted to another dtype."""
-    if (old.shape, old.chunk_shape, old.filters) != (new.shape, new.chunk_shape, new.filters[1:]):
+    filters = new.innermost.filters
+    if (old.shape, old.chunk_shape, old.innermost.filters) != (new.shape, new.chunk_shape, filters[1:]):
         return False
-    first: Any = new.filters[0] if new.filters else None
+    first: Any = filters[0] if filters else None
     return (
         getattr(first, "codec_id", None) == "astype"
         and first.encode_dtype == old.dtype
@@ -267,17 +268,29 @@ def _reinterpret(
     """Return metadata that differ from `old` in what is not None."""
     new_dtype = old.dtype if dtype is None else np.dtype(dtype)
     new_shape = old.shape if shape is None else normalize_shape(shape)
-    return old.replace(
-        shape=new_shape,
-        dtype=new_dtype,
-        chunk_shape=old.chunk_shape
-        if chunks is None
-        else normalize_chunks(chunks, new_shape, new_dtype.itemsize),
-        fill_value=_fill_value(old, new_dtype)
-        if fill_value is None
-        else normalize_fill_value(fill_value, new_dtype),
-        filters=old.filters if filters is None else filters,
+    new_fill = (
+        _fill_value(old, new_dtype) if fill_value is None else normalize_fill_value(fill_value, new_dtype)
     )
+    lengths = old.innermost.chunk_shape
+    if chunks is not None:
+        lengths = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
+    return _cut(old.replace_all(dtype=new_dtype, fill_value=new_fill), new_shape, lengths, filters)
+
+
+def _cut(
+    old: ArrayMetadata, shape: tuple[int, ...], chunks: tuple[int, ...], filters: tuple[Any, ...] | None
+) -> ArrayMetadata:
+    """Return `old` with another shape, chunks and filters; shards have as many chunks as before."""
+    if old.shards is None:
+        return old.replace(
+            shape=shape, chunk_shape=chunks, filters=old.filters if filters is None else filters
+        )
+    if len(chunks) != old.ndim:
+        raise MetadataError(f"chunks has {len(chunks)} axes, the shards of the array have {old.ndim}")
+    counts = zip(chunks, old.chunk_shape, old.innermost.chunk_shape, strict=True)
+    shard = tuple(c * (s // i) for c, s, i in counts)
+    inner = _cut(old.shards.inner, shard, chunks, filters)
+    return old.replace(shape=shape, chunk_shape=shard, shards=old.shards._replace(inner=inner))
 
 
 def _fill_value(old: ArrayMetadata, dtype: np.dtype[Any]) -> Any:

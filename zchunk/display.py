@@ -77,7 +77,13 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
     if nbytes_stored > 0:
         items.append(("No. bytes stored", human_size(nbytes_stored)))
         items.append(("Storage ratio", f"{nbytes / nbytes_stored:.1f}"))
-    items.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
+    initialized = array.nchunks_initialized
+    if array.shards is None:
+        items.append(("Chunks initialized", f"{initialized}/{array.nchunks}"))
+    else:
+        metadata = array.metadata
+        count = initialized // metadata.chunks_per_key
+        items.append(("Shards initialized", f"{count}/{metadata.grid.nchunks}"))
     return items
 
 
