@@ -55,6 +55,7 @@ def make_metadata(
     dimension_names: Any = None,
 ) -> ArrayMetadata:
     """Return the metadata that the parameters of `zchunk.create` ask for."""
+    dtype = _packed(dtype)
     native = dtype.newbyteorder("=")
     inner, shard = chunks_and_shards(chunks, shards, shape, dtype.itemsize)
     # Codecs of format 3 go into the document as they are, others by way of the model.
@@ -96,6 +97,16 @@ def make_metadata(
 def _document(metadata: ArrayMetadata) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(v3.render_array(metadata))
     return document
+
+
+def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return `dtype` without bytes between fields: structures of format 3 have none."""
+    if dtype.subdtype is not None:
+        base, lengths = dtype.subdtype
+        return np.dtype((_packed(base), lengths))
+    if dtype.fields is None or not dtype.names:
+        return dtype
+    return np.dtype([(name, _packed(dtype.fields[name][0])) for name in dtype.names])
 
 
 def _is_swapped(dtype: np.dtype[Any], native: np.dtype[Any]) -> bool:
