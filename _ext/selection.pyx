@@ -108,6 +108,12 @@ cdef class Plan:
         return math.prod(self.shape)
 
     @property
+    def extents(self):
+        """Lengths of the array's axes."""
+        cdef int d
+        return tuple([self.at[d].extent for d in range(self.ndim)])
+
+    @property
     def touched(self):
         """Number of chunks that hold selected items."""
         cdef int d

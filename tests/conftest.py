@@ -1,12 +1,14 @@
-"""What all tests share: both executors of the engine, and how hard hypothesis tries."""
+"""What all tests share: both executors of the engine, kinds of arrays, and how hard hypothesis tries."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import variants
 from zchunk import engine, nodes
 from zchunk.metadata.formats import get_format
 
@@ -36,3 +38,13 @@ def zarr_format(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         pytest.skip("about format 2")
     monkeypatch.setattr(nodes, "DEFAULT_FORMAT", get_format(version))
     return version
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    variants.parametrize(metafunc)
+
+
+@pytest.fixture
+def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[variants.Variant]:
+    """Run the test for format 2, format 3, and format 3 with shards (see `tests.variants`)."""
+    yield from variants.use(request, monkeypatch)

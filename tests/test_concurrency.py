@@ -18,10 +18,14 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.variants import NO_ARRAYS, Variant
 from zchunk.indexing import plan_basic
 from zchunk.storage import KVStore
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.usefixtures("variant"),
+]
 
 THREADS = 4
 
@@ -273,6 +277,7 @@ class Counting(dict[str, bytes]):
         super().__setitem__(key, value)
 
 
+@pytest.mark.variants("v2", "v3", reason="several threads write shards, and this store is for one")
 def test_store_that_is_made_of_arrays() -> None:
     """It meets its own stripe after about a thousand writes, and gets in."""
     store = Counting()
@@ -296,8 +301,12 @@ def _add_row(z: zchunk.Array, row: int) -> float:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_with_pickled_arrays(method: str, tmp_path: Path) -> None:
-    z = zchunk.zeros((8, 50000), chunks=(1, 5000), dtype="f8", store=tmp_path)
+def test_processes_with_pickled_arrays(method: str, variant: Variant, tmp_path: Path) -> None:
+    # Rows that share shards are not for two processes at a time otherwise.
+    locks = zchunk.ProcessSynchronizer(tmp_path / "locks") if variant.sharded else None
+    z = zchunk.zeros(
+        (8, 50000), chunks=(1, 5000), dtype="f8", store=tmp_path / "z", synchronizer=locks
+    )
     z[...] = 0
     with multiprocessing.get_context(method).Pool(2) as processes:
         sums = processes.starmap_async(_add_row, [(z, row) for row in range(8)]).get(60)
@@ -308,13 +317,16 @@ def test_processes_with_pickled_arrays(method: str, tmp_path: Path) -> None:
 # ---- signals
 
 
-def test_ctrl_c_during_a_large_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shards", [None, (60, 90)])
+@NO_ARRAYS
+def test_ctrl_c_during_a_large_read(shards: Any, tmp_path: Path) -> None:
     code = f"""
 import os, signal, threading, time, numpy as np, zchunk
 # A shell that starts a command in the background has it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 zchunk.set_threads(3)
-z = zchunk.zeros((3000, 3000), chunks=(30, 30), compressor=zchunk.Zlib(1), store={str(tmp_path)!r})
+more = {{"shards": {shards}, "zarr_format": 3}} if {shards} else {{}}
+z = zchunk.zeros((3000, 3000), chunks=(30, 30), compressor=zchunk.Zlib(1), store={str(tmp_path)!r}, **more)
 z[...] = np.random.default_rng(0).integers(0, 99, z.shape)
 caught = 0
 for wait in (0.01, 0.05, 0.15, 0.02):
@@ -353,7 +365,7 @@ while True:
 
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("durability", ["atomic", "fsync"])
-def test_killed_while_overwriting(durability: Any, tmp_path: Path) -> None:
+def test_killed_while_overwriting(durability: Any, variant: Variant, tmp_path: Path) -> None:
     zchunk.ones((100, 100), chunks=(25, 50), dtype="i8", store=tmp_path)[...] = 1
     rng = random.Random(0)
     for _ in range(8):
@@ -369,4 +381,4 @@ def test_killed_while_overwriting(durability: Any, tmp_path: Path) -> None:
             chunk = z[part.outer]
             assert chunk[0, 0] >= 1
             assert (chunk == chunk[0, 0]).all()
-        assert z.nchunks_initialized == 8
+        assert z.nchunks_initialized == variant.all_initialized(z)

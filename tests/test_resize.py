@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zchunk
+from tests import variants
+from tests.variants import Variant
 from zchunk.storage import KVStore
 
-pytestmark = pytest.mark.usefixtures("path", "zarr_format")
+pytestmark = pytest.mark.usefixtures("path", "variant")
 
 
 @given(
@@ -50,11 +52,11 @@ def test_resize_against_numpy(
         expected = grown
         np.testing.assert_array_equal(z[...], expected)
         np.testing.assert_array_equal(zchunk.open_array(z.store)[...], expected)
-        assert z.nchunks_initialized == len(set(chunk_names(z.store, separator)))
+        assert z.nchunks_initialized == len(chunk_names(z.store)) * variants.chunks_per_key(z)
 
 
-def chunk_names(store: Any, separator: str) -> list[str]:
-    return [key for key in store if key.replace("/", ".").removeprefix("c.").replace(".", "").isdigit()]
+def chunk_names(store: Any) -> list[str]:
+    return [key for key in store if key not in (".zarray", "zarr.json")]
 
 
 @pytest.mark.parametrize("separator", [".", "/"])
@@ -62,7 +64,7 @@ def test_stale_chunks_are_not_seen(separator: str, tmp_path: Path) -> None:
     """A crash between metadata and erasing leaves chunks outside; so do foreign writers."""
     z = zchunk.ones((8, 8), chunks=3, dtype="i4", dimension_separator=separator, store=tmp_path)
     z[...] = 5
-    left = {key: z.store[key] for key in chunk_names(z.store, separator)}
+    left = {key: z.store[key] for key in chunk_names(z.store)}
     z.resize(4, 4)
     z.store.set_many(left)
     z.resize(4, 8)
@@ -76,7 +78,7 @@ def test_stale_chunks_are_not_seen(separator: str, tmp_path: Path) -> None:
 def test_append_over_stale_chunks(separator: str, tmp_path: Path) -> None:
     z = zchunk.ones((8, 4), chunks=3, dtype="i4", dimension_separator=separator, store=tmp_path)
     z[...] = 5
-    left = {key: z.store[key] for key in chunk_names(z.store, separator)}
+    left = {key: z.store[key] for key in chunk_names(z.store)}
     z.resize(4, 4)
     z.store.set_many(left)
     assert z.append(np.full((1, 4), 6)) == (5, 4)
@@ -97,19 +99,20 @@ def test_many_chunks_are_found_by_listing(tmp_path: Path) -> None:
     assert z[...].sum() == 100
 
 
+@pytest.mark.variants("v2", "v3", reason="makes chunks that are no shards")
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize(
     ("low", "high"), [((20, 20), (60, 60)), ((60, 60), (62, 61)), ((60, 20), (60, 200)), ((0, 60), (7, 60))]
 )
-@pytest.mark.format2
 def test_what_growing_uncovers(
-    separator: str, low: tuple[int, int], high: tuple[int, int], tmp_path: Path
+    separator: str, low: tuple[int, int], high: tuple[int, int], variant: Variant, tmp_path: Path
 ) -> None:
     """By looking up chunks or by a listing, whichever is shorter: what was left is erased, and only that."""
     z = zchunk.ones((200, 200), chunks=2, dtype="i4", dimension_separator=separator, store=tmp_path)
     z.resize(low)
     z[...] = 5
-    keys = [f"{i}{separator}{j}" for i in range(0, 100, 3) for j in range(0, 100, 7)]
+    places = [(i, j) for i in range(0, 100, 3) for j in range(0, 100, 7)]
+    keys = {variant.chunk(*place, separator=separator): place for place in places}
     chunk = zchunk.codecs.Blosc().encode(np.full((2, 2), 7, "i4"))
     left = {key: chunk for key in keys if key not in z.store}
     z.store.set_many(left)
@@ -118,9 +121,7 @@ def test_what_growing_uncovers(
     expected[: low[0], : low[1]] = 5
     np.testing.assert_array_equal(z[...], expected)
     grid = z.cdata_shape
-    beyond = [
-        key for key in left if any(int(c) >= n for c, n in zip(key.split(separator), grid, strict=True))
-    ]
+    beyond = [key for key in left if any(c >= n for c, n in zip(keys[key], grid, strict=True))]
     assert all(key in z.store for key in beyond)
     assert len(list(z.store)) == 1 + len(beyond) + (low[0] // 2) * (low[1] // 2)
 
@@ -201,33 +202,37 @@ class Noting(dict):  # type: ignore[type-arg]
         return super().__iter__()
 
 
-@pytest.mark.format2
-def test_aligned_append_reads_no_chunk_and_lists_nothing() -> None:
+def test_aligned_append_reads_no_chunk_and_lists_nothing(variant: Variant) -> None:
     store = Noting()
     z = zchunk.zeros((4, 4), chunks=2, store=store)
     z[...] = 1
     store.calls.clear()
     z.append(np.ones((2, 4)))
-    # The metadata are read, for another thread may have appended.
-    assert store.calls == [("get", ".zarray"), ("set", "2.0"), ("set", "2.1"), ("set", ".zarray")]
+    # The metadata are read, for another thread may have appended; in format 3 attributes are with them.
+    meta = variant.array_key
+    again = [] if variant.kind == "v2" else [("get", meta)]
+    chunks = dict.fromkeys([variant.chunk(2, 0), variant.chunk(2, 1)])
+    assert store.calls == [("get", meta), *(("set", key) for key in chunks), *again, ("set", meta)]
 
 
-@pytest.mark.format2
-def test_erasing_reads_no_chunk_and_metadata_come_first() -> None:
+def test_erasing_reads_no_chunk_and_metadata_come_first(variant: Variant) -> None:
     store = Noting()
     z = zchunk.zeros((6, 2), chunks=2, store=store)
     z[...] = 1
     store.calls.clear()
     z.resize(2, 2)
+    meta = variant.array_key
+    gone = [key for key in variant.keys(3, 1) if key != variant.chunk(0, 0)]
+    read = [("get", meta)] * (1 if variant.kind == "v2" else 2)
     assert [call for call in store.calls if call[0] != "list"] == [
-        ("get", ".zarray"),
-        ("set", ".zarray"),
-        ("del", "1.0"),
-        ("del", "2.0"),
+        *read,
+        ("set", meta),
+        *(("del", key) for key in gone),
     ]
     store.calls.clear()
     z.resize(6, 2)
-    assert store.calls == [("get", ".zarray"), ("set", ".zarray")]
+    if not variant.sharded:
+        assert store.calls == [*read, ("set", meta)]
     assert z.store == KVStore(store)
 
 

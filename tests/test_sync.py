@@ -366,6 +366,7 @@ def fill_rows(path: Path, locks: ProcessSynchronizer, process: int) -> None:
         thread.join()
 
 
+@pytest.mark.usefixtures("variant")
 @pytest.mark.parametrize("filters", [None, [{"id": "delta", "dtype": "<i4"}]], ids=["native", "generic"])
 def test_processes_and_threads_write_parts_of_the_same_chunks(
     filters: Any, tmp_path: Path, locks: ProcessSynchronizer
@@ -376,6 +377,7 @@ def test_processes_and_threads_write_parts_of_the_same_chunks(
     np.testing.assert_array_equal(z[...], np.repeat(np.arange(1, 181)[:, None], 6, 1))
 
 
+@pytest.mark.usefixtures("variant")
 def test_processes_that_know_nothing_of_each_other(tmp_path: Path, locks: ProcessSynchronizer) -> None:
     z = zchunk.zeros(40, chunks=40, dtype="i4", store=tmp_path / "z")
     code = (
@@ -391,6 +393,7 @@ def test_processes_that_know_nothing_of_each_other(tmp_path: Path, locks: Proces
     assert len(z.attrs) == 40
 
 
+@pytest.mark.usefixtures("variant")
 def test_processes_append_and_set_attributes(tmp_path: Path, locks: ProcessSynchronizer) -> None:
     zchunk.zeros(0, chunks=7, dtype="i4", store=tmp_path / "z")
 
@@ -418,6 +421,7 @@ def test_processes_append_and_set_attributes(tmp_path: Path, locks: ProcessSynch
     assert len(z.attrs) == 60
 
 
+@pytest.mark.usefixtures("variant")
 def test_writers_that_are_killed_while_others_write(tmp_path: Path, locks: ProcessSynchronizer) -> None:
     zchunk.zeros((90, 4), chunks=(30, 2), dtype="i4", store=tmp_path / "z")
 
@@ -451,6 +455,7 @@ def fill_others(path: Path, locks: ProcessSynchronizer) -> None:
             z[row] = row
 
 
+@pytest.mark.usefixtures("variant")
 def test_resizing_takes_locks_in_order(tmp_path: Path, synchronizer: Any) -> None:
     z = zchunk.zeros((10, 10), chunks=(3, 3), store=tmp_path / "z", synchronizer=synchronizer)
     z[...] = 1

@@ -217,6 +217,11 @@ class Array(Selections, Conveniences):
         return stored.initialized(self._current)
 
     @property
+    def nshards_initialized(self) -> int:
+        """Number of shards that are stored, or of chunks where there are no shards."""
+        return sum(1 for _ in stored.inside(self._current))
+
+    @property
     def initialized(self) -> int:
         """The same by zarr 2's older name."""
         return self.nchunks_initialized

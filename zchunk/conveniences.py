@@ -158,7 +158,7 @@ class Conveniences(Node, ArrayProperties):
         self._check_writable()
         with self._changing() as array:
             old = array.metadata
-            metadata = old.replace(fill_value=normalize_fill_value(value, old.dtype))
+            metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
             self._publish(self._engine_array(metadata))
 
     # ---- iteration
@@ -299,26 +299,30 @@ def _reinterpret(
         raise MetadataError(
             f"items of {inner.dtype} are stored in the other byte order: they cannot be taken for {new_dtype}"
         )
-    if old.shards is not None:
-        if chunks is not None or (new_dtype.itemsize != old.dtype.itemsize and filters is None):
-            raise MetadataError("the chunks of an array with shards can have no other shape, nor other items")
-        shards = old.shards._replace(inner=_replace_innermost(old.shards.inner, changes))
-        own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
-        return old.replace(shape=new_shape, shards=shards, **own)
+    if old.edges is not None:
+        new = old.replace(shape=new_shape, **changes)
+        if not _keeps_chunks(old, new):
+            raise _no_view(old)
+        return new
+    lengths = inner.chunk_shape
     if chunks is not None:
-        changes["chunk_shape"] = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
-    new = old.replace(shape=new_shape, **changes)
-    if old.edges is not None and not _keeps_chunks(old, new):
-        raise _no_view(old)
-    return new
+        lengths = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
+    return _cut(old, new_shape, lengths, changes)
 
 
-def _replace_innermost(inner: ArrayMetadata, changes: dict[str, Any]) -> ArrayMetadata:
-    if inner.shards is None:
-        return inner.replace(**changes)
+def _cut(
+    old: ArrayMetadata, shape: tuple[int, ...], chunks: tuple[int, ...], changes: dict[str, Any]
+) -> ArrayMetadata:
+    """Return `old` with another shape, other chunks and changes; shards have as many chunks as before."""
+    if old.shards is None:
+        return old.replace(shape=shape, chunk_shape=chunks, **changes)
+    if len(chunks) != old.ndim:
+        raise MetadataError(f"chunks has {len(chunks)} axes, the shards of the array have {old.ndim}")
+    counts = zip(chunks, old.chunk_shape, old.innermost.chunk_shape, strict=True)
+    shard = tuple(c * (s // i) for c, s, i in counts)
+    shards = old.shards._replace(inner=_cut(old.shards.inner, shard, chunks, changes))
     own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
-    shards = inner.shards._replace(inner=_replace_innermost(inner.shards.inner, changes))
-    return inner.replace(shards=shards, **own)
+    return old.replace(shape=shape, chunk_shape=shard, shards=shards, **own)
 
 
 def _no_view(old: ArrayMetadata) -> MetadataError:

@@ -77,7 +77,11 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
     if nbytes_stored > 0:
         items.append(("No. bytes stored", human_size(nbytes_stored)))
         items.append(("Storage ratio", f"{nbytes / nbytes_stored:.1f}"))
-    items.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
+    if array.shards is None:
+        items.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
+    else:
+        grid = array.metadata.grid
+        items.append(("Shards initialized", f"{array.nshards_initialized}/{grid.nchunks}"))
     return items
 
 

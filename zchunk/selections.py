@@ -291,13 +291,13 @@ class Selections:
 
     @property
     def blocks(self) -> Index:
-        """``z.blocks[...]`` reads and writes whole chunks, see `get_block_selection`."""
+        """``z.blocks[...]`` reads and writes whole chunks, or shards, see `get_block_selection`."""
         return Index(self, _blocks)
 
     def get_block_selection(
         self, selection: Any = Ellipsis, out: np.ndarray[Any, Any] | None = None, fields: Any = None
     ) -> Any:
-        """Return the items of whole chunks.
+        """Return the items of whole chunks, or of whole shards if there are some.
 
         Parameters
         ----------

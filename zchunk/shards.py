@@ -349,6 +349,7 @@ def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
     metadata = array.metadata
     assert metadata.shards is not None
     inner = metadata.shards.inner
-    lengths = zip(metadata.shape, part.coords, metadata.chunk_shape, strict=True)
+    # Not the array's shape: a shard may be wanted with what lies beyond the edge, to be kept.
+    lengths = zip(plan.extents, part.coords, metadata.chunk_shape, strict=True)
     grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
     return plan_within(plan, part.inner, grid, inner.order)

@@ -165,6 +165,12 @@ class ArrayMetadata:
         old = {name: self.__dict__[name] for name in _MEMBERS}
         return ArrayMetadata(**old | members)
 
+    def replace_all(self, **members: Any) -> ArrayMetadata:
+        """Return metadata that differ in `members`, also those of the array in a shard."""
+        if self.shards is not None:
+            members["shards"] = self.shards._replace(inner=self.shards.inner.replace_all(**members))
+        return self.replace(**members)
+
     def _check(self) -> None:
         _check_lengths("shape", self.shape, 0)
         _check_lengths("chunks", self.chunk_shape, 1)
