@@ -263,7 +263,10 @@ def _is_h5py(node: Any) -> bool:
 
 
 def _is_initialized(node: Any) -> bool:
-    return isinstance(node, Array) and node.nchunks_initialized == node.nchunks
+    if not isinstance(node, Array):
+        return False
+    metadata = node.metadata
+    return node.nchunks_initialized == metadata.grid.nchunks * metadata.chunks_per_key
 
 
 def _is_at_or_below(node: Any, name: str, other: Any) -> bool:
