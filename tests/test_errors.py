@@ -18,6 +18,7 @@ BUILTINS = {
     "ContainsArrayError": [ValueError, FileExistsError],
     "ContainsGroupError": [ValueError, FileExistsError],
     "CopyError": [RuntimeError],
+    "MixedFormatsError": [ValueError],
     "ReadOnlyError": [PermissionError],
     "BoundsCheckError": [IndexError],
     "SelectionError": [IndexError],

@@ -9,6 +9,7 @@ from zchunk.array import Array
 from zchunk.codecs import Codec, get_codec
 from zchunk.errors import ZchunkError
 from zchunk.fill_values import fill_bytes
+from zchunk.grid import normalize_shape
 from zchunk.later import Later
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.model import ArrayMetadata
@@ -60,7 +61,24 @@ def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
 def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of `create`: those `given`, and of those `found` what does not contradict them."""
     without = {other for name in given for other in _INSTEAD_OF.get(name, ())}
+    if found.get("shards") is not None:
+        found = found | {"shards": _shards(found["shards"], found["chunks"], given)}
     return {name: value for name, value in found.items() if name not in without} | given
+
+
+def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
+    """Return `shards` of an array with `chunks`, as whole numbers of the chunks that are given instead.
+
+    Arrays of another number of axes have none.
+    """
+    chunks = given.get("chunks", chunks)
+    if isinstance(chunks, int) and not isinstance(chunks, bool):
+        chunks = (chunks,) * len(shards)
+    if len(normalize_shape(given.get("shape", shards))) != len(shards):
+        return None
+    if not isinstance(chunks, tuple | list) or len(chunks) != len(shards) or not all(chunks):
+        return shards
+    return tuple(c * max(round(s / c), 1) for s, c in zip(shards, chunks, strict=True))
 
 
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def _is_h5py(node: Any) -> bool:
 
 
 def _is_initialized(node: Any) -> bool:
-    return isinstance(node, Array) and node.nchunks_initialized == node.nchunks
+    return isinstance(node, Array) and node.nshards_initialized == node.metadata.grid.nchunks
 
 
 def _is_at_or_below(node: Any, name: str, other: Any) -> bool:
