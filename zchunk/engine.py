@@ -269,8 +269,8 @@ def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
                 return
             into = target[*part.outer, ...]
             _read(array.inner(shard), part_plan(array, plan, part), into)
-            if into.base is None:
-                # A copy, for positions are selected.
+            if part.outer and not isinstance(part.outer[0], slice):
+                # Positions are selected: a copy.
                 raw[part.outer] = into.view(array.item)
 
     pool.each(plan.parts(), plan.touched, work)
