@@ -18,7 +18,7 @@ MAX_LINES = 400
 # Each may import from those to the left, and from its own layer only where LATERAL says so.
 LAYERS = [
     {"errors", "compat", "progress"},
-    {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "fields"},
+    {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "replacing", "fields"},
     {"sync"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},

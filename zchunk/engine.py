@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -27,8 +26,7 @@ from zchunk.chunked import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic
-from zchunk.keys import join
-from zchunk.shards import Shard, part_plan
+from zchunk.shards import Shard, part_plan, read_shard
 
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
@@ -50,13 +48,21 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         return
     if array.source is not None:
         # As its first filter would, but with all threads, and objects too.
-        items = plan.empty(array.source.metadata.dtype, array.metadata.order)
+        items = plan.empty(array.source.metadata.dtype, array.metadata.innermost.order)
         read(array.source, plan, items)
         out[...] = items.astype(out.dtype, copy=False)
         return
-    cache = array.cache
-    if cache is None or not cache.read(array, plan, plan.view(out).view(array.item), _decode_whole):
+    if not _read_cached(array, plan, out):
         _read(array, plan, out)
+
+
+def _read_cached(
+    array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any], since: list[int] | None = None
+) -> bool:
+    """Read through the cache of decoded chunks, if there is one and they fit; shards are no such chunks."""
+    if array.cache is None or array.metadata.shards is not None:
+        return False
+    return array.cache.read(array, plan, plan.view(out).view(array.item), _decode_whole, since)
 
 
 def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -106,7 +112,8 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: s
     try:
         _write(array, plan, value, field)
     finally:
-        chunk_cache.forget_written(array, plan)
+        if array.metadata.shards is None:
+            chunk_cache.forget_written(array, plan)
 
 
 def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
@@ -170,7 +177,7 @@ def _drain(
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure
-        key = join(array.path, name)
+        key = array.key_of(name)
         if status == _SYSTEM:
             raise OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
         if status == _NO_MEMORY:
@@ -190,7 +197,7 @@ def _ranges(array: ChunkedArray, total: int) -> Iterator[tuple[int, int]]:
 
 
 def _fetch(array: ChunkedArray, job: Job, first: int, n: int) -> list[bytes | None]:
-    keys = [join(array.path, job.key(k)) for k in range(first, first + n)]
+    keys = [array.key_of(job.key(k)) for k in range(first, first + n)]
     found = array.store.get_many(keys)
     return [found.pop(key, None) for key in keys]
 
@@ -224,7 +231,7 @@ def _store(
     # In this order: no part is taken when there are no more values.
     for value, (k, part) in zip(values, parts, strict=False):
         name = job.key(k)
-        key = join(array.path, name)
+        key = array.key_of(name)
         with array.lock(name):
             if value is None:
                 # To be merged with what is there.
@@ -238,19 +245,36 @@ def _store(
 
 def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
     raw = target.view(array.item)
+    cached = array.cache is not None and _fit_in_cache(array, plan, target.nbytes)
+
+    def read(since: list[int], part: ChunkPart, shard: Shard) -> None:
+        if not shard.found:
+            raw[part.outer] = array.raw_fill
+            return
+        into = target[*part.outer, ...]
+        inner, within = shard.inner, part_plan(array, plan, part)
+        if not (cached and _read_cached(inner, within, into, since)):
+            _read(inner, within, into)
+        if into.base is None:
+            # A copy, for positions are selected.
+            raw[part.outer] = into.view(array.item)
 
     def work(part: ChunkPart) -> None:
-        with Shard(array, part.coords) as shard:
-            if not shard.found:
-                raw[part.outer] = array.raw_fill
-                return
-            into = target[*part.outer, ...]
-            _read(array.inner(shard), part_plan(array, plan, part), into)
-            if into.base is None:
-                # A copy, for positions are selected.
-                raw[part.outer] = into.view(array.item)
+        since = [] if array.cache is None else array.cache.generations
+        read_shard(array, part.coords, partial(read, since, part))
 
-    _each(plan, work)
+    pool.each(plan.parts(), plan.touched, work)
+
+
+def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
+    """Whether all chunks in shards that a selection touches fit in the cache together."""
+    assert array.cache is not None
+    room = 0 if nbytes > array.cache.nbytes else array.cache.nbytes // array.metadata.innermost.chunk_nbytes
+    for part in plan.parts():
+        if room <= 0:
+            return False
+        room -= part_plan(array, plan, part).touched
+    return room >= 0
 
 
 def _write_shards(
@@ -260,15 +284,18 @@ def _write_shards(
         name = array.metadata.chunk_key_encoding.encode(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
         with outer, array.lock(name), Shard(array, part.coords, part.full and field is None) as shard:
-            inner, within = array.inner(shard), part_plan(array, plan, part)
+            inner, within = shard.inner, part_plan(array, plan, part)
             items = source[*part.outer, ...]
-            if inner.layout is None or not native_enabled or field is not None:
-                _write(inner, within, items, field)
-                shard.save()
-            else:
-                _write_shard(inner, inner.layout, within, items, shard)
+            try:
+                if inner.layout is None or not native_enabled or field is not None:
+                    _write(inner, within, items, field)
+                    shard.save()
+                else:
+                    _write_shard(inner, inner.layout, within, items, shard)
+            finally:
+                chunk_cache.forget_shard(inner)
 
-    _each(plan, work)
+    pool.each(plan.parts(), plan.touched, work)
 
 
 def _write_shard(
@@ -289,26 +316,6 @@ def _write_shard(
         shard.finish(job)
     finally:
         job.abort()
-
-
-def _each(plan: Plan, work: Callable[[ChunkPart], None]) -> None:
-    """Do the work on every part of a plan, several at a time."""
-    parts = plan.parts()
-    lock, stop = threading.Lock(), False
-
-    def some() -> None:
-        while not stop:
-            with lock:
-                part = next(parts, None)
-            if part is None:
-                return
-            work(part)
-
-    def cancel() -> None:
-        nonlocal stop
-        stop = True
-
-    pool.together(some, min(pool.get_threads(), plan.touched) - 1, cancel)
 
 
 # ---- generic

@@ -9,10 +9,11 @@ import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
+Item = TypeVar("Item")
 Work = Callable[[], Any]
 
 
@@ -210,6 +211,25 @@ def together(work: Work, helpers: int, cancel: Work) -> None:
         raise
     finally:
         join(tasks, cancel)
+
+
+def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> None:
+    """Do the work on every one of `count` items, several at a time."""
+    lock, stop = threading.Lock(), False
+
+    def some() -> None:
+        while not stop:
+            with lock:
+                item = next(items, None)
+            if item is None:
+                return
+            work(item)
+
+    def cancel() -> None:
+        nonlocal stop
+        stop = True
+
+    together(some, min(get_threads(), count) - 1, cancel)
 
 
 def _after_fork() -> None:
