@@ -356,7 +356,7 @@ def _write_generic(
         key = array.key(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
         with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
-            _write_chunk(array, key, part, source[part.outer], field)
+            _write_chunk(array, key, part, source[*part.outer, ...], field)
 
 
 def _write_chunk(
@@ -377,7 +377,7 @@ def _write_chunk(
     else:
         chunk = np.array(_decode(array, key, data), order=order)
     target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
-    target[part.inner] = items
+    target[*part.inner, ...] = items
     if not array.write_empty_chunks and array.is_empty(chunk):
         array.erase(key)
         return
