@@ -157,8 +157,8 @@ def test_assigning_what_is_replaced(store: Any) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json", "a/zarr.json/b", "a/.zattrs/b", "/.zgroup",
-        "x.partial", "x.partial/a",
+        ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json", "a/zarr.json/b", "a/.zattrs/b",
+        "/.zgroup", "x.partial", "x.partial/a",
     ],
 )  # fmt: skip
 def test_names_that_are_the_stores_own(name: str, variant: Variant, store: Any) -> None:
