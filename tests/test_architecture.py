@@ -18,12 +18,12 @@ MAX_LINES = 400
 # Each may import from those to the left, and from its own layer only where LATERAL says so.
 LAYERS = [
     {"errors", "compat", "later", "progress"},
-    {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "fields"},
+    {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "replacing", "fields"},
     {"sync", "rectilinear"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},
-    {"shards"},
+    {"shards", "generic"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections", "index_helpers"},
     {"node"},

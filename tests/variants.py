@@ -97,7 +97,7 @@ class Variant:
         return len(orders) <= 1 and not any(part.subdtype for part in _parts(dtype))
 
     def dtype(self, dtype: Any) -> np.dtype[Any]:
-        """What an array shows that was made with this dtype: format 3 has no byte order, and no padding."""
+        """What an array that was made with this dtype shows: in format 3 no byte order, and no padding."""
         dtype = np.dtype(dtype)
         return dtype if self.format is FORMAT2 else _plain(dtype)
 
@@ -197,6 +197,4 @@ def use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         fewer = settings(tried, max_examples=max(tried.max_examples // SHARE, 10))
         monkeypatch.setattr(request.function, _SETTINGS, fewer)
     yield variant
-    assert not variant.needed or variant.made[variant.kind], (
-        f"the test has made no array of the kind {variant}"
-    )
+    assert not variant.needed or variant.made[variant.kind], f"the test has made no array of kind {variant}"

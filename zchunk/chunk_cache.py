@@ -26,7 +26,7 @@ from zchunk.indexing import ChunkPart, Plan
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import Store
 
-__all__ = ["ChunkCache", "as_cache", "forget", "forget_written", "meaning"]
+__all__ = ["ChunkCache", "Stamp", "as_cache", "forget", "forget_shard", "forget_written", "look", "meaning"]
 
 # Name of the array in this process, name of the chunk.
 Key = tuple[str, str]
@@ -65,14 +65,21 @@ class Chunks(Protocol):
     metadata: ArrayMetadata
     store: Store
     path: str
-    # Where the chunks are files, or None.
-    folder: bytes | None
     # What equal bytes must share to be equal chunks.
     meaning: Any
+    # Before the names of chunks: the name of the shard that they are in.
+    prefix: str
 
     @property
     def where(self) -> str:
         """Name of the array in this process."""
+
+    @property
+    def are_files(self) -> bool:
+        """Whether chunks are files, or in files."""
+
+    def look(self, name: str) -> tuple[Stamp | None, bool]:
+        """Return what a chunk looks like, and whether that may be relied on; None if there is no file."""
 
     @property
     def raw_fill(self) -> Any:
@@ -90,7 +97,7 @@ def meaning(metadata: ArrayMetadata, fill: bytes) -> Any:
 
 
 def _key(array: Chunks, coords: Iterable[int]) -> Key:
-    return array.where, array.metadata.chunk_key_encoding.encode(coords)
+    return array.where, array.prefix + array.metadata.chunk_key_encoding.encode(coords)
 
 
 class ChunkCache:
@@ -160,9 +167,14 @@ class ChunkCache:
 
     # ---- one chunk
 
-    def generation(self, key: Key) -> int:
+    @property
+    def generations(self) -> list[int]:
+        """What `generation` wants to know of an earlier time than now."""
+        return self._generations.copy()
+
+    def generation(self, key: Key, since: list[int] | None = None) -> int:
         """Return what `put` wants to know of the time before the chunk was read."""
-        return self._generations[hash(key) % _GENERATIONS]
+        return (since or self._generations)[hash(key) % _GENERATIONS]
 
     def get(self, key: Key, meaning: Any, stamp: Stamp | None) -> np.ndarray[Any, Any] | None:
         """Return a chunk, read-only, or None if it is not kept or no longer what is stored."""
@@ -217,8 +229,18 @@ class ChunkCache:
 
     # ---- reading
 
-    def read(self, array: Chunks, plan: Plan, target: np.ndarray[Any, Any], decode: Decode) -> bool:
-        """Read a selection into `target`, of plain items, through the cache; False if it does not fit."""
+    def read(
+        self,
+        array: Chunks,
+        plan: Plan,
+        target: np.ndarray[Any, Any],
+        decode: Decode,
+        since: list[int] | None = None,
+    ) -> bool:
+        """Read a selection into `target`, of plain items, through the cache; False if it does not fit.
+
+        `since` are the `generations` of the time when what is decoded was fetched, if it was before.
+        """
         nbytes = array.metadata.chunk_nbytes
         room = self._limit // nbytes
         if not room or target.nbytes > self._limit:
@@ -226,7 +248,8 @@ class ChunkCache:
         parts = list(itertools.islice(plan.parts(), room + 1))
         if len(parts) > room:
             return False
-        if array.folder is None:
+        files = array.are_files
+        if not files:
             # Before anything is read that may be written meanwhile.
             self.relies_on_writers = True
         missing: dict[Key, _Wanted] = {}
@@ -235,9 +258,9 @@ class ChunkCache:
             if key in missing:
                 missing[key].parts.append(part)
                 continue
-            generation = self.generation(key)
-            stamp, keep = (None, True) if array.folder is None else _look(array.folder, key[1])
-            if array.folder is not None and stamp is None and keep:
+            generation = self.generation(key, since)
+            stamp, keep = array.look(key[1])
+            if files and stamp is None and keep:
                 target[part.outer] = array.raw_fill
                 continue
             chunk = self.get(key, array.meaning, stamp)
@@ -276,7 +299,7 @@ def stamp_of(found: os.stat_result, now: int) -> tuple[Stamp, bool]:
     return stamp, now - max(found.st_mtime_ns, found.st_ctime_ns) > step
 
 
-def _look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
+def look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     """Return what a chunk's file looks like, and whether that may be relied on; None if there is none."""
     now = time.time_ns()
     try:
@@ -314,13 +337,26 @@ def _forget(caches: list[ChunkCache], where: str) -> None:
         cache.forget(lambda key: (key[0] + "/").startswith(where + "/"))
 
 
+def forget_shard(inner: Chunks) -> None:
+    """Forget the chunks of a shard that has been replaced: also those that stay what they were.
+
+    Who has read the shard in parts meanwhile may have put something else in their place.
+    """
+    for cache in _caches_of(inner):
+        cache.forget(lambda key: key[0] == inner.where and key[1].startswith(inner.prefix))
+
+
+def _caches_of(array: Chunks) -> list[ChunkCache]:
+    return [cache for cache in _caches() if cache.relies_on_writers or not array.are_files]
+
+
 def forget_written(array: Chunks, plan: Plan) -> None:
     """Forget the chunks that were written.
 
     Also where they are files, which tell that themselves: others may read them through a store that is none
     of files, such as one that caches.
     """
-    caches = [cache for cache in _caches() if cache.relies_on_writers or array.folder is None]
+    caches = _caches_of(array)
     if not caches:
         return
     limit = max(map(len, caches)) + _GENERATIONS

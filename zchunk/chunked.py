@@ -15,7 +15,7 @@ from zchunk import chunk_cache
 from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Layout
 from zchunk._ext.locks import Stripe
-from zchunk.chunk_cache import ChunkCache
+from zchunk.chunk_cache import ChunkCache, Stamp
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
@@ -78,8 +78,11 @@ class ChunkedArray:
         self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
         # Indexes of shards that were read, by the name of the shard, with what its file looked like.
         self.indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]] = {}
-        # Of the array in a shard: who writes holds the lock of the shard.
+        # Of the array in a shard: who writes holds the lock of the shard. Caches keep its chunks by the name
+        # of the shard and their own; they are what they were if the shard is.
         self.in_shard = False
+        self.prefix = ""
+        self.stamp: tuple[Stamp | None, bool] | None = None
         root = store.root
         # None if the chunks are not files.
         self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
@@ -135,16 +138,21 @@ class ChunkedArray:
         assert self.metadata.shards is not None
         # Inner chunks have no keys of their own; `zchunk.shards.Shard` takes these.
         metadata = self.metadata.shards.inner.replace(chunk_key_encoding=ChunkKeyEncoding("v2", "."))
-        inner = ChunkedArray(metadata, KVStore({}), "", self.write_empty_chunks)
+        inner = ChunkedArray(metadata, KVStore({}), "", self.write_empty_chunks, cache=self.cache)
         inner.in_shard = True
+        inner.where = self.where
         return inner
 
-    def inner(self, shard: Store) -> ChunkedArray:
-        """Return the array in a shard, whose chunks are the values of `shard`."""
+    def inner(self, shard: Store, name: str, stamp: tuple[Stamp | None, bool]) -> ChunkedArray:
+        """Return the array in the shard of this name, whose chunks are the values of `shard`.
+
+        `stamp` is what the shard looks like, and whether that may be relied on, as of the file that it is.
+        """
         # As copy.copy, in a fifth of the time.
         inner = object.__new__(ChunkedArray)
         inner.__dict__ |= self._inner.__dict__
         inner.store, inner.path = shard, self.path
+        inner.prefix, inner.stamp = f"{self.prefix}{name}:", stamp
         return inner
 
     def with_chunks(self, chunk_shape: tuple[int, ...]) -> ChunkedArray:
@@ -167,6 +175,20 @@ class ChunkedArray:
             raise ReadOnlyError(
                 f"array {self.name!r} has a rectilinear chunk grid, which can be read only; copy it to write"
             )
+
+    def look(self, name: str) -> tuple[Stamp | None, bool]:
+        """Return what a chunk looks like, and whether that may be relied on.
+
+        If it may, None says that there is no chunk, or if it is no file, that who writes it here forgets it.
+        """
+        if self.stamp is not None:
+            return self.stamp
+        return (None, True) if self.folder is None else chunk_cache.look(self.folder, name)
+
+    @property
+    def are_files(self) -> bool:
+        """Whether chunks, or the shards that they are in, are files, which tell when they change."""
+        return self.folder is not None if self.stamp is None else self.stamp[0] is not None
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""

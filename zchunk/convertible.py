@@ -71,14 +71,14 @@ def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
 
     Arrays of another number of axes have none.
     """
-    chunks = given.get("chunks", chunks)
-    if isinstance(chunks, int) and not isinstance(chunks, bool):
-        chunks = (chunks,) * len(shards)
+    wanted: Any = given.get("chunks", chunks)
+    if isinstance(wanted, int) and not isinstance(wanted, bool):
+        wanted = (wanted,) * len(shards)
     if len(normalize_shape(given.get("shape", shards))) != len(shards):
         return None
-    if not isinstance(chunks, tuple | list) or len(chunks) != len(shards) or not all(chunks):
+    if not isinstance(wanted, tuple | list) or len(wanted) != len(shards) or not all(wanted):
         return shards
-    return tuple(c * max(round(s / c), 1) for s, c in zip(shards, chunks, strict=True))
+    return tuple(c * max(round(s / c), 1) for s, c in zip(shards, wanted, strict=True))
 
 
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:

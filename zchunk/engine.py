@@ -23,10 +23,10 @@ from zchunk._ext import chain as native
 from zchunk._ext.engine import Job, Layout
 from zchunk._ext.shards import ShardJob
 from zchunk.chunked import ChunkedArray
-from zchunk.errors import CodecError
+from zchunk.generic import BATCH_BYTES, BATCH_KEYS, read_generic, write_chunk, write_generic
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_within
-from zchunk.shards import Shard, part_plan
+from zchunk.shards import Shard, part_plan, read_shard
 
 if TYPE_CHECKING:
     from zchunk.rectilinear import Block
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 # Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
 _SMALL_WORK = 1 << 20
 _FEW_CHUNKS = 32
-# A store is asked for this much at a time.
-_BATCH_BYTES = 4 << 20
-_BATCH_KEYS = 1024
 _SYSTEM = 2
 _NO_MEMORY = 1
 _STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
@@ -51,13 +48,21 @@ def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
         return
     if array.source is not None:
         # As its first filter would, but with all threads, and objects too.
-        items = plan.empty(array.source.metadata.dtype, array.metadata.order)
+        items = plan.empty(array.source.metadata.dtype, array.metadata.innermost.order)
         read(array.source, plan, items)
         out[...] = items.astype(out.dtype, copy=False)
         return
-    cache = array.cache
-    if cache is None or not cache.read(array, plan, plan.view(out).view(array.item), _decode_whole):
+    if not _read_cached(array, plan, out):
         _read(array, plan, out)
+
+
+def _read_cached(
+    array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any], since: list[int] | None = None
+) -> bool:
+    """Read through the cache of decoded chunks, if there is one and they fit; shards are no such chunks."""
+    if array.cache is None or array.metadata.shards is not None:
+        return False
+    return array.cache.read(array, plan, plan.view(out).view(array.item), _decode_whole, since)
 
 
 def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -81,7 +86,7 @@ def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
     elif array.metadata.shards is not None:
         _read_shards(array, plan, plan.view(out))
     else:
-        _read_generic(array, plan, plan.view(out).view(array.item))
+        read_generic(array, plan, plan.view(out).view(array.item))
 
 
 def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> None:
@@ -110,7 +115,8 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: s
     try:
         _write(array, plan, value, field)
     finally:
-        chunk_cache.forget_written(array, plan)
+        if array.metadata.shards is None:
+            chunk_cache.forget_written(array, plan)
 
 
 def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
@@ -118,10 +124,10 @@ def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: 
         _write_shards(array, plan, plan.view(value), field)
         return
     if field is not None:
-        _write_generic(array, plan, plan.view(value), field)
+        write_generic(array, plan, plan.view(value), field)
         return
     if array.layout is None or not native_enabled or array.synchronizer is not None:
-        _write_generic(array, plan, plan.view(value).view(array.item))
+        write_generic(array, plan, plan.view(value).view(array.item))
         return
     stored = value.byteswap() if array.metadata.swapped else value
     try:
@@ -140,7 +146,7 @@ def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: 
             raise
         # A folder stands where a chunk shall be, or a file where a folder, or the name of the temporary file
         # would be too long. What to do then the store says.
-        _write_generic(array, plan, plan.view(value).view(array.item))
+        write_generic(array, plan, plan.view(value).view(array.item))
 
 
 # ---- native
@@ -188,7 +194,7 @@ def _drain(
 
 def _ranges(array: ChunkedArray, total: int) -> Iterator[tuple[int, int]]:
     """Yield the first chunk and the number of chunks of every batch."""
-    size = max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // array.chain.nbytes))
+    size = max(pool.get_threads(), min(BATCH_KEYS, BATCH_BYTES // array.chain.nbytes))
     for first in range(0, total, size):
         yield first, min(size, total - first)
 
@@ -232,7 +238,7 @@ def _store(
         with array.lock(name):
             if value is None:
                 # To be merged with what is there.
-                _write_chunk(array, key, part, _selected(source, part))
+                write_chunk(array, key, part, source[*part.outer, ...])
             else:
                 array.store[key] = value
 
@@ -261,19 +267,36 @@ def _read_blocks(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
 
 def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
     raw = target.view(array.item)
+    cached = array.cache is not None and _fit_in_cache(array, plan, target.nbytes)
+
+    def read(since: list[int], part: ChunkPart, shard: Shard) -> None:
+        if not shard.found:
+            raw[part.outer] = array.raw_fill
+            return
+        into = target[*part.outer, ...]
+        inner, within = shard.inner, part_plan(array, plan, part)
+        if not (cached and _read_cached(inner, within, into, since)):
+            _read(inner, within, into)
+        if part.outer and not isinstance(part.outer[0], slice):
+            # Positions are selected: a copy.
+            raw[part.outer] = into.view(array.item)
 
     def work(part: ChunkPart) -> None:
-        with Shard(array, part.coords) as shard:
-            if not shard.found:
-                raw[part.outer] = array.raw_fill
-                return
-            into = target[*part.outer, ...]
-            _read(array.inner(shard), part_plan(array, plan, part), into)
-            if part.outer and not isinstance(part.outer[0], slice):
-                # Positions are selected: a copy.
-                raw[part.outer] = into.view(array.item)
+        since = [] if array.cache is None else array.cache.generations
+        read_shard(array, part.coords, partial(read, since, part))
 
     pool.each(plan.parts(), plan.touched, work)
+
+
+def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
+    """Whether all chunks in shards that a selection touches fit in the cache together."""
+    assert array.cache is not None
+    room = 0 if nbytes > array.cache.nbytes else array.cache.nbytes // array.metadata.innermost.chunk_nbytes
+    for part in plan.parts():
+        if room <= 0:
+            return False
+        room -= part_plan(array, plan, part).touched
+    return room >= 0
 
 
 def _write_shards(
@@ -283,21 +306,30 @@ def _write_shards(
         name = array.metadata.chunk_key_encoding.encode(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
         with outer, array.lock(name), Shard(array, part.coords, part.full and field is None) as shard:
-            inner, within = array.inner(shard), part_plan(array, plan, part)
+            inner, within = shard.inner, part_plan(array, plan, part)
             items = source[*part.outer, ...]
-            if inner.layout is None or not native_enabled or field is not None:
-                _write(inner, within, items, field)
-                shard.save()
-                return
             try:
-                _write_shard(inner, inner.layout, within, items, shard)
-            except OSError as err:
-                if err.errno not in _STORE_KNOWS:
-                    raise
-                # As for chunks: what to do the store says.
-                _write_shard(inner, inner.layout, within, items, shard, by_store=True)
+                _write_part(inner, within, items, field, shard)
+            finally:
+                chunk_cache.forget_shard(inner)
 
     pool.each(plan.parts(), plan.touched, work)
+
+
+def _write_part(
+    array: ChunkedArray, plan: Plan, items: np.ndarray[Any, Any], field: str | None, shard: Shard
+) -> None:
+    if array.layout is None or not native_enabled or field is not None:
+        _write(array, plan, items, field)
+        shard.save()
+        return
+    try:
+        _write_shard(array, array.layout, plan, items, shard)
+    except OSError as err:
+        if err.errno not in _STORE_KNOWS:
+            raise
+        # As for chunks: what to do the store says.
+        _write_shard(array, array.layout, plan, items, shard, by_store=True)
 
 
 def _write_shard(
@@ -312,7 +344,7 @@ def _write_shard(
     job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
     shard.begin(job, by_store)
     try:
-        size = min(job.total, max(2 * pool.get_threads(), _BATCH_BYTES // job.bound))
+        size = min(job.total, max(2 * pool.get_threads(), BATCH_BYTES // job.bound))
         slots = [np.empty(size * job.bound, np.uint8) for _ in range(1 if size == job.total else 2)]
         for first in range(0, job.total, size):
             job.make_slots(slots[first // size % 2], first, min(size, job.total - first))
@@ -323,75 +355,3 @@ def _write_shard(
         shard.finish(job)
     finally:
         job.abort()
-
-
-# ---- generic
-
-
-def _batches(array: ChunkedArray, plan: Plan) -> Iterator[list[tuple[str, ChunkPart]]]:
-    parts = ((array.key(part.coords), part) for part in plan.parts())
-    size = max(1, min(_BATCH_KEYS, _BATCH_BYTES // array.chain.nbytes))
-    while batch := list(itertools.islice(parts, size)):
-        yield batch
-
-
-def _read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
-    for batch in _batches(array, plan):
-        found = array.store.get_many([key for key, _ in batch])
-        for key, part in batch:
-            data = found.pop(key, None)
-            if data is None:
-                target[part.outer] = array.raw_fill
-            else:
-                target[part.outer] = _decode(array, key, data)[part.inner]
-
-
-def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
-    try:
-        return array.chain.decode(data).view(array.item)
-    except (MemoryError, CodecError):
-        raise
-    except Exception as err:
-        # Codecs from elsewhere may object in any way.
-        raise array.error(key, str(err), len(data)) from err
-
-
-def _write_generic(
-    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
-) -> None:
-    for part in plan.parts():
-        key = array.key(part.coords)
-        outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
-        with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
-            _write_chunk(array, key, part, _selected(source, part), field)
-
-
-def _selected(source: np.ndarray[Any, Any], part: ChunkPart) -> np.ndarray[Any, Any]:
-    # Without axes, NumPy would give the item itself, which need be no scalar of its own: a str.
-    return source[part.outer] if source.ndim else source
-
-
-def _write_chunk(
-    array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any], field: str | None = None
-) -> None:
-    shape, order = array.metadata.chunk_shape, array.chain.order
-    data = None
-    if not part.full or field is not None:
-        try:
-            data = array.store[key]
-        except KeyError:
-            data = None
-    if data is None:
-        # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
-        chunk = np.empty(shape, array.item, order=order)
-        if not part.full or items.shape != shape or field is not None:
-            chunk[...] = array.raw_fill
-    else:
-        chunk = np.array(_decode(array, key, data), order=order)
-    target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
-    # Without axes, an index would make the array itself an item of it.
-    target[part.inner if target.ndim else ...] = items
-    if not array.write_empty_chunks and array.is_empty(chunk):
-        array.erase(key)
-        return
-    array.store[key] = array.chain.encode(chunk.view(array.metadata.dtype))

@@ -11,8 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
+Item = TypeVar("Item")
 Work = Callable[[], Any]
 
 
@@ -212,7 +213,7 @@ def together(work: Work, helpers: int, cancel: Work) -> None:
         join(tasks, cancel)
 
 
-def each(items: Iterator[Any], count: int, work: Callable[[Any], None]) -> None:
+def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> None:
     """Do the work on every one of `count` items, several at a time."""
     if count == 1:
         work(next(items))

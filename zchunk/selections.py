@@ -19,7 +19,7 @@ Planner = Callable[[Any, ChunkedArray], Plan]
 
 
 def _items(selection: Any, array: ChunkedArray) -> Plan:
-    return indexing.plan_items(selection, array.metadata.grid, array.metadata.order)
+    return indexing.plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _basic(selection: Any, array: ChunkedArray) -> Plan:
@@ -31,15 +31,15 @@ def _orthogonal(selection: Any, array: ChunkedArray) -> Plan:
 
 
 def _coordinates(selection: Any, array: ChunkedArray) -> Plan:
-    return indexing.plan_coordinates(selection, array.metadata.grid, array.metadata.order)
+    return indexing.plan_coordinates(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _mask(selection: Any, array: ChunkedArray) -> Plan:
-    return indexing.plan_mask(selection, array.metadata.grid, array.metadata.order)
+    return indexing.plan_mask(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _vindex(selection: Any, array: ChunkedArray) -> Plan:
-    return indexing.plan_vindex(selection, array.metadata.grid, array.metadata.order)
+    return indexing.plan_vindex(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _blocks(selection: Any, array: ChunkedArray) -> Plan:
@@ -352,7 +352,7 @@ class Index:
 
 
 def _read(array: ChunkedArray, plan: Plan) -> Any:
-    items = plan.empty(array.metadata.dtype, array.metadata.order)
+    items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
     engine.read(array, plan, items)
     return items[()] if plan.scalar else items
 
@@ -360,7 +360,7 @@ def _read(array: ChunkedArray, plan: Plan) -> Any:
 def _read_into(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     _check_out(out, plan.shape)
     if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
-        items = plan.empty(array.metadata.dtype, array.metadata.order)
+        items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
         engine.read(array, plan, items)
         out[...] = items
     else:

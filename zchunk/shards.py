@@ -11,18 +11,20 @@ import math
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
 
 from zchunk._ext.shards import ShardJob
-from zchunk.chunk_cache import stamp_of
+from zchunk.chunk_cache import Stamp, stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
+from zchunk.errors import ChunkError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_within
+from zchunk.replacing import replacing, state
 from zchunk.storage.base import Store
 
 # Chunks that are no farther apart are fetched together.
@@ -49,6 +51,8 @@ class Shard(Store):
         Of the shard in the array.
     blank : bool, optional
         Begin with an empty shard, whatever is stored: all of it will be written.
+    whole : bool, optional
+        Take it from the store in one piece.
 
     Raises
     ------
@@ -56,7 +60,9 @@ class Shard(Store):
         What is stored is no shard.
     """
 
-    def __init__(self, array: ChunkedArray, coords: tuple[int, ...], blank: bool = False) -> None:
+    def __init__(
+        self, array: ChunkedArray, coords: tuple[int, ...], blank: bool = False, whole: bool = False
+    ) -> None:
         self._array = array
         self._store = array.store
         self._name = array.metadata.chunk_key_encoding.encode(coords)
@@ -64,10 +70,12 @@ class Shard(Store):
         self._index: ShardIndex = array.index
         self._fd = -1
         # The whole shard, where it is not read in parts.
+        self._ranged = not whole and self._store.ranged
         self._data: bytes | None = None
         self._size = 0
-        # Whether there is a shard.
+        # Whether there is a shard, and what it looks like: see `ChunkedArray.look`.
         self.found = False
+        self.stamp: tuple[Stamp | None, bool] = array.stamp or (None, True)
         self._changes: dict[int, bytes | None] = {}
         self.entries: np.ndarray[Any, Any] | None = None
         if not blank:
@@ -81,25 +89,24 @@ class Shard(Store):
 
     def _open(self) -> None:
         folder, kept, name = self._array.folder, None, self._name
-        stamp, keep = None, False
         if folder is not None:
             now = time.time_ns()
             status = self._open_file(folder + b"/" + name.encode())
             if status is None:
                 return
-            stamp, keep = stamp_of(status, now)
+            self.stamp = stamp_of(status, now)
             kept = self._array.indexes.get(name)
         elif not self._open_value():
             return
         self.found = True
-        if kept is not None and kept[0] == stamp:
+        if kept is not None and kept[0] == self.stamp[0]:
             self.entries = kept[1]
             return
         self.entries = self._read_index()
-        if keep:
-            self._keep(name, stamp)
+        if folder is not None and self.stamp[1]:
+            self._keep(name, self.stamp[0])
 
-    def _keep(self, name: str, stamp: Any) -> None:
+    def _keep(self, name: str, stamp: Stamp | None) -> None:
         indexes, entries = self._array.indexes, self.entries
         assert entries is not None
         if (len(indexes) + 1) * entries.nbytes > _KEPT:
@@ -119,7 +126,7 @@ class Shard(Store):
 
     def _open_value(self) -> bool:
         try:
-            if self._store.ranged:
+            if self._ranged:
                 self._size = self._store.size(self.key)
             else:
                 self._data = self._store[self.key]
@@ -151,6 +158,11 @@ class Shard(Store):
 
     def _error(self, detail: str) -> Exception:
         return self._array.error(self.key, detail, self._size)
+
+    @property
+    def inner(self) -> ChunkedArray:
+        """The array in the shard."""
+        return self._array.inner(self, self._name, self.stamp)
 
     def load(self) -> bytes | None:
         """Return the whole shard, None if there is none."""
@@ -202,11 +214,18 @@ class Shard(Store):
         job.keep()
         if (job.entries[:, 0] == EMPTY).all():
             job.abort()
-            self._array.erase(self.key)
+            self._put(None)
             return
         shard = job.commit(self._index.encode(job.entries), self._start > 0)
         if shard is not None:
-            self._store[self.key] = shard
+            self._put(shard)
+
+    def _put(self, shard: bytes | None) -> None:
+        with replacing((self._array.lock_seed, self._name)):
+            if shard is None:
+                self._array.erase(self.key)
+            else:
+                self._store[self.key] = shard
 
     @property
     def _start(self) -> int:
@@ -305,10 +324,10 @@ class Shard(Store):
                 end += len(value)
                 parts.append(value)
         if not parts:
-            self._array.erase(self.key)
+            self._put(None)
             return
         index = self._index.encode(entries)
-        self._store[self.key] = b"".join([index, *parts] if self._start else [*parts, index])
+        self._put(b"".join([index, *parts] if self._start else [*parts, index]))
 
     def _old(self, data: bytes | None, number: int) -> bytes | None:
         place = self._range(number)
@@ -342,6 +361,30 @@ def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[i
         run.append(entry)
     if run:
         yield run
+
+
+def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Shard], None]) -> None:
+    """Have `read` read from a shard, so that all is of one state of it whoever replaces it meanwhile.
+
+    An open file is one state. Another store that gives ranges may give the index of one and chunks of the
+    next: then the shard is read in one piece.
+    """
+    whole = False
+    if array.folder is None and array.store.ranged and not array.in_shard:
+        name = array.lock_seed, array.metadata.chunk_key_encoding.encode(coords)
+        before = state(name)
+        if before is not None:
+            try:
+                with Shard(array, coords) as shard:
+                    read(shard)
+                if state(name) == before:
+                    return
+            except (ChunkError, KeyError):
+                # Perhaps another process has replaced it.
+                pass
+        whole = True
+    with Shard(array, coords, whole=whole) as shard:
+        read(shard)
 
 
 def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
