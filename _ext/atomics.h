@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The next number. */
-static inline int64_t zc_take(int64_t *p) { return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED); }
+/* The next `n` numbers: the first of them. */
+static inline int64_t zc_take(int64_t *p, int64_t n) { return __atomic_fetch_add(p, n, __ATOMIC_RELAXED); }
 
 static inline int64_t zc_load(const int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 

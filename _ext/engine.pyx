@@ -36,7 +36,7 @@ from zchunk._ext.team cimport free_team, make_team, team_block, team_blocks
 from zchunk._ext.writing cimport write_chunk
 
 cdef extern from "atomics.h" nogil:
-    int64_t zc_take(int64_t* p)
+    int64_t zc_take(int64_t* p, int64_t n)
     int64_t zc_load(const int64_t* p)
     int zc_claim(int64_t* p)
 
@@ -69,8 +69,10 @@ cdef enum:
     # selected.
     LARGE = 2 << 20
     SMALL = 65536
-    # Smaller chunks look at the clock once in so many.
-    CLOCK = 64
+    # Tiny chunks are taken several at a time, at most so many, and not more than a share of what is left: neighbours
+    # share cache lines of the result, and all threads the counter.
+    RUN = 32
+    SHARES = 64
     # Longest path of a folder that is put before a key; keys have the rest of `MAX_KEY`.
     MAX_ROOT = 500
 
@@ -92,14 +94,22 @@ cdef inline int _write_part(Plan* p, Team* team, int64_t k, int64_t part, Scratc
 cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
     cdef Scratch* s = thread_scratch()
     cdef Failure f
-    cdef int64_t task, k, until = 0
+    cdef int64_t task = 0, last = 0, k, until = 0, run = 1
     cdef int status
     if budget_ns:
         until = zc_now_ns() + budget_ns
+    if p.chunk_nbytes <= SMALL and p.splits == 1:
+        run = max(min((p.end - zc_load(&p.next)) // SHARES, <int64_t>RUN), 1)
     while not zc_load(&p.stop):
-        task = zc_take(&p.next)
-        if task >= p.end:
-            break
+        if task == last:
+            if budget_ns and last and zc_now_ns() > until:
+                # To be continued: the scratch is kept.
+                stream_done()
+                return
+            task = zc_take(&p.next, run)
+            last = min(task + run, p.end)
+            if task >= last:
+                break
         k = task // p.splits
         memset(&f, 0, sizeof(f))
         if s == NULL:
@@ -114,11 +124,7 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
                 p.failure = f
                 p.failed = k
             zc_claim(&p.stop)
-        # The clock takes as long as a tenth of a tiny chunk.
-        if budget_ns and (task % CLOCK == 0 or p.chunk_nbytes > SMALL) and zc_now_ns() > until:
-            # To be continued: the scratch is kept.
-            stream_done()
-            return
+        task += 1
     stream_done()
     if s != NULL:
         trim(s)
