@@ -343,6 +343,20 @@ def test_chunks_may_overlap_and_come_in_any_order(tmp_path: Path) -> None:
     assert z[...].tolist() == [9, 7, 1, 2, 0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("name", ["native", "generic"])
+def test_chunks_that_are_the_whole_shard_are_not_multiplied(tmp_path: Path, name: str) -> None:
+    """A write of one chunk would copy all others."""
+
+    def change(raw: bytearray, entries: np.ndarray) -> None:
+        entries[...] = [0, len(raw)]
+
+    z = spoilt(tmp_path, change, [Blosc()])
+    size = (tmp_path / "c/0").stat().st_size
+    with executor(name), pytest.raises(ChunkError, match="overlap"):
+        z[0:2] = 5
+    assert (tmp_path / "c/0").stat().st_size == size
+
+
 @pytest.mark.parametrize("size", [0, 1, 16 * N + 3])
 def test_a_file_that_is_too_short(tmp_path: Path, size: int) -> None:
     z = spoilt(tmp_path, lambda raw, entries: None)

@@ -21,7 +21,7 @@ from zchunk._ext.shards import ShardJob
 from zchunk.chunk_cache import Stamp, stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
-from zchunk.errors import ChunkError
+from zchunk.errors import ChunkError, CodecError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_within
 from zchunk.replacing import replacing, state
@@ -195,19 +195,12 @@ class Shard(Store):
 
     def begin(self, job: ShardJob, by_store: bool) -> None:
         """Let a job write the shard anew, into a file, or a value for the store; then comes `finish`."""
-        job.attach(
-            self._index.shape,
-            self._new_entries() if self.entries is None else self.entries,
-            -1,
-            self.load(),
-            0,
-        )
-        folder = self._array.folder
-        durability = self._array.durability
-        # A file that is written in place must not be cut off before all is encoded.
-        by_store |= folder is None or not durability
-        path = None if by_store or folder is None else folder + b"/" + self._name.encode()
-        job.begin(path, durability, self._start)
+        entries = self._new_entries() if self.entries is None else self.entries
+        job.attach(self._index.shape, entries, -1, self._load_to_keep(), 0)
+        folder = None if by_store else self._array.folder
+        path = None if folder is None else folder + b"/" + self._name.encode()
+        # Never in place: others may read chunks of the shard that nobody writes.
+        job.begin(path, max(self._array.durability, 1), self._start)
 
     def finish(self, job: ShardJob) -> None:
         """Put what a job has written in the place of the shard; delete it if no chunk is left."""
@@ -216,7 +209,8 @@ class Shard(Store):
             job.abort()
             self._put(None)
             return
-        shard = job.commit(self._index.encode(job.entries), self._start > 0)
+        with replacing((self._array.lock_seed, self._name)):
+            shard = job.commit(self._index.encode(job.entries), self._start > 0)
         if shard is not None:
             self._put(shard)
 
@@ -314,7 +308,7 @@ class Shard(Store):
 
     def save(self) -> None:
         """Put the shard with what was written into the store that it is in; delete it if no chunk is left."""
-        data, entries = self.load(), self._new_entries()
+        data, entries = self._load_to_keep(), self._new_entries()
         parts: list[bytes] = []
         end = self._start
         for number in range(len(entries)):
@@ -328,6 +322,14 @@ class Shard(Store):
             return
         index = self._index.encode(entries)
         self._put(b"".join([index, *parts] if self._start else [*parts, index]))
+
+    def _load_to_keep(self) -> bytes | None:
+        """Return the whole shard, whose chunks shall be copied: together they are not more than it is."""
+        if self.entries is not None:
+            nbytes = self.entries[:, 1][self.entries[:, 0] != EMPTY].sum(dtype=float)
+            if nbytes > self._size:
+                raise self._error(f"chunks of {nbytes:.0f} bytes overlap; copying them would take too much")
+        return self.load()
 
     def _old(self, data: bytes | None, number: int) -> bytes | None:
         place = self._range(number)
@@ -379,7 +381,7 @@ def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Sha
                     read(shard)
                 if state(name) == before:
                     return
-            except (ChunkError, KeyError):
+            except (ChunkError, CodecError, KeyError):
                 # Perhaps another process has replaced it.
                 pass
         whole = True
