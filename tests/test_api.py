@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.nonsense import Nonsense
 from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.codecs import Zlib
 from zchunk.errors import (
@@ -195,7 +196,7 @@ def test_array_of_a_sub_array_dtype_is_numpys() -> None:
         {"filters": ["x"]}, {"filters": [3]}, {"filters": 5}, {"filters": 0}, {"filters": "delta"},
         {"filters": Zlib()}, {"filters": {"id": "zlib"}}, {"nope": 1}, {"synchroniser": None},
         {"zarr_version": 4}, {"zarr_format": 1}, {"shards": 2},
-        {"object_codec": "x"}, {"meta_array": object()},
+        {"object_codec": "x"}, {"meta_array": Nonsense()},
         {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
         {"shape": 2**30, "chunks": False, "compressor": zchunk.LZ4()}, {"path": "a/../b"}, {"path": "a\0b"},
         {"path": ".."}, {"path": ".zarray"}, {"path": "a/.zgroup/b"}, {"path": "a/b.partial"},

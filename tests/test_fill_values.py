@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.nonsense import Nonsense
 from zchunk.errors import MetadataError
 from zchunk.fill_values import (
     decode_fill_value,
@@ -153,7 +154,7 @@ def test_fill_values_that_do_not_fit_are_refused(dtype, obj):
         ("<i4", np.float64(np.inf)), ("<i4", [1, 2]), ("<i4", 1j), ("<f8", "x"), ("<f8", 1j),
         ("<f8", np.complex128(1j)), ("<f8", [1, 2]), ("<f4", 1e300), ("<f4", np.float64(1e300)), ("<U3", 5),
         ("<U3", b"x"), ("|S3", "é"), ("|V3", b"abcd"), ([("a", "<i4")], b"12345"), ([("a", "<i4")], (1, 2)),
-        ([("a", "<i4")], ""), ("<M8[s]", "x"), ("<M8[s]", 1.5), ("<m8[s]", 2**63), ("<f8", object()),
+        ([("a", "<i4")], ""), ("<M8[s]", "x"), ("<M8[s]", 1.5), ("<m8[s]", 2**63), ("<f8", Nonsense()),
     ],
     ids=lambda x: repr(x)[:30],
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.nonsense import Nonsense
 from zchunk.codecs import Zlib, register_codec
 from zchunk.compat import KVStoreV3
 from zchunk.errors import CodecError, MetadataError, ReadOnlyError
@@ -462,7 +463,7 @@ class TestGroupAndAttributes:
         "value",
         [
             b"x", 1j, np.complex64(1), np.bytes_(b"x"), np.array([b"x"]), np.timedelta64(1, "s"),
-            np.void(b"x"), np.zeros(2, [("a", "i4")]), object(), {1, 2}, [np.array([1j])], {"d": b"x"},
+            np.void(b"x"), np.zeros(2, [("a", "i4")]), Nonsense(), {1, 2}, [np.array([1j])], {"d": b"x"},
         ],
         ids=lambda x: repr(x)[:30],
     )  # fmt: skip

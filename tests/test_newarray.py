@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.nonsense import Nonsense
 from zchunk.newarray3 import chunks_and_shards, key_encoding
 
 
@@ -164,7 +165,7 @@ def test_what_format_2_has_not(kwargs: dict[str, Any]) -> None:
         {"chunk_key_encoding": "nope"}, {"chunk_key_encoding": ("default", ":")}, {"compressors": "blosc"},
         {"compressors": [{"name": "nope"}]}, {"compressors": [3]}, {"filters": [{"name": "zstd"}]},
         {"filters": {"name": "zstd"}}, {"compressor": zchunk.Zstd(), "compressors": [zchunk.Zstd()]},
-        {"dimension_separator": "/", "chunk_key_encoding": ("v2", "/")}, {"attributes": {"a": object()}},
+        {"dimension_separator": "/", "chunk_key_encoding": ("v2", "/")}, {"attributes": {"a": Nonsense()}},
     ],
     ids=repr,
 )  # fmt: skip

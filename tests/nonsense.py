@@ -1,0 +1,6 @@
+"""A value that means nothing to anybody, with the same name in every process."""
+
+
+class Nonsense:
+    def __repr__(self) -> str:
+        return "Nonsense()"
