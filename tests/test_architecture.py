@@ -19,11 +19,12 @@ MAX_LINES = 400
 LAYERS = [
     {"errors", "compat", "later", "progress"},
     {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "replacing", "fields"},
-    {"sync", "rectilinear"},
+    {"sync", "rectilinear", "requests"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},
     {"shards", "generic"},
+    {"shard_access"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections", "index_helpers"},
     {"node"},

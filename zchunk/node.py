@@ -12,7 +12,8 @@ from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
 from zchunk.keys import normalize_path
 from zchunk.metadata.formats import Format
-from zchunk.storage.base import Store, as_store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 
 class Node:

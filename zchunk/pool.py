@@ -38,6 +38,11 @@ class Task:
         self._work = None
         return True
 
+    @property
+    def done(self) -> bool:
+        """Whether the work is done, so that nobody has to wait for it."""
+        return not self._unfinished.locked()
+
     def exception(self) -> BaseException | None:
         """Wait until the work is done, and return what it raised; None if it was cancelled."""
         if self._claim.get("by") == "cancel":
@@ -60,7 +65,7 @@ class Task:
         del self
 
 
-class _Pool:
+class Pool:
     """Up to `limit` threads, each started when there is work and no other thread waits for some."""
 
     def __init__(self, limit: int) -> None:
@@ -101,7 +106,7 @@ def _help(tasks: SimpleQueue[Task | None], idle: deque[None]) -> None:
 
 
 _lock = threading.Lock()
-_pool: _Pool | None = None
+_pool: Pool | None = None
 _threads: int | None = None
 
 
@@ -167,7 +172,7 @@ def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Ta
         return tasks
     with _lock:
         if _pool is None:
-            _pool = _Pool(max(get_threads() - 1, 1))
+            _pool = Pool(max(get_threads() - 1, 1))
         try:
             for _ in range(helpers):
                 tasks.append(Task(work))

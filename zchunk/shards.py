@@ -11,7 +11,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Self
 
@@ -21,10 +21,7 @@ from zchunk._ext.shards import ShardJob
 from zchunk.chunk_cache import Stamp, stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
-from zchunk.errors import ChunkError, CodecError
-from zchunk.grid import RegularGrid
-from zchunk.indexing import ChunkPart, Plan, plan_within
-from zchunk.replacing import replacing, state
+from zchunk.replacing import replacing
 from zchunk.storage.base import Store
 
 # Chunks that are no farther apart are fetched together.
@@ -72,6 +69,7 @@ class Shard(Store):
         # The whole shard, where it is not read in parts.
         self._ranged = not whole and self._store.ranged
         self._data: bytes | None = None
+        self._tail: bytes | None = None
         self._size = 0
         # Whether there is a shard, and what it looks like: see `ChunkedArray.look`.
         self.found = False
@@ -126,7 +124,9 @@ class Shard(Store):
 
     def _open_value(self) -> bool:
         try:
-            if self._ranged:
+            if self._ranged and self._index.location == "end":
+                self._tail, self._size = self._store.get_tail(self.key, self._index.nbytes)
+            elif self._ranged:
                 self._size = self._store.size(self.key)
             else:
                 self._data = self._store[self.key]
@@ -140,20 +140,25 @@ class Shard(Store):
         if self._size < nbytes:
             raise self._error(f"its index alone has {nbytes} bytes")
         start = 0 if self._index.location == "start" else self._size - nbytes
+        raw = self._bytes(start, start + nbytes) if self._tail is None else self._tail
         try:
-            return self._index.decode(self._bytes(start, start + nbytes), self._size)
+            return self._index.decode(raw, self._size)
         except ValueError as err:
             raise self._error(f"the index of the shard is wrong: {err}") from err
 
     def _bytes(self, start: int, stop: int) -> bytes:
+        return self._pieces([(start, stop)])[0]
+
+    def _pieces(self, ranges: list[tuple[int, int]]) -> list[bytes]:
         if self._data is not None:
-            return self._data[start:stop]
+            return [self._data[start:stop] for start, stop in ranges]
         if self._fd >= 0:
-            found = _read_file(self._fd, start, stop)
+            found = [_read_file(self._fd, start, stop) for start, stop in ranges]
         else:
-            found = self._store.get_range(self.key, start, stop)
-        if len(found) != stop - start:
-            raise self._error(f"bytes {start} to {stop} of it are not there")
+            found = self._store.get_ranges(self.key, ranges)
+        for piece, (start, stop) in zip(found, ranges, strict=True):
+            if len(piece) != stop - start:
+                raise self._error(f"bytes {start} to {stop} of it are not there")
         return found
 
     def _error(self, detail: str) -> Exception:
@@ -254,9 +259,9 @@ class Shard(Store):
             if place is not None:
                 wanted.append((*place, key))
         wanted.sort(key=itemgetter(0))
-        for run in _runs(wanted, 0 if self._data is not None else _GAP):
-            low, high = run[0][0], max(stop for _, stop, _ in run)
-            data = self._bytes(low, high)
+        runs = list(_runs(wanted, 0 if self._data is not None else _GAP))
+        ranges = [(run[0][0], max(stop for _, stop, _ in run)) for run in runs]
+        for run, (low, _), data in zip(runs, ranges, self._pieces(ranges), strict=True):
             for start, stop, key in run:
                 found[key] = data[start - low : stop - low]
         return found
@@ -363,38 +368,3 @@ def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[i
         run.append(entry)
     if run:
         yield run
-
-
-def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Shard], None]) -> None:
-    """Have `read` read from a shard, so that all is of one state of it whoever replaces it meanwhile.
-
-    An open file is one state. Another store that gives ranges may give the index of one and chunks of the
-    next: then the shard is read in one piece.
-    """
-    whole = False
-    if array.folder is None and array.store.ranged and not array.in_shard:
-        name = array.lock_seed, array.metadata.chunk_key_encoding.encode(coords)
-        before = state(name)
-        if before is not None:
-            try:
-                with Shard(array, coords) as shard:
-                    read(shard)
-                if state(name) == before:
-                    return
-            except (ChunkError, CodecError, KeyError):
-                # Perhaps another process has replaced it.
-                pass
-        whole = True
-    with Shard(array, coords, whole=whole) as shard:
-        read(shard)
-
-
-def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
-    """Return what a selection selects of one shard: a plan of the array in it."""
-    metadata = array.metadata
-    assert metadata.shards is not None
-    inner = metadata.shards.inner
-    # Not the array's shape: a shard may be wanted with what lies beyond the edge, to be kept.
-    lengths = zip(plan.extents, part.coords, metadata.chunk_shape, strict=True)
-    grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
-    return plan_within(plan, part.inner, grid, inner.order)

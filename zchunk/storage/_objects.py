@@ -7,7 +7,8 @@ from typing import Any
 
 from zchunk.errors import KeyBelowValueError
 from zchunk.keys import check_key, is_key
-from zchunk.storage.base import Store, as_bytes, check_path, check_range
+from zchunk.storage._checks import as_bytes, check_path, check_range
+from zchunk.storage.base import Store
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")

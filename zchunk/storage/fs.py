@@ -10,9 +10,10 @@ from typing import Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, is_key, normalize_path
+from zchunk.storage._checks import check_path, check_separator
 from zchunk.storage._objects import Objects
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, check_path, check_separator
+from zchunk.storage.base import Store
 from zchunk.storage.directory import DirectoryStore
 
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)

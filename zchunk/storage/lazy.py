@@ -41,6 +41,7 @@ _STORES = {
     "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",
     "ZipStore": "zchunk.storage.zip",
+    "as_store": "zchunk.storage.mapping",
     "atexit_rmglob": "zchunk.storage.temporary",
     "atexit_rmtree": "zchunk.storage.temporary",
     "store_of_url": "zchunk.storage.urls",

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from zchunk.keys import check_key, is_key, normalize_path, parents
+from zchunk.storage._checks import as_bytes, check_path, check_range
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 # So many answers to "is there this key?" and so many listings are kept.
 _ANSWERS_MAX = 100_000

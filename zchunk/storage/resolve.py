@@ -10,8 +10,9 @@ from typing import Any, Literal
 from zchunk.compat import asked_format
 from zchunk.errors import PathNotFoundError
 from zchunk.storage import lazy
-from zchunk.storage.base import Mode, Store, as_store
+from zchunk.storage.base import Mode, Store
 from zchunk.storage.directory import DirectoryStore
+from zchunk.storage.mapping import as_store
 from zchunk.storage.memory import MemoryStore
 
 _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {

@@ -13,14 +13,9 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, check_rename, is_key, normalize_path
+from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._process import ForkGate, PerProcess
-from zchunk.storage.base import (
-    Store,
-    as_buffer,
-    check_path,
-    check_range,
-    check_separator,
-)
+from zchunk.storage.base import Store
 
 _MEMORY = ":memory:"
 # SQLite has locks of its own, some for the whole process.

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage._archive import METHODS, Archive
-from zchunk.storage.base import Store, as_buffer, check_range, check_separator
+from zchunk.storage._checks import as_buffer, check_range, check_separator
+from zchunk.storage.base import Store
 
 
 class ZipStore(Store):
