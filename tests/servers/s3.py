@@ -1,4 +1,4 @@
-"""S3: moto's server, in a process of its own."""
+"""S3: moto's server, and a fast one that is its own network, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.servers.control import Controlled, controlled
 from tests.servers.places import ObjectServer
 from tests.servers.process import HOST, free_port, running
 
@@ -41,3 +42,24 @@ def moto_server() -> Iterator[S3Server]:
     port = free_port()
     with running([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], port):
         yield S3Server(f"http://{HOST}:{port}")
+
+
+class FastS3Server(S3Server):
+    """The server of `objects`.
+
+    Parameters
+    ----------
+    network : Controlled
+        How it and its network are told what to do.
+    """
+
+    def __init__(self, network: Controlled) -> None:
+        super().__init__(network.endpoint)
+        self.network = network
+
+
+@contextmanager
+def fast_server() -> Iterator[FastS3Server]:
+    """The server of `objects`, for S3."""
+    with controlled("tests.servers.objects") as network:
+        yield FastS3Server(network)
