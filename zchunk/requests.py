@@ -42,7 +42,7 @@ def _submit(task: Task) -> None:
     global _pool
     with _lock:
         if _pool is None:
-            _pool = Pool(_THREADS)
+            _pool = Pool(_THREADS, "request")
         try:
             _pool.submit(task)
         except RuntimeError:

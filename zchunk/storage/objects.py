@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from zchunk import requests
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
 from zchunk.keys import check_key, is_key
-from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage._checks import as_buffer, as_bytes, check_path, check_range, check_separator
 from zchunk.storage._cloud import exceptions, obstore, open_bucket, rebuilt, url_of, without_secrets
 from zchunk.storage.base import Store
 
@@ -174,10 +174,14 @@ class ObjectStore(Store):
         return bytes(self._get(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        path, data = self._path(key), as_buffer(value)
+        path, data = self._path(key), self._uploaded(value)
         self._check_writable()
         parts = memoryview(data).nbytes > _PART_BYTES
         self._put(key, path, data, use_multipart=parts, chunk_size=_PART_BYTES)
+
+    def _uploaded(self, value: Any) -> bytes | memoryview:
+        # That in memory keeps what it is given.
+        return as_bytes(value) if isinstance(self.store, obstore.store.MemoryStore) else as_buffer(value)
 
     def _put(self, key: str, path: str, data: Any, **options: Any) -> None:
         try:
@@ -326,7 +330,7 @@ class ObjectStore(Store):
                 # There is no conditional delete.
                 self.erase_many([key])
                 return
-            data = as_buffer(new)
+            data = self._uploaded(new)
             if self._no_conditions:
                 self[key] = data
                 return
