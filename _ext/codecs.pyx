@@ -380,6 +380,11 @@ cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* 
     return OK if blosc2_bitunshuffle(typesize, n, src, dst) >= 0 else NO_MEMORY
 
 
+cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil:
+    """Return the CRC-32 of zip and gzip."""
+    return zng_crc32_z(0, src, n) if n else 0
+
+
 # ---- boundary
 
 def crc32(data):
@@ -389,7 +394,7 @@ def crc32(data):
     PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
     try:
         with nogil:
-            crc = zng_crc32_z(0, <const uint8_t*>v.buf, v.len) if v.len else 0
+            crc = crc32_of(<const uint8_t*>v.buf, v.len)
         return crc
     finally:
         PyBuffer_Release(&v)

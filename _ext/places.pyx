@@ -1,0 +1,35 @@
+"""Jobs on an array whose chunks lie in one file that is not theirs alone, such as an archive."""
+
+from libc.stdint cimport int64_t
+
+from zchunk._ext.engine cimport Job
+from zchunk._ext.plan cimport Value
+
+
+cdef class PlacedJob(Job):
+    """A regular selection of an array, to be read. Made as any `Job`."""
+
+    def place(self, int64_t first, list places not None, int fd):
+        """Make `run` read the chunks from `first` on.
+
+        Parameters
+        ----------
+        first : int
+            Of the chunks that the selection touches.
+        places : list of (int, int, int) or None
+            Offset, size and CRC-32 of what is stored of each chunk; None if it is not there.
+        fd : int
+            Descriptor of the file. It must stay open until `run` is done.
+        """
+        cdef int64_t i
+        cdef Value* value
+        self._batch(first, len(places))
+        self.plan.file = fd
+        for i in range(self._count):
+            value = &self.plan.values[i]
+            value.size = -1
+            if places[i] is None:
+                continue
+            value.number, value.size, value.sum = places[i]
+            if value.number < 0 or value.size < 0:
+                raise ValueError(f"chunk {first + i} at {places[i]}")

@@ -1,0 +1,6 @@
+"""Jobs on an array whose chunks lie in one file that is not theirs alone, such as an archive."""
+
+from zchunk._ext.engine import Job
+
+class PlacedJob(Job):
+    def place(self, first: int, places: list[tuple[int, int, int] | None], fd: int) -> None: ...
