@@ -10,7 +10,6 @@ Other extension modules call these kernels; Python reaches them through `_ext.ch
 
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
-from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
 from zchunk._ext.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_encode
 from zchunk._ext.clib cimport *
@@ -386,19 +385,6 @@ cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil:
 
 
 # ---- boundary
-
-def crc32(data):
-    """Return the CRC-32 of zip and gzip of a bytes-like object, by the processor's instructions where it has them."""
-    cdef Py_buffer v
-    cdef uint32_t crc
-    PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
-    try:
-        with nogil:
-            crc = crc32_of(<const uint8_t*>v.buf, v.len)
-        return crc
-    finally:
-        PyBuffer_Release(&v)
-
 
 def versions():
     """Return ``{"zstd": (least level, greatest level)}``: what the linked library takes."""

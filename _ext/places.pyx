@@ -1,7 +1,12 @@
-"""Jobs on an array whose chunks lie in one file that is not theirs alone, such as an archive."""
+"""Jobs on an array whose chunks lie in one file that is not theirs alone, such as an archive.
 
-from libc.stdint cimport int64_t
+Such files have a CRC-32 of the bytes of every chunk. It is checked where all of them are read.
+"""
 
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
+from zchunk._ext.codecs cimport crc32_of
 from zchunk._ext.engine cimport Job
 from zchunk._ext.plan cimport Value
 
@@ -33,3 +38,16 @@ cdef class PlacedJob(Job):
             value.number, value.size, value.sum = places[i]
             if value.number < 0 or value.size < 0:
                 raise ValueError(f"chunk {first + i} at {places[i]}")
+
+
+def crc32(data):
+    """Return the CRC-32 of zip and gzip of a bytes-like object, by the processor's instructions where it has them."""
+    cdef Py_buffer v
+    cdef uint32_t crc
+    PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
+    try:
+        with nogil:
+            crc = crc32_of(<const uint8_t*>v.buf, v.len)
+        return crc
+    finally:
+        PyBuffer_Release(&v)

@@ -6,22 +6,19 @@ replaced, and by position, which disturbs no reader.
 
 from __future__ import annotations
 
-import bz2
 import errno
 import io
-import lzma
 import os
-import struct
 import threading
 import time
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
 
-from zchunk._ext.codecs import crc32
+from zchunk._ext.places import crc32
 from zchunk.errors import StoreError
+from zchunk.storage._zipcodecs import encode
 from zchunk.storage._zipread import File, Reader
 
 _LZMA_END_MARKER = 0x2
@@ -29,7 +26,6 @@ _LZMA_END_MARKER = 0x2
 _FOLDER = 0o40775 << 16 | 0x10
 _ZIP32_SIZE = (1 << 31) - 1
 _ZIP32_ENTRIES = (1 << 16) - 1
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
 class Archive(Reader):
@@ -223,17 +219,3 @@ class _Tail(io.BytesIO):
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._start + super().seek(offset - (self._start if whence == 0 else 0), whence)
-
-
-def encode(data: bytes | memoryview, method: int) -> bytes | memoryview:
-    """Compress as a zip entry of that method is."""
-    if method == zipfile.ZIP_STORED:
-        return data
-    if method == zipfile.ZIP_DEFLATED:
-        return zlib.compress(data, wbits=-15)
-    if method == zipfile.ZIP_BZIP2:
-        return bz2.compress(data)
-    # The old .lzma format has 5 bytes of properties, 8 of size, the stream; zip has a version, the length of
-    # the properties, the properties, the stream.
-    alone = lzma.compress(data, format=lzma.FORMAT_ALONE)
-    return b"\x09\x04" + struct.pack("<H", 5) + alone[:5] + alone[13:]

@@ -7,7 +7,6 @@ beyond the size that an entry claims.
 
 from __future__ import annotations
 
-import bz2
 import errno
 import io
 import lzma
@@ -15,15 +14,17 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TypeAlias
 
-from zchunk import pool
-from zchunk._ext.codecs import crc32
+from zchunk import requests
+from zchunk._ext.places import crc32
 from zchunk.errors import StoreError
 from zchunk.keys import is_key
+from zchunk.storage._checks import check_range
 from zchunk.storage._files import read_at
+from zchunk.storage._zipcodecs import decode
 from zchunk.storage.base import Store
 
 _CALL_MAX = 1 << 30
@@ -71,32 +72,42 @@ class File:
 
 
 class Value:
-    """The value of a key of a store, read as a file is."""
+    """The value of a key of a store, read as a file is; its end is read at once."""
 
     def __init__(self, store: Store, key: str) -> None:
-        self._store = store
+        self.store = store
         self._key = key
-        self.size = store.size(key)
+        self.tail, self.size = store.get_tail(key, _END)
 
     def read(self, start: int, size: int) -> bytes:
         stop = min(start + size, self.size)
         if start >= stop:
             return b""
         try:
-            return self._store.get_range(self._key, start, stop)
+            return self.store.get_range(self._key, start, stop)
         except KeyError as error:
-            # To who reads an entry, that would be one that is missing.
-            raise StoreError(f"{self._key!r} was deleted from {self._store!r}") from error
+            raise self._deleted() from error
+
+    def read_ranges(self, ranges: list[tuple[int, int]]) -> list[bytes]:
+        """Return several ranges ``(start, stop)``, which lie in the value."""
+        try:
+            return self.store.get_ranges(self._key, ranges)
+        except KeyError as error:
+            raise self._deleted() from error
+
+    def _deleted(self) -> StoreError:
+        # To who reads an entry, a KeyError would be one that is missing.
+        return StoreError(f"{self._key!r} was deleted from {self.store!r}")
 
 
 class Piece:
-    """A piece of a file in memory; what lies beyond is read from the file."""
+    """A piece of a value in memory; what lies beyond is read from the store."""
 
-    def __init__(self, file: File | Value, start: int, size: int) -> None:
-        self._file = file
+    def __init__(self, value: Value, start: int, data: bytes) -> None:
+        self._file = value
         self._start = start
-        self._data = file.read(start, size)
-        self.size = file.size
+        self._data = data
+        self.size = value.size
 
     def read(self, start: int, size: int) -> bytes:
         first = start - self._start
@@ -183,10 +194,10 @@ class Reader:
 
     def stream(self) -> io.RawIOBase:
         """Return the archive as a file for `zipfile`."""
-        if isinstance(self.file, File):
-            return _Stream(self.file)
-        start = max(self.file.size - _END, 0)
-        return _Stream(Piece(self.file, start, _END))
+        file = self.file
+        if isinstance(file, File):
+            return _Stream(file)
+        return _Stream(Piece(file, file.size - len(file.tail), file.tail))
 
     @property
     def file(self) -> File | Value:
@@ -246,9 +257,23 @@ class Reader:
             for key, info in run:
                 found[key] = self._read(piece, key, info)
 
-        runs = list(_runs(wanted))
-        pool.each(iter(runs), len(runs), work)
+        requests.each(work, _runs(wanted), file.store.concurrency)
         return found
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several ranges of bytes ``(start, stop)`` of an entry."""
+        self.check_open()
+        info, file = self.entries[key], self.file
+        if not isinstance(file, Value) or info.compress_type != zipfile.ZIP_STORED:
+            return [self.read(key, start, stop) for start, stop in ranges]
+        for start, stop in ranges:
+            check_range(start, stop)
+        try:
+            first, size = self._start(file, info, file.size), info.file_size
+        except ValueError as error:
+            raise self._damaged(key, error) from error
+        parts = [(first + min(start, size), first + min(stop, size)) for start, stop in ranges]
+        return file.read_ranges(parts)
 
     def locate(self, keys: Iterable[str]) -> tuple[File, list[Place | None]] | None:
         """Return a local file, and offset, size and CRC of every entry in it; None for one that is missing.
@@ -351,30 +376,9 @@ def _runs(wanted: dict[str, zipfile.ZipInfo]) -> Iterator[list[tuple[str, zipfil
         yield run
 
 
-def _piece(file: File | Value, run: list[tuple[str, zipfile.ZipInfo]]) -> Bytes:
-    """Return the piece of a file that a group of entries lies in."""
+def _piece(value: Value, run: list[tuple[str, zipfile.ZipInfo]]) -> Bytes:
+    """Return the piece of a value that a group of entries lies in."""
     first = run[0][1].header_offset
     if first < 0:
-        return file
-    return Piece(file, first, max(_end(info) for _, info in run) - first)
-
-
-def decode(packed: bytes, method: int, size: int) -> bytes:
-    """Decompress a zip entry, but never to more than `size` bytes."""
-    if method == zipfile.ZIP_STORED:
-        return packed
-    if size == 0:
-        # To the decompressors, a limit of 0 may mean none.
-        return b""
-    if method == zipfile.ZIP_DEFLATED:
-        return zlib.decompressobj(-15).decompress(packed, size)
-    if method == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor().decompress(packed, size)
-    if method == zipfile.ZIP_LZMA:
-        if len(packed) < 9 or packed[2:4] != b"\5\0":
-            raise ValueError("its LZMA header is wrong")
-        # A dictionary beyond the value's size is never used, and the claimed one could be 4 GiB.
-        dictionary = min(int.from_bytes(packed[5:9], "little"), max(size, 4096))
-        header = packed[4:5] + struct.pack("<I", dictionary) + b"\xff" * 8
-        return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(header + packed[9:], size)
-    raise ValueError(f"its compression method {method} is not supported")
+        return value
+    return Piece(value, first, value.read(first, max(_end(info) for _, info in run) - first))

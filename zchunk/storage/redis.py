@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, check_rename, is_key
 from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._process import PerProcess
+from zchunk.storage._redis import client, parse_url, redis_package, url_of
 from zchunk.storage.base import Store
 
 # What a request or a reply has at most, about.
@@ -28,10 +28,6 @@ _POSITION_MAX = 1 << 62
 # Times that `modify` begins again because of others, with pauses of some milliseconds.
 _ATTEMPTS = 1000
 _PAUSE = 0.005
-# Seconds: to connect, and to wait for an answer.
-_CONNECT_TIMEOUT, _TIMEOUT = 10.0, 60.0
-# A request is repeated so often if the connection fails, after pauses of 0.1 to 1 second.
-_RETRIES, _BACKOFF, _BACKOFF_MAX = 3, 0.05, 1.0
 # Options that are secret, and the variables where an unpickled store looks for them.
 _CREDENTIALS = {
     "username": "REDIS_USERNAME",
@@ -79,8 +75,8 @@ class RedisStore(Store):
         self._dimension_separator = check_separator(dimension_separator)
         self._pickle_credentials = pickle_credentials
         self._kwargs = kwargs
-        self._client = PerProcess(partial(_client, kwargs))
-        self.url = _url(self.client.connection_pool.connection_kwargs, prefix)
+        self._client = PerProcess(partial(client, kwargs))
+        self.url = url_of(self.client.connection_pool.connection_kwargs, prefix)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> RedisStore:
@@ -99,7 +95,7 @@ class RedisStore(Store):
         ValueError
             For another URL.
         """
-        return cls(**{**_parse(url), **options})
+        return cls(**{**parse_url(url), **options})
 
     @property
     def client(self) -> Any:
@@ -141,22 +137,22 @@ class RedisStore(Store):
     @contextmanager
     def _using(self, what: str) -> Iterator[Any]:
         """Give the client, and say what was asked for if it fails."""
-        client = self.client
         try:
-            yield client
-        except _redis().RedisError as error:
+            yield self.client
+        except redis_package().RedisError as error:
             raise StoreError(f"{self.url}: {what}: {error}") from error
 
-    def _answers(self, key: str, command: str, *arguments: Any) -> Any:
-        """Return what a command says of the value of a key, which is there: both are asked in one step."""
+    def _ask(self, key: str, *commands: tuple[Any, ...]) -> list[Any]:
+        """Return what commands say of the value of a key, in one step, in which it is seen to be there."""
         name = self._name(key)
         with self._using(f"key {key!r}") as client, client.pipeline() as pipe:
             pipe.exists(name)
-            pipe.execute_command(command, name, *arguments)
-            exists, answer = pipe.execute()
+            for command, *arguments in commands:
+                pipe.execute_command(command, name, *arguments)
+            exists, *answers = pipe.execute()
         if not exists:
             raise KeyError(key)
-        return answer
+        return list(answers)
 
     # ---- values
 
@@ -169,17 +165,19 @@ class RedisStore(Store):
         return value
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
-        check_range(start, stop)
-        if start == stop:
-            # To the server, the end is the last byte.
-            self.size(key)
-            return b""
-        last = -1 if stop is None else min(stop - 1, _POSITION_MAX)
-        answer: bytes = self._answers(key, "GETRANGE", min(start, _POSITION_MAX), last)
-        return answer
+        (part,) = self._ask(key, _range(start, stop))
+        return bytes(part)
+
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        return self._ask(key, *[_range(start, stop) for start, stop in ranges])
+
+    def get_tail(self, key: str, nbytes: int) -> tuple[bytes, int]:
+        last, size = self._ask(key, ("GETRANGE", -nbytes, -1) if nbytes else _range(0, 0), ("STRLEN",))
+        return last, size
 
     def size(self, key: str) -> int:
-        return int(self._answers(key, "STRLEN"))
+        (size,) = self._ask(key, ("STRLEN",))
+        return int(size)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         names = {key: self._name(key) for key in keys}
@@ -230,7 +228,7 @@ class RedisStore(Store):
         """Set the values of many keys, at once."""
         self.set_many(dict(*args, **kwargs))
 
-    def modify(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         """Replace the value of a key by what `change` makes of it, which may be called more than once.
 
         Parameters
@@ -246,7 +244,7 @@ class RedisStore(Store):
             Others changed the value a thousand times meanwhile; or the connection failed, and it is not known
             whether the value was replaced.
         """
-        name, redis = self._name(key), _redis()
+        name, redis = self._name(key), redis_package()
         for _ in range(_ATTEMPTS):
             with self._using(f"key {key!r}") as client, client.pipeline() as pipe:
                 try:
@@ -336,58 +334,12 @@ class RedisStore(Store):
         self.client.close()
 
 
-def _redis() -> Any:
-    try:
-        import redis
-    except ImportError:
-        raise ImportError(
-            "RedisStore needs the package redis: pip install redis (or zchunk[redis])"
-        ) from None
-    return redis
-
-
-def _client(options: dict[str, Any]) -> Any:
-    redis = _redis()
-    defaults = {
-        "socket_connect_timeout": _CONNECT_TIMEOUT,
-        "socket_timeout": _TIMEOUT,
-        "retry": redis.retry.Retry(redis.backoff.ExponentialBackoff(_BACKOFF_MAX, _BACKOFF), _RETRIES),
-        "retry_on_error": [redis.ConnectionError, redis.TimeoutError],
-    }
-    return redis.Redis(**{**defaults, **options})
-
-
-def _url(connection: dict[str, Any], prefix: str) -> str:
-    """Return the URL of a store, without what is secret."""
-    where = f"{connection.get('db', 0)}/{quote(prefix)}"
-    if "path" in connection:
-        return f"unix://{quote(str(connection['path']))}/{where}"
-    host = connection.get("host", "localhost")
-    return f"redis://{f'[{host}]' if ':' in host else host}:{connection.get('port', 6379)}/{where}"
-
-
-def _parse(url: str) -> dict[str, Any]:
-    """Return what a URL says, as arguments of `RedisStore`. Errors do not show the URL, which has secrets."""
-    wrong = "a Redis URL is redis://[user:password@]host[:port][/db[/prefix]], user and password %-encoded"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError(wrong) from None
-    db, _, prefix = parts.path.removeprefix("/").partition("/")
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(wrong)
-    if not (db or "0").isdecimal():
-        raise ValueError(f"{wrong}; db is a number, not {db!r}")
-    options: dict[str, Any] = {"host": parts.hostname, "port": port or 6379, "db": int(db or 0)}
-    if prefix:
-        options["prefix"] = unquote(prefix)
-    for name, value in (("username", parts.username), ("password", parts.password)):
-        if value:
-            options[name] = unquote(value)
-    if parts.scheme == "rediss":
-        options["ssl"] = True
-    return options
+def _range(start: int, stop: int | None) -> tuple[Any, ...]:
+    """Return the command for a range of bytes; to the server, the end is the last byte."""
+    check_range(start, stop)
+    if start == stop:
+        return "GETRANGE", 1, 0
+    return "GETRANGE", min(start, _POSITION_MAX), -1 if stop is None else min(stop - 1, _POSITION_MAX)
 
 
 def _batches(keys: list[str]) -> Iterator[list[str]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import weakref
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, normalize_path
-from zchunk.storage._archive import METHODS, Archive
-from zchunk.storage._archive import METHODS, Archive
+from zchunk.storage._archive import Archive
 from zchunk.storage._checks import as_buffer, check_range, check_separator
+from zchunk.storage._zipcodecs import METHODS
 from zchunk.storage._zipread import File, Place, Reader, Value
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
@@ -145,6 +145,13 @@ class ZipStore(Store):
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         check_range(start, stop)
         return self._archive.read(check_key(key), start, stop)
+
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        return self._archive.read_ranges(check_key(key), ranges)
+
+    @property
+    def concurrency(self) -> int:
+        return 1 if self._source is None else self._source[0].concurrency
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._archive.read_many([check_key(key) for key in keys])
