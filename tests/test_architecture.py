@@ -136,10 +136,10 @@ HEAVY = {
     "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "urllib", "zipfile",
-    "dbm", "fsspec", "lmdb", "sqlite3",
+    "dbm", "fsspec", "lmdb", "redis", "sqlite3",
     "zchunk.storage.dbm", "zchunk.storage.fs", "zchunk.storage.lmdb", "zchunk.storage.lru",
-    "zchunk.storage.n5", "zchunk.storage.sqlite", "zchunk.storage.temporary", "zchunk.storage.urls",
-    "zchunk.storage.zip",
+    "zchunk.storage.n5", "zchunk.storage.redis", "zchunk.storage.sqlite", "zchunk.storage.temporary",
+    "zchunk.storage.urls", "zchunk.storage.zip",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from zchunk.chunk_cache import Stamp, stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.replacing import replacing
+from zchunk.storage._files import read_at
 from zchunk.storage.base import Store
 
 # Chunks that are no farther apart are fetched together.
@@ -66,6 +67,9 @@ class Shard(Store):
         self.key = array.key_of(self._name)
         self._index: ShardIndex = array.index
         self._fd = -1
+        # The file of a store in which the shard begins at `_at`, as it is as long as it is held.
+        self._file: Any = None
+        self._at = 0
         # The whole shard, where it is not read in parts.
         self._ranged = not whole and self._store.ranged
         self._data: bytes | None = None
@@ -123,6 +127,13 @@ class Shard(Store):
         return status if stat.S_ISREG(status.st_mode) else None
 
     def _open_value(self) -> bool:
+        locate = getattr(self._store, "locate", None)
+        found = None if locate is None else locate([self.key])
+        if found is not None:
+            self._file, (place,) = found
+            if place is not None:
+                self._fd, (self._at, self._size, _) = self._file.fd, place
+            return place is not None
         try:
             if self._ranged and self._index.location == "end":
                 self._tail, self._size = self._store.get_tail(self.key, self._index.nbytes)
@@ -153,7 +164,7 @@ class Shard(Store):
         if self._data is not None:
             return [self._data[start:stop] for start, stop in ranges]
         if self._fd >= 0:
-            found = [_read_file(self._fd, start, stop) for start, stop in ranges]
+            found = [read_at(self._fd, self._at + start, stop - start) for start, stop in ranges]
         else:
             found = self._store.get_ranges(self.key, ranges)
         for piece, (start, stop) in zip(found, ranges, strict=True):
@@ -176,9 +187,9 @@ class Shard(Store):
         return self._data if self.found else None
 
     def close(self) -> None:
-        if self._fd >= 0:
+        if self._fd >= 0 and self._file is None:
             os.close(self._fd)
-            self._fd = -1
+        self._fd, self._file = -1, None
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +203,7 @@ class Shard(Store):
         n = len(self.entries)
         small = self._size < n * _SMALL and self._size <= _WHOLE and 2 * job.total >= n
         data = self.load() if small else self._data
-        job.attach(self._index.shape, self.entries, self._fd, data, 0)
+        job.attach(self._index.shape, self.entries, self._fd, data, 0 if data is not None else -self._at)
         return True
 
     def _new_entries(self) -> np.ndarray[Any, Any]:
@@ -343,17 +354,6 @@ class Shard(Store):
     def set_many(self, items: Mapping[str, Any]) -> None:
         for key, value in items.items():
             self[key] = value
-
-
-def _read_file(fd: int, start: int, stop: int) -> bytes:
-    parts = []
-    while start < stop:
-        part = os.pread(fd, stop - start, start)
-        if not part:
-            break
-        parts.append(part)
-        start += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[int, int, str]]]:

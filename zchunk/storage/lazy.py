@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from zchunk.storage.lmdb import LMDBStore
     from zchunk.storage.lru import LRUStoreCache
     from zchunk.storage.n5 import N5FSStore, N5Store
+    from zchunk.storage.redis import RedisStore
     from zchunk.storage.sqlite import SQLiteStore
     from zchunk.storage.temporary import TempStore, atexit_rmglob, atexit_rmtree
     from zchunk.storage.urls import store_of_url
@@ -23,6 +24,7 @@ __all__ = [
     "LRUStoreCache",
     "N5FSStore",
     "N5Store",
+    "RedisStore",
     "SQLiteStore",
     "TempStore",
     "ZipStore",
@@ -38,6 +40,7 @@ _STORES = {
     "LRUStoreCache": "zchunk.storage.lru",
     "N5FSStore": "zchunk.storage.n5",
     "N5Store": "zchunk.storage.n5",
+    "RedisStore": "zchunk.storage.redis",
     "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",
     "ZipStore": "zchunk.storage.zip",
