@@ -18,12 +18,14 @@ from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
     from zchunk.storage.lazy import (
+        ABSStore,
         DBMStore,
         FSStore,
         LMDBStore,
         LRUStoreCache,
         N5FSStore,
         N5Store,
+        ObjectStore,
         RedisStore,
         SQLiteStore,
         TempStore,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseStore",
     "ConsolidatedMetadataStore",
+    "ABSStore",
     "DBMStore",
     "DictStore",
     "DirectoryStore",
@@ -46,6 +49,7 @@ __all__ = [
     "N5FSStore",
     "N5Store",
     "NestedDirectoryStore",
+    "ObjectStore",
     "RedisStore",
     "SQLiteStore",
     "Store",

@@ -242,12 +242,16 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
-            f"opening {url!r} needs the package fsspec: pip install fsspec (or zchunk[fsspec])"
+            f"opening {url!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
         ) from None
     if "::" not in url and split_protocol(url)[0] in (None, "file", "local"):
         # `fs.open` makes folders then, too.
         options = {"auto_mkdir": True} | options
-    fs, path = url_to_fs(url, **options)
+    try:
+        fs, path = url_to_fs(url, **options)
+    except ImportError as error:
+        extra = "http" if url.startswith(("http://", "https://")) else "fsspec"
+        raise ImportError(f"opening {url!r} needs more: pip install 'zchunk[{extra}]', or {error}") from None
     return fs, path
 
 

@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zchunk.storage.azure import ABSStore
     from zchunk.storage.dbm import DBMStore
     from zchunk.storage.fs import FSStore
     from zchunk.storage.lmdb import LMDBStore
     from zchunk.storage.lru import LRUStoreCache
     from zchunk.storage.n5 import N5FSStore, N5Store
+    from zchunk.storage.objects import ObjectStore
     from zchunk.storage.redis import RedisStore
     from zchunk.storage.sqlite import SQLiteStore
     from zchunk.storage.temporary import TempStore, atexit_rmglob, atexit_rmtree
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
     from zchunk.storage.zip import ZipStore
 
 __all__ = [
+    "ABSStore",
     "DBMStore",
     "FSStore",
     "LMDBStore",
     "LRUStoreCache",
     "N5FSStore",
     "N5Store",
+    "ObjectStore",
     "RedisStore",
     "SQLiteStore",
     "TempStore",
@@ -34,12 +38,14 @@ __all__ = [
 ]
 
 _STORES = {
+    "ABSStore": "zchunk.storage.azure",
     "DBMStore": "zchunk.storage.dbm",
     "FSStore": "zchunk.storage.fs",
     "LMDBStore": "zchunk.storage.lmdb",
     "LRUStoreCache": "zchunk.storage.lru",
     "N5FSStore": "zchunk.storage.n5",
     "N5Store": "zchunk.storage.n5",
+    "ObjectStore": "zchunk.storage.objects",
     "RedisStore": "zchunk.storage.redis",
     "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",

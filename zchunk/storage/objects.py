@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from zchunk import requests
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
@@ -83,6 +83,8 @@ class ObjectStore(Store):
     obstore does not survive a fork. A child of a process that has used it gets a `StoreError`.
     """
 
+    _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
+
     def __init__(
         self,
         store: Bucket,
@@ -122,7 +124,7 @@ class ObjectStore(Store):
             and the configuration of the service, with the names of obstore or those of s3fs, gcsfs and adlfs
             (``key``, ``secret``, ``anon``, ``endpoint_url``, ``profile``, ``account_name``).
         """
-        own = {name: options.pop(name) for name in _OPTIONS & options.keys()}
+        own = {name: options.pop(name) for name in cls._own_options & options.keys()}
         store, prefix = open_bucket(url, options)
         return cls(store, prefix, **own)
 
@@ -378,9 +380,6 @@ class ObjectStore(Store):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.store = rebuilt(state.pop("_store"))
         self.__dict__.update(state)
-
-
-_OPTIONS = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
 
 class _Conditions:
