@@ -18,7 +18,7 @@ from tests.servers.control import Controlled, controlled
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[s3.S3Server]:
     """moto's S3."""
-    pytest.importorskip("moto", reason="moto[server] is not installed")
+    pytest.importorskip("moto.server", reason="moto is not installed")
     with s3.moto_server() as server:
         yield server
 
@@ -63,7 +63,7 @@ def gcs_server(_gcs_server: google.GCSServer) -> google.GCSServer:
 def gcs_emulator() -> Iterator[google.GCSEmulator]:
     """gcp-storage-emulator, for gcsfs."""
     pytest.importorskip("gcp_storage_emulator", reason="gcp-storage-emulator is not installed")
-    # Read when gcsfs is imported. Otherwise it asks the server over gRPC, for a minute, what kind each bucket is.
+    # Read when gcsfs is imported; else it asks over gRPC, for a minute each time, what kind a bucket is.
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     pytest.importorskip("gcsfs", reason="gcsfs is not installed")
     with google.gcs_emulator() as server:
@@ -86,14 +86,14 @@ def redis_server() -> Iterator[redisdb.RedisServer]:
 
 @pytest.fixture
 def http_folder() -> Iterator[Callable[[Path], str]]:
-    """A function that serves a folder with ``python -m http.server``, without ranges, and returns its address."""
+    """A function that serves a folder with Python's server, without ranges, and returns the address."""
     with ExitStack() as stack:
         yield lambda folder: stack.enter_context(folders.python_http(folder))
 
 
 @pytest.fixture
 def nginx_folder() -> Iterator[Callable[[Path], str]]:
-    """A function that serves a folder with nginx, with ranges, and returns its address."""
+    """A function that serves a folder with nginx, with ranges, and returns the address."""
     program = _program("nginx")
     with ExitStack() as stack:
         yield lambda folder: stack.enter_context(folders.nginx(program, folder))

@@ -1,7 +1,7 @@
 """A fast server of objects in memory that is also its own network.
 
-It speaks what S3 and Google's XML API have in common (buckets in the path, ranges, lists of version 2, conditional
-writes, uploads in parts), with the headers of either, and believes every signature. Run as
+It speaks what S3 and Google's XML API have in common (buckets in the path, ranges, lists of version 2,
+conditional writes, uploads in parts), with the headers of either, and believes every signature. Run as
 ``python -m tests.servers.objects`` (see `control`).
 """
 
@@ -119,7 +119,8 @@ class Buckets:
         entries = [
             f"<Contents><Key>{escape(name)}</Key><Size>{len(objects[name].data)}</Size>"
             f"<ETag>{escape(objects[name].etag)}</ETag>"
-            f"<LastModified>{datetime.fromtimestamp(objects[name].time, UTC).isoformat()}</LastModified></Contents>"
+            f"<LastModified>{datetime.fromtimestamp(objects[name].time, UTC).isoformat()}</LastModified>"
+            "</Contents>"
             if name in objects and not (delimiter and name.endswith(delimiter))
             else f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
             for name in names

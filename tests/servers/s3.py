@@ -38,7 +38,7 @@ class S3Server(ObjectServer):
 
 @contextmanager
 def moto_server() -> Iterator[S3Server]:
-    """moto's server; needs the package ``moto[server]``."""
+    """moto's server; needs the packages ``moto[s3]``, ``flask`` and ``flask-cors``."""
     port = free_port()
     with running([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], port):
         yield S3Server(f"http://{HOST}:{port}")
