@@ -84,7 +84,7 @@ def open_store(
 
 def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> Store:
     # Who has one has imported that.
-    buckets = sys.modules.get("obstore._store") or sys.modules.get("obstore.store")
+    buckets = sys.modules.get("obstore.store")
     if buckets is not None and isinstance(store, buckets.ObjectStore):
         return lazy.ObjectStore(store, read_only=mode == "r", **storage_options)
     files = sys.modules.get("fsspec.spec")
