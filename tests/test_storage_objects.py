@@ -24,7 +24,7 @@ class Buckets(StoreConformance):
         place = self.server.new("outer/store")
         return ObjectStore.from_url(place.url, **place.options, pickle_credentials=True)
 
-    @pytest.mark.parametrize("key", [key for key in LEGAL_KEYS if "\n" not in key], ids=lambda k: ascii(k[:12]))
+    @pytest.mark.parametrize("key", [k for k in LEGAL_KEYS if "\n" not in k], ids=lambda k: ascii(k[:12]))
     def test_legal_keys(self, store: Store, key: str) -> None:
         super().test_legal_keys(store, key)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zchunk.chunked import ChunkedArray
-from zchunk.errors import ChunkError, CodecError
+from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_within
 from zchunk.replacing import replacing, state
@@ -29,7 +29,7 @@ def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Sha
                     read(shard)
                 if state(name) == before:
                     return
-            except (ChunkError, CodecError, KeyError):
+            except (ChunkError, CodecError, KeyError, ValueChangedError):
                 # Perhaps another process has replaced it.
                 pass
         whole = True

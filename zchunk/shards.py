@@ -23,7 +23,7 @@ from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.replacing import replacing
 from zchunk.storage._files import read_at
-from zchunk.storage.base import Store
+from zchunk.storage.base import Piece, Store
 
 # Chunks that are no farther apart are fetched together.
 _GAP = 1 << 16
@@ -73,7 +73,7 @@ class Shard(Store):
         # The whole shard, where it is not read in parts.
         self._ranged = not whole and self._store.ranged
         self._data: bytes | None = None
-        self._tail: bytes | None = None
+        self._piece: Piece | None = None
         self._size = 0
         # Whether there is a shard, and what it looks like: see `ChunkedArray.look`.
         self.found = False
@@ -135,10 +135,10 @@ class Shard(Store):
                 self._fd, (self._at, self._size, _) = self._file.fd, place
             return place is not None
         try:
-            if self._ranged and self._index.location == "end":
-                self._tail, self._size = self._store.get_tail(self.key, self._index.nbytes)
-            elif self._ranged:
-                self._size = self._store.size(self.key)
+            if self._ranged:
+                at_end = self._index.location == "end"
+                self._piece = self._store.get_piece(self.key, self._index.nbytes, at_end)
+                self._size = self._piece.size
             else:
                 self._data = self._store[self.key]
                 self._size = len(self._data)
@@ -151,7 +151,7 @@ class Shard(Store):
         if self._size < nbytes:
             raise self._error(f"its index alone has {nbytes} bytes")
         start = 0 if self._index.location == "start" else self._size - nbytes
-        raw = self._bytes(start, start + nbytes) if self._tail is None else self._tail
+        raw = self._bytes(start, start + nbytes) if self._piece is None else self._piece.data
         try:
             return self._index.decode(raw, self._size)
         except ValueError as err:
@@ -166,7 +166,8 @@ class Shard(Store):
         if self._fd >= 0:
             found = [read_at(self._fd, self._at + start, stop - start) for start, stop in ranges]
         else:
-            found = self._store.get_ranges(self.key, ranges)
+            version = None if self._piece is None else self._piece.version
+            found = self._store.get_ranges(self.key, ranges, version)
         for piece, (start, stop) in zip(found, ranges, strict=True):
             if len(piece) != stop - start:
                 raise self._error(f"bytes {start} to {stop} of it are not there")

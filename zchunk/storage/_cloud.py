@@ -8,18 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from zchunk.storage._obstore import exceptions
+from zchunk.storage._obstore import store as _services
 from zchunk.storage._profiles import profile_options
-
-try:
-    import obstore
-    from obstore import exceptions
-    from obstore import store as services
-except ImportError:
-    raise ImportError(
-        "object stores (s3://, gs://, az://) need the package obstore: pip install 'zchunk[cloud]'"
-    ) from None
-
-__all__ = ["exceptions", "obstore", "open_bucket", "rebuilt", "url_of", "without_secrets"]
 
 Options = dict[str, Any]
 
@@ -73,7 +64,7 @@ def _s3(bucket: str, options: Options, passed: Options) -> Any:
         # Options come first, then the environment, of which obstore knows.
         options = profile_options(profile, options) | options
     _allow_http(options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"), passed)
-    return services.S3Store(bucket, **passed, **options)
+    return _services.S3Store(bucket, **passed, **options)
 
 
 def _gcs(bucket: str, options: Options, passed: Options) -> Any:
@@ -95,7 +86,7 @@ def _gcs(bucket: str, options: Options, passed: Options) -> Any:
                    "private_key_id": ""}  # fmt: skip
         options["service_account_key"] = json.dumps(account)
         _allow_http(endpoint, passed)
-    return services.GCSStore(bucket, **passed, **options)
+    return _services.GCSStore(bucket, **passed, **options)
 
 
 def _azure(container: str, options: Options, passed: Options) -> Any:
@@ -111,7 +102,7 @@ def _azure(container: str, options: Options, passed: Options) -> Any:
     if isinstance(options.get("credential"), str):
         options["account_key"] = options.pop("credential")
     _allow_http(options.get("endpoint"), passed)
-    return services.AzureStore(container, **passed, **options)
+    return _services.AzureStore(container, **passed, **options)
 
 
 _CONNECTION = {

@@ -77,21 +77,21 @@ class Value:
     def __init__(self, store: Store, key: str) -> None:
         self.store = store
         self._key = key
-        self.tail, self.size = store.get_tail(key, _END)
+        self.tail, self.size, self._version = store.get_piece(key, _END, at_end=True)
 
     def read(self, start: int, size: int) -> bytes:
         stop = min(start + size, self.size)
         if start >= stop:
             return b""
         try:
-            return self.store.get_range(self._key, start, stop)
+            return self.store.get_ranges(self._key, [(start, stop)], self._version)[0]
         except KeyError as error:
             raise self._deleted() from error
 
     def read_ranges(self, ranges: list[tuple[int, int]]) -> list[bytes]:
         """Return several ranges ``(start, stop)``, which lie in the value."""
         try:
-            return self.store.get_ranges(self._key, ranges)
+            return self.store.get_ranges(self._key, ranges, self._version)
         except KeyError as error:
             raise self._deleted() from error
 

@@ -19,8 +19,8 @@ class ABSStore(ObjectStore):
     prefix : str, optional
         Path in it that keys begin below.
     account_name, account_key : str, optional
-        The account, and its key. What is not given comes from the environment: ``AZURE_STORAGE_ACCOUNT_NAME``,
-        ``AZURE_STORAGE_ACCOUNT_KEY``, ``AZURE_STORAGE_SAS_KEY``, …
+        The account, and its key. What is not given comes from the environment:
+        ``AZURE_STORAGE_ACCOUNT_NAME``, ``AZURE_STORAGE_ACCOUNT_KEY``, ``AZURE_STORAGE_SAS_KEY``, …
     blob_service_kwargs : None
         For zarr 2's signature only: they are options of a library that is not used.
     dimension_separator : {".", "/"}, optional

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from zchunk import pool
 from zchunk.errors import StoreError
@@ -19,6 +19,14 @@ Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 _BATCH_KEYS = 1024
 _BATCH_BYTES = 4 << 20
 _FAR_BYTES = 64 << 20
+
+
+class Piece(NamedTuple):
+    """A piece of a value, how many bytes the value has, and which version it is, if the store can tell."""
+
+    data: bytes
+    size: int
+    version: Any = None
 
 
 class Store(MutableMapping[str, bytes]):
@@ -76,14 +84,18 @@ class Store(MutableMapping[str, bytes]):
         check_range(start, stop)
         return self[key][start:stop]
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Return several ranges of bytes ``(start, stop)`` of the value."""
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+        """Return several ranges of bytes ``(start, stop)`` of the value.
+
+        With a `version` from `get_piece`, `ValueChangedError` is raised if the value is another one now.
+        """
         return [self.get_range(key, start, stop) for start, stop in ranges]
 
-    def get_tail(self, key: str, nbytes: int) -> tuple[bytes, int]:
-        """Return the last `nbytes` bytes of the value, or all if it has fewer, and how many it has."""
+    def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
+        """Return the first `nbytes` bytes of the value, or the last ones; fewer if it has not so many."""
         size = self.size(key)
-        return self.get_range(key, max(size - nbytes, 0), size), size
+        start = max(size - nbytes, 0) if at_end else 0
+        return Piece(self.get_range(key, start, min(start + nbytes, size)), size)
 
     @property
     def concurrency(self) -> int:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from zchunk import requests
-from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
+from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError, ValueChangedError
 from zchunk.keys import check_key, is_key
 from zchunk.storage._checks import as_buffer, as_bytes, check_path, check_range, check_separator
-from zchunk.storage._cloud import exceptions, obstore, open_bucket, rebuilt, url_of, without_secrets
-from zchunk.storage.base import Store
+from zchunk.storage._cloud import open_bucket, rebuilt, url_of, without_secrets
+from zchunk.storage._obstore import (
+    CONDITION_FAILED,
+    CONDITION_UNKNOWN,
+    any_below,
+    brief,
+    enter,
+    exceptions,
+    get_piece,
+    get_with_version,
+    list_all,
+    obstore,
+)
+from zchunk.storage.base import Piece, Store
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Bucket
@@ -25,31 +37,6 @@ _UPDATES = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # How services say that the bucket or container, not the object, is missing.
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
-_XML_CODE = re.compile(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", re.DOTALL)
-_QUERY = re.compile(r"\?[^\s)\"']*")
-
-
-class _Process:
-    """Whether this process may use obstore: its threads do not survive a fork, and waiting for them hangs."""
-
-    used = False
-    lost = False
-
-    def enter(self) -> None:
-        if self.lost:
-            raise StoreError(
-                "this process was forked from one that had used an object store, which obstore does not "
-                "survive; start processes with 'spawn' or 'forkserver', or fork before the first use"
-            )
-        self.used = True
-
-    def after_fork(self) -> None:
-        self.lost = self.used
-
-
-_process = _Process()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_process.after_fork)
 
 
 class ObjectStore(Store):
@@ -138,10 +125,10 @@ class ObjectStore(Store):
 
     def _ask(self, key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails."""
-        _process.enter()
+        enter()
         try:
             answer = function(self.store, *args, **kwargs)
-        except _Conditions.failed:
+        except CONDITION_FAILED:
             raise
         except FileNotFoundError as err:
             # Raised below, for an error from another one shows its text, in which there may be secrets.
@@ -154,7 +141,7 @@ class ObjectStore(Store):
         raise failure
 
     def _failure(self, key: str, err: Exception) -> Exception:
-        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {_brief(err)}")
+        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {brief(err)}")
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -248,24 +235,40 @@ class ObjectStore(Store):
                 raise
             return b""
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        if len(ranges) < 2 or any(start >= stop for start, stop in ranges):
-            return super().get_ranges(key, ranges)
-        starts, ends = zip(*ranges, strict=True)
-        pieces = self._ask(key, obstore.get_ranges, self._path(key), starts=starts, ends=ends, coalesce=0)
-        return [bytes(piece) for piece in pieces]
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+        if version is None or any(start >= stop for start, stop in ranges):
+            work: Callable[[tuple[int, int]], bytes] = lambda place: self.get_range(key, *place)  # noqa: E731
+        else:
+            work = partial(self._get_version, key, self._path(key), version)
+        if len(ranges) == 1:
+            return [work(ranges[0])]
+        return [piece for some in requests.in_order(work, ranges, self._concurrency) for piece in some]
 
-    def get_tail(self, key: str, nbytes: int) -> tuple[bytes, int]:
-        if not self._no_tails and nbytes:
-            options = {"range": {"suffix": nbytes}}
+    def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
+        try:
+            return self._ask(key, get_piece, path, {"range": place, "if_match": version}).data  # type: ignore[no-any-return]
+        except (KeyError, *CONDITION_FAILED):
+            raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
+
+    def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
+        path = self._path(key)
+        if nbytes and not (at_end and self._no_tails):
+            place = {"suffix": nbytes} if at_end else (0, nbytes)
             try:
-                return self._ask(key, _get_with_size, self._path(key), options)  # type: ignore[no-any-return]
+                return self._ask(key, get_piece, path, {"range": place})  # type: ignore[no-any-return]
             except StoreError:
-                # An empty value has no range, and Azure no ranges from the end.
-                tail = super().get_tail(key, nbytes)
-                self._no_tails = tail[1] > 0
-                return tail
-        return super().get_tail(key, nbytes)
+                # An empty value has no range, and Azure none from the end.
+                piece = self._sized_piece(key, path, nbytes, at_end)
+                self._no_tails |= at_end and piece.size > 0
+                return piece
+        return self._sized_piece(key, path, nbytes, at_end)
+
+    def _sized_piece(self, key: str, path: str, nbytes: int, at_end: bool) -> Piece:
+        found = self._head(key, path)
+        size, version = int(found["size"]), found["e_tag"]
+        start = max(size - nbytes, 0) if at_end else 0
+        (data,) = self.get_ranges(key, [(start, min(start + nbytes, size))], version)
+        return Piece(data, size, version)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         wanted = list(dict.fromkeys(keys))
@@ -302,9 +305,11 @@ class ObjectStore(Store):
             pass
 
     def size(self, key: str) -> int:
-        path = self._path(key)
+        return int(self._head(key, self._path(key))["size"])
+
+    def _head(self, key: str, path: str) -> Any:
         try:
-            return int(self._ask(key, obstore.head, path)["size"])
+            return self._ask(key, obstore.head, path)
         except KeyError:
             if not self._found:
                 # The answer has no body that says what is missing: perhaps the bucket.
@@ -313,7 +318,7 @@ class ObjectStore(Store):
 
     def _look(self, key: str) -> None:
         try:
-            self._ask(key, _first, self.prefix or None)
+            self._ask(key, any_below, self.prefix or None)
         except StoreError as err:
             if _NO_BUCKET.search(str(err)):
                 raise
@@ -324,7 +329,7 @@ class ObjectStore(Store):
         self._check_writable()
         for attempt in range(_UPDATES):
             try:
-                old, mode = self._ask(key, _get_with_version, path)
+                old, mode = self._ask(key, get_with_version, path)
             except KeyError:
                 old, mode = None, "create"
             new = change(old)
@@ -339,9 +344,9 @@ class ObjectStore(Store):
             try:
                 self._put(key, path, data, mode=mode)
                 return
-            except _Conditions.failed:
+            except CONDITION_FAILED:
                 time.sleep(random.random() * min(0.01 * 2**attempt, 1))
-            except _Conditions.unknown:
+            except CONDITION_UNKNOWN:
                 self._no_conditions = True
                 self[key] = data
                 return
@@ -352,7 +357,7 @@ class ObjectStore(Store):
     def _keys_below(self, path: str) -> list[str]:
         prefix = self._folder + check_path(path)
         start = len(self._folder)
-        found = self._ask(path, _all, prefix.rstrip("/") or None)
+        found = self._ask(path, list_all, prefix.rstrip("/") or None)
         keys = [name[start:] for name in found if is_key(name[start:])]
         return [key for key in keys if key != path]
 
@@ -365,7 +370,7 @@ class ObjectStore(Store):
 
     def is_empty(self, path: str = "") -> bool:
         folder = (self._folder + check_path(path)).rstrip("/")
-        return not self._ask(path, _first, folder or None)
+        return not self._ask(path, any_below, folder or None)
 
     def _copy(self, src: str, dst: str) -> None:
         self._check_writable()
@@ -380,39 +385,3 @@ class ObjectStore(Store):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.store = rebuilt(state.pop("_store"))
         self.__dict__.update(state)
-
-
-class _Conditions:
-    """What obstore raises when a value is not what it was, and when it cannot tell."""
-
-    failed = (exceptions.PreconditionError, exceptions.AlreadyExistsError)
-    unknown = (exceptions.NotSupportedError, NotImplementedError)
-
-
-def _get_with_size(store: Any, path: str, options: Any) -> tuple[bytes, int]:
-    found = obstore.get(store, path, options=options)
-    return bytes(found.bytes()), int(found.meta["size"])
-
-
-def _get_with_version(store: Any, path: str) -> tuple[bytes, dict[str, Any]]:
-    found = obstore.get(store, path)
-    version = {name: found.meta.get(name) for name in ("e_tag", "version")}
-    return bytes(found.bytes()), {name: value for name, value in version.items() if value is not None}
-
-
-def _all(store: Any, prefix: str | None) -> list[str]:
-    return [entry["path"] for batch in obstore.list(store, prefix, chunk_size=1000) for entry in batch]
-
-
-def _first(store: Any, prefix: str | None) -> bool:
-    return any(True for batch in obstore.list(store, prefix, chunk_size=1) if batch)
-
-
-def _brief(err: Exception) -> str:
-    """Return what an error says, without the query of URLs, in which services are given secrets."""
-    text = str(err).partition("\n\nDebug source")[0]
-    before, found, _ = text.partition("<?xml")
-    said = _XML_CODE.search(text)
-    if found and said:
-        before += f"{said[1]}: {said[2]}"
-    return _QUERY.sub("?…", before).strip()

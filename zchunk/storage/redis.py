@@ -16,7 +16,7 @@ from zchunk.keys import check_key, check_rename, is_key
 from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._process import PerProcess
 from zchunk.storage._redis import client, parse_url, redis_package, url_of
-from zchunk.storage.base import Store
+from zchunk.storage.base import Piece, Store
 
 # What a request or a reply has at most, about.
 _BATCH_BYTES = 16 << 20
@@ -168,12 +168,12 @@ class RedisStore(Store):
         (part,) = self._ask(key, _range(start, stop))
         return bytes(part)
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
         return self._ask(key, *[_range(start, stop) for start, stop in ranges])
 
-    def get_tail(self, key: str, nbytes: int) -> tuple[bytes, int]:
-        last, size = self._ask(key, ("GETRANGE", -nbytes, -1) if nbytes else _range(0, 0), ("STRLEN",))
-        return last, size
+    def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
+        last = ("GETRANGE", -nbytes, -1)
+        return Piece(*self._ask(key, last if at_end and nbytes else _range(0, nbytes), ("STRLEN",)))
 
     def size(self, key: str) -> int:
         (size,) = self._ask(key, ("STRLEN",))

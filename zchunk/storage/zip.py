@@ -146,7 +146,7 @@ class ZipStore(Store):
         check_range(start, stop)
         return self._archive.read(check_key(key), start, stop)
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
         return self._archive.read_ranges(check_key(key), ranges)
 
     @property
