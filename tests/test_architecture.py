@@ -23,7 +23,7 @@ LAYERS = [
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},
-    {"shards", "generic"},
+    {"shards", "generic", "fragments"},
     {"shard_access"},
     {"engine"},
     {"stored", "display", "properties", "resize", "selections", "index_helpers"},

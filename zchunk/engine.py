@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk import chunk_cache, pool, requests
+from zchunk import chunk_cache, fragments, pool, requests
 from zchunk._ext import chain as native
 from zchunk._ext.engine import Job, Layout
 from zchunk._ext.places import PlacedJob
@@ -111,7 +111,7 @@ def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarra
     if array.folder is not None:
         _drain(array, job)
     elif not _read_places(array, layout, plan, out):
-        _read_values(array, job)
+        _read_values(array, job, plan)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
@@ -216,9 +216,9 @@ def _read_places(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarra
     return True
 
 
-def _read_values(array: ChunkedArray, job: Job) -> None:
+def _read_values(array: ChunkedArray, job: Job, plan: Plan) -> None:
     keys = (array.key_of(job.key(k)) for k in range(job.total))
-    with closing(array.store.batches(keys, array.chain.nbytes)) as batches:
+    with closing(fragments.batches(array, plan, keys)) as batches:
         first, values = 0, next(batches)
         while values:
             job.give(first, list(values))
