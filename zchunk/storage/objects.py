@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # Larger values are sent in parts.
 _PART_BYTES = 64 << 20
 _UPDATES = 100
+_CONDITIONS = (*CONDITION_FAILED, *CONDITION_UNKNOWN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # How services say that the bucket or container, not the object, is missing.
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
@@ -123,12 +124,15 @@ class ObjectStore(Store):
             raise InvalidKeyError(f"key {key!r} has a control character, which {self.url} cannot store")
         return self._folder + key
 
-    def _ask(self, key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails."""
+    def _ask(self, key: str, call: Callable[..., Any], *args: Any, through: Any = (), **kwargs: Any) -> Any:
+        """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails.
+
+        The exceptions `through` are left as they are.
+        """
         enter()
         try:
-            answer = function(self.store, *args, **kwargs)
-        except CONDITION_FAILED:
+            answer = call(self.store, *args, **kwargs)
+        except through:
             raise
         except FileNotFoundError as err:
             # Raised below, for an error from another one shows its text, in which there may be secrets.
@@ -141,7 +145,8 @@ class ObjectStore(Store):
         raise failure
 
     def _failure(self, key: str, err: Exception) -> Exception:
-        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {brief(err)}")
+        what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {brief(err)}"
+        return StoreError(f"cannot access {key!r} in {self.url}: {what}")
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -246,7 +251,8 @@ class ObjectStore(Store):
 
     def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
         try:
-            return self._ask(key, get_piece, path, {"range": place, "if_match": version}).data  # type: ignore[no-any-return]
+            options = {"range": place, "if_match": version}
+            return self._ask(key, get_piece, path, options, through=CONDITION_FAILED).data  # type: ignore[no-any-return]
         except (KeyError, *CONDITION_FAILED):
             raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
 
@@ -288,19 +294,19 @@ class ObjectStore(Store):
         requests.each(lambda item: self.__setitem__(*item), values.items(), self._concurrency)
 
     def erase_many(self, keys: Iterable[str]) -> None:
-        paths = [self._path(key) for key in keys]
+        paths = {key: self._path(key) for key in keys}
         self._check_writable()
         if not paths:
             return
         try:
-            self._ask(paths[0], obstore.delete, paths)
+            self._ask(next(iter(paths)), obstore.delete, list(paths.values()))
         except (KeyError, StoreError):
             # Some services object to what is not there, and some do not say which that is.
             requests.each(self._erase, paths, self._concurrency)
 
-    def _erase(self, path: str) -> None:
+    def _erase(self, key: str) -> None:
         try:
-            self._ask(path, obstore.delete, path)
+            self._ask(key, obstore.delete, self._path(key))
         except KeyError:
             pass
 
@@ -342,14 +348,17 @@ class ObjectStore(Store):
                 self[key] = data
                 return
             try:
-                self._put(key, path, data, mode=mode)
+                self._ask(key, obstore.put, path, data, mode=mode, through=_CONDITIONS)
                 return
-            except CONDITION_FAILED:
-                time.sleep(random.random() * min(0.01 * 2**attempt, 1))
             except CONDITION_UNKNOWN:
                 self._no_conditions = True
                 self[key] = data
                 return
+            except (KeyError, *CONDITION_FAILED) as err:
+                # S3 says "not found" if what was to be replaced is deleted.
+                if mode == "create" and isinstance(err, KeyError):
+                    raise self._failure(key, err) from None
+            time.sleep(random.random() * min(0.01 * 2**attempt, 1))
         raise StoreError(f"cannot change {key!r} in {self.url}: others did, each of {_UPDATES} times")
 
     # ---- listings
