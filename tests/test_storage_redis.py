@@ -177,6 +177,24 @@ def test_empty_is_not_missing(server: Server) -> None:
             store.get_range("missing", start, stop)
 
 
+def test_ranges_and_tails_are_one_request_each(server: Server) -> None:
+    store = server.store()
+    store["k"] = bytes(range(100))
+    before = store.client.info("stats")["total_commands_processed"]
+    parts = store.get_ranges("k", [(3, 5), (7, 7), (90, 200), (300, 301), (0, 0)])
+    assert parts == [b"\3\4", b"", bytes(range(90, 100)), b"", b""]
+    assert store.client.info("stats")["total_commands_processed"] - before < 10
+    for nbytes in (0, 1, 100, 1000):
+        assert store.get_tail("k", nbytes) == (bytes(range(100))[100 - min(nbytes, 100) :], 100)
+    store["empty"] = b""
+    assert store.get_tail("empty", 10) == (b"", 0)
+    for missing in (lambda: store.get_ranges("missing", [(0, 1)]), lambda: store.get_tail("missing", 9)):
+        with pytest.raises(KeyError):
+            missing()
+    with pytest.raises(ValueError, match="byte range"):
+        store.get_ranges("k", [(3, 1)])
+
+
 def test_what_is_no_string_is_not_missing(server: Server) -> None:
     store = server.store()
     store["k"] = b"v"
@@ -218,8 +236,8 @@ def test_urls(server: Server) -> None:
     assert RedisStore.from_url("redis://host/0/x", prefix="y").url == "redis://host:6379/0/y"
     assert RedisStore.from_url("rediss://:p%2Fw@host")._kwargs["ssl"] is True
     assert RedisStore.from_url("redis://:p%2Fw@host")._kwargs["password"] == "p/w"
-    wrong = ("http://h", "redis://", f"redis://u:{SECRET}@h", "redis://h/x", "redis://h/0/x?db=1", "redis://h:x")
-    for url in wrong:
+    wrong = ("http://h", "redis://", "redis://h/x", "redis://h/0/x?db=1", "redis://h:x")
+    for url in (*wrong, f"redis://u:{SECRET}@h", f"redis://u:1/{SECRET}@h"):
         with pytest.raises(ValueError, match="redis://") as caught:
             RedisStore.from_url(url)
         assert "s3cret" not in str(caught.value)
@@ -256,6 +274,22 @@ def test_arrays(
     assert list(zchunk.open_group(store, "r")["g"].array_keys()) == ["z"]
     z.resize(10, 10)
     assert (zchunk.open_array(store, path="g/z", mode="r")[:] == data[:10, :10]).all()
+
+
+def test_processes_that_write_one_shard_lose_nothing(server: Server) -> None:
+    prefix = server.store()._prefix
+    z = zchunk.create(
+        (8, 8), chunks=(1, 8), shards=(8, 8), zarr_format=3, dtype="i4", store=server.store(prefix=prefix)
+    )
+    code = (
+        "import sys, zchunk; from zchunk.storage import RedisStore\n"
+        f"store = RedisStore({prefix!r}, host='127.0.0.1', port={server.port})\n"
+        "z = zchunk.open_array(store, mode='r+'); row = int(sys.argv[1])\n"
+        "for i in range(20): z[row] = i + row\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(row)]) for row in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert z[:4].tolist() == [[19 + row] * 8 for row in range(4)]
 
 
 # ---- secrets, pickles

@@ -25,7 +25,7 @@ class Task:
         self._error: BaseException | None = None
         # Who comes first decides, in one step that Ctrl-C does not cut: a helper that the work is done,
         # `cancel` that it is not.
-        self._claim: dict[str, str] = {}
+        self._claim: dict[str, object] = {}
         # Held until the work is done.
         self._unfinished = threading.Lock()
         self._unfinished.acquire()
@@ -52,7 +52,10 @@ class Task:
 
     def run(self) -> None:
         """Do the work, unless it was cancelled."""
-        if self._claim.setdefault("by", "helper") != "helper":
+        # Not a word that all runners share: of two that come at once, a helper and who needs the result, the
+        # second would find its own word there.
+        me = object()
+        if self._claim.setdefault("by", me) is not me:
             return
         work, self._work = self._work, None
         try:
