@@ -8,8 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,42 +19,28 @@ import pytest
 from store_conformance import StoreConformance, in_child
 
 import zchunk
+from tests.servers.process import HOST, free_port, running
+from tests.servers.redisdb import RedisServer
 from zchunk import engine
 from zchunk.errors import InvalidKeyError, StoreError
-from zchunk.storage import RedisStore, Store
+from zchunk.storage import RedisStore, Store, ZipStore
 from zchunk.storage import redis as module
 
 redis = pytest.importorskip("redis")
-SERVER = shutil.which("redis-server")
 ZARR2 = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
 SECRET = "s3cret/&?pass"
-pytestmark = pytest.mark.skipif(SERVER is None, reason="there is no redis-server")
 _prefixes = count()
 
 
 class Server:
-    """A server on a free port of the loopback, without files."""
+    """A server on a port of the loopback."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        assert SERVER is not None
-        self.process = subprocess.Popen(
-            [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            + ["--dir", str(folder), *options],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("redis-server does not start")
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
+        client = redis.Redis(port=self.port, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0))
+        client.shutdown(nosave=True)
 
     def store(self, **options: Any) -> RedisStore:
         """A store that nobody else uses."""
@@ -62,25 +48,26 @@ class Server:
         return RedisStore(host="127.0.0.1", port=self.port, **options)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
+@pytest.fixture
+def server(redis_server: RedisServer) -> Server:
+    return Server(redis_server.port)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start a server of one's own."""
-    started: list[Server] = []
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    with ExitStack() as stack:
 
-    def make(*options: str) -> Server:
-        started.append(Server(tmp_path, *options))
-        return started[-1]
+        def make(*options: str) -> Server:
+            port = free_port()
+            command = [program, "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no"]
+            stack.enter_context(running([*command, *options], port, cwd=tmp_path))
+            return Server(port)
 
-    yield make
-    for server in started:
-        server.stop()
+        yield make
 
 
 class TestRedisStore(StoreConformance):
@@ -475,3 +462,20 @@ def test_a_child_has_a_connection_of_its_own(server: Server) -> None:
     assert theirs != mine
     assert value == b"v"
     assert store.client.client_id() == mine
+
+
+# ---- archives
+
+
+def test_a_zip_archive_in_a_server(server: Server, tmp_path: Path, path: str) -> None:
+    data = np.arange(10_000).reshape(100, 100)
+    zchunk.save_array(str(tmp_path / "a.zip"), data, chunks=(10, 100))
+    below = server.store()
+    below["a.zip"] = (tmp_path / "a.zip").read_bytes()
+    store = pickle.loads(pickle.dumps(ZipStore.over(below, "a.zip")))
+    z = zchunk.open_array(store, mode="r")
+    assert (z[...] == data).all()
+    assert (z[33, ::7] == data[33, ::7]).all()
+    below["a.zip"] = b"cut"
+    with pytest.raises(StoreError, match=r"a\.zip"):
+        z[...]
