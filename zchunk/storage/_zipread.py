@@ -264,10 +264,10 @@ class Reader:
         """Return several ranges of bytes ``(start, stop)`` of an entry."""
         self.check_open()
         info, file = self.entries[key], self.file
-        if not isinstance(file, Value) or info.compress_type != zipfile.ZIP_STORED:
-            return [self.read(key, start, stop) for start, stop in ranges]
         for start, stop in ranges:
             check_range(start, stop)
+        if not isinstance(file, Value) or info.compress_type != zipfile.ZIP_STORED:
+            return [self.read(key, start, stop) for start, stop in ranges]
         try:
             first, size = self._start(file, info, file.size), info.file_size
         except ValueError as error:
