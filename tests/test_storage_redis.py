@@ -164,7 +164,7 @@ def test_empty_is_not_missing(server: Server) -> None:
             store.get_range("missing", start, stop)
 
 
-def test_ranges_and_tails_are_one_request_each(server: Server) -> None:
+def test_ranges_and_pieces_are_one_request_each(server: Server) -> None:
     store = server.store()
     store["k"] = bytes(range(100))
     before = store.client.info("stats")["total_commands_processed"]
@@ -172,10 +172,11 @@ def test_ranges_and_tails_are_one_request_each(server: Server) -> None:
     assert parts == [b"\3\4", b"", bytes(range(90, 100)), b"", b""]
     assert store.client.info("stats")["total_commands_processed"] - before < 10
     for nbytes in (0, 1, 100, 1000):
-        assert store.get_tail("k", nbytes) == (bytes(range(100))[100 - min(nbytes, 100) :], 100)
+        assert store.get_piece("k", nbytes)[:2] == (bytes(range(100))[:nbytes], 100)
+        assert store.get_piece("k", nbytes, at_end=True)[:2] == (bytes(range(100))[-nbytes or 100 :], 100)
     store["empty"] = b""
-    assert store.get_tail("empty", 10) == (b"", 0)
-    for missing in (lambda: store.get_ranges("missing", [(0, 1)]), lambda: store.get_tail("missing", 9)):
+    assert store.get_piece("empty", 10, at_end=True)[:2] == (b"", 0)
+    for missing in (lambda: store.get_ranges("missing", [(0, 1)]), lambda: store.get_piece("missing", 9)):
         with pytest.raises(KeyError):
             missing()
     with pytest.raises(ValueError, match="byte range"):
