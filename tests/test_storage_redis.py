@@ -172,10 +172,10 @@ def test_ranges_and_pieces_are_one_request_each(server: Server) -> None:
     assert parts == [b"\3\4", b"", bytes(range(90, 100)), b"", b""]
     assert store.client.info("stats")["total_commands_processed"] - before < 10
     for nbytes in (0, 1, 100, 1000):
-        assert store.get_piece("k", nbytes, True)[:2] == (bytes(range(100))[100 - min(nbytes, 100) :], 100)
         assert store.get_piece("k", nbytes)[:2] == (bytes(range(100))[:nbytes], 100)
+        assert store.get_piece("k", nbytes, at_end=True)[:2] == (bytes(range(100))[-nbytes or 100 :], 100)
     store["empty"] = b""
-    assert store.get_piece("empty", 10, True)[:2] == (b"", 0)
+    assert store.get_piece("empty", 10, at_end=True)[:2] == (b"", 0)
     for missing in (lambda: store.get_ranges("missing", [(0, 1)]), lambda: store.get_piece("missing", 9)):
         with pytest.raises(KeyError):
             missing()

@@ -165,6 +165,29 @@ def test_readers_do_not_mind_that_the_archive_is_closed(tmp_path: Path) -> None:
     assert [isinstance(e, StoreError) and "is closed" in str(e) for e in errors] == [True] * 3
 
 
+def test_chunks_that_are_written_while_others_are_read(tmp_path: Path) -> None:
+    store = ZipStore(tmp_path / "a.zip", mode="w")
+    z = zchunk.create((50, 100), chunks=(1, 100), dtype="i8", store=store, compressor=None)
+    stop = threading.Event()
+
+    def write() -> None:
+        n = 0
+        while not stop.is_set():
+            z[n % 50] = n % 50 + 1
+            n += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(200):
+            found = z[:]
+            assert ((found == 0) | (found == np.arange(1, 51)[:, None])).all()
+    finally:
+        stop.set()
+        writer.join(30)
+    store.close()
+
+
 def test_a_store_of_ones_own_is_asked_for_values(tmp_path: Path) -> None:
     class Mine(ZipStore):
         def __getitem__(self, key: str) -> bytes:

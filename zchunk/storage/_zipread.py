@@ -284,9 +284,11 @@ class Reader:
         self.check_open()
         if not isinstance(self._file, File):
             return None
-        file, places, size = self._file, list[Place | None](), self._file.size
-        for key in keys:
-            info = self.entries.get(key)
+        file, places = self._file, list[Place | None]()
+        infos = [(key, self.entries.get(key)) for key in keys]
+        # Not before: what is added meanwhile makes the file longer.
+        size = file.size
+        for key, info in infos:
             if info is None:
                 places.append(None)
                 continue
