@@ -8,8 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,42 +19,28 @@ import pytest
 from store_conformance import StoreConformance, in_child
 
 import zchunk
+from tests.servers.process import HOST, free_port, running
+from tests.servers.redisdb import RedisServer
 from zchunk import engine
 from zchunk.errors import InvalidKeyError, StoreError
-from zchunk.storage import RedisStore, Store
+from zchunk.storage import RedisStore, Store, ZipStore
 from zchunk.storage import redis as module
 
 redis = pytest.importorskip("redis")
-SERVER = shutil.which("redis-server")
 ZARR2 = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
 SECRET = "s3cret/&?pass"
-pytestmark = pytest.mark.skipif(SERVER is None, reason="there is no redis-server")
 _prefixes = count()
 
 
 class Server:
-    """A server on a free port of the loopback, without files."""
+    """A server on a port of the loopback."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        assert SERVER is not None
-        self.process = subprocess.Popen(
-            [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            + ["--dir", str(folder), *options],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("redis-server does not start")
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
+        client = redis.Redis(port=self.port, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0))
+        client.shutdown(nosave=True)
 
     def store(self, **options: Any) -> RedisStore:
         """A store that nobody else uses."""
@@ -62,25 +48,26 @@ class Server:
         return RedisStore(host="127.0.0.1", port=self.port, **options)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
+@pytest.fixture
+def server(redis_server: RedisServer) -> Server:
+    return Server(redis_server.port)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start a server of one's own."""
-    started: list[Server] = []
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    with ExitStack() as stack:
 
-    def make(*options: str) -> Server:
-        started.append(Server(tmp_path, *options))
-        return started[-1]
+        def make(*options: str) -> Server:
+            port = free_port()
+            command = [program, "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no"]
+            stack.enter_context(running([*command, *options], port, cwd=tmp_path))
+            return Server(port)
 
-    yield make
-    for server in started:
-        server.stop()
+        yield make
 
 
 class TestRedisStore(StoreConformance):
@@ -177,6 +164,25 @@ def test_empty_is_not_missing(server: Server) -> None:
             store.get_range("missing", start, stop)
 
 
+def test_ranges_and_pieces_are_one_request_each(server: Server) -> None:
+    store = server.store()
+    store["k"] = bytes(range(100))
+    before = store.client.info("stats")["total_commands_processed"]
+    parts = store.get_ranges("k", [(3, 5), (7, 7), (90, 200), (300, 301), (0, 0)])
+    assert parts == [b"\3\4", b"", bytes(range(90, 100)), b"", b""]
+    assert store.client.info("stats")["total_commands_processed"] - before < 10
+    for nbytes in (0, 1, 100, 1000):
+        assert store.get_piece("k", nbytes)[:2] == (bytes(range(100))[:nbytes], 100)
+        assert store.get_piece("k", nbytes, at_end=True)[:2] == (bytes(range(100))[-nbytes or 100 :], 100)
+    store["empty"] = b""
+    assert store.get_piece("empty", 10, at_end=True)[:2] == (b"", 0)
+    for missing in (lambda: store.get_ranges("missing", [(0, 1)]), lambda: store.get_piece("missing", 9)):
+        with pytest.raises(KeyError):
+            missing()
+    with pytest.raises(ValueError, match="byte range"):
+        store.get_ranges("k", [(3, 1)])
+
+
 def test_what_is_no_string_is_not_missing(server: Server) -> None:
     store = server.store()
     store["k"] = b"v"
@@ -218,8 +224,8 @@ def test_urls(server: Server) -> None:
     assert RedisStore.from_url("redis://host/0/x", prefix="y").url == "redis://host:6379/0/y"
     assert RedisStore.from_url("rediss://:p%2Fw@host")._kwargs["ssl"] is True
     assert RedisStore.from_url("redis://:p%2Fw@host")._kwargs["password"] == "p/w"
-    wrong = ("http://h", "redis://", f"redis://u:{SECRET}@h", "redis://h/x", "redis://h/0/x?db=1", "redis://h:x")
-    for url in wrong:
+    wrong = ("http://h", "redis://", "redis://h/x", "redis://h/0/x?db=1", "redis://h:x")
+    for url in (*wrong, f"redis://u:{SECRET}@h", f"redis://u:1/{SECRET}@h"):
         with pytest.raises(ValueError, match="redis://") as caught:
             RedisStore.from_url(url)
         assert "s3cret" not in str(caught.value)
@@ -256,6 +262,22 @@ def test_arrays(
     assert list(zchunk.open_group(store, "r")["g"].array_keys()) == ["z"]
     z.resize(10, 10)
     assert (zchunk.open_array(store, path="g/z", mode="r")[:] == data[:10, :10]).all()
+
+
+def test_processes_that_write_one_shard_lose_nothing(server: Server) -> None:
+    prefix = server.store()._prefix
+    z = zchunk.create(
+        (8, 8), chunks=(1, 8), shards=(8, 8), zarr_format=3, dtype="i4", store=server.store(prefix=prefix)
+    )
+    code = (
+        "import sys, zchunk; from zchunk.storage import RedisStore\n"
+        f"store = RedisStore({prefix!r}, host='127.0.0.1', port={server.port})\n"
+        "z = zchunk.open_array(store, mode='r+'); row = int(sys.argv[1])\n"
+        "for i in range(20): z[row] = i + row\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(row)]) for row in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert z[:4].tolist() == [[19 + row] * 8 for row in range(4)]
 
 
 # ---- secrets, pickles
@@ -441,3 +463,20 @@ def test_a_child_has_a_connection_of_its_own(server: Server) -> None:
     assert theirs != mine
     assert value == b"v"
     assert store.client.client_id() == mine
+
+
+# ---- archives
+
+
+def test_a_zip_archive_in_a_server(server: Server, tmp_path: Path, path: str) -> None:
+    data = np.arange(10_000).reshape(100, 100)
+    zchunk.save_array(str(tmp_path / "a.zip"), data, chunks=(10, 100))
+    below = server.store()
+    below["a.zip"] = (tmp_path / "a.zip").read_bytes()
+    store = pickle.loads(pickle.dumps(ZipStore.over(below, "a.zip")))
+    z = zchunk.open_array(store, mode="r")
+    assert (z[...] == data).all()
+    assert (z[33, ::7] == data[33, ::7]).all()
+    below["a.zip"] = b"cut"
+    with pytest.raises(StoreError, match=r"a\.zip"):
+        z[...]

@@ -52,6 +52,8 @@ class Task:
 
     def run(self) -> None:
         """Do the work, unless it was cancelled."""
+        # Not a word that all runners share: of two that come at once, a helper and who needs the result, the
+        # second would find its own word there.
         me = object()
         if self._claim.setdefault("by", me) is not me:
             return

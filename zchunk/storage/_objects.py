@@ -20,6 +20,8 @@ _WEB = frozenset({"http", "https"})
 _PASS_ON = frozenset({"blockcache", "cached", "filecache", "simplecache"})
 # Status of what a web server does not have.
 _GONE = (404, 410)
+# Requests at a time of a file system that can have several.
+_CONCURRENCY = 64
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
@@ -43,6 +45,11 @@ class Objects(Store):
     def lock_identity(self) -> str:
         # Which one of its kind: zip files, folders, accounts have the same paths.
         return f"{self.fs.protocol}:{self.fs._fs_token}:{self._prefix}"
+
+    @property
+    def concurrency(self) -> int:
+        # Others do one after the other.
+        return _CONCURRENCY if self.fs.async_impl else 1
 
     def _file(self, key: str) -> str:
         key = check_key(key)

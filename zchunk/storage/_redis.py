@@ -55,7 +55,7 @@ def parse_url(url: str) -> dict[str, Any]:
     if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(wrong)
     if not (db or "0").isdecimal():
-        raise ValueError(f"{wrong}; db is a number, not {db!r}")
+        raise ValueError(f"{wrong}; db is a number")
     options: dict[str, Any] = {"host": parts.hostname, "port": port or 6379, "db": int(db or 0)}
     if prefix:
         options["prefix"] = unquote(prefix)

@@ -264,10 +264,10 @@ class Reader:
         """Return several ranges of bytes ``(start, stop)`` of an entry."""
         self.check_open()
         info, file = self.entries[key], self.file
-        if not isinstance(file, Value) or info.compress_type != zipfile.ZIP_STORED:
-            return [self.read(key, start, stop) for start, stop in ranges]
         for start, stop in ranges:
             check_range(start, stop)
+        if not isinstance(file, Value) or info.compress_type != zipfile.ZIP_STORED:
+            return [self.read(key, start, stop) for start, stop in ranges]
         try:
             first, size = self._start(file, info, file.size), info.file_size
         except ValueError as error:
@@ -284,9 +284,11 @@ class Reader:
         self.check_open()
         if not isinstance(self._file, File):
             return None
-        file, places, size = self._file, list[Place | None](), self._file.size
-        for key in keys:
-            info = self.entries.get(key)
+        file, places = self._file, list[Place | None]()
+        infos = [(key, self.entries.get(key)) for key in keys]
+        # Not before: what is added meanwhile makes the file longer.
+        size = file.size
+        for key, info in infos:
             if info is None:
                 places.append(None)
                 continue

@@ -109,7 +109,7 @@ class Store(MutableMapping[str, bytes]):
         return max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
 
     def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
-        """Yield the values of `keys` in their order, None for those that do not exist, some at a time.
+        """Yield the values of different `keys` in their order, None where there is none, some at a time.
 
         They are `bytes`, or objects that show memory which stays as it is. `nbytes` is about how many bytes
         a value has: not more than `batch_size` values are fetched before they are taken.

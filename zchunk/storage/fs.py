@@ -123,6 +123,10 @@ class FSStore(Store):
         own = all(getattr(type(self), name) is getattr(FSStore, name) for name in _OWN)
         return self._files.root if own and not self.normalize_keys and self.mode != "r" else None
 
+    @property
+    def concurrency(self) -> int:
+        return self._files.concurrency
+
     def make_folder(self, path: str) -> None:
         self._check_writable()
         self._files.make_folder(self._path(path))

@@ -247,6 +247,15 @@ class LRUStoreCache(Store):
         except KeyError:
             raise KeyError(key) from None
 
+    @property
+    def ranged(self) -> bool:
+        # All of a value is read and kept.
+        return False
+
+    @property
+    def concurrency(self) -> int:
+        return self._store.concurrency
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, all of which is read and kept."""
         check_range(start, stop)
@@ -260,6 +269,11 @@ class LRUStoreCache(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        # What is kept may be older than what others have stored.
+        with self._changing({check_key(key): None}):
+            self._store.modify(key, change)
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         values = {check_key(key): as_bytes(value) for key, value in items.items()}

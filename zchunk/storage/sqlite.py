@@ -128,7 +128,7 @@ class SQLiteStore(Store):
         check_range(start, stop)
         size = _SIZE_MAX if stop is None else min(stop - start, _SIZE_MAX)
         start = min(start, _SIZE_MAX) + 1
-        return self._bytes("substr(v, :start, :size)", check_key(key), start=start, size=size)
+        return self._bytes("coalesce(substr(v, :start, :size), v)", check_key(key), start=start, size=size)
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)
