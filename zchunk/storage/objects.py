@@ -12,25 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from zchunk import requests
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError, ValueChangedError
 from zchunk.keys import check_key, is_key
+from zchunk.later import Later
 from zchunk.storage._checks import as_buffer, as_bytes, check_path, check_range, check_separator
 from zchunk.storage._cloud import open_bucket, rebuilt, url_of, without_secrets
-from zchunk.storage._obstore import (
-    CONDITION_FAILED,
-    CONDITION_UNKNOWN,
-    any_below,
-    brief,
-    enter,
-    exceptions,
-    get_piece,
-    get_with_version,
-    list_all,
-    obstore,
-)
 from zchunk.storage.base import Piece, Store
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Bucket
 
+# obstore is looked for when it is needed: the class can be named, and subclassed, without.
+_calls = Later("zchunk.storage._obstore")
 # Larger values are sent in parts.
 _PART_BYTES = 64 << 20
 _UPDATES = 100
@@ -125,15 +116,15 @@ class ObjectStore(Store):
 
     def _ask(self, key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails."""
-        enter()
+        _calls.enter()
         try:
             answer = function(self.store, *args, **kwargs)
-        except CONDITION_FAILED:
+        except _calls.CONDITION_FAILED:
             raise
         except FileNotFoundError as err:
             # Raised below, for an error from another one shows its text, in which there may be secrets.
             failure = self._failure(key, err) if _NO_BUCKET.search(str(err)) else KeyError(key)
-        except (exceptions.BaseError, OSError, ValueError) as err:
+        except (_calls.exceptions.BaseError, OSError, ValueError) as err:
             failure = self._failure(key, err)
         else:
             self._found = True
@@ -141,7 +132,7 @@ class ObjectStore(Store):
         raise failure
 
     def _failure(self, key: str, err: Exception) -> Exception:
-        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {brief(err)}")
+        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {_calls.brief(err)}")
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -151,7 +142,7 @@ class ObjectStore(Store):
 
     def _get(self, key: str) -> Any:
         """Return a value as memory of obstore."""
-        return self._ask(key, lambda *args: obstore.get(*args).bytes(), self._path(key))
+        return self._ask(key, lambda *args: _calls.obstore.get(*args).bytes(), self._path(key))
 
     def _get_or_none(self, key: str) -> Any:
         try:
@@ -170,11 +161,11 @@ class ObjectStore(Store):
 
     def _uploaded(self, value: Any) -> bytes | memoryview:
         # That in memory keeps what it is given.
-        return as_bytes(value) if isinstance(self.store, obstore.store.MemoryStore) else as_buffer(value)
+        return as_bytes(value) if isinstance(self.store, _calls.store.MemoryStore) else as_buffer(value)
 
     def _put(self, key: str, path: str, data: Any, **options: Any) -> None:
         try:
-            self._ask(key, obstore.put, path, data, **options)
+            self._ask(key, _calls.obstore.put, path, data, **options)
         except KeyError as err:
             raise self._failure(key, err) from None
 
@@ -182,7 +173,7 @@ class ObjectStore(Store):
         path = self._path(key)
         self._check_writable()
         self.size(key)
-        self._ask(key, obstore.delete, path)
+        self._ask(key, _calls.obstore.delete, path)
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str) or not is_key(key) or _CONTROL.search(key):
@@ -228,7 +219,7 @@ class ObjectStore(Store):
             if start >= min(stop, size):
                 return b""
         try:
-            return bytes(self._ask(key, obstore.get_range, path, start=start, end=stop))
+            return bytes(self._ask(key, _calls.obstore.get_range, path, start=start, end=stop))
         except StoreError:
             # How services say that the value ends before the range begins.
             if start < self.size(key):
@@ -246,8 +237,9 @@ class ObjectStore(Store):
 
     def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
         try:
-            return self._ask(key, get_piece, path, {"range": place, "if_match": version}).data  # type: ignore[no-any-return]
-        except (KeyError, *CONDITION_FAILED):
+            piece: Piece = self._ask(key, _calls.get_piece, path, {"range": place, "if_match": version})
+            return piece.data
+        except (KeyError, *_calls.CONDITION_FAILED):
             raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
 
     def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
@@ -255,7 +247,7 @@ class ObjectStore(Store):
         if nbytes and not (at_end and self._no_tails):
             place = {"suffix": nbytes} if at_end else (0, nbytes)
             try:
-                return self._ask(key, get_piece, path, {"range": place})  # type: ignore[no-any-return]
+                return self._ask(key, _calls.get_piece, path, {"range": place})  # type: ignore[no-any-return]
             except StoreError:
                 # An empty value has no range, and Azure none from the end.
                 piece = self._sized_piece(key, path, nbytes, at_end)
@@ -293,14 +285,14 @@ class ObjectStore(Store):
         if not paths:
             return
         try:
-            self._ask(paths[0], obstore.delete, paths)
+            self._ask(paths[0], _calls.obstore.delete, paths)
         except (KeyError, StoreError):
             # Some services object to what is not there, and some do not say which that is.
             requests.each(self._erase, paths, self._concurrency)
 
     def _erase(self, path: str) -> None:
         try:
-            self._ask(path, obstore.delete, path)
+            self._ask(path, _calls.obstore.delete, path)
         except KeyError:
             pass
 
@@ -309,7 +301,7 @@ class ObjectStore(Store):
 
     def _head(self, key: str, path: str) -> Any:
         try:
-            return self._ask(key, obstore.head, path)
+            return self._ask(key, _calls.obstore.head, path)
         except KeyError:
             if not self._found:
                 # The answer has no body that says what is missing: perhaps the bucket.
@@ -318,7 +310,7 @@ class ObjectStore(Store):
 
     def _look(self, key: str) -> None:
         try:
-            self._ask(key, any_below, self.prefix or None)
+            self._ask(key, _calls.any_below, self.prefix or None)
         except StoreError as err:
             if _NO_BUCKET.search(str(err)):
                 raise
@@ -329,7 +321,7 @@ class ObjectStore(Store):
         self._check_writable()
         for attempt in range(_UPDATES):
             try:
-                old, mode = self._ask(key, get_with_version, path)
+                old, mode = self._ask(key, _calls.get_with_version, path)
             except KeyError:
                 old, mode = None, "create"
             new = change(old)
@@ -344,9 +336,9 @@ class ObjectStore(Store):
             try:
                 self._put(key, path, data, mode=mode)
                 return
-            except CONDITION_FAILED:
+            except _calls.CONDITION_FAILED:
                 time.sleep(random.random() * min(0.01 * 2**attempt, 1))
-            except CONDITION_UNKNOWN:
+            except _calls.CONDITION_UNKNOWN:
                 self._no_conditions = True
                 self[key] = data
                 return
@@ -357,24 +349,24 @@ class ObjectStore(Store):
     def _keys_below(self, path: str) -> list[str]:
         prefix = self._folder + check_path(path)
         start = len(self._folder)
-        found = self._ask(path, list_all, prefix.rstrip("/") or None)
+        found = self._ask(path, _calls.list_all, prefix.rstrip("/") or None)
         keys = [name[start:] for name in found if is_key(name[start:])]
         return [key for key in keys if key != path]
 
     def list_dir(self, path: str = "") -> list[str]:
         folder = (self._folder + check_path(path)).rstrip("/")
         start = len(folder) + 1 if folder else 0
-        found = self._ask(path, obstore.list_with_delimiter, folder or None)
+        found = self._ask(path, _calls.obstore.list_with_delimiter, folder or None)
         names = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
         return sorted({name[start:].rstrip("/") for name in names if is_key(name[start:].rstrip("/"))})
 
     def is_empty(self, path: str = "") -> bool:
         folder = (self._folder + check_path(path)).rstrip("/")
-        return not self._ask(path, any_below, folder or None)
+        return not self._ask(path, _calls.any_below, folder or None)
 
     def _copy(self, src: str, dst: str) -> None:
         self._check_writable()
-        self._ask(src, obstore.copy, self._path(src), self._path(dst))
+        self._ask(src, _calls.obstore.copy, self._path(src), self._path(dst))
 
     # ---- copies in other processes
 
