@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from zchunk.later import Later
 from zchunk.storage._profiles import profile_options
+from zchunk.storage._secrets import cleaned
 
 _calls = Later("zchunk.storage._obstore")
 
@@ -33,21 +35,23 @@ def open_bucket(url: str, options: Options) -> tuple[Any, str]:
     Raises
     ------
     ValueError
-        The URL names no bucket, or obstore does not know an option.
+        The URL names no bucket, or there is an option that obstore does not take.
     """
-    parts = urlsplit(url)
+    parts, shown = urlsplit(url), cleaned(url)
     make = SERVICES.get(parts.scheme)
     if make is None or not parts.netloc:
-        raise ValueError(f"{url!r} names no bucket; such URLs are {', '.join(f'{s}://…' for s in SERVICES)}")
+        schemes = ", ".join(f"{scheme}://…" for scheme in SERVICES)
+        raise ValueError(f"{shown!r} names no bucket; such URLs are {schemes}")
+    if "@" in parts.netloc and not (make is _azure and ":" not in parts.netloc):
+        raise ValueError(f"{shown!r} has a user name or password; keys go into options or the environment")
     passed = {name: options.pop(name) for name in _PASSED if name in options}
     # Not the path that urlsplit gives: there may be a "?" or "#" in it.
     path = url.partition("://")[2].partition("/")[2].strip("/")
     try:
         return make(parts.netloc, dict(options), passed), path
     except (_calls.exceptions.BaseError, TypeError) as err:
-        names = ", ".join(sorted(options))
-        text = str(err).partition("\n\n")[0]
-        raise ValueError(f"cannot open {url!r} with the options {names}: {text}") from None
+        text = cleaned(str(err).partition("\n\n")[0])
+    raise ValueError(f"cannot open {shown!r} with the options {', '.join(sorted(options))}: {text}")
 
 
 def _s3(bucket: str, options: Options, passed: Options) -> Any:
@@ -57,7 +61,9 @@ def _s3(bucket: str, options: Options, passed: Options) -> Any:
     _rename(options, {
         "key": "access_key_id", "secret": "secret_access_key", "token": "session_token",
         "aws_session_token": "session_token", "anon": "skip_signature", "endpoint_url": "endpoint",
-        "region_name": "region", "requester_pays": "request_payer",
+        "region_name": "region", "requester_pays": "request_payer", "aws_access_key_id": "access_key_id",
+        "aws_secret_access_key": "secret_access_key", "aws_skip_signature": "skip_signature",
+        "aws_region": "region", "aws_endpoint": "endpoint", "aws_endpoint_url": "endpoint",
     })  # fmt: skip
     if options.pop("verify", True) is False:
         passed["client_options"] = {"allow_invalid_certificates": True} | passed.get("client_options", {})
@@ -127,7 +133,12 @@ def _rename(options: Options, names: dict[str, str]) -> None:
 
 def _allow_http(endpoint: str | None, passed: Options) -> None:
     """A service that is told to be at a plain HTTP address is spoken to in plain HTTP."""
-    if endpoint is not None and endpoint.startswith("http://"):
+    if endpoint is None:
+        return
+    # obstore panics at others.
+    if not re.match(r"https?://[^/?#\s]", endpoint):
+        raise ValueError("the endpoint of a service is an address that begins with https:// or http://")
+    if endpoint.startswith("http://"):
         passed["client_options"] = {"allow_http": True} | (passed.get("client_options") or {})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from zchunk.errors import KeyBelowValueError
+from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.keys import check_key, is_key
 from zchunk.storage._checks import as_bytes, check_path, check_range
+from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Store
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
@@ -17,6 +18,8 @@ _QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
 _WEB = frozenset({"http", "https"})
 # File systems that hand paths on to another one as they are.
 _PASS_ON = frozenset({"blockcache", "cached", "filecache", "simplecache"})
+# Status of what a web server does not have.
+_GONE = (404, 410)
 # Requests at a time of a file system that can have several.
 _CONCURRENCY = 64
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
@@ -55,22 +58,40 @@ class Objects(Store):
     def _folder(self, path: str) -> str:
         return self._file(path) if check_path(path) else self.root_path
 
-    def __getitem__(self, key: str) -> bytes:
-        path = self._file(key)
+    def _ask(self, key: str, call: Callable[..., Any], *args: Any, missing: Any = None, **kwargs: Any) -> Any:
+        """Call the file system for a key: `KeyError` if there is none, `StoreError` if it fails."""
+        missing = self.missing if missing is None else missing
         try:
-            return as_bytes(self.fs.cat_file(path))
-        except self.missing:
-            raise KeyError(key) from None
+            return call(*args, **kwargs)
+        except missing as error:
+            failure: Exception = KeyError(key)
+            cause, status = error.__cause__, getattr(error.__cause__, "status", None)
+            if self._quotes and cause and not isinstance(cause, missing) and status not in _GONE:
+                # fsspec says of web pages that they are not found, whatever failed.
+                failure = self._failure(key, cause)
+        except _IN_THE_WAY:
+            raise
+        except Exception as error:
+            failure = self._failure(key, error)
+        # Not from the other error, in whose text there may be secrets.
+        raise failure
+
+    def _failure(self, key: str, error: BaseException) -> Exception:
+        where, text = cleaned(self.root_path), cleaned(str(error))
+        return StoreError(
+            f"cannot access {key!r} in {where!r} ({type(self.fs).__name__}): {type(error).__name__}: {text}"
+        )
+
+    def __getitem__(self, key: str) -> bytes:
+        return as_bytes(self._ask(key, self.fs.cat_file, self._file(key)))
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         check_range(start, stop)
         path = self._file(key)
         try:
             if start != stop:
-                return as_bytes(self.fs.cat_file(path, start=start, end=stop))
-        except self.missing:
-            raise KeyError(key) from None
-        except OSError:
+                return as_bytes(self._ask(key, self.fs.cat_file, path, start=start, end=stop))
+        except StoreError:
             # How some say that the file ends before the range begins.
             if start < self.size(key):
                 raise
@@ -81,12 +102,12 @@ class Objects(Store):
         paths = {self._file(key): key for key in keys}
         plain = [path for path in paths if _MAGIC.isdisjoint(path)]
         values: dict[str, bytes] = {}
-        found = self.fs.cat(plain, on_error="return") if plain else {}
+        found = self._ask(paths[plain[0]], self.fs.cat, plain, on_error="return") if plain else {}
         for path, key in paths.items():
             if path in found and not isinstance(found[path], Exception):
                 values[key] = as_bytes(found[path])
             elif path in found and not isinstance(found[path], self.missing):
-                raise found[path]
+                raise self._failure(key, found[path])
             elif path not in found:
                 try:
                     values[key] = self[key]
@@ -101,10 +122,10 @@ class Objects(Store):
                 # As in zarr 2.
                 self._erase_folder(path)
             try:
-                self.fs.pipe_file(path, data)
-            except FileNotFoundError:
-                self.fs.makedirs(self.fs._parent(path), exist_ok=True)
-                self.fs.pipe_file(path, data)
+                self._ask(key, self.fs.pipe_file, path, data, missing=FileNotFoundError)
+            except KeyError:
+                self._ask(key, self.fs.makedirs, self.fs._parent(path), missing=(), exist_ok=True)
+                self._ask(key, self.fs.pipe_file, path, data, missing=())
         except _IN_THE_WAY as error:
             raise KeyBelowValueError(
                 f"cannot store {key!r} in {self.root_path!r}: there is a file above it ({error!r})"
@@ -116,7 +137,7 @@ class Objects(Store):
         if self._has_folders:
             super().set_many(items)
         elif values:
-            self.fs.pipe(values)
+            self._ask(next(iter(items)), self.fs.pipe, values, missing=())
             for path in values:
                 self._changed(path)
 
@@ -128,29 +149,25 @@ class Objects(Store):
                 raise KeyError(key)
             self._erase_folder(path)
             return
-        try:
-            self.fs.rm_file(path)
-        except self.missing:
-            raise KeyError(key) from None
+        self._ask(key, self.fs.rm_file, path)
         self._changed(path)
 
     def erase_many(self, keys: Iterable[str]) -> None:
-        paths = [self._file(key) for key in keys if key in self]
-        self._remove(paths)
+        self._remove([self._file(key) for key in keys if key in self])
 
     def _remove(self, paths: list[str]) -> None:
         plain = [path for path in paths if _MAGIC.isdisjoint(path)]
         try:
             if plain:
-                self.fs.rm(plain)
-        except self.missing:
+                self._ask(plain[0], self.fs.rm, plain)
+        except KeyError:
             # Others deleted some of them meanwhile.
             plain = []
         for path in paths:
             if path not in plain:
                 try:
-                    self.fs.rm_file(path)
-                except self.missing:
+                    self._ask(path, self.fs.rm_file, path)
+                except KeyError:
                     continue
         for path in paths:
             self._changed(path)
@@ -159,16 +176,28 @@ class Objects(Store):
         self.fs.invalidate_cache(self.fs._parent(path))
 
     def __contains__(self, key: object) -> bool:
-        return bool(self.fs.isfile(self._file(key)))  # type: ignore[arg-type]
+        path = self._file(key)  # type: ignore[arg-type]
+        try:
+            # Not `isfile`, which says no if it cannot tell.
+            return bool(self._ask(str(key), self.fs.info, path)["type"] == "file")
+        except KeyError:
+            return False
 
     def _names_below(self, folder: str) -> list[str]:
         """Return the paths of the files below a folder, relative to it."""
         prefix = f"{folder}/"
         try:
-            found = self.fs.find(folder)
-        except self.missing:
+            # Others do not walk.
+            checked = {"on_error": self._check} if self._quotes else {}
+            found = self._ask(folder, self.fs.find, folder, **checked)
+        except KeyError:
             return []
         return [name[len(prefix) :] for name in found if name.startswith(prefix)]
+
+    def _check(self, error: Exception) -> None:
+        """Not raise an error that means that a folder is missing."""
+        if not isinstance(error, self.missing):
+            raise error
 
     def __iter__(self) -> Iterator[str]:
         return (key for key in self._names_below(self._prefix[:-1]) if is_key(key))
@@ -180,14 +209,10 @@ class Objects(Store):
         return isinstance(other, Objects) and (self.fs, self._prefix) == (other.fs, other._prefix)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._prefix!r} of {type(self.fs).__name__}>"
+        return f"<{type(self).__name__} {cleaned(self._prefix)!r} of {type(self.fs).__name__}>"
 
     def size(self, key: str) -> int:
-        path = self._file(key)
-        try:
-            info = self.fs.info(path)
-        except self.missing:
-            raise KeyError(key) from None
+        info = self._ask(key, self.fs.info, self._file(key))
         if info["type"] != "file":
             raise KeyError(key)
         # Some servers do not say.
@@ -196,17 +221,21 @@ class Objects(Store):
     def list_dir(self, path: str = "") -> list[str]:
         prefix = f"{self._prefix[:-1] if path == '' else self._file(path)}/"
         try:
-            found = self.fs.ls(prefix[:-1], detail=False)
-        except self.missing:
+            found = self._ask(path, self.fs.ls, prefix[:-1], detail=False)
+        except KeyError:
             return []
         names = {str(name).rstrip("/")[len(prefix) :] for name in found if str(name).startswith(prefix)}
         return sorted(name for name in names if is_key(name) and "/" not in name)
 
     def is_empty(self, path: str = "") -> bool:
-        try:
+        def has_files() -> bool:
+            found = self.fs.walk(self._folder(path), on_error=self._check)
             # A file that is walked has one with no name in it.
-            return not any(name for _, _, files in self.fs.walk(self._folder(path)) for name in files)
-        except self.missing:
+            return any(name for _, _, files in found for name in files)
+
+        try:
+            return not self._ask(path, has_files)
+        except KeyError:
             return True
 
     def erase_prefix(self, path: str = "") -> None:
@@ -219,8 +248,8 @@ class Objects(Store):
         if _MAGIC.isdisjoint(folder) and folder:
             try:
                 if self.fs.isdir(folder):
-                    self.fs.rm(folder, recursive=True)
-            except self.missing:
+                    self._ask(folder, self.fs.rm, folder, recursive=True)
+            except KeyError:
                 # Others delete in it; what is left is deleted below.
                 pass
         prefix = f"{folder}/"

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from zchunk.errors import StoreError
+from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Piece
 
 try:
@@ -22,8 +23,8 @@ __all__ = ["exceptions", "obstore", "store"]
 # What is raised when a value is not what it was, and when a service cannot tell.
 CONDITION_FAILED = (exceptions.PreconditionError, exceptions.AlreadyExistsError)
 CONDITION_UNKNOWN = (exceptions.NotSupportedError, NotImplementedError)
+CONDITIONS = CONDITION_FAILED + CONDITION_UNKNOWN
 _XML_CODE = re.compile(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", re.DOTALL)
-_QUERY = re.compile(r"\?[^\s)\"']*")
 
 
 class _Process:
@@ -71,10 +72,10 @@ def any_below(store: Any, prefix: str | None) -> bool:
 
 
 def brief(err: Exception) -> str:
-    """Return what an error says, without the query of URLs, in which services are given secrets."""
+    """Return what an error says, without secrets."""
     text = str(err).partition("\n\nDebug source")[0]
     before, found, _ = text.partition("<?xml")
     said = _XML_CODE.search(text)
     if found and said:
         before += f"{said[1]}: {said[2]}"
-    return _QUERY.sub("?…", before).strip()
+    return cleaned(before).strip()

@@ -13,6 +13,7 @@ from zchunk.keys import check_key, is_key, normalize_path
 from zchunk.storage._checks import check_path, check_separator
 from zchunk.storage._objects import Objects
 from zchunk.storage._process import PerProcess
+from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Store
 from zchunk.storage.directory import DirectoryStore
 
@@ -166,7 +167,7 @@ class FSStore(Store):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         names = {key: self._key(key) for key in keys}
-        found = self._files.get_many(set(names.values()))
+        found = self._files.get_many(dict.fromkeys(names.values()))
         return {key: found[name] for key, name in names.items() if name in found}
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -210,7 +211,8 @@ class FSStore(Store):
         )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path!r}, fs=<{type(self.fs).__name__}>, mode={self.mode!r})"
+        path = cleaned(self.path)
+        return f"{type(self).__name__}({path!r}, fs=<{type(self.fs).__name__}>, mode={self.mode!r})"
 
     def size(self, key: str) -> int:
         return self._files.size(self._key(key))
@@ -246,7 +248,7 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
-            f"opening {url!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
+            f"opening {cleaned(url)!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
         ) from None
     if "::" not in url and split_protocol(url)[0] in (None, "file", "local"):
         # `fs.open` makes folders then, too.
@@ -255,7 +257,9 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
         extra = "http" if url.startswith(("http://", "https://")) else "fsspec"
-        raise ImportError(f"opening {url!r} needs more: pip install 'zchunk[{extra}]', or {error}") from None
+        raise ImportError(
+            f"opening {cleaned(url)!r} needs more: pip install 'zchunk[{extra}]', or {error}"
+        ) from None
     return fs, path
 
 

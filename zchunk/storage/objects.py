@@ -114,12 +114,15 @@ class ObjectStore(Store):
             raise InvalidKeyError(f"key {key!r} has a control character, which {self.url} cannot store")
         return self._folder + key
 
-    def _ask(self, key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails."""
+    def _ask(self, key: str, call: Callable[..., Any], *args: Any, through: Any = (), **kwargs: Any) -> Any:
+        """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails.
+
+        The exceptions `through` are left as they are.
+        """
         _calls.enter()
         try:
-            answer = function(self.store, *args, **kwargs)
-        except _calls.CONDITION_FAILED:
+            answer = call(self.store, *args, **kwargs)
+        except through:
             raise
         except FileNotFoundError as err:
             # Raised below, for an error from another one shows its text, in which there may be secrets.
@@ -132,7 +135,8 @@ class ObjectStore(Store):
         raise failure
 
     def _failure(self, key: str, err: Exception) -> Exception:
-        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {_calls.brief(err)}")
+        what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {_calls.brief(err)}"
+        return StoreError(f"cannot access {key!r} in {self.url}: {what}")
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -237,7 +241,8 @@ class ObjectStore(Store):
 
     def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
         try:
-            piece: Piece = self._ask(key, _calls.get_piece, path, {"range": place, "if_match": version})
+            options = {"range": place, "if_match": version}
+            piece: Piece = self._ask(key, _calls.get_piece, path, options, through=_calls.CONDITION_FAILED)
             return piece.data
         except (KeyError, *_calls.CONDITION_FAILED):
             raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
@@ -280,19 +285,19 @@ class ObjectStore(Store):
         requests.each(lambda item: self.__setitem__(*item), values.items(), self._concurrency)
 
     def erase_many(self, keys: Iterable[str]) -> None:
-        paths = [self._path(key) for key in keys]
+        paths = {key: self._path(key) for key in keys}
         self._check_writable()
         if not paths:
             return
         try:
-            self._ask(paths[0], _calls.obstore.delete, paths)
+            self._ask(next(iter(paths)), _calls.obstore.delete, list(paths.values()))
         except (KeyError, StoreError):
             # Some services object to what is not there, and some do not say which that is.
             requests.each(self._erase, paths, self._concurrency)
 
-    def _erase(self, path: str) -> None:
+    def _erase(self, key: str) -> None:
         try:
-            self._ask(path, _calls.obstore.delete, path)
+            self._ask(key, _calls.obstore.delete, self._path(key))
         except KeyError:
             pass
 
@@ -334,14 +339,17 @@ class ObjectStore(Store):
                 self[key] = data
                 return
             try:
-                self._put(key, path, data, mode=mode)
+                self._ask(key, _calls.obstore.put, path, data, mode=mode, through=_calls.CONDITIONS)
                 return
-            except _calls.CONDITION_FAILED:
-                time.sleep(random.random() * min(0.01 * 2**attempt, 1))
             except _calls.CONDITION_UNKNOWN:
                 self._no_conditions = True
                 self[key] = data
                 return
+            except (KeyError, *_calls.CONDITION_FAILED) as err:
+                # S3 says "not found" if what was to be replaced is deleted.
+                if mode == "create" and isinstance(err, KeyError):
+                    raise self._failure(key, err) from None
+            time.sleep(random.random() * min(0.01 * 2**attempt, 1))
         raise StoreError(f"cannot change {key!r} in {self.url}: others did, each of {_UPDATES} times")
 
     # ---- listings

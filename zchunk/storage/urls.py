@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from zchunk.errors import ReadOnlyError
 from zchunk.storage import lazy
+from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Store
 from zchunk.storage.fs import FSStore
 
@@ -40,7 +41,8 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
 
 def _zip_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store:
     if mode in ("w", "w-", "x"):
-        raise ReadOnlyError(f"zip archives at URLs are read only; write {url!r} to a file and upload that")
+        shown = cleaned(url)
+        raise ReadOnlyError(f"zip archives at URLs are read only; write {shown!r} to a file and upload that")
     folder, _, key = url.rpartition("/")
     outer = store_of_url(folder, "r", storage_options)
     assert isinstance(outer, Store)
@@ -55,5 +57,6 @@ def path_of_url(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
-        raise ValueError(f"cannot open {url!r}: a file URL is file:/// and an absolute path, %-encoded")
+        shown = cleaned(url)
+        raise ValueError(f"cannot open {shown!r}: a file URL is file:/// and an absolute path, %-encoded")
     return parts.path if os.path.lexists(parts.path) else unquote(parts.path)
