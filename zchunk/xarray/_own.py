@@ -1,0 +1,70 @@
+"""What zchunk takes from xarray beside its public names: all of it is imported here, and nowhere else.
+
+None of it imports zarr. A release of xarray that moves one of these breaks this module, and no other.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+if importlib.util.find_spec("xarray") is None:
+    raise ImportError("zchunk.xarray needs xarray; install it with: pip install 'zchunk[xarray]'")
+
+from xarray import conventions
+from xarray.backends import StoreBackendEntrypoint
+from xarray.backends.chunks import grid_rechunk, validate_grid_chunks_alignment
+from xarray.backends.common import (
+    AbstractWritableDataStore,
+    ArrayWriter,
+    BackendArray,
+    BackendEntrypoint,
+    _encode_variable_name,
+    _normalize_path,
+    datatree_from_dict_with_io_cleanup,
+)
+from xarray.backends.writers import _validate_dataset_names, dump_to_store
+from xarray.backends.zarr import (
+    FillValueCoder,
+    _choose_default_mode,
+    _validate_and_transpose_existing_dims,
+    _validate_datatypes_for_zarr_append,
+    encode_zarr_attr_value,
+    encode_zarr_variable,
+    extract_zarr_variable_encoding,
+)
+from xarray.coding.strings import create_vlen_dtype
+from xarray.core import indexing
+from xarray.core.utils import close_on_error
+
+choose_mode = _choose_default_mode
+check_append_dtypes = _validate_datatypes_for_zarr_append
+check_names = _validate_dataset_names
+fit_to_existing = _validate_and_transpose_existing_dims
+normalize_path = _normalize_path
+stored_name = _encode_variable_name
+
+__all__ = [
+    "AbstractWritableDataStore",
+    "ArrayWriter",
+    "BackendArray",
+    "BackendEntrypoint",
+    "FillValueCoder",
+    "StoreBackendEntrypoint",
+    "check_append_dtypes",
+    "check_names",
+    "choose_mode",
+    "close_on_error",
+    "conventions",
+    "create_vlen_dtype",
+    "datatree_from_dict_with_io_cleanup",
+    "dump_to_store",
+    "encode_zarr_attr_value",
+    "encode_zarr_variable",
+    "extract_zarr_variable_encoding",
+    "fit_to_existing",
+    "grid_rechunk",
+    "indexing",
+    "normalize_path",
+    "stored_name",
+    "validate_grid_chunks_alignment",
+]
