@@ -6,6 +6,7 @@ None of it imports zarr. A release of xarray that moves one of these breaks this
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 if importlib.util.find_spec("xarray") is None:
     raise ImportError("zchunk.xarray needs xarray; install it with: pip install 'zchunk[xarray]'")
@@ -32,7 +33,7 @@ from xarray.backends.zarr import (
     encode_zarr_variable,
     extract_zarr_variable_encoding,
 )
-from xarray.coding.strings import create_vlen_dtype
+from xarray.coding.strings import check_vlen_dtype, create_vlen_dtype
 from xarray.core import indexing
 from xarray.core.utils import close_on_error
 
@@ -42,6 +43,12 @@ check_names = _validate_dataset_names
 fit_to_existing = _validate_and_transpose_existing_dims
 normalize_path = _normalize_path
 stored_name = _encode_variable_name
+
+
+def is_text(dtype: Any) -> bool:
+    """Whether items of a dtype are text of any length, to xarray or to NumPy."""
+    return dtype.kind == "T" or check_vlen_dtype(dtype) is str
+
 
 __all__ = [
     "AbstractWritableDataStore",
@@ -64,6 +71,7 @@ __all__ = [
     "fit_to_existing",
     "grid_rechunk",
     "indexing",
+    "is_text",
     "normalize_path",
     "stored_name",
     "validate_grid_chunks_alignment",

@@ -9,8 +9,9 @@ from xarray import Variable
 
 from zchunk import api, consolidating
 from zchunk.array import Array
-from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError
+from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError, ReadOnlyError
 from zchunk.group import Group
+from zchunk.keys import join, normalize_path
 from zchunk.tokens import dask_token
 from zchunk.xarray import arrays
 from zchunk.xarray._own import AbstractWritableDataStore, indexing
@@ -45,6 +46,12 @@ def open_group(
     PathNotFoundError
         There is no such group.
     """
+    if isinstance(store, Group) and mode != "r":
+        if store.read_only:
+            raise ReadOnlyError(f"group {store.name!r} is read-only; open it with mode 'r+' or 'a'")
+        path = join(store.path, normalize_path(group))
+        chunks = store.chunk_store
+        return api.open_group(store.store, mode, True, synchronizer, path, chunks, zarr_format=zarr_format)
     if isinstance(store, Group):
         found = store if group in (None, "", "/") else store[str(group).strip("/")]
         if not isinstance(found, Group):
