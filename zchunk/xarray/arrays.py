@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from zchunk.array import Array
 from zchunk.codecs import Codec
+from zchunk.errors import MetadataError
 from zchunk.keys import ARRAY_KEY, join
 from zchunk.metadata.lazy import v3
 from zchunk.metadata.v2 import parse_json
@@ -126,14 +128,27 @@ def attributes(array: Array, mask: bool) -> dict[str, Any]:
         if array.fill_value is not None and not (is_text(array) and array.fill_value in (0, "")):
             attrs["_FillValue"] = array.fill_value
     elif "_FillValue" in attrs:
-        attrs["_FillValue"] = FillValueCoder.decode(attrs["_FillValue"], _fill_dtype(array))
+        attrs["_FillValue"] = _missing(array, attrs["_FillValue"])
     return attrs
 
 
-def _fill_dtype(array: Array) -> Any:
-    if array.dtype.kind != "O":
-        return array.dtype
-    return "string" if is_text(array) else "bytes"
+def _missing(array: Array, value: Any) -> Any:
+    """Return what the attribute ``_FillValue`` of an array of format 3 stands for, in xarray's encoding.
+
+    Numbers, which others write, stand for themselves.
+    """
+    dtype: Any = array.dtype
+    if dtype.kind == "O":
+        dtype = "string" if is_text(array) else "bytes"
+    elif dtype.kind in "fc" and isinstance(value, int | float):
+        return dtype.type(value)
+    try:
+        return FillValueCoder.decode(value, dtype)
+    except (ArithmeticError, TypeError, ValueError, struct.error) as err:
+        raise MetadataError(
+            f"the attribute _FillValue of array {'/' + array.path!r} is {value!r:.80}, which is no value of "
+            f"its dtype {array.dtype}: {err}; open it with use_zarr_fill_value_as_mask=True to leave it alone"
+        ) from err
 
 
 # ---- encoding

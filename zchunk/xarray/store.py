@@ -9,7 +9,12 @@ from xarray import Variable
 
 from zchunk import api, consolidating
 from zchunk.array import Array
-from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError, ReadOnlyError
+from zchunk.errors import (
+    ConsolidatedMetadataNotFoundError,
+    GroupNotFoundError,
+    PathNotFoundError,
+    ReadOnlyError,
+)
 from zchunk.group import Group
 from zchunk.keys import join, normalize_path
 from zchunk.tokens import dask_token
@@ -73,7 +78,12 @@ def open_group(
             if not isinstance(found, Group):
                 raise PathNotFoundError(f"an array, not a group, is at {group!r} in {store!r:.200}")
             return found
-    return api.open_group(store, mode, **options)
+    try:
+        return api.open_group(store, mode, **options)
+    except GroupNotFoundError:
+        raise GroupNotFoundError(
+            f"the group {'/' + normalize_path(group)!r} does not exist in {store!r:.200}"
+        ) from None
 
 
 class ZchunkStore(AbstractWritableDataStore):

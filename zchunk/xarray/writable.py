@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 from xarray import Dataset, Variable
@@ -162,7 +163,8 @@ class WritableStore(ZchunkStore):
         encoded, attributes = self.encode({name: variables[name] for name in new}, attributes)
         encoded |= self._encode_like(existing, variables)
         if self._mode != "r+":
-            self.group.attrs.put(attributes)
+            with _attributes_of("the data set"):
+                self.group.attrs.put(attributes)
         kept = self._mode == "a-" and self._append_dim is not None
         for name, variable in encoded.items():
             if kept and name in existing and self._append_dim not in variable.dims:
@@ -271,17 +273,18 @@ class WritableStore(ZchunkStore):
             attributes[arrays.DIMENSION_KEY] = list(v.dims)
         else:
             options["dimension_names"] = v.dims
-        return self.group.create(
-            _own.stored_name(name),
-            shape=v.shape,
-            dtype=str if _own.is_text(v.dtype) else v.dtype,
-            fill_value=fill_value,
-            attributes=attributes,
-            overwrite=self._mode == "w",
-            write_empty_chunks=bool(wanted),
-            synchronizer=self._synchronizer,
-            **options,
-        )
+        with _attributes_of(f"variable {name!r}"):
+            return self.group.create(
+                _own.stored_name(name),
+                shape=v.shape,
+                dtype=str if _own.is_text(v.dtype) else v.dtype,
+                fill_value=fill_value,
+                attributes=attributes,
+                overwrite=self._mode == "w",
+                write_empty_chunks=bool(wanted),
+                synchronizer=self._synchronizer,
+                **options,
+            )
 
     # ---- afterwards
 
@@ -298,6 +301,15 @@ class WritableStore(ZchunkStore):
             # xarray's token of a data set that is opened by a path is made of the time of the folder.
             os.utime(root)
         self.close()
+
+
+@contextmanager
+def _attributes_of(what: str) -> Iterator[None]:
+    """Say with a `TypeError` that attributes cannot be stored, in xarray's words."""
+    try:
+        yield
+    except TypeError as err:
+        raise TypeError(f"Invalid attribute in Dataset.attrs. Of {what}: {err}") from err
 
 
 class Target:
