@@ -52,9 +52,10 @@ class LazyArray(BackendArray):
             read = array.oindex.__getitem__
         elif isinstance(key, indexing.VectorizedIndexer):
             read = array.vindex.__getitem__
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.VECTORIZED, read
-        )
+        support = indexing.IndexingSupport.VECTORIZED
+        items = indexing.explicit_indexing_adapter(key, self.shape, support, read)
+        # One item is no array; text would become one of another dtype.
+        return items if isinstance(items, np.ndarray) else np.asarray(items, self.dtype)
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
         """Read in another thread."""

@@ -68,7 +68,6 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
             "decode_times": decode_times,
             "concat_characters": concat_characters,
             "decode_coords": decode_coords,
-            "drop_variables": drop_variables,
             "use_cftime": use_cftime,
             "decode_timedelta": decode_timedelta,
         }
@@ -87,29 +86,15 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         self,
         filename_or_obj: Any,
         *,
-        mask_and_scale: Any = True,
-        decode_times: Any = True,
-        concat_characters: Any = True,
-        decode_coords: Any = True,
         drop_variables: str | Iterable[str] | None = None,
-        use_cftime: Any = None,
-        decode_timedelta: Any = None,
         group: str | None = None,
         consolidated: bool | None = None,
         storage_options: dict[str, Any] | None = None,
         zarr_format: int | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
+        **decoding: Any,
     ) -> dict[str, Dataset]:
         """Open a group and all groups below it, by their paths from there; see `xarray.open_groups`."""
-        decoding = {
-            "mask_and_scale": mask_and_scale,
-            "decode_times": decode_times,
-            "concat_characters": concat_characters,
-            "decode_coords": decode_coords,
-            "drop_variables": drop_variables,
-            "use_cftime": use_cftime,
-            "decode_timedelta": decode_timedelta,
-        }
         top = _open(
             filename_or_obj,
             group,

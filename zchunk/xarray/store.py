@@ -117,7 +117,7 @@ class ZchunkStore(AbstractWritableDataStore):
 
     def child(self, name: str) -> Self:
         """Return the store of a group below."""
-        return type(self)(self.group[name], self.mask)
+        return type(self)(self.group[name], self.mask, drop_variables=self._dropped)
 
     def __dask_tokenize__(self) -> Any:
         return dask_token(self.group), self.mask, sorted(self._dropped)

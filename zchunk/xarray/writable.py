@@ -335,6 +335,13 @@ class Target:
             self._advance(value.size)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        store = self._array.chunk_store
+        # Of stores that hold chunks, those in memory say so.
+        if getattr(store, "quick_lookups", False):
+            raise TypeError(
+                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, and what "
+                "others write there would be lost: write to a folder or URL, or with dask's threads"
+            )
         return type(self), (self._array,)
 
     def __dask_tokenize__(self) -> str:

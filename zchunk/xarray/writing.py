@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import xarray as xr
 from xarray import Dataset, DataTree
@@ -106,19 +106,17 @@ def to_zarr(
     KeyError, TypeError, ValueError
         As xarray's methods.
     """
-    is_tree = isinstance(data, DataTree)
-    if is_tree and append_dim is not None:
-        raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
     if progress and not compute:
         raise ValueError("progress can be shown only by who computes: leave it out with compute=False")
     encoding = {} if encoding is None else encoding
-    datasets = _nodes(data, write_inherited_coords) if isinstance(data, DataTree) else {"": data}
     if isinstance(data, DataTree):
-        unknown = set(encoding) - set(data.groups)
-        if unknown:
-            raise ValueError(f"unexpected encoding group name(s) provided: {unknown}")
-    for dataset in datasets.values():
-        _own.check_names(dataset)
+        if append_dim is not None:
+            raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
+        parts = _parts(data, write_inherited_coords, encoding)
+    else:
+        parts = [_Part("", data, encoding)]
+    for part in parts:
+        _own.check_names(part.dataset)
     mode = _own.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
     top = WritableStore(
         open_group(
@@ -142,18 +140,18 @@ def to_zarr(
     writer = _own.ArrayWriter()
     done = False
     try:
-        with reporting_progress(progress, lambda: _items(datasets), "items") as advance:
+        with reporting_progress(progress, lambda: _items(parts), "items") as advance:
             counter = _Counter(advance)
-            top.advance = counter
-            for path, dataset in datasets.items():
-                found = encoding if not is_tree else encoding.get(f"/{path}" if path else data.path) or {}
+            # Who writes later may be another process, which could not tell.
+            top.advance = counter if compute else None
+            for path, dataset, wanted in parts:
                 at = top.child(path) if path else top
-                _own.dump_to_store(at.prepare(dataset, found), at, writer, encoding=found)
+                _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
             if mode != "r+" and consolidated is not False:
                 top.consolidate()
             writes = writer.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
             if compute:
-                counter(_items(datasets) - counter.done)
+                counter(_items(parts) - counter.done)
         done = True
     finally:
         if compute or not done:
@@ -161,16 +159,31 @@ def to_zarr(
     return top if compute else _delayed(writes, top)
 
 
-def _nodes(tree: DataTree, inherit: bool) -> dict[str, Dataset]:
-    """Return the data sets of a tree by the paths below it."""
-    return {
-        "" if node is tree else path: node.to_dataset(inherit=inherit or node is tree)
+class _Part(NamedTuple):
+    """A data set, where it goes below the group, and its encoding."""
+
+    path: str
+    dataset: Dataset
+    encoding: Mapping[Any, Any]
+
+
+def _parts(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[_Part]:
+    """Return the data sets of a tree, those above first; `encoding` is by path from the root of the tree."""
+    unknown = set(encoding) - set(tree.groups)
+    if unknown:
+        raise ValueError(f"unexpected encoding group name(s) provided: {unknown}")
+    return [
+        _Part(
+            "" if node is tree else path,
+            node.to_dataset(inherit=inherit or node is tree),
+            encoding.get(node.path) or {},
+        )
         for path, node in tree.subtree_with_keys
-    }
+    ]
 
 
-def _items(datasets: Mapping[str, Dataset]) -> int:
-    return sum(v.size for dataset in datasets.values() for v in dataset.variables.values())
+def _items(parts: list[_Part]) -> int:
+    return sum(v.size for part in parts for v in part.dataset.variables.values())
 
 
 class _Counter:
