@@ -18,7 +18,8 @@ import zchunk
 
 xr = pytest.importorskip("xarray")
 dask = pytest.importorskip("dask")
-LazyArray = pytest.importorskip("zchunk.xarray.arrays").LazyArray
+
+from zchunk.xarray.arrays import LazyArray  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     # zarr's, about format 3.

@@ -14,9 +14,10 @@ import pytest
 import zchunk
 from tests.test_xarray import pytestmark, xr
 
-to_zarr = pytest.importorskip("zchunk.xarray").to_zarr
 pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
+
+from zchunk.xarray import to_zarr  # noqa: E402
 
 __all__ = ["pytestmark"]
 

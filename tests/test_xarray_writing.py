@@ -16,7 +16,6 @@ import pytest
 import zchunk
 from tests.test_xarray import FORMATS, pytestmark, sample, xr
 
-pytest.importorskip("zchunk.xarray")
 da = pytest.importorskip("dask.array")
 zarr = pytest.importorskip("zarr")
 numcodecs = pytest.importorskip("numcodecs")

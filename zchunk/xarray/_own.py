@@ -6,12 +6,13 @@ None of it imports zarr. A release of xarray that moves one of these breaks this
 from __future__ import annotations
 
 import importlib.util
+from inspect import signature
 from typing import Any
 
 if importlib.util.find_spec("xarray") is None:
     raise ImportError("zchunk.xarray needs xarray; install it with: pip install 'zchunk[xarray]'")
 
-from xarray import conventions
+from xarray import Variable, conventions
 from xarray.backends import StoreBackendEntrypoint
 from xarray.backends.chunks import grid_rechunk, validate_grid_chunks_alignment
 from xarray.backends.common import (
@@ -45,6 +46,19 @@ normalize_path = _normalize_path
 stored_name = _encode_variable_name
 
 
+# Not before xarray 2026.
+_ENCODING = {"zarr_format": 3} if "zarr_format" in signature(encode_zarr_variable).parameters else {}
+
+
+def encode_variable(variable: Variable, name: Any) -> Variable:
+    """Return a variable with the items and attributes that are stored.
+
+    Whatever the format is, NumPy's text of any length stays that, as xarray has it for format 3 only.
+    """
+    encode: Any = encode_zarr_variable
+    return encode(variable, name=name, **_ENCODING)  # type: ignore[no-any-return]
+
+
 def is_text(dtype: Any) -> bool:
     """Whether items of a dtype are text of any length, to xarray or to NumPy."""
     return dtype.kind == "T" or check_vlen_dtype(dtype) is str
@@ -65,8 +79,8 @@ __all__ = [
     "create_vlen_dtype",
     "datatree_from_dict_with_io_cleanup",
     "dump_to_store",
+    "encode_variable",
     "encode_zarr_attr_value",
-    "encode_zarr_variable",
     "extract_zarr_variable_encoding",
     "fit_to_existing",
     "grid_rechunk",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +13,8 @@ from zchunk.array import Array
 from zchunk.codecs import Codec
 from zchunk.errors import MetadataError
 from zchunk.keys import ARRAY_KEY, join
-from zchunk.metadata.lazy import v3
 from zchunk.metadata.v2 import parse_json
+from zchunk.metadata.v3_codecs import render_codecs
 from zchunk.tokens import new_token, token_of
 from zchunk.xarray._own import BackendArray, FillValueCoder, create_vlen_dtype, indexing
 
@@ -145,7 +144,7 @@ def _missing(array: Array, value: Any) -> Any:
         return dtype.type(value)
     try:
         return FillValueCoder.decode(value, dtype)
-    except (ArithmeticError, TypeError, ValueError, struct.error) as err:
+    except (AssertionError, ArithmeticError, TypeError, ValueError, struct.error) as err:
         raise MetadataError(
             f"the attribute _FillValue of array {'/' + array.path!r} is {value!r:.80}, which is no value of "
             f"its dtype {array.dtype}: {err}; open it with use_zarr_fill_value_as_mask=True to leave it alone"
@@ -181,8 +180,8 @@ def encoding(array: Array, dims: tuple[str, ...], mask: bool) -> dict[str, Any]:
         result["compressors"] = tuple(map(_numcodecs, array.compressors))
         result["filters"] = tuple(map(_numcodecs, array.filters or ()))
         return result
-    document = json.loads(v3.render_array(array.metadata.innermost))
-    chain, last = document["codecs"], len(document["codecs"]) - len(array.compressors)
+    chain = render_codecs(array.metadata.innermost)
+    last = len(chain) - len(array.compressors)
     result["filters"] = tuple(chain[: last - 1])
     result["serializer"] = chain[last - 1]
     result["compressors"] = tuple(chain[last:])

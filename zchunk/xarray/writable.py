@@ -130,9 +130,7 @@ class WritableStore(ZchunkStore):
 
     def encode_variable(self, variable: Variable, name: Any = None) -> Variable:
         """Return a variable with the items and attributes that are stored."""
-        # Of format 3 whatever it is: text of any length stays that, which it does not for zarr in format 2.
-        encode: Any = _own.encode_zarr_variable
-        return encode(variable, name=name, zarr_format=3)  # type: ignore[no-any-return]
+        return _own.encode_variable(variable, name)
 
     def encode_attribute(self, a: Any) -> Any:
         """Return an attribute without NumPy's types."""

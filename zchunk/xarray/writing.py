@@ -108,6 +108,7 @@ def to_zarr(
     """
     if progress and not compute:
         raise ValueError("progress can be shown only by who computes: leave it out with compute=False")
+    delayed = None if compute else _dask_delayed()
     encoding = {} if encoding is None else encoding
     if isinstance(data, DataTree):
         if append_dim is not None:
@@ -156,7 +157,7 @@ def to_zarr(
     finally:
         if compute or not done:
             top.finish()
-    return top if compute else _delayed(writes, top)
+    return top if delayed is None else delayed(_finish, pure=False)(writes, top)
 
 
 class _Part(NamedTuple):
@@ -200,11 +201,13 @@ class _Counter:
             self._advance(amount)
 
 
-def _delayed(writes: Any, store: WritableStore) -> Any:
-    # xarray does not need dask, and only who has arrays of dask's comes here with something to do.
-    from dask.delayed import delayed
-
-    return delayed(_finish, pure=False)(writes, store)
+def _dask_delayed() -> Any:
+    # xarray does without dask.
+    try:
+        from dask.delayed import delayed
+    except ImportError:
+        raise ImportError("compute=False needs dask; install it with: pip install dask") from None
+    return delayed
 
 
 def _finish(writes: Any, store: WritableStore) -> None:
