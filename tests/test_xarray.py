@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 import subprocess
@@ -188,6 +189,47 @@ def test_axes_without_names_are_an_error_that_says_so(version: int) -> None:
     with pytest.raises(KeyError, match="no names for its 2 axes"):
         xr.open_dataset(root, engine="zchunk")
     assert not xr.open_dataset(root, engine="zchunk", drop_variables="a").variables
+
+
+@FORMATS
+@pytest.mark.parametrize("names", [3, "xy", ["x"], ["x", None], {"x": 1}, [], None])
+def test_axes_with_impossible_names(version: int, names: Any) -> None:
+    root = zchunk.group(zarr_format=version)
+    root.create("a", shape=(3, 4), attributes={"_ARRAY_DIMENSIONS": names})
+    if version == 3:
+        document = json.loads(root.store["a/zarr.json"])
+        root.store["a/zarr.json"] = json.dumps(document | {"dimension_names": names}).encode()
+    with pytest.raises((KeyError, zchunk.MetadataError), match="a"):
+        xr.open_dataset(root, engine="zchunk")
+
+
+def test_codecs_that_are_not_known_and_that_run_code(tmp_path: Path) -> None:
+    root = zchunk.group(zarr_format=2)
+    for name in ("a", "b"):
+        root.create(name, shape=2, attributes={"_ARRAY_DIMENSIONS": ["x"]})
+    document = json.loads(root.store["a/.zarray"])
+    document |= {"compressor": None, "filters": [{"id": "pickle"}], "dtype": "|O", "fill_value": None}
+    root.store["a/.zarray"] = json.dumps(document).encode()
+    root.store["a/0"] = pickle.dumps(Touch(tmp_path / "touched"))
+    # xarray looks at an item of objects to see what they are.
+    with pytest.raises(zchunk.errors.CodecError, match="runs code"):
+        xr.open_dataset(root.store, engine="zchunk")
+    assert not (tmp_path / "touched").exists()
+
+    root.store["a/.zarray"] = json.dumps(document | {"filters": [{"id": "nobody's"}]}).encode()
+    with pytest.raises(zchunk.errors.CodecError, match="nobody"):
+        xr.open_dataset(root.store, engine="zchunk")
+    assert list(xr.open_dataset(root.store, engine="zchunk", drop_variables=["a"])) == ["b"]
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
 
 
 def test_nczarr_names_of_axes() -> None:

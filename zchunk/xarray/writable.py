@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from xarray import Dataset, Variable
 
-from zchunk import consolidating, newarray3
+from zchunk import consolidating
 from zchunk.array import Array
 from zchunk.errors import ArrayNotFoundError
 from zchunk.group import Group
@@ -17,6 +17,7 @@ from zchunk.keys import join
 from zchunk.progress import Advance
 from zchunk.tokens import new_token
 from zchunk.xarray import _own, arrays
+from zchunk.xarray.encoding import create_options
 from zchunk.xarray.regions import Region, find_region
 from zchunk.xarray.store import ZchunkStore
 
@@ -210,7 +211,7 @@ class WritableStore(ZchunkStore):
         slices = {dim: self._slices.get(dim, slice(None)) for dim in v.dims}
         options: dict[str, Any] = {}
         if array is None:
-            options = _options(v, name, check, self.group.zarr_format)
+            options = create_options(v, name, check, self.group.zarr_format)
             grid, shape = options["shards"] or options["chunks"], v.shape
         else:
             grid, shape = array.shards or array.chunks, array.shape
@@ -345,61 +346,3 @@ class Target:
     def __dask_tokenize__(self) -> str:
         # That of the array would look at all its files.
         return self._token
-
-
-def _options(v: Variable, name: Any, check: bool, zarr_format: int) -> dict[str, Any]:
-    """Return the parameters of `Group.create` that the encoding of a new variable gives.
-
-    Parameters
-    ----------
-    v : Variable
-        Encoded.
-    name : hashable
-        Of the variable.
-    check : bool
-        The encoding is a user's: refuse what means nothing. Else it is from where the data came from, and
-        what the format cannot have is left out.
-    zarr_format : {2, 3}
-        Of the array.
-
-    Raises
-    ------
-    ValueError, TypeError
-        The encoding cannot be.
-    """
-    extract: Any = _own.extract_zarr_variable_encoding
-    found: dict[str, Any] = extract(v, raise_on_invalid=check, name=name, zarr_format=zarr_format)
-    found.pop("fill_value", None)
-    if not check:
-        _leave_out(found, zarr_format)
-    # Said by the dtype.
-    if found.get("filters"):
-        found["filters"] = [codec for codec in found["filters"] if _name(codec) != "vlen-utf8"]
-    if _name(found.get("serializer")) == "vlen-utf8":
-        del found["serializer"]
-    if found.get("shards") is not None:
-        found["chunks"], found["shards"] = newarray3.chunks_and_shards(
-            found["chunks"], found["shards"], v.shape, v.dtype.itemsize
-        )
-    return {"shards": None} | found
-
-
-def _leave_out(found: dict[str, Any], zarr_format: int) -> None:
-    """Leave out what data of the other format had."""
-    if zarr_format == 2:
-        found.pop("serializer", None)
-        found.pop("shards", None)
-    for member in ("compressors", "filters"):
-        codecs = found.get(member)
-        if isinstance(codecs, list | tuple) and {_is_of_3(codec) for codec in codecs} - {zarr_format == 3}:
-            del found[member]
-
-
-def _is_of_3(codec: Any) -> bool:
-    return "name" in codec if isinstance(codec, Mapping) else hasattr(codec, "to_dict")
-
-
-def _name(codec: Any) -> Any:
-    if _is_of_3(codec):
-        return (codec if isinstance(codec, Mapping) else codec.to_dict())["name"]
-    return codec.get("id") if isinstance(codec, Mapping) else getattr(codec, "codec_id", None)
