@@ -20,6 +20,8 @@ import zchunk
 xr = pytest.importorskip("xarray")
 dask = pytest.importorskip("dask")
 
+from tests.test_rectilinear import stored  # noqa: E402
+from zchunk.xarray import to_zarr  # noqa: E402
 from zchunk.xarray.arrays import LazyArray  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
@@ -114,6 +116,24 @@ def test_dask_chunks_are_the_stored_ones_and_those_of_shards(tmp_path: Path) -> 
     assert ds.sharded.encoding["chunks"] == (1, 3)
     assert ds.sharded.encoding["shards"] == (4, 6)
     np.testing.assert_array_equal(ds.sharded, np.arange(60).reshape(10, 6))
+
+
+@pytest.mark.parametrize("inner", [None, (1, 2)])
+def test_rectilinear_grids_can_be_read_and_not_written(inner: Any) -> None:
+    items = np.arange(60).reshape(10, 6)
+    store = stored(items, ([1, 2, 3, 4], 4), inner=inner)
+    zchunk.group(below := zchunk.MemoryStore(), zarr_format=3)
+    for key, value in store.items():
+        below[f"a/{key}"] = value
+    document = json.loads(below["a/zarr.json"])
+    below["a/zarr.json"] = json.dumps(document | {"dimension_names": ["y", "x"]}).encode()
+    ds = xr.open_dataset(below, engine="zchunk", chunks={})
+    assert ds.a.chunks == ((1, 2, 3, 4), (4, 2))
+    np.testing.assert_array_equal(ds.a, items)
+    with pytest.raises(TypeError, match="rectilinear"):
+        to_zarr(ds, zarr_format=3)
+    with pytest.raises(zchunk.errors.ReadOnlyError):
+        to_zarr(ds.compute(), below, "r+")
 
 
 def test_engine_is_guessed_where_zarr_does_not_want_it(by_zarr: Path, tmp_path: Path) -> None:
