@@ -151,8 +151,9 @@ def to_zarr(
             if mode != "r+" and consolidated is not False:
                 top.consolidate()
             writes = writer.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
-            if compute:
-                counter(_items(parts) - counter.done)
+            rest = _items(parts) - counter.done
+            if compute and rest:
+                counter(rest)
         done = True
     finally:
         if compute or not done:
