@@ -5,17 +5,31 @@ FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
 FUZZ_TESTS := tests/test_fuzz.py
 ASAN := build/asan
+AZURITE := build/node/node_modules/.bin/azurite-blob
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint types warnings bench example example-small fuzz fuzz-short conformance differential golden dist ci clean
+.PHONY: help setup servers build test lint types warnings bench example example-small fuzz fuzz-short conformance differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup:  ## editable install with everything that development needs
 	$(PYTHON) -m pip install -e '.[dev]'
+
+servers:  ## the programs that tests of remote stores talk to: Redis, nginx, Azurite (Debian; others bring their own)
+	@missing=(); \
+	    command -v redis-server >/dev/null || missing+=(redis-server); \
+	    PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx-light); \
+	    command -v node >/dev/null || missing+=(nodejs); \
+	    command -v npm >/dev/null || missing+=(npm); \
+	    sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    if (($${#missing[@]})); then \
+	        $$sudo apt-get update -qq; \
+	        $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	    fi
+	test -x $(AZURITE) || npm install --prefix build/node --no-audit --no-fund --loglevel=error azurite@3
 
 build:  ## compile the extension modules in place
 	$(PYTHON) setup.py build_ext --inplace

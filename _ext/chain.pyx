@@ -142,7 +142,7 @@ def describe(int status, int64_t found, int64_t expected):
     if status == NO_MEMORY:
         return "out of memory"
     if status == WRONG_SUM:
-        return f"its CRC-32C is {found:#010x}, stored is {expected:#010x}: it is not what was written"
+        return f"its checksum is {found:#010x}, stored is {expected:#010x}: it is not what was written"
     return f"corrupt: the codec cannot make sense of the {found} stored bytes ({expected} bytes expected)"
 
 

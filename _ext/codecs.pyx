@@ -10,7 +10,6 @@ Other extension modules call these kernels; Python reaches them through `_ext.ch
 
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
-from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
 from zchunk._ext.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_encode
 from zchunk._ext.clib cimport *
@@ -380,20 +379,12 @@ cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* 
     return OK if blosc2_bitunshuffle(typesize, n, src, dst) >= 0 else NO_MEMORY
 
 
+cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil:
+    """Return the CRC-32 of zip and gzip."""
+    return zng_crc32_z(0, src, n) if n else 0
+
+
 # ---- boundary
-
-def crc32(data):
-    """Return the CRC-32 of zip and gzip of a bytes-like object, by the processor's instructions where it has them."""
-    cdef Py_buffer v
-    cdef uint32_t crc
-    PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
-    try:
-        with nogil:
-            crc = zng_crc32_z(0, <const uint8_t*>v.buf, v.len) if v.len else 0
-        return crc
-    finally:
-        PyBuffer_Release(&v)
-
 
 def versions():
     """Return ``{"zstd": (least level, greatest level)}``: what the linked library takes."""

@@ -15,7 +15,8 @@ from libc.errno cimport errno
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset, strerror
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport PyObject, Py_XDECREF
 cimport numpy as cnp
 
@@ -315,22 +316,22 @@ cdef class Job:
         if self.plan.values == NULL or self._rooms == NULL:
             raise MemoryError
         self._count = n
-        self.plan.first = self.plan.next = first
-        self.plan.end = first + n
+        self.plan.first, self.plan.next, self.plan.end = first, first, first + n
         return 0
 
     def give(self, int64_t first, list values not None):
         """Make `run` read the chunks from `first` on, whose stored bytes are `values`; None if a chunk has none."""
+        # Memory that is not `bytes` must not change or move as long as the object lives.
         cdef int64_t i
-        cdef bytes value
+        cdef Py_buffer view
         self._batch(first, len(values))
         self._given = values
         for i in range(self._count):
-            value = values[i]
             self.plan.values[i].size = -1
-            if value is not None:
-                self.plan.values[i].data = <uint8_t*>PyBytes_AS_STRING(value)
-                self.plan.values[i].size = PyBytes_GET_SIZE(value)
+            if values[i] is not None:
+                PyObject_GetBuffer(values[i], &view, PyBUF_SIMPLE)
+                self.plan.values[i].data, self.plan.values[i].size = <uint8_t*>view.buf, view.len
+                PyBuffer_Release(&view)
 
     def make_room(self, int64_t first, int64_t n):
         """Make `run` encode the `n` chunks from `first` on, for `take`."""

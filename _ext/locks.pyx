@@ -2,8 +2,8 @@
 
 Threads that write parts of one chunk read, merge and replace it under its stripe, so no update is lost,
 whichever path or `Array` object each of them uses; the same holds for attributes and shapes. Two keys may
-share a stripe. A thread holds at most one stripe of each table, the one of the metadata first; a thread that
-comes again, from a signal handler or a store that is itself made of arrays, gets in. A forked child finds all
+share a stripe. A thread holds one stripe of each table, that of the metadata first, or several of chunks that
+it took in their order; a thread that comes again, from a signal handler or a store that is itself made of arrays, gets in. A forked child finds all
 stripes free: whoever held one in the parent does not exist in the child.
 """
 
@@ -32,6 +32,7 @@ cdef extern from * nogil:
     static void zc_stripe_lock(int table, uint64_t h) { pthread_mutex_lock(&zc_stripes[table][h % ZC_STRIPES]); }
     static void zc_stripe_unlock(int table, uint64_t h) { pthread_mutex_unlock(&zc_stripes[table][h % ZC_STRIPES]); }
     """
+    const uint64_t ZC_STRIPES
     int zc_stripes_setup()
     void zc_stripe_lock(int table, uint64_t h)
     void zc_stripe_unlock(int table, uint64_t h)
@@ -85,6 +86,30 @@ cdef class Stripe:
 
     def __exit__(self, *exc):
         zc_stripe_unlock(self.table, self.h)
+
+
+class Stripes:
+    """Context manager that holds the locks of several chunks, the parameters being those of `Stripe`."""
+
+    def __init__(self, uint64_t seed, keys):
+        cdef set numbers = set()
+        cdef bytes raw
+        for key in keys:
+            raw = key.encode()
+            numbers.add(hash_key(seed, raw, len(raw)) % ZC_STRIPES)
+        # All threads take them in this order, so that none waits for one that waits for it.
+        self._numbers = sorted(numbers)
+
+    def __enter__(self):
+        cdef uint64_t h
+        for h in self._numbers:
+            with nogil:
+                zc_stripe_lock(0, h)
+        return self
+
+    def __exit__(self, *exc):
+        for number in self._numbers:
+            zc_stripe_unlock(0, number)
 
 
 if zc_stripes_setup() != 0:

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from zchunk._ext.blosc cimport Frame, frame_nbytes, open_frame
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encoded_bound, encoded_limit
-from zchunk._ext.codecs cimport Scratch, reserve
+from zchunk._ext.codecs cimport Scratch, crc32_of, reserve
 from zchunk._ext.crc32c cimport crc32c, from_little
 from zchunk._ext.files cimport MISSING, close_file, file_size, open_read
 from zchunk._ext.plan cimport Plan, Value
@@ -121,12 +121,24 @@ cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexce
     return OK
 
 
-cdef int _open_value(const Value* value, Source* source, Failure* f) noexcept nogil:
+cdef int _open_value(
+    const Plan* p, const Value* value, const Region* r, Source* source, Scratch* s, Failure* f
+) noexcept nogil:
+    """Find a chunk in memory or in the one file. There, the sum is checked of one whose bytes are all wanted."""
+    cdef uint32_t found
     if value.size < 0:
         return MISSING
     source.data = value.data
     source.size = f.stored = value.size
-    source.fd, source.base = -1, 0
+    source.fd, source.base = p.file, value.number
+    if value.data != NULL:
+        return OK
+    if r.full or value.size <= SMALL_FILE or (p.codec.kind != RAW_KIND and p.codec.kind != BLOSC_KIND):
+        if load_source(source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
+            return f.status
+        found = crc32_of(source.data, source.size)
+        if found != value.sum:
+            return fail(f, WRONG_SUM, found, value.sum)
     return OK
 
 
@@ -136,9 +148,9 @@ cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) 
     if offset == NOWHERE:
         return MISSING
     source.size = f.stored = <int64_t>p.shard.entries[2 * r.number + 1]
-    source.fd, source.base, source.data = p.shard.fd, <int64_t>offset, NULL
+    source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
     if p.shard.data != NULL:
-        source.data = p.shard.data + (<int64_t>offset - p.shard.base)
+        source.data = p.shard.data + source.base
     return OK
 
 
@@ -166,7 +178,7 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     cdef Source source
     cdef int status
     if p.values != NULL:
-        status = _open_value(&p.values[k - p.first], &source, f)
+        status = _open_value(p, &p.values[k - p.first], r, &source, s, f)
     elif p.shard.entries != NULL:
         status = open_inner(p, r, &source, f)
     elif p.opened != NULL:
@@ -182,6 +194,6 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     status = check_sum(p, &source, s, f)
     if status == OK:
         status = _read(p, r, part, &source, s, f)
-    if p.opened == NULL and p.shard.entries == NULL:
+    if p.opened == NULL and p.shard.entries == NULL and p.values == NULL:
         close_source(&source)
     return status

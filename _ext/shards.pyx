@@ -114,9 +114,10 @@ cdef class ShardJob(Job):
         fd : int
             Descriptor of the shard's file. It must stay open until the job is done.
         data : bytes or None
-            Bytes of the shard from `base` on, if it is not to be read from the file.
+            Bytes of the shard from `base` on, if they are not to be read from the file.
         base : int
-            Offset of the first of `data`.
+            Offset in the shard of the first byte of `data`, or of the file: less than 0 where the shard begins
+            further on in it.
         """
         cdef Plan* p = &self.plan
         cdef int64_t n = 1, end

@@ -12,6 +12,8 @@ from tests import variants
 from zchunk import engine, nodes
 from zchunk.metadata.formats import get_format
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 # No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
 # the change at hand; new ones at home, and many when asked for.
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)

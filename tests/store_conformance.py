@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError, ValueChangedError
 from zchunk.storage import Store
 
 LEGAL_KEYS = [
@@ -305,6 +305,57 @@ class StoreConformance:
                 store.get_range("k", start, stop)
         with pytest.raises(KeyError):
             store.get_range("missing", 0, 1)
+
+    def test_pieces(self, store: Store) -> None:
+        value = bytes(range(100))
+        store["k"], store["empty"] = value, b""
+        ranges = [(3, 5), (7, 7), (90, 200), (300, 301), (0, 0), (0, 100)]
+        assert store.get_ranges("k", ranges) == [value[start:stop] for start, stop in ranges]
+        assert store.get_ranges("k", [(1, 2)]) == [b"\1"]
+        for nbytes in (0, 1, 100, 1000):
+            assert store.get_piece("k", nbytes)[:2] == (value[:nbytes], 100)
+            assert store.get_piece("k", nbytes, True)[:2] == (value[100 - min(nbytes, 100) :], 100)
+        for at_end in (False, True):
+            assert store.get_piece("empty", 10, at_end)[:2] == (b"", 0)
+            with pytest.raises(KeyError):
+                store.get_piece("missing", 10, at_end)
+        with pytest.raises(KeyError):
+            store.get_ranges("missing", [(0, 1)])
+
+    def test_pieces_of_a_version(self, store: Store) -> None:
+        store["k"] = b"old value"
+        version = store.get_piece("k", 3).version
+        assert store.get_ranges("k", [(0, 3), (4, 9)], version) == [b"old", b"value"]
+        if version is None:
+            return
+        store["k"] = b"new value"
+        with pytest.raises(ValueChangedError, match="'k'"):
+            store.get_ranges("k", [(0, 3), (4, 9)], version)
+        del store["k"]
+        with pytest.raises(ValueChangedError, match="'k'"):
+            store.get_ranges("k", [(0, 3)], version)
+
+    def test_batches(self, store: Store) -> None:
+        store.set_many({f"a/{i}": b"%d" % i for i in range(0, 100, 3)})
+        keys = [*(f"a/{i}" for i in range(100)), "a"]
+        for nbytes in (1, 10**8):
+            found = [value for batch in store.batches(iter(keys), nbytes) for value in batch]
+            assert [None if value is None else bytes(value) for value in found] == [
+                *(b"%d" % i if i % 3 == 0 else None for i in range(100)), None
+            ]  # fmt: skip
+        assert list(store.batches([], 1)) == []
+
+    def test_modify(self, store: Store) -> None:
+        store.modify("k", lambda old: b"new" if old is None else b"?")
+        store.modify("k", lambda old: None if old is None else old + b"er")
+        assert store["k"] == b"newer"
+        for _ in range(2):
+            store.modify("k", lambda old: None)
+            assert "k" not in store
+        store["k"] = b"kept"
+        with pytest.raises(ZeroDivisionError):
+            store.modify("k", lambda old: b"%d" % (1 // 0))
+        assert store["k"] == b"kept"
 
     def test_many(self, store: Store) -> None:
         store.set_many({"a/0": b"0", "a/1": bytearray(b"1")})

@@ -19,11 +19,12 @@ MAX_LINES = 400
 LAYERS = [
     {"errors", "compat", "later", "progress"},
     {"dtypes", "fill_values", "grid", "keys", "pool", "locks", "replacing", "fields"},
-    {"sync", "rectilinear"},
+    {"sync", "rectilinear", "requests"},
     {"metadata", "codecs", "indexing", "storage", "values", "attributes"},
     {"chunk_cache"},
     {"chunked"},
-    {"shards", "generic"},
+    {"shards", "generic", "fragments"},
+    {"shard_access"},
     {"engine"},
     {"stored", "display", "tokens", "properties", "resize", "selections", "index_helpers"},
     {"node"},
@@ -136,10 +137,10 @@ HEAVY = {
     "asyncio", "concurrent.futures", "logging", "multiprocessing",
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "urllib", "zipfile",
-    "dbm", "fsspec", "lmdb", "sqlite3", "dask", "pandas", "xarray",
+    "dbm", "fsspec", "lmdb", "redis", "sqlite3", "dask", "pandas", "xarray",
     "zchunk.storage.dbm", "zchunk.storage.fs", "zchunk.storage.lmdb", "zchunk.storage.lru",
-    "zchunk.storage.n5", "zchunk.storage.sqlite", "zchunk.storage.temporary", "zchunk.storage.urls",
-    "zchunk.storage.zip",
+    "zchunk.storage.n5", "zchunk.storage.redis", "zchunk.storage.sqlite", "zchunk.storage.temporary",
+    "zchunk.storage.urls", "zchunk.storage.zip",
 }  # fmt: skip
 
 

@@ -320,3 +320,18 @@ def test_together_raises_what_one_raised() -> None:
         pool.together(work, 3, todo.clear)
     pool.together(work, 3, todo.clear)
     assert todo == []
+
+
+def test_a_task_is_done_once_whoever_comes() -> None:
+    for _ in range(200):
+        done: list[int] = []
+        task = pool.Task(lambda done=done: done.append(1))
+        runners = [threading.Thread(target=task.run) for _ in range(2)]
+        for runner in runners:
+            runner.start()
+        task.run()
+        assert task.exception() is None
+        for runner in runners:
+            runner.join()
+        assert done == [1]
+        assert not task.cancel()

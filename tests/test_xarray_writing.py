@@ -343,3 +343,10 @@ print([name for name in sys.modules if name.split(".")[0] == "zarr"])
 """
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "['zarr']", done.stderr
+    # The engine is there without an import. Not in the folder of the source, where an old list may lie.
+    code = "import sys, xarray as xr; print(list(xr.open_dataset(sys.argv[1], engine='zchunk')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "2.zarr"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.strip() == "['a', 's']", done.stderr

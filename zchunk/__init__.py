@@ -39,12 +39,15 @@ if TYPE_CHECKING:
     from zchunk.copying import copy, copy_all
     from zchunk.saving import load, save, save_array, save_group
     from zchunk.storage import (
+        ABSStore,
         DBMStore,
         FSStore,
         LMDBStore,
         LRUStoreCache,
         N5FSStore,
         N5Store,
+        ObjectStore,
+        RedisStore,
         SQLiteStore,
         TempStore,
         ZipStore,
@@ -59,6 +62,7 @@ __all__ = [
     "Array",
     "Blosc",
     "CopyError",
+    "ABSStore",
     "DBMStore",
     "DictStore",
     "DirectoryStore",
@@ -74,6 +78,8 @@ __all__ = [
     "N5Store",
     "NestedDirectoryStore",
     "ProcessSynchronizer",
+    "ObjectStore",
+    "RedisStore",
     "SQLiteStore",
     "TempStore",
     "ThreadSynchronizer",

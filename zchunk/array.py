@@ -329,8 +329,13 @@ class Array(Selections, Conveniences):
                 chunk_cache.forget(self.chunk_store, self._path)
 
     def _publish(self, array: ChunkedArray) -> None:
-        raw = self._format.changed(self._store, self._path, self._chunked.metadata, array.metadata)
-        self._store[self._key_prefix + self._format.array_key] = raw
+        change = partial(self._format.changed, old=self._chunked.metadata, new=array.metadata)
+        key = self._key_prefix + self._format.array_key
+        if self._format.attrs_member is None:
+            self._store[key] = change(None)
+        else:
+            # Attributes are there, too.
+            self._store.modify(key, change)
         self._chunked = array
 
 

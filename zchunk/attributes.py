@@ -11,7 +11,8 @@ from zchunk.errors import MetadataError, ReadOnlyError
 from zchunk.keys import ATTRS_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
-from zchunk.storage.base import Store, as_store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
     from zchunk.sync import Synchronizer
@@ -70,19 +71,18 @@ class Attributes(MutableMapping[str, Any]):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cached": None}
 
-    def _document(self) -> dict[str, Any]:
-        """Return the JSON object under the key, an empty one if there is none."""
-        try:
-            raw = self.store[self.key]
-        except KeyError:
-            return {}
-        return parse_json(raw, self._where())
-
     def _where(self) -> str:
         return f"{self.key!r} in {self.store!r:.80}"
 
     def _load(self) -> dict[str, Any]:
-        document = self._document()
+        try:
+            raw = self.store[self.key]
+        except KeyError:
+            return {}
+        return self._of(parse_json(raw, self._where()))
+
+    def _of(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes in the JSON object under the key."""
         if self.member is None:
             return document
         attrs = document.get(self.member, {})
@@ -90,13 +90,19 @@ class Attributes(MutableMapping[str, Any]):
             raise MetadataError(f"{self._where()}: {self.member!r} holds {attrs!r:.80}, not an object")
         return attrs
 
-    def _replace(self, attrs: dict[str, Any]) -> None:
-        """Store `attrs` in place of the attributes, in one write."""
-        if self.member is None:
-            raw = render_attrs(attrs)
-        else:
-            raw = render_document(self._document() | {self.member: attrs})
-        self.store[self.key] = raw
+    def _replace(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Store what `change` makes of the attributes in their place, in one write."""
+        raw = b""
+
+        def render(old: bytes | None) -> bytes:
+            nonlocal raw
+            document = {} if old is None else parse_json(old, self._where())
+            attrs = change(self._of(document))
+            whole = self.member is None
+            raw = render_attrs(attrs) if whole else render_document(document | {self.member: attrs})
+            return raw
+
+        self.store.modify(self.key, render)
         if self.cache:
             # What a later reader gets: tuples, for one, are lists then.
             stored = parse_json(raw, self.key)
@@ -114,12 +120,12 @@ class Attributes(MutableMapping[str, Any]):
                 self._cached = attrs
             return attrs
 
-    def _change(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         if self.read_only:
             raise ReadOnlyError(f"attributes {self.key!r} are read-only; open with mode 'r+' or 'a'")
         outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
         with outer, metadata_lock(self.store, self.key):
-            self._replace(with_string_keys(change(self._load())))
+            self._replace(change)
 
     def asdict(self) -> dict[str, Any]:
         """Return all attributes as a dictionary."""
@@ -133,11 +139,12 @@ class Attributes(MutableMapping[str, Any]):
 
     def put(self, d: Mapping[str, Any]) -> None:
         """Replace all attributes by those in `d`, in one write."""
-        self._change(lambda attrs: d)
+        new = with_string_keys(d)
+        self._change(lambda attrs: new)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set several attributes, in one write; the arguments are those of `dict.update`."""
-        new = dict(*args, **kwargs)
+        new = with_string_keys(dict(*args, **kwargs))
         self._change(lambda attrs: attrs | new)
 
     def clear(self) -> None:
@@ -148,7 +155,8 @@ class Attributes(MutableMapping[str, Any]):
         return self._current()[item]
 
     def __setitem__(self, item: str, value: Any) -> None:
-        self._change(lambda attrs: attrs | {item: value})
+        new = with_string_keys({item: value})
+        self._change(lambda attrs: attrs | new)
 
     def __delitem__(self, item: str) -> None:
         def without(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -181,8 +189,7 @@ def with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """Return attributes whose names are strings, with a warning if some were not."""
     if all(isinstance(name, str) for name in attrs):
         return dict(attrs)
-    # The frames between are put, update or item assignment, _change and this function.
     # zarr 2's words, which programs may filter warnings by.
     message = "only attribute keys of type 'string' will be allowed in the future; others become strings"
-    warnings.warn(message, DeprecationWarning, stacklevel=4)
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
     return {str(name): value for name, value in attrs.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from zchunk import chunk_cache
 from zchunk._ext.copy import equals_fill
 from zchunk._ext.engine import Layout
-from zchunk._ext.locks import Stripe
+from zchunk._ext.locks import Stripe, Stripes
 from zchunk.chunk_cache import ChunkCache, Stamp
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
@@ -24,7 +24,8 @@ from zchunk.fill_values import holds_only, object_fill
 from zchunk.keys import ChunkKeyEncoding, join
 from zchunk.metadata.lazy import v3
 from zchunk.metadata.model import ArrayMetadata
-from zchunk.storage.base import KVStore, Store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import KVStore
 
 # Most chunk shapes of a rectilinear grid that are kept ready.
 _SHAPES = 256
@@ -126,6 +127,16 @@ class ChunkedArray:
     def lock(self, name: str) -> AbstractContextManager[Any]:
         """Return what threads hold that change the chunk of this name."""
         return nullcontext() if self.in_shard else Stripe(self.lock_seed, name)
+
+    def locks(self, names: Iterable[str]) -> AbstractContextManager[Any]:
+        """Return what threads hold that change the chunks of these names."""
+        return nullcontext() if self.in_shard else Stripes(self.lock_seed, names)
+
+    def in_store(self, store: Store) -> ChunkedArray:
+        """Return the array with other values, at other times, of the same chunks."""
+        other = copy.copy(self)
+        other.store, other.folder, other.where = store, None, self.where
+        return other
 
     @cached_property
     def index(self) -> ShardIndex:

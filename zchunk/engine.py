@@ -12,21 +12,23 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk import chunk_cache, pool
+from zchunk import chunk_cache, fragments, pool, requests
 from zchunk._ext import chain as native
 from zchunk._ext.engine import Job, Layout
+from zchunk._ext.places import PlacedJob
 from zchunk._ext.shards import ShardJob
 from zchunk.chunked import ChunkedArray
-from zchunk.generic import BATCH_BYTES, BATCH_KEYS, read_generic, write_chunk, write_generic
+from zchunk.generic import read_generic, write_chunk, write_generic
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_within
-from zchunk.shards import Shard, part_plan, read_shard
+from zchunk.shard_access import part_plan, read_shard, write_shard
+from zchunk.shards import Shard
 
 if TYPE_CHECKING:
     from zchunk.rectilinear import Block
@@ -37,6 +39,8 @@ _FEW_CHUNKS = 32
 # Inner chunks are encoded this much at a time, which the second cache holds until it is written: 256 MiB of
 # uncompressed chunks of 512 KiB took 77 ms, and 101 by four times as much.
 _SHARD_BATCH = 1 << 20
+# Chunks whose places in a file are looked up at a time.
+_PLACES = 4096
 _SYSTEM = 2
 _NO_MEMORY = 1
 _STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
@@ -104,10 +108,10 @@ def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarra
         # No chunk was ever written, or the metadata are elsewhere.
         plan.view(out).view(array.item)[...] = array.raw_fill
         return
-    if array.folder is None:
-        _read_values(array, job)
-    else:
+    if array.folder is not None:
         _drain(array, job)
+    elif not _read_places(array, layout, plan, out):
+        _read_values(array, job, plan)
 
 
 def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
@@ -195,32 +199,40 @@ def _drain(
 # ---- native, where the store has the bytes
 
 
-def _ranges(array: ChunkedArray, total: int) -> Iterator[tuple[int, int]]:
-    """Yield the first chunk and the number of chunks of every batch."""
-    size = max(pool.get_threads(), min(BATCH_KEYS, BATCH_BYTES // array.chain.nbytes))
-    for first in range(0, total, size):
-        yield first, min(size, total - first)
+def _read_places(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
+    """Read from where the store says that the chunks lie in a file; False if it does not, for all of them."""
+    locate = getattr(array.store, "locate", None)
+    if locate is None:
+        return False
+    job = PlacedJob(layout, plan, out, False, 0, pool.get_threads())
+    for first in range(0, job.total, _PLACES):
+        stop = min(first + _PLACES, job.total)
+        found = locate(array.key_of(job.key(k)) for k in range(first, stop))
+        if found is None:
+            return False
+        file, places = found
+        job.place(first, places, file.fd)
+        _drain(array, job)
+    return True
 
 
-def _fetch(array: ChunkedArray, job: Job, first: int, n: int) -> list[bytes | None]:
-    keys = [array.key_of(job.key(k)) for k in range(first, first + n)]
-    found = array.store.get_many(keys)
-    return [found.pop(key, None) for key in keys]
-
-
-def _read_values(array: ChunkedArray, job: Job) -> None:
-    values = None
-    for (first, n), following in itertools.pairwise(itertools.chain(_ranges(array, job.total), [(0, 0)])):
-        job.give(first, _fetch(array, job, first, n) if values is None else values)
-        # The next batch is fetched while this one is decoded.
-        values = _drain(array, job, partial(_fetch, array, job, *following))
+def _read_values(array: ChunkedArray, job: Job, plan: Plan) -> None:
+    keys = (array.key_of(job.key(k)) for k in range(job.total))
+    with closing(fragments.batches(array, plan, keys)) as batches:
+        first, values = 0, next(batches)
+        while values:
+            job.give(first, list(values))
+            first += len(values)
+            # The next batch is fetched while this one is decoded.
+            values = _drain(array, job, partial(next, batches, ()))
 
 
 def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
     parts = zip(itertools.count(), plan.parts())
     values: list[bytes | None] = []
-    for first, n in _ranges(array, job.total):
-        job.make_room(first, n)
+    size = array.store.batch_size(array.chain.nbytes)
+    for first in range(0, job.total, size):
+        job.make_room(first, min(size, job.total - first))
         # The batch before is stored while this one is encoded.
         _drain(array, job, partial(_store, array, job, parts, values, source))
         values = job.take()
@@ -234,16 +246,29 @@ def _store(
     values: list[bytes | None],
     source: np.ndarray[Any, Any],
 ) -> None:
+    whole: dict[str, bytes] = {}
+    # To be merged with what is there.
+    merged: list[tuple[str, ChunkPart]] = []
     # In this order: no part is taken when there are no more values.
     for value, (k, part) in zip(values, parts, strict=False):
-        name = job.key(k)
-        key = array.key_of(name)
+        if value is None:
+            merged.append((job.key(k), part))
+        else:
+            whole[job.key(k)] = value
+    if whole:
+        with array.locks(whole):
+            array.store.set_many({array.key_of(name): value for name, value in whole.items()})
+
+    def merge(item: tuple[str, ChunkPart]) -> None:
+        name, part = item
         with array.lock(name):
-            if value is None:
-                # To be merged with what is there.
-                write_chunk(array, key, part, source[*part.outer, ...])
-            else:
-                array.store[key] = value
+            write_chunk(array, array.key_of(name), part, source[*part.outer, ...])
+
+    if array.store.concurrency > 1 and len(merged) > 1:
+        requests.each(merge, merged, array.store.concurrency)
+    else:
+        for item in merged:
+            merge(item)
 
 
 # ---- chunks of several shapes
@@ -288,7 +313,7 @@ def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
         since = [] if array.cache is None else array.cache.generations
         read_shard(array, part.coords, partial(read, since, part))
 
-    pool.each(plan.parts(), plan.touched, work)
+    _each_shard(array, plan, work)
 
 
 def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
@@ -308,15 +333,26 @@ def _write_shards(
     def work(part: ChunkPart) -> None:
         name = array.metadata.chunk_key_encoding.encode(part.coords)
         outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
-        with outer, array.lock(name), Shard(array, part.coords, part.full and field is None) as shard:
-            inner, within = shard.inner, part_plan(array, plan, part)
-            items = source[*part.outer, ...]
+        written: list[ChunkedArray] = []
+        with outer, array.lock(name):
             try:
-                _write_part(inner, within, items, field, shard)
+                write_shard(array, part.coords, part.full and field is None, partial(put, part, written))
             finally:
-                chunk_cache.forget_shard(inner)
+                for inner in written:
+                    chunk_cache.forget_shard(inner)
 
-    pool.each(plan.parts(), plan.touched, work)
+    def put(part: ChunkPart, written: list[ChunkedArray], shard: Shard) -> None:
+        written.append(shard.inner)
+        _write_part(written[-1], part_plan(array, plan, part), source[*part.outer, ...], field, shard)
+
+    _each_shard(array, plan, work)
+
+
+def _each_shard(array: ChunkedArray, plan: Plan, work: Callable[[ChunkPart], None]) -> None:
+    if array.store.concurrency > 1 and plan.touched > 1:
+        requests.each(work, plan.parts(), array.store.batch_size(array.metadata.chunk_nbytes))
+    else:
+        pool.each(plan.parts(), plan.touched, work)
 
 
 def _write_part(

@@ -105,6 +105,10 @@ class StoreError(ZchunkError, OSError):
     """A store that cannot do what was asked: closed, damaged, or failing below."""
 
 
+class ValueChangedError(StoreError):
+    """A value that was replaced while it was read in several pieces."""
+
+
 class KeyBelowValueError(StoreError, KeyError):
     """A key below one that has a value, in a store where that is a file. A ``KeyError`` as in zarr 2."""
 

@@ -13,7 +13,8 @@ from zchunk.display import InfoReporter, Items
 from zchunk.keys import normalize_path
 from zchunk.later import Later
 from zchunk.metadata.formats import Format
-from zchunk.storage.base import Store, as_store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
     from zchunk import tokens

@@ -23,9 +23,9 @@ class Task:
     def __init__(self, work: Work) -> None:
         self._work: Work | None = work
         self._error: BaseException | None = None
-        # Who comes first decides, in one step that Ctrl-C does not cut: a helper that the work is done,
+        # Who comes first decides, in one step that Ctrl-C does not cut: who runs it that the work is done,
         # `cancel` that it is not.
-        self._claim: dict[str, str] = {}
+        self._claim: dict[str, object] = {}
         # Held until the work is done.
         self._unfinished = threading.Lock()
         self._unfinished.acquire()
@@ -38,6 +38,11 @@ class Task:
         self._work = None
         return True
 
+    @property
+    def done(self) -> bool:
+        """Whether the work is done, so that nobody has to wait for it."""
+        return not self._unfinished.locked()
+
     def exception(self) -> BaseException | None:
         """Wait until the work is done, and return what it raised; None if it was cancelled."""
         if self._claim.get("by") == "cancel":
@@ -47,7 +52,10 @@ class Task:
 
     def run(self) -> None:
         """Do the work, unless it was cancelled."""
-        if self._claim.setdefault("by", "helper") != "helper":
+        # Not a word that all runners share: of two that come at once, a helper and who needs the result, the
+        # second would find its own word there.
+        me = object()
+        if self._claim.setdefault("by", me) is not me:
             return
         work, self._work = self._work, None
         try:
@@ -60,11 +68,12 @@ class Task:
         del self
 
 
-class _Pool:
+class Pool:
     """Up to `limit` threads, each started when there is work and no other thread waits for some."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, name: str) -> None:
         self._limit = limit
+        self._name = name
         self._threads = 0
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         # One entry for each thread that waits and that no task was meant for yet.
@@ -82,7 +91,7 @@ class _Pool:
     def _start(self) -> None:
         # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
         threading.Thread(
-            target=_help, args=(self._tasks, self._idle), name=f"zchunk_{self._threads}", daemon=True
+            target=_help, args=(self._tasks, self._idle), name=f"{self._name}_{self._threads}", daemon=True
         ).start()
         self._threads += 1
 
@@ -101,7 +110,7 @@ def _help(tasks: SimpleQueue[Task | None], idle: deque[None]) -> None:
 
 
 _lock = threading.Lock()
-_pool: _Pool | None = None
+_pool: Pool | None = None
 _threads: int | None = None
 
 
@@ -167,7 +176,7 @@ def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Ta
         return tasks
     with _lock:
         if _pool is None:
-            _pool = _Pool(max(get_threads() - 1, 1))
+            _pool = Pool(max(get_threads() - 1, 1), "zchunk")
         try:
             for _ in range(helpers):
                 tasks.append(Task(work))

@@ -11,7 +11,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Self
 
@@ -21,11 +21,9 @@ from zchunk._ext.shards import ShardJob
 from zchunk.chunk_cache import Stamp, stamp_of
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
-from zchunk.errors import ChunkError, CodecError
-from zchunk.grid import RegularGrid
-from zchunk.indexing import ChunkPart, Plan, plan_within
-from zchunk.replacing import replacing, state
-from zchunk.storage.base import Store
+from zchunk.replacing import replacing
+from zchunk.storage._files import read_at
+from zchunk.storage.base import Piece, Store
 
 # Chunks that are no farther apart are fetched together.
 _GAP = 1 << 16
@@ -69,9 +67,13 @@ class Shard(Store):
         self.key = array.key_of(self._name)
         self._index: ShardIndex = array.index
         self._fd = -1
+        # The file of a store in which the shard begins at `_at`, as it is as long as it is held.
+        self._file: Any = None
+        self._at = 0
         # The whole shard, where it is not read in parts.
         self._ranged = not whole and self._store.ranged
         self._data: bytes | None = None
+        self._piece: Piece | None = None
         self._size = 0
         # Whether there is a shard, and what it looks like: see `ChunkedArray.look`.
         self.found = False
@@ -125,9 +127,18 @@ class Shard(Store):
         return status if stat.S_ISREG(status.st_mode) else None
 
     def _open_value(self) -> bool:
+        locate = getattr(self._store, "locate", None)
+        found = None if locate is None else locate([self.key])
+        if found is not None:
+            self._file, (place,) = found
+            if place is not None:
+                self._fd, (self._at, self._size, _) = self._file.fd, place
+            return place is not None
         try:
             if self._ranged:
-                self._size = self._store.size(self.key)
+                at_end = self._index.location == "end"
+                self._piece = self._store.get_piece(self.key, self._index.nbytes, at_end)
+                self._size = self._piece.size
             else:
                 self._data = self._store[self.key]
                 self._size = len(self._data)
@@ -140,20 +151,26 @@ class Shard(Store):
         if self._size < nbytes:
             raise self._error(f"its index alone has {nbytes} bytes")
         start = 0 if self._index.location == "start" else self._size - nbytes
+        raw = self._bytes(start, start + nbytes) if self._piece is None else self._piece.data
         try:
-            return self._index.decode(self._bytes(start, start + nbytes), self._size)
+            return self._index.decode(raw, self._size)
         except ValueError as err:
             raise self._error(f"the index of the shard is wrong: {err}") from err
 
     def _bytes(self, start: int, stop: int) -> bytes:
+        return self._pieces([(start, stop)])[0]
+
+    def _pieces(self, ranges: list[tuple[int, int]]) -> list[bytes]:
         if self._data is not None:
-            return self._data[start:stop]
+            return [self._data[start:stop] for start, stop in ranges]
         if self._fd >= 0:
-            found = _read_file(self._fd, start, stop)
+            found = [read_at(self._fd, self._at + start, stop - start) for start, stop in ranges]
         else:
-            found = self._store.get_range(self.key, start, stop)
-        if len(found) != stop - start:
-            raise self._error(f"bytes {start} to {stop} of it are not there")
+            version = None if self._piece is None else self._piece.version
+            found = self._store.get_ranges(self.key, ranges, version)
+        for piece, (start, stop) in zip(found, ranges, strict=True):
+            if len(piece) != stop - start:
+                raise self._error(f"bytes {start} to {stop} of it are not there")
         return found
 
     def _error(self, detail: str) -> Exception:
@@ -171,9 +188,9 @@ class Shard(Store):
         return self._data if self.found else None
 
     def close(self) -> None:
-        if self._fd >= 0:
+        if self._fd >= 0 and self._file is None:
             os.close(self._fd)
-            self._fd = -1
+        self._fd, self._file = -1, None
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +204,7 @@ class Shard(Store):
         n = len(self.entries)
         small = self._size < n * _SMALL and self._size <= _WHOLE and 2 * job.total >= n
         data = self.load() if small else self._data
-        job.attach(self._index.shape, self.entries, self._fd, data, 0)
+        job.attach(self._index.shape, self.entries, self._fd, data, 0 if data is not None else -self._at)
         return True
 
     def _new_entries(self) -> np.ndarray[Any, Any]:
@@ -254,9 +271,9 @@ class Shard(Store):
             if place is not None:
                 wanted.append((*place, key))
         wanted.sort(key=itemgetter(0))
-        for run in _runs(wanted, 0 if self._data is not None else _GAP):
-            low, high = run[0][0], max(stop for _, stop, _ in run)
-            data = self._bytes(low, high)
+        runs = list(_runs(wanted, 0 if self._data is not None else _GAP))
+        ranges = [(run[0][0], max(stop for _, stop, _ in run)) for run in runs]
+        for run, (low, _), data in zip(runs, ranges, self._pieces(ranges), strict=True):
             for start, stop, key in run:
                 found[key] = data[start - low : stop - low]
         return found
@@ -340,17 +357,6 @@ class Shard(Store):
             self[key] = value
 
 
-def _read_file(fd: int, start: int, stop: int) -> bytes:
-    parts = []
-    while start < stop:
-        part = os.pread(fd, stop - start, start)
-        if not part:
-            break
-        parts.append(part)
-        start += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
 def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[int, int, str]]]:
     """Yield groups of ranges, which are sorted, with no more than `gap` bytes between them."""
     run: list[tuple[int, int, str]] = []
@@ -363,38 +369,3 @@ def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[i
         run.append(entry)
     if run:
         yield run
-
-
-def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Shard], None]) -> None:
-    """Have `read` read from a shard, so that all is of one state of it whoever replaces it meanwhile.
-
-    An open file is one state. Another store that gives ranges may give the index of one and chunks of the
-    next: then the shard is read in one piece.
-    """
-    whole = False
-    if array.folder is None and array.store.ranged and not array.in_shard:
-        name = array.lock_seed, array.metadata.chunk_key_encoding.encode(coords)
-        before = state(name)
-        if before is not None:
-            try:
-                with Shard(array, coords) as shard:
-                    read(shard)
-                if state(name) == before:
-                    return
-            except (ChunkError, CodecError, KeyError):
-                # Perhaps another process has replaced it.
-                pass
-        whole = True
-    with Shard(array, coords, whole=whole) as shard:
-        read(shard)
-
-
-def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
-    """Return what a selection selects of one shard: a plan of the array in it."""
-    metadata = array.metadata
-    assert metadata.shards is not None
-    inner = metadata.shards.inner
-    # Not the array's shape: a shard may be wanted with what lies beyond the edge, to be kept.
-    lengths = zip(plan.extents, part.coords, metadata.chunk_shape, strict=True)
-    grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
-    return plan_within(plan, part.inner, grid, inner.order)

@@ -14,7 +14,9 @@ from zchunk.copylog import reporting
 from zchunk.errors import CopyError
 from zchunk.keys import normalize_path
 from zchunk.progress import reporting_progress
-from zchunk.storage.base import Store, as_buffer, as_store
+from zchunk.storage._checks import as_buffer
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 from zchunk.storage.memory import MemoryStore
 
 

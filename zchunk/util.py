@@ -16,7 +16,7 @@ from zchunk.grid import guess_chunks, normalize_chunks, normalize_shape
 from zchunk.index_helpers import is_total_slice
 from zchunk.keys import normalize_path as normalize_storage_path
 from zchunk.meta import json_dumps, json_loads
-from zchunk.storage.base import check_separator as normalize_dimension_separator
+from zchunk.storage._checks import check_separator as normalize_dimension_separator
 from zchunk.tree import TreeViewer
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Byte codecs of the static libraries. This module is the only one that links them."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from zchunk._ext.status cimport Failure
 
@@ -68,3 +68,4 @@ cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst)
 cdef void unshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
 cdef int bitshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
 cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
+cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil

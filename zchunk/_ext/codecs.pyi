@@ -1,6 +1,3 @@
 """LZ4, Zstd, zlib, gzip and the shuffles on plain memory."""
 
-from typing import Any
-
-def crc32(data: Any) -> int: ...
 def versions() -> dict[str, tuple[int, int]]: ...

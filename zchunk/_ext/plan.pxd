@@ -1,6 +1,6 @@
 """A selection of a chunked array as the kernels see it."""
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from zchunk._ext.chain cimport Spec
 from zchunk._ext.copy cimport MAX_NDIM
@@ -9,10 +9,11 @@ from zchunk._ext.region cimport Region
 from zchunk._ext.status cimport Failure
 
 cdef struct Value:
-    # The stored bytes of a chunk in memory, or room for them.
-    uint8_t* data
+    # The stored bytes of a chunk in memory, or room for them, or where they are.
+    uint8_t* data       # NULL: in the plan's `file`
     int64_t size        # -1: there are none; EMPTY: none shall be
-    int64_t number      # of the chunk in its shard, once it was encoded
+    int64_t number      # of the chunk in its shard, once it was encoded; or of the first byte in the file
+    uint32_t sum        # CRC-32 of the bytes in the file
 
 cdef enum:
     EMPTY = -2
@@ -21,8 +22,8 @@ cdef struct Shard:
     # The chunks are in one value, if the array is the content of a shard. NULL: as for any array.
     const uint64_t* entries         # offset and size of every chunk, in C order
     int64_t strides[MAX_NDIM]       # chunks from one to the next along every axis
-    const uint8_t* data             # its bytes from `base` on, NULL: in the file `fd`
-    int64_t base
+    const uint8_t* data             # its bytes, NULL: in the file `fd`
+    int64_t base                    # of data, or of the file, in the shard
     int fd
 
 cdef struct Plan:
@@ -42,6 +43,7 @@ cdef struct Plan:
     size_t root_size
     Value* values                   # or the stored bytes of the chunks from `first` on, instead of files
     int64_t first
+    int file                        # descriptor of the one file that values without data lie in
     bint merging                    # values are merged with what the shard holds, not left to the caller
     Shard shard
     char separator

@@ -58,8 +58,8 @@ class Format:
         """Return the metadata that are stored under `array_key`."""
         raise NotImplementedError
 
-    def changed(self, store: Any, path: str, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
-        """Return what to store under `array_key` for the metadata to become `new`; the rest there stays."""
+    def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
+        """Return what to store under `array_key`, where `raw` is, for the metadata to become `new`."""
         raise NotImplementedError
 
     def __reduce__(self) -> str:
@@ -104,7 +104,7 @@ class _Format2(Format):
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
         return v2.parse_array(raw, where, separator, trusted)
 
-    def changed(self, store: Any, path: str, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
+    def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
         return v2.render_array(new)
 
 
@@ -162,12 +162,13 @@ class _Format3(Format):
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
         return v3.parse_array(raw, where, trusted)
 
-    def changed(self, store: Any, path: str, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
-        key = join(path, NODE_KEY)
-        raw = store[key]
+    def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
+        if raw is None:
+            raise KeyError(NODE_KEY)
+        # What else is there stays.
         if new.fill_value is old.fill_value:
             return v3.resized(raw, new.shape)
-        return v3.render_array(new, v2.parse_json(raw, key).get("attributes"))
+        return v3.render_array(new, v2.parse_json(raw, NODE_KEY).get("attributes"))
 
 
 FORMAT2, FORMAT3 = _Format2(), _Format3()

@@ -7,22 +7,26 @@ from zchunk.keys import ATTRS_KEY as attrs_key
 from zchunk.keys import GROUP_KEY as group_meta_key
 from zchunk.keys import normalize_path as normalize_storage_path
 from zchunk.storage import lazy
-from zchunk.storage.base import KVStore, Store, as_store
+from zchunk.storage.base import Store
 from zchunk.storage.base import Store as BaseStore
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
 from zchunk.storage.functions import contains_array, contains_group, getsize, listdir
+from zchunk.storage.mapping import KVStore, as_store
 from zchunk.storage.memory import DictStore, MemoryStore
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
     from zchunk.storage.lazy import (
+        ABSStore,
         DBMStore,
         FSStore,
         LMDBStore,
         LRUStoreCache,
         N5FSStore,
         N5Store,
+        ObjectStore,
+        RedisStore,
         SQLiteStore,
         TempStore,
         ZipStore,
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseStore",
     "ConsolidatedMetadataStore",
+    "ABSStore",
     "DBMStore",
     "DictStore",
     "DirectoryStore",
@@ -44,6 +49,8 @@ __all__ = [
     "N5FSStore",
     "N5Store",
     "NestedDirectoryStore",
+    "ObjectStore",
+    "RedisStore",
     "SQLiteStore",
     "Store",
     "TempStore",

@@ -32,6 +32,19 @@ def read_fd(fd: int, size: int) -> bytes:
     return b"".join(parts)
 
 
+def read_at(fd: int, start: int, size: int) -> bytes:
+    """Return `size` bytes from `start`, fewer at the end of the file."""
+    parts = []
+    while size > 0:
+        part = os.pread(fd, min(size, _CALL_MAX), start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def write_fd(fd: int, data: bytes | memoryview) -> None:
     """Write all of `data`."""
     done = os.write(fd, memoryview(data)[:_CALL_MAX])

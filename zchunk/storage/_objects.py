@@ -7,7 +7,8 @@ from typing import Any
 
 from zchunk.errors import KeyBelowValueError
 from zchunk.keys import check_key, is_key
-from zchunk.storage.base import Store, as_bytes, check_path, check_range
+from zchunk.storage._checks import as_bytes, check_path, check_range
+from zchunk.storage.base import Store
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")
@@ -16,6 +17,8 @@ _QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
 _WEB = frozenset({"http", "https"})
 # File systems that hand paths on to another one as they are.
 _PASS_ON = frozenset({"blockcache", "cached", "filecache", "simplecache"})
+# Requests at a time of a file system that can have several.
+_CONCURRENCY = 64
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
@@ -39,6 +42,11 @@ class Objects(Store):
     def lock_identity(self) -> str:
         # Which one of its kind: zip files, folders, accounts have the same paths.
         return f"{self.fs.protocol}:{self.fs._fs_token}:{self._prefix}"
+
+    @property
+    def concurrency(self) -> int:
+        # Others do one after the other.
+        return _CONCURRENCY if self.fs.async_impl else 1
 
     def _file(self, key: str) -> str:
         key = check_key(key)

@@ -1,63 +1,32 @@
-"""The contract of a store, and `KVStore` for foreign mappings."""
+"""The contract of a store."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from pickle import PickleBuffer
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import islice
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
+from zchunk import pool
 from zchunk.errors import StoreError
-from zchunk.keys import ARRAY_KEY, check_key, check_rename, is_key, join, normalize_path
+from zchunk.keys import ARRAY_KEY, check_rename, join, normalize_path
 from zchunk.storage import lazy
+from zchunk.storage._checks import DimensionSeparator, check_path, check_range
 
-DimensionSeparator: TypeAlias = Literal[".", "/"]
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
-_FIELD_NAME = re.compile(":[^:]*:")
+# A store is asked for so many values, or bytes, at a time; one that is far away for so many bytes.
+_BATCH_KEYS = 1024
+_BATCH_BYTES = 4 << 20
+_FAR_BYTES = 64 << 20
 
 
-def as_buffer(value: Any) -> bytes | memoryview:
-    """Return the memory of a bytes-like object as flat bytes, without a copy where it is contiguous.
+class Piece(NamedTuple):
+    """A piece of a value, how many bytes the value has, and which version it is, if the store can tell."""
 
-    Arrays in C or Fortran order are taken as they lie in memory, others in C order.
-    """
-    if type(value) is bytes:
-        return value
-    try:
-        view = memoryview(value)
-    except ValueError:
-        # datetime64 and timedelta64 arrays export no buffer.
-        return bytes(value.tobytes(order="A"))
-    except TypeError:
-        raise TypeError(f"a store holds bytes, and {type(value).__name__} is not bytes-like") from None
-    if "O" in _FIELD_NAME.sub("", view.format):
-        raise TypeError("an array of Python objects has no bytes to store; encode it first")
-    return PickleBuffer(view).raw() if view.contiguous else view.tobytes()
-
-
-def as_bytes(value: Any) -> bytes:
-    """Return a bytes-like object as bytes that share no memory with it (unless it is bytes)."""
-    return value if type(value) is bytes else bytes(as_buffer(value))
-
-
-def check_path(path: str) -> str:
-    """Return `path` if it is ``""``, the root, or a legal key, else raise `InvalidKeyError`."""
-    return path if path == "" else check_key(path)
-
-
-def check_range(start: int, stop: int | None) -> None:
-    """Raise `ValueError` unless ``0 <= start <= stop``."""
-    if start < 0 or (stop is not None and stop < start):
-        raise ValueError(f"byte range [{start}, {stop}) is not of the form 0 <= start <= stop")
-
-
-def check_separator(separator: str | None) -> DimensionSeparator | None:
-    """Return `separator` if it is ``"."``, ``"/"`` or None, else raise `ValueError`."""
-    if separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator is '.', '/' or None, not {separator!r}")
-    return separator  # type: ignore[return-value]
+    data: bytes
+    size: int
+    version: Any = None
 
 
 class Store(MutableMapping[str, bytes]):
@@ -115,6 +84,57 @@ class Store(MutableMapping[str, bytes]):
         check_range(start, stop)
         return self[key][start:stop]
 
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+        """Return several ranges of bytes ``(start, stop)`` of the value.
+
+        With a `version` from `get_piece`, `ValueChangedError` is raised if the value is another one now.
+        """
+        return [self.get_range(key, start, stop) for start, stop in ranges]
+
+    def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
+        """Return the first `nbytes` bytes of the value, or the last ones; fewer if it has not so many."""
+        size = self.size(key)
+        start = max(size - nbytes, 0) if at_end else 0
+        return Piece(self.get_range(key, start, min(start + nbytes, size)), size)
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests the store is sent at a time: more than one if an answer takes its time."""
+        return 1
+
+    def batch_size(self, nbytes: int) -> int:
+        """Return how many values, of `nbytes` bytes or about so many, are handled at a time."""
+        if self.concurrency > 1:
+            return max(2, min(self.concurrency, _FAR_BYTES // nbytes))
+        return max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
+
+    def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
+        """Yield the values of different `keys` in their order, None where there is none, some at a time.
+
+        They are `bytes`, or objects that show memory which stays as it is. `nbytes` is about how many bytes
+        a value has: not more than `batch_size` values are fetched before they are taken.
+        """
+        rest = iter(keys)
+        while batch := list(islice(rest, self.batch_size(nbytes))):
+            found = self.get_many(batch)
+            yield [found.pop(key, None) for key in batch]
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        """Replace a value by what `change` makes of it, or delete it if that is None.
+
+        `change` is called with None if there is no value, and may be called more than once: if the store can
+        tell that others changed the value meanwhile, so that no update is lost. Others hold a lock.
+        """
+        try:
+            old = self[key]
+        except KeyError:
+            old = None
+        new = change(old)
+        if new is not None:
+            self[key] = new
+        else:
+            self.erase_many([key])
+
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those `keys` that exist."""
         values = {}
@@ -126,7 +146,7 @@ class Store(MutableMapping[str, bytes]):
         return values
 
     def set_many(self, items: Mapping[str, Any]) -> None:
-        """Set the values of many keys, in the order given."""
+        """Set the values of many keys, in any order. After an error some may be set."""
         for key, value in items.items():
             self[key] = value
 
@@ -173,7 +193,7 @@ class Store(MutableMapping[str, bytes]):
     def _ensure_store(store: Any) -> Store:
         # Stores for zarr 2 that wrap another one call it.
         try:
-            return as_store(store)
+            return lazy.as_store(store)  # type: ignore[no-any-return]
         except TypeError as error:
             raise ValueError(str(error)) from None
 
@@ -277,124 +297,3 @@ class Store(MutableMapping[str, bytes]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.close()
-
-
-class KVStore(Store):
-    """A store over any mutable mapping, such as a dict.
-
-    Optional methods of the store contract that the mapping has are used. As safe to share between threads
-    and processes as the mapping is. Keys of the mapping that no store may have are not shown.
-
-    Parameters
-    ----------
-    mutablemapping : MutableMapping
-        Holds the values. Those written through the store are bytes.
-    """
-
-    def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
-        self._mutable_mapping = mutablemapping
-        self.quick_lookups = isinstance(mutablemapping, dict)
-        self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)
-
-    @property
-    def lock_identity(self) -> str:
-        return str(getattr(self._mutable_mapping, "lock_identity", id(self._mutable_mapping)))
-
-    def __getitem__(self, key: str) -> bytes:
-        return as_bytes(self._mutable_mapping[check_key(key)])
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._mutable_mapping[check_key(key)] = as_bytes(value)
-
-    def __delitem__(self, key: str) -> None:
-        del self._mutable_mapping[check_key(key)]
-
-    def __contains__(self, key: object) -> bool:
-        return is_key(key) and key in self._mutable_mapping
-
-    def __iter__(self) -> Iterator[str]:
-        # `list` is one step for a dict: other threads may add keys meanwhile.
-        return iter([key for key in list(self._mutable_mapping) if is_key(key)])
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, KVStore):
-            return self._mutable_mapping == other._mutable_mapping
-        return NotImplemented
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {type(self._mutable_mapping).__name__} at {id(self):#x}>"
-
-    def _copy(self, src: str, dst: str) -> None:
-        # Whatever it is.
-        self._mutable_mapping[dst] = self._mutable_mapping[src]
-
-    @property
-    def ranged(self) -> bool:
-        return self._optional("get_range") is not None
-
-    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
-        method = self._optional("get_range")
-        if method is None:
-            return super().get_range(key, start, stop)
-        check_range(start, stop)
-        return as_bytes(method(check_key(key), start, stop))
-
-    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        method = self._optional("get_many")
-        if method is None:
-            return super().get_many(keys)
-        return {key: as_bytes(value) for key, value in method([check_key(key) for key in keys]).items()}
-
-    def set_many(self, items: Mapping[str, Any]) -> None:
-        method = self._optional("set_many")
-        if method is None:
-            super().set_many(items)
-        else:
-            method({check_key(key): as_bytes(value) for key, value in items.items()})
-
-    def erase_many(self, keys: Iterable[str]) -> None:
-        method = self._optional("erase_many")
-        if method is None:
-            super().erase_many(keys)
-        else:
-            method([check_key(key) for key in keys])
-
-    def size(self, key: str) -> int:
-        method = self._optional("size")
-        return super().size(key) if method is None else int(method(check_key(key)))
-
-    def list_dir(self, path: str = "") -> list[str]:
-        method = self._optional("list_dir")
-        return super().list_dir(path) if method is None else sorted(method(check_path(path)))
-
-    def erase_prefix(self, path: str = "") -> None:
-        method = self._optional("erase_prefix")
-        if method is None:
-            super().erase_prefix(path)
-        else:
-            method(check_path(path))
-
-    def close(self) -> None:
-        """Close the mapping, if it can be closed."""
-        method = self._optional("close")
-        if method is not None:
-            method()
-
-    def _optional(self, name: str) -> Any:
-        method = getattr(self._mutable_mapping, name, None)
-        return method if callable(method) else None
-
-
-def as_store(store: Any) -> Store:
-    """Return `store` if it is a `Store`, else a `KVStore` over it; `TypeError` if it is no mapping."""
-    if isinstance(store, Store):
-        if store._store_version != 2:
-            raise ValueError(f"{store!r:.80} is of the draft of format 3, of which there are only attributes")
-        return store
-    names = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
-    if isinstance(store, MutableMapping) or all(hasattr(type(store), name) for name in names):
-        return KVStore(store)
-    raise TypeError(f"a store is a path or a mutable mapping from str to bytes, not {type(store).__name__}")

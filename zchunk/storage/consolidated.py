@@ -10,7 +10,8 @@ from zchunk.errors import ReadOnlyError
 from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
 from zchunk.metadata.consolidated import parse, parse3
 from zchunk.metadata.v2 import render_json
-from zchunk.storage.base import Store, as_store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 
 class ConsolidatedMetadataStore(Store):

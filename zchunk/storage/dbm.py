@@ -11,7 +11,8 @@ from typing import Any
 
 from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.keys import check_key, is_key
-from zchunk.storage.base import Store, as_bytes, check_separator
+from zchunk.storage._checks import as_bytes, check_separator
+from zchunk.storage.base import Store
 
 
 class DBMStore(Store):

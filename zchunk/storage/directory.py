@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.keys import check_key, check_rename, is_key, join, normalize_path
+from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
@@ -21,13 +22,7 @@ from zchunk.storage._files import (
     walk,
     write_fd,
 )
-from zchunk.storage.base import (
-    Store,
-    as_buffer,
-    check_path,
-    check_range,
-    check_separator,
-)
+from zchunk.storage.base import Store
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 

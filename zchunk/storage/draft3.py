@@ -5,7 +5,8 @@ Its arrays and groups nothing but zarr 2 reads; Zarr format 3 became another one
 
 from __future__ import annotations
 
-from zchunk.storage.base import KVStore, Store
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import KVStore
 
 # Where the draft has the metadata of a hierarchy.
 meta_root = "meta/root/"

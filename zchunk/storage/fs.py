@@ -10,9 +10,10 @@ from typing import Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, is_key, normalize_path
+from zchunk.storage._checks import check_path, check_separator
 from zchunk.storage._objects import Objects
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, check_path, check_separator
+from zchunk.storage.base import Store
 from zchunk.storage.directory import DirectoryStore
 
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -120,6 +121,10 @@ class FSStore(Store):
     def root(self) -> str | None:
         own = all(getattr(type(self), name) is getattr(FSStore, name) for name in _OWN)
         return self._files.root if own and not self.normalize_keys and self.mode != "r" else None
+
+    @property
+    def concurrency(self) -> int:
+        return self._files.concurrency
 
     def make_folder(self, path: str) -> None:
         self._check_writable()
@@ -241,12 +246,16 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
-            f"opening {url!r} needs the package fsspec: pip install fsspec (or zchunk[fsspec])"
+            f"opening {url!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
         ) from None
     if "::" not in url and split_protocol(url)[0] in (None, "file", "local"):
         # `fs.open` makes folders then, too.
         options = {"auto_mkdir": True} | options
-    fs, path = url_to_fs(url, **options)
+    try:
+        fs, path = url_to_fs(url, **options)
+    except ImportError as error:
+        extra = "http" if url.startswith(("http://", "https://")) else "fsspec"
+        raise ImportError(f"opening {url!r} needs more: pip install 'zchunk[{extra}]', or {error}") from None
     return fs, path
 
 

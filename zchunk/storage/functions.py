@@ -7,7 +7,7 @@ from typing import Any
 
 from zchunk.keys import normalize_path
 from zchunk.metadata.formats import formats
-from zchunk.storage.base import as_store
+from zchunk.storage.mapping import as_store
 
 
 def listdir(store: Any, path: str | None = None) -> list[str]:

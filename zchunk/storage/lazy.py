@@ -6,23 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zchunk.storage.azure import ABSStore
     from zchunk.storage.dbm import DBMStore
     from zchunk.storage.fs import FSStore
     from zchunk.storage.lmdb import LMDBStore
     from zchunk.storage.lru import LRUStoreCache
     from zchunk.storage.n5 import N5FSStore, N5Store
+    from zchunk.storage.objects import ObjectStore
+    from zchunk.storage.redis import RedisStore
     from zchunk.storage.sqlite import SQLiteStore
     from zchunk.storage.temporary import TempStore, atexit_rmglob, atexit_rmtree
     from zchunk.storage.urls import store_of_url
     from zchunk.storage.zip import ZipStore
 
 __all__ = [
+    "ABSStore",
     "DBMStore",
     "FSStore",
     "LMDBStore",
     "LRUStoreCache",
     "N5FSStore",
     "N5Store",
+    "ObjectStore",
+    "RedisStore",
     "SQLiteStore",
     "TempStore",
     "ZipStore",
@@ -32,15 +38,19 @@ __all__ = [
 ]
 
 _STORES = {
+    "ABSStore": "zchunk.storage.azure",
     "DBMStore": "zchunk.storage.dbm",
     "FSStore": "zchunk.storage.fs",
     "LMDBStore": "zchunk.storage.lmdb",
     "LRUStoreCache": "zchunk.storage.lru",
     "N5FSStore": "zchunk.storage.n5",
     "N5Store": "zchunk.storage.n5",
+    "ObjectStore": "zchunk.storage.objects",
+    "RedisStore": "zchunk.storage.redis",
     "SQLiteStore": "zchunk.storage.sqlite",
     "TempStore": "zchunk.storage.temporary",
     "ZipStore": "zchunk.storage.zip",
+    "as_store": "zchunk.storage.mapping",
     "atexit_rmglob": "zchunk.storage.temporary",
     "atexit_rmtree": "zchunk.storage.temporary",
     "store_of_url": "zchunk.storage.urls",

@@ -12,8 +12,9 @@ from weakref import WeakValueDictionary
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, is_key
+from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._process import ForkGate, PerProcess
-from zchunk.storage.base import Store, as_buffer, check_path, check_range, check_separator
+from zchunk.storage.base import Store
 
 _KEY_MAX = 511
 # A child closes what it inherits, and with it the copies of transactions.

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from zchunk.keys import check_key, is_key, normalize_path, parents
+from zchunk.storage._checks import as_bytes, check_path, check_range
 from zchunk.storage._process import PerProcess
-from zchunk.storage.base import Store, as_bytes, as_store, check_path, check_range
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 # So many answers to "is there this key?" and so many listings are kept.
 _ANSWERS_MAX = 100_000
@@ -245,6 +247,15 @@ class LRUStoreCache(Store):
         except KeyError:
             raise KeyError(key) from None
 
+    @property
+    def ranged(self) -> bool:
+        # All of a value is read and kept.
+        return False
+
+    @property
+    def concurrency(self) -> int:
+        return self._store.concurrency
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, all of which is read and kept."""
         check_range(start, stop)
@@ -258,6 +269,11 @@ class LRUStoreCache(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        # What is kept may be older than what others have stored.
+        with self._changing({check_key(key): None}):
+            self._store.modify(key, change)
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         values = {check_key(key): as_bytes(value) for key, value in items.items()}

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from zchunk.compat import asked_format
 from zchunk.errors import PathNotFoundError
 from zchunk.storage import lazy
-from zchunk.storage.base import Mode, Store, as_store
+from zchunk.storage.base import Mode, Store
 from zchunk.storage.directory import DirectoryStore
+from zchunk.storage.mapping import as_store
 from zchunk.storage.memory import MemoryStore
 
 _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
@@ -83,6 +84,12 @@ def open_store(
 
 def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> Store:
     # Who has one has imported that.
+    buckets = sys.modules.get("obstore.store")
+    if buckets is not None and isinstance(store, buckets.ObjectStore):
+        return lazy.ObjectStore(store, read_only=mode == "r", **storage_options)
+    files = sys.modules.get("fsspec.spec")
+    if files is not None and isinstance(store, files.AbstractFileSystem):
+        return lazy.FSStore(store.root_marker, mode=mode, fs=store, **storage_options)
     mapping = sys.modules.get("fsspec.mapping")
     if mapping is not None and isinstance(store, mapping.FSMap):
         return lazy.FSStore(

@@ -13,14 +13,9 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.keys import check_key, check_rename, is_key, normalize_path
+from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage._process import ForkGate, PerProcess
-from zchunk.storage.base import (
-    Store,
-    as_buffer,
-    check_path,
-    check_range,
-    check_separator,
-)
+from zchunk.storage.base import Store
 
 _MEMORY = ":memory:"
 # SQLite has locks of its own, some for the whole process.
@@ -133,7 +128,7 @@ class SQLiteStore(Store):
         check_range(start, stop)
         size = _SIZE_MAX if stop is None else min(stop - start, _SIZE_MAX)
         start = min(start, _SIZE_MAX) + 1
-        return self._bytes("substr(v, :start, :size)", check_key(key), start=start, size=size)
+        return self._bytes("coalesce(substr(v, :start, :size), v)", check_key(key), start=start, size=size)
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)

@@ -1,4 +1,4 @@
-"""URLs as stores."""
+"""URLs as stores: the scheme decides."""
 
 from __future__ import annotations
 
@@ -7,19 +7,44 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from zchunk.errors import ReadOnlyError
+from zchunk.storage import lazy
 from zchunk.storage.base import Store
 from zchunk.storage.fs import FSStore
 
+# What opens them where obstore is not installed.
+_OBJECTS = {
+    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
+    "az": "adlfs", "azure": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs",
+}  # fmt: skip
+_REDIS = {"redis", "rediss"}
+
 
 def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store | str:
-    """Return an `FSStore` for a URL, or the path that it names if no more than a path is asked for."""
-    if url.startswith("file://") and "::" not in url:
+    """Return the store that a URL names, or the path if no more than a path is asked for."""
+    scheme = "" if "::" in url else url.partition("://")[0]
+    if scheme == "file":
         path = path_of_url(url)
         if not storage_options and (path.endswith(".zip") or find_spec("fsspec") is None):
             return path
         # fsspec knows nothing of %-encoding.
         url = f"file://{path}"
+    elif url.endswith(".zip") and scheme:
+        return _zip_of_url(url, mode, storage_options)
+    if scheme in _REDIS:
+        return lazy.RedisStore.from_url(url, **storage_options)
+    if scheme in _OBJECTS and (find_spec("obstore") is not None or find_spec(_OBJECTS[scheme]) is None):
+        return lazy.ObjectStore.from_url(url, read_only=mode == "r", **storage_options)
     return FSStore(url, mode=mode, **storage_options)
+
+
+def _zip_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store:
+    if mode in ("w", "w-", "x"):
+        raise ReadOnlyError(f"zip archives at URLs are read only; write {url!r} to a file and upload that")
+    folder, _, key = url.rpartition("/")
+    outer = store_of_url(folder, "r", storage_options)
+    assert isinstance(outer, Store)
+    return lazy.ZipStore.over(outer, key)
 
 
 def path_of_url(url: str) -> str:

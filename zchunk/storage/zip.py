@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import weakref
 import zipfile
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, normalize_path
-from zchunk.storage._archive import METHODS, Archive
-from zchunk.storage.base import Store, as_buffer, check_range, check_separator
+from zchunk.storage._archive import Archive
+from zchunk.storage._checks import as_buffer, check_range, check_separator
+from zchunk.storage._zipcodecs import METHODS
+from zchunk.storage._zipread import File, Place, Reader, Value
+from zchunk.storage.base import Store
+from zchunk.storage.mapping import as_store
 
 
 class ZipStore(Store):
@@ -42,6 +46,10 @@ class ZipStore(Store):
 
     Notes
     -----
+    The directory of the archive is read at once, and values when they are asked for. Values are checked by
+    the CRC that the archive has, but for parts that are read alone. Arrays whose chunks are entries that are
+    not compressed are read from the file as those of a `DirectoryStore` are.
+
     Safe to use from many threads; readers do not wait for each other. One process may write. A forked child
     may read what was written before the fork. A store that is collected, or alive when its process ends
     normally, is closed. Pickling flushes, and the copy opens the file again (to change it, unless `mode` is
@@ -65,14 +73,60 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = check_separator(dimension_separator)
-        self._archive = Archive(self.path, mode, allowZip64)
-        weakref.finalize(self, self._archive.release)
+        self._source: tuple[Store, str] | None = None
+        self._keep(Archive(self.path, mode, allowZip64))
+
+    @classmethod
+    def over(cls, store: Any, key: str, dimension_separator: str | None = None) -> Self:
+        """Return a store, to be read, in an archive that is the value of a key of another store.
+
+        The directory of the archive is read at once, values when they are asked for: neighbours together,
+        parts alone if they are not compressed. So the other store should give ranges cheaply.
+
+        Parameters
+        ----------
+        store : Store or mapping
+            Holds the archive, which must not be replaced meanwhile.
+        key : str
+            Of the archive.
+        dimension_separator : {".", "/"}, optional
+            As for `ZipStore`.
+
+        Raises
+        ------
+        FileNotFoundError
+            The other store has no such key.
+        StoreError
+            The value is no archive.
+        """
+        self = cls.__new__(cls)
+        self._open_over(as_store(store), key, dimension_separator)
+        return self
+
+    def _open_over(self, store: Store, key: str, dimension_separator: str | None) -> None:
+        self.path = f"{store.lock_identity}/{check_key(key)}"
+        self.compression = zipfile.ZIP_STORED
+        self.allowZip64 = True
+        self.mode = "r"
+        self._dimension_separator = check_separator(dimension_separator)
+        self._source = store, key
+        try:
+            value = Value(store, key)
+        except KeyError:
+            raise FileNotFoundError(f"no zip archive {key!r} in {store!r}") from None
+        self._keep(Reader(f"{key!r} in {store!r}", value))
+
+    def _keep(self, archive: Reader) -> None:
+        self._archive = archive
+        weakref.finalize(self, archive.release)
 
     @property
     def lock_identity(self) -> str:
         return self.path
 
-    def __getstate__(self) -> tuple[str, int, bool, str, str | None]:
+    def __getstate__(self) -> tuple[Any, ...]:
+        if self._source is not None:
+            return (*self._source, self._dimension_separator)
         if not self._archive.closed:
             self.flush()
         # Opened with "w" or "x" again, the file would be lost.
@@ -80,7 +134,10 @@ class ZipStore(Store):
         return self.path, self.compression, self.allowZip64, mode, self._dimension_separator
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+        if isinstance(state[0], Store):
+            self._open_over(*state)
+        else:
+            self.__init__(*state)  # type: ignore[misc]
 
     def __getitem__(self, key: str) -> bytes:
         return self._archive.read(check_key(key))
@@ -89,17 +146,39 @@ class ZipStore(Store):
         check_range(start, stop)
         return self._archive.read(check_key(key), start, stop)
 
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+        return self._archive.read_ranges(check_key(key), ranges)
+
+    @property
+    def concurrency(self) -> int:
+        return 1 if self._source is None else self._source[0].concurrency
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        return self._archive.read_many([check_key(key) for key in keys])
+
+    def locate(self, keys: Iterable[str]) -> tuple[File, list[Place | None]] | None:
+        """Return where values lie, for who reads the file itself.
+
+        Returns
+        -------
+        file, places
+            A file, which is as it is as long as somebody has it, with its descriptor `fd`; and for every key
+            offset, size and CRC-32 of the value in it, None if there is none. Or None, if there is no file or
+            a value is compressed.
+        """
+        own = type(self).__getitem__ is ZipStore.__getitem__
+        return self._archive.locate(keys) if own else None
+
     def __setitem__(self, key: str, value: Any) -> None:
-        self._check_writable()
+        archive = self._writable()
         data = as_buffer(value)
         # As in zarr 2, and as zip files from elsewhere have it: "a/" without bytes is an entry for a folder.
         folder = isinstance(key, str) and key.endswith("/") and not data
         check_key(key[:-1] if folder else key)
-        self._archive.write(key, data, self.compression)
+        archive.write(key, data, self.compression)
 
     def __delitem__(self, key: str) -> None:
-        self._check_writable()
-        self._archive.delete(check_key(key))
+        self._writable().delete(check_key(key))
 
     def __contains__(self, key: object) -> bool:
         self._archive.check_open()
@@ -120,12 +199,15 @@ class ZipStore(Store):
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ZipStore)
-            and self.path == other.path
+            and self._source == other._source
+            and (self.path == other.path or self._source is not None)
             and self.compression == other.compression
             and self.allowZip64 == other.allowZip64
         )
 
     def __repr__(self) -> str:
+        if self._source is not None:
+            return f"{type(self).__name__}.over({self._source[0]!r}, {self._source[1]!r})"
         return f"{type(self).__name__}({self.path!r}, mode={self.mode!r})"
 
     def size(self, key: str) -> int:
@@ -144,11 +226,11 @@ class ZipStore(Store):
         return sum(info.compress_size for info in infos if info is not None)
 
     def erase_prefix(self, path: str = "") -> None:
-        self._check_writable()
+        self._writable()
         super().erase_prefix(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        self._check_writable()
+        self._writable()
         super().rename(src_path, dst_path)
 
     @property
@@ -157,7 +239,7 @@ class ZipStore(Store):
         closed = self._archive.closed
         if not closed:
             self.flush()
-        archive = zipfile.ZipFile(self.path)
+        archive = zipfile.ZipFile(self.path if self._source is None else self._archive.stream())
         if closed:
             archive.close()
         return archive
@@ -170,7 +252,12 @@ class ZipStore(Store):
         """Flush and close the archive. Nothing but `close` works afterwards."""
         self._archive.close()
 
-    def _check_writable(self) -> None:
-        self._archive.check_open()
+    def _writable(self) -> Archive:
+        archive = self._archive
+        archive.check_open()
+        if self._source is not None:
+            raise ReadOnlyError(f"zip store {archive.name} can only be read")
         if self.mode == "r":
-            raise ReadOnlyError(f"zip store {self.path!r} was opened with mode 'r'; use 'a' to change it")
+            raise ReadOnlyError(f"zip store {archive.name} was opened with mode 'r'; use 'a' to change it")
+        assert isinstance(archive, Archive)
+        return archive

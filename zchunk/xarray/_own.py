@@ -16,6 +16,7 @@ from xarray import Variable, conventions
 from xarray.backends import StoreBackendEntrypoint
 from xarray.backends.chunks import grid_rechunk, validate_grid_chunks_alignment
 from xarray.backends.common import (
+    BACKEND_ENTRYPOINTS,
     AbstractWritableDataStore,
     ArrayWriter,
     BackendArray,
@@ -65,6 +66,7 @@ def is_text(dtype: Any) -> bool:
 
 
 __all__ = [
+    "BACKEND_ENTRYPOINTS",
     "AbstractWritableDataStore",
     "ArrayWriter",
     "BackendArray",

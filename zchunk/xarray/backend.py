@@ -11,6 +11,7 @@ from xarray import Dataset, DataTree
 from zchunk.group import Group
 from zchunk.storage.base import Store
 from zchunk.xarray._own import (
+    BACKEND_ENTRYPOINTS,
     BackendEntrypoint,
     StoreBackendEntrypoint,
     close_on_error,
@@ -141,3 +142,7 @@ def _decode(store: ZchunkStore, decoding: dict[str, Any]) -> Dataset:
     open_store: Callable[..., Dataset] = StoreBackendEntrypoint().open_dataset
     with close_on_error(store):
         return open_store(store, **decoding)
+
+
+# xarray finds the engine by its entry point where zchunk is installed; elsewhere, who imports this has it too.
+BACKEND_ENTRYPOINTS["zchunk"] = (None, ZchunkBackendEntrypoint)

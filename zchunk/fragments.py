@@ -1,0 +1,134 @@
+"""Chunks of which only what a selection needs is fetched, from stores that are far away.
+
+A decoder of an uncompressed chunk or of a Blosc frame looks at the blocks that it needs only. So it is given
+a value of the full size in which nothing but these, and what says where they are, is filled in.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from zchunk import requests
+from zchunk._ext.chain import KINDS
+from zchunk.chunked import ChunkedArray
+from zchunk.errors import ValueChangedError
+from zchunk.indexing import ChunkPart, Plan
+
+Ranges = list[tuple[int, int]]
+
+# A value is fetched whole unless so many bytes of it are not needed: about what one request more costs.
+_SAVED = 1 << 19
+# The beginning of a frame, with the table of its blocks.
+_HEAD = 1 << 16
+_FRAME = struct.Struct("<4B3I")
+_STORED_RAW = 2
+# Blocks that are no farther apart are fetched together.
+_GAP = 1 << 16
+
+
+def batches(
+    array: ChunkedArray, plan: Plan, keys: Iterable[str]
+) -> Generator[Sequence[Any], None, None]:
+    """Yield the values of the chunks of a plan, as `Store.batches` does, or what the plan needs of them."""
+    nbytes, spec, store = array.chain.nbytes, array.chain.native_spec, array.store
+    # A checksum is of all bytes.
+    plain = spec is not None and len(spec) == 7 and spec[0] in (KINDS["raw"], KINDS["blosc"])
+    if not plain or nbytes < 2 * _SAVED or store.concurrency < 2 or not store.ranged:
+        yield from store.batches(keys, nbytes)
+        return
+    assert spec is not None
+    fetch = partial(_raw if spec[0] == KINDS["raw"] else _frame, array)
+    parts = zip(keys, plan.parts(), strict=True)
+    yield from requests.in_order(lambda item: _fetch(array, fetch, *item), parts, store.batch_size(nbytes))
+
+
+def _fetch(array: ChunkedArray, fetch: Any, key: str, part: ChunkPart) -> Any:
+    try:
+        span = _span(array, part)
+        value = fetch(key, *span) if array.chain.nbytes - (span[1] - span[0]) >= _SAVED else None
+        return array.store[key] if value is None else value
+    except KeyError:
+        return None
+
+
+def _span(array: ChunkedArray, part: ChunkPart) -> tuple[int, int]:
+    """Return where in a decoded chunk the first selected byte is, and where the last one ends."""
+    low, high, stride = 0, array.item.itemsize, array.item.itemsize
+    axes = list(zip(part.inner, array.metadata.chunk_shape, strict=True))
+    for entry, length in reversed(axes) if array.chain.order == "C" else axes:
+        if isinstance(entry, slice):
+            positions = range(*entry.indices(length))
+            first, last = sorted((positions[0], positions[-1]))
+        else:
+            first, last = int(np.min(entry)), int(np.max(entry))
+        low, high, stride = low + first * stride, high + last * stride, stride * length
+    return low, high
+
+
+def _raw(array: ChunkedArray, key: str, low: int, high: int) -> Any:
+    data = array.store.get_range(key, low, high)
+    return _filled(array.chain.nbytes, [(low, high)], [data]) if len(data) == high - low else None
+
+
+def _frame(array: ChunkedArray, key: str, low: int, high: int) -> Any:
+    if high - low > array.chain.nbytes // 2:
+        # That takes two requests, one after the other.
+        return None
+    head, size, version = array.store.get_piece(key, _HEAD)
+    if len(head) == size:
+        return head
+    ranges = _needed(head, size, array.chain.nbytes, low, high)
+    if version is None or ranges is None:
+        return None
+    try:
+        pieces = array.store.get_ranges(key, ranges, version) if ranges else []
+    except ValueChangedError:
+        return None
+    if any(len(piece) != stop - start for piece, (start, stop) in zip(pieces, ranges, strict=True)):
+        return None
+    return _filled(size, [(0, len(head)), *ranges], [head, *pieces])
+
+
+def _filled(size: int, ranges: Ranges, pieces: list[bytes]) -> Any:
+    # Memory that nobody looks at is not even taken from the system.
+    value = np.zeros(size, np.uint8)
+    for (start, stop), piece in zip(ranges, pieces, strict=True):
+        value[start:stop] = np.frombuffer(piece, np.uint8)
+    return value
+
+
+def _needed(head: bytes, size: int, nbytes: int, low: int, high: int) -> Ranges | None:
+    """Return the ranges of a frame that hold the blocks of bytes ``low:high``, beside its head.
+
+    None for what is no such frame, which its decoder shall see whole, or if they are nearly all of it.
+    """
+    _, _, flags, _, decoded, blocksize, stored = _FRAME.unpack_from(head)
+    if decoded != nbytes or stored != size or not blocksize > 0:
+        return None
+    count = -(-nbytes // blocksize)
+    if flags & _STORED_RAW:
+        starts = np.arange(count, dtype="i8") * blocksize + _FRAME.size
+    elif _FRAME.size + 4 * count > len(head):
+        return None
+    else:
+        starts = np.frombuffer(head, "<i4", count, _FRAME.size).astype("i8")
+    # Writers with several threads leave them in any order.
+    ends = np.append(np.sort(starts), size)
+    ranges: Ranges = []
+    for start in sorted(starts[low // blocksize : (high - 1) // blocksize + 1].tolist()):
+        stop = int(ends[np.searchsorted(ends, start, side="right")]) if start < size else start
+        if not len(head) < stop <= size:
+            if 0 <= start < stop <= len(head):
+                continue
+            return None
+        start = max(start, len(head))
+        if ranges and start <= ranges[-1][1] + _GAP:
+            ranges[-1] = ranges[-1][0], stop
+        else:
+            ranges.append((start, stop))
+    return ranges if size - sum(stop - start for start, stop in ranges) >= _SAVED else None

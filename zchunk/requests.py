@@ -1,0 +1,101 @@
+"""Many requests at a time to a store that is far away: threads that wait, of which there are more than cores.
+
+No event loop: each request is a call that lets go of the GIL and returns when the answer is there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from zchunk.pool import Pool, Task
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Of all callers together. Who finds no thread free does the work itself.
+_THREADS = 128
+_lock = threading.Lock()
+_pool: Pool | None = None
+
+
+class _Request(Generic[Result]):
+    """Work that has a result, done by a thread or, if none has begun when it is needed, by who needs it."""
+
+    def __init__(self, work: Callable[[Any], Result], item: Any) -> None:
+        self._result: list[Result] = []
+        self.task = Task(lambda: self._result.append(work(item)))
+        _submit(self.task)
+
+    def result(self) -> Result:
+        self.task.run()
+        error = self.task.exception()
+        if error is not None:
+            raise error
+        return self._result[0]
+
+
+def _submit(task: Task) -> None:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = Pool(_THREADS, "request")
+        try:
+            _pool.submit(task)
+        except RuntimeError:
+            # The interpreter shuts down, or the system starts no more threads.
+            pass
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], most: int, wait: bool = False
+) -> Iterator[list[Result]]:
+    """Yield what `work` returns for the items, in their order: at least one, and what is there already.
+
+    Up to `most` items are worked on, or wait to be yielded. If the end is not reached, nothing more is begun,
+    and with `wait` the end of what has begun is waited for.
+    """
+    waiting: deque[_Request[Result]] = deque()
+    rest = iter(items)
+    more = True
+    try:
+        while True:
+            while more and len(waiting) < most:
+                try:
+                    item = next(rest)
+                except StopIteration:
+                    more = False
+                else:
+                    waiting.append(_Request(work, item))
+            if not waiting:
+                return
+            done = [waiting[0].result()]
+            waiting.popleft()
+            while waiting and waiting[0].task.done:
+                done.append(waiting[0].result())
+                waiting.popleft()
+            yield done
+    finally:
+        begun = [request for request in waiting if not request.task.cancel()]
+        for request in begun if wait else ():
+            request.task.exception()
+
+
+def each(work: Callable[[Item], Any], items: Iterable[Item], most: int) -> None:
+    """Do the work on every item, on `most` at a time. After an error no more are begun."""
+    for _ in in_order(work, items, most, wait=True):
+        pass
+
+
+def _after_fork() -> None:
+    # Threads do not survive a fork, and the lock may have been held by one of them.
+    global _pool, _lock
+    _lock = threading.Lock()
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

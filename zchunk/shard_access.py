@@ -1,0 +1,72 @@
+"""Reading and changing shards, whoever else changes them meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zchunk.chunked import ChunkedArray
+from zchunk.errors import ChunkError, CodecError, ValueChangedError
+from zchunk.grid import RegularGrid
+from zchunk.indexing import ChunkPart, Plan, plan_within
+from zchunk.replacing import replacing, state
+from zchunk.shards import Shard
+from zchunk.storage.mapping import KVStore
+
+
+def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Shard], None]) -> None:
+    """Have `read` read from a shard, so that all is of one state of it whoever replaces it meanwhile.
+
+    An open file is one state. Another store that gives ranges may give the index of one and chunks of the
+    next: then the shard is read in one piece.
+    """
+    whole = False
+    if array.folder is None and array.store.ranged and not array.in_shard:
+        name = array.lock_seed, array.metadata.chunk_key_encoding.encode(coords)
+        before = state(name)
+        if before is not None:
+            try:
+                with Shard(array, coords) as shard:
+                    read(shard)
+                if state(name) == before:
+                    return
+            except (ChunkError, CodecError, KeyError, ValueChangedError):
+                # Perhaps another process has replaced it.
+                pass
+        whole = True
+    with Shard(array, coords, whole=whole) as shard:
+        read(shard)
+
+
+def write_shard(
+    array: ChunkedArray, coords: tuple[int, ...], blank: bool, write: Callable[[Shard], None]
+) -> None:
+    """Have `write` write to a shard, by a thread that holds its lock; to one without chunks if `blank`.
+
+    In a folder it replaces the file. Elsewhere what is stored becomes what the store's `modify` says, so
+    that no update of others is lost where the store sees to that.
+    """
+    if array.folder is not None or blank or array.in_shard:
+        with Shard(array, coords, blank) as shard:
+            write(shard)
+        return
+    key = array.key(coords)
+
+    def change(data: bytes | None) -> bytes | None:
+        held: dict[str, bytes] = {} if data is None else {key: data}
+        with Shard(array.in_store(KVStore(held)), coords) as shard:
+            write(shard)
+        return held.get(key)
+
+    with replacing((array.lock_seed, array.metadata.chunk_key_encoding.encode(coords))):
+        array.store.modify(key, change)
+
+
+def part_plan(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
+    """Return what a selection selects of one shard: a plan of the array in it."""
+    metadata = array.metadata
+    assert metadata.shards is not None
+    inner = metadata.shards.inner
+    # Not the array's shape: a shard may be wanted with what lies beyond the edge, to be kept.
+    lengths = zip(plan.extents, part.coords, metadata.chunk_shape, strict=True)
+    grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
+    return plan_within(plan, part.inner, grid, inner.order)

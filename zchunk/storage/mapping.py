@@ -1,0 +1,131 @@
+"""`KVStore`: any mapping as a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from zchunk.keys import check_key, is_key
+from zchunk.storage._checks import as_bytes, check_path, check_range
+from zchunk.storage.base import Store
+
+
+class KVStore(Store):
+    """A store over any mutable mapping, such as a dict.
+
+    Optional methods of the store contract that the mapping has are used. As safe to share between threads
+    and processes as the mapping is. Keys of the mapping that no store may have are not shown.
+
+    Parameters
+    ----------
+    mutablemapping : MutableMapping
+        Holds the values. Those written through the store are bytes.
+    """
+
+    def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
+        self._mutable_mapping = mutablemapping
+        self.quick_lookups = isinstance(mutablemapping, dict)
+        self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)
+
+    @property
+    def lock_identity(self) -> str:
+        return str(getattr(self._mutable_mapping, "lock_identity", id(self._mutable_mapping)))
+
+    def __getitem__(self, key: str) -> bytes:
+        return as_bytes(self._mutable_mapping[check_key(key)])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._mutable_mapping[check_key(key)] = as_bytes(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._mutable_mapping[check_key(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return is_key(key) and key in self._mutable_mapping
+
+    def __iter__(self) -> Iterator[str]:
+        # `list` is one step for a dict: other threads may add keys meanwhile.
+        return iter([key for key in list(self._mutable_mapping) if is_key(key)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, KVStore):
+            return self._mutable_mapping == other._mutable_mapping
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {type(self._mutable_mapping).__name__} at {id(self):#x}>"
+
+    def _copy(self, src: str, dst: str) -> None:
+        # Whatever it is.
+        self._mutable_mapping[dst] = self._mutable_mapping[src]
+
+    @property
+    def ranged(self) -> bool:
+        return self._optional("get_range") is not None
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        method = self._optional("get_range")
+        if method is None:
+            return super().get_range(key, start, stop)
+        check_range(start, stop)
+        return as_bytes(method(check_key(key), start, stop))
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        method = self._optional("get_many")
+        if method is None:
+            return super().get_many(keys)
+        return {key: as_bytes(value) for key, value in method([check_key(key) for key in keys]).items()}
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        method = self._optional("set_many")
+        if method is None:
+            super().set_many(items)
+        else:
+            method({check_key(key): as_bytes(value) for key, value in items.items()})
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        method = self._optional("erase_many")
+        if method is None:
+            super().erase_many(keys)
+        else:
+            method([check_key(key) for key in keys])
+
+    def size(self, key: str) -> int:
+        method = self._optional("size")
+        return super().size(key) if method is None else int(method(check_key(key)))
+
+    def list_dir(self, path: str = "") -> list[str]:
+        method = self._optional("list_dir")
+        return super().list_dir(path) if method is None else sorted(method(check_path(path)))
+
+    def erase_prefix(self, path: str = "") -> None:
+        method = self._optional("erase_prefix")
+        if method is None:
+            super().erase_prefix(path)
+        else:
+            method(check_path(path))
+
+    def close(self) -> None:
+        """Close the mapping, if it can be closed."""
+        method = self._optional("close")
+        if method is not None:
+            method()
+
+    def _optional(self, name: str) -> Any:
+        method = getattr(self._mutable_mapping, name, None)
+        return method if callable(method) else None
+
+
+def as_store(store: Any) -> Store:
+    """Return `store` if it is a `Store`, else a `KVStore` over it; `TypeError` if it is no mapping."""
+    if isinstance(store, Store):
+        if store._store_version != 2:
+            raise ValueError(f"{store!r:.80} is of the draft of format 3, of which there are only attributes")
+        return store
+    names = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
+    if isinstance(store, MutableMapping) or all(hasattr(type(store), name) for name in names):
+        return KVStore(store)
+    raise TypeError(f"a store is a path or a mutable mapping from str to bytes, not {type(store).__name__}")

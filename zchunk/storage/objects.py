@@ -1,0 +1,387 @@
+"""`ObjectStore`: values in a bucket of S3, Google Cloud Storage or Azure, by the Rust library of obstore."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from zchunk import requests
+from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError, ValueChangedError
+from zchunk.keys import check_key, is_key
+from zchunk.storage._checks import as_buffer, as_bytes, check_path, check_range, check_separator
+from zchunk.storage._cloud import open_bucket, rebuilt, url_of, without_secrets
+from zchunk.storage._obstore import (
+    CONDITION_FAILED,
+    CONDITION_UNKNOWN,
+    any_below,
+    brief,
+    enter,
+    exceptions,
+    get_piece,
+    get_with_version,
+    list_all,
+    obstore,
+)
+from zchunk.storage.base import Piece, Store
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as Bucket
+
+# Larger values are sent in parts.
+_PART_BYTES = 64 << 20
+_UPDATES = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# How services say that the bucket or container, not the object, is missing.
+_NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
+
+
+class ObjectStore(Store):
+    """A store in a bucket, or what else obstore opens. Needs the package ``obstore`` (``zchunk[cloud]``).
+
+    Parameters
+    ----------
+    store : obstore.store.ObjectStore
+        Where the values are: an `S3Store`, `GCSStore`, `AzureStore`, …
+    prefix : str, optional
+        Path in it that keys begin below.
+    read_only : bool, default False
+        Refuse every change.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+    concurrency : int, default 64
+        How many requests one read or write has under way at a time.
+    pickle_credentials : bool, default False
+        Whether pickles carry keys and tokens. By default a copy takes its credentials from the environment of
+        the process that it is in.
+
+    Notes
+    -----
+    Requests let go of the GIL. What fails is tried again by obstore, after a while, as its ``retry_config``
+    says; then it raises `StoreError`. Only that an object is not found means that it is missing.
+
+    Readers see the old or the new value, whoever is killed. `modify`, with which parts of chunks, attributes
+    and shapes are changed, replaces a value only if it still is what was read (a conditional put), else it
+    begins again: writers in other processes lose no update. Where a service has no such thing, it just puts.
+
+    obstore does not survive a fork. A child of a process that has used it gets a `StoreError`.
+    """
+
+    _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
+
+    def __init__(
+        self,
+        store: Bucket,
+        prefix: str = "",
+        *,
+        read_only: bool = False,
+        dimension_separator: str | None = None,
+        concurrency: int = 64,
+        pickle_credentials: bool = False,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError(f"concurrency is at least 1, not {concurrency}")
+        self.store = store
+        self.prefix = prefix.strip("/")
+        self.read_only = read_only
+        self._dimension_separator = check_separator(dimension_separator)
+        self._concurrency = concurrency
+        self.pickle_credentials = pickle_credentials
+        self.url = url_of(store, self.prefix)
+        self._folder = f"{self.prefix}/" if self.prefix else ""
+        # Set when the service turned out not to have it.
+        self._no_conditions = self._no_tails = False
+        # Whether the bucket is known to be there.
+        self._found = False
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Open the bucket that a URL names, such as ``s3://bucket/data.zarr``.
+
+        Parameters
+        ----------
+        url : str
+            ``s3://bucket/path``, ``gs://bucket/path``, ``az://container/path`` or
+            ``abfs://container@account.dfs.core.windows.net/path``.
+        **options
+            Those of this class, ``client_options``, ``retry_config`` and ``credential_provider`` of obstore,
+            and the configuration of the service, with the names of obstore or those of s3fs, gcsfs and adlfs
+            (``key``, ``secret``, ``anon``, ``endpoint_url``, ``profile``, ``account_name``).
+        """
+        own = {name: options.pop(name) for name in cls._own_options & options.keys()}
+        store, prefix = open_bucket(url, options)
+        return cls(store, prefix, **own)
+
+    # ---- requests
+
+    def _path(self, key: str) -> str:
+        key = check_key(key)
+        if _CONTROL.search(key):
+            raise InvalidKeyError(f"key {key!r} has a control character, which {self.url} cannot store")
+        return self._folder + key
+
+    def _ask(self, key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function of obstore for a key; `KeyError` if there is none, `StoreError` if it fails."""
+        enter()
+        try:
+            answer = function(self.store, *args, **kwargs)
+        except CONDITION_FAILED:
+            raise
+        except FileNotFoundError as err:
+            # Raised below, for an error from another one shows its text, in which there may be secrets.
+            failure = self._failure(key, err) if _NO_BUCKET.search(str(err)) else KeyError(key)
+        except (exceptions.BaseError, OSError, ValueError) as err:
+            failure = self._failure(key, err)
+        else:
+            self._found = True
+            return answer
+        raise failure
+
+    def _failure(self, key: str, err: Exception) -> Exception:
+        return StoreError(f"cannot access {key!r} in {self.url}: {type(err).__name__}: {brief(err)}")
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnlyError(f"{self!r} is read-only")
+
+    # ---- the mapping
+
+    def _get(self, key: str) -> Any:
+        """Return a value as memory of obstore."""
+        return self._ask(key, lambda *args: obstore.get(*args).bytes(), self._path(key))
+
+    def _get_or_none(self, key: str) -> Any:
+        try:
+            return self._get(key)
+        except KeyError:
+            return None
+
+    def __getitem__(self, key: str) -> bytes:
+        return bytes(self._get(key))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path, data = self._path(key), self._uploaded(value)
+        self._check_writable()
+        parts = memoryview(data).nbytes > _PART_BYTES
+        self._put(key, path, data, use_multipart=parts, chunk_size=_PART_BYTES)
+
+    def _uploaded(self, value: Any) -> bytes | memoryview:
+        # That in memory keeps what it is given.
+        return as_bytes(value) if isinstance(self.store, obstore.store.MemoryStore) else as_buffer(value)
+
+    def _put(self, key: str, path: str, data: Any, **options: Any) -> None:
+        try:
+            self._ask(key, obstore.put, path, data, **options)
+        except KeyError as err:
+            raise self._failure(key, err) from None
+
+    def __delitem__(self, key: str) -> None:
+        path = self._path(key)
+        self._check_writable()
+        self.size(key)
+        self._ask(key, obstore.delete, path)
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str) or not is_key(key) or _CONTROL.search(key):
+            return False
+        try:
+            self.size(key)
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys_below(""))
+
+    def __len__(self) -> int:
+        return len(self._keys_below(""))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectStore) and (self.prefix, self.read_only, self.store) == (
+            other.prefix,
+            other.read_only,
+            other.store,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    # ---- what the service does better
+
+    @property
+    def lock_identity(self) -> str:
+        return self.url
+
+    @property
+    def concurrency(self) -> int:
+        return self._concurrency
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        path = self._path(key)
+        if stop is None or start == stop:
+            size = self.size(key)
+            stop = size if stop is None else stop
+            if start >= min(stop, size):
+                return b""
+        try:
+            return bytes(self._ask(key, obstore.get_range, path, start=start, end=stop))
+        except StoreError:
+            # How services say that the value ends before the range begins.
+            if start < self.size(key):
+                raise
+            return b""
+
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+        if version is None or any(start >= stop for start, stop in ranges):
+            work: Callable[[tuple[int, int]], bytes] = lambda place: self.get_range(key, *place)  # noqa: E731
+        else:
+            work = partial(self._get_version, key, self._path(key), version)
+        if len(ranges) == 1:
+            return [work(ranges[0])]
+        return [piece for some in requests.in_order(work, ranges, self._concurrency) for piece in some]
+
+    def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
+        try:
+            return self._ask(key, get_piece, path, {"range": place, "if_match": version}).data  # type: ignore[no-any-return]
+        except (KeyError, *CONDITION_FAILED):
+            raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
+
+    def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
+        path = self._path(key)
+        if nbytes and not (at_end and self._no_tails):
+            place = {"suffix": nbytes} if at_end else (0, nbytes)
+            try:
+                return self._ask(key, get_piece, path, {"range": place})  # type: ignore[no-any-return]
+            except StoreError:
+                # An empty value has no range, and Azure none from the end.
+                piece = self._sized_piece(key, path, nbytes, at_end)
+                self._no_tails |= at_end and piece.size > 0
+                return piece
+        return self._sized_piece(key, path, nbytes, at_end)
+
+    def _sized_piece(self, key: str, path: str, nbytes: int, at_end: bool) -> Piece:
+        found = self._head(key, path)
+        size, version = int(found["size"]), found["e_tag"]
+        start = max(size - nbytes, 0) if at_end else 0
+        (data,) = self.get_ranges(key, [(start, min(start + nbytes, size))], version)
+        return Piece(data, size, version)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        wanted = list(dict.fromkeys(keys))
+        for key in wanted:
+            self._path(key)
+        found = [value for batch in self.batches(wanted, 1) for value in batch]
+        return {key: bytes(value) for key, value in zip(wanted, found, strict=True) if value is not None}
+
+    def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
+        yield from requests.in_order(self._get_or_none, keys, self.batch_size(nbytes))
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        values = {key: as_buffer(value) for key, value in items.items()}
+        for key in values:
+            self._path(key)
+        self._check_writable()
+        requests.each(lambda item: self.__setitem__(*item), values.items(), self._concurrency)
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        paths = [self._path(key) for key in keys]
+        self._check_writable()
+        if not paths:
+            return
+        try:
+            self._ask(paths[0], obstore.delete, paths)
+        except (KeyError, StoreError):
+            # Some services object to what is not there, and some do not say which that is.
+            requests.each(self._erase, paths, self._concurrency)
+
+    def _erase(self, path: str) -> None:
+        try:
+            self._ask(path, obstore.delete, path)
+        except KeyError:
+            pass
+
+    def size(self, key: str) -> int:
+        return int(self._head(key, self._path(key))["size"])
+
+    def _head(self, key: str, path: str) -> Any:
+        try:
+            return self._ask(key, obstore.head, path)
+        except KeyError:
+            if not self._found:
+                # The answer has no body that says what is missing: perhaps the bucket.
+                self._look(key)
+            raise KeyError(key) from None
+
+    def _look(self, key: str) -> None:
+        try:
+            self._ask(key, any_below, self.prefix or None)
+        except StoreError as err:
+            if _NO_BUCKET.search(str(err)):
+                raise
+        self._found = True
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        path = self._path(key)
+        self._check_writable()
+        for attempt in range(_UPDATES):
+            try:
+                old, mode = self._ask(key, get_with_version, path)
+            except KeyError:
+                old, mode = None, "create"
+            new = change(old)
+            if new is None:
+                # There is no conditional delete.
+                self.erase_many([key])
+                return
+            data = self._uploaded(new)
+            if self._no_conditions:
+                self[key] = data
+                return
+            try:
+                self._put(key, path, data, mode=mode)
+                return
+            except CONDITION_FAILED:
+                time.sleep(random.random() * min(0.01 * 2**attempt, 1))
+            except CONDITION_UNKNOWN:
+                self._no_conditions = True
+                self[key] = data
+                return
+        raise StoreError(f"cannot change {key!r} in {self.url}: others did, each of {_UPDATES} times")
+
+    # ---- listings
+
+    def _keys_below(self, path: str) -> list[str]:
+        prefix = self._folder + check_path(path)
+        start = len(self._folder)
+        found = self._ask(path, list_all, prefix.rstrip("/") or None)
+        keys = [name[start:] for name in found if is_key(name[start:])]
+        return [key for key in keys if key != path]
+
+    def list_dir(self, path: str = "") -> list[str]:
+        folder = (self._folder + check_path(path)).rstrip("/")
+        start = len(folder) + 1 if folder else 0
+        found = self._ask(path, obstore.list_with_delimiter, folder or None)
+        names = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
+        return sorted({name[start:].rstrip("/") for name in names if is_key(name[start:].rstrip("/"))})
+
+    def is_empty(self, path: str = "") -> bool:
+        folder = (self._folder + check_path(path)).rstrip("/")
+        return not self._ask(path, any_below, folder or None)
+
+    def _copy(self, src: str, dst: str) -> None:
+        self._check_writable()
+        self._ask(src, obstore.copy, self._path(src), self._path(dst))
+
+    # ---- copies in other processes
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name != "store"}
+        return {**state, "_store": without_secrets(self.store, keep=self.pickle_credentials)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.store = rebuilt(state.pop("_store"))
+        self.__dict__.update(state)
