@@ -144,5 +144,6 @@ def _decode(store: ZchunkStore, decoding: dict[str, Any]) -> Dataset:
         return open_store(store, **decoding)
 
 
-# xarray finds the engine by its entry point where zchunk is installed; elsewhere, who imports this has it too.
+# xarray finds the engine by its entry point where zchunk is installed.
+# Elsewhere, who imports this has it too.
 BACKEND_ENTRYPOINTS["zchunk"] = (None, ZchunkBackendEntrypoint)
