@@ -37,7 +37,7 @@ LAYERS = [
     {"making", "copying", "opening"},
     {"group"},
     {"api", "initialize", "meta"},
-    {"consolidating", "saving", "storecopy", "meta_v1"},
+    {"consolidating", "rechunking", "saving", "storecopy", "meta_v1"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
     {"__init__"},
 ]
@@ -136,6 +136,7 @@ HEAVY = {
     "base64", "bz2", "dataclasses", "hashlib", "html", "lzma", "random", "secrets", "shutil", "socket", "ssl",
     "tempfile", "urllib", "zipfile",
     "dbm", "fsspec", "lmdb", "sqlite3",
+    "dask", "distributed", "zchunk.rechunking",
     "zchunk.storage.dbm", "zchunk.storage.fs", "zchunk.storage.lmdb", "zchunk.storage.lru",
     "zchunk.storage.n5", "zchunk.storage.sqlite", "zchunk.storage.temporary", "zchunk.storage.urls",
     "zchunk.storage.zip",
