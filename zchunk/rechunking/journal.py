@@ -88,3 +88,5 @@ class Journal:
         for name in ("pieces", "done"):
             self.store.erase_prefix(join(self.path, name))
         self.store.erase_many([self._key])
+        # The folder, where there are folders.
+        self.store.erase_prefix(self.path)

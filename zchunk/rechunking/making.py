@@ -25,6 +25,10 @@ from zchunk.storage import MemoryStore, Store
 
 # Where nothing has to be kept, a task is no larger: its memory is used again, in part from the caches.
 _ENOUGH = 32 << 20
+# How often the chunks of local files are read, which native codecs decode, before an intermediate copy costs
+# less; and how many bytes of an uncompressed chunk are read by themselves as fast as together with others.
+_READS = 2.0
+_RUN = 1 << 15
 
 
 class Making:
@@ -100,7 +104,17 @@ class Making:
                     f"takes {nbytes} bytes at least"
                 )
             executor.workers -= 1
-        self.plan = make_plan(shape, source, target, items, memory.threads(), _ENOUGH // each)
+        reads, run = self._reads()
+        self.plan = make_plan(shape, source, target, items, memory.threads(), _ENOUGH // each, reads, run)
+
+    def _reads(self) -> tuple[float, int]:
+        """Return how often items may be read, and how many of them by themselves; see `make_plan`."""
+        current = self.source._current
+        layout, item = current.layout, max(self.source.itemsize, 1)
+        if current.folder is None or layout is None:
+            return 1, 0
+        raw = not current.metadata.compressors and current.metadata.order == "C"
+        return _READS, _RUN // item if raw else 0
 
     def _read_chunks(self) -> tuple[int, ...]:
         """Return the lengths of what is read as a whole."""
@@ -190,7 +204,7 @@ class Making:
         if not self.source.nbytes:
             return
         for stage, grid in enumerate(self.plan.stages):
-            finished = self._journal.done(stage)
+            finished = {number for number in self._journal.done(stage) if number < grid.nchunks}
 
             def done(number: int, stage: int = stage, grid: RegularGrid = grid) -> None:
                 self._journal.add(stage, number)

@@ -1,10 +1,11 @@
 """What regions an array is read and written by, so that they fit in memory. Nothing is read or written here.
 
 An array is rechunked by regions: boxes of whole source chunks are read, boxes of whole target chunks written.
-Where one region can be both, nothing else is needed. Otherwise the items pass an intermediate copy, in two
-stages: regions of source chunks are read and cut into pieces, one for each region of target chunks that they
-meet; then these are put together from their pieces. That is the method of the Rechunker package, but for the
-pieces, which need not be of one shape: chunks whose lengths have no common divisor cost no more than others.
+Where one region can be both, nothing else is needed; nor where regions of target chunks need but few source
+chunks more than once, if that is cheap. Otherwise the items pass an intermediate copy, in two stages: regions
+of source chunks are read and cut into pieces, one for each region of target chunks that they meet; then these
+are put together from their pieces. That is the method of the Rechunker package, but for the pieces: they need
+not be of one shape: chunks whose lengths have no common divisor cost no more than others.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Box = tuple[slice, ...]
 
 # Shares of the memory that are kept for pieces: the first that is enough for all threads is taken.
 _SHARES = (8, 4, 2)
+_MANY = 4096
 
 
 class Plan(NamedTuple):
@@ -57,7 +59,14 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    shape: Shape, source: Sequence[int], target: Sequence[int], items: int, threads: int, enough: int
+    shape: Shape,
+    source: Sequence[int],
+    target: Sequence[int],
+    items: int,
+    threads: int,
+    enough: int,
+    reads: float = 1,
+    run: int = 0,
 ) -> Plan:
     """Return the regions by which an array is rechunked.
 
@@ -73,6 +82,11 @@ def make_plan(
         How many pieces would best be in memory beside a region.
     enough : int
         A region of so many items need not be larger, if there is one stage only.
+    reads : float, optional
+        How often items may be read, on average, to do without an intermediate copy.
+    run : int, optional
+        So many items that lie one after the other in a source chunk can be read without the rest of it. By
+        default a chunk is read as a whole.
 
     Returns
     -------
@@ -88,6 +102,10 @@ def make_plan(
     if math.prod(both) <= items:
         region = RegularGrid(shape, _grown(both, shape, [shape], min(items, enough)))
         return Plan(region, region, 0)
+    for room in (min(items, enough), items):
+        lengths = _grown(target, shape, [shape], room)
+        if math.prod(lengths) <= items and reads_of(shape, source, lengths, run) <= reads:
+            return Plan(RegularGrid(shape, lengths), RegularGrid(shape, lengths), 0)
     for share in _SHARES:
         # Along axes where the other chunks are long first: pieces are what two regions have in common.
         room = items - items // share
@@ -97,7 +115,7 @@ def make_plan(
             return plan
     plan = _of_two(shape, source, target, items, threads)
     if plan is None:
-        raise ValueError(least_items(shape, source, target))
+        raise ValueError(f"{items} items are too few; {least_items(shape, source, target)} are needed")
     return plan
 
 
@@ -106,6 +124,29 @@ def least_items(shape: Shape, source: Sequence[int], target: Sequence[int]) -> i
     source, target = (tuple(map(_within, shape, chunks)) for chunks in (source, target))
     both = math.prod(map(_common, shape, source, target))
     return min(both, max(math.prod(source), math.prod(target)) + math.prod(map(min, source, target)))
+
+
+def reads_of(shape: Shape, source: Sequence[int], region: Sequence[int], run: int = 0) -> float:
+    """Return how often items are read, on average, if each region reads the source chunks that it meets."""
+    if run:
+        # What of a chunk lies one after the other: whole axes, and a part of the one before them.
+        found = 1
+        for chunk, length in zip(reversed(source), reversed(region), strict=True):
+            found *= min(chunk, length)
+            if length < chunk:
+                break
+        if found >= run:
+            return 1
+    return math.prod(map(_reads_along, shape, source, region))
+
+
+def _reads_along(n: int, chunk: int, length: int) -> float:
+    if length >= n:
+        return 1
+    # What is true of so many regions is true of more.
+    stop = min(n, length * _MANY)
+    ends = ((a // chunk * chunk, min(_up(min(a + length, n), chunk), n)) for a in range(0, stop, length))
+    return sum(b - a for a, b in ends) / stop
 
 
 def _within(length: int, chunk: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import partial
 from itertools import product
 from typing import Any
@@ -111,20 +112,42 @@ class Job:
             return
         key = self._key(read, write)
         try:
-            data = np.frombuffer(self.pieces[key], raw.dtype)
-        except KeyError:
+            nbytes = self._fetch(key, raw)
+        except (KeyError, FileNotFoundError):
             raise StoreError(f"{key!r}, a part of the intermediate copy, is not in {self.pieces!r}") from None
-        if data.size != raw.size:
+        if nbytes != raw.nbytes:
             raise StoreError(
-                f"{key!r} in {self.pieces!r} has {data.nbytes} bytes, not the {raw.nbytes} that were written"
+                f"{key!r} in {self.pieces!r} has {nbytes} bytes, not the {raw.nbytes} that were written"
             )
-        raw[...] = data.reshape(raw.shape, order=self.order)
+
+    def _fetch(self, key: str, raw: np.ndarray[Any, Any]) -> int:
+        """Put the items of a piece in their place, and return how many bytes it has."""
+        together = raw.flags.f_contiguous if self.order == "F" else raw.flags.c_contiguous
+        if together and self.pieces.root is not None:
+            into: Any = raw.reshape(-1, order=self.order).view(np.uint8)
+            return _read_file(os.path.join(self.pieces.root, key), memoryview(into))
+        data = self.pieces[key]
+        if len(data) == raw.nbytes:
+            raw[...] = np.frombuffer(data, raw.dtype).reshape(raw.shape, order=self.order)
+        return len(data)
 
     def _raw(self, items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return items.view(self.source._current.item)
 
     def _key(self, read: int, write: int) -> str:
         return join(self.path, f"{read}/{write}")
+
+
+def _read_file(path: str, into: memoryview) -> int:
+    """Read a file, if it has as many bytes, to where they belong; return how many it has."""
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != len(into):
+            return size
+        # Not more than 2 GiB come at a time.
+        while n := file.readinto(into):
+            into = into[n:]
+        return size - len(into)
 
 
 class Memory:
