@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def tall(store: Any = None, shape: tuple[int, int] = (64, 48), **kwargs: Any) ->
     return z
 
 
-def least(z: zchunk.Array, chunks: Any, **kwargs: Any) -> int:
+def least(z: Any, chunks: Any, **kwargs: Any) -> int:
     """The least max_memory that will do."""
     with pytest.raises(ValueError, match="max_memory") as caught:
         zchunk.rechunk(z, chunks, max_memory=1, **kwargs)
@@ -93,6 +94,27 @@ def test_items_are_the_same(
     assert (found.shape, found.chunks, found.zarr_format) == (shape, wanted, formats[1])
     assert found.dtype.newbyteorder("=") == z.dtype.newbyteorder("=")
     np.testing.assert_array_equal(found[...], expected)
+
+
+@settings(max_examples=60)
+@given(
+    rechunkings(), st.integers(0, 500), st.booleans(), st.integers(0, 9), st.floats(1, 4), st.integers(1, 40)
+)
+def test_items_of_files_are_the_same(
+    case: Any, more: int, raw: bool, stored: int, reads: float, run: int
+) -> None:
+    shape, chunks, wanted = case
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(making, "_READS", reads)
+        patch.setattr(making, "_RUN", run)
+        kwargs = {"compressor": None} if raw else {}
+        z = zchunk.create(shape, chunks, "i4", fill_value=3, store=f"{folder}/z", **kwargs)
+        selection = (slice(stored), ...) if shape else ()
+        z[selection] = items_of(shape)[selection]
+        limit = least(z, wanted, target=f"{folder}/target") + more
+        found = zchunk.rechunk(z, wanted, f"{folder}/target", limit)
+        np.testing.assert_array_equal(found[...], z[...])
+        assert sorted(os.listdir(folder)) == ["target", "z"]
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -407,6 +429,39 @@ def test_a_call_goes_on_where_one_was_killed(
     # Nothing was done again but what was under way.
     assert len(stages) == tasks - done
     assert sorted(p.name for p in tmp_path.iterdir()) == ["target", "whole", "z"]
+
+
+@pytest.mark.parametrize("kind", ["dict", "zip", "fsspec"])
+def test_an_error_and_the_call_again(
+    kind: str, tmp_path: Path, stages: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "fsspec":
+        pytest.importorskip("fsspec")
+    place: Any = {"dict": {}, "zip": tmp_path / "z.zip", "fsspec": f"memory://{tmp_path}/z"}[kind]
+    z = tall(place)
+    z.store.close()
+    temp: dict[str, bytes] = {}
+    target = {} if kind == "dict" else tmp_path / "target"
+    limit = least(place, (64, 5), target=target)
+    cut = Job._cut
+
+    def failing(self: Job, read: int, *args: Any) -> None:
+        if read == 1:
+            raise OSError("no space left")
+        cut(self, read, *args)
+
+    monkeypatch.setattr(Job, "_cut", failing)
+    with pytest.raises(OSError, match="no space"):
+        zchunk.rechunk(place, (64, 5), target, limit, temp)
+    assert 0 in stages
+    done = len(stages)
+    monkeypatch.setattr(Job, "_cut", cut)
+    with pytest.raises(StoreError, match="other parameters"):
+        zchunk.rechunk(place, (64, 4), target, limit, temp)
+    found = zchunk.rechunk(place, (64, 5), target, limit, temp)
+    np.testing.assert_array_equal(found[...], items_of((64, 48)))
+    assert temp == {}
+    assert done > 0
 
 
 def test_a_call_with_other_parameters_begins_anew_or_not_at_all(tmp_path: Path, stages: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from zchunk.rechunking.executors import Executor
 from zchunk.rechunking.journal import Journal
 from zchunk.rechunking.plan import Plan, box_of, least_items, make_plan, shape_of
 from zchunk.rechunking.tasks import Job
-from zchunk.storage import MemoryStore, Store
+from zchunk.storage import KVStore, MemoryStore, Store
 
 # Where nothing has to be kept, a task is no larger: its memory is used again, in part from the caches.
 _ENOUGH = 32 << 20
@@ -224,8 +225,10 @@ class Making:
 
 
 def _name(store: Store) -> str:
-    """Return the name of a store, the same in every process if it is so for the store."""
-    return store.lock_identity
+    """Return a name of a store by which it is known again, in another process if it has its values there."""
+    if store.root is not None:
+        return os.path.realpath(store.root)
+    return store.lock_identity if isinstance(store, KVStore | MemoryStore) else repr(store)
 
 
 def chunks_of_all(chunks: Any, arrays: Mapping[str, Array]) -> dict[str, Any]:
