@@ -269,6 +269,35 @@ class Resize(Action):
         return seconds
 
 
+class Rechunk(Action):
+    """Write an array whose chunks are slices again, in chunks that are columns through all of them."""
+
+    def prepare(self) -> dict[str, Any]:
+        self.stored()
+        length, *rest = self.layout.shape
+        # The least that is of use to anyone.
+        self.memory = max(int(self.case.memory * self.layout.nbytes), 16 << 20)
+        self.columns = dataclasses.replace(self.layout, chunks=(length, *(-(-n // 16) for n in rest)))
+        self._rechunk()
+        handle = self.adapter.open(self.scratch, self.columns)
+        check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
+        self.adapter.close(handle)
+        facts = {"stored": stored_bytes(self.scratch)}
+        remove(self.scratch)
+        return facts
+
+    def run(self) -> float:
+        seconds = self._rechunk()
+        remove(self.scratch)
+        return seconds
+
+    def _rechunk(self) -> float:
+        path, _ = self.stored()
+        start = time.perf_counter()
+        self.adapter.rechunk(path, self.scratch, self.columns, self.memory)
+        return time.perf_counter() - start
+
+
 class FreshProcess(Action):
     """What only a process that has done nothing else can tell."""
 
@@ -334,6 +363,7 @@ ACTIONS: dict[str, type[Action]] = {
     "open-consolidated": OpenConsolidated,
     "append": Append,
     "resize": Resize,
+    "rechunk": Rechunk,
     "read-memory": ReadMemory,
     "write-memory": WriteMemory,
     "import": Import,

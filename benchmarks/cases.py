@@ -32,6 +32,7 @@ Action = Literal[
     "open-consolidated",
     "append",
     "resize",
+    "rechunk",
     "read-memory",
     "write-memory",
     "import",
@@ -72,6 +73,8 @@ class Case:
         What a case that reads selects.
     per
         What the result is the average time of.
+    memory
+        How much memory may be used to rechunk, as a share of the array.
     threads
         Threads in this case, where not those of the whole run.
     peers
@@ -86,6 +89,7 @@ class Case:
     stored: str
     select: Select = everything
     per: Literal["case", "selection", "chunk"] = "case"
+    memory: float = 1
     threads: int | None = None
     peers: tuple[str, ...] = NAMES
     targets: tuple[Target, ...] = (NOT_SLOWER,)
@@ -254,6 +258,21 @@ _ALL = (
     ),
     Case("append", "append {steps} time steps one by one", "append", "steps"),
     Case("resize", "halve the first axis, double it again", "resize", "tiny"),
+    *(
+        Case(
+            f"rechunk-{name}",
+            f"rechunk from slices to columns, {text}",
+            "rechunk",
+            f"slices-{codec}",
+            memory=memory,
+            targets=(Target(0.60),),
+        )
+        for name, text, codec, memory in (
+            ("in-memory", "all of it fits in memory", "lz4", 4),
+            ("out-of-core", "in memory of a third of it", "lz4", 1 / 3),
+            ("raw", "in memory of a third of it", "raw", 1 / 3),
+        )
+    ),
     Case("memory-store-write", "write", "write", "memory"),
     Case("memory-store-read", "read all", "read", "memory"),
     Case("zip-write", "write", "write", "zip"),

@@ -210,6 +210,10 @@ STORED = {
     "tiny": Stored("categories", (10, 10), (10, 10), (10, 10)),
     "small": Stored("small", (10, 10), (10, 10), (10, 10)),
     "steps": Stored("steps", (1, 256, 256), (1, 128, 128), (1, 16, 16)),
+    **{
+        f"slices-{codec}": Stored("field", (1, 512, 256), (1, 256, 128), (1, 40, 20), codec)
+        for codec in ("lz4", "raw")
+    },
     "counts-raw": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "raw"),
     "counts-zstd": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "plain-zstd"),
     "missing": Stored("nothing", (1,), (1,), (1,), written=False),

@@ -29,14 +29,16 @@ class Environment:
 
 
 ENVIRONMENTS = {
-    "zarr2": Environment(False, ("numpy",), {"zarr2": ("zarr==2.18.7", "numcodecs<0.16")}),
+    "zarr2": Environment(
+        False, ("numpy",), {"zarr2": ("zarr==2.18.7", "numcodecs<0.16", "rechunker", "dask")}
+    ),
     "newest": Environment(
         True,
         # for the harness itself: the limits' codecs, and the real data
         ("numpy", "numcodecs", "h5py", "iris-sample-data"),
         {
             "zchunk": (),  # from this source tree
-            "zarr3": ("zarr>=3",),
+            "zarr3": ("zarr>=3", "dask"),
             "zarr3_fused": ("zarr>=3.4",),
             "zarrs": ("zarrs", "zarr>=3.4"),
             "tensorstore": ("tensorstore",),

@@ -87,6 +87,8 @@ class Limits:
             "append": self._write,
             "read": self._read,
             "resize": self._resize,
+            # A part of it: nobody does the rest without reading.
+            "rechunk": self._read,
             "read-memory": self._memory,
             "write-memory": self._memory,
         }

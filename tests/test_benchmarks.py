@@ -45,6 +45,7 @@ SAMPLE = (
 )
 SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
 SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks touch-10 "
+SAMPLE += "rechunk-out-of-core rechunk-raw "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 

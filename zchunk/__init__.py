@@ -37,6 +37,7 @@ from zchunk.tree import tree
 if TYPE_CHECKING:
     from zchunk.consolidating import consolidate_metadata, open_consolidated
     from zchunk.copying import copy, copy_all
+    from zchunk.rechunking import rechunk
     from zchunk.saving import load, save, save_array, save_group
     from zchunk.storage import (
         ABSStore,
@@ -111,6 +112,7 @@ __all__ = [
     "open_consolidated",
     "open_group",
     "open_like",
+    "rechunk",
     "save",
     "save_array",
     "save_group",
@@ -128,6 +130,7 @@ _LATER = {
     for module, names in {
         "consolidating": ("consolidate_metadata", "open_consolidated"),
         "copying": ("copy", "copy_all"),
+        "rechunking": ("rechunk",),
         "saving": ("load", "save", "save_array", "save_group"),
         "storecopy": ("copy_store",),
         "sync": ("ProcessSynchronizer", "ThreadSynchronizer"),

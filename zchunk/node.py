@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,16 @@ from zchunk.chunk_cache import ChunkCache, as_cache
 from zchunk.compat import check_unsupported
 from zchunk.display import InfoReporter, Items
 from zchunk.keys import normalize_path
+from zchunk.later import Later
 from zchunk.metadata.formats import Format
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
+
+if TYPE_CHECKING:
+    from zchunk import tokens
+else:
+    # For dask only.
+    tokens = Later("zchunk.tokens")
 
 
 class Node:
@@ -55,6 +62,9 @@ class Node:
             self._synchronizer,
             member=fmt.attrs_member,
         )
+
+    def __dask_tokenize__(self) -> Any:
+        return tokens.dask_token(self)
 
     @property
     def zarr_format(self) -> int:

@@ -87,6 +87,11 @@ class Adapter(ABC):
         """Change the length of the first axis and return the handle to go on with."""
         raise Unsupported("arrays do not grow")
 
+    def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
+        """Write the array in ``source`` again in ``target``, with a layout that has other chunks, in so many
+        bytes of memory; a library that has no such bound may take more."""
+        raise Unsupported("no rechunking")
+
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
         """Create a group of arrays that hold nothing."""
         raise Unsupported("no groups")

@@ -6,6 +6,9 @@ import numcodecs
 import zarr
 
 from benchmarks.adapters import zarr2_api
+from benchmarks.adapters.base import Unsupported
+from benchmarks.datasets import Layout
+from benchmarks.files import remove
 
 if not zarr.__version__.startswith("2."):
     raise ImportError(f"zarr {zarr.__version__} is not zarr 2")
@@ -16,6 +19,20 @@ class Adapter(zarr2_api.Adapter):
 
     modules = ("zarr",)
     library = zarr
+
+    def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
+        try:
+            import dask
+            import rechunker
+        except ImportError as error:
+            raise Unsupported(f"no rechunking without rechunker and dask: {error}") from None
+        temp = f"{target}.temp"
+        # Each task may have the memory that it is told of.
+        array, limit = self.library.open(source, mode="r"), memory // self.threads
+        plan = rechunker.rechunk(array, layout.chunks, limit, target, temp_store=temp)
+        with dask.config.set(scheduler="threads", num_workers=self.threads):
+            plan.execute()
+        remove(temp)
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)

@@ -100,6 +100,17 @@ class Adapter(base.Adapter):
         handle.resize(shape)
         return handle
 
+    def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
+        try:
+            import dask
+            import dask.array
+        except ImportError as error:
+            raise base.Unsupported(f"no rechunking without dask: {error}") from None
+        # What xarray's chunk() and to_zarr() do.
+        items = dask.array.from_zarr(self.open(source, layout)).rechunk(layout.chunks)
+        with dask.config.set(scheduler="threads", num_workers=self.threads):
+            dask.array.store(items, self.create(target, layout), lock=False)
+
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
         group = zarr.open_group(path, mode="w", zarr_format=2)
         for name in names:

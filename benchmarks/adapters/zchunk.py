@@ -19,6 +19,9 @@ class Adapter(zarr2_api.Adapter):
         super().__init__(threads)
         zchunk.set_threads(threads)
 
+    def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
+        zchunk.rechunk(source, layout.chunks, target, memory)
+
     def _format(self, layout: Layout) -> dict[str, Any]:
         if layout.zarr_format == 2:
             return {}

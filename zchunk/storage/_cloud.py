@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from zchunk.storage._obstore import exceptions
-from zchunk.storage._obstore import store as _services
+from zchunk.later import Later
 from zchunk.storage._profiles import profile_options
 from zchunk.storage._secrets import cleaned
+
+_calls = Later("zchunk.storage._obstore")
 
 Options = dict[str, Any]
 
@@ -48,7 +49,7 @@ def open_bucket(url: str, options: Options) -> tuple[Any, str]:
     path = url.partition("://")[2].partition("/")[2].strip("/")
     try:
         return make(parts.netloc, dict(options), passed), path
-    except (exceptions.BaseError, TypeError) as err:
+    except (_calls.exceptions.BaseError, TypeError) as err:
         text = cleaned(str(err).partition("\n\n")[0])
     raise ValueError(f"cannot open {shown!r} with the options {', '.join(sorted(options))}: {text}")
 
@@ -70,7 +71,7 @@ def _s3(bucket: str, options: Options, passed: Options) -> Any:
         # Options come first, then the environment, of which obstore knows.
         options = profile_options(profile, options) | options
     _allow_http(options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"), passed)
-    return _services.S3Store(bucket, **passed, **options)
+    return _calls.store.S3Store(bucket, **passed, **options)
 
 
 def _gcs(bucket: str, options: Options, passed: Options) -> Any:
@@ -92,7 +93,7 @@ def _gcs(bucket: str, options: Options, passed: Options) -> Any:
                    "private_key_id": ""}  # fmt: skip
         options["service_account_key"] = json.dumps(account)
         _allow_http(endpoint, passed)
-    return _services.GCSStore(bucket, **passed, **options)
+    return _calls.store.GCSStore(bucket, **passed, **options)
 
 
 def _azure(container: str, options: Options, passed: Options) -> Any:
@@ -108,7 +109,7 @@ def _azure(container: str, options: Options, passed: Options) -> Any:
     if isinstance(options.get("credential"), str):
         options["account_key"] = options.pop("credential")
     _allow_http(options.get("endpoint"), passed)
-    return _services.AzureStore(container, **passed, **options)
+    return _calls.store.AzureStore(container, **passed, **options)
 
 
 _CONNECTION = {

@@ -23,6 +23,7 @@ __all__ = ["exceptions", "obstore", "store"]
 # What is raised when a value is not what it was, and when a service cannot tell.
 CONDITION_FAILED = (exceptions.PreconditionError, exceptions.AlreadyExistsError)
 CONDITION_UNKNOWN = (exceptions.NotSupportedError, NotImplementedError)
+CONDITIONS = CONDITION_FAILED + CONDITION_UNKNOWN
 _XML_CODE = re.compile(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", re.DOTALL)
 
 

@@ -12,29 +12,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from zchunk import requests
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError, ValueChangedError
 from zchunk.keys import check_key, is_key
+from zchunk.later import Later
 from zchunk.storage._checks import as_buffer, as_bytes, check_path, check_range, check_separator
 from zchunk.storage._cloud import open_bucket, rebuilt, url_of, without_secrets
-from zchunk.storage._obstore import (
-    CONDITION_FAILED,
-    CONDITION_UNKNOWN,
-    any_below,
-    brief,
-    enter,
-    exceptions,
-    get_piece,
-    get_with_version,
-    list_all,
-    obstore,
-)
 from zchunk.storage.base import Piece, Store
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Bucket
 
+# obstore is looked for when it is needed: the class can be named, and subclassed, without.
+_calls = Later("zchunk.storage._obstore")
 # Larger values are sent in parts.
 _PART_BYTES = 64 << 20
 _UPDATES = 100
-_CONDITIONS = (*CONDITION_FAILED, *CONDITION_UNKNOWN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # How services say that the bucket or container, not the object, is missing.
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
@@ -129,7 +119,7 @@ class ObjectStore(Store):
 
         The exceptions `through` are left as they are.
         """
-        enter()
+        _calls.enter()
         try:
             answer = call(self.store, *args, **kwargs)
         except through:
@@ -137,7 +127,7 @@ class ObjectStore(Store):
         except FileNotFoundError as err:
             # Raised below, for an error from another one shows its text, in which there may be secrets.
             failure = self._failure(key, err) if _NO_BUCKET.search(str(err)) else KeyError(key)
-        except (exceptions.BaseError, OSError, ValueError) as err:
+        except (_calls.exceptions.BaseError, OSError, ValueError) as err:
             failure = self._failure(key, err)
         else:
             self._found = True
@@ -145,7 +135,7 @@ class ObjectStore(Store):
         raise failure
 
     def _failure(self, key: str, err: Exception) -> Exception:
-        what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {brief(err)}"
+        what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {_calls.brief(err)}"
         return StoreError(f"cannot access {key!r} in {self.url}: {what}")
 
     def _check_writable(self) -> None:
@@ -156,7 +146,7 @@ class ObjectStore(Store):
 
     def _get(self, key: str) -> Any:
         """Return a value as memory of obstore."""
-        return self._ask(key, lambda *args: obstore.get(*args).bytes(), self._path(key))
+        return self._ask(key, lambda *args: _calls.obstore.get(*args).bytes(), self._path(key))
 
     def _get_or_none(self, key: str) -> Any:
         try:
@@ -175,11 +165,11 @@ class ObjectStore(Store):
 
     def _uploaded(self, value: Any) -> bytes | memoryview:
         # That in memory keeps what it is given.
-        return as_bytes(value) if isinstance(self.store, obstore.store.MemoryStore) else as_buffer(value)
+        return as_bytes(value) if isinstance(self.store, _calls.store.MemoryStore) else as_buffer(value)
 
     def _put(self, key: str, path: str, data: Any, **options: Any) -> None:
         try:
-            self._ask(key, obstore.put, path, data, **options)
+            self._ask(key, _calls.obstore.put, path, data, **options)
         except KeyError as err:
             raise self._failure(key, err) from None
 
@@ -187,7 +177,7 @@ class ObjectStore(Store):
         path = self._path(key)
         self._check_writable()
         self.size(key)
-        self._ask(key, obstore.delete, path)
+        self._ask(key, _calls.obstore.delete, path)
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str) or not is_key(key) or _CONTROL.search(key):
@@ -233,7 +223,7 @@ class ObjectStore(Store):
             if start >= min(stop, size):
                 return b""
         try:
-            return bytes(self._ask(key, obstore.get_range, path, start=start, end=stop))
+            return bytes(self._ask(key, _calls.obstore.get_range, path, start=start, end=stop))
         except StoreError:
             # How services say that the value ends before the range begins.
             if start < self.size(key):
@@ -252,8 +242,9 @@ class ObjectStore(Store):
     def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
         try:
             options = {"range": place, "if_match": version}
-            return self._ask(key, get_piece, path, options, through=CONDITION_FAILED).data  # type: ignore[no-any-return]
-        except (KeyError, *CONDITION_FAILED):
+            piece: Piece = self._ask(key, _calls.get_piece, path, options, through=_calls.CONDITION_FAILED)
+            return piece.data
+        except (KeyError, *_calls.CONDITION_FAILED):
             raise ValueChangedError(f"{key!r} in {self.url} was replaced while it was read") from None
 
     def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
@@ -261,7 +252,7 @@ class ObjectStore(Store):
         if nbytes and not (at_end and self._no_tails):
             place = {"suffix": nbytes} if at_end else (0, nbytes)
             try:
-                return self._ask(key, get_piece, path, {"range": place})  # type: ignore[no-any-return]
+                return self._ask(key, _calls.get_piece, path, {"range": place})  # type: ignore[no-any-return]
             except StoreError:
                 # An empty value has no range, and Azure none from the end.
                 piece = self._sized_piece(key, path, nbytes, at_end)
@@ -299,14 +290,14 @@ class ObjectStore(Store):
         if not paths:
             return
         try:
-            self._ask(next(iter(paths)), obstore.delete, list(paths.values()))
+            self._ask(next(iter(paths)), _calls.obstore.delete, list(paths.values()))
         except (KeyError, StoreError):
             # Some services object to what is not there, and some do not say which that is.
             requests.each(self._erase, paths, self._concurrency)
 
     def _erase(self, key: str) -> None:
         try:
-            self._ask(key, obstore.delete, self._path(key))
+            self._ask(key, _calls.obstore.delete, self._path(key))
         except KeyError:
             pass
 
@@ -315,7 +306,7 @@ class ObjectStore(Store):
 
     def _head(self, key: str, path: str) -> Any:
         try:
-            return self._ask(key, obstore.head, path)
+            return self._ask(key, _calls.obstore.head, path)
         except KeyError:
             if not self._found:
                 # The answer has no body that says what is missing: perhaps the bucket.
@@ -324,7 +315,7 @@ class ObjectStore(Store):
 
     def _look(self, key: str) -> None:
         try:
-            self._ask(key, any_below, self.prefix or None)
+            self._ask(key, _calls.any_below, self.prefix or None)
         except StoreError as err:
             if _NO_BUCKET.search(str(err)):
                 raise
@@ -335,7 +326,7 @@ class ObjectStore(Store):
         self._check_writable()
         for attempt in range(_UPDATES):
             try:
-                old, mode = self._ask(key, get_with_version, path)
+                old, mode = self._ask(key, _calls.get_with_version, path)
             except KeyError:
                 old, mode = None, "create"
             new = change(old)
@@ -348,13 +339,13 @@ class ObjectStore(Store):
                 self[key] = data
                 return
             try:
-                self._ask(key, obstore.put, path, data, mode=mode, through=_CONDITIONS)
+                self._ask(key, _calls.obstore.put, path, data, mode=mode, through=_calls.CONDITIONS)
                 return
-            except CONDITION_UNKNOWN:
+            except _calls.CONDITION_UNKNOWN:
                 self._no_conditions = True
                 self[key] = data
                 return
-            except (KeyError, *CONDITION_FAILED) as err:
+            except (KeyError, *_calls.CONDITION_FAILED) as err:
                 # S3 says "not found" if what was to be replaced is deleted.
                 if mode == "create" and isinstance(err, KeyError):
                     raise self._failure(key, err) from None
@@ -366,24 +357,24 @@ class ObjectStore(Store):
     def _keys_below(self, path: str) -> list[str]:
         prefix = self._folder + check_path(path)
         start = len(self._folder)
-        found = self._ask(path, list_all, prefix.rstrip("/") or None)
+        found = self._ask(path, _calls.list_all, prefix.rstrip("/") or None)
         keys = [name[start:] for name in found if is_key(name[start:])]
         return [key for key in keys if key != path]
 
     def list_dir(self, path: str = "") -> list[str]:
         folder = (self._folder + check_path(path)).rstrip("/")
         start = len(folder) + 1 if folder else 0
-        found = self._ask(path, obstore.list_with_delimiter, folder or None)
+        found = self._ask(path, _calls.obstore.list_with_delimiter, folder or None)
         names = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
         return sorted({name[start:].rstrip("/") for name in names if is_key(name[start:].rstrip("/"))})
 
     def is_empty(self, path: str = "") -> bool:
         folder = (self._folder + check_path(path)).rstrip("/")
-        return not self._ask(path, any_below, folder or None)
+        return not self._ask(path, _calls.any_below, folder or None)
 
     def _copy(self, src: str, dst: str) -> None:
         self._check_writable()
-        self._ask(src, obstore.copy, self._path(src), self._path(dst))
+        self._ask(src, _calls.obstore.copy, self._path(src), self._path(dst))
 
     # ---- copies in other processes
 

@@ -1,0 +1,59 @@
+"""Tokens of nodes: equal as long as nothing was written."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+import zchunk
+from zchunk.tokens import dask_token, token_of
+
+
+def test_tokens_of_files(tmp_path: Path, variant: object) -> None:
+    group = zchunk.open_group(tmp_path / "x")
+    array, other = (group.create(name, shape=(4, 6), chunks=(2, 3)) for name in "ab")
+    seen = set()
+
+    def tokens() -> tuple[str | None, str | None]:
+        found = token_of(group), token_of(array)
+        assert None not in found
+        again = zchunk.open(tmp_path / "x", "r"), pickle.loads(pickle.dumps(array))
+        assert found == tuple(map(token_of, again))
+        return found
+
+    for change in (
+        lambda: None,
+        lambda: array.__setitem__(0, 1),
+        lambda: array.__setitem__(0, 2),
+        lambda: array.attrs.update(a=1),
+        lambda: array.resize(6, 6),
+        lambda: array.resize(2, 6),
+    ):
+        change()
+        assert not seen & set(tokens())
+        seen |= set(tokens())
+    before = tokens()
+    other[:] = 1
+    assert tokens()[0] != before[0]
+    assert tokens()[1] == before[1]
+    assert dask_token(array) == array.__dask_tokenize__() == ("zchunk", before[1])
+
+
+def test_arrays_alike_at_other_places_have_other_tokens(tmp_path: Path) -> None:
+    a, b = (zchunk.create(3, store=tmp_path / name) for name in "ab")
+    for name in (".zarray",):
+        os.utime(tmp_path / "a" / name, ns=(1, 1))
+        os.utime(tmp_path / "b" / name, ns=(1, 1))
+    assert token_of(a) != token_of(b)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert token_of(zchunk.open(tmp_path / "link")) == token_of(a)
+
+
+@pytest.mark.parametrize("store", [zchunk.MemoryStore, dict])
+def test_what_is_no_file_is_never_the_same(store: type) -> None:
+    array = zchunk.create(3, store=store())
+    assert token_of(array) is None
+    assert dask_token(array) != dask_token(array)
