@@ -87,12 +87,14 @@ def _gcs(bucket: str, options: Options, passed: Options) -> Any:
         options["application_credentials"] = os.fspath(token)
     elif token not in (None, "google_default", "cloud", "cache"):
         raise ValueError("the option 'token' is 'anon', a path, a dictionary or 'google_default'")
-    if endpoint is not None:
+    if endpoint is not None and token not in (None, "anon"):
+        options["base_url"] = endpoint
+    elif endpoint is not None:
         # The way of the library below to say where the service is, and that it asks for no token.
         account = {"gcs_base_url": endpoint, "disable_oauth": True, "client_email": "", "private_key": "",
                    "private_key_id": ""}  # fmt: skip
         options["service_account_key"] = json.dumps(account)
-        _allow_http(endpoint, passed)
+    _allow_http(endpoint or options.get("base_url"), passed)
     return _calls.store.GCSStore(bucket, **passed, **options)
 
 
@@ -172,6 +174,10 @@ def _secret(name: str) -> bool:
     return name not in _NO_SECRET and any(word in name for word in _SECRET)
 
 
+def _public(value: Any) -> Any:
+    return cleaned(value) if isinstance(value, str) else value
+
+
 def without_secrets(store: Any, keep: bool) -> tuple[Any, ...]:
     """Return what `rebuilt` makes the store of again: without keys and tokens unless `keep` says so."""
     kind = type(store)
@@ -179,7 +185,7 @@ def without_secrets(store: Any, keep: bool) -> tuple[Any, ...]:
         return (None, store)
     config, client = dict(store.config), dict(store.client_options or {})
     if not keep:
-        config = {name: value for name, value in config.items() if not _secret(name)}
+        config = {name: _public(value) for name, value in config.items() if not _secret(name)}
         headers = client.get("default_headers")
         if isinstance(headers, dict):
             client["default_headers"] = {k: v for k, v in headers.items() if not _secret(str(k))}

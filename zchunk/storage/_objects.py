@@ -37,7 +37,8 @@ class Objects(Store):
         self.root_path = root_path.rstrip("/")
         # What the file system makes of the path of a key, for which "" may become "/".
         self._prefix: str = fs._strip_protocol(f"{self.root_path}/x")[:-1]
-        self._quotes = _is_web(fs)
+        self._web = _web_of(fs)
+        self._quotes = self._web is not None
         # Whether that is known: web servers may not.
         self._gives_ranges = not self._quotes
         # Others have no folders, and asking whether there is one is slow.
@@ -79,13 +80,25 @@ class Objects(Store):
         raise failure
 
     def _failure(self, key: str, error: BaseException) -> Exception:
-        where, text = cleaned(self.root_path), cleaned(str(error))
-        return StoreError(
-            f"cannot access {key!r} in {where!r} ({type(self.fs).__name__}): {type(error).__name__}: {text}"
-        )
+        where = f"{cleaned(self.root_path)!r} ({type(self.fs).__name__})"
+        what = f"{type(error).__name__}: {cleaned(str(error))}"
+        return StoreError(f"cannot access {cleaned(key)!r} in {where}: {what}")
 
     def __getitem__(self, key: str) -> bytes:
-        return as_bytes(self._ask(key, self.fs.cat_file, self._file(key)))
+        path = self._file(key)
+        try:
+            return as_bytes(self._ask(key, self.fs.cat_file, path))
+        except KeyError:
+            self._look(key, path)
+            raise
+
+    def _look(self, key: str, path: str) -> None:
+        """Raise `StoreError` if a cache of web pages says "missing" of what it could not get."""
+        if self._quotes and self._web is not self.fs:
+            try:
+                self._ask(key, self._web.cat_file, path, start=0, end=1)
+            except KeyError:
+                pass
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         check_range(start, stop)
@@ -118,7 +131,9 @@ class Objects(Store):
                 values[key] = as_bytes(found[path])
             elif path in found and not isinstance(found[path], self.missing):
                 raise self._failure(key, found[path])
-            elif path not in found:
+            elif path in found:
+                self._look(key, path)
+            else:
                 try:
                     values[key] = self[key]
                 except KeyError:
@@ -267,10 +282,10 @@ class Objects(Store):
         self.fs.invalidate_cache(folder)
 
 
-def _is_web(fs: Any) -> bool:
-    """Whether the paths of a file system become addresses of web pages."""
+def _web_of(fs: Any) -> Any:
+    """Return the file system of web pages that a file system is, or has the paths of; or None."""
     while True:
         protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
         if not protocols & _PASS_ON:
-            return bool(protocols & _WEB)
+            return fs if protocols & _WEB else None
         fs = fs.fs

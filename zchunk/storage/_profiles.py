@@ -39,11 +39,10 @@ def profile_options(profile: str | None, options: dict[str, Any]) -> dict[str, A
         ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", ""),
     ):
         parser = configparser.RawConfigParser()
-        try:
-            parser.read(os.path.expanduser(environment.get(variable, default)))
-        except configparser.Error:
-            # Its lines may hold secrets.
-            raise ValueError(f"{environment.get(variable, default)} cannot be read") from None
+        path = os.path.expanduser(environment.get(variable, default))
+        if not _reads(parser, path):
+            # Not from the parser's error, which shows lines.
+            raise ValueError(f"{path} cannot be read")
         if parser.has_section(prefix + name):
             found |= dict(parser.items(prefix + name))
     if given is not None and not found:
@@ -60,3 +59,12 @@ def profile_options(profile: str | None, options: dict[str, Any]) -> dict[str, A
     if "AWS_ENDPOINT_URL" in environment:
         result.pop("endpoint", None)
     return result
+
+
+def _reads(parser: configparser.RawConfigParser, path: str) -> bool:
+    """Read a file, if there is one; whether there is nothing wrong with it."""
+    try:
+        parser.read(path)
+    except (configparser.Error, ValueError):
+        return False
+    return True
