@@ -277,6 +277,15 @@ def test_what_others_delete_while_it_is_changed(s3: Far) -> None:
     assert store["k"] == b"new"
 
 
+def test_services_without_conditional_puts(s3: Far) -> None:
+    place = s3.server.new("x")
+    store = ObjectStore.from_url(place.url, **place.options, conditional_put="disabled")
+    root = zchunk.open_group(store, "w", zarr_format=3)
+    root.attrs.update(a=1)
+    root.attrs["b"] = 2
+    assert zchunk.open_group(store, "r").attrs.asdict() == {"a": 1, "b": 2}
+
+
 # ---- fsspec's file systems
 
 

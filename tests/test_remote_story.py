@@ -33,8 +33,7 @@ z.attrs["seen"] = True
 """
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("service", ["s3_server", "azure_server"])
+@pytest.mark.parametrize(("service", "zarr_format"), [("s3_server", 3), ("azure_server", 2)])
 def test_a_group_that_is_shared(service: str, zarr_format: int, request: pytest.FixtureRequest) -> None:
     place = request.getfixturevalue(service).new("runs/one.zarr")
     options = dict(place.options)

@@ -192,13 +192,14 @@ def without_secrets(store: Any, keep: bool) -> tuple[Any, ...]:
         if "@" in str(client.get("proxy_url", "")):
             del client["proxy_url"]
     provider = store.credential_provider if keep else None
-    return kind, store.prefix, config, client, store.retry_config, provider
+    lost = len(config) < len(store.config) or provider is not store.credential_provider
+    return kind, store.prefix, config, client, store.retry_config, provider, lost
 
 
-def rebuilt(state: tuple[Any, ...]) -> Any:
-    """Return a store that is as that which `without_secrets` was given."""
+def rebuilt(state: tuple[Any, ...]) -> tuple[Any, bool]:
+    """Return a store as that which `without_secrets` was given, and whether keys of that were left out."""
     if state[0] is None:
-        return state[1]
-    kind, prefix, config, client, retry, provider = state
+        return state[1], False
+    kind, prefix, config, client, retry, provider, lost = state
     options = {"client_options": client or None, "retry_config": retry, "credential_provider": provider}
-    return kind(prefix=prefix, config=config, **options)
+    return kind(prefix=prefix, config=config, **options), lost

@@ -61,6 +61,7 @@ class ObjectStore(Store):
     obstore does not survive a fork. A child of a process that has used it gets a `StoreError`.
     """
 
+    _lost_keys = False
     _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
     def __init__(
@@ -136,6 +137,8 @@ class ObjectStore(Store):
 
     def _failure(self, key: str, err: Exception) -> Exception:
         what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {_calls.brief(err)}"
+        if self._lost_keys:
+            what += "; the keys that it was made with were not pickled, see pickle_credentials"
         return StoreError(f"cannot access {key!r} in {self.url}: {what}")
 
     def _check_writable(self) -> None:
@@ -383,5 +386,6 @@ class ObjectStore(Store):
         return {**state, "_store": without_secrets(self.store, keep=self.pickle_credentials)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.store = rebuilt(state.pop("_store"))
+        self.store, lost = rebuilt(state.pop("_store"))
         self.__dict__.update(state)
+        self._lost_keys |= lost

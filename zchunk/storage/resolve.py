@@ -36,15 +36,17 @@ def open_store(
     ----------
     store : None, str, path-like or mapping
         None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, one in ``.n5`` an
-        `N5Store`, any other a `DirectoryStore`; a URL (``memory://x``, ``s3://bucket/x``, chains with ``::``)
-        or an `fsspec.FSMap` an `FSStore`; any other mapping a `KVStore` over it; a `Store` itself. A
+        `N5Store`, any other a `DirectoryStore`; a URL of a bucket (``s3://bucket/x``, ``gs://``, ``az://``)
+        or a store of obstore an `ObjectStore`; ``redis://host/0/x`` a `RedisStore`; any other URL (``https://…``,
+        ``memory://x``, chains with ``::``), and a file system or `FSMap` of fsspec, an `FSStore`; a URL that
+        ends in ``.zip`` a `ZipStore`, to be read; any other mapping a `KVStore` over it; a `Store` itself. A
         ``file://`` URL, which may be %-encoded, is as the path that it names, and needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
         change or create; ``"w"`` to replace; ``"x"`` to create. An `FSStore` that is opened with ``"r"``
         refuses changes. Other stores are opened alike in all modes.
     storage_options : dict, optional
-        Options of the file system, for a URL. For a mapping they mean nothing, as in zarr 2.
+        Options of the service or file system, for a URL. For a mapping they mean nothing, as in zarr 2.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def open_store(
     PathNotFoundError
         For a zip file that should exist and does not.
     ImportError
-        For a URL, if fsspec is not installed.
+        For a URL, if the package for it is not installed; it names the extra of zchunk that has it.
     ValueError
         For a ``file://`` URL without an absolute path, `storage_options` with a path, or an unknown mode.
     """
