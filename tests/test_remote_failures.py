@@ -169,13 +169,22 @@ def test_answers_that_are_cut_off(far: Far) -> None:
 
 def test_an_answer_that_does_not_come(s3: Far) -> None:
     """Not even one among many: the read ends with an error, and soon."""
-    z = s3.array(retry=ONCE, timeout="0.3s")
+    z = s3.array()
+    place = z.store.store
+    impatient = type(place)(
+        config=place.config, prefix=place.prefix, retry_config=ONCE,
+        client_options={"allow_http": True, "timeout": "0.5s"},
+    )  # fmt: skip
+    hasty = zchunk.open_array(ObjectStore(impatient, "x"), "r+")
     s3.network.fail(stall=3600.0, path="c/5", times=None)
-    with pytest.raises(StoreError, match="'c/5'"):
-        z[:]
-    with pytest.raises(StoreError, match="'c/5'"):
-        z[:] = 7
-    assert z[:2].tolist() == [7, 7]
+    # On a busy machine others may be late, too.
+    with pytest.raises(StoreError, match=r"'c/\d'"):
+        hasty[:]
+    with pytest.raises(StoreError, match=r"'c/\d'"):
+        hasty[:] = 7
+    s3.network.reset()
+    chunks = z[:].reshape(8, 2).tolist()
+    assert all(chunk in ([7, 7], old) for chunk, old in zip(chunks, DATA.reshape(8, 2).tolist(), strict=True))
 
 
 def test_writes_of_which_some_fail(s3: Far) -> None:
@@ -358,10 +367,10 @@ def test_web_pages_refused(site: tuple[str, Controlled]) -> None:
 def test_web_page_that_does_not_come(site: tuple[str, Controlled]) -> None:
     aiohttp = pytest.importorskip("aiohttp")
     url, network = site
-    timeout = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=1)}}
+    timeout = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=2)}}
     z = zchunk.open_array(f"{url}/x.zarr", "r", storage_options=timeout)
     network.fail(stall=3600.0, path="c/5", times=None)
-    with pytest.raises(StoreError, match="'c/5'"):
+    with pytest.raises(StoreError, match=r"'c/\d'"):
         z[:]
 
 
