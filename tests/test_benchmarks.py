@@ -207,7 +207,7 @@ class Forgetful(base.Adapter):
     def create_group(self, path, layout, names, consolidated):
         self.names = names[:-1]
 
-    def open_group(self, path, consolidated):
+    def open_group(self, path, layout, consolidated):
         return dict.fromkeys(self.names, (40, 50))
 
 

@@ -27,6 +27,6 @@ class Adapter(zarr3.Adapter):
         return str(zarrs.__version__)
 
     def _store(self, path: str, layout: Layout, mode: Any) -> Any:
-        if layout.container != "folder":
+        if layout.container not in ("folder", "objects"):
             raise base.Unsupported("zarrs has local, object and HTTP stores")
         return super()._store(path, layout, mode)
