@@ -72,7 +72,7 @@ class Kind:
 
 
 class Peer:
-    """The worker process of one library for one kind of case; ``env`` is what it is told of an object store."""
+    """The worker process of one library for one kind of case; ``env`` says where the object store is."""
 
     def __init__(
         self, name: str, kind: Kind, settings: Settings, folder: Path, env: Mapping[str, str]

@@ -17,9 +17,9 @@ What can stay below: decoding by block, where only a part of a chunk is wanted; 
 straight into the output instead of into a buffer first; finding in the processor's cache what an earlier part
 left there, since every part takes its own input from memory.
 
-An object store has the limits of its network: the bytes over the bandwidth, and for each round of requests that
-do not wait for each other, `objects.CONCURRENCY` at a time, the latency. A row out of a shard whose index is
-not known takes two rounds. What processors do meanwhile is not counted.
+An object store has the limits of its network, which are not measured: the bytes over the bandwidth, and the
+latency for every `objects.CONCURRENCY` requests of a round, in which none waits for another. A shard whose
+index is not known takes two rounds. Nothing is counted for processors; bytes and waits could overlap.
 
 Import and memory have no physical limit; theirs is what zchunk promises.
 """
