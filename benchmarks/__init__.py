@@ -9,6 +9,7 @@
 - `worker`: the process of one library; it runs actions as the parent asks for them.
 - `limits`: what the machine itself allows, measured as if it were one more library; `shards`: which bytes
   of a shard it has to read.
+- `objects`: the object store of the remote cases, whose workers are processes of their own.
 - `harness`: starts the workers, interleaves the runs in random order, collects the values.
 - `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
 - `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.

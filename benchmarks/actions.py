@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import objects
 from benchmarks.adapters.base import Adapter
 from benchmarks.cases import Case
-from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout, Shape
+from benchmarks.datasets import GROUP_ARRAYS, STORED, Container, Layout, Shape
 from benchmarks.files import drop_cache, remove, stored_bytes
 from benchmarks.selections import Selection, everything, of_array
 
@@ -44,11 +45,13 @@ class Bench:
     sources: Path
     source: Callable[[str], NDArray[Any]]
     cold: bool = False
-    # Arrays that cases read, with the handle of those in memory
+    # Paths of arrays that cases read, with the handle of those in memory
     stored: dict[str, Any] = field(default_factory=dict)
 
-    def path(self, name: str) -> str:
+    def path(self, name: str, container: Container) -> str:
         """Return where an array or a group goes."""
+        if container == "objects":
+            return objects.url(f"{self.folder.name}-{name}")
         return os.fspath(self.folder / name)
 
 
@@ -65,7 +68,9 @@ class Action(ABC):
     def __init__(self, case: Case, bench: Bench) -> None:
         self.case, self.bench, self.adapter = case, bench, bench.adapter
         self.layout: Layout = STORED[case.stored].layout(bench.size)
-        self.scratch = bench.path(f"case-{case.name}")
+        self.path = bench.path(case.stored, self.layout.container)
+        self.scratch = bench.path(f"case-{case.name}", self.layout.container)
+        remove(self.scratch)
 
     @property
     def data(self) -> NDArray[Any]:
@@ -82,20 +87,21 @@ class Action(ABC):
 
     def stored(self) -> tuple[str, Any]:
         """Return path and, if it is in memory, handle of the array to read, written at the first call."""
-        path, arrays = self.bench.path(self.case.stored), self.bench.stored
-        if self.case.stored not in arrays:
+        path, arrays = self.path, self.bench.stored
+        if path not in arrays:
+            remove(path)
             handle = None
             if STORED[self.case.stored].written:
                 handle = self.adapter.save(path, self.layout, self.data)
             else:
                 self.adapter.close(self.adapter.create(path, self.layout))
-            arrays[self.case.stored] = handle if self.layout.container == "memory" else None
-        return path, arrays[self.case.stored]
+            arrays[path] = handle if self.layout.container == "memory" else None
+        return path, arrays[path]
 
     def repeated(self, number: int, work: Callable[[], object]) -> float:
         """Return the seconds of a piece of work, as the average of a number of runs."""
         if self.bench.cold:
-            drop_cache(self.bench.path(self.case.stored))
+            drop_cache(self.path)
             number = 1
         start = time.perf_counter()
         for _ in range(number):
@@ -104,6 +110,9 @@ class Action(ABC):
 
     def enough(self, once: Callable[[], float]) -> int:
         """Return how often to repeat a piece of work so that it can be timed."""
+        if self.case.network:
+            # Long enough; and again, it could find what a handle keeps.
+            return 1
         seconds = once()
         if seconds < SHORTEST_TIMING:
             # The first one may have warmed up something.
@@ -120,7 +129,7 @@ class Write(Action):
         handle = handle if in_memory else self.adapter.open(self.scratch, self.layout)
         check(self.case, self.adapter.read(handle, everything(self.layout)[0]), self.data)
         self.adapter.close(handle)
-        facts = {} if in_memory else {"stored": stored_bytes(self.scratch)}
+        facts = {} if in_memory or self.case.network else {"stored": stored_bytes(self.scratch)}
         remove(self.scratch)
         return facts
 
@@ -195,15 +204,16 @@ class OpenGroup(Action):
 
     def prepare(self) -> dict[str, Any]:
         names = [f"array{i:04d}" for i in range(GROUP_ARRAYS[self.bench.size])]
-        remove(self.scratch)
         self.adapter.create_group(self.scratch, self.layout, names, self.consolidated)
         want: dict[str, Shape] = dict.fromkeys(names, self.layout.shape)
-        if self.adapter.open_group(self.scratch, self.consolidated) != want:
+        if self.adapter.open_group(self.scratch, self.layout, self.consolidated) != want:
             raise Mismatch(f"{self.case.name}: the group does not have the arrays that were created")
         return {}
 
     def run(self) -> float:
-        return self.repeated(1, lambda: self.adapter.open_group(self.scratch, self.consolidated))
+        return self.repeated(
+            1, lambda: self.adapter.open_group(self.scratch, self.layout, self.consolidated)
+        )
 
 
 class OpenConsolidated(OpenGroup):

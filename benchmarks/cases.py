@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.adapters import NAMES
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout
+from benchmarks.objects import Network
 from benchmarks.selections import (
     Select,
     box,
     by_chunk,
+    by_shard,
     everything,
     first,
     plane,
@@ -81,6 +83,8 @@ class Case:
         Libraries that take part, where others would take minutes.
     targets
         What zchunk must reach.
+    network
+        What lies between the library and an array in an object store.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Case:
     threads: int | None = None
     peers: tuple[str, ...] = NAMES
     targets: tuple[Target, ...] = (NOT_SLOWER,)
+    network: Network | None = None
 
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
@@ -117,7 +122,7 @@ class Case:
         """Return what the case does and to what, for one of the sizes."""
         text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
         if self.action in ("open-group", "open-consolidated", "import"):
-            return text, ""
+            return text, self.network.title if self.network else ""
         stored = STORED[self.stored]
         layout = stored.layout(size)
         names = {"field": "model-like", "random": "incompressible", "nothing": "never written"}
@@ -129,7 +134,8 @@ class Case:
             f"{source} {human(layout.nbytes)} in {chunks}",
             layout.codec.title,
             "" if layout.zarr_format == 2 else f"Zarr {layout.zarr_format}",
-            {"folder": "", "memory": "RAM store", "zip": "zip store"}[layout.container],
+            {"memory": "RAM store", "zip": "zip store"}.get(layout.container, ""),
+            self.network.title if self.network else "",
             f"{self.threads} thread" if self.threads else "",
         ]
         return text, ", ".join(filter(None, parts))
@@ -176,6 +182,18 @@ def _touch(
         peers=peers,
         targets=targets,
     )
+
+
+def _remote(
+    name: str,
+    text: str,
+    action: Action,
+    stored: str,
+    bandwidth: float | None = 200e6,
+    **more: Any,
+) -> Case:
+    """Return the case of an array or a group in an object store."""
+    return Case(f"remote-{name}", text, action, stored, network=Network(0.020, bandwidth), **more)
 
 
 def _sharded(stored: str) -> tuple[Case, ...]:
@@ -309,6 +327,24 @@ _ALL = (
         targets=_BOUND,
     ),
     Case("import", "import", "import", "small", targets=_BOUND),
+    _remote("write", "write", "write", "objects-raw"),
+    _remote("read", "read all", "read", "objects-raw", targets=(NOT_SLOWER, _OVER_LIMIT)),
+    _remote("read-fast", "read all", "read", "objects-raw", bandwidth=None),
+    _remote("read-lz4", "read all", "read", "objects-lz4"),
+    _remote(
+        "sharded-slices",
+        "one row out of each shard, time per row",
+        "read",
+        "objects-sharded",
+        select=by_shard,
+        per="selection",
+    ),
+    _remote(
+        "open-consolidated",
+        "open a group of {arrays:,} arrays and each array, consolidated",
+        "open-consolidated",
+        "objects-small",
+    ),
 )
 
 CASES = {case.name: case for case in _ALL}

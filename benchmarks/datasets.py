@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
-Container = Literal["folder", "memory", "zip"]
+Container = Literal["folder", "memory", "zip", "objects"]
 ZarrFormat = Literal[2, 3]
 
 # "full" is for figures to publish, "quick" for five minutes, "tiny" for the tests of the benchmark itself.
@@ -136,6 +136,11 @@ def make_real(shape: Shape) -> NDArray[Any]:
     return np.ascontiguousarray(out, dtype="<f4")
 
 
+def make_bytes(shape: Shape) -> NDArray[Any]:
+    """Return random bytes."""
+    return np.random.default_rng(11).integers(0, 256, shape, dtype="|u1")
+
+
 def make_nothing(shape: Shape) -> NDArray[Any]:
     """Return zeros: what an array reads as where nothing was written."""
     return np.zeros(shape, "|i1")
@@ -160,6 +165,7 @@ SOURCES = {
     "categories": Source(make_categories, "<i4", (1000, 1000), (500, 500), (40, 40)),
     "small": Source(make_uniform, "<f8", (40, 50), (40, 50), (40, 50)),
     "steps": Source(make_field, "<f4", (100, 256, 256), (50, 128, 128), (5, 16, 16)),
+    "bytes": Source(make_bytes, "|u1", (1000, 100_000), (250, 100_000), (5, 1000)),
     "nothing": Source(make_nothing, "|i1", (1_000_000,), (1_000_000,), (1_000_000,)),
     "counts": Source(make_counts, "<u2", (512, 512, 512), (128, 128, 128), (16, 16, 16)),
 }
@@ -199,6 +205,9 @@ _BULK = (("field", ("lz4", "zstd", "raw")), ("random", ("lz4", "zstd")), ("real"
 _INNER = ((64, 64, 64), (16, 16, 16), (2, 2, 2))
 _SHARDS = {"full": (256, 256, 256), "quick": (64, 64, 64), "tiny": (8, 8, 8)}
 _ONE_SHARD = {"full": (1000, 1000), "quick": (500, 500), "tiny": (40, 40)}
+# Shards and inner chunks of the array in an object store
+_FAR_SHARDS = {"full": (4, 256, 256), "quick": (2, 128, 128), "tiny": (1, 16, 16)}
+_FAR_INNER = ((1, 64, 64), (1, 32, 32), (1, 8, 8))
 
 STORED = {
     f"{source}-{codec}{suffix}": Stored(source, *chunks, codec)
@@ -228,6 +237,12 @@ STORED = {
         for name, codec in (("raw", "raw"), ("lz4", "lz4"), ("zstd", "plain-zstd"))
     },
     "sharded-tiny": Stored("categories", *[(10, 10)] * 3, zarr_format=3, shards=_ONE_SHARD),
+    "objects-raw": Stored("bytes", (1, 100_000), (1, 100_000), (1, 1000), "raw", "objects"),
+    "objects-lz4": Stored("steps", (1, 128, 128), (1, 64, 64), (1, 8, 8), container="objects"),
+    "objects-sharded": Stored(
+        "steps", *_FAR_INNER, container="objects", zarr_format=3, shards=_FAR_SHARDS
+    ),
+    "objects-small": Stored("small", *[(10, 10)] * 3, container="objects"),
 }
 
 # Arrays in the group that is opened

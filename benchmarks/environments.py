@@ -38,9 +38,10 @@ ENVIRONMENTS = {
         ("numpy", "numcodecs", "h5py", "iris-sample-data"),
         {
             "zchunk": (),  # from this source tree
-            "zarr3": ("zarr>=3", "dask"),
-            "zarr3_fused": ("zarr>=3.4",),
-            "zarrs": ("zarrs", "zarr>=3.4"),
+            # obstore for the remote cases
+            "zarr3": ("zarr>=3", "dask", "obstore"),
+            "zarr3_fused": ("zarr>=3.4", "obstore"),
+            "zarrs": ("zarrs", "zarr>=3.4", "obstore"),
             "tensorstore": ("tensorstore",),
             "h5py": ("h5py", "hdf5plugin"),
             "blosc2": ("blosc2",),
@@ -116,5 +117,5 @@ def _install_tree(python: Path) -> None:
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
         # First with what it depends on; then by itself and again, since the version may not have changed.
-        _install(python, (copy,))
+        _install(python, (f"{copy}[cloud]",))
         _install(python, (copy,), "--force-reinstall", "--no-deps")

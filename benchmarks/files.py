@@ -1,14 +1,18 @@
-"""The files of an array, which may be one file or a folder of them."""
+"""What an array is stored in: one file, a folder of files, or a bucket of objects."""
 
 from __future__ import annotations
 
 import os
 import shutil
 
+from benchmarks import objects
+
 
 def remove(path: str) -> None:
-    """Remove a file or a folder if it is there."""
-    if os.path.isdir(path):
+    """Remove a file or a folder if it is there; make a bucket that is empty."""
+    if path.startswith(objects.SCHEME):
+        objects.clear(path)
+    elif os.path.isdir(path):
         shutil.rmtree(path)
     elif os.path.exists(path):
         os.remove(path)

@@ -10,18 +10,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import objects
 from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import SOURCES, STORED
 from benchmarks.machine import default_folder, describe, file_system
 from benchmarks.merge import OF_A_RUN
 from benchmarks.worker import LIMIT
+from tests.servers.s3 import FastS3Server, fast_server
 
 Say = Callable[[str], None]
 
@@ -60,21 +63,31 @@ class Settings:
     seed: int | None = None
 
 
-class Peer:
-    """The worker process of one library with a number of threads."""
+@dataclass(frozen=True, order=True)
+class Kind:
+    """What cases must have in common to run in the same workers: libraries are told these things once."""
 
-    def __init__(self, name: str, threads: int, settings: Settings, folder: Path) -> None:
-        self.name, self.threads = name, threads
+    threads: int
+    remote: bool
+
+
+class Peer:
+    """The worker process of one library for one kind of case; ``env`` says where the object store is."""
+
+    def __init__(
+        self, name: str, kind: Kind, settings: Settings, folder: Path, env: Mapping[str, str]
+    ) -> None:
+        self.name, self.kind, threads = name, kind, str(kind.threads)
         # The limits are measured in zchunk's environment.
         python = settings.pythons.get("zchunk" if name == LIMIT else name, sys.executable)
         cache = "cold" if settings.cold else "warm"
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", name, settings.size, os.fspath(folder), str(threads), cache],
+            [python, "-m", "benchmarks.worker", name, settings.size, os.fspath(folder), threads, cache],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=folder,
-            env={**os.environ, "ZCHUNK_THREADS": str(threads)},
+            env={**os.environ, "ZCHUNK_THREADS": threads, **env},
         )
 
     def ask(self, **request: str) -> dict[str, Any]:
@@ -111,6 +124,7 @@ class Run:
         self.settings, self.folder, self.say = settings, folder, say
         self.rng = random.Random(settings.seed)
         self.peers: list[Peer] = []
+        self.server: FastS3Server
         machine = describe(folder)
         self.results: dict[str, Any] = {
             "environment": {
@@ -146,28 +160,31 @@ class Run:
 
     def measure(self) -> None:
         """Measure every case with every library."""
-        # By array: no more than one of each library, for each number of threads, is there at a time.
+        # By array: no more than one of each library, for each kind of case, is there at a time.
         groups: dict[str, list[str]] = {}
         for name in self.settings.cases:
             groups.setdefault(CASES[name].stored, []).append(name)
         order = list(groups)
         self.rng.shuffle(order)
-        try:
-            self._start()
-            for number, stored in enumerate(order, 1):
-                self.say(f"{number} of {len(order)}: {stored}")
-                self._measure_group(stored, groups[stored])
-        finally:
-            for peer in self.peers:
-                peer.close()
+        kinds = sorted({self._kind(case) for case in self.settings.cases})
+        with ExitStack() as stack:
+            if any(kind.remote for kind in kinds):
+                self.server = stack.enter_context(fast_server())
+            try:
+                self._start(kinds)
+                for number, stored in enumerate(order, 1):
+                    self.say(f"{number} of {len(order)}: {stored}")
+                    self._measure_group(stored, groups[stored])
+            finally:
+                for peer in self.peers:
+                    peer.close()
 
-    def _start(self) -> None:
+    def _start(self, kinds: list[Kind]) -> None:
         """Start the workers; those of libraries that are absent or broken go at once."""
         wanted = (*(self.settings.peers or NAMES), LIMIT)
-        numbers = {self._threads(case) for case in self.settings.cases}
-        self.peers = [
-            Peer(name, threads, self.settings, self.folder) for threads in sorted(numbers) for name in wanted
-        ]
+        for kind in kinds:
+            env = self._object_store() if kind.remote else {}
+            self.peers += [Peer(name, kind, self.settings, self.folder, env) for name in wanted]
         for peer in list(self.peers):
             try:
                 answer = peer.ask(do="version")
@@ -184,8 +201,12 @@ class Run:
         versions = self.results["versions"]
         self.results["versions"] = {name: versions[name] for name in wanted if name in versions}
 
-    def _threads(self, case: str) -> int:
-        return CASES[case].threads or self.settings.threads
+    def _kind(self, case: str) -> Kind:
+        return Kind(CASES[case].threads or self.settings.threads, CASES[case].network is not None)
+
+    def _object_store(self) -> dict[str, str]:
+        options = self.server.options(self.server.endpoint)
+        return objects.environment({**options, "client_options": {"allow_http": True}})
 
     def _measure_group(self, stored: str, cases: list[str]) -> None:
         try:
@@ -223,12 +244,13 @@ class Run:
     def _prepare(self, cases: list[str]) -> Iterator[tuple[Peer, str]]:
         for peer in self.peers:
             for case in cases:
-                if peer.threads != self._threads(case) or peer.name not in (*CASES[case].peers, LIMIT):
+                if peer.kind != self._kind(case) or peer.name not in (*CASES[case].peers, LIMIT):
                     continue
                 entry = self.results["cases"][case]
                 try:
                     facts = peer.ask(do="prepare", case=case)
-                except UnsupportedError as reason:
+                except (UnsupportedError, PeerAbsentError) as reason:
+                    # What is absent is a package that the library needs for this case alone.
                     entry["unsupported"][peer.name] = str(reason)
                 except PeerError as error:
                     self._fail(peer, case, error)
@@ -238,11 +260,18 @@ class Run:
                     yield peer, case
 
     def _run_once(self, peer: Peer, case: str) -> bool:
+        network = CASES[case].network
+        if network:
+            self.server.network.set(latency=network.latency, bandwidth=network.bandwidth)
         try:
             answer = peer.ask(do="run", case=case)
         except PeerError as error:
             self._fail(peer, case, error)
             return False
+        finally:
+            if network:
+                # What is prepared and removed need not wait.
+                self.server.network.set()
         entry = self.results["cases"][case]
         if peer.name == LIMIT:
             entry["limit"].append(answer["parts"])

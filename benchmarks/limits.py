@@ -17,6 +17,10 @@ What can stay below: decoding by block, where only a part of a chunk is wanted; 
 straight into the output instead of into a buffer first; finding in the processor's cache what an earlier part
 left there, since every part takes its own input from memory.
 
+An object store has the limits of its network, which are not measured: the bytes over the bandwidth, and the
+latency for every `objects.CONCURRENCY` requests of a round, in which none waits for another. A shard whose
+index is not known takes two rounds. Nothing is counted for processors; bytes and waits could overlap.
+
 Import and memory have no physical limit; theirs is what zchunk promises.
 """
 
@@ -43,8 +47,9 @@ from numpy.typing import NDArray
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
+from benchmarks.objects import CONCURRENCY, Network
 from benchmarks.selections import Selection, everything, of_array, touched_chunks, touched_count
-from benchmarks.shards import Chunk, Index, Range, ShardFile, reads, shard_files, start_of
+from benchmarks.shards import Chunk, Index, Range, ShardFile, reads, shard_files, shard_of, start_of
 
 Measure = Callable[[], float]
 
@@ -82,6 +87,8 @@ class Limits:
     def prepare(self, case: Case) -> dict[str, Measure]:
         """Encode the chunks of a case, lay out its files, and return how each part is measured."""
         layout = STORED[case.stored].layout(self.size)
+        if case.network:
+            return self._network(case, case.network, layout)
         make: dict[str, Callable[[Case, Layout], dict[str, Measure]]] = {
             "write": self._write,
             "append": self._write,
@@ -159,6 +166,35 @@ class Limits:
         encoded = max((len(self._frame(data, chunk, layout)) for chunk in chunks), default=0)
         bound = self.threads * (layout.chunk_nbytes + encoded) + MEMORY_ALLOWANCE
         return {"threads × (chunk + encoded) + 32 MiB": lambda: float(bound)}
+
+    def _network(self, case: Case, network: Network, layout: Layout) -> dict[str, Measure]:
+        """What a network needs for the bytes and for the rounds of requests."""
+        nbytes, rounds = self._traffic(case, layout)
+        count = case.count(layout)
+        waits = sum(max(1.0, requests / CONCURRENCY) for requests in rounds)
+        parts = {f"requests / {CONCURRENCY} × latency": lambda: waits * network.latency / count}
+        if (bandwidth := network.bandwidth) is None:
+            return parts
+        return {"bytes / bandwidth": lambda: nbytes / bandwidth / count, **parts}
+
+    def _traffic(self, case: Case, layout: Layout) -> tuple[int, list[int]]:
+        """Return how many bytes a case needs, and the number of requests in each round."""
+        if case.action == "open-consolidated":
+            return len(METADATA) * (GROUP_ARRAYS[self.size] + 1), [1]
+        data = self.source(STORED[case.stored].source)
+        touched = [touched_chunks(layout, selection) for selection in case.select(layout)]
+        if not layout.shards:
+            nbytes = sum(len(self._frame(data, chunk, layout)) for chunks in touched for chunk in chunks)
+            return nbytes, [len(chunks) for chunks in touched]
+        ranges = reads(layout, self._shards(data, layout), case.select(layout))
+        nbytes = sum(end - start for _, some in ranges for start, end in some)
+        known: set[Index] = set()
+        rounds = []
+        for chunks in touched:
+            new = {shard_of(chunk, layout) for chunk in chunks} - known
+            rounds += [len(new), len(chunks)] if new else [len(chunks)]
+            known |= new
+        return nbytes, rounds
 
     def _frame(self, data: NDArray[Any], chunk: Chunk, layout: Layout) -> bytes:
         """Return a chunk encoded."""

@@ -25,7 +25,13 @@ straight into the output, or finds in the processor's cache what an earlier part
 
 Only Zarr libraries have shards. In these cases h5py stores the same chunks in one file; blosc2 has chunks in
 place of the shards, and blocks in place of the chunks inside them. To the limit a shard is one file, whose
-index is read once."""
+index is read once.
+
+The object store is the fast server of the tests, a process on the same processors, which delays its answers
+and shares its bandwidth among all connections. Every library may have 64 requests under way at a time. The
+limit is then the bytes over the bandwidth, and a latency for every 64 requests that need not wait for each
+other, with nothing for the processors; who waits while bytes come can stay below this sum. Where bandwidth
+has no limit, the server's processor time is part of every figure."""
 
 
 def summarize(results: dict[str, Any]) -> dict[str, Any]:

@@ -138,6 +138,15 @@ def by_chunk(layout: Layout) -> list[Selection]:
     ]
 
 
+def by_shard(layout: Layout) -> list[Selection]:
+    """Select a row inside one chunk of every shard, one after the other."""
+    assert layout.shards
+    starts = [range(0, n, s) for n, s in zip(layout.shape, layout.shards, strict=True)]
+    inside = [s // 2 // c * c for s, c in zip(layout.shards, layout.chunks, strict=True)]
+    corners = [[a + b for a, b in zip(corner, inside, strict=True)] for corner in product(*starts)]
+    return [(*corner[:-1], slice(corner[-1], corner[-1] + layout.chunks[-1])) for corner in corners]
+
+
 def touched_chunks(layout: Layout, selection: Selection) -> list[tuple[slice, ...]]:
     """Return the element ranges of every chunk that a selection touches."""
     if isinstance(selection, Points):

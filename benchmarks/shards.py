@@ -39,7 +39,7 @@ def shard_files(layout: Layout, encode: Callable[[Chunk], bytes]) -> dict[Index,
     """Return all shards of an array, by their position in the grid of shards."""
     frames: dict[Index, dict[Index, bytes]] = {}
     for chunk in touched_chunks(layout, everything(layout)[0]):
-        frames.setdefault(_shard_of(chunk, layout), {})[start_of(chunk)] = encode(chunk)
+        frames.setdefault(shard_of(chunk, layout), {})[start_of(chunk)] = encode(chunk)
     files = {}
     for shard, inside in frames.items():
         ends = list(accumulate(map(len, inside.values())))
@@ -62,14 +62,15 @@ def reads(
     for selection in selections:
         touched: dict[Index, list[Range]] = {}
         for chunk in touched_chunks(layout, selection):
-            shard = _shard_of(chunk, layout)
+            shard = shard_of(chunk, layout)
             touched.setdefault(shard, []).append(files[shard].chunks[start_of(chunk)])
         for shard, ranges in touched.items():
             yield shard, _joined(ranges if shard in known else [*ranges, files[shard].index])
         known |= touched.keys()
 
 
-def _shard_of(chunk: Chunk, layout: Layout) -> Index:
+def shard_of(chunk: Chunk, layout: Layout) -> Index:
+    """Return the position of a chunk's shard in the grid of shards."""
     assert layout.shards
     return tuple(start // n for start, n in zip(start_of(chunk), layout.shards, strict=True))
 

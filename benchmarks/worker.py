@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import objects
 from benchmarks.actions import ACTIONS, Action, Bench
 from benchmarks.adapters import load_adapter
 from benchmarks.adapters.base import Unsupported
 from benchmarks.cases import CASES
+from benchmarks.files import remove
 
 LIMIT = "limit"
 
@@ -29,7 +31,8 @@ class Worker:
     def __init__(self, name: str, size: str, folder: Path, threads: int, cold: bool = False) -> None:
         self.name, self.size, self.threads, self.cold = name, size, threads, cold
         self.sources = folder
-        self.folder = folder / f"{name}-{threads}"
+        self.folder = folder / (f"{name}-{threads}" + ("-remote" if objects.given() else ""))
+        self.stored: dict[str, Any] = {}
         self.adapter = None if name == LIMIT else load_adapter(name, threads)
         self.release()
 
@@ -37,6 +40,9 @@ class Worker:
         """Forget values, arrays and prepared cases, and remove the files."""
         self.values: dict[str, NDArray[Any]] = {}
         self.prepared: dict[str, Any] = {}
+        for path in self.stored:
+            remove(path)
+        self.stored = {}
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         if self.adapter is None:
@@ -53,6 +59,7 @@ class Worker:
                 self.sources,
                 self._source,
                 self.cold,
+                self.stored,
             )
         gc.collect()
         return {}

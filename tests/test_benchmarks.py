@@ -14,7 +14,7 @@ import pytest
 
 import zchunk
 from benchmarks import __main__ as command_line
-from benchmarks import environments, files, harness, worker
+from benchmarks import environments, files, harness, limits, worker
 from benchmarks.actions import ACTIONS, Mismatch
 from benchmarks.adapters import NAMES, ZARR, base, zarr2_api
 from benchmarks.adapters import numpy as numpy_adapter
@@ -23,8 +23,8 @@ from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
 from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import counted, summarize, table
-from benchmarks.selections import Picks, Points, points, touched_chunks, touched_count
-from benchmarks.shards import reads, shard_files
+from benchmarks.selections import Picks, Points, by_shard, points, touched_chunks, touched_count
+from benchmarks.shards import reads, shard_files, shard_of
 
 ROOT = Path(__file__).resolve().parent.parent
 ADAPTERS = ROOT / "benchmarks" / "adapters"
@@ -50,10 +50,14 @@ SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 
 
+REMOTE = [name for name, case in CASES.items() if case.network]
+
+
 def test_the_sample_has_everything():
     sample = [CASES[name] for name in SAMPLE.split()]
     assert {case.action for case in sample} == set(ACTIONS)
     assert {case.codec for case in sample} == set(CODECS)
+    assert {name for name, case in CASES.items() if STORED[case.stored].container == "objects"} == {*REMOTE}
     assert {STORED[case.stored].container for case in sample} == {"folder", "memory", "zip"}
     formats = {(STORED[case.stored].zarr_format, bool(STORED[case.stored].shards)) for case in sample}
     assert formats == {(2, False), (3, False), (3, True)}
@@ -94,6 +98,70 @@ def test_every_kind_of_case_with_every_installed_peer(tmp_path):
     titles = [text.text for text in ET.parse(drawing).iter("{http://www.w3.org/2000/svg}text")]
     assert titles.count("zchunk") == sum("skipped" not in case for case in results["cases"].values())
     assert list((tmp_path / "data").iterdir()) == [], "the harness removes what it wrote"
+
+
+def test_every_remote_case(tmp_path):
+    for package in ("obstore", "tensorstore"):
+        pytest.importorskip(package)
+    pytest.importorskip("zarr", minversion="3")
+    peers = ("zchunk", "zarr3", "tensorstore", "h5py")
+    # with a case that is not remote, for which there are other workers
+    chosen = ("--repeat", "1", "--cases", "remote-*", "open", "--peers", *peers)
+    done, results = run_harness(tmp_path, *chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(results["cases"]) == {*REMOTE, "open"}
+    assert set(results["cases"]["open"]["values"]) == set(peers)
+    for name in REMOTE:
+        case, network = results["cases"][name], CASES[name].network
+        unable = {"h5py", "tensorstore"} if name == "remote-open-consolidated" else {"h5py"}
+        assert set(case["unsupported"]) == unable, name
+        assert set(case["values"]) == set(peers) - unable
+        # Nobody is faster than the network, but for the grain of clocks.
+        assert min(case["best"].values()) > 0.9 * network.latency
+        assert network.title in case["heading"][1]
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_remote_cases_without_what_they_need(tmp_path):
+    (tmp_path / "obstore.py").write_text("raise ImportError('no obstore')")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    chosen = ("--cases", "remote-read", "--peers", "zchunk", "--python", f"zchunk={python}")
+    done, results = run_harness(tmp_path, "--repeat", "1", *chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert results["cases"]["remote-read"]["values"] == {}
+    assert "obstore" in results["cases"]["remote-read"]["unsupported"]["zchunk"]
+
+
+@pytest.mark.parametrize(
+    ("case", "nbytes", "seconds"),
+    [
+        ("remote-read", 5 * 1000, 0.020),
+        ("remote-write", 5 * 1000, 0.020),
+        ("remote-read-fast", None, 0.020),
+        # Five rows, each with the index of 4 chunks and 1 chunk, whose bytes are not known here
+        ("remote-sharded-slices", None, 0.040),
+    ],
+)
+def test_the_limit_of_an_object_store_is_its_network(tmp_path, case, nbytes, seconds):
+    make_sources(tmp_path)
+    one = worker.Worker(worker.LIMIT, "tiny", tmp_path, 1)
+    one.handle({"do": "prepare", "case": case})
+    parts = one.handle({"do": "run", "case": case})["parts"]
+    assert parts["requests / 64 × latency"] == pytest.approx(seconds)
+    if nbytes:
+        assert parts["bytes / bandwidth"] == pytest.approx(nbytes / 200e6)
+    assert set(parts) == {"requests / 64 × latency", *["bytes / bandwidth"] * (case != "remote-read-fast")}
+
+
+def test_many_requests_wait_in_turns(tmp_path, monkeypatch):
+    make_sources(tmp_path)
+    monkeypatch.setattr(limits, "CONCURRENCY", 2)
+    one = worker.Worker(worker.LIMIT, "tiny", tmp_path, 1)
+    one.handle({"do": "prepare", "case": "remote-read-fast"})
+    parts = one.handle({"do": "run", "case": "remote-read-fast"})["parts"]
+    assert parts == {"requests / 2 × latency": pytest.approx(5 / 2 * 0.020)}
 
 
 def test_cases_and_peers_can_be_chosen(tmp_path):
@@ -207,7 +275,7 @@ class Forgetful(base.Adapter):
     def create_group(self, path, layout, names, consolidated):
         self.names = names[:-1]
 
-    def open_group(self, path, consolidated):
+    def open_group(self, path, layout, consolidated):
         return dict.fromkeys(self.names, (40, 50))
 
 
@@ -345,7 +413,11 @@ COMPRESSORS = {
 
 
 def test_every_array_in_format_3_has_its_codecs_compared():
-    assert set(COMPRESSORS) == {name for name, stored in STORED.items() if stored.zarr_format == 3}
+    assert set(COMPRESSORS) == {
+        name
+        for name, stored in STORED.items()
+        if stored.zarr_format == 3 and stored.container == "folder"
+    }
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
@@ -396,7 +468,7 @@ def test_who_has_no_format_3_or_no_shards_does_not_take_part(tmp_path, adapter, 
 @pytest.mark.parametrize("size", SIZES)
 def test_shards_hold_whole_chunks_and_arrays_whole_shards(size):
     sharded = [stored.layout(size) for stored in STORED.values() if stored.shards]
-    assert len(sharded) == 4
+    assert len(sharded) == 5
     for layout in sharded:
         for n, shard, chunk in zip(layout.shape, layout.shards, layout.chunks, strict=True):
             assert n % shard == shard % chunk == 0
@@ -452,12 +524,23 @@ def test_the_full_size_is_what_was_promised():
         assert len(CASES[f"{name}-chunks"].select(layouts[name])) == 512
     assert (layouts["sharded-tiny"].shard_count, layouts["sharded-tiny"].chunk_count) == (1, 10_000)
     assert layouts["sharded-tiny"].chunk_nbytes == 400
+    assert (layouts["objects-raw"].chunk_count, layouts["objects-raw"].chunk_nbytes) == (1000, 100_000)
 
 
 def test_no_chunk_is_read_twice_by_points():
     layout = STORED["field-lz4"].layout("full")
     chunks = [tuple(i // c for i, c in zip(point, layout.chunks, strict=True)) for point in points(layout)]
     assert len(set(chunks)) == len(chunks) == 64
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_row_is_in_one_chunk_of_another_shard(size):
+    layout = STORED["objects-sharded"].layout(size)
+    rows = by_shard(layout)
+    assert len(rows) == layout.shard_count
+    touched = [touched_chunks(layout, row) for row in rows]
+    assert all(len(chunks) == 1 for chunks in touched)
+    assert len({shard_of(chunk, layout) for (chunk,) in touched}) == layout.shard_count
 
 
 def test_touched_chunks_are_counted_without_a_list_of_them():

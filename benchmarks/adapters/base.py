@@ -19,6 +19,8 @@ class Unsupported(Exception):
 class Adapter(ABC):
     """A library under measurement, with at most ``threads`` threads for its work.
 
+    A path is one of a file or a folder, or the URL of a prefix in an object store (see `benchmarks.objects`).
+
     Handles are whatever the library uses for an open array. Zarr libraries write format 2 with "." between
     the chunk indices, or format 3 with its default keys and shards whose index is at the end; and every
     chunk, also those that equal the fill value, which is 0. Other libraries ignore the format; of shards,
@@ -96,6 +98,6 @@ class Adapter(ABC):
         """Create a group of arrays that hold nothing."""
         raise Unsupported("no groups")
 
-    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
-        """Open a group and every array in it, and return their shapes by name."""
+    def open_group(self, path: str, layout: Layout, consolidated: bool) -> dict[str, Shape]:
+        """Open a group and every array in it, all of one layout, and return their shapes by name."""
         raise Unsupported("no groups")

@@ -40,8 +40,8 @@ class Adapter(base.Adapter):
         return {"clevel": 0, "filters": [blosc2.Filter.NOFILTER], "nthreads": self.threads}
 
     def _place(self, path: str, layout: Layout) -> dict[str, Any]:
-        if layout.container == "zip":
-            raise base.Unsupported("NDArray is not stored in zip files")
+        if layout.container in ("zip", "objects"):
+            raise base.Unsupported("NDArray is stored neither in zip files nor as objects")
         place: dict[str, Any] = {"chunks": layout.chunks, "cparams": self._parameters(layout.codec)}
         if layout.shards:
             place |= {"chunks": layout.shards, "blocks": layout.chunks}

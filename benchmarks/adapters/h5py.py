@@ -44,8 +44,8 @@ class Adapter(base.Adapter):
         return str(h5py.__version__)
 
     def create(self, path: str, layout: Layout) -> Any:
-        if layout.container == "zip":
-            raise base.Unsupported("an HDF5 file is no zip file")
+        if layout.container in ("zip", "objects"):
+            raise base.Unsupported("an HDF5 file is neither a zip file nor a set of objects")
         memory = {"driver": "core", "backing_store": False} if layout.container == "memory" else {}
         return h5py.File(path, "w", **memory).create_dataset(
             NAME,
@@ -87,6 +87,6 @@ class Adapter(base.Adapter):
             for name in names:
                 file.create_dataset(name, shape=layout.shape, chunks=layout.chunks, dtype=layout.dtype)
 
-    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
+    def open_group(self, path: str, layout: Layout, consolidated: bool) -> dict[str, Shape]:
         with h5py.File(path, "r") as file:
             return {name: dataset.shape for name, dataset in file.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import tensorstore
 from numpy.typing import NDArray
 
+from benchmarks import objects
 from benchmarks.adapters import base
 from benchmarks.datasets import SHUFFLES, Codec, Layout, Shape
 from benchmarks.selections import Picks, Points, Selection
@@ -82,27 +83,39 @@ class Adapter(base.Adapter):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         # How many files it has in flight is left to it; the worker's affinity bounds the CPU time.
-        self.context = tensorstore.Context({"data_copy_concurrency": {"limit": threads}})
+        self.context = tensorstore.Context(
+            {
+                "data_copy_concurrency": {"limit": threads},
+                "aws_credentials": {"type": "environment"},
+                "s3_request_concurrency": {"limit": objects.CONCURRENCY},
+            }
+        )
 
     @property
     def version(self) -> str:
         return version("tensorstore")
 
+    def _store(self, path: str, layout: Layout) -> dict[str, Any]:
+        if layout.container != "objects":
+            driver = "memory" if layout.container == "memory" else "file"
+            return {"driver": driver, "path": path + "/"}
+        (bucket, prefix), options = objects.split(path), objects.options()
+        server = {"endpoint": options["endpoint"], "aws_region": options["region"]}
+        return {"driver": "s3", "bucket": bucket, "path": prefix + "/", **server}
+
     def create(self, path: str, layout: Layout) -> Any:
         if layout.container == "zip":
             raise base.Unsupported("zip files can only be read")
-        driver = "memory" if layout.container == "memory" else "file"
         spec = {
             "driver": DRIVERS[layout.zarr_format],
-            "kvstore": {"driver": driver, "path": path + "/"},
+            "kvstore": self._store(path, layout),
             "store_data_equal_to_fill_value": True,
             "metadata": {"shape": layout.shape, "fill_value": 0, **metadata(layout)},
         }
         return tensorstore.open(spec, create=True, delete_existing=True, context=self.context).result()
 
     def open(self, path: str, layout: Layout) -> Any:
-        driver = DRIVERS[layout.zarr_format]
-        spec = {"driver": driver, "kvstore": {"driver": "file", "path": path + "/"}}
+        spec = {"driver": DRIVERS[layout.zarr_format], "kvstore": self._store(path, layout)}
         return tensorstore.open(spec, open=True, read=True, context=self.context).result()
 
     def write(self, handle: Any, data: NDArray[Any]) -> None:

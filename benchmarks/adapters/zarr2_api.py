@@ -34,6 +34,8 @@ class Adapter(base.Adapter):
         return str(self.library.__version__)
 
     def _store(self, path: str, layout: Layout, mode: str) -> Any:
+        if layout.container == "objects":
+            raise base.Unsupported("no object store without s3fs")
         if layout.container == "memory":
             return self.library.MemoryStore()
         return self.library.ZipStore(path, mode=mode) if layout.container == "zip" else path
@@ -78,13 +80,14 @@ class Adapter(base.Adapter):
         return handle
 
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
-        group = self.library.open_group(path, mode="w")
+        store = self._store(path, layout, "w")
+        group = self.library.open_group(store, mode="w")
         for name in names:
             group.create(name, shape=layout.shape, chunks=layout.chunks, dtype=layout.dtype)
         if consolidated:
-            self.library.consolidate_metadata(path)
+            self.library.consolidate_metadata(store)
 
-    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
+    def open_group(self, path: str, layout: Layout, consolidated: bool) -> dict[str, Shape]:
         opener = self.library.open_consolidated if consolidated else self.library.open_group
-        group = opener(path, mode="r")
+        group = opener(self._store(path, layout, "r"), mode="r")
         return {name: array.shape for name, array in group.arrays()}

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from benchmarks import objects
 from benchmarks.adapters import base
 from benchmarks.datasets import SHUFFLES, Layout, Shape
 from benchmarks.selections import Picks, Points, Selection
@@ -46,13 +47,19 @@ class Adapter(base.Adapter):
 
     def config(self) -> dict[str, Any]:
         """Return the settings for ``zarr.config``."""
-        return {"threading.max_workers": self.threads}
+        concurrency = {"async.concurrency": objects.CONCURRENCY} if objects.given() else {}
+        return {"threading.max_workers": self.threads, **concurrency}
 
     @property
     def version(self) -> str:
         return str(zarr.__version__)
 
     def _store(self, path: str, layout: Layout, mode: Any) -> Any:
+        if layout.container == "objects":
+            from obstore.store import from_url
+
+            bucket = from_url(path, **objects.options())
+            return zarr.storage.ObjectStore(bucket, read_only=mode == "r")
         if layout.container == "memory":
             return zarr.storage.MemoryStore()
         return zarr.storage.ZipStore(path, mode=mode) if layout.container == "zip" else path
@@ -112,14 +119,16 @@ class Adapter(base.Adapter):
             dask.array.store(items, self.create(target, layout), lock=False)
 
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
-        group = zarr.open_group(path, mode="w", zarr_format=2)
+        store = self._store(path, layout, "w")
+        group = zarr.open_group(store, mode="w", zarr_format=2)
         for name in names:
             group.create_array(
                 name, shape=layout.shape, chunks=layout.chunks, dtype=layout.dtype, fill_value=0
             )
         if consolidated:
-            zarr.consolidate_metadata(path, zarr_format=2)
+            zarr.consolidate_metadata(store, zarr_format=2)
 
-    def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
-        group = zarr.open_group(path, mode="r", zarr_format=2, use_consolidated=consolidated)
+    def open_group(self, path: str, layout: Layout, consolidated: bool) -> dict[str, Shape]:
+        store = self._store(path, layout, "r")
+        group = zarr.open_group(store, mode="r", zarr_format=2, use_consolidated=consolidated)
         return {name: array.shape for name, array in group.arrays()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
 import zarrs
 
+from benchmarks import objects
 from benchmarks.adapters import base, zarr3
 from benchmarks.datasets import Layout
 
@@ -20,13 +22,19 @@ class Adapter(zarr3.Adapter):
     modules = ("zarr", "zarrs")
 
     def config(self) -> dict[str, Any]:
-        return {**super().config(), "codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
+        own: dict[str, Any] = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
+        if objects.given():
+            # A thread waits for each request.
+            os.environ["RAYON_NUM_THREADS"] = str(objects.CONCURRENCY)
+            for name in ("threading.max_workers", "codec_pipeline.chunk_concurrent_maximum"):
+                own[name] = objects.CONCURRENCY
+        return {**super().config(), **own}
 
     @property
     def version(self) -> str:
         return str(zarrs.__version__)
 
     def _store(self, path: str, layout: Layout, mode: Any) -> Any:
-        if layout.container != "folder":
+        if layout.container not in ("folder", "objects"):
             raise base.Unsupported("zarrs has local, object and HTTP stores")
         return super()._store(path, layout, mode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import zchunk
+from benchmarks import objects
 from benchmarks.adapters import zarr2_api
 from benchmarks.datasets import Layout
 
@@ -18,6 +19,11 @@ class Adapter(zarr2_api.Adapter):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         zchunk.set_threads(threads)
+
+    def _store(self, path: str, layout: Layout, mode: str) -> Any:
+        if layout.container == "objects":
+            return zchunk.ObjectStore.from_url(path, read_only=mode == "r", **objects.options())
+        return super()._store(path, layout, mode)
 
     def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
         zchunk.rechunk(source, layout.chunks, target, memory)
