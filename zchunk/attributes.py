@@ -76,9 +76,13 @@ class Attributes(MutableMapping[str, Any]):
 
     def _load(self) -> dict[str, Any]:
         try:
-            raw = self.store[self.key]
+            raw = self.store.metadata(self.key)
         except KeyError:
             return {}
+        if isinstance(raw, dict):
+            # The store's own.
+            attrs: dict[str, Any] = _copied(self._of(raw))
+            return attrs
         return self._of(parse_json(raw, self._where()))
 
     def _of(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -193,3 +197,10 @@ def with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     message = "only attribute keys of type 'string' will be allowed in the future; others become strings"
     warnings.warn(message, DeprecationWarning, stacklevel=3)
     return {str(name): value for name, value in attrs.items()}
+
+
+def _copied(value: Any) -> Any:
+    """Return a JSON value that shares nothing with another one."""
+    if isinstance(value, dict):
+        return {name: _copied(member) for name, member in value.items()}
+    return [_copied(member) for member in value] if isinstance(value, list) else value

@@ -100,7 +100,7 @@ def parse_array(
         return _parse_array(parse_json(raw, where), where)
     try:
         # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
-        text = raw if isinstance(raw, bytes) else repr(raw)
+        text = raw if isinstance(raw, bytes) else repr(_without_attributes(raw))
     except RecursionError:
         raise MetadataError(f"{where}: JSON is nested too deeply") from None
     found = _parsed.get(text)
@@ -108,6 +108,13 @@ def parse_array(
         found = _parse_array(parse_json(raw, where), where)
         _remember(text, found)
     return found
+
+
+def _without_attributes(obj: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model is made of, if what is left out is what it should be."""
+    if type(obj.get("attributes")) is not dict:
+        return obj
+    return {name: value for name, value in obj.items() if name != "attributes"}
 
 
 def _remember(text: bytes | str, meta: ArrayMetadata) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from zchunk import pool
 from zchunk.chunked import ChunkedArray
-from zchunk.generic import BATCH_BYTES
 
 # A shard of small chunks is read as a whole, up to this size.
 _WHOLE_SHARD = 64 << 20
@@ -48,7 +47,7 @@ def of_reading(array: ChunkedArray) -> int:
     shard = math.prod(array.metadata.grid.largest) * array.metadata.dtype.itemsize
     if array.folder is not None or array.store.ranged:
         shard = min(shard, _WHOLE_SHARD)
-    return _FIXED + threads * (shard + 2 * threads * chunk)
+    return _FIXED + _shards_at_once(array) * (shard + 2 * threads * chunk)
 
 
 def of_writing(array: ChunkedArray) -> int:
@@ -61,7 +60,13 @@ def of_writing(array: ChunkedArray) -> int:
     # Files are written as chunks are encoded; other values exist as a whole, and again as bytes.
     values = 0 if array.folder is not None and _is_native(array) else 2 * shard
     swapped = shard if array.metadata.innermost.swapped else 0
-    return _FIXED + threads * (values + swapped + 2 * max(threads * chunk, 1 << 20))
+    return _FIXED + _shards_at_once(array) * (values + swapped + 2 * max(threads * chunk, 1 << 20))
+
+
+def _shards_at_once(array: ChunkedArray) -> int:
+    if array.store.concurrency > 1:
+        return array.store.batch_size(array.metadata.chunk_nbytes)
+    return pool.get_threads()
 
 
 def _of_values(array: ChunkedArray, chunk: int) -> int:
@@ -70,7 +75,7 @@ def _of_values(array: ChunkedArray, chunk: int) -> int:
         # Of each thread a chunk as it is stored, and decoded.
         return 2 * threads * chunk
     # A batch that is decoded or encoded, and one that is fetched or stored.
-    batch = max(threads * chunk, min(BATCH_BYTES, array.metadata.grid.nchunks * chunk))
+    batch = chunk * min(array.store.batch_size(chunk), max(threads, array.metadata.grid.nchunks))
     return 2 * batch + 3 * threads * chunk
 
 

@@ -256,7 +256,7 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     try:
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
-        extra = "http" if url.startswith(("http://", "https://")) else "fsspec"
+        extra = "http" if "http://" in url or "https://" in url else "fsspec"
         raise ImportError(
             f"opening {cleaned(url)!r} needs more: pip install 'zchunk[{extra}]', or {error}"
         ) from None

@@ -18,6 +18,8 @@ _OBJECTS = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
     "az": "adlfs", "azure": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs",
 }  # fmt: skip
+# What fsspec puts before another file system, whose files it has.
+_CACHES = {"blockcache", "filecache", "simplecache"}
 _REDIS = {"redis", "rediss"}
 
 
@@ -26,11 +28,11 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
     scheme = "" if "::" in url else url.partition("://")[0]
     if scheme == "file":
         path = path_of_url(url)
-        if not storage_options and (path.endswith(".zip") or find_spec("fsspec") is None):
+        if path.endswith(".zip") or (not storage_options and find_spec("fsspec") is None):
             return path
         # fsspec knows nothing of %-encoding.
         url = f"file://{path}"
-    elif url.endswith(".zip") and scheme:
+    elif url.endswith(".zip") and (scheme or url.partition("::")[0] in _CACHES):
         return _zip_of_url(url, mode, storage_options)
     if scheme in _REDIS:
         return lazy.RedisStore.from_url(url, **storage_options)
