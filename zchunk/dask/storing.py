@@ -16,9 +16,9 @@ from zchunk.array import Array
 from zchunk.creating import create
 from zchunk.keys import normalize_path
 from zchunk.nodes import format_for
-from zchunk.storage import MemoryStore, open_store
+from zchunk.storage import MemoryStore, Store, open_store
 from zchunk.storage._process import PerProcess, is_shared
-from zchunk.sync import ProcessSynchronizer
+from zchunk.sync import KeyLock, ProcessSynchronizer
 from zchunk.tokens import new_token
 
 # What tells this process from all others, on other machines too.
@@ -124,10 +124,9 @@ def store(
     scheduler = (compute_kws or {}).get("scheduler")
     if lock is True:
         lock = get_scheduler_lock(collection=source, scheduler=scheduler)
-    # A lock of dask's for threads becomes another one in another process.
     safe = (
         _is_aligned(source.chunks, starts, grid)
-        or (lock and not isinstance(lock, SerializableLock))
+        or (lock and not _is_of_threads(lock))
         or isinstance(array.synchronizer, ProcessSynchronizer)
     )
     if compute:
@@ -139,7 +138,7 @@ def store(
         source = source.astype(array.dtype)
     # Not an array to mypy, but dask wants no more of it.
     into: Any = Target(array, None if safe else _this_process())
-    written = da.store(
+    written: Any = da.store(
         source,
         into,
         lock=lock or False,
@@ -148,7 +147,10 @@ def store(
         return_stored=return_stored,
         **(compute_kws or {}),
     )
-    return array if compute and not return_stored else written
+    if compute and not return_stored:
+        return array
+    # Older versions of dask return a tuple of one.
+    return written[0] if isinstance(written, tuple) else written
 
 
 class Target:
@@ -180,8 +182,8 @@ class Target:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self._shared:
-            if not is_shared(self._array.chunk_store):
-                raise _of_this_process(self._array)
+            if not _takes_processes(self._array.chunk_store):
+                raise _of_this_process(self._array.chunk_store)
             self._shared = True
         return type(self), (self._array, self._process, True)
 
@@ -199,15 +201,24 @@ def _check(source: Any, align: str | None) -> None:
         raise ValueError(f"align is {align!r:.80}, not 'rechunk' or None")
 
 
-def _check_scheduler(source: Any, scheduler: Any, array: Array, holds: Any, safe: bool) -> None:
+def _is_of_threads(lock: Any) -> bool:
+    """Whether a lock becomes another one in another process. (Those of `threading` do not get there.)"""
+    return isinstance(lock, SerializableLock) or (isinstance(lock, KeyLock) and lock.file is None)
+
+
+def _check_scheduler(source: Any, scheduler: Any, array: Array, holds: Store, safe: bool) -> None:
     """Raise `ValueError` if dask's scheduler would write where or what it must not."""
     get = get_scheduler(collections=[source], scheduler=scheduler)
     if get in (threaded.get, local.get_sync):
         return
-    if not is_shared(holds):
-        raise _of_this_process(array)
+    if not _takes_processes(holds):
+        raise _of_this_process(holds)
     if not safe and not _is_here(get):
         raise _unsafe(array)
+
+
+def _takes_processes(store: Store) -> bool:
+    return store.many_writers and is_shared(store)
 
 
 def _is_here(get: Any) -> bool:
@@ -218,10 +229,10 @@ def _is_here(get: Any) -> bool:
     return bool(workers) and all(address.startswith("inproc://") for address in workers)
 
 
-def _of_this_process(array: Array) -> ValueError:
+def _of_this_process(holds: Store) -> ValueError:
     return ValueError(
-        f"{array!r} has its chunks in the memory of this process, or in what else others do not share, and "
-        "other processes shall write them: write to a folder or URL, or with scheduler='threads'"
+        f"dask's workers are, or may be, other processes, and {holds!r:.200} is written by one: "
+        "write to a folder or URL, or with scheduler='threads'"
     )
 
 
