@@ -39,7 +39,7 @@ LAYERS = [
     {"group"},
     {"api", "initialize", "meta"},
     {"consolidating", "rechunking", "saving", "storecopy", "meta_v1"},
-    {"xarray"},
+    {"dask", "xarray"},
     {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
     {"__init__"},
 ]

@@ -52,6 +52,21 @@ def test_arrays_alike_at_other_places_have_other_tokens(tmp_path: Path) -> None:
     assert token_of(zchunk.open(tmp_path / "link")) == token_of(a)
 
 
+def test_views_have_tokens_of_their_own(tmp_path: Path, variant: object) -> None:
+    array = zchunk.create(6, chunks=3, dtype="i4", store=tmp_path / "x")
+    views = [array, array.view(dtype="f4"), array.astype("f8"), array.astype("i8"), array.view(shape=5)]
+    tokens = list(map(token_of, views))
+    assert len(set(tokens)) == len(views)
+    assert tokens == [token_of(pickle.loads(pickle.dumps(view))) for view in views]
+
+
+def test_metadata_that_are_in_another_store(tmp_path: Path) -> None:
+    stores = {"store": zchunk.MemoryStore(), "chunk_store": zchunk.DirectoryStore(str(tmp_path))}
+    before = token_of(zchunk.create(6, fill_value=1, **stores))
+    assert token_of(zchunk.Array(**stores)) == before
+    assert token_of(zchunk.create(6, fill_value=2, overwrite=True, **stores)) != before
+
+
 @pytest.mark.parametrize("store", [zchunk.MemoryStore, dict])
 def test_what_is_no_file_is_never_the_same(store: type) -> None:
     array = zchunk.create(3, store=store())

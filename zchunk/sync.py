@@ -71,7 +71,8 @@ class KeyLock:
 
     def __init__(self, what: Hashable, file: str | None = None) -> None:
         self._what = what
-        self._file = file
+        # None if it is one of threads.
+        self.file = file
         self._pid = os.getpid()
 
     def acquire(self, blocking: bool = True) -> bool:
@@ -94,7 +95,7 @@ class KeyLock:
         locked = done = False
         try:
             locked = entry.lock.acquire(blocking)
-            if locked and (entry.depth or self._file is None or _lock_file(entry, self._file, blocking)):
+            if locked and (entry.depth or self.file is None or _lock_file(entry, self.file, blocking)):
                 entry.owner = threading.get_ident()
                 entry.depth += 1
                 done = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import Any
 from zchunk import pool
 from zchunk.rechunking.tasks import Job, Memory
 from zchunk.storage import Store
+from zchunk.storage._process import is_shared
 
 # dask's schedulers that use no other processes.
 _WITH_THREADS = (None, "threads", "threading", "sync", "synchronous", "single-threaded")
@@ -156,11 +156,7 @@ def import_dask() -> Any:
 
 def check_shared(store: Store) -> None:
     """Raise `ValueError` if a copy of a store in another process would not have the same values."""
-    try:
-        shared = pickle.loads(pickle.dumps(store)).lock_identity == store.lock_identity
-    except (pickle.PicklingError, TypeError, AttributeError):
-        shared = False
-    if not shared:
+    if not is_shared(store):
         raise ValueError(
             f"{store!r} is of this process, and the executor uses others; use executor='threads'"
         )

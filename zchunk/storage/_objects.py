@@ -18,11 +18,23 @@ _QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
 _WEB = frozenset({"http", "https"})
 # File systems that hand paths on to another one as they are.
 _PASS_ON = frozenset({"blockcache", "cached", "filecache", "simplecache"})
+_OF_ONE_PROCESS = frozenset({"memory", "zip", "tar", "libarchive", "reference"})
 # Status of what a web server does not have.
 _GONE = (404, 410)
 # Requests at a time of a file system that can have several.
 _CONCURRENCY = 64
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
+def has_many_writers(fs: Any) -> bool:
+    """Whether processes may write to copies of a file system: neither in memory nor in one archive."""
+    while fs is not None:
+        protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+        if not _OF_ONE_PROCESS.isdisjoint(protocols):
+            return False
+        # Of a cache or a folder.
+        fs = getattr(fs, "fs", None)
+    return True
 
 
 class Objects(Store):

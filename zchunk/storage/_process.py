@@ -1,9 +1,13 @@
-"""What every process makes for itself, for it does not survive a fork: database handles, locks, caches."""
+"""What every process makes for itself, for it does not survive a fork: database handles, locks, caches.
+
+And whether other processes find the same values in a store.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -73,6 +77,15 @@ class PerProcess(Generic[T]):
             if self._made[0] != os.getpid():
                 self._made = (os.getpid(), self._make())
             return self._made[1]
+
+
+def is_shared(store: Any) -> bool:
+    """Whether a copy of a store in another process has the same values."""
+    try:
+        same: bool = pickle.loads(pickle.dumps(store)).lock_identity == store.lock_identity
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return False
+    return same
 
 
 def _before_fork() -> None:

@@ -48,6 +48,8 @@ class Store(MutableMapping[str, bytes]):
     """
 
     _dimension_separator: DimensionSeparator | None = None
+    # Whether several processes may write at the same time.
+    many_writers = True
     # Version of the format, for which xarray asks.
     _store_version = 2
 

@@ -75,6 +75,8 @@ class DBMStore(Store):
         except dbm.error as error:
             raise StoreError(f"cannot open {self.path!r} as a dbm store: {error}") from error
 
+    many_writers = False
+
     @property
     def lock_identity(self) -> str:
         return f"dbm:{os.path.realpath(self.path)}"

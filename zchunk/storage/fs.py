@@ -11,7 +11,7 @@ from typing import Any
 from zchunk.errors import ReadOnlyError
 from zchunk.keys import check_key, is_key, normalize_path
 from zchunk.storage._checks import check_path, check_separator
-from zchunk.storage._objects import Objects
+from zchunk.storage._objects import Objects, has_many_writers
 from zchunk.storage._process import PerProcess
 from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Store
@@ -134,6 +134,10 @@ class FSStore(Store):
     @property
     def lock_identity(self) -> str:
         return self._files.lock_identity
+
+    @property
+    def many_writers(self) -> bool:  # type: ignore[override]
+        return has_many_writers(self.fs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": None, "_fs": self.fs}

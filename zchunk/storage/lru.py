@@ -134,6 +134,10 @@ class LRUStoreCache(Store):
     def lock_identity(self) -> str:
         return self._store.lock_identity
 
+    @property
+    def many_writers(self) -> bool:  # type: ignore[override]
+        return self._store.many_writers
+
     def __getstate__(self) -> tuple[Store, int | None]:
         return self._store, self._max_size
 

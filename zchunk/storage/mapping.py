@@ -31,6 +31,10 @@ class KVStore(Store):
     def lock_identity(self) -> str:
         return str(getattr(self._mutable_mapping, "lock_identity", id(self._mutable_mapping)))
 
+    @property
+    def many_writers(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self._mutable_mapping, "many_writers", True))
+
     def __getitem__(self, key: str) -> bytes:
         return as_bytes(self._mutable_mapping[check_key(key)])
 

@@ -120,6 +120,9 @@ class ZipStore(Store):
         self._archive = archive
         weakref.finalize(self, archive.release)
 
+    # Each would write a directory of its own at the end.
+    many_writers = False
+
     @property
     def lock_identity(self) -> str:
         return self.path
