@@ -11,10 +11,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -44,6 +44,9 @@ _PLACES = 4096
 _SYSTEM = 2
 _NO_MEMORY = 1
 _STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
+
+# Name and part of a chunk, and what to store of it; None if the part is to be merged with what is there.
+_Encoded: TypeAlias = tuple[str, ChunkPart, bytes | None]
 
 # Whether the native executor may be used.
 native_enabled = os.environ.get("ZCHUNK_NATIVE", "1") != "0"
@@ -228,47 +231,46 @@ def _read_values(array: ChunkedArray, job: Job, plan: Plan) -> None:
 
 
 def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
-    parts = zip(itertools.count(), plan.parts())
-    values: list[bytes | None] = []
+    parts = plan.parts()
     size = array.store.batch_size(array.chain.nbytes)
-    for first in range(0, job.total, size):
-        job.make_room(first, min(size, job.total - first))
-        # The batch before is stored while this one is encoded.
-        _drain(array, job, partial(_store, array, job, parts, values, source))
-        values = job.take()
-    _store(array, job, parts, values, source)
+    batch: list[_Encoded] = []
+    with requests.Window(partial(_store_chunk, array, source), size) as window:
+        store = partial(_store, array, source, window)
+        for first in range(0, job.total, size):
+            n = min(size, job.total - first)
+            job.make_room(first, n)
+            # The batch before is stored while this one is encoded.
+            _drain(array, job, partial(store, batch))
+            names = map(job.key, range(first, first + n))
+            batch = list(zip(names, itertools.islice(parts, n), job.take(), strict=True))
+        store(batch)
 
 
 def _store(
     array: ChunkedArray,
-    job: Job,
-    parts: Iterator[tuple[int, ChunkPart]],
-    values: list[bytes | None],
     source: np.ndarray[Any, Any],
+    window: requests.Window[_Encoded],
+    batch: list[_Encoded],
 ) -> None:
-    whole: dict[str, bytes] = {}
-    # To be merged with what is there.
-    merged: list[tuple[str, ChunkPart]] = []
-    # In this order: no part is taken when there are no more values.
-    for value, (k, part) in zip(values, parts, strict=False):
-        if value is None:
-            merged.append((job.key(k), part))
-        else:
-            whole[job.key(k)] = value
+    if array.store.concurrency > 1:
+        window.add(batch)
+        return
+    whole = {name: value for name, _, value in batch if value is not None}
     if whole:
         with array.locks(whole):
             array.store.set_many({array.key_of(name): value for name, value in whole.items()})
+    for chunk in batch:
+        if chunk[2] is None:
+            _store_chunk(array, source, chunk)
 
-    def merge(item: tuple[str, ChunkPart]) -> None:
-        name, part = item
-        with array.lock(name):
+
+def _store_chunk(array: ChunkedArray, source: np.ndarray[Any, Any], chunk: _Encoded) -> None:
+    name, part, value = chunk
+    with array.lock(name):
+        if value is None:
             write_chunk(array, array.key_of(name), part, source[*part.outer, ...])
-
-    if array.store.concurrency > 1 and len(merged) > 1:
-        requests.each(merge, merged, array.store.concurrency)
-    else:
-        for item in merged:
-            merge(item)
+        else:
+            array.store[array.key_of(name)] = value
 
 
 # ---- chunks of several shapes

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from zchunk.pool import Pool, Task
 
@@ -51,12 +51,11 @@ def _submit(task: Task) -> None:
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], most: int, wait: bool = False
+    work: Callable[[Item], Result], items: Iterable[Item], most: int
 ) -> Iterator[list[Result]]:
     """Yield what `work` returns for the items, in their order: at least one, and what is there already.
 
-    Up to `most` items are worked on, or wait to be yielded. If the end is not reached, nothing more is begun,
-    and with `wait` the end of what has begun is waited for.
+    Up to `most` items are worked on, or wait to be yielded. If the end is not reached, nothing more is begun.
     """
     waiting: deque[_Request[Result]] = deque()
     rest = iter(items)
@@ -79,15 +78,48 @@ def in_order(
                 waiting.popleft()
             yield done
     finally:
-        begun = [request for request in waiting if not request.task.cancel()]
-        for request in begun if wait else ():
-            request.task.exception()
+        _abandon(waiting, wait=False)
+
+
+class Window(Generic[Item]):
+    """Work on items that come one after the other, on `most` at a time; at its end all of it is done.
+
+    After an error no more are begun, and what has begun is waited for.
+    """
+
+    def __init__(self, work: Callable[[Item], Any], most: int) -> None:
+        self._work = work
+        self._most = most
+        self._waiting: deque[_Request[Any]] = deque()
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Begin to work on more items, as soon as there is room."""
+        for item in items:
+            if len(self._waiting) >= self._most:
+                self._waiting.popleft().result()
+            self._waiting.append(_Request(self._work, item))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
+        try:
+            while exc_type is None and self._waiting:
+                self._waiting.popleft().result()
+        finally:
+            _abandon(self._waiting, wait=True)
 
 
 def each(work: Callable[[Item], Any], items: Iterable[Item], most: int) -> None:
-    """Do the work on every item, on `most` at a time. After an error no more are begun."""
-    for _ in in_order(work, items, most, wait=True):
-        pass
+    """Do the work on every item, on `most` at a time."""
+    with Window(work, most) as window:
+        window.add(items)
+
+
+def _abandon(waiting: Iterable[_Request[Any]], wait: bool) -> None:
+    begun = [request for request in waiting if not request.task.cancel()]
+    for request in begun if wait else ():
+        request.task.exception()
 
 
 def _after_fork() -> None:
