@@ -345,6 +345,11 @@ class StoreConformance:
             ]  # fmt: skip
         assert list(store.batches([], 1)) == []
 
+    def test_existing(self, store: Store) -> None:
+        store.set_many({"a/0": b"0", "b": b""})
+        assert store.existing(["a/0", "a/1", "a", "b", "c"]) == {"a/0", "b"}
+        assert store.existing([]) == set()
+
     def test_modify(self, store: Store) -> None:
         store.modify("k", lambda old: b"new" if old is None else b"?")
         store.modify("k", lambda old: None if old is None else old + b"er")

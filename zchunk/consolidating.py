@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from zchunk import api
 from zchunk.array import Array
 from zchunk.compat import asked_format
-from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError
+from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError, StoreError
 from zchunk.group import Group
 from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
 from zchunk.locks import metadata_lock
@@ -18,6 +20,9 @@ from zchunk.progress import reporting_progress
 from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
 from zchunk.storage.base import Mode
 
+# About what the metadata of a node take.
+_METADATA_BYTES = 4096
+
 
 def consolidate_metadata(
     store: Any,
@@ -26,6 +31,7 @@ def consolidate_metadata(
     path: str | None = "",
     zarr_format: int | None = None,
     progress: Any = None,
+    storage_options: dict[str, Any] | None = None,
 ) -> Group | Array:
     """Collect the metadata of everything in a store under one key, so that opening it is one read.
 
@@ -42,6 +48,8 @@ def consolidate_metadata(
         Version of the format of the hierarchy; found by itself if not given, first format 2.
     progress : bool or callable, optional
         As for `copy`; counts nodes.
+    storage_options : dict, optional
+        Options of the store, for a URL.
 
     Returns
     -------
@@ -55,27 +63,34 @@ def consolidate_metadata(
     MetadataError
         Some of the metadata cannot be understood.
     """
-    target, path = open_store(store, "r+"), normalize_path(path)
+    target, path = open_store(store, "r+", storage_options), normalize_path(path)
     base = None if metadata_key != CONSOLIDATED_KEY else _base_of_3(target, path, asked_format(zarr_format))
     keys = consolidated.keys_of(target, base or "", 2 if base is None else 3)
     if not keys:
         raise PathNotFoundError(f"no array or group is in {target!r}: nothing to consolidate")
     with reporting_progress(progress, lambda: len(keys), "nodes") as advance:
-
-        def read(key: str) -> dict[str, Any]:
-            found = parse_json(target[key], key)
-            advance(1)
-            return found
-
+        documents = _read(target, keys, advance)
         if base is None:
-            target[metadata_key] = consolidated.render(consolidated.build(keys, read))
+            target[metadata_key] = consolidated.render(consolidated.build(keys, documents.__getitem__))
         else:
             metadata_key = join(base, NODE_KEY)
-            nodes = consolidated.build3(keys, base, read)
+            nodes = consolidated.build3(keys, base, documents.__getitem__)
             with metadata_lock(target, metadata_key):
-                target[metadata_key] = consolidated.render3(target[metadata_key], nodes, metadata_key)
-            advance(1)
+                target.modify(metadata_key, lambda raw: consolidated.render3(raw or b"", nodes, metadata_key))
     return open_consolidated(target, metadata_key, path=path)
+
+
+def _read(store: Store, keys: list[str], advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:
+    """Return the JSON objects that are the values of `keys`."""
+    documents: dict[str, dict[str, Any]] = {}
+    rest = iter(keys)
+    for values in store.batches(keys, _METADATA_BYTES):
+        for key, raw in zip(islice(rest, len(values)), values, strict=True):
+            if raw is None:
+                raise StoreError(f"{key!r} was deleted from {store!r} while metadata were collected")
+            documents[key] = parse_json(bytes(raw), key)
+        advance(len(values))
+    return documents
 
 
 def _base_of_3(store: Store, path: str, version: int | None) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any, Self
 
+from zchunk import requests
 from zchunk.array import Array
 from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
 from zchunk.keys import join, normalize_path
@@ -144,24 +146,29 @@ class Members(Node, MutableMapping[str, Any]):
     def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
         """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
         # No recursion, here and in `_below`: there may be more levels than Python has.
-        levels = [(self._path, iter(self._store.list_dir(self._path)))]
+        levels = [self._looked(look, self._path)]
         while levels:
-            parent, names = levels[-1]
-            name = next(names, None)
-            if name is None:
+            name, path, found = next(levels[-1], ("", "", None))
+            if not name:
                 levels.pop()
-                continue
-            path = join(parent, name)
-            found = look(path)
-            if found is not None:
+            elif found is not None:
                 yield name, found
             elif recurse and self._kind(path) == "group":
-                levels.append((path, iter(self._store.list_dir(path))))
+                levels.append(self._looked(look, path))
+
+    def _looked(self, look: Callable[[str], Any], parent: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield name, path and what `look` returns for it, of all that is directly below `parent`."""
+        names, several = self._store.list_dir(parent), self._store.concurrency
+        paths = [join(parent, name) for name in names]
+        if several > 1:
+            found = chain.from_iterable(requests.in_order(look, paths, several))
+            return zip(names, paths, found, strict=True)
+        return zip(names, paths, map(look, paths), strict=True)
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
-        for name in self._store.list_dir(self._path):
-            if self._kind(self._key_prefix + name) == "group":
+        for name, _, kind in self._looked(self._kind, self._path):
+            if kind == "group":
                 yield name
 
     def groups(self) -> Iterator[tuple[str, Self]]:

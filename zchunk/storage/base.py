@@ -147,6 +147,10 @@ class Store(MutableMapping[str, bytes]):
                 continue
         return values
 
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        """Return those `keys` that exist."""
+        return {key for key in keys if key in self}
+
     def set_many(self, items: Mapping[str, Any]) -> None:
         """Set the values of many keys, in any order. After an error some may be set."""
         for key, value in items.items():

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from zchunk import requests
@@ -198,11 +199,8 @@ class ObjectStore(Store):
         return len(self._keys_below(""))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ObjectStore) and (self.prefix, self.read_only, self.store) == (
-            other.prefix,
-            other.read_only,
-            other.store,
-        )
+        mine = self.prefix, self.read_only, self.store
+        return isinstance(other, ObjectStore) and mine == (other.prefix, other.read_only, other.store)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -240,7 +238,7 @@ class ObjectStore(Store):
             work = partial(self._get_version, key, self._path(key), version)
         if len(ranges) == 1:
             return [work(ranges[0])]
-        return [piece for some in requests.in_order(work, ranges, self._concurrency) for piece in some]
+        return list(chain(*requests.in_order(work, ranges, self._concurrency)))
 
     def _get_version(self, key: str, path: str, version: str, place: tuple[int, int]) -> bytes:
         try:
@@ -279,6 +277,17 @@ class ObjectStore(Store):
 
     def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
         yield from requests.in_order(self._get_or_none, keys, self.batch_size(nbytes))
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        wanted = [key for key in keys if self._path(key)]
+        return set(compress(wanted, chain(*requests.in_order(self._exists, wanted, self._concurrency))))
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._ask(key, _calls.obstore.head, self._path(key))
+        except KeyError:
+            return False
+        return True
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         values = {key: as_buffer(value) for key, value in items.items()}
