@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask import config
+from dask.utils import parse_bytes
 
 from zchunk.array import Array
 from zchunk.opening import open_array
@@ -28,9 +31,9 @@ def from_zchunk(
     source : Array, path, URL or MutableMapping
         The array, or the store that it is in, as for `zchunk.open_array`.
     chunks : "auto", None, str, int or tuple, optional
-        ``"auto"``: whole stored chunks, or whole shards where there are some, together of about the size that
-        dask's ``array.chunk-size`` says; if one shard is more than that, whole chunks of it. A size such as
-        ``"64 MiB"`` means the same with that size. None: the stored chunks, or shards. Otherwise as
+        ``"auto"``: so many stored chunks, or shards where there are some, as fit into the size that dask's
+        ``array.chunk-size`` says; if one shard is more than that, chunks of it. A size such as ``"64 MiB"``
+        means the same with that size. None: the stored chunks, or shards. Otherwise as
         `dask.array.from_array` has it.
     path : str, optional
         Of the array in the store.
@@ -85,14 +88,31 @@ def _chunks_of(array: Array, chunks: Any) -> Any:
     # The size of objects is not known.
     if chunks is None or array.dtype.hasobject or not array.itemsize:
         return stored
-    wanted = da.core.normalize_chunks(chunks, array.shape, dtype=array.dtype, previous_chunks=stored)
-    each = zip(array.shape, map(max, wanted), stored, array.chunks, strict=True)
-    # dask also takes parts of chunks, which would be decoded again for each.
-    return tuple(
-        -1 if size >= length else _multiple(size, outer if size >= outer else inner)
-        for length, size, outer, inner in each
-    )
+    size = config.get("array.chunk-size") if chunks == "auto" else chunks
+    items = int(parse_bytes(size)) // array.itemsize
+    one = tuple(map(min, stored, array.shape))
+    if math.prod(one) <= items:
+        return _grown(array.shape, stored, items)
+    # Parts of a shard; one chunk at least.
+    return _grown(one, array.chunks, items)
 
 
-def _multiple(size: int, unit: int) -> int:
-    return max(size // unit, 1) * unit
+def _grown(shape: tuple[int, ...], unit: tuple[int, ...], items: int) -> tuple[int, ...]:
+    """Return lengths that are multiples of those of a chunk, evenly, or reach over all of `shape`.
+
+    Those have `items` at most, unless one chunk has more.
+    """
+    lengths = list(map(min, unit, shape))
+    counts = [1] * len(unit)
+    growing = set(range(len(unit)))
+    while growing:
+        # What is read in one go lies along the last axes.
+        axis = min(growing, key=lambda i: (counts[i], -i))
+        twice = [*lengths]
+        twice[axis] = min(2 * counts[axis] * unit[axis], shape[axis])
+        if twice == lengths or math.prod(twice) > items:
+            growing.remove(axis)
+        else:
+            lengths = twice
+            counts[axis] *= 2
+    return tuple(lengths)

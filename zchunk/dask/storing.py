@@ -73,7 +73,8 @@ def store(
         Parameters of dask's `compute`, as ``{"scheduler": "threads"}``.
     **create_kws
         Parameters of `zchunk.create` for the array that is made. Its shape is that of `source`, and so by
-        default its dtype; its chunks are by default the largest of the dask chunks along every axis.
+        default its dtype. Its chunks are by default the largest of the dask chunks along every axis; with
+        ``shards=True`` its shards are.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def store(
         version = create_kws.pop("zarr_version", None) or create_kws.get("zarr_format")
         create_kws["zarr_format"] = format_for(target, normalize_path(path), version).version
         create_kws |= {"shape": source.shape, "path": path, "storage_options": storage_options}
-        create_kws.setdefault("chunks", tuple(max(1, *sizes) for sizes in source.chunks))
+        _set_chunks(create_kws, tuple(max(1, *sizes) for sizes in source.chunks))
         create_kws.setdefault("dtype", source.dtype)
         # Not in its place yet: what is there stays if this one cannot be made or written.
         array = create(**create_kws | {"store": MemoryStore(), "chunk_store": None})
@@ -245,6 +246,15 @@ def _unsafe(array: Array) -> ValueError:
 
 
 # ---- chunks
+
+
+def _set_chunks(create_kws: dict[str, Any], largest: tuple[int, ...]) -> None:
+    """Set what a user does not say of the chunks of an array that is made."""
+    shards = create_kws.get("shards")
+    if "chunks" not in create_kws and (shards is True or (isinstance(shards, str) and shards == "auto")):
+        create_kws["shards"] = largest
+    elif not shards:
+        create_kws.setdefault("chunks", largest)
 
 
 def _normalized(region: Any, array: Array, shape: tuple[int, ...]) -> tuple[slice, ...]:
