@@ -10,7 +10,7 @@ AZURITE := build/node/node_modules/.bin/azurite-blob
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test lint types warnings bench example example-small fuzz fuzz-short conformance differential golden dist ci clean
+.PHONY: help setup servers build test lint types warnings bench example example-small tutorial fuzz fuzz-short conformance differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ example:  ## the main job at full size
 
 example-small:  ## the main job at a size for CI
 	$(PYTHON) examples/simulation.py --size 32 --steps 40 --every 10
+
+tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows
+	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/test_tutorial.py
 
 fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py build --build-base $(ASAN) --build-lib $(ASAN)/lib

@@ -1,0 +1,101 @@
+"""Runs a notebook in the current folder, without Jupyter, and writes a copy with what its cells show.
+
+    python tests/notebook.py notebook.ipynb copy.ipynb
+
+Outputs are text and pictures of Matplotlib; nothing that differs from one run to the next is added to them.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+Output = dict[str, Any]
+
+
+def execute(notebook: dict[str, Any]) -> None:
+    """Run the code cells one after the other, in one namespace, and replace their outputs.
+
+    What a cell raises ends the run.
+    """
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, cell in enumerate(code, 1):
+        cell["execution_count"] = number
+        cell["outputs"] = _run("".join(cell["source"]), number, namespace)
+
+
+def _run(source: str, number: int, namespace: dict[str, Any]) -> list[Output]:
+    name = f"<cell {number}>"
+    tree = ast.parse(source, name)
+    last = None
+    if isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
+        last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+    streams = {"stdout": io.StringIO(), "stderr": io.StringIO()}
+    with redirect_stdout(streams["stdout"]), redirect_stderr(streams["stderr"]):
+        exec(compile(tree, name, "exec"), namespace)
+        value = None if last is None else eval(compile(last, name, "eval"), namespace)
+    outputs: list[Output] = [
+        {"output_type": "stream", "name": stream, "text": _lines(text)}
+        for stream, file in streams.items()
+        if (text := _last_states(file.getvalue()))
+    ]
+    outputs += _figures()
+    if value is not None:
+        data = {"text/plain": _lines(repr(value))}
+        outputs.append(
+            {"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": data}
+        )
+    return outputs
+
+
+def _last_states(text: str) -> str:
+    """Return text without what was written over, in the lines of a bar of progress."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _figures() -> list[Output]:
+    """Take all figures that Matplotlib has."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    outputs = []
+    for number in pyplot.get_fignums() if pyplot else ():
+        figure, png = pyplot.figure(number), io.BytesIO()
+        # Without the version of Matplotlib in it.
+        figure.savefig(png, dpi=72, bbox_inches="tight", metadata={"Software": None})
+        pyplot.close(figure)
+        data = {"image/png": base64.b64encode(png.getvalue()).decode() + "\n", "text/plain": [repr(figure)]}
+        outputs.append({"output_type": "display_data", "metadata": {}, "data": data})
+    return outputs
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the notebook in a file."""
+    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return notebook
+
+
+def write(notebook: dict[str, Any], path: Path) -> None:
+    """Write it as Jupyter does."""
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def main(source: str, target: str) -> None:
+    """Run the notebook in one file, and write it to another."""
+    notebook = read(Path(source))
+    execute(notebook)
+    write(notebook, Path(target))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
