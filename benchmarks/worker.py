@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.actions import ACTIONS, Action, Bench
+from benchmarks import actions, xarrays
+from benchmarks.actions import Action, Bench
 from benchmarks.adapters import load_adapter
 from benchmarks.adapters.base import Unsupported
 from benchmarks.cases import CASES
 
 LIMIT = "limit"
+ACTIONS = actions.ACTIONS | xarrays.ACTIONS
 
 
 class Worker:

@@ -27,6 +27,8 @@ class Adapter(ABC):
 
     # What a user imports to work with the library
     modules: ClassVar[tuple[str, ...]]
+    # Its engine of xarray, if there is one
+    engine: ClassVar[str | None] = None
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -99,3 +101,11 @@ class Adapter(ABC):
     def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
         """Open a group and every array in it, and return their shapes by name."""
         raise Unsupported("no groups")
+
+    def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
+        """Write a data set of xarray, with the options of `xarray.Dataset.to_zarr`."""
+        raise Unsupported("no engine of xarray")
+
+    def dataset_compressors(self, layout: Layout) -> Any:
+        """Return the layout's compressors as the engine takes them in the encoding."""
+        raise Unsupported("no engine of xarray")

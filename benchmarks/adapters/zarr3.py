@@ -39,6 +39,7 @@ class Adapter(base.Adapter):
     """zarr-python 3, told the format also when it opens, which spares it a search."""
 
     modules: ClassVar[tuple[str, ...]] = ("zarr",)
+    engine = "zarr"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -123,3 +124,9 @@ class Adapter(base.Adapter):
     def open_group(self, path: str, consolidated: bool) -> dict[str, Shape]:
         group = zarr.open_group(path, mode="r", zarr_format=2, use_consolidated=consolidated)
         return {name: array.shape for name, array in group.arrays()}
+
+    def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
+        dataset.to_zarr(path, **options)
+
+    def dataset_compressors(self, layout: Layout) -> Any:
+        return (compressor(layout),)
