@@ -6,6 +6,7 @@
 - `datasets`, `selections`: the values, how they are stored, and what is read of them.
 - `adapters`: one file per library, each with the same few operations; a new peer is one file there.
 - `actions`: how each kind of case is prepared, verified and timed; `probe`: in a process of its own.
+- `xarrays`: the same for the cases through xarray.
 - `worker`: the process of one library; it runs actions as the parent asks for them.
 - `limits`: what the machine itself allows, measured as if it were one more library; `shards`: which bytes
   of a shard it has to read.

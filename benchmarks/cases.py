@@ -37,6 +37,12 @@ Action = Literal[
     "rechunk",
     "read-memory",
     "write-memory",
+    "xarray-load",
+    "xarray-point",
+    "xarray-write",
+    "xarray-write-dask",
+    "xarray-region",
+    "xarray-open",
     "import",
 ]
 
@@ -121,7 +127,7 @@ class Case:
     def heading(self, size: str) -> tuple[str, str]:
         """Return what the case does and to what, for one of the sizes."""
         text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
-        if self.action in ("open-group", "open-consolidated", "import"):
+        if self.action in ("open-group", "open-consolidated", "xarray-open", "import"):
             return text, self.network.title if self.network else ""
         stored = STORED[self.stored]
         layout = stored.layout(size)
@@ -194,6 +200,13 @@ def _remote(
 ) -> Case:
     """Return the case of an array or a group in an object store."""
     return Case(f"remote-{name}", text, action, stored, network=Network(0.020, bandwidth), **more)
+
+
+def _xarray(
+    action: Action, text: str, stored: str = "dataset", select: Select = everything, suffix: str = ""
+) -> Case:
+    """Return a case through xarray."""
+    return Case(action + suffix, f"xarray: {text}", action, stored, select, targets=(Target(0.60),))
 
 
 def _sharded(stored: str) -> tuple[Case, ...]:
@@ -325,6 +338,18 @@ _ALL = (
         "missing",
         peers=("zchunk",),
         targets=_BOUND,
+    ),
+    _xarray("xarray-load", "open 4 variables and load them"),
+    _xarray("xarray-point", "one point through time of 4 open variables", select=through_time),
+    _xarray("xarray-write", "write 4 variables"),
+    _xarray("xarray-write-dask", "write 4 variables that are dask arrays of the same chunks"),
+    _xarray("xarray-region", "write 4 variables, region by region along time"),
+    _xarray("xarray-open", "open {arrays:,} variables, consolidated", "variables", suffix="-1000"),
+    _xarray(
+        "xarray-open",
+        "open {arrays:,} variables, consolidated, Zarr 3",
+        "variables-v3",
+        suffix="-1000-v3",
     ),
     Case("import", "import", "import", "small", targets=_BOUND),
     _remote("write", "write", "write", "objects-raw"),

@@ -225,6 +225,10 @@ STORED = {
     },
     "counts-raw": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "raw"),
     "counts-zstd": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "plain-zstd"),
+    # Chunks of 1 MiB, which hold many places and few times
+    "dataset": Stored("real", (8, 256, 128), (8, 128, 64), (2, 20, 20)),
+    "variables": Stored("small", *[(40, 50)] * 3),
+    "variables-v3": Stored("small", *[(40, 50)] * 3, zarr_format=3),
     "missing": Stored("nothing", (1,), (1,), (1,), written=False),
     "memory": Stored("field", *_1_MIB, container="memory"),
     "zip": Stored("field", *_1_MIB, container="zip"),

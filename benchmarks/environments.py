@@ -34,8 +34,8 @@ ENVIRONMENTS = {
     ),
     "newest": Environment(
         True,
-        # for the harness itself: the limits' codecs, and the real data
-        ("numpy", "numcodecs", "h5py", "iris-sample-data"),
+        # for the harness itself: the limits' codecs, and the real data; and for the cases through xarray
+        ("numpy", "numcodecs", "h5py", "iris-sample-data", "xarray", "dask"),
         {
             "zchunk": (),  # from this source tree
             # obstore for the remote cases

@@ -96,6 +96,11 @@ class Limits:
             "resize": self._resize,
             # A part of it: nobody does the rest without reading.
             "rechunk": self._read,
+            "xarray-load": self._read,
+            "xarray-point": self._read,
+            "xarray-write": self._write,
+            "xarray-write-dask": self._write,
+            "xarray-region": self._write,
             "read-memory": self._memory,
             "write-memory": self._memory,
         }
@@ -108,6 +113,7 @@ class Limits:
             "open": [METADATA],
             "open-group": [METADATA] * count,
             "open-consolidated": [METADATA * count],
+            "xarray-open": [METADATA * count],
         }
         return {"files": self._files_read(case, metadata[case.action])}
 

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import objects
-from benchmarks.actions import ACTIONS, Action, Bench
+from benchmarks import actions, objects, xarrays
+from benchmarks.actions import Action, Bench
 from benchmarks.adapters import load_adapter
 from benchmarks.adapters.base import Unsupported
 from benchmarks.cases import CASES
 from benchmarks.files import remove
 
 LIMIT = "limit"
+ACTIONS = actions.ACTIONS | xarrays.ACTIONS
 
 
 class Worker:

@@ -15,9 +15,10 @@ import pytest
 import zchunk
 from benchmarks import __main__ as command_line
 from benchmarks import environments, files, harness, limits, worker
-from benchmarks.actions import ACTIONS, Mismatch
+from benchmarks.actions import Mismatch
 from benchmarks.adapters import NAMES, ZARR, base, zarr2_api
 from benchmarks.adapters import numpy as numpy_adapter
+from benchmarks.adapters import zchunk as zchunk_adapter
 from benchmarks.cases import CASES
 from benchmarks.datasets import CODECS, SIZES, SOURCES, STORED, Layout
 from benchmarks.merge import merge
@@ -25,6 +26,7 @@ from benchmarks.plot import plot
 from benchmarks.report import counted, summarize, table
 from benchmarks.selections import Picks, Points, by_shard, points, touched_chunks, touched_count
 from benchmarks.shards import reads, shard_files, shard_of
+from benchmarks.worker import ACTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 ADAPTERS = ROOT / "benchmarks" / "adapters"
@@ -46,6 +48,8 @@ SAMPLE = (
 SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
 SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks touch-10 "
 SAMPLE += "rechunk-out-of-core rechunk-raw "
+SAMPLE += "xarray-load xarray-point xarray-write xarray-write-dask xarray-region xarray-open-1000 "
+SAMPLE += "xarray-open-1000-v3 "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 
@@ -314,6 +318,40 @@ def test_what_a_library_cannot_do_is_unsupported(tmp_path, monkeypatch):
             one.handle({"do": "prepare", "case": case})
 
 
+class Altering:
+    """Mixed into an adapter: writes other values of the last variable than it was given."""
+
+    def write_dataset(self, dataset, path, **options):
+        name = list(dataset.data_vars)[-1]
+        altered = dataset[name].copy(data=dataset[name].data + 1)
+        super().write_dataset(dataset.assign({name: altered}), path, **options)
+
+
+XARRAY_CASES = [name for name, case in CASES.items() if case.action.startswith("xarray-")]
+
+
+@pytest.mark.parametrize("case", XARRAY_CASES)
+def test_wrong_values_through_xarray_are_no_result(tmp_path, monkeypatch, case):
+    pytest.importorskip("xarray")
+    pytest.importorskip("dask.array")
+    stored = STORED[CASES[case].stored]
+    shape = SOURCES[stored.source].tiny
+    np.save(tmp_path / f"{stored.source}.npy", np.arange(np.prod(shape)).reshape(shape).astype("f4"))
+    adapter = type("Altered", (Altering, zchunk_adapter.Adapter), {})
+    monkeypatch.setattr(worker, "load_adapter", lambda name, threads: adapter(threads))
+    one = worker.Worker("altering", "tiny", tmp_path, 1)
+    with pytest.raises(Mismatch, match=case):
+        one.handle({"do": "prepare", "case": case})
+
+
+@pytest.mark.parametrize("absent", ["xarray", "dask.array"])
+def test_who_has_no_xarray_does_not_take_part(tmp_path, monkeypatch, absent):
+    monkeypatch.setitem(sys.modules, absent, None)
+    one = worker.Worker("zchunk", "tiny", tmp_path, 1)
+    with pytest.raises(base.Unsupported, match=absent):
+        one.handle({"do": "prepare", "case": "xarray-write-dask"})
+
+
 def test_release_removes_the_files(tmp_path):
     make_sources(tmp_path)
     one = worker.Worker("numpy", "tiny", tmp_path, 1)
@@ -409,6 +447,7 @@ COMPRESSORS = {
     "sharded-lz4": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 2}}],
     "sharded-zstd": [{"name": "zstd", "configuration": {"level": 0, "checksum": False}}],
     "sharded-tiny": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
+    "variables-v3": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 8}}],
 }
 
 

@@ -16,19 +16,18 @@ from zchunk.pool import Pool, Task
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Of all callers together. Who finds no thread free does the work itself.
-_THREADS = 128
 _lock = threading.Lock()
-_pool: Pool | None = None
+# By the number of their threads. Who finds no thread free does the work itself.
+_pools: dict[int, Pool] = {}
 
 
 class _Request(Generic[Result]):
     """Work that has a result, done by a thread or, if none has begun when it is needed, by who needs it."""
 
-    def __init__(self, work: Callable[[Any], Result], item: Any) -> None:
+    def __init__(self, work: Callable[[Any], Result], item: Any, most: int) -> None:
         self._result: list[Result] = []
         self.task = Task(lambda: self._result.append(work(item)))
-        _submit(self.task)
+        _submit(self.task, most)
 
     def result(self) -> Result:
         self.task.run()
@@ -38,13 +37,13 @@ class _Request(Generic[Result]):
         return self._result[0]
 
 
-def _submit(task: Task) -> None:
-    global _pool
+def _submit(task: Task, threads: int) -> None:
     with _lock:
-        if _pool is None:
-            _pool = Pool(_THREADS, "request")
+        pool = _pools.get(threads)
+        if pool is None:
+            pool = _pools[threads] = Pool(threads, "request")
         try:
-            _pool.submit(task)
+            pool.submit(task)
         except RuntimeError:
             # The interpreter shuts down, or the system starts no more threads.
             pass
@@ -55,20 +54,21 @@ def in_order(
 ) -> Iterator[list[Result]]:
     """Yield what `work` returns for the items, in their order: at least one, and what is there already.
 
-    Up to `most` items are worked on, or wait to be yielded. If the end is not reached, nothing more is begun.
+    Up to `most` items are worked on at a time, by all callers together, and as many more wait to be worked on
+    or yielded. If the end is not reached, nothing more is begun.
     """
     waiting: deque[_Request[Result]] = deque()
     rest = iter(items)
     more = True
     try:
         while True:
-            while more and len(waiting) < most:
+            while more and len(waiting) < 2 * most:
                 try:
                     item = next(rest)
                 except StopIteration:
                     more = False
                 else:
-                    waiting.append(_Request(work, item))
+                    waiting.append(_Request(work, item, most))
             if not waiting:
                 return
             done = [waiting[0].result()]
@@ -95,9 +95,9 @@ class Window(Generic[Item]):
     def add(self, items: Iterable[Item]) -> None:
         """Begin to work on more items, as soon as there is room."""
         for item in items:
-            if len(self._waiting) >= self._most:
+            if len(self._waiting) >= 2 * self._most:
                 self._waiting.popleft().result()
-            self._waiting.append(_Request(self._work, item))
+            self._waiting.append(_Request(self._work, item, self._most))
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +124,9 @@ def _abandon(waiting: Iterable[_Request[Any]], wait: bool) -> None:
 
 def _after_fork() -> None:
     # Threads do not survive a fork, and the lock may have been held by one of them.
-    global _pool, _lock
+    global _lock
     _lock = threading.Lock()
-    _pool = None
+    _pools.clear()
 
 
 if hasattr(os, "register_at_fork"):

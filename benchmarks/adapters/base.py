@@ -29,6 +29,8 @@ class Adapter(ABC):
 
     # What a user imports to work with the library
     modules: ClassVar[tuple[str, ...]]
+    # Its engine of xarray, if there is one
+    engine: ClassVar[str | None] = None
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -101,3 +103,11 @@ class Adapter(ABC):
     def open_group(self, path: str, layout: Layout, consolidated: bool) -> dict[str, Shape]:
         """Open a group and every array in it, all of one layout, and return their shapes by name."""
         raise Unsupported("no groups")
+
+    def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
+        """Write a data set of xarray, with the options of `xarray.Dataset.to_zarr`."""
+        raise Unsupported("no engine of xarray")
+
+    def dataset_compressors(self, layout: Layout) -> Any:
+        """Return the layout's compressors as the engine takes them in the encoding."""
+        raise Unsupported("no engine of xarray")

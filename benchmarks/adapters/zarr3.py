@@ -40,6 +40,7 @@ class Adapter(base.Adapter):
     """zarr-python 3, told the format also when it opens, which spares it a search."""
 
     modules: ClassVar[tuple[str, ...]] = ("zarr",)
+    engine = "zarr"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -132,3 +133,9 @@ class Adapter(base.Adapter):
         store = self._store(path, layout, "r")
         group = zarr.open_group(store, mode="r", zarr_format=2, use_consolidated=consolidated)
         return {name: array.shape for name, array in group.arrays()}
+
+    def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
+        dataset.to_zarr(path, **options)
+
+    def dataset_compressors(self, layout: Layout) -> Any:
+        return (compressor(layout),)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import zchunk
 from benchmarks import objects
 from benchmarks.adapters import zarr2_api
-from benchmarks.datasets import Layout
+from benchmarks.datasets import SHUFFLES, Layout
 
 
 class Adapter(zarr2_api.Adapter):
@@ -15,6 +17,7 @@ class Adapter(zarr2_api.Adapter):
 
     modules = ("zchunk",)
     library = zchunk
+    engine = "zchunk"
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -27,6 +30,24 @@ class Adapter(zarr2_api.Adapter):
 
     def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
         zchunk.rechunk(source, layout.chunks, target, memory)
+
+    def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
+        from zchunk.xarray import to_zarr
+
+        to_zarr(dataset, path, **options)
+
+    def dataset_compressors(self, layout: Layout) -> Any:
+        codec = layout.codec
+        if layout.zarr_format == 2:
+            return (self._compressor(codec),)
+        blosc = {
+            "typesize": np.dtype(layout.dtype).itemsize,
+            "cname": codec.cname,
+            "clevel": codec.level,
+            "shuffle": SHUFFLES[codec.shuffle],
+            "blocksize": 0,
+        }
+        return ({"name": "blosc", "configuration": blosc},)
 
     def _format(self, layout: Layout) -> dict[str, Any]:
         if layout.zarr_format == 2:

@@ -18,7 +18,7 @@ Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 # A store is asked for so many values, or bytes, at a time; one that is far away for so many bytes.
 _BATCH_KEYS = 1024
 _BATCH_BYTES = 4 << 20
-_FAR_BYTES = 64 << 20
+_FAR_BYTES = 32 << 20
 
 
 class Piece(NamedTuple):
