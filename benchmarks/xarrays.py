@@ -40,7 +40,6 @@ class ThroughXarray(Action):
             self.xr, *_ = [import_module(name) for name in ("xarray", *self.needs)]
         except ImportError as error:
             raise Unsupported(f"not without xarray and dask: {error}") from None
-        remove(self.scratch)
 
     def dataset(self) -> Any:
         """Return the data set in memory."""
