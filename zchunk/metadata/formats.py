@@ -84,7 +84,7 @@ class _Format2(Format):
         key = join(path, ARRAY_KEY)
         raw, separator = store.metadata(key), store._dimension_separator or "."
         # Asked for first: to say what store it is, for messages, takes longer.
-        found = v2.known_array(raw, separator) if type(raw) is bytes else None
+        found = v2.known_array(raw, separator) if type(raw) in (bytes, dict) else None
         return found or v2.parse_array(raw, f"{key!r} in {store!r}", separator, trusted)
 
     def check_group(self, store: Any, path: str) -> None:
@@ -136,7 +136,11 @@ class _Format3(Format):
 
     def read_array(self, store: Any, path: str, trusted: frozenset[str]) -> ArrayMetadata:
         key = join(path, NODE_KEY)
-        raw, where = store.metadata(key), f"{key!r} in {store!r}"
+        raw = store.metadata(key)
+        found: ArrayMetadata | None = v3.known_array(raw) if type(raw) in (bytes, dict) else None
+        if found is not None:
+            return found
+        where = f"{key!r} in {store!r}"
         try:
             return v3.parse_array(raw, where, trusted)
         except MetadataError:

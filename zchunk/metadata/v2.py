@@ -115,18 +115,21 @@ def parse_array(
     """
     if type(raw) not in (bytes, dict):
         return _parse_array(parse_json(raw, where), where, default_separator, trusted)
-    # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
-    text = raw if isinstance(raw, bytes) else repr(raw)
-    found = known_array(text, default_separator)
+    found = known_array(raw, default_separator)
     if found is None:
         found = _parse_array(parse_json(raw, where), where, default_separator, trusted)
-        _remember(text, default_separator, found)
+        _remember(_text(raw), default_separator, found)
     return found
 
 
-def known_array(text: bytes | str, default_separator: str) -> ArrayMetadata | None:
-    """Return what `parse_array` returns for these bytes if that is known already, else None."""
-    found = _parsed.get((text, default_separator))
+def _text(raw: bytes | dict[str, Any]) -> bytes | str:
+    # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
+    return raw if isinstance(raw, bytes) else repr(raw)
+
+
+def known_array(raw: bytes | dict[str, Any], default_separator: str) -> ArrayMetadata | None:
+    """Return what `parse_array` returns for this if that is known already, else None."""
+    found = _parsed.get((_text(raw), default_separator))
     return None if found is None or not _is_constant(found) else found
 
 

@@ -98,16 +98,28 @@ def parse_array(
     """
     if type(raw) not in (bytes, dict):
         return _parse_array(parse_json(raw, where), where)
-    try:
-        # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
-        text = raw if isinstance(raw, bytes) else repr(_without_attributes(raw))
-    except RecursionError:
-        raise MetadataError(f"{where}: JSON is nested too deeply") from None
-    found = _parsed.get(text)
-    if found is None or not _is_constant(found):
+    found = known_array(raw)
+    if found is None:
         found = _parse_array(parse_json(raw, where), where)
-        _remember(text, found)
+        try:
+            _remember(_text(raw), found)
+        except RecursionError:
+            raise MetadataError(f"{where}: JSON is nested too deeply") from None
     return found
+
+
+def known_array(raw: bytes | dict[str, Any]) -> ArrayMetadata | None:
+    """Return what `parse_array` returns for this if that is known already, else None."""
+    try:
+        found = _parsed.get(_text(raw))
+    except RecursionError:
+        return None
+    return None if found is None or not _is_constant(found) else found
+
+
+def _text(raw: bytes | dict[str, Any]) -> bytes | str:
+    # The text that Python has for an object tells True, 1 and 1.0 apart, which are equal.
+    return raw if isinstance(raw, bytes) else repr(_without_attributes(raw))
 
 
 def _without_attributes(obj: dict[str, Any]) -> dict[str, Any]:
