@@ -57,8 +57,9 @@ bench:  ## the benchmark, beside the peers that are installed
 example:  ## the main job at full size
 	$(PYTHON) examples/simulation.py
 
-example-small:  ## the main job at a size for CI
+example-small:  ## the main job at a size for CI, and a map
 	$(PYTHON) examples/simulation.py --size 32 --steps 40 --every 10
+	$(PYTHON) examples/map.py --out build/maps
 
 tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows
 	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/test_tutorial.py

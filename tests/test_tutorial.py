@@ -83,7 +83,7 @@ def shown(cell: dict[str, Any]) -> list[Any]:
     for output in cell["outputs"]:
         text = "".join(output.get("text") or output["data"]["text/plain"])
         if "numbers vary" in tags:
-            text = re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?", "0", text))
+            text = re.sub(r"\s+", " ", re.sub(r"\d+(,\d{3})*(\.\d+)?", "0", text))
         elif "text varies" in tags or output.get("name") == "stderr":
             text = ""
         found.append((output["output_type"], sorted(output.get("data", ())), text))
