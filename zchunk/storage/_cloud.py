@@ -156,7 +156,7 @@ def url_of(store: Any, prefix: str) -> str:
     elif kind == "GCSStore":
         name = f"gs://{config.get('bucket', '')}"
     elif kind == "AzureStore":
-        name = f"az://{config.get('account_name', '')}/{config.get('container_name', '')}"
+        name = f"az://{config.get('container_name', '')}"
     elif kind == "HTTPStore":
         parts = urlsplit(store.url)
         name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
@@ -164,9 +164,9 @@ def url_of(store: Any, prefix: str) -> str:
         name = f"memory {id(store):#x}"
     else:
         name = f"{kind}:"
-    endpoint = urlsplit(config.get("endpoint") or "")
+    endpoint, account = urlsplit(config.get("endpoint") or ""), config.get("account_name")
     at = f" at {endpoint.scheme}://{endpoint.netloc.rpartition('@')[2]}" if endpoint.netloc else ""
-    return f"{name}/{inside}{at}"
+    return f"{name}/{inside}{f' of {account}' if account else ''}{at}"
 
 
 def _secret(name: str) -> bool:
