@@ -13,7 +13,7 @@ import zchunk
 from tests.nonsense import Nonsense
 from zchunk.attributes import Attributes
 from zchunk.compat import KVStoreV3, StoreV3, meta_root
-from zchunk.errors import MetadataError, ReadOnlyError
+from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
 
 
 class CountingStore(dict):
@@ -289,11 +289,15 @@ def test_member_that_is_missing():
     assert store == {"zarr.json": b'{"zarr_format": 3}'}
     attrs["x"] = 1
     assert json.loads(store["zarr.json"]) == {"zarr_format": 3, "attributes": {"x": 1}}
-    empty = {}
-    attrs = Attributes(empty, key="zarr.json", member="attributes")
+    gone: dict[str, bytes] = {}
+    attrs = Attributes(gone, key="zarr.json", member="attributes")
     assert attrs.asdict() == {}
+    with pytest.raises(PathNotFoundError, match="no more"):
+        attrs["x"] = 1
+    assert gone == {}
+    attrs = Attributes(gone, key="other", member="attributes")
     attrs["x"] = 1
-    assert empty == {"zarr.json": rendered({"attributes": {"x": 1}})}
+    assert json.loads(gone["other"]) == {"attributes": {"x": 1}}
 
 
 def test_changes_keep_members_that_others_changed_meanwhile():

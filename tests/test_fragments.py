@@ -27,6 +27,7 @@ class Far(KVStore):
         self.versions = True
 
     concurrency = 8  # type: ignore[assignment]
+    versioned = True
     ranged = True  # type: ignore[assignment]
 
     def __getitem__(self, key: str) -> bytes:
@@ -193,7 +194,7 @@ def test_blocks_in_any_order() -> None:
     head = bytearray(fragments._FRAME.pack(2, 1, 0, 4, 10 * 2**20, 2**20, 8 * 2**20))
     starts = [int(n) for n in np.random.default_rng(0).permutation(10) * 800_000 + 100_000]
     head += np.array(starts, "<i4").tobytes()
-    ranges = fragments._needed(bytes(head), 8 * 2**20, 10 * 2**20, 3 * 2**20, 3 * 2**20 + 5)
+    ranges = fragments._needed(bytes(head), 8 * 2**20, 10 * 2**20, 4, 3 * 2**20, 3 * 2**20 + 5)
     stop = min([start for start in starts if start > starts[3]], default=8 * 2**20)
     assert ranges == [(starts[3], stop)]
 
@@ -202,3 +203,40 @@ def test_a_store_of_files_is_not_asked(tmp_path: Path) -> None:
     z = zchunk.open_array(tmp_path / "x", "w", shape=2**20, chunks=2**20, dtype="i4", compressor=None)
     z[...] = 1
     assert z[5] == 1
+
+
+def test_positions_that_are_there_twice(made: Any) -> None:
+    """The decoder looks at all of such a chunk."""
+    for z in made[0]:
+        for selection in ((slice(None), [100, 100, 101], slice(None)), ([1, 1], slice(5), [7, 7, 1500])):
+            picked = [np.arange(n)[axis] for n, axis in zip(z.shape, selection, strict=True)]
+            np.testing.assert_array_equal(z.oindex[selection], made[1][np.ix_(*picked)])
+
+
+def test_blocks_that_end_within_an_item() -> None:
+    dtype = np.dtype([("a", "i1", (11,))])
+    data = np.random.default_rng(0).integers(0, 5, (2 * 10**6, 11), "i1").view(dtype)[:, 0]
+    z = zchunk.create(data.shape, chunks=data.shape, dtype=dtype, compressor=Blosc("lz4", 5, 0), store=Far())
+    z.store["0"] = Blosc("lz4", 5, 0, 2**17).encode(data.view("i1"))
+    assert (z[10**6 : 10**6 + 100] == data[10**6 : 10**6 + 100]).all()
+
+
+def test_a_header_that_lies_takes_no_memory() -> None:
+    for flags in (0, 2):
+        head = fragments._FRAME.pack(2, 1, flags, 4, 2**31 - 1, 1, 700_000) + bytes(65520)
+        assert fragments._needed(head, 700_000, 2**31 - 1, 4, 0, 4) is None
+
+
+def test_memory_that_may_change_is_copied() -> None:
+    class Reused(KVStore):
+        def batches(self, keys: Any, nbytes: int, most: int | None = None) -> Any:
+            old: list[bytearray] = []
+            for key in keys:
+                for value in old:
+                    value[:] = b"\xee"
+                old = [bytearray(self._mutable_mapping[key])]
+                yield old
+
+    z = zchunk.create(2**22, chunks=2**14, dtype="i4", compressor=None, store=Reused({}))
+    z[...] = np.arange(2**22)
+    np.testing.assert_array_equal(z[:], np.arange(2**22))

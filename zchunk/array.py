@@ -331,10 +331,10 @@ class Array(Selections, Conveniences):
     def _publish(self, array: ChunkedArray) -> None:
         change = partial(self._format.changed, old=self._chunked.metadata, new=array.metadata)
         key = self._key_prefix + self._format.array_key
-        if self._format.attrs_member is None:
+        if self._format.attrs_member is None and self._store.concurrency == 1:
             self._store[key] = change(None)
         else:
-            # Attributes are there, too.
+            # Attributes are there, too, or others far away.
             self._store.modify(key, change)
         self._chunked = array
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMappin
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from zchunk.errors import MetadataError, ReadOnlyError
-from zchunk.keys import ATTRS_KEY
+from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
+from zchunk.keys import ATTRS_KEY, NODE_KEY
 from zchunk.locks import metadata_lock
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
 from zchunk.storage.base import Store
@@ -100,6 +100,8 @@ class Attributes(MutableMapping[str, Any]):
 
         def render(old: bytes | None) -> bytes:
             nonlocal raw
+            if old is None and self.key.rpartition("/")[2] == NODE_KEY:
+                raise PathNotFoundError(f"{self._where()} is no more; what is not there has no attributes")
             document = {} if old is None else parse_json(old, self._where())
             attrs = change(self._of(document))
             whole = self.member is None

@@ -27,7 +27,7 @@ from zchunk.chunked import ChunkedArray
 from zchunk.generic import read_generic, write_chunk, write_generic
 from zchunk.grid import RegularGrid
 from zchunk.indexing import ChunkPart, Plan, plan_basic, plan_within
-from zchunk.shard_access import part_plan, read_shard, write_shard
+from zchunk.shard_access import each_shard, part_plan, read_shard, write_shard
 from zchunk.shards import Shard
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
         since = [] if array.cache is None else array.cache.generations
         read_shard(array, part.coords, partial(read, since, part))
 
-    _each_shard(array, plan, work)
+    each_shard(array, plan, work, some=True)
 
 
 def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
@@ -347,14 +347,7 @@ def _write_shards(
         written.append(shard.inner)
         _write_part(written[-1], part_plan(array, plan, part), source[*part.outer, ...], field, shard)
 
-    _each_shard(array, plan, work)
-
-
-def _each_shard(array: ChunkedArray, plan: Plan, work: Callable[[ChunkPart], None]) -> None:
-    if array.store.concurrency > 1 and plan.touched > 1:
-        requests.each(work, plan.parts(), array.store.batch_size(array.metadata.chunk_nbytes))
-    else:
-        pool.each(plan.parts(), plan.touched, work)
+    each_shard(array, plan, work)
 
 
 def _write_part(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Generator, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from zchunk import requests
 from zchunk._ext.chain import KINDS
+from zchunk._ext.fancy import OrthogonalPlan
 from zchunk.chunked import ChunkedArray
 from zchunk.errors import ValueChangedError
 from zchunk.indexing import ChunkPart, Plan
@@ -35,16 +37,38 @@ def batches(
     array: ChunkedArray, plan: Plan, keys: Iterable[str]
 ) -> Generator[Sequence[Any], None, None]:
     """Yield the values of the chunks of a plan, as `Store.batches` does, or what the plan needs of them."""
-    nbytes, spec, store = array.chain.nbytes, array.chain.native_spec, array.store
-    # A checksum is of all bytes.
-    plain = spec is not None and len(spec) == 7 and spec[0] in (KINDS["raw"], KINDS["blosc"])
-    if not plain or nbytes < 2 * _SAVED or store.concurrency < 2 or not store.ranged:
-        yield from store.batches(keys, nbytes)
+    nbytes, store, fetch = array.chain.nbytes, array.store, _fetch_of(array, plan)
+    if fetch is None or nbytes < 2 * _SAVED or store.concurrency < 2 or not store.ranged:
+        for values in store.batches(keys, nbytes, array.chain.most_stored):
+            yield [_lasting(value) for value in values]
         return
-    assert spec is not None
-    fetch = partial(_raw if spec[0] == KINDS["raw"] else _frame, array)
-    parts = zip(keys, plan.parts(), strict=True)
-    yield from requests.in_order(lambda item: _fetch(array, fetch, *item), parts, store.batch_size(nbytes))
+    parts = plan.parts()
+    first = next(parts)
+    low, high = _span(array, first)
+    room = store.batch_size(high - low if nbytes - (high - low) >= _SAVED else nbytes)
+    items = zip(keys, chain([first], parts), strict=True)
+    yield from requests.in_order(lambda item: _fetch(array, fetch, *item), items, room)
+
+
+def _lasting(value: Any) -> Any:
+    """Return memory that nobody changes while it is decoded."""
+    if type(value) is bytes or value is None or memoryview(value).readonly:
+        return value
+    return bytes(value)
+
+
+def _fetch_of(array: ChunkedArray, plan: Plan) -> Any:
+    """Return what fetches parts of chunks, None if their decoder looks at all of a chunk."""
+    spec = array.chain.native_spec
+    # A checksum is of all bytes.
+    if spec is None or len(spec) > 7:
+        return None
+    if spec[0] == KINDS["raw"]:
+        return partial(_raw, array)
+    # A frame is decoded as a whole if positions are there twice; and it takes two requests of one version.
+    if spec[0] == KINDS["blosc"] and array.store.versioned and not isinstance(plan, OrthogonalPlan):
+        return partial(_frame, array)
+    return None
 
 
 def _fetch(array: ChunkedArray, fetch: Any, key: str, part: ChunkPart) -> Any:
@@ -82,7 +106,7 @@ def _frame(array: ChunkedArray, key: str, low: int, high: int) -> Any:
     head, size, version = array.store.get_piece(key, _HEAD)
     if len(head) == size:
         return head
-    ranges = _needed(head, size, array.chain.nbytes, low, high)
+    ranges = _needed(head, size, array.chain.nbytes, array.item.itemsize, low, high)
     if version is None or ranges is None:
         return None
     try:
@@ -99,24 +123,27 @@ def _filled(size: int, ranges: Ranges, pieces: list[bytes]) -> Any:
     value = np.zeros(size, np.uint8)
     for (start, stop), piece in zip(ranges, pieces, strict=True):
         value[start:stop] = np.frombuffer(piece, np.uint8)
+    value.flags.writeable = False
     return value
 
 
-def _needed(head: bytes, size: int, nbytes: int, low: int, high: int) -> Ranges | None:
+def _needed(head: bytes, size: int, nbytes: int, itemsize: int, low: int, high: int) -> Ranges | None:
     """Return the ranges of a frame that hold the blocks of bytes ``low:high``, beside its head.
 
     None for what is no such frame, which its decoder shall see whole, or if they are nearly all of it.
     """
     _, _, flags, _, decoded, blocksize, stored = _FRAME.unpack_from(head)
-    if decoded != nbytes or stored != size or not blocksize > 0:
+    count = -(-nbytes // blocksize) if blocksize else 0
+    # Of blocks that end within an item all are decoded.
+    if decoded != nbytes or stored != size or not count or (count > 1 and blocksize % itemsize):
         return None
-    count = -(-nbytes // blocksize)
     if flags & _STORED_RAW:
-        starts = np.arange(count, dtype="i8") * blocksize + _FRAME.size
-    elif _FRAME.size + 4 * count > len(head):
+        ends_as_it_should = size == nbytes + _FRAME.size
+        place = max(_FRAME.size + low, len(head)), _FRAME.size + high
+        return ([place] if place[0] < place[1] else []) if ends_as_it_should else None
+    if _FRAME.size + 4 * count > len(head):
         return None
-    else:
-        starts = np.frombuffer(head, "<i4", count, _FRAME.size).astype("i8")
+    starts = np.frombuffer(head, "<i4", count, _FRAME.size).astype("i8")
     # Writers with several threads leave them in any order.
     ends = np.append(np.sort(starts), size)
     ranges: Ranges = []

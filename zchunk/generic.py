@@ -19,7 +19,7 @@ def read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
     """Read into `target`, of the array's `item` and with one axis per axis of the array."""
     parts, fetched = itertools.tee(plan.parts())
     keys = (array.key(part.coords) for part in fetched)
-    with closing(array.store.batches(keys, array.chain.nbytes)) as batches:
+    with closing(array.store.batches(keys, array.chain.nbytes, array.chain.most_stored)) as batches:
         for values in batches:
             # In this order: no part is taken when there are no more values.
             for data, part in zip(values, parts, strict=False):
@@ -29,9 +29,10 @@ def read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
                     target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
 
 
-def _decode(array: ChunkedArray, key: str, data: bytes) -> np.ndarray[Any, Any]:
+def _decode(array: ChunkedArray, key: str, data: Any) -> np.ndarray[Any, Any]:
     try:
-        return array.chain.decode(data).view(array.item)
+        # Codecs from elsewhere may ask for more than memory.
+        return array.chain.decode(data if type(data) is bytes else bytes(data)).view(array.item)
     except (MemoryError, CodecError):
         raise
     except Exception as err:

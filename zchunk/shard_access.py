@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zchunk import pool, requests
 from zchunk.chunked import ChunkedArray
 from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.grid import RegularGrid
@@ -11,6 +12,23 @@ from zchunk.indexing import ChunkPart, Plan, plan_within
 from zchunk.replacing import replacing, state
 from zchunk.shards import Shard
 from zchunk.storage.mapping import KVStore
+
+
+def each_shard(
+    array: ChunkedArray, plan: Plan, work: Callable[[ChunkPart], None], some: bool = False
+) -> None:
+    """Do the work on every shard of a plan, on several at a time.
+
+    `some` says that no more of each is in memory than the chunks that the plan touches.
+    """
+    if array.store.concurrency < 2 or plan.touched < 2:
+        pool.each(plan.parts(), plan.touched, work)
+        return
+    nbytes = array.metadata.chunk_nbytes
+    if some:
+        touched = part_plan(array, plan, next(plan.parts())).touched
+        nbytes = min(nbytes, touched * array.metadata.innermost.chunk_nbytes)
+    requests.each(work, plan.parts(), array.store.batch_size(nbytes))
 
 
 def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Shard], None]) -> None:
@@ -27,8 +45,8 @@ def read_shard(array: ChunkedArray, coords: tuple[int, ...], read: Callable[[Sha
             try:
                 with Shard(array, coords) as shard:
                     read(shard)
-                if state(name) == before:
-                    return
+                    if state(name) == before and shard.is_unchanged():
+                        return
             except (ChunkError, CodecError, KeyError, ValueChangedError):
                 # Perhaps another process has replaced it.
                 pass

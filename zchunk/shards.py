@@ -27,6 +27,8 @@ from zchunk.storage.base import Piece, Store
 
 # Chunks that are no farther apart are fetched together.
 _GAP = 1 << 16
+# But not more than this, beside a chunk that is larger: several requests at a time are faster.
+_RUN = 8 << 20
 # Inner chunks that are smaller, on average, are read with all others of their shard, if many are wanted.
 _SMALL = 1 << 15
 _WHOLE = 64 << 20
@@ -157,6 +159,13 @@ class Shard(Store):
         except ValueError as err:
             raise self._error(f"the index of the shard is wrong: {err}") from err
 
+    def is_unchanged(self) -> bool:
+        """Whether the index is what it was, where the store cannot tell versions of the shard."""
+        piece = self._piece
+        if piece is None or piece.version is not None:
+            return True
+        return self._store.get_piece(self.key, self._index.nbytes, self._index.location == "end") == piece
+
     def _bytes(self, start: int, stop: int) -> bytes:
         return self._pieces([(start, stop)])[0]
 
@@ -271,12 +280,23 @@ class Shard(Store):
             if place is not None:
                 wanted.append((*place, key))
         wanted.sort(key=itemgetter(0))
+        self._check_sizes(wanted)
         runs = list(_runs(wanted, 0 if self._data is not None else _GAP))
         ranges = [(run[0][0], max(stop for _, stop, _ in run)) for run in runs]
         for run, (low, _), data in zip(runs, ranges, self._pieces(ranges), strict=True):
             for start, stop, key in run:
                 found[key] = data[start - low : stop - low]
         return found
+
+    def _check_sizes(self, wanted: list[tuple[int, int, str]]) -> None:
+        most = self.inner.chain.most_stored
+        for start, stop, key in wanted:
+            if most is not None and stop - start > most:
+                raise self._error(f"its chunk {key!r} has {stop - start} bytes; {most} are possible")
+
+    @property
+    def concurrency(self) -> int:
+        return self._store.concurrency if self._ranged else 1
 
     @property
     def ranged(self) -> bool:
@@ -362,7 +382,7 @@ def _runs(wanted: list[tuple[int, int, str]], gap: int) -> Iterator[list[tuple[i
     run: list[tuple[int, int, str]] = []
     high = 0
     for entry in wanted:
-        if run and entry[0] > high + gap:
+        if run and (entry[0] > high + gap or entry[1] - run[0][0] > _RUN):
             yield run
             run = []
         high = max(high, entry[1]) if run else entry[1]

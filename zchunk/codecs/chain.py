@@ -75,6 +75,12 @@ class CodecChain:
         return min(_OBJECTS_MAX, max(least, _OBJECTS_PER_STORED * stored, per_item * size))
 
     @cached_property
+    def most_stored(self) -> int | None:
+        """The most bytes that a stored chunk can have, None if that is not known."""
+        spec: Any = self.native_spec
+        return None if spec is None else native.limit(spec, self.nbytes)
+
+    @cached_property
     def native_spec(self) -> ChainSpec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
         if self.filters or self.dtype.itemsize == 0 or self.dtype.hasobject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from zchunk.errors import ContainsArrayError, MetadataError, MixedFormatsError
+from zchunk.errors import ContainsArrayError, MetadataError, MixedFormatsError, StoreError
 from zchunk.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, NODE_KEY, join
 from zchunk.metadata import v2
 from zchunk.metadata.lazy import v3
@@ -105,7 +105,18 @@ class _Format2(Format):
         return v2.parse_array(raw, where, separator, trusted)
 
     def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
+        if raw is not None:
+            _check_same(v2.parse_json(raw, ARRAY_KEY), old)
         return v2.render_array(new)
+
+
+def _check_same(document: dict[str, Any], old: ArrayMetadata) -> None:
+    shape = document.get("shape")
+    if shape != list(old.shape):
+        raise StoreError(
+            f"the shape was changed from {old.shape} to {shape!r:.80} by another process at the same time; "
+            "processes that change shapes need a synchronizer"
+        )
 
 
 def _no_group(store: Any, path: str) -> ContainsArrayError:
@@ -169,6 +180,7 @@ class _Format3(Format):
     def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
         if raw is None:
             raise KeyError(NODE_KEY)
+        _check_same(v2.parse_json(raw, NODE_KEY), old)
         # What else is there stays.
         if new.fill_value is old.fill_value:
             return v3.resized(raw, new.shape)

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from zchunk.errors import StoreError
+from zchunk.keys import is_key
 from zchunk.storage._secrets import cleaned
 from zchunk.storage.base import Piece
 
@@ -52,6 +53,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.after_fork)
 
 
+def get(store: Any, path: str, most: int | None = None) -> Any:
+    """Return a value as memory of obstore, `ValueError` if it has more than `most` bytes."""
+    found = obstore.get(store, path)
+    if most is not None and found.meta["size"] > most:
+        raise ValueError(f"it has {found.meta['size']} bytes, and {most} are possible")
+    return found.bytes()
+
+
 def get_piece(store: Any, path: str, options: Any) -> Piece:
     found = obstore.get(store, path, options=options)
     return Piece(bytes(found.bytes()), int(found.meta["size"]), found.meta["e_tag"])
@@ -69,6 +78,16 @@ def list_all(store: Any, prefix: str | None) -> list[str]:
 
 def any_below(store: Any, prefix: str | None) -> bool:
     return any(True for batch in obstore.list(store, prefix, chunk_size=1) if batch)
+
+
+def any_key_below(store: Any, folder: str) -> bool:
+    # Consoles make values that stand for folders: their names end like the folder's.
+    start = len(folder) + 1 if folder else 0
+    return any(
+        is_key(entry["path"][start:])
+        for batch in obstore.list(store, folder or None, chunk_size=50)
+        for entry in batch
+    )
 
 
 def brief(err: Exception) -> str:

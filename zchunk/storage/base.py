@@ -110,11 +110,17 @@ class Store(MutableMapping[str, bytes]):
             return max(2, min(self.concurrency, _FAR_BYTES // nbytes))
         return max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
 
-    def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
+    # Whether pieces have a version, so that several requests can be of one value.
+    versioned = False
+
+    def batches(
+        self, keys: Iterable[str], nbytes: int, most: int | None = None
+    ) -> Generator[Sequence[Any], None, None]:
         """Yield the values of different `keys` in their order, None where there is none, some at a time.
 
         They are `bytes`, or objects that show memory which stays as it is. `nbytes` is about how many bytes
-        a value has: not more than `batch_size` values are fetched before they are taken.
+        a value has: not more than `batch_size` values are fetched before they are taken. A value of more than
+        `most` bytes, which cannot be right, may be refused before it is fetched.
         """
         rest = iter(keys)
         while batch := list(islice(rest, self.batch_size(nbytes))):

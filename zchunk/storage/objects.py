@@ -55,14 +55,15 @@ class ObjectStore(Store):
     Requests let go of the GIL. What fails is tried again by obstore, after a while, as its ``retry_config``
     says; then it raises `StoreError`. Only that an object is not found means that it is missing.
 
-    Readers see the old or the new value, whoever is killed. `modify`, with which parts of chunks, attributes
-    and shapes are changed, replaces a value only if it still is what was read (a conditional put), else it
+    Readers see the old or the new value, whoever is killed. `modify`, with which parts of chunks and
+    attributes are changed, replaces a value only if it still is what was read (a conditional put), else it
     begins again: writers in other processes lose no update. Where a service has no such thing, it just puts.
 
     obstore does not survive a fork. A child of a process that has used it gets a `StoreError`.
     """
 
     _lost_keys = False
+    versioned = True
     _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
     def __init__(
@@ -148,18 +149,15 @@ class ObjectStore(Store):
 
     # ---- the mapping
 
-    def _get(self, key: str) -> Any:
+    def _get_or_none(self, key: str, most: int | None) -> Any:
         """Return a value as memory of obstore."""
-        return self._ask(key, lambda *args: _calls.obstore.get(*args).bytes(), self._path(key))
-
-    def _get_or_none(self, key: str) -> Any:
         try:
-            return self._get(key)
+            return self._ask(key, partial(_calls.get, most=most), self._path(key))
         except KeyError:
             return None
 
     def __getitem__(self, key: str) -> bytes:
-        return bytes(self._get(key))
+        return bytes(self._ask(key, _calls.get, self._path(key)))
 
     def __setitem__(self, key: str, value: Any) -> None:
         path, data = self._path(key), self._uploaded(value)
@@ -275,8 +273,10 @@ class ObjectStore(Store):
         found = [value for batch in self.batches(wanted, 1) for value in batch]
         return {key: bytes(value) for key, value in zip(wanted, found, strict=True) if value is not None}
 
-    def batches(self, keys: Iterable[str], nbytes: int) -> Generator[Sequence[Any], None, None]:
-        yield from requests.in_order(self._get_or_none, keys, self.batch_size(nbytes))
+    def batches(
+        self, keys: Iterable[str], nbytes: int, most: int | None = None
+    ) -> Generator[Sequence[Any], None, None]:
+        yield from requests.in_order(partial(self._get_or_none, most=most), keys, self.batch_size(nbytes))
 
     def existing(self, keys: Iterable[str]) -> set[str]:
         wanted = [key for key in keys if self._path(key)]
@@ -382,7 +382,7 @@ class ObjectStore(Store):
 
     def is_empty(self, path: str = "") -> bool:
         folder = (self._folder + check_path(path)).rstrip("/")
-        return not self._ask(path, _calls.any_below, folder or None)
+        return not self._ask(path, _calls.any_key_below, folder)
 
     def _copy(self, src: str, dst: str) -> None:
         self._check_writable()

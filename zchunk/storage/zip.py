@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import weakref
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
-from zchunk.errors import ReadOnlyError
+from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.keys import check_key, normalize_path
 from zchunk.storage._archive import Archive
 from zchunk.storage._checks import as_buffer, check_range, check_separator
@@ -155,6 +155,17 @@ class ZipStore(Store):
     @property
     def concurrency(self) -> int:
         return 1 if self._source is None else self._source[0].concurrency
+
+    def batches(
+        self, keys: Iterable[str], nbytes: int, most: int | None = None
+    ) -> Generator[Sequence[Any], None, None]:
+        yield from super().batches((self._possible(key, most) for key in keys), nbytes, most)
+
+    def _possible(self, key: str, most: int | None) -> str:
+        # Of an archive elsewhere many names may share the bytes of one large entry.
+        if most is not None and self._source is not None and key in self and (size := self.size(key)) > most:
+            raise StoreError(f"{key!r} in {self!r} has {size} bytes, and {most} are possible")
+        return key
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._archive.read_many([check_key(key) for key in keys])
