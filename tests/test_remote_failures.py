@@ -400,3 +400,18 @@ def test_redis_refused() -> None:
         fails(what, ask, store)
     with pytest.raises(StoreError):
         zchunk.open(store, mode="r")
+
+
+def test_what_cannot_be_a_chunk_is_not_fetched(fast_s3_server: Any) -> None:
+    place = fast_s3_server.new("x.zarr")
+    z = zchunk.open_array(
+        place.url, "w", shape=16, chunks=8, dtype="i1", compressor=None, storage_options=place.options
+    )
+    z[...] = 1
+    z.store["1"] = bytes(10**7)
+    before = fast_s3_server.network.counts()["sent"]
+    with pytest.raises(StoreError, match=r"'1' .*10000000 bytes"):
+        z[...]
+    assert z[:8].tolist() == [1] * 8
+    # The connection is closed before all of it is sent.
+    assert fast_s3_server.network.counts()["sent"] - before < 10**7

@@ -84,7 +84,7 @@ class Objects(Store):
             if self._quotes and cause and not isinstance(cause, missing) and status not in _GONE:
                 # fsspec says of web pages that they are not found, whatever failed.
                 failure = self._failure(key, cause)
-        except _IN_THE_WAY:
+        except (*_IN_THE_WAY, NotImplementedError):
             raise
         except Exception as error:
             failure = self._failure(key, error)
