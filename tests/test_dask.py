@@ -283,6 +283,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         (ValueError, "compute_chunk_sizes", (x[x > 3], z), {}),
         (ValueError, "align is", (x, z), {"align": True}),
         (TypeError, "takes no path, chunks", (x, z), {"path": "a", "chunks": 3}),
+        (TypeError, "takes no write_empty_chunks", (x, z), {"write_empty_chunks": False}),
         (TypeError, "takes no overwrite", (x, z), {"overwrite": True}),
         (ReadOnlyError, "read-only", (x, zchunk.open(tmp_path, "r")), {}),
         (ValueError, "does not fit", (x[1:], z), {}),

@@ -99,9 +99,9 @@ def store(
         written then, nor made. With `compute` false, computing raises it if it is other processes that do it.
     """
     _check(source, align)
-    given: dict[str, Any] = {"path": path, "storage_options": storage_options, **create_kws}
     if isinstance(target, Array):
-        if wrong := [key for key, value in (given | {"overwrite": overwrite or None}).items() if value]:
+        given = {"path": path, "storage_options": storage_options, "overwrite": overwrite or None}
+        if wrong := [key for key, value in (given | create_kws).items() if value is not None]:
             raise TypeError(f"{target!r} is there already: it takes no {', '.join(wrong)}")
         array = target
         array._check_writable()
