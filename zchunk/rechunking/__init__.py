@@ -129,8 +129,8 @@ def rechunk(
         found.attrs.update(group.attrs)
     with _temporary(temp, store, any(not making.plan.direct for making in makings)) as kept:
         if any(making.executor.processes for making in makings):
-            for each in (node.store, store, kept):
-                check_shared(each)
+            for each, written in ((node.store, False), (store, True), (kept, True)):
+                check_shared(each, written)
         for making in makings:
             making.begin(kept, overwrite)
         lock = threading.Lock()

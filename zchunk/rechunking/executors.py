@@ -154,9 +154,9 @@ def import_dask() -> Any:
         raise ImportError("executor='dask' needs dask: pip install 'zchunk[dask]'") from err
 
 
-def check_shared(store: Store) -> None:
-    """Raise `ValueError` if a copy of a store in another process would not have the same values."""
-    if not is_shared(store):
+def check_shared(store: Store, written: bool) -> None:
+    """Raise `ValueError` if other processes would not have the same values, or must not write them."""
+    if not is_shared(store) or (written and not store.many_writers):
         raise ValueError(
             f"{store!r} is of this process, and the executor uses others; use executor='threads'"
         )

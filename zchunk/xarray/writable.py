@@ -15,6 +15,7 @@ from zchunk.errors import ArrayNotFoundError
 from zchunk.group import Group
 from zchunk.keys import join
 from zchunk.progress import Advance
+from zchunk.storage._process import is_shared
 from zchunk.tokens import new_token
 from zchunk.xarray import _own, arrays
 from zchunk.xarray.encoding import create_options
@@ -335,11 +336,10 @@ class Target:
 
     def __reduce__(self) -> tuple[Any, ...]:
         store = self._array.chunk_store
-        # Of stores that hold chunks, those in memory say so.
-        if getattr(store, "quick_lookups", False):
+        if not store.many_writers or not is_shared(store):
             raise TypeError(
-                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, and what "
-                "others write there would be lost: write to a folder or URL, or with dask's threads"
+                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, or for one to "
+                "write: what others write would be lost; use a folder or a URL, or dask's threads"
             )
         return type(self), (self._array,)
 
