@@ -56,6 +56,7 @@ class ABSStore(ObjectStore):
         own = {name: options.pop(name) for name in self._own_options & options.keys()}
         options |= {name: value for name, value in named.items() if value is not None}
         store, _ = open_bucket(f"az://{container}", options)
+        self._handed = False
         super().__init__(store, prefix, dimension_separator=dimension_separator, **own)
 
 
