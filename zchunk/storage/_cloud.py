@@ -52,7 +52,8 @@ def open_bucket(url: str, options: Options) -> tuple[Any, str]:
         schemes = ", ".join(f"{scheme}://…" for scheme in SERVICES)
         raise ValueError(f"{shown!r} names no bucket; such URLs are {schemes}")
     if ":" in bucket or ("@" in bucket and make is not _azure):
-        raise ValueError(f"{shown!r} has a user name or password; keys go into options or the environment")
+        # Where a password ends cannot be told.
+        raise ValueError(f"'{scheme}://…' has a user name or password; keys go into options or the environment")
     query = re.search(r"[?#].*", rest, re.DOTALL)
     if query and any(_secret(name) or _SIGNED.match(name) for name in _QUERY_NAME.findall(query[0])):
         raise ValueError(f"{shown!r} is signed or has a key in it; keys go into options or the environment")

@@ -113,7 +113,7 @@ class ObjectStore(Store):
     def _path(self, key: str) -> str:
         key = check_key(key)
         if _CONTROL.search(key):
-            raise InvalidKeyError(f"{key!r} has a control character, or none of XML: {self.url} cannot store it")
+            raise InvalidKeyError(f"{key!r} has a control character or one not in XML; {self.url} has none")
         return self._folder + key
 
     def _ask(self, key: str, call: Callable[..., Any], *args: Any, through: Any = (), **kwargs: Any) -> Any:
