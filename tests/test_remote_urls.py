@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -114,6 +115,10 @@ def test_services_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> No
         with monkeypatch.context() as patch:
             patch.setenv(variable, "http://127.0.0.1:2/p")
             other = open_store(url, storage_options=account)
+        # A copy in a process with another environment asks the same service.
+        copy = pickle.loads(pickle.dumps(other))
+        assert copy.store.config == other.store.config
+        assert "http://127.0.0.1:2/p" in copy.store.config.values()
         assert first.lock_identity.endswith(" at http://127.0.0.1:1/p")
         assert other.lock_identity == first.lock_identity.replace(":1/", ":2/")
 

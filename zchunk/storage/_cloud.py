@@ -53,7 +53,7 @@ def open_bucket(url: str, options: Options) -> tuple[Any, str]:
         raise ValueError(f"{shown!r} names no bucket; such URLs are {schemes}")
     if ":" in bucket or ("@" in bucket and make is not _azure):
         # Where a password ends cannot be told.
-        raise ValueError(f"'{scheme}://…' has a user name or password; keys go into options or the environment")
+        raise ValueError(f"'{scheme}://…' has a user or password; keys go into options or the environment")
     query = re.search(r"[?#].*", rest, re.DOTALL)
     if query and any(_secret(name) or _SIGNED.match(name) for name in _QUERY_NAME.findall(query[0])):
         raise ValueError(f"{shown!r} is signed or has a key in it; keys go into options or the environment")
@@ -83,13 +83,14 @@ def _s3(bucket: str, options: Options, passed: Options) -> Any:
     if not options.get("skip_signature") and "credential_provider" not in passed:
         # Options come first, then the environment, of which obstore knows.
         options = profile_options(profile, options) | options
-    _allow_http(_endpoint("S3Store", options), passed)
+    _settle_endpoint("S3Store", options, passed)
     return _calls.store.S3Store(bucket, **passed, **options)
 
 
 def _gcs(bucket: str, options: Options, passed: Options) -> Any:
     """With the names of gcsfs, too."""
     token = options.pop("token", None)
+    _rename(options, {"google_base_url": "base_url"})
     options.pop("project", None)
     endpoint = options.pop("endpoint_url", None)
     if token == "anon":
@@ -108,14 +109,18 @@ def _gcs(bucket: str, options: Options, passed: Options) -> Any:
         if token is None and not known:
             # Other services than Google's own know no tokens of it.
             options.setdefault("skip_signature", True)
-    _allow_http(_endpoint("GCSStore", options), passed)
+    _settle_endpoint("GCSStore", options, passed)
     return _calls.store.GCSStore(bucket, **passed, **options)
 
 
 def _azure(container: str, options: Options, passed: Options) -> Any:
     """With the names of adlfs, too."""
     container, _, host = container.partition("@")
-    _rename(options, {"sas_token": "sas_key", "anon": "skip_signature", "blob_service_url": "endpoint"})
+    _rename(options, {
+        "sas_token": "sas_key", "anon": "skip_signature", "blob_service_url": "endpoint",
+        "azure_storage_endpoint": "endpoint", "azure_endpoint": "endpoint",
+        "azure_storage_use_emulator": "use_emulator",
+    })  # fmt: skip
     for name, value in _connection(options.pop("connection_string", None) or "").items():
         options.setdefault(name, value)
     if host:
@@ -126,7 +131,7 @@ def _azure(container: str, options: Options, passed: Options) -> Any:
             options.setdefault("endpoint", f"https://{account}.{domain}")
     if isinstance(options.get("credential"), str):
         options["account_key"] = options.pop("credential")
-    _allow_http(_endpoint("AzureStore", options), passed)
+    _settle_endpoint("AzureStore", options, passed)
     return _calls.store.AzureStore(container, **passed, **options)
 
 
@@ -180,8 +185,12 @@ def _endpoint(kind: str, config: Options) -> str | None:
     return config.get(option) or next((os.environ[name] for name in variables if os.environ.get(name)), None)
 
 
-def _allow_http(endpoint: str | None, passed: Options) -> None:
-    """A service that is told to be at a plain HTTP address is spoken to in plain HTTP."""
+def _settle_endpoint(kind: str, options: Options, passed: Options) -> None:
+    """Make where a service is an option, for copies in other processes, which may have another environment.
+
+    A service that is told to be at a plain HTTP address is spoken to in plain HTTP.
+    """
+    endpoint = _endpoint(kind, options)
     if endpoint is None:
         return
     # obstore panics at others.
@@ -189,6 +198,8 @@ def _allow_http(endpoint: str | None, passed: Options) -> None:
         raise ValueError("the endpoint of a service is an address that begins with https:// or http://")
     if endpoint.startswith("http://"):
         passed["client_options"] = {"allow_http": True} | (passed.get("client_options") or {})
+    if not options.get("use_emulator"):
+        options[_ENDPOINTS[kind][0]] = endpoint
 
 
 # ---- what there is to say of a bucket

@@ -164,8 +164,9 @@ class Objects(Store):
                 self._ask(key, self.fs.makedirs, self.fs._parent(path), missing=(), exist_ok=True)
                 self._ask(key, self.fs.pipe_file, path, data, missing=())
         except _IN_THE_WAY as error:
+            where = cleaned_url(self.root_path)
             raise KeyBelowValueError(
-                f"cannot store {key!r} in {self.root_path!r}: there is a file above it ({error!r})"
+                f"cannot store {key!r} in {where!r}: there is a file above it ({error!r})"
             ) from error
         self._changed(path)
 
