@@ -20,7 +20,17 @@ import zchunk
 from tests.servers import azure
 from tests.servers.process import HOST, free_port
 from zchunk.errors import StoreError
-from zchunk.storage import ABSStore, LRUStoreCache, ObjectStore, RedisStore, Store, open_store
+from zchunk.storage import (
+    ABSStore,
+    FSStore,
+    LRUStoreCache,
+    ObjectStore,
+    RedisStore,
+    Store,
+    ZipStore,
+    open_store,
+)
+from zchunk.storage._secrets import cleaned, cleaned_url
 
 obstore = pytest.importorskip("obstore", reason="obstore is not installed")
 
@@ -240,8 +250,11 @@ STORES: dict[str, Callable[[], Store]] = {
                 "gcs_base_url": NOWHERE, "disable_oauth": True, "client_email": "", "private_key": "",
                 "private_key_id": SECRET,
             },
-            "retry_config": ONCE, "client_options": {"allow_http": True},
+            "retry_config": ONCE,
         },
+    ),
+    "gs endpoint": lambda: open_store(
+        "gs://bucket/x", storage_options={"endpoint_url": NOWHERE, "retry_config": ONCE}
     ),
     "az key": lambda: open_store(
         "az://container/x",
@@ -263,7 +276,9 @@ STORES: dict[str, Callable[[], Store]] = {
     "abs": lambda: ABSStore("container", "x", "a", KEY, blob_service_url=NOWHERE, retry_config=ONCE),
     "http of obstore": lambda: ObjectStore(
         obstore.store.HTTPStore(
-            f"http://user:{SECRET}@{HOST}:1/x", client_options={"allow_http": True}, retry_config=ONCE
+            f"http://user:{SECRET}@{HOST}:1/x?token={SECRET}",
+            client_options={"allow_http": True, "default_headers": {"Authorization": SECRET}},
+            retry_config=ONCE,
         )
     ),
     "redis": lambda: open_store(f"redis://user:{SECRET}@{HOST}:1/0/x", storage_options={"retry": None}),
@@ -271,12 +286,15 @@ STORES: dict[str, Callable[[], Store]] = {
         host=HOST, port=1, username="user", password=SECRET, retry=None
     ),
     "web": lambda: open_store(f"http://user:{SECRET}@{HOST}:1/x.zarr"),
+    "web password": lambda: open_store(f"http://user:it's\"({SECRET}@{HOST}:1/x.zarr"),
+    "web signature": lambda: open_store(f"http://{HOST}:1/it's(1).zarr?token={SECRET}"),
+    "web fragment": lambda: open_store(f"http://{HOST}:1/x.zarr#token={SECRET}"),
     "web query": lambda: open_store(f"http://{HOST}:1/x.zarr?token={SECRET}"),
     "web cached": lambda: open_store(f"simplecache::http://user:{SECRET}@{HOST}:1/x.zarr"),
     "lru": lambda: LRUStoreCache(STORES["s3"](), 100),
 }  # fmt: skip
-# Pickles of fsspec's file systems have their options in them; those of obstore's HTTPStore are its own.
-PICKLED = [name for name in STORES if not name.startswith("web") and name != "http of obstore"]
+# Pickles of fsspec's file systems have their options in them.
+PICKLED = [name for name in STORES if not name.startswith("web")]
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -297,7 +315,7 @@ def test_secrets_are_not_told(kind: str, caplog: pytest.LogCaptureFixture) -> No
         with pytest.raises(StoreError) as caught:
             use()
         says_nothing(caught.value)
-    assert SECRET not in repr(store) + str(store) + caplog.text
+    assert SECRET not in repr(store) + str(store) + caplog.text + store.lock_identity
     assert KEY not in repr(store) + str(store) + caplog.text
 
 
@@ -319,10 +337,11 @@ def test_secrets_are_not_pickled(kind: str) -> None:
     assert SECRET.encode() not in data
     assert KEY.encode() not in data
     copy = pickle.loads(data)
-    if kind == "gs":
-        # Where the service is was said with the keys.
-        return
     assert repr(copy) == repr(store)
+    if kind != "s3 endpoint":
+        # It is asked at the same place.
+        with pytest.raises(StoreError, match=f"{HOST}:1" if "redis" not in kind else "connecting"):
+            copy["k"]
     assert pickle.loads(pickle.dumps(copy)) == copy
 
 
@@ -354,6 +373,15 @@ def test_copies_say_that_they_have_other_keys(monkeypatch: pytest.MonkeyPatch) -
         (f"s3://user:{SECRET}@bucket/x.zip", {}),
         (f"gs://{SECRET}@bucket/x", {}),
         (f"az://user:{SECRET}@bucket/x", {}),
+        (f"abfs://user:{SECRET}@a.dfs.core.windows.net/x", {}),
+        (f"abfs://user:12/{SECRET}@a.dfs.core.windows.net/x", {}),
+        (f"az://container/x?sv=1&sig={SECRET}", {"account_name": "a", "account_key": KEY}),
+        (f"az://container?sig={SECRET}", {"account_name": "a", "account_key": KEY}),
+        (f"s3://bucket/x?X-Amz-Signature={SECRET}", {}),
+        (f"s3://bucket/x#token={SECRET}", {}),
+        (f"gs://bucket/x.zarr?x-goog-signature={SECRET}", {}),
+        ("az://c/x", {"connection_string": f"AccountName=a;AccountKey={KEY};{SECRET}"}),
+        ("az://c/x", {"connection_string": f"AccountName=a;{SECRET}={SECRET}"}),
         (f"file://user:{SECRET}@host/x", {}),
         (f"redis://user:{SECRET}@host/no-number", {}),
         (f"redis://user:{SECRET}@host:port/0", {}),
@@ -371,6 +399,60 @@ def test_errors_at_opening(url: str, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError) as caught:
         open_store(url, storage_options=options)
     says_nothing(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"https://h/a(1)?token={SECRET}", "https://h/a(1)?…"),
+        (f"https://h/it's/x?token={SECRET}", "https://h/it's/x?…"),
+        (f"https://h/x#token={SECRET}", "https://h/x#…"),
+        (f"https://u:p'{SECRET}@h/x", "https://h/x"),
+        (f"https://u:p/{SECRET}@h/x", "https://h/x"),
+        (f"https://u:p?{SECRET}@h/x", "https://h/x"),
+        (f"https://u:p@{SECRET}@h:80/x?a={SECRET}@b", "https://h:80/x?…"),
+        (f"zip://a/b::https://u:{SECRET}@h/x?{SECRET}", "zip://a/b::https://h/x?…"),
+        (f"abfs://c:{SECRET}@a.dfs.core.windows.net/x", "abfs://a.dfs.core.windows.net/x"),
+        ("abfs://c@a.dfs.core.windows.net/x", "abfs://c@a.dfs.core.windows.net/x"),
+        ("http://127.0.0.1:80/a@b/x", "http://127.0.0.1:80/a@b/x"),
+        ("http://[::1]:80/a@b/x", "http://[::1]:80/a@b/x"),
+        ("a?b", "a?b"),
+    ],
+)
+def test_urls_without_secrets(url: str, shown: str) -> None:
+    assert cleaned_url(url) == shown
+    assert SECRET not in cleaned(f"cannot open ('{url}') now")
+    assert cleaned(f"no {url} !") == f"no {shown} !"
+
+
+def test_identities_without_secrets() -> None:
+    """The same of the same place only."""
+    users, queries = ("", f"u:{SECRET}@"), ("", f"?a={SECRET}")
+    urls = [f"http://{user}{HOST}:1/x{query}" for user in users for query in queries]
+    names = [FSStore(url).lock_identity for url in (*urls, f"http://u:{SECRET}2@{HOST}:1/x")]
+    assert len(set(names)) == 5
+    assert SECRET not in "".join(names)
+    assert names[:4] == [FSStore(url).lock_identity for url in urls]
+
+
+def test_archives_tell_no_secrets(http_folder: Any, tmp_path: Path) -> None:
+    with ZipStore(tmp_path / "x.zip", mode="w") as archive:
+        archive["k"] = b"v"
+    outer = FSStore(http_folder(tmp_path).replace("://", f"://u:{SECRET}@"))
+    store = ZipStore.over(outer, "x.zip")
+    assert store["k"] == b"v"
+    assert SECRET not in store.path + store.lock_identity + repr(store)
+    assert ZipStore.over(outer, "x.zip").lock_identity == store.lock_identity
+
+
+def test_pickles_of_web_stores_with_secrets_if_asked() -> None:
+    headers = {"default_headers": {"authorization": SECRET}}
+    web = obstore.store.HTTPStore(f"https://u:{SECRET}@{HOST}:1/x?q=1", client_options=headers)
+    copy = pickle.loads(pickle.dumps(ObjectStore(web, pickle_credentials=True)))
+    assert (copy.store.url, copy.store.client_options) == (web.url, web.client_options)
+    copy = pickle.loads(pickle.dumps(ObjectStore(web)))
+    assert copy.store.url == f"https://{HOST}:1/x"
+    assert copy.store.client_options is None or not copy.store.client_options.get("default_headers")
 
 
 def test_archives_that_would_be_written() -> None:

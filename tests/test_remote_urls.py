@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,6 +101,47 @@ def test_azure(azure_server: Any) -> None:
     check(place.url, {**account, "blob_service_url": endpoint})
     parts = {"AccountName": azure.ACCOUNT, "AccountKey": azure.KEY, "BlobEndpoint": endpoint}
     check(place.url, {"connection_string": ";".join(f"{name}={value}" for name, value in parts.items())})
+
+
+def test_services_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bucket at another service is another place."""
+    for url, option, variable in (
+        ("s3://b/x", "endpoint_url", "AWS_ENDPOINT_URL"),
+        ("gs://b/x", "endpoint_url", "GOOGLE_BASE_URL"),
+        ("az://b/x", "endpoint", "AZURE_STORAGE_ENDPOINT"),
+    ):
+        account = {"account_name": "a", "anon": True} if url[:2] == "az" else {}
+        first = open_store(url, storage_options={**account, option: "http://127.0.0.1:1/p"})
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "http://127.0.0.1:2/p")
+            other = open_store(url, storage_options=account)
+        # A copy in a process with another environment asks the same service.
+        copy = pickle.loads(pickle.dumps(other))
+        assert copy.store.config == other.store.config
+        assert "http://127.0.0.1:2/p" in copy.store.config.values()
+        assert first.lock_identity.endswith(" at http://127.0.0.1:1/p")
+        assert other.lock_identity == first.lock_identity.replace(":1/", ":2/")
+
+
+def test_options_that_say_read_only() -> None:
+    options = {"read_only": True, "anon": True}
+    for mode in ("r", "a"):
+        with pytest.raises(ReadOnlyError):
+            open_store("s3://bucket/x", mode, options)["k"] = b"v"
+    with pytest.raises(ReadOnlyError):
+        open_store("s3://bucket/x", "r", {**options, "read_only": False})["k"] = b"v"
+
+
+def test_names_that_end_in_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the top of memory, and of buckets and servers."""
+    monkeypatch.chdir(tmp_path)
+    with ZipStore("x.zip", mode="w") as archive:
+        archive["k"] = b"v"
+    FSStore("memory://")["x.zip"] = Path("x.zip").read_bytes()
+    Path("x.zip").unlink()
+    assert open_store("memory://x.zip", "r")["k"] == b"v"
+    assert isinstance(open_store("s3://x.zip", storage_options={"anon": True}), ObjectStore)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_redis(redis_server: Any) -> None:

@@ -58,6 +58,42 @@ def test_environment(container: str, account: dict[str, str], monkeypatch: pytes
     use(ABSStore(container, blob_service_url=account["blob_service_url"]))
 
 
+def test_urls(container: str, account: dict[str, str]) -> None:
+    store = ABSStore.from_url(f"az://{container}/deep/x.zarr", **account, read_only=False)
+    assert type(store) is ABSStore
+    use(store)
+    assert "a/0" in ABSStore(container, "deep/x.zarr", **account)
+    with pytest.raises(ValueError, match="Azure"):
+        ABSStore.from_url("s3://bucket/x")
+
+
+def endpoint_of(url: str = "az://c/x", **options: Any) -> Any:
+    return ABSStore.from_url(url, anon=True, **options).store.config.get("endpoint")
+
+
+def test_other_clouds() -> None:
+    china = "core.chinacloudapi.cn"
+    expected = f"https://acct.blob.{china}"
+    text = "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=QUJD"
+    assert endpoint_of(connection_string=f"{text};EndpointSuffix={china};") == expected
+    assert endpoint_of(connection_string=f"{text};EndpointSuffix=core.windows.net") is None
+    assert endpoint_of(connection_string=text.replace("https", "http")) == "http://acct.blob.core.windows.net"
+    assert endpoint_of(connection_string=f"{text};BlobEndpoint=https://own/;EndpointSuffix=x") == "https://own/"
+    for scheme in ("abfs", "abfss"):
+        for kind in ("dfs", "blob"):
+            store = ABSStore.from_url(f"{scheme}://c@acct.{kind}.{china}/x", anon=True)
+            assert store.url == f"az://c/x of acct at {expected}"
+            assert endpoint_of(f"{scheme}://c@acct.{kind}.core.windows.net/x") is None
+    assert endpoint_of(f"abfs://c@acct.dfs.{china}/x", blob_service_url="https://own") == "https://own"
+
+
+def test_emulator(container: str, azure_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", azure_server.endpoint)
+    store = ABSStore(container, "x", connection_string="UseDevelopmentStorage=true")
+    use(store)
+    assert store.url.endswith(f" at {azure_server.endpoint}")
+
+
 def test_clients(container: str, account: dict[str, str]) -> None:
     """With a key, and with a signature in the URL."""
     blob = pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed")

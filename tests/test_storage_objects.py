@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,14 @@ class Buckets(StoreConformance):
         with pytest.raises(InvalidKeyError, match="control character"):
             store["new\nline"] = b"v"
 
+    @pytest.mark.parametrize("key", ["a\ufffe", "b\uffff/c"], ids=ascii)
+    def test_what_xml_has_not(self, store: Store, key: str) -> None:
+        """It could be stored, but not erased together with others."""
+        assert key not in store
+        with pytest.raises(InvalidKeyError, match="XML"):
+            store[key] = b"v"
+        assert list(store) == []
+
     def test_fork(self, store: Store) -> None:
         store["k"] = b"v"
 
@@ -52,6 +62,57 @@ class TestInMemory(Buckets):
     def test_pickle(self, store: Store) -> None:
         with pytest.raises(TypeError, match="MemoryStore"):
             pickle.dumps(store)
+
+
+def test_fork_after_own_use(http_folder: Any, tmp_path: Path) -> None:
+    """The program has asked obstore itself; a child that waited for its threads would hang."""
+    code = """
+import os, signal, sys, time, obstore
+from zchunk.storage import ObjectStore
+store = obstore.store.HTTPStore(sys.argv[1], client_options={"allow_http": True})
+assert bytes(obstore.get(store, "k").bytes()) == b"v"
+mine = ObjectStore(store)
+pid = os.fork()
+if not pid:
+    signal.alarm(20)
+    try:
+        mine["k"]
+    except OSError as err:
+        os._exit(7 if "forked" in str(err) else 1)
+    os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    (tmp_path / "k").write_bytes(b"v")
+    done = subprocess.run(
+        [sys.executable, "-c", code, http_folder(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "7\n", done.stderr
+
+
+def test_fork_before_the_first_use() -> None:
+    """Nothing has been asked of a bucket that was opened by its URL: the child may."""
+    code = """
+import os, signal, zchunk
+from zchunk.storage import ABSStore, ObjectStore
+once = {"retry_config": {"max_retries": 0}}
+stores = [
+    ObjectStore.from_url("s3://b/x", anon=True, endpoint_url="http://127.0.0.1:1", **once),
+    ABSStore("c", "x", "a", anon=True, blob_service_url="http://127.0.0.1:1", **once),
+]
+pid = os.fork()
+if not pid:
+    signal.alarm(20)
+    for store in stores:
+        try:
+            store["k"]
+        except OSError as err:
+            if "forked" in str(err):
+                os._exit(1)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "7\n", done.stderr
 
 
 class TestS3(Buckets):

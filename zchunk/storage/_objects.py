@@ -8,7 +8,7 @@ from typing import Any
 from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.keys import check_key, is_key
 from zchunk.storage._checks import as_bytes, check_path, check_range
-from zchunk.storage._secrets import cleaned
+from zchunk.storage._secrets import cleaned, cleaned_url, identity_of
 from zchunk.storage.base import Store
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
@@ -59,7 +59,7 @@ class Objects(Store):
     @property
     def lock_identity(self) -> str:
         # Which one of its kind: zip files, folders, accounts have the same paths.
-        return f"{self.fs.protocol}:{self.fs._fs_token}:{self._prefix}"
+        return f"{self.fs.protocol}:{self.fs._fs_token}:{identity_of(self._prefix)}"
 
     @property
     def concurrency(self) -> int:
@@ -92,9 +92,9 @@ class Objects(Store):
         raise failure
 
     def _failure(self, key: str, error: BaseException) -> Exception:
-        where = f"{cleaned(self.root_path)!r} ({type(self.fs).__name__})"
+        where = f"{cleaned_url(self.root_path)!r} ({type(self.fs).__name__})"
         what = f"{type(error).__name__}: {cleaned(str(error))}"
-        return StoreError(f"cannot access {cleaned(key)!r} in {where}: {what}")
+        return StoreError(f"cannot access {cleaned_url(key)!r} in {where}: {what}")
 
     def __getitem__(self, key: str) -> bytes:
         path = self._file(key)
@@ -164,8 +164,9 @@ class Objects(Store):
                 self._ask(key, self.fs.makedirs, self.fs._parent(path), missing=(), exist_ok=True)
                 self._ask(key, self.fs.pipe_file, path, data, missing=())
         except _IN_THE_WAY as error:
+            where = cleaned_url(self.root_path)
             raise KeyBelowValueError(
-                f"cannot store {key!r} in {self.root_path!r}: there is a file above it ({error!r})"
+                f"cannot store {key!r} in {where!r}: there is a file above it ({error!r})"
             ) from error
         self._changed(path)
 
@@ -246,7 +247,7 @@ class Objects(Store):
         return isinstance(other, Objects) and (self.fs, self._prefix) == (other.fs, other._prefix)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {cleaned(self._prefix)!r} of {type(self.fs).__name__}>"
+        return f"<{type(self).__name__} {cleaned_url(self._prefix)!r} of {type(self.fs).__name__}>"
 
     def size(self, key: str) -> int:
         info = self._ask(key, self.fs.info, self._file(key))

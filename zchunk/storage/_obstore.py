@@ -42,6 +42,10 @@ class _Process:
             )
         self.used = True
 
+    def handed(self) -> None:
+        """Note that the program has a store of its own, with which it may have used obstore before."""
+        self.used = True
+
     def after_fork(self) -> None:
         self.lost = self.used
 
@@ -49,6 +53,7 @@ class _Process:
 _process = _Process()
 # Called before every request: raises `StoreError` where it would hang.
 enter = _process.enter
+handed = _process.handed
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.after_fork)
 

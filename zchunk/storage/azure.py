@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from zchunk.storage._cloud import open_bucket
+from zchunk.storage._secrets import cleaned_url
 from zchunk.storage.objects import ObjectStore
+
+_SCHEMES = ("az://", "azure://", "abfs://", "abfss://", "adl://")
 
 
 class ABSStore(ObjectStore):
@@ -56,7 +59,15 @@ class ABSStore(ObjectStore):
         own = {name: options.pop(name) for name in self._own_options & options.keys()}
         options |= {name: value for name, value in named.items() if value is not None}
         store, _ = open_bucket(f"az://{container}", options)
+        self._handed = False
         super().__init__(store, prefix, dimension_separator=dimension_separator, **own)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Open the container that a URL of Azure names, as `ObjectStore.from_url` does."""
+        if not url.lower().startswith(_SCHEMES):
+            raise ValueError(f"{cleaned_url(url)!r} is no URL of Azure: such are az://… and abfs://…")
+        return super().from_url(url, **options)
 
 
 def _options_of(client: Any) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from zchunk.keys import check_key, is_key, normalize_path
 from zchunk.storage._checks import check_path, check_separator
 from zchunk.storage._objects import Objects, has_many_writers
 from zchunk.storage._process import PerProcess
-from zchunk.storage._secrets import cleaned
+from zchunk.storage._secrets import cleaned_url
 from zchunk.storage.base import Store
 from zchunk.storage.directory import DirectoryStore
 
@@ -215,7 +215,7 @@ class FSStore(Store):
         )
 
     def __repr__(self) -> str:
-        path = cleaned(self.path)
+        path = cleaned_url(self.path)
         return f"{type(self).__name__}({path!r}, fs=<{type(self.fs).__name__}>, mode={self.mode!r})"
 
     def size(self, key: str) -> int:
@@ -252,7 +252,7 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
-            f"opening {cleaned(url)!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
+            f"opening {cleaned_url(url)!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
         ) from None
     if "::" not in url and split_protocol(url)[0] in (None, "file", "local"):
         # `fs.open` makes folders then, too.
@@ -262,7 +262,7 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     except ImportError as error:
         extra = "http" if "http://" in url or "https://" in url else "fsspec"
         raise ImportError(
-            f"opening {cleaned(url)!r} needs more: pip install 'zchunk[{extra}]', or {error}"
+            f"opening {cleaned_url(url)!r} needs more: pip install 'zchunk[{extra}]', or {error}"
         ) from None
     return fs, path
 

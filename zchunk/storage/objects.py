@@ -26,7 +26,8 @@ _calls = Later("zchunk.storage._obstore")
 # Larger values are sent in parts.
 _PART_BYTES = 64 << 20
 _UPDATES = 100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# And what XML has no way to write.
+_CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 # How services say that the bucket or container, not the object, is missing.
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
 
@@ -59,23 +60,16 @@ class ObjectStore(Store):
     attributes are changed, replaces a value only if it still is what was read (a conditional put), else it
     begins again: writers in other processes lose no update. Where a service has no such thing, it just puts.
 
-    obstore does not survive a fork. A child of a process that has used it gets a `StoreError`.
+    obstore does not survive a fork: a child gets a `StoreError` if it was used, or handed over as `store`.
     """
 
-    _lost_keys = False
-    versioned = True
+    _lost_keys, _handed, versioned = False, True, True
     _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
     def __init__(
-        self,
-        store: Bucket,
-        prefix: str = "",
-        *,
-        read_only: bool = False,
-        dimension_separator: str | None = None,
-        concurrency: int = 64,
-        pickle_credentials: bool = False,
-    ) -> None:
+        self, store: Bucket, prefix: str = "", *, read_only: bool = False,
+        dimension_separator: str | None = None, concurrency: int = 64, pickle_credentials: bool = False,
+    ) -> None:  # fmt: skip
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
         self.store = store
@@ -86,10 +80,10 @@ class ObjectStore(Store):
         self.pickle_credentials = pickle_credentials
         self.url = url_of(store, self.prefix)
         self._folder = f"{self.prefix}/" if self.prefix else ""
-        # Set when the service turned out not to have it.
-        self._no_conditions = self._no_tails = False
-        # Whether the bucket is known to be there.
-        self._found = False
+        # Set when the service turned out not to have it, and when the bucket is known to be there.
+        self._no_conditions = self._no_tails = self._found = False
+        if self._handed:
+            _calls.handed()
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -107,14 +101,17 @@ class ObjectStore(Store):
         """
         own = {name: options.pop(name) for name in cls._own_options & options.keys()}
         store, prefix = open_bucket(url, options)
-        return cls(store, prefix, **own)
+        self = cls.__new__(cls)
+        self._handed = False
+        ObjectStore.__init__(self, store, prefix, **own)
+        return self
 
     # ---- requests
 
     def _path(self, key: str) -> str:
         key = check_key(key)
         if _CONTROL.search(key):
-            raise InvalidKeyError(f"key {key!r} has a control character, which {self.url} cannot store")
+            raise InvalidKeyError(f"{key!r} has a control character or one not in XML; {self.url} has none")
         return self._folder + key
 
     def _ask(self, key: str, call: Callable[..., Any], *args: Any, through: Any = (), **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from zchunk.errors import ReadOnlyError
 from zchunk.storage import lazy
-from zchunk.storage._secrets import cleaned
+from zchunk.storage._secrets import cleaned_url
 from zchunk.storage.base import Store
 from zchunk.storage.fs import FSStore
 
@@ -32,20 +32,29 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
             return path
         # fsspec knows nothing of %-encoding.
         url = f"file://{path}"
-    elif url.endswith(".zip") and (scheme or url.partition("::")[0] in _CACHES):
+    elif _is_archive(url) and (scheme or url.partition("::")[0] in _CACHES):
         return _zip_of_url(url, mode, storage_options)
     if scheme in _REDIS:
         return lazy.RedisStore.from_url(url, **storage_options)
     if scheme in _OBJECTS and (find_spec("obstore") is not None or find_spec(_OBJECTS[scheme]) is None):
-        return lazy.ObjectStore.from_url(url, read_only=mode == "r", **storage_options)
+        read_only = mode == "r" or storage_options.get("read_only", False)
+        return lazy.ObjectStore.from_url(url, **storage_options | {"read_only": read_only})
     return FSStore(url, mode=mode, **storage_options)
+
+
+def _is_archive(url: str) -> bool:
+    """Whether a URL names a file whose name ends in ``.zip``, not a bucket or server with such a name."""
+    before, _, place = url.rpartition("://")
+    return url.endswith(".zip") and ("/" in place or before.endswith("memory"))
 
 
 def _zip_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store:
     if mode in ("w", "w-", "x"):
-        shown = cleaned(url)
+        shown = cleaned_url(url)
         raise ReadOnlyError(f"zip archives at URLs are read only; write {shown!r} to a file and upload that")
     folder, _, key = url.rpartition("/")
+    if folder.endswith(":/"):
+        folder += "/"
     outer = store_of_url(folder, "r", storage_options)
     assert isinstance(outer, Store)
     return lazy.ZipStore.over(outer, key)
@@ -59,6 +68,6 @@ def path_of_url(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
-        shown = cleaned(url)
+        shown = cleaned_url(url)
         raise ValueError(f"cannot open {shown!r}: a file URL is file:/// and an absolute path, %-encoded")
     return parts.path if os.path.lexists(parts.path) else unquote(parts.path)

@@ -338,8 +338,8 @@ class Target:
         store = self._array.chunk_store
         if not store.many_writers or not is_shared(store):
             raise TypeError(
-                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, or for one to "
-                "write: what others write would be lost; use a folder or a URL, or dask's threads"
+                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, or for one "
+                "to write: what others write would be lost; use a folder or a URL, or dask's threads"
             )
         return type(self), (self._array,)
 
