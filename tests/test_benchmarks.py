@@ -105,7 +105,7 @@ def test_every_kind_of_case_with_every_installed_peer(tmp_path):
 
 
 def test_every_remote_case(tmp_path):
-    for package in ("obstore", "tensorstore"):
+    for package in ("obstore", "tensorstore", "hdf5plugin"):
         pytest.importorskip(package)
     pytest.importorskip("zarr", minversion="3")
     peers = ("zchunk", "zarr3", "tensorstore", "h5py")

@@ -30,6 +30,7 @@ BUILTINS = {
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
     "KeyBelowValueError": [OSError, KeyError],
+    "ValueChangedError": [OSError],
     "FSPathExistNotDir": [OSError, ValueError],
 }
 
@@ -56,3 +57,12 @@ def test_names_that_zarr_2_raises_without_arguments():
     assert "step" in str(errors.NegativeStepError())
     assert issubclass(errors.FSPathExistNotDir, errors.GroupNotFoundError)
     assert issubclass(errors.BadCompressorError, errors.CodecError)
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_pickles_of_dask_workers(name):
+    """They make an error without calling its class."""
+    support = pytest.importorskip("tblib.pickling_support", reason="tblib comes with distributed")
+    support.install()
+    copy = pickle.loads(pickle.dumps(getattr(errors, name)("what was wrong")))
+    assert (type(copy).__name__, str(copy)) == (name, "what was wrong")

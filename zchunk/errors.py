@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class ZchunkError(Exception):
     """Base of every error that zchunk raises on purpose."""
@@ -22,6 +24,10 @@ class InvalidKeyError(ZchunkError, ValueError):
 class NodeNotFoundError(ZchunkError, ValueError, FileNotFoundError):
     """No array or group at a path. A ``ValueError`` as in zarr 2, a ``FileNotFoundError`` as in zarr 3."""
 
+    def __new__(cls, *args: object) -> Self:
+        # That of ValueError, which comes first, refuses; those who make errors without calling them ask it.
+        return OSError.__new__(cls, *args)
+
 
 class ArrayNotFoundError(NodeNotFoundError):
     """No array at a path."""
@@ -41,6 +47,10 @@ class ConsolidatedMetadataNotFoundError(NodeNotFoundError, KeyError):
 
 class ContainsNodeError(ZchunkError, ValueError, FileExistsError):
     """A node stands where another was to be made."""
+
+    def __new__(cls, *args: object) -> Self:
+        # That of ValueError, which comes first, refuses; those who make errors without calling them ask it.
+        return OSError.__new__(cls, *args)
 
 
 class ContainsArrayError(ContainsNodeError):

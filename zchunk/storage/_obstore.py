@@ -61,8 +61,8 @@ if hasattr(os, "register_at_fork"):
 def get(store: Any, path: str, most: int | None = None) -> Any:
     """Return a value as memory of obstore, `ValueError` if it has more than `most` bytes."""
     found = obstore.get(store, path)
-    if most is not None and found.meta["size"] > most:
-        raise ValueError(f"it has {found.meta['size']} bytes, and {most} are possible")
+    if most is not None and (size := found.range[1]) > most:
+        raise ValueError(f"it has {size} bytes, and {most} are possible")
     return found.bytes()
 
 
