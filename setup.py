@@ -21,7 +21,7 @@ from setuptools import Extension, setup
 
 MODULES = [
     "projection", "copy", "codecs", "files", "source", "region", "gather", "blosc", "blosc_encode", "chain",
-    "locks", "plan", "scatter", "reading", "writing", "team", "selection", "fancy", "crc32c",
+    "locks", "plan", "scatter", "reading", "writing", "team", "memory", "selection", "fancy", "crc32c",
     "engine", "shards", "places",
 ]  # fmt: skip
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
@@ -65,7 +65,10 @@ def extensions() -> list[Extension]:
         compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"]
         compile_args.append("-fno-sanitize-recover=undefined")
         link_args.append(f"-fsanitize={sanitize}")
-    macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+    macros = [
+        ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+        ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
+    ]
     if coverage:
         macros.append(("CYTHON_TRACE_NOGIL", "1"))
     return [

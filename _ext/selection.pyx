@@ -14,6 +14,7 @@ from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
 from libc.stdint cimport int64_t, uint64_t
 cimport numpy as cnp
 
+from zchunk._ext cimport memory as results
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.projection cimport Axis, axis_init
 from zchunk._ext.projection import AxisParts
@@ -21,7 +22,6 @@ from zchunk._ext.projection import AxisParts
 # Cython's own declarations leave out those that steal the reference to the dtype.
 cdef extern from "numpy/arrayobject.h":
     PyTypeObject PyArray_Type
-    cnp.ndarray PyArray_Empty(int ndim, cnp.npy_intp* shape, cnp.dtype dtype, int fortran)
     cnp.ndarray PyArray_Zeros(int ndim, cnp.npy_intp* shape, cnp.dtype dtype, int fortran)
     cnp.ndarray PyArray_NewFromDescr(PyTypeObject* subtype, cnp.dtype dtype, int ndim, cnp.npy_intp* shape,
                                      cnp.npy_intp* strides, void* data, int flags, object like)
@@ -176,7 +176,7 @@ cdef class Plan:
         cdef int ndim = self.result_shape(shape)
         Py_INCREF(dtype)
         if dtype.itemsize:
-            return PyArray_Empty(ndim, shape, dtype, order == "F")
+            return results.empty(ndim, shape, dtype, order == "F")
         # Of a dtype without bytes NumPy makes one with some, which nobody would fill.
         return PyArray_Zeros(ndim, shape, dtype, order == "F")
 

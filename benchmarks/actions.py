@@ -180,6 +180,26 @@ class Read(Action):
             self.adapter.close(handle)
 
 
+class ReadKept(Read):
+    """Read all of an array that is open, while all that was read before is kept: into memory that is new."""
+
+    def prepare(self) -> dict[str, Any]:
+        self.stored()
+        (selection,) = self.case.select(self.layout)
+        handle = self._open()
+        self.results = [self.adapter.select(handle, selection)]
+        self._close(handle)
+        check(self.case, self.results[0], self.data)
+        return {}
+
+    def run(self) -> float:
+        (selection,) = self.case.select(self.layout)
+        handle = self._open()
+        seconds = self.repeated(1, lambda: self.results.append(self.adapter.select(handle, selection)))
+        self._close(handle)
+        return seconds
+
+
 class Open(Action):
     """Open an array and close it. No handle is kept: a library may answer from what an open one holds."""
 
@@ -368,6 +388,7 @@ class Import(FreshProcess):
 ACTIONS: dict[str, type[Action]] = {
     "write": Write,
     "read": Read,
+    "read-kept": ReadKept,
     "open": Open,
     "open-group": OpenGroup,
     "open-consolidated": OpenConsolidated,

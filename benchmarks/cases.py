@@ -29,6 +29,7 @@ from benchmarks.selections import (
 Action = Literal[
     "write",
     "read",
+    "read-kept",
     "open",
     "open-group",
     "open-consolidated",
@@ -227,6 +228,9 @@ def _sharded(stored: str) -> tuple[Case, ...]:
     )
 
 
+# Those that read fastest, where every run of each takes its own memory.
+_SOME = ("zchunk", "zarr3_fused", "tensorstore", "h5py", "blosc2", "numpy")
+
 _ALL = (
     *(
         Case(f"write-{name}", "write", "write", name, targets=(Target(_WRITE[STORED[name].codec]),))
@@ -237,6 +241,10 @@ _ALL = (
             f"read-{name}", "read all", "read", name, targets=(Target(_READ[STORED[name].codec]), _OVER_LIMIT)
         )
         for name in _BULK
+    ),
+    *(
+        Case(f"read-{name}-kept", "read all, all results kept", "read-kept", name, peers=_SOME)
+        for name in ("field-lz4", "field-raw")
     ),
     Case("write-1-thread", "write", "write", "field-lz4", threads=1),
     Case("read-1-thread", "read all", "read", "field-lz4", threads=1),

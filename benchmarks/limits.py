@@ -93,6 +93,7 @@ class Limits:
             "write": self._write,
             "append": self._write,
             "read": self._read,
+            "read-kept": self._read,
             "resize": self._resize,
             # A part of it: nobody does the rest without reading.
             "rechunk": self._read,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zchunk import codecs, errors, storage
+from zchunk._ext.memory import get_spare_memory, set_spare_memory
 from zchunk.api import create_group, group, open, open_group
 from zchunk.array import Array
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
@@ -102,6 +103,7 @@ __all__ = [
     "errors",
     "full",
     "full_like",
+    "get_spare_memory",
     "get_threads",
     "group",
     "load",
@@ -116,6 +118,7 @@ __all__ = [
     "save",
     "save_array",
     "save_group",
+    "set_spare_memory",
     "set_threads",
     "storage",
     "tree",

@@ -1,0 +1,50 @@
+/* Memory straight from the system. */
+#ifndef ZCHUNK_PAGES_H
+#define ZCHUNK_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { ZC_HUGE = 2 << 20 };
+
+/* The size of a page. */
+static size_t zc_page(void) {
+    static size_t size;
+    if (size == 0) size = (size_t)sysconf(_SC_PAGESIZE);
+    return size;
+}
+
+/* `n` bytes where huge pages begin, with a page before them, or NULL. The system gives huge pages if it has some. */
+static void *zc_map(size_t n) {
+    size_t page = zc_page(), total = page + n + ZC_HUGE;
+    if (total < n) return NULL;
+    char *start = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) return NULL;
+    uintptr_t first = ((uintptr_t)start + page + ZC_HUGE - 1) & ~(uintptr_t)(ZC_HUGE - 1);
+    char *data = (char *)first, *end = data + (n + page - 1) / page * page;
+    if (data - page > start) munmap(start, data - page - start);
+    if (end < start + total) munmap(end, start + total - end);
+#ifdef MADV_HUGEPAGE
+    madvise(data, end - data, MADV_HUGEPAGE);
+#endif
+    return data;
+}
+
+/* Give back what `zc_map` returned for `n` bytes. */
+static void zc_unmap(void *data, size_t n) {
+    size_t page = zc_page();
+    munmap((char *)data - page, page + (n + page - 1) / page * page);
+}
+
+/* Let the system take the pages of `n` bytes if it needs some, until they are written again; false: it cannot. */
+static int zc_lend(void *data, size_t n) {
+#ifdef MADV_FREE
+    return madvise(data, n, MADV_FREE) == 0;
+#else
+    return 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,220 @@
+"""Memory of large results: what is kept of those that are gone, and that nobody notices."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk._ext.selection import plan_basic
+
+MIB = 1 << 20
+DEFAULT = zchunk.get_spare_memory()[0]
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    gc.collect()
+    zchunk.set_spare_memory(0)
+    zchunk.set_spare_memory(None)
+    yield
+    zchunk.set_spare_memory(None)
+
+
+def kept() -> int:
+    return zchunk.get_spare_memory()[1]
+
+
+def new(nbytes: int, dtype: Any = "u1") -> np.ndarray[Any, Any]:
+    """A result, not filled."""
+    n = nbytes // np.dtype(dtype).itemsize
+    plan = plan_basic(slice(None), (n,), (n,))
+    assert plan is not None
+    return plan.empty(np.dtype(dtype), "C")
+
+
+def address(array: np.ndarray[Any, Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def handler(array: np.ndarray[Any, Any]) -> str:
+    from numpy._core.multiarray import get_handler_name  # type: ignore[attr-defined]
+
+    return str(get_handler_name(array))
+
+
+def test_memory_serves_again() -> None:
+    first = new(8 * MIB)
+    where = address(first)
+    assert first.flags.owndata
+    assert first.flags.writeable
+    assert first.base is None
+    assert kept() == 0
+    del first
+    assert kept() == 8 * MIB
+    again = new(8 * MIB)
+    assert address(again) == where
+    assert kept() == 0
+
+
+def test_small_results_are_numpys() -> None:
+    assert handler(new(4 * MIB)) == "zchunk"
+    assert handler(new(4 * MIB - 1)) == "default_allocator"
+    assert handler(np.empty(8 * MIB, "u1")) == "default_allocator"
+
+
+def test_a_little_more_than_is_needed_fits() -> None:
+    where = address(new(9 * MIB))
+    assert kept() == 9 * MIB
+    assert address(new(8 * MIB)) == where
+    assert kept() == 9 * MIB
+    much_less = new(7 * MIB)
+    assert address(much_less) != where
+
+
+def test_a_little_less_does_not_fit() -> None:
+    new(8 * MIB)
+    larger = new(8 * MIB + 1)
+    larger[:] = 1
+    del larger
+    assert kept() == 8 * MIB + 1
+
+
+def test_process_gets_no_larger_than_with_results_alone() -> None:
+    sizes = [16 * MIB, 24 * MIB, 40 * MIB]
+    results = [new(n) for n in sizes]
+    results.clear()
+    assert kept() == sum(sizes)
+    result = new(64 * MIB)
+    assert kept() <= sum(sizes) - 64 * MIB
+    del result
+    assert kept() <= sum(sizes)
+
+
+def test_oldest_goes_first() -> None:
+    zchunk.set_spare_memory(24 * MIB)
+    results = [new(10 * MIB) for _ in range(3)]
+    places = [address(result) for result in results]
+    while results:
+        del results[0]
+    assert kept() == 20 * MIB
+    held = [new(10 * MIB), new(10 * MIB)]
+    assert [address(result) for result in held] == [places[2], places[1]]
+
+
+def test_limit() -> None:
+    zchunk.set_spare_memory(8 * MIB)
+    assert zchunk.get_spare_memory() == (8 * MIB, 0)
+    new(8 * MIB + 1)
+    assert kept() == 0
+    new(8 * MIB)
+    assert kept() == 8 * MIB
+    zchunk.set_spare_memory(8 * MIB - 1)
+    assert kept() == 0
+    zchunk.set_spare_memory(None)
+    assert zchunk.get_spare_memory() == (DEFAULT, 0)
+    zchunk.set_spare_memory(2**80)
+    assert zchunk.get_spare_memory()[0] == 2**64 - 1
+
+
+def test_what_is_no_limit() -> None:
+    with pytest.raises(ValueError, match="not -1"):
+        zchunk.set_spare_memory(-1)
+    with pytest.raises(TypeError):
+        zchunk.set_spare_memory(0.5)  # type: ignore[arg-type]
+    assert zchunk.get_spare_memory()[0] == DEFAULT
+
+
+def test_no_memory() -> None:
+    with pytest.raises(MemoryError):
+        new(2**60)
+    assert new(5 * MIB).nbytes == 5 * MIB
+
+
+def test_resized_copied_pickled() -> None:
+    result = new(8 * MIB, "<i4")
+    result[:] = np.arange(2 * MIB)
+    want = result.copy()
+    result.resize((3 * MIB,), refcheck=False)
+    assert (result[: 2 * MIB] == want).all()
+    assert not result[2 * MIB :].any()
+    result.resize((10,), refcheck=False)
+    assert result.tolist() == list(range(10))
+    assert (pickle.loads(pickle.dumps(want)) == want).all()
+
+
+@pytest.mark.parametrize("dtype", ["S3", "M8[s]", [("a", "<i2"), ("b", "<f8")], "O", ">f8"])
+def test_dtypes_and_orders(dtype: Any) -> None:
+    kind = np.dtype(dtype)
+    n = 5 * MIB // kind.itemsize
+    for order in "CF":
+        plan = plan_basic((slice(None), slice(None)), (n, 2), (n, 2))
+        assert plan is not None
+        result = plan.empty(kind, order)
+        assert result.dtype == kind
+        assert result.shape == (n, 2)
+        assert result.flags.c_contiguous == (order == "C")
+        assert result.flags.f_contiguous == (order == "F")
+        assert dtype != "O" or result[n - 1, 1] is None
+        result[:] = np.zeros((), kind)
+
+
+def test_reads_are_right_and_let_go_after_errors(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 100, (8, 1024, 1024), "i4")
+    z = zchunk.array(data, chunks=(1, 512, 512), store=os.fspath(tmp_path))
+    for _ in range(2):
+        assert (z[...] == data).all()
+        assert (z[::2, :, ::-1] == data[::2, :, ::-1]).all()
+        assert (z.oindex[[7, 0, 3]] == data[[7, 0, 3]]).all()
+        points = np.arange(2 * MIB) % 8
+        assert (z.vindex[points, points, points] == data[points, points, points]).all()
+    z.chunk_store["7.1.1"] = b"no chunk"
+    gc.collect()
+    before = kept()
+    with pytest.raises(zchunk.errors.ChunkError):
+        z[...]
+    gc.collect()
+    assert kept() >= min(before, data.nbytes)
+    assert (z[:7] == data[:7]).all()
+
+
+def test_forked_child_keeps_nothing_and_results_live() -> None:
+    result = new(8 * MIB)
+    result[:] = 7
+    new(16 * MIB)
+    assert kept() == 16 * MIB
+    child = os.fork()
+    if not child:
+        fine = kept() == 0 and bool((result == 7).all())
+        del result
+        os._exit(0 if fine and kept() == 8 * MIB else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert kept() == 16 * MIB
+    assert (result == 7).all()
+
+
+def test_threads_share_what_is_kept() -> None:
+    wrong: list[int] = []
+
+    def work(mark: int) -> None:
+        for i in range(30):
+            result = new((4 + (mark + i) % 3) * MIB)
+            result[:] = mark
+            if not (result == mark).all():
+                wrong.append(mark)
+
+    threads = [threading.Thread(target=work, args=(mark,)) for mark in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert 0 < kept() <= 6 * 6 * MIB
