@@ -26,6 +26,8 @@ from benchmarks.selections import Selection, everything, of_array
 
 # A run of a short case is repeated within one timing until it lasts about this long.
 SHORTEST_TIMING = 0.02
+# Results that cases hold which keep all of them: at least as many as there are runs.
+MOST_KEPT = 8
 
 
 class Mismatch(Exception):
@@ -189,6 +191,8 @@ class ReadKept(Read):
         handle = self._open()
         self.results = [self.adapter.select(handle, selection)]
         self._close(handle)
+        # A machine that is virtual may have to get memory itself that nobody in it has used yet.
+        np.ones((MOST_KEPT, self.layout.nbytes), np.uint8)
         check(self.case, self.results[0], self.data)
         return {}
 
