@@ -20,7 +20,7 @@ from zchunk.display import Items, array_items, class_name
 from zchunk.errors import ArrayNotFoundError, ReadOnlyError
 from zchunk.grid import normalize_shape
 from zchunk.locks import metadata_lock
-from zchunk.metadata.formats import Format, read_array
+from zchunk.metadata.formats import Format, get_format, read_array
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.selections import Selections
 from zchunk.values import convert
@@ -72,6 +72,8 @@ class Array(Selections, Conveniences):
 
     # Codecs that a user handed over, which run code from the data; see `zchunk.codecs.registry`.
     _trusted: frozenset[str] = frozenset()
+    # Those that were written when the array was made.
+    _made: ArrayMetadata | None = None
 
     def __init__(
         self,
@@ -98,15 +100,21 @@ class Array(Selections, Conveniences):
         )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
-        fmt, metadata = self._read(version)
+        made = self._made
+        fmt, metadata = self._read(version) if made is None else (get_format(made.zarr_format), made)
         self._of_format(fmt)
         self._chunked = self._engine_array(metadata)
 
     @classmethod
-    def _trusting(cls, trusted: frozenset[str], *args: Any, **kwargs: Any) -> Self:
-        """Return the array with these arguments, which may use the codecs `trusted`."""
+    def _trusting(
+        cls, trusted: frozenset[str], *args: Any, made: ArrayMetadata | None = None, **kwargs: Any
+    ) -> Self:
+        """Return the array with these arguments, which may use the codecs `trusted`.
+
+        `made` are its metadata, if it was made just now and they need not be read.
+        """
         array = cls.__new__(cls)
-        array._trusted = trusted
+        array._trusted, array._made = trusted, made
         array.__init__(*args, **kwargs)  # type: ignore[misc]
         return array
 

@@ -168,7 +168,7 @@ def create(
         version,
         ByZarr3(shards, compressors, serializer, chunk_key_encoding, dimension_names),
     )
-    init_array(target, path, metadata, overwrite, chunk_target, attributes)
+    made = init_array(target, path, metadata, overwrite, chunk_target, attributes)
     return Array._trusting(
         trusted_ids(*metadata.codecs),
         target,
@@ -181,6 +181,7 @@ def create(
         write_empty_chunks=write_empty_chunks,
         zarr_version=version,
         cache_bytes=cache_bytes,
+        made=made,
     )
 
 

@@ -71,8 +71,10 @@ def init_array(
     overwrite: bool = False,
     chunk_store: Store | None = None,
     attributes: Mapping[str, Any] | None = None,
-) -> None:
+) -> ArrayMetadata | None:
     """Put an array without chunks at `path`.
+
+    Returns its metadata as they will be read; None if that depends on the store.
 
     Raises
     ------
@@ -86,9 +88,10 @@ def init_array(
     # All that can fail comes before what is there is erased.
     path, fmt = new_path(path), get_format(metadata.zarr_format)
     items = fmt.array_items(metadata, _attributes(attributes))
-    parsed_again(metadata, items[fmt.array_key])
+    parsed = parsed_again(metadata, items[fmt.array_key])
     _prepare(store, path, fmt, overwrite, chunk_store)
     _put(store, path, items)
+    return parsed if store.verbatim else None
 
 
 def init_group(

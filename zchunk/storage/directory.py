@@ -59,6 +59,8 @@ class DirectoryStore(Store):
     file is replaced when its key is written.
     """
 
+    verbatim = True
+
     _identity: str | None = None
 
     def __init__(

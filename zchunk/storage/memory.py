@@ -45,7 +45,7 @@ class MemoryStore(Store):
     child has its own.
     """
 
-    quick_lookups = True
+    quick_lookups = verbatim = True
 
     def __init__(
         self, root: Folder | None = None, cls: type[Any] = dict, dimension_separator: str | None = None

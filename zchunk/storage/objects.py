@@ -63,7 +63,7 @@ class ObjectStore(Store):
     obstore does not survive a fork: a child gets a `StoreError` if it was used, or handed over as `store`.
     """
 
-    _lost_keys, _handed, versioned = False, True, True
+    _lost_keys, _handed, versioned, verbatim = False, True, True, True
     _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
     def __init__(
