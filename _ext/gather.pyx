@@ -6,6 +6,7 @@ from zchunk._ext.codecs cimport shuffle
 from zchunk._ext.copy cimport copy_run
 from zchunk._ext.gather cimport TILE, Items
 from zchunk._ext.region cimport Cursor, Region, first_row, next_row
+from zchunk._ext.scatter cimport copy_row
 
 
 cdef extern from *:
@@ -58,7 +59,7 @@ cdef int64_t _take_rows(Items* items, int64_t wanted, char* dst) noexcept nogil:
     for j in range(rows):
         if nbytes <= AHEAD:
             zc_prefetch(c.user + j * stride + ahead, nbytes)
-        memcpy(dst + j * nbytes, c.user + j * stride, nbytes)
+        copy_row(dst + j * nbytes, c.user + j * stride, nbytes)
     # On the last of them, with none of its items left.
     c.at[i] += rows - 1
     c.user += (rows - 1) * stride

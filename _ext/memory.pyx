@@ -97,6 +97,9 @@ cdef void* _allocate(void* ctx, size_t size) noexcept:
     # Nothing fits: all together is no more than it would be if nothing were kept.
     _shrink(_kept - min(size, _kept))
     data = zc_map(size)
+    if data == NULL:
+        _shrink(0)
+        data = zc_map(size)
     if data != NULL:
         _block(data).size = size
     return data

@@ -15,7 +15,7 @@ from zchunk._ext.region cimport (
     Cursor, first_row, last_before, next_row, next_rows, read_region, region_items, region_span, row_skip, row_stride,
     rows_before,
 )
-from zchunk._ext.scatter cimport stream_copy
+from zchunk._ext.scatter cimport copy_row, stream_copy
 from zchunk._ext.source cimport fetch
 from zchunk._ext.status cimport NO_MEMORY, OK, fail
 
@@ -37,6 +37,17 @@ cdef inline void _copy_items(
         stream_copy(user, <const char*>items, <size_t>n * p.itemsize)
     else:
         copy_run(user, user_stride, <const char*>items, stride, n, p.itemsize)
+
+
+cdef void _copy_rows(const Plan* p, const Cursor* c, const uint8_t* items, int64_t rows) noexcept nogil:
+    """Copy rows along the next axis, the first of which is at `items`."""
+    cdef int64_t size = p.itemsize, skip = row_skip(c), stride = row_stride(c), j
+    if p.streaming or c.user_stride != size or c.chunk_stride != size:
+        for j in range(rows):
+            _copy_items(p, c.user + j * stride, c.user_stride, items + j * skip, c.chunk_stride, c.n)
+        return
+    for j in range(rows):
+        copy_row(c.user + j * stride, <const char*>items + j * skip, c.n * size)
 
 
 cdef int _read_row(
@@ -65,7 +76,7 @@ cdef int _read_rows(
 ) noexcept nogil:
     """Read as many rows at a time as a slab takes."""
     cdef Cursor c, row
-    cdef int64_t span, low, end, rows, _i
+    cdef int64_t span, low, last, end, rows, n
     cdef bint more = True
     cdef const uint8_t* got
     first_row(&c, r, p.itemsize)
@@ -79,19 +90,22 @@ cdef int _read_rows(
             more = next_row(&c)
             continue
         row = c
-        low, end, rows = c.offset, c.offset + span, 1
-        while True:
-            more = next_row(&c)
-            # Rows go back where positions repeat.
-            if not more or c.offset < low or c.offset + span - low > SLAB or c.offset - end > READ_COST:
-                break
-            end = max(end, c.offset + span)
-            rows += 1
+        low, end, rows = c.offset, c.offset, 0
+        # Where the last row of the slab begins at the latest
+        last = low + SLAB - span
+        # Rows go back where positions repeat.
+        while more and low <= c.offset <= last and c.offset - end <= READ_COST:
+            n = rows_before(&c, last) if row_skip(&c) - span <= READ_COST else 1
+            end = max(end, c.offset + (n - 1) * row_skip(&c) + span)
+            rows += n
+            more = next_rows(&c, n)
         if fetch(source, base + low, end - low, s.stored, &got, f) != OK:
             return f.status
-        for _i in range(rows):
-            _copy_items(p, row.user, row.user_stride, got + (row.offset - low), row.chunk_stride, row.n)
-            next_row(&row)
+        while rows > 0:
+            n = min(rows_before(&row, last), rows)
+            _copy_rows(p, &row, got + (row.offset - low), n)
+            next_rows(&row, n)
+            rows -= n
     return OK
 
 
@@ -100,12 +114,14 @@ cdef int scatter_raw(
 ) noexcept nogil:
     """Scatter a region of a chunk whose bytes are those of the source from `base` on."""
     cdef Cursor c
+    cdef int64_t rows
     if source.data == NULL:
         return _read_rows(p, r, source, base, s, f)
     first_row(&c, r, p.itemsize)
     while True:
-        _copy_items(p, c.user, c.user_stride, source.data + base + c.offset, c.chunk_stride, c.n)
-        if not next_row(&c):
+        rows = rows_before(&c, p.chunk_nbytes)
+        _copy_rows(p, &c, source.data + base + c.offset, rows)
+        if not next_rows(&c, rows):
             return OK
 
 

@@ -32,6 +32,17 @@ static inline void zc_stream_copy(char *dst, const char *src, size_t n) {
     memcpy(dst, src, n);
 }
 
+/* memcpy, without a call for the rows of small chunks and boxes. */
+static inline void zc_copy_row(char *dst, const char *src, size_t n) {
+    size_t i = 0;
+    if (n < 16 || n > 256) {
+        memcpy(dst, src, n);
+        return;
+    }
+    for (; i + 16 < n; i += 16) memcpy(dst + i, src + i, 16);
+    memcpy(dst + n - 16, src + n - 16, 16);
+}
+
 /* What was written past the caches is there for other threads. */
 static inline void zc_stream_done(void) {
 #if defined(__SSE2__)

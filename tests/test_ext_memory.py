@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,6 +139,23 @@ def test_no_memory() -> None:
     with pytest.raises(MemoryError):
         new(2**60)
     assert new(5 * MIB).nbytes == 5 * MIB
+
+
+def test_what_is_kept_makes_room_where_addresses_are_limited() -> None:
+    code = """
+import resource, zchunk
+from zchunk._ext.selection import plan_basic
+new = lambda n: plan_basic(slice(None), (n,), (n,)).empty(__import__("numpy").dtype("u1"), "C")
+held = [new(40 << 20) for _ in range(5)]
+used = 4096 * int(open("/proc/self/statm").read().split()[0])
+held.clear()
+assert zchunk.get_spare_memory()[1] == 200 << 20
+resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 20), -1))
+assert len(new(160 << 20)) == 160 << 20
+"""
+    if not os.path.exists("/proc/self/statm"):
+        pytest.skip("no /proc")
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_resized_copied_pickled() -> None:
