@@ -57,7 +57,6 @@ cdef void release(Scratch* s) noexcept nogil:
     free(s.chunk)
     free(s.block)
     free(s.planes)
-    free(s.ahead)
     free(s.blosclz)
     free(s.lz4)
     free(s.lz4hc)
@@ -74,16 +73,13 @@ cdef void _end_of_thread(void* scratch) noexcept nogil:
 
 
 cdef Scratch* thread_scratch() noexcept nogil:
-    """Return the scratch of the calling thread, with nothing read ahead; NULL: no memory."""
-    cdef Scratch* s = <Scratch*>zc_scratch(sizeof(Scratch), _end_of_thread)
-    if s != NULL:
-        s.ahead_n = 0
-    return s
+    """Return the scratch of the calling thread; NULL: no memory."""
+    return <Scratch*>zc_scratch(sizeof(Scratch), _end_of_thread)
 
 
 cdef void trim(Scratch* s) noexcept nogil:
     """Let go of what is too much to keep. New memory costs a page fault every 4 KiB: more than a small read takes."""
-    cdef size_t size = s.encoded_size + s.stored_size + s.chunk_size + s.block_size + s.planes_size + s.ahead_size
+    cdef size_t size = s.encoded_size + s.stored_size + s.chunk_size + s.block_size + s.planes_size
     if s.zstd_encoder != NULL:
         size += ZSTD_sizeof_CCtx(<ZSTD_CCtx*>s.zstd_encoder)
     if s.zstd_decoder != NULL:

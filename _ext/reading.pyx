@@ -12,7 +12,7 @@ from zchunk._ext.blosc cimport Frame, frame_nbytes, open_frame
 from zchunk._ext.chain cimport BLOSC_KIND, RAW_KIND, decode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.codecs cimport Scratch, crc32_of, reserve
 from zchunk._ext.crc32c cimport crc32c, from_little
-from zchunk._ext.files cimport MISSING, close_file, file_size, open_read, read_at
+from zchunk._ext.files cimport MISSING, close_file, file_size, open_read
 from zchunk._ext.plan cimport Plan, Value
 from zchunk._ext.reading cimport UNOPENED
 from zchunk._ext.region cimport Region, cut, fill_region, one_run, read_region, region_items, region_span
@@ -32,8 +32,6 @@ cdef enum:
     SMALL_FILE = 32768
     # What a task reads of a chunk, about, counted in the chunk's memory, if a chunk may be several.
     PART = 1 << 20
-    # Small chunks of a shard are read with what follows them, so much at a time.
-    AHEAD = 16384
 
 
 # ---- read one chunk
@@ -144,22 +142,7 @@ cdef int _open_value(
     return OK
 
 
-cdef int _read_ahead(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    """Have the bytes in memory, with some that follow: perhaps those of the chunks that are wanted next."""
-    cdef int64_t at = source.base, n
-    if not (0 < s.ahead_n and s.ahead_at <= at and at + source.size <= s.ahead_at + s.ahead_n):
-        n = min(<int64_t>AHEAD, p.shard.stop - at)
-        s.ahead_n = 0
-        if reserve(&s.ahead, &s.ahead_size, n) == NULL:
-            return fail(f, NO_MEMORY, n, 0)
-        if read_at(source.fd, s.ahead, n, at, f) != OK:
-            return f.status
-        s.ahead_at, s.ahead_n = at, n
-    source.data = s.ahead + (at - s.ahead_at)
-    return OK
-
-
-cdef int open_inner(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) noexcept nogil:
     """Find a chunk in the shard, whose index was checked. The file stays open."""
     cdef uint64_t offset = p.shard.entries[2 * r.number]
     if offset == NOWHERE:
@@ -168,8 +151,6 @@ cdef int open_inner(const Plan* p, const Region* r, Source* source, Scratch* s, 
     source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
     if p.shard.data != NULL:
         source.data = p.shard.data + source.base
-    elif p.shard.stop and source.size <= AHEAD:
-        return _read_ahead(p, source, s, f)
     return OK
 
 
@@ -199,7 +180,7 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     if p.values != NULL:
         status = _open_value(p, &p.values[k - p.first], r, &source, s, f)
     elif p.shard.entries != NULL:
-        status = open_inner(p, r, &source, s, f)
+        status = open_inner(p, r, &source, f)
     elif p.opened != NULL:
         status = _open_once(p, k, r, &source, f)
     else:

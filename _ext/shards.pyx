@@ -101,9 +101,7 @@ cdef class ShardJob(Job):
         PyBuffer_Release(&self._slots[0])
         PyBuffer_Release(&self._slots[1])
 
-    def attach(
-        self, tuple counts not None, cnp.ndarray entries not None, int fd, bytes data, int64_t base, int64_t size=0
-    ):
+    def attach(self, tuple counts not None, cnp.ndarray entries not None, int fd, bytes data, int64_t base):
         """Say where the chunks are: to read them, or to merge them with what is written.
 
         Parameters
@@ -120,8 +118,6 @@ cdef class ShardJob(Job):
         base : int
             Offset in the shard of the first byte of `data`, or of the file: less than 0 where the shard begins
             further on in it.
-        size : int, optional
-            Of the shard, if small chunks shall be read from the file with what follows them.
         """
         cdef Plan* p = &self.plan
         cdef int64_t n = 1, end
@@ -139,7 +135,6 @@ cdef class ShardJob(Job):
         self._size = n
         p.shard.entries = at
         p.shard.fd, p.shard.base = fd, base
-        p.shard.stop = size - base if size else 0
         if data is not None:
             end = base + len(data)
             for d in range(n):

@@ -29,6 +29,9 @@ from zchunk.storage.base import Piece, Store
 _GAP = 1 << 16
 # But not more than this, beside a chunk that is larger: several requests at a time are faster.
 _RUN = 8 << 20
+# Inner chunks that are smaller, on average, are read with all others of their shard, if many are wanted.
+_SMALL = 1 << 15
+_WHOLE = 64 << 20
 # Most bytes of indexes that are kept for an open array.
 _KEPT = 32 << 20
 # O_NONBLOCK: a FIFO in the folder must not hang anyone.
@@ -207,11 +210,10 @@ class Shard(Store):
         """Let a job read from the shard; False if the bytes have to be fetched from a store."""
         if self.entries is None or (self._fd < 0 and self._data is None):
             return False
-        if self._data is not None:
-            job.attach(self._index.shape, self.entries, -1, self._data, 0)
-            return True
-        many = 2 * job.total >= len(self.entries)
-        job.attach(self._index.shape, self.entries, self._fd, None, -self._at, self._size if many else 0)
+        n = len(self.entries)
+        small = self._size < n * _SMALL and self._size <= _WHOLE and 2 * job.total >= n
+        data = self.load() if small else self._data
+        job.attach(self._index.shape, self.entries, self._fd, data, 0 if data is not None else -self._at)
         return True
 
     def _new_entries(self) -> np.ndarray[Any, Any]:

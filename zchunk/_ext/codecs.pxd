@@ -24,9 +24,6 @@ cdef struct Scratch:
     size_t block_size
     uint8_t* planes         # one block of a frame, still shuffled
     size_t planes_size
-    uint8_t* ahead          # bytes of a job's one file, `ahead_n` from `ahead_at` on
-    size_t ahead_size
-    int64_t ahead_at, ahead_n
     void* blosclz
     void* lz4
     void* lz4hc

@@ -24,7 +24,6 @@ cdef struct Shard:
     int64_t strides[MAX_NDIM]       # chunks from one to the next along every axis
     const uint8_t* data             # its bytes, NULL: in the file `fd`
     int64_t base                    # of data, or of the file, in the shard
-    int64_t stop                    # end of the shard in the file, if chunks are read with what follows them; else 0
     int fd
 
 cdef struct Plan:

@@ -14,5 +14,5 @@ cdef enum:
 
 cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil
 cdef int open_file(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil
-cdef int open_inner(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil
+cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) noexcept nogil
 cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil

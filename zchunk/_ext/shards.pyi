@@ -14,7 +14,6 @@ class ShardJob(Job):
         fd: int,
         data: bytes | None,
         base: int,
-        size: int = 0,
     ) -> None: ...
     @property
     def bound(self) -> int: ...
