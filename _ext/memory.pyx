@@ -12,6 +12,7 @@ import operator
 import os
 
 from cpython.pycapsule cimport PyCapsule_New
+from cpython.ref cimport PyObject
 from libc.string cimport memcpy, memset, strcpy
 cimport numpy as cnp
 
@@ -31,6 +32,7 @@ cdef extern from "numpy/arrayobject.h":
         PyDataMemAllocator allocator
 
     object PyDataMem_SetHandler(object handler)
+    PyObject* PyDataMem_DefaultHandler
 
 cdef extern from "pages.h" nogil:
     size_t zc_page()
@@ -129,7 +131,10 @@ cdef void* _allocate_zeros(void* ctx, size_t n, size_t size) noexcept:
 
 
 cdef void* _reallocate(void* ctx, void* data, size_t size) noexcept:
-    cdef void* fresh = _allocate(ctx, size)
+    cdef void* fresh
+    if data != NULL and size <= _block(data).size and _block(data).size - size <= size >> 3:
+        return data
+    fresh = _allocate(ctx, size)
     if fresh != NULL and data != NULL:
         memcpy(fresh, data, min(size, _block(data).size))
         _free(ctx, data, size)
@@ -157,6 +162,10 @@ cdef cnp.ndarray empty(int ndim, const cnp.npy_intp* shape, cnp.dtype dtype, bin
     if nbytes < LARGE:
         return PyArray_Empty(ndim, <cnp.npy_intp*>shape, dtype, fortran)
     before = PyDataMem_SetHandler(_handler)
+    if <PyObject*>before != PyDataMem_DefaultHandler:
+        # The program has its own ways with memory.
+        PyDataMem_SetHandler(before)
+        return PyArray_Empty(ndim, <cnp.npy_intp*>shape, dtype, fortran)
     try:
         return PyArray_Empty(ndim, <cnp.npy_intp*>shape, dtype, fortran)
     finally:
@@ -168,7 +177,9 @@ def set_spare_memory(nbytes):
 
     New memory costs as much time as reading into it does. By default up to 512 MiB are kept, of results of 4 MiB
     and more. What is kept is still counted as this process's, but the system takes it as soon as memory is
-    needed; results that live and those that are gone never take more together than results took before.
+    needed; results that live and those that are gone never take more together than results took before. Where
+    addresses are limited (``ulimit -v``) nothing is kept; where the system promises no more memory than it has
+    (``vm.overcommit_memory=2``), keep nothing.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { ZC_HUGE = 2 << 20 };
@@ -38,9 +39,13 @@ static void zc_unmap(void *data, size_t n) {
     munmap((char *)data - page, page + (n + page - 1) / page * page);
 }
 
-/* Let the system take the pages of `n` bytes if it needs some, until they are written again; false: it cannot. */
+/* Let the system take the pages of `n` bytes if it needs some, until they are written again; false: it cannot, or
+   addresses are limited, which it does not take. */
 static int zc_lend(void *data, size_t n) {
 #ifdef MADV_FREE
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return 0;
+    if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return 0;
     return madvise(data, n, MADV_FREE) == 0;
 #else
     return 0;

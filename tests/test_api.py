@@ -697,3 +697,27 @@ def test_consolidated_that_is_not_there_or_nonsense() -> None:
     for mode in ("a", "w", "w-"):
         with pytest.raises(ValueError, match="mode"):
             zchunk.open_consolidated({}, mode=mode)  # type: ignore[arg-type]
+
+
+@only_v2("a store that changes .zarray")
+def test_stores_that_change_metadata_are_read_back(tmp_path):
+    class Changing(zchunk.DirectoryStore):
+        def __setitem__(self, key, value):
+            if key.endswith(".zarray"):
+                value = json.dumps({**json.loads(bytes(value)), "fill_value": 7, "compressor": None}).encode()
+            super().__setitem__(key, value)
+
+    z = zchunk.create(4, chunks=2, dtype="i2", store=Changing(tmp_path))
+    assert (z.fill_value, z.compressor) == (7, None)
+    z[:2] = [1, 2]
+    assert zchunk.open(tmp_path, mode="r")[:].tolist() == [1, 2, 7, 7]
+
+
+def test_an_array_that_was_made_is_as_it_is_read(tmp_path):
+    for store in (zchunk.DirectoryStore(tmp_path), zchunk.MemoryStore()):
+        made = zchunk.create((4, 4), chunks=2, dtype="<U3", store=store, path="a/b", fill_value="x")
+        read = zchunk.open(store, path="a/b")
+        assert made.metadata is read.metadata
+        made.resize(6, 4)
+        read.refresh()
+        assert made.shape == read.shape == (6, 4)

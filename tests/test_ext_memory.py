@@ -151,10 +151,44 @@ used = 4096 * int(open("/proc/self/statm").read().split()[0])
 held.clear()
 assert zchunk.get_spare_memory()[1] == 200 << 20
 resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 20), -1))
-assert len(new(160 << 20)) == 160 << 20
+result = new(160 << 20)
+del result
+assert zchunk.get_spare_memory()[1] <= 40 << 20
+assert len(bytearray(160 << 20)) == 160 << 20
 """
     if not os.path.exists("/proc/self/statm"):
         pytest.skip("no /proc")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_programs_that_hand_out_memory_themselves_are_left_alone() -> None:
+    code = """
+import ctypes, numpy, zchunk
+from numpy._core import _multiarray_umath as own
+from numpy._core.multiarray import get_handler_name
+from zchunk._ext.selection import plan_basic
+
+def new():
+    return plan_basic(slice(None), (8 << 20,), (8 << 20,)).empty(numpy.dtype("u1"), "C")
+
+object_, pointer, text = ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p
+of_capsule, new_capsule = ctypes.pythonapi.PyCapsule_GetPointer, ctypes.pythonapi.PyCapsule_New
+of_capsule.restype, of_capsule.argtypes = pointer, [object_, text]
+new_capsule.restype, new_capsule.argtypes = object_, [pointer, text, pointer]
+table = ctypes.cast(of_capsule(own._ARRAY_API, None), ctypes.POINTER(pointer))
+set_handler = ctypes.PYFUNCTYPE(object_, object_)(table[304])
+get_handler = ctypes.PYFUNCTYPE(object_)(table[305])
+
+# NumPy's functions under another name
+mine = ctypes.create_string_buffer(ctypes.string_at(of_capsule(get_handler(), b"mem_handler"), 168))
+mine[0:5] = b"mine\\0"
+before = set_handler(new_capsule(ctypes.addressof(mine), b"mem_handler", None))
+result = new()
+assert get_handler_name(result) == get_handler_name() == "mine"
+set_handler(before)
+assert get_handler_name(new()) == "zchunk"
+assert get_handler_name() == "default_allocator"
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -100,7 +100,7 @@ class Array(Selections, Conveniences):
         )
         self._cache_metadata = bool(cache_metadata)
         self._write_empty_chunks = bool(write_empty_chunks)
-        made = self._made
+        made, self._made = self._made, None
         fmt, metadata = self._read(version) if made is None else (get_format(made.zarr_format), made)
         self._of_format(fmt)
         self._chunked = self._engine_array(metadata)

@@ -91,7 +91,7 @@ def init_array(
     parsed = parsed_again(metadata, items[fmt.array_key])
     _prepare(store, path, fmt, overwrite, chunk_store)
     _put(store, path, items)
-    return parsed if store.verbatim else None
+    return parsed if vars(type(store)).get("verbatim", False) else None
 
 
 def init_group(

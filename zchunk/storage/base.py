@@ -50,8 +50,8 @@ class Store(MutableMapping[str, bytes]):
     _dimension_separator: DimensionSeparator | None = None
     # Whether several processes may write at the same time.
     many_writers = True
-    # Whether what is read is what was written, byte for byte, so that nobody need look. Who wraps something
-    # else cannot say.
+    # Whether what is read is what was written, byte for byte, so that nobody need look. The class itself has
+    # to say so, for those derived from it may change values on the way.
     verbatim = False
     # Version of the format, for which xarray asks.
     _store_version = 2

@@ -33,7 +33,6 @@ class _N5(Store):
 
     # Of Zarr: what can be N5 data.
     zarr_formats = (2,)
-    verbatim = False
 
     def _attributes(self, path: str) -> dict[str, Any] | None:
         """Return the object in ``attributes.json`` of a node, None if there is none."""
