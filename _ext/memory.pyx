@@ -96,8 +96,6 @@ cdef void* _allocate(void* ctx, size_t size) noexcept:
             _kept -= block.size
             return _data(block)
         at = &block.older
-    # Nothing fits: all together is no more than it would be if nothing were kept.
-    _shrink(_kept - min(size, _kept))
     data = zc_map(size)
     if data == NULL:
         _shrink(0)
@@ -177,9 +175,8 @@ def set_spare_memory(nbytes):
 
     New memory costs as much time as reading into it does. By default up to 512 MiB are kept, of results of 4 MiB
     and more. What is kept is still counted as this process's, but the system takes it as soon as memory is
-    needed; results that live and those that are gone never take more together than results took before. Where
-    addresses are limited (``ulimit -v``) nothing is kept; where the system promises no more memory than it has
-    (``vm.overcommit_memory=2``), keep nothing.
+    needed. Where addresses are limited (``ulimit -v``) nothing is kept; where the system promises no more memory
+    than it has (``vm.overcommit_memory=2``), keep nothing.
 
     Parameters
     ----------

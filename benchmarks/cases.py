@@ -243,8 +243,8 @@ _ALL = (
         for name in _BULK
     ),
     *(
-        Case(f"read-{name}-kept", "read all, all results kept", "read-kept", name, peers=_SOME)
-        for name in ("field-lz4", "field-raw")
+        Case(f"read-field-{kind}-kept", "read all, all results kept", "read-kept", name, peers=_SOME)
+        for kind, name in (("lz4", "kept-lz4"), ("raw", "kept-raw"))
     ),
     Case("write-1-thread", "write", "write", "field-lz4", threads=1),
     Case("read-1-thread", "read all", "read", "field-lz4", threads=1),

@@ -72,6 +72,9 @@ class Adapter(ABC):
             return self.read_picks(handle, selection)
         return self.read(handle, selection)
 
+    def drop_memory(self) -> None:  # noqa: B027 (most keep none)
+        """Let go of memory that the library keeps for the next results."""
+
     def close(self, handle: Any) -> None:  # noqa: B027 (most have nothing to close)
         """Finish with a handle; what was written is in the files then."""
 

@@ -23,6 +23,10 @@ class Adapter(zarr2_api.Adapter):
         super().__init__(threads)
         zchunk.set_threads(threads)
 
+    def drop_memory(self) -> None:
+        zchunk.set_spare_memory(0)
+        zchunk.set_spare_memory(None)
+
     def _store(self, path: str, layout: Layout, mode: str) -> Any:
         if layout.container == "objects":
             return zchunk.ObjectStore.from_url(path, read_only=mode == "r", **objects.options())
