@@ -38,11 +38,11 @@ def locks(tmp_path: Path) -> ProcessSynchronizer:
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
-    """No lock stays in the table, no file open."""
+    """No lock stays in the table, no file open. Others' files may be closed meanwhile."""
     before = len(os.listdir("/dev/fd"))
     yield
     assert zchunk.sync._entries == {}
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(os.listdir("/dev/fd")) <= before
 
 
 def child(work: Callable[[], Any]) -> int:
@@ -225,7 +225,7 @@ def test_a_signal_handler_takes_a_lock_that_is_waited_for(tmp_path: Path, locks:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert ended(pid) == 0
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(os.listdir("/proc/self/fd")) <= files
     assert ended(child(lambda: os._exit(not locks["0"].acquire(False)))) == 0
 
 
