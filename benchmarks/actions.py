@@ -26,7 +26,7 @@ from benchmarks.selections import Selection, everything, of_array
 
 # A run of a short case is repeated within one timing until it lasts about this long.
 SHORTEST_TIMING = 0.02
-# Results that cases hold which keep all of them: at least as many as there are runs.
+# Results that cases hold which keep all of them: more than there are runs, unless --repeat says otherwise.
 MOST_KEPT = 8
 
 

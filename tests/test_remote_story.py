@@ -81,3 +81,15 @@ def test_one_request_opens_a_consolidated_hierarchy(fast_s3_server: Any, zarr_fo
     network.clear()
     assert found["g3/a3"][1:].tolist() == [7] * 3
     assert network.counts()["methods"] == {"GET": 2}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_an_array_that_was_made_is_not_read_back(fast_s3_server: Any, zarr_format: int) -> None:
+    place, network = fast_s3_server.new("x"), fast_s3_server.network
+    store = zchunk.ObjectStore.from_url(place.url, **place.options)
+    network.clear()
+    z = zchunk.create(4, chunks=2, dtype="i4", store=store, zarr_format=zarr_format)
+    methods = network.counts()["methods"]
+    assert methods["PUT"] == 1
+    assert "GET" not in methods
+    assert z.metadata == zchunk.open(store, mode="r").metadata
