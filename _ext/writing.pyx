@@ -70,6 +70,11 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     cdef uint32_t crc
     if p.codec.kind == BLOSC_KIND:
         got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, dst, s)
+    elif p.codec.kind == RAW_KIND:
+        got = p.chunk_nbytes
+        chunk = take(items, got, dst)
+        if chunk != dst:
+            memcpy(dst, chunk, got)
     else:
         if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
             fail(f, NO_MEMORY, p.chunk_nbytes, 0)

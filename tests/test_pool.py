@@ -75,6 +75,24 @@ def test_set_threads_to_no_number(n: Any) -> None:
         zchunk.set_threads(n)
 
 
+def test_idle_are_threads_that_do_nothing_or_are_not_started() -> None:
+    zchunk.set_threads(3)
+    assert pool.idle() == 2
+    go = threading.Event()
+    tasks = pool.submit(go.wait, 1)
+    assert pool.idle() == 1
+    pool.submit(go.wait, 1, tasks)
+    assert pool.idle() == 0
+    go.set()
+    assert [task.exception() for task in tasks] == [None, None]
+    deadline = time.monotonic() + 20
+    while pool.idle() < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert pool.idle() == 2
+    zchunk.set_threads(1)
+    assert pool.idle() == 0
+
+
 def test_small_work_starts_no_thread(tmp_path: Any) -> None:
     code = (
         "import sys, threading, zchunk, numpy as np\n"

@@ -444,6 +444,26 @@ def test_mutated_shards_raise_or_decode(tmp_path: Path, codecs: Any, location: s
 # ---- threads and processes
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("compressor", [None, zchunk.Blosc("lz4")], ids=["raw", "lz4"])
+def test_shards_are_the_same_whoever_writes_them(tmp_path: Path, threads: int, compressor: Any) -> None:
+    # Batches of one shard by several threads, and shards by one thread each.
+    data = np.arange(8 * 600 * 600, dtype="i4").reshape(8, 600, 600) % 10007
+    try:
+        for name, shard in ("one", 8), ("many", 1):
+            zchunk.set_threads(threads)
+            made = zchunk.create(
+                data.shape, chunks=(1, 100, 300), shards=(shard, 600, 600), dtype="i4", zarr_format=3,
+                compressors=compressor, store=str(tmp_path / name),
+            )  # fmt: skip
+            made[...] = data
+            np.testing.assert_array_equal(made[...], data)
+            files = [path for path in (tmp_path / name / "c").rglob("*") if path.is_file()]
+            assert len(files) == 8 // shard
+    finally:
+        zchunk.set_threads(None)
+
+
 def test_threads_that_write_parts_of_one_shard_lose_nothing(tmp_path: Path) -> None:
     for store in (tmp_path, MemoryStore(), KVStore({})):
         z = sharded((32, 32), (32, 32), (8, 8), store=store)

@@ -163,15 +163,15 @@ def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: 
 
 
 def _drain(
-    array: ChunkedArray, job: Job, meanwhile: Callable[[], Any] = lambda: None
+    array: ChunkedArray, job: Job, meanwhile: Callable[[], Any] = lambda: None, helped: bool = True
 ) -> Any:
-    """Work on a job, with helpers if it is worth it, and raise what went wrong.
+    """Work on a job, with helpers if it is worth it and they may help, and raise what went wrong.
 
     Returns what `meanwhile` does, which is called while helpers are at work already.
     """
     helpers = 0
     pieces = job.tasks
-    if pieces > 1 and (pieces >= _FEW_CHUNKS or pieces * array.chain.nbytes >= _SMALL_WORK):
+    if helped and pieces > 1 and (pieces >= _FEW_CHUNKS or pieces * array.chain.nbytes >= _SMALL_WORK):
         helpers = min(pool.get_threads(), pieces) - 1
     tasks: list[pool.Task] = []
     try:
@@ -378,13 +378,21 @@ def _write_shard(
     job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
     shard.begin(job, by_store)
     try:
-        size = min(job.total, max(pool.get_threads(), _SHARD_BATCH // job.bound))
-        slots = [np.empty(size * job.bound, np.uint8) for _ in range(1 if size == job.total else 2)]
-        for first in range(0, job.total, size):
-            job.make_slots(slots[first // size % 2], first, min(size, job.total - first))
+        most = min(job.total, max(pool.get_threads(), _SHARD_BATCH // job.bound))
+        slots: list[np.ndarray[Any, Any]] = []
+        first = turn = 0
+        while first < job.total:
+            # Others may be at work on other shards.
+            helped = pool.idle() > 0
+            if turn == len(slots):
+                slots.append(np.empty(most * job.bound, np.uint8))
+            job.make_slots(slots[turn], first, min(job.total - first, most))
             # The batch before is written while this one is encoded.
-            _drain(array, job, job.flush)
+            _drain(array, job, job.flush, helped)
             job.detach()
+            if not helped:
+                job.flush()
+            turn, first = turn ^ helped, first + most
         job.flush()
         shard.finish(job)
     finally:

@@ -88,6 +88,11 @@ class Pool:
                 self._start()
         self._tasks.put(task)
 
+    @property
+    def idle(self) -> int:
+        """How many threads would begin at once with what is submitted now."""
+        return len(self._idle) + self._limit - self._threads
+
     def _start(self) -> None:
         # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
         threading.Thread(
@@ -158,6 +163,12 @@ def _default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def idle() -> int:
+    """Return how many helpers would begin at once. They may be busy in the next moment."""
+    most, pool = get_threads() - 1, _pool
+    return most if pool is None else min(most, pool.idle)
 
 
 def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Task]:
