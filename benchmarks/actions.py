@@ -391,6 +391,17 @@ class Import(FreshProcess):
         return {}
 
 
+class FirstRead(FreshProcess):
+    """Import of a library, beside NumPy, and the first array that it opens and reads."""
+
+    def prepare(self) -> dict[str, Any]:
+        path, _ = self.stored()
+        bench = self.bench
+        self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, path)
+        self.run()
+        return {}
+
+
 ACTIONS: dict[str, type[Action]] = {
     "write": Write,
     "read": Read,
@@ -404,4 +415,5 @@ ACTIONS: dict[str, type[Action]] = {
     "read-memory": ReadMemory,
     "write-memory": WriteMemory,
     "import": Import,
+    "first-read": FirstRead,
 }

@@ -360,6 +360,7 @@ _ALL = (
         suffix="-1000-v3",
     ),
     Case("import", "import", "import", "small", targets=_BOUND),
+    Case("first-read", "import beside NumPy, open an array and read it", "first-read", "small"),
     _remote("write", "write", "write", "objects-raw"),
     _remote("read", "read all", "read", "objects-raw", targets=(NOT_SLOWER, _OVER_LIMIT)),
     _remote("read-fast", "read all", "read", "objects-raw", bandwidth=None),

@@ -94,6 +94,7 @@ class Limits:
             "append": self._write,
             "read": self._read,
             "read-kept": self._read,
+            "first-read": self._read,
             "resize": self._resize,
             # A part of it: nobody does the rest without reading.
             "rechunk": self._read,

@@ -19,6 +19,20 @@ def import_seconds(modules: list[str]) -> float:
     return time.perf_counter() - start
 
 
+def first_read_seconds(peer: str, threads: str, size: str, stored: str, path: str) -> float:
+    """Return how long it takes to import a library, beside NumPy, and to open and read an array."""
+    from benchmarks.adapters import load_adapter
+    from benchmarks.datasets import STORED
+    from benchmarks.selections import everything
+
+    layout = STORED[stored].layout(size)
+    selection = everything(layout)[0]
+    start = time.perf_counter()
+    adapter = load_adapter(peer, int(threads))
+    adapter.read(adapter.open(path, layout), selection)
+    return time.perf_counter() - start
+
+
 def read_memory(peer: str, threads: str, size: str, stored: str, path: str) -> int:
     """Return the peak of the memory that reading takes, beyond what was there before and the output.
 
@@ -71,4 +85,5 @@ if __name__ == "__main__":
     if action == "import":
         print(import_seconds(arguments))
     else:
-        print({"read-memory": read_memory, "write-memory": write_memory}[action](*arguments))
+        probes = {"first-read": first_read_seconds, "read-memory": read_memory, "write-memory": write_memory}
+        print(probes[action](*arguments))

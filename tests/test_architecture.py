@@ -6,9 +6,12 @@ import ast
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import zchunk
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "zchunk"
@@ -29,18 +32,18 @@ LAYERS = [
     {"stored", "display", "tokens", "properties", "resize", "selections", "index_helpers"},
     {"node"},
     {"conveniences"},
-    {"array"},
+    {"core"},
     {"newarray3", "h5names"},
     {"convertible", "newarray"},
     {"likeness"},
     {"nodes"},
-    {"creating", "members", "tree", "copylog"},
-    {"making", "copying", "opening"},
-    {"group"},
-    {"api", "initialize", "meta"},
+    {"creating", "members", "trees", "copylog"},
+    {"making", "copying"},
+    {"hierarchy"},
+    {"opening", "initialize", "meta"},
     {"consolidating", "rechunking", "saving", "storecopy", "meta_v1"},
     {"dask", "xarray"},
-    {"attrs", "convenience", "core", "creation", "hierarchy", "n5", "util"},
+    {"attrs", "convenience", "creation", "n5", "util"},
     {"__init__"},
 ]
 LATERAL = {
@@ -145,10 +148,39 @@ HEAVY = {
 }  # fmt: skip
 
 
+def test_importing_the_package_imports_none_of_its_modules() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import zchunk; print(*sorted(m for m in set(sys.modules) - before if 'zchunk' in m or 'numpy' in m))"
+    )
+    assert run(code) == "zchunk"
+
+
+def test_no_module_takes_the_name_of_a_function() -> None:
+    # Importing a module binds its name in the package.
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert names & set(zchunk.__all__) == {"codecs", "errors", "storage"}
+
+
+def test_public_names_are_where_type_checkers_find_them() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    found = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(zchunk.__all__) == {*found, "__version__"}
+    for name, module in found.items():
+        assert getattr(zchunk, name) is getattr(import_module(str(module)), name)
+
+
 def test_import_is_light() -> None:
     code = (
         "import sys, threading, numpy; before = set(sys.modules)\n"
-        "import zchunk; print(threading.active_count(), *set(sys.modules) - before)"
+        "import zchunk; zchunk.group().zeros('a', shape=3)[:]\n"
+        "print(threading.active_count(), *set(sys.modules) - before)"
     )
     threads, *modules = run(code).split()
     assert threads == "1"

@@ -44,7 +44,7 @@ def run_harness(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedPr
 # Every action, codec, container and format
 SAMPLE = (
     "write-field-lz4 write-real-zstd-large read-field-raw read-real-zstd-large read-1-thread box plane-0 "
-    "read-field-lz4-kept "
+    "read-field-lz4-kept first-read "
 )
 SAMPLE += "strided point row-large series tiny-read small-point open open-group open-consolidated append "
 SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts-zstd-chunks touch-10 "

@@ -22,7 +22,7 @@ def test_info_of_an_array(variant: Variant, tmp_path: Path) -> None:
     z[:40, :30] = 1
     assert rows(repr(z.info)) == [
         ["Name", "/a/b"],
-        ["Type", "zchunk.array.Array"],
+        ["Type", "zchunk.core.Array"],
         *([] if variant.kind == "v2" else [["Zarr format", "3"]]),
         ["Data type", "int32"],
         ["Shape", "(100, 70)"],
@@ -68,7 +68,7 @@ def test_info_of_a_group(variant: Variant) -> None:
     g = zchunk.group()
     assert rows(repr(g.info)) == [
         ["Name", "/"],
-        ["Type", "zchunk.group.Group"],
+        ["Type", "zchunk.hierarchy.Group"],
         *([] if variant.kind == "v2" else [["Zarr format", "3"]]),
         ["Read-only", "False"],
         ["Store type", "zchunk.storage.memory.MemoryStore"],

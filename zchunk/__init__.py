@@ -10,44 +10,45 @@ array([1., 1., 1.], dtype=float32)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from zchunk import codecs, errors, storage
-from zchunk._ext.memory import get_spare_memory, set_spare_memory
-from zchunk.api import create_group, group, open, open_group
-from zchunk.array import Array
-from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
-from zchunk.creating import (
-    array,
-    create,
-    create_array,
-    empty,
-    empty_like,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)
-from zchunk.errors import CopyError, MetadataError
-from zchunk.group import Group
-from zchunk.opening import open_array, open_like
-from zchunk.pool import get_threads, set_threads
-from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
-from zchunk.tree import tree
-
 if TYPE_CHECKING:
+    from zchunk import codecs, errors, storage
+    from zchunk._ext.memory import get_spare_memory, set_spare_memory
+    from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
     from zchunk.consolidating import consolidate_metadata, open_consolidated
     from zchunk.copying import copy, copy_all
+    from zchunk.core import Array
+    from zchunk.creating import (
+        array,
+        create,
+        create_array,
+        empty,
+        empty_like,
+        full,
+        full_like,
+        ones,
+        ones_like,
+        zeros,
+        zeros_like,
+    )
+    from zchunk.errors import CopyError, MetadataError
+    from zchunk.hierarchy import Group, create_group, group, open_group
+    from zchunk.opening import open, open_array, open_like
+    from zchunk.pool import get_threads, set_threads
     from zchunk.rechunking import rechunk
     from zchunk.saving import load, save, save_array, save_group
     from zchunk.storage import (
         ABSStore,
         DBMStore,
+        DictStore,
+        DirectoryStore,
         FSStore,
+        KVStore,
         LMDBStore,
         LRUStoreCache,
+        MemoryStore,
         N5FSStore,
         N5Store,
+        NestedDirectoryStore,
         ObjectStore,
         RedisStore,
         SQLiteStore,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     )
     from zchunk.storecopy import copy_store
     from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
+    from zchunk.trees import tree
 
 __version__ = "0.1.0"
 
@@ -127,45 +129,50 @@ __all__ = [
 ]
 
 
-# What most programs do not use, by module; imported when it is asked for.
-_LATER = {
-    name: module
-    for module, names in {
-        "consolidating": ("consolidate_metadata", "open_consolidated"),
-        "copying": ("copy", "copy_all"),
-        "rechunking": ("rechunk",),
-        "saving": ("load", "save", "save_array", "save_group"),
-        "storecopy": ("copy_store",),
-        "sync": ("ProcessSynchronizer", "ThreadSynchronizer"),
-    }.items()
-    for name in names
+# Where the names are; a module is imported when one of its names is first asked for, so that a program pays
+# for what it uses. No module has the name of a function here, which it would take when it is imported.
+_MODULES = {
+    "_ext.memory": "get_spare_memory set_spare_memory",
+    "consolidating": "consolidate_metadata open_consolidated",
+    "copying": "copy copy_all",
+    "core": "Array",
+    "creating": "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like",
+    "errors": "CopyError MetadataError",
+    "hierarchy": "Group create_group group open_group",
+    "opening": "open open_array open_like",
+    "pool": "get_threads set_threads",
+    "rechunking": "rechunk",
+    "saving": "load save save_array save_group",
+    "storage": "ABSStore DBMStore DictStore DirectoryStore FSStore KVStore LMDBStore LRUStoreCache"
+    " MemoryStore N5FSStore N5Store NestedDirectoryStore ObjectStore RedisStore SQLiteStore TempStore"
+    " ZipStore",
+    "storecopy": "copy_store",
+    "sync": "ProcessSynchronizer ThreadSynchronizer",
+    "trees": "tree",
+    # zarr 2 has the names of its codecs here, too: those of numcodecs beside zchunk's own.
+    "codecs": "Adler32 AsType BZ2 Base64 BitRound Blosc CRC32 Categorize Delta FixedScaleOffset Fletcher32"
+    " GZip JSON JenkinsLookup3 LZ4 LZMA MsgPack PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8"
+    " ZFPY Zlib Zstd codec_registry get_codec register_codec",
 }
-# Modules that only have names at the places where zarr 2 has them, and one that is at the same place here.
-_ZARR_MODULES = (
-    "attrs", "convenience", "core", "creation", "hierarchy", "meta", "meta_v1", "n5", "sync", "util",
-)  # fmt: skip
-# zarr 2 has the names of its codecs here, too: those of numcodecs.
-_CODECS = {
-    "Adler32", "AsType", "BZ2", "Base64", "BitRound", "CRC32", "Categorize", "Delta", "FixedScaleOffset",
-    "Fletcher32", "JSON", "JenkinsLookup3", "LZMA", "MsgPack", "PackBits", "Pickle", "Quantize", "Shuffle",
-    "VLenArray", "VLenBytes", "VLenUTF8", "ZFPY", "codec_registry", "get_codec", "register_codec",
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+# Modules that need no import of their own: those with public names, and those that zarr 2 has.
+_PUBLIC = {
+    "attrs", "codecs", "convenience", "core", "creation", "errors", "hierarchy", "indexing", "meta",
+    "meta_v1", "n5", "storage", "sync", "util",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        found = globals()[name] = getattr(import_module(f"zchunk.{_LATER[name]}"), name)
-        return found
-    if name in _ZARR_MODULES:
-        return import_module(f"zchunk.{name}")
-    if name in _CODECS:
-        return getattr(codecs, name)
-    if name == "blosc":
-        return import_module("numcodecs.blosc")
-    # The stores that importing zchunk leaves out, see `zchunk.storage.lazy`.
-    if name in __all__:
-        return getattr(storage, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _HOME:
+        found = getattr(import_module(f"zchunk.{_HOME[name]}"), name)
+    elif name in _PUBLIC:
+        found = import_module(f"zchunk.{name}")
+    elif name == "blosc":
+        found = import_module("numcodecs.blosc")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from zchunk import api
-from zchunk.array import Array
+from zchunk import opening
 from zchunk.compat import asked_format
+from zchunk.core import Array
 from zchunk.errors import ConsolidatedMetadataNotFoundError, PathNotFoundError, StoreError
-from zchunk.group import Group
+from zchunk.hierarchy import Group
 from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
 from zchunk.locks import metadata_lock
 from zchunk.metadata import consolidated
@@ -151,7 +151,7 @@ def open_consolidated(
             metadata = ConsolidatedMetadataStore(target, key)
         except KeyError:
             continue
-        return api.open(metadata, mode, zarr_format=version, **kwargs)
+        return opening.open(metadata, mode, zarr_format=version, **kwargs)
     raise ConsolidatedMetadataNotFoundError(
         f"no consolidated metadata at {' or '.join(map(repr, keys))} in {target!r}; make them with "
         "consolidate_metadata"

@@ -1,11 +1,11 @@
 """Names of zarr 2's module ``convenience``."""
 
-from zchunk.api import open
 from zchunk.consolidating import consolidate_metadata, open_consolidated
 from zchunk.copying import copy, copy_all
+from zchunk.opening import open
 from zchunk.saving import LazyLoader, load, save, save_array, save_group
 from zchunk.storecopy import copy_store
-from zchunk.tree import tree
+from zchunk.trees import tree
 
 __all__ = [
     "LazyLoader",

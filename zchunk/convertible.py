@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zchunk.array import Array
 from zchunk.codecs import Codec, get_codec
+from zchunk.core import Array
 from zchunk.errors import ZchunkError
 from zchunk.fill_values import fill_bytes
 from zchunk.grid import normalize_shape

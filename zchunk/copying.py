@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zchunk import chunk_cache
-from zchunk.array import Array
 from zchunk.convertible import attributes_of, chunks_are_alike, merged, parameters_of
 from zchunk.copylog import Report, reporting
+from zchunk.core import Array
 from zchunk.errors import CopyError
 from zchunk.grid import normalize_chunks
 from zchunk.keys import normalize_path

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from zchunk import h5names
-from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
 from zchunk.codecs.objects import object_dtype
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import asked_format, check_unsupported
+from zchunk.core import Array
 from zchunk.keys import normalize_path
 from zchunk.likeness import chunks_of, parameters_like
 from zchunk.newarray import ByZarr3, make_metadata, takes_size_of_data

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.array import Array
 from zchunk.codecs.registry import trusted_ids
 from zchunk.compat import asked_format
 from zchunk.convertible import merged, parameters_of
+from zchunk.core import Array
 from zchunk.node import Node
 
 

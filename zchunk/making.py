@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from zchunk import chunk_cache
-from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype
 from zchunk.compat import asked_format
+from zchunk.core import Array
 from zchunk.creating import (
     array,
     create,

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Self
 
 from zchunk import requests
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
 from zchunk.keys import join, normalize_path
 from zchunk.metadata.formats import NodeType

@@ -1,4 +1,4 @@
-"""Opening arrays, or creating them if need be: what users call, with the names and defaults of zarr 2.18."""
+"""Opening what is there, or creating it if need be, with the names and defaults of zarr 2.18."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from zchunk import h5names
-from zchunk.array import Array
 from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import asked_format, check_unsupported
+from zchunk.core import Array
 from zchunk.creating import create
-from zchunk.errors import ArrayNotFoundError, ContainsGroupError
+from zchunk.errors import ArrayNotFoundError, ContainsGroupError, PathNotFoundError
+from zchunk.hierarchy import Group, open_group
 from zchunk.keys import normalize_path
 from zchunk.likeness import parameters_like, trusted_codecs
 from zchunk.metadata.formats import find
@@ -186,3 +187,56 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
         kwargs.setdefault("fill_value", a.fill_value)
     trusted = trusted_codecs(kwargs)
     return open_array(path, **parameters_like(a, kwargs), _trusted=trusted)
+
+
+def open(
+    store: Any = None,
+    mode: Mode = "a",
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> Array | Group:
+    """Open the array or group that is there, or create one: an array if `shape` is given, else a group.
+
+    Parameters
+    ----------
+    store, path
+        As for `create`.
+    mode : {"r", "r+", "a", "w", "w-", "x"}, optional
+        As for `open_array`.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format: only a node of this one is opened or created. By default it is found, first
+        format 2, and created as by `create`. `zarr_version` means the same.
+    **kwargs
+        Parameters of `open_array` or `open_group`.
+
+    Returns
+    -------
+    Array or Group
+
+    Raises
+    ------
+    MixedFormatsError
+        Nodes of both formats are there, and no version is given.
+    PathNotFoundError
+        Nothing is there and `mode` does not create it.
+    """
+    version = asked_format(zarr_version, zarr_format)
+    path = normalize_path(path)
+    # For a store that is open, as this one is further on, storage options mean nothing.
+    target = open_store(store, mode, kwargs.get("storage_options"))
+    if "shape" in kwargs and mode not in ("r", "r+"):
+        return open_array(target, mode, path=path, zarr_format=version, **kwargs)
+    if mode in ("r", "r+", "a"):
+        try:
+            # Not to be made here; and looking whether it is there first would be one access more.
+            allowed: Mode = "r" if mode == "r" else "r+"
+            return open_array(target, allowed, path=path, zarr_format=version, **kwargs)
+        except ContainsGroupError:
+            pass
+        except ArrayNotFoundError:
+            if mode != "a":
+                raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
+    return open_group(target, mode, path=path, zarr_format=version, **kwargs)

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.api import group, open
-from zchunk.array import Array
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.compat import asked_format
+from zchunk.core import Array
 from zchunk.creating import array
 from zchunk.dtypes import encode_dtype
-from zchunk.group import Group
+from zchunk.hierarchy import Group, group
 from zchunk.keys import parents
 from zchunk.likeness import chunks_of, codecs_of
 from zchunk.nodes import new_path
+from zchunk.opening import open
 from zchunk.storage import Store, open_store
 
 

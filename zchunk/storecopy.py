@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from zchunk import chunk_cache
-from zchunk.api import group, open
-from zchunk.array import Array
 from zchunk.copying import copy, copy_all
 from zchunk.copylog import reporting
+from zchunk.core import Array
 from zchunk.errors import CopyError
+from zchunk.hierarchy import group
 from zchunk.keys import normalize_path
+from zchunk.opening import open
 from zchunk.progress import reporting_progress
 from zchunk.storage._checks import as_buffer
 from zchunk.storage.base import Store

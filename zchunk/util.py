@@ -17,7 +17,7 @@ from zchunk.index_helpers import is_total_slice
 from zchunk.keys import normalize_path as normalize_storage_path
 from zchunk.meta import json_dumps, json_loads
 from zchunk.storage._checks import check_separator as normalize_dimension_separator
-from zchunk.tree import TreeViewer
+from zchunk.trees import TreeViewer
 
 __all__ = [
     "InfoReporter",

@@ -10,7 +10,7 @@ import numpy as np
 from dask import config
 from dask.utils import parse_bytes
 
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.opening import open_array
 
 

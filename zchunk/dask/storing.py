@@ -12,7 +12,7 @@ from dask import local, threaded
 from dask.base import get_scheduler
 from dask.utils import SerializableLock, get_scheduler_lock
 
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.creating import create
 from zchunk.keys import normalize_path
 from zchunk.nodes import format_for

@@ -9,14 +9,13 @@ from contextlib import contextmanager, suppress
 from shutil import rmtree
 from typing import Any
 
-from zchunk.api import open as open_node
-from zchunk.api import open_group
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.errors import CopyError
-from zchunk.group import Group
+from zchunk.hierarchy import Group, open_group
 from zchunk.keys import join, normalize_path, parents
 from zchunk.metadata.formats import find
 from zchunk.nodes import format_for
+from zchunk.opening import open as open_node
 from zchunk.progress import reporting_progress
 from zchunk.rechunking.executors import check_shared, make_executor
 from zchunk.rechunking.making import Making, chunks_of_all

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.array import Array
 from zchunk.chunked import ChunkedArray
 from zchunk.codecs.registry import trusted_ids
 from zchunk.convertible import DIMENSIONS, attributes_of, merged, parameters_of
+from zchunk.core import Array
 from zchunk.creating import create
 from zchunk.errors import ArrayNotFoundError
 from zchunk.grid import RegularGrid, normalize_chunks

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zchunk import pool
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.errors import StoreError
 from zchunk.grid import RegularGrid
 from zchunk.keys import join

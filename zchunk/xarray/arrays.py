@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.array import Array
 from zchunk.codecs import Codec
+from zchunk.core import Array
 from zchunk.errors import MetadataError
 from zchunk.keys import ARRAY_KEY, join
 from zchunk.metadata.v2 import parse_json

@@ -8,7 +8,7 @@ from typing import Any
 
 from xarray import Dataset, DataTree
 
-from zchunk.group import Group
+from zchunk.hierarchy import Group
 from zchunk.storage.base import Store
 from zchunk.xarray._own import (
     BACKEND_ENTRYPOINTS,

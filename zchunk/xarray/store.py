@@ -7,15 +7,15 @@ from typing import Any, Self
 
 from xarray import Variable
 
-from zchunk import api, consolidating
-from zchunk.array import Array
+from zchunk import consolidating, hierarchy
+from zchunk.core import Array
 from zchunk.errors import (
     ConsolidatedMetadataNotFoundError,
     GroupNotFoundError,
     PathNotFoundError,
     ReadOnlyError,
 )
-from zchunk.group import Group
+from zchunk.hierarchy import Group
 from zchunk.keys import join, normalize_path
 from zchunk.tokens import dask_token
 from zchunk.xarray import arrays
@@ -56,7 +56,9 @@ def open_group(
             raise ReadOnlyError(f"group {store.name!r} is read-only; open it with mode 'r+' or 'a'")
         path = join(store.path, normalize_path(group))
         chunks = store.chunk_store
-        return api.open_group(store.store, mode, True, synchronizer, path, chunks, zarr_format=zarr_format)
+        return hierarchy.open_group(
+            store.store, mode, True, synchronizer, path, chunks, zarr_format=zarr_format
+        )
     if isinstance(store, Group):
         found = store if group in (None, "", "/") else store[str(group).strip("/")]
         if not isinstance(found, Group):
@@ -79,7 +81,7 @@ def open_group(
                 raise PathNotFoundError(f"an array, not a group, is at {group!r} in {store!r:.200}")
             return found
     try:
-        return api.open_group(store, mode, **options)
+        return hierarchy.open_group(store, mode, **options)
     except GroupNotFoundError:
         raise GroupNotFoundError(
             f"the group {'/' + normalize_path(group)!r} does not exist in {store!r:.200}"

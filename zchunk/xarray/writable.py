@@ -10,9 +10,9 @@ from typing import Any, Self
 from xarray import Dataset, Variable
 
 from zchunk import consolidating
-from zchunk.array import Array
+from zchunk.core import Array
 from zchunk.errors import ArrayNotFoundError
-from zchunk.group import Group
+from zchunk.hierarchy import Group
 from zchunk.keys import join
 from zchunk.progress import Advance
 from zchunk.storage._process import is_shared

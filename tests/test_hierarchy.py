@@ -243,7 +243,7 @@ def test_pickle(protocol: int, tmp_path: Path) -> None:
     assert copied == g
     assert copied["a"][...].tolist() == [1, 2]
     assert copied != zchunk.open_group(tmp_path, "r", path="x/y")
-    assert repr(copied) == "<zchunk.group.Group '/x/y'>"
+    assert repr(copied) == "<zchunk.hierarchy.Group '/x/y'>"
 
 
 @only_v2("metadata of format 2")
