@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 
 import zchunk
 from tests.nonsense import Nonsense
+from zchunk import newarray, storage
+from zchunk.errors import MetadataError
+from zchunk.metadata.v2 import render_array
+from zchunk.newarray import make_metadata
 from zchunk.newarray3 import chunks_and_shards, key_encoding
 
 
@@ -198,3 +203,70 @@ def test_like() -> None:
         zchunk.empty_like(a, compressor=None, dtype="f4", shape=(4, 4, 4), chunks=2, shards=None).compressors
         == ()
     )
+
+
+# ---- parameters that were given before
+
+
+SCALARS = [0, 1, True, False, None, 0.0, -0.0, 1.0, float("nan"), float("inf"), 2]
+COMPRESSORS = [None, "default", zchunk.Blosc(), zchunk.Blosc(shuffle=2), zchunk.Blosc(typesize=4)]
+COMPRESSORS += [zchunk.Zstd(1)]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "<f8", ">f8", np.dtype("f4"), float, "i4", "M8[s]", "S3"], ids=str)
+@pytest.mark.parametrize("compressor", COMPRESSORS, ids=str)
+def test_what_is_remembered_is_what_would_be_made(dtype: Any, compressor: Any) -> None:
+    newarray._made.clear()
+    for separator in (None, "/"):
+        for chunks in (True, False, 3, (3,)):
+            for fill_value in SCALARS:
+                parameters = {
+                    "shape": 7, "chunks": chunks, "dtype": dtype, "compressor": compressor,
+                    "fill_value": fill_value, "dimension_separator": separator,
+                }  # fmt: skip
+                results = []
+                for _ in range(2):
+                    try:
+                        results.append(render_array(make_metadata(**parameters)))
+                    except Exception as err:
+                        results.append(str(err).encode())
+                newarray._made.clear()
+                try:
+                    wanted = render_array(make_metadata(**parameters).replace())
+                except Exception as err:
+                    wanted = str(err).encode()
+                assert results == [wanted, wanted]
+
+
+def test_like_parameters_are_told_apart() -> None:
+    newarray._made.clear()
+    wanted = {}
+    for remembered in (False, True):
+        for shape in (6, (6,), (6, 1)):
+            for fill_value in SCALARS:
+                for dtype in ("f8", "i8", "?"):
+                    try:
+                        made = make_metadata(shape, 1, dtype, None, fill_value)
+                    except (ValueError, TypeError, MetadataError):
+                        continue
+                    value = None if fill_value is None else made.fill_value.tobytes()
+                    key = (shape, repr(fill_value), dtype)
+                    assert wanted.setdefault(key, (made.shape, value)) == (made.shape, value), remembered
+    assert len(newarray._made) <= newarray._MADE_MAX
+
+
+def test_what_is_alike_shares_metadata_and_nothing_else(tmp_path: Path) -> None:
+    arrays = [zchunk.zeros((4, 4), chunks=2, store=str(tmp_path / name)) for name in "ab"]
+    assert arrays[0].metadata is arrays[1].metadata
+    arrays[0][...] = 5
+    arrays[0].attrs["x"] = 1
+    arrays[0].resize(2, 2)
+    assert not arrays[1][...].any()
+    assert "x" not in arrays[1].attrs
+    assert zchunk.open(str(tmp_path / "b")).shape == (4, 4)
+
+
+def test_the_default_compressor_is_that_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make_metadata((4,), 2).compressor == zchunk.Blosc()
+    monkeypatch.setattr(storage, "default_compressor", zchunk.Zstd(3), raising=False)
+    assert make_metadata((4,), 2).compressor == zchunk.Zstd(3)

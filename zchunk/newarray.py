@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import is_not
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from zchunk import storage
-from zchunk.codecs import Blosc, as_codec
+from zchunk.codecs import Blosc, Zstd, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.errors import BadCompressorError, CodecError, MetadataError
@@ -40,6 +41,9 @@ class ByZarr3(NamedTuple):
 
 
 _NOTHING = ByZarr3()
+# What came of parameters that were given before: programs make many arrays that are alike. Emptied when full.
+_made: dict[tuple[Any, ...], ArrayMetadata] = {}
+_MADE_MAX = 64
 
 
 def takes_size_of_data(dtype: Any) -> bool:
@@ -71,6 +75,59 @@ def make_metadata(
 
     `store_separator` is what the store wants between chunk coordinates, if it says so.
     """
+    parameters = shape, chunks, dtype, compressor, fill_value, order, dimension_separator, store_separator
+    plain = zarr_format == 2 and filters is None and object_codec is None
+    asked = None
+    if plain and not any(map(is_not, more, _NOTHING)) and "default_compressor" not in vars(storage):
+        asked = _asked(parameters)
+    found = None if asked is None else _made.get(asked)
+    if found is None:
+        found = _make(*parameters, filters, object_codec, zarr_format, more)
+        if asked is not None and found.dtype.kind in "biufc":
+            if len(_made) >= _MADE_MAX:
+                _made.clear()
+            _made[asked] = found
+    return found
+
+
+def _asked(parameters: Iterable[Any]) -> tuple[Any, ...] | None:
+    """Return what tells parameters apart that always mean the same; None if there are others among them."""
+    key: list[Any] = []
+    for value in parameters:
+        kind = type(value)
+        if kind is tuple:
+            inner = _asked(value)
+            if inner is None:
+                return None
+            key.append(inner)
+        elif kind is float:
+            # There are two zeros, and NaN is not equal to itself.
+            key += kind, value.hex()
+        elif kind is int or kind is bool or kind is str or value is None:
+            key += kind, value
+        elif kind is Blosc or kind is Zstd:
+            key += kind, repr(value)
+        elif isinstance(value, np.dtype) and value.isbuiltin == 1:
+            key += np.dtype, value.str
+        else:
+            return None
+    return tuple(key)
+
+
+def _make(
+    shape: Any,
+    chunks: Any,
+    dtype: Any,
+    compressor: Any,
+    fill_value: Any,
+    order: str,
+    dimension_separator: str | None,
+    store_separator: str | None,
+    filters: Any,
+    object_codec: Any,
+    zarr_format: int,
+    more: ByZarr3,
+) -> ArrayMetadata:
     dtype, object_codec = object_dtype(newarray3.native_type(dtype, zarr_format), object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")

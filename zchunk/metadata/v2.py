@@ -237,6 +237,17 @@ def _parse_codec(config: object, member: str, where: str, trusted: frozenset[str
 
 def render_array(meta: ArrayMetadata) -> bytes:
     """Return the ``.zarray`` of an array."""
+    if not _is_constant(meta):
+        return _render_array(meta)
+    # Kept with the metadata, which many arrays may share.
+    members = vars(meta)
+    if "rendered" not in members:
+        members["rendered"] = _render_array(meta)
+    raw: bytes = members["rendered"]
+    return raw
+
+
+def _render_array(meta: ArrayMetadata) -> bytes:
     obj = {
         "zarr_format": 2,
         "shape": meta.shape,
