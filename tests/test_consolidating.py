@@ -1,4 +1,4 @@
-"""Consolidated metadata of format 3. Those of format 2 are in test_api.py and test_metadata.py."""
+"""Consolidated metadata of format 3. Those of format 2 are in test_opening.py and test_metadata.py."""
 
 from __future__ import annotations
 

@@ -270,3 +270,15 @@ def test_the_default_compressor_is_that_of_the_moment(monkeypatch: pytest.Monkey
     assert make_metadata((4,), 2).compressor == zchunk.Blosc()
     monkeypatch.setattr(storage, "default_compressor", zchunk.Zstd(3), raising=False)
     assert make_metadata((4,), 2).compressor == zchunk.Zstd(3)
+
+
+def test_warnings_come_every_time() -> None:
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="10.0"):
+            make_metadata(10.0, 5, "f8")
+
+
+@pytest.mark.parametrize(("first", "second"), ["lq", "ql", "LQ"])
+def test_dtypes_stay_what_they_are(first: str, second: str) -> None:
+    assert make_metadata(3, 3, np.dtype(first)).dtype.char == first
+    assert make_metadata(3, 3, np.dtype(second)).dtype.char == second

@@ -93,6 +93,28 @@ def test_idle_are_threads_that_do_nothing_or_are_not_started() -> None:
     assert pool.idle() == 0
 
 
+def test_tasks_that_had_to_wait_make_no_thread_idle() -> None:
+    zchunk.set_threads(3)
+    go = threading.Event()
+    tasks = pool.submit(go.wait, 2)
+    for _ in range(5):
+        pool.submit(go.wait, 2, tasks)
+    for task in tasks[2::2]:
+        task.cancel()
+    go.set()
+    assert [task.exception() for task in tasks] == [None] * len(tasks)
+    deadline = time.monotonic() + 20
+    while pool.idle() < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert pool.idle() == 2
+    again = threading.Event()
+    tasks = pool.submit(again.wait, 2)
+    assert pool.idle() == 0
+    assert helpers() == 2
+    again.set()
+    assert [task.exception() for task in tasks] == [None, None]
+
+
 def test_small_work_starts_no_thread(tmp_path: Any) -> None:
     code = (
         "import sys, threading, zchunk, numpy as np\n"

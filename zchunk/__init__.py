@@ -10,10 +10,15 @@ array([1., 1., 1.], dtype=float32)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# All that has modules of its own, which import each other: that is safe under the lock of one import only.
+from zchunk import codecs, errors, metadata, storage  # noqa: F401
+from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.errors import CopyError, MetadataError
+from zchunk.pool import get_threads, set_threads
+from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
+
 if TYPE_CHECKING:
-    from zchunk import codecs, errors, storage
     from zchunk._ext.memory import get_spare_memory, set_spare_memory
-    from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
     from zchunk.consolidating import consolidate_metadata, open_consolidated
     from zchunk.copying import copy, copy_all
     from zchunk.core import Array
@@ -30,25 +35,18 @@ if TYPE_CHECKING:
         zeros,
         zeros_like,
     )
-    from zchunk.errors import CopyError, MetadataError
     from zchunk.hierarchy import Group, create_group, group, open_group
     from zchunk.opening import open, open_array, open_like
-    from zchunk.pool import get_threads, set_threads
     from zchunk.rechunking import rechunk
     from zchunk.saving import load, save, save_array, save_group
     from zchunk.storage import (
         ABSStore,
         DBMStore,
-        DictStore,
-        DirectoryStore,
         FSStore,
-        KVStore,
         LMDBStore,
         LRUStoreCache,
-        MemoryStore,
         N5FSStore,
         N5Store,
-        NestedDirectoryStore,
         ObjectStore,
         RedisStore,
         SQLiteStore,
@@ -129,36 +127,34 @@ __all__ = [
 ]
 
 
-# Where the names are; a module is imported when one of its names is first asked for, so that a program pays
+# Where other names are; a module is imported when one of its names is first asked for, so that a program pays
 # for what it uses. No module has the name of a function here, which it would take when it is imported.
+# Threads may ask for different names at once: imports go one way, so nobody waits in a circle.
 _MODULES = {
     "_ext.memory": "get_spare_memory set_spare_memory",
     "consolidating": "consolidate_metadata open_consolidated",
     "copying": "copy copy_all",
     "core": "Array",
     "creating": "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like",
-    "errors": "CopyError MetadataError",
     "hierarchy": "Group create_group group open_group",
     "opening": "open open_array open_like",
-    "pool": "get_threads set_threads",
     "rechunking": "rechunk",
     "saving": "load save save_array save_group",
-    "storage": "ABSStore DBMStore DictStore DirectoryStore FSStore KVStore LMDBStore LRUStoreCache"
-    " MemoryStore N5FSStore N5Store NestedDirectoryStore ObjectStore RedisStore SQLiteStore TempStore"
-    " ZipStore",
+    "storage": "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"
+    " SQLiteStore TempStore ZipStore",
     "storecopy": "copy_store",
     "sync": "ProcessSynchronizer ThreadSynchronizer",
     "trees": "tree",
     # zarr 2 has the names of its codecs here, too: those of numcodecs beside zchunk's own.
-    "codecs": "Adler32 AsType BZ2 Base64 BitRound Blosc CRC32 Categorize Delta FixedScaleOffset Fletcher32"
-    " GZip JSON JenkinsLookup3 LZ4 LZMA MsgPack PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8"
-    " ZFPY Zlib Zstd codec_registry get_codec register_codec",
+    "codecs": "Adler32 AsType BZ2 Base64 BitRound CRC32 Categorize Delta FixedScaleOffset Fletcher32"
+    " JSON JenkinsLookup3 LZMA MsgPack PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8"
+    " ZFPY codec_registry get_codec register_codec",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 # Modules that need no import of their own: those with public names, and those that zarr 2 has.
 _PUBLIC = {
-    "attrs", "codecs", "convenience", "core", "creation", "errors", "hierarchy", "indexing", "meta",
-    "meta_v1", "n5", "storage", "sync", "util",
+    "attrs", "convenience", "core", "creation", "hierarchy", "indexing", "meta",
+    "meta_v1", "n5", "sync", "util",
 }  # fmt: skip
 
 

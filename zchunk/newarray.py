@@ -75,14 +75,14 @@ def make_metadata(
 
     `store_separator` is what the store wants between chunk coordinates, if it says so.
     """
-    parameters = shape, chunks, dtype, compressor, fill_value, order, dimension_separator, store_separator
+    layout = shape, chunks, dtype, compressor, order, dimension_separator, store_separator
     plain = zarr_format == 2 and filters is None and object_codec is None
     asked = None
     if plain and not any(map(is_not, more, _NOTHING)) and "default_compressor" not in vars(storage):
-        asked = _asked(parameters)
+        asked = _asked(layout, fill_value)
     found = None if asked is None else _made.get(asked)
     if found is None:
-        found = _make(*parameters, filters, object_codec, zarr_format, more)
+        found = _make(*layout, fill_value, filters, object_codec, zarr_format, more)
         if asked is not None and found.dtype.kind in "biufc":
             if len(_made) >= _MADE_MAX:
                 _made.clear()
@@ -90,25 +90,27 @@ def make_metadata(
     return found
 
 
-def _asked(parameters: Iterable[Any]) -> tuple[Any, ...] | None:
+def _asked(layout: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
     """Return what tells parameters apart that always mean the same; None if there are others among them."""
     key: list[Any] = []
-    for value in parameters:
+    if type(fill_value) is float:
+        # There are two zeros, and NaN is not equal to itself.
+        key += float, fill_value.hex()
+    else:
+        layout = (*layout, fill_value)
+    for value in layout:
         kind = type(value)
         if kind is tuple:
             inner = _asked(value)
             if inner is None:
                 return None
             key.append(inner)
-        elif kind is float:
-            # There are two zeros, and NaN is not equal to itself.
-            key += kind, value.hex()
         elif kind is int or kind is bool or kind is str or value is None:
             key += kind, value
         elif kind is Blosc or kind is Zstd:
             key += kind, repr(value)
         elif isinstance(value, np.dtype) and value.isbuiltin == 1:
-            key += np.dtype, value.str
+            key += np.dtype, value.str, value.char
         else:
             return None
     return tuple(key)
@@ -119,10 +121,10 @@ def _make(
     chunks: Any,
     dtype: Any,
     compressor: Any,
-    fill_value: Any,
     order: str,
     dimension_separator: str | None,
     store_separator: str | None,
+    fill_value: Any,
     filters: Any,
     object_codec: Any,
     zarr_format: int,

@@ -76,27 +76,32 @@ class Pool:
         self._name = name
         self._threads = 0
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        # One entry for each thread that waits and that no task was meant for yet.
-        self._idle: deque[None] = deque()
+        # Tasks that were submitted, but for those of the entries in `_finished`.
+        self._submitted = 0
+        self._finished: deque[None] = deque()
 
     def submit(self, task: Task) -> None:
         """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
-        try:
-            self._idle.pop()
-        except IndexError:
-            if self._threads < self._limit:
-                self._start()
+        while self._finished:
+            self._finished.pop()
+            self._submitted -= 1
+        if self._threads <= self._submitted and self._threads < self._limit:
+            self._start()
+        self._submitted += 1
         self._tasks.put(task)
 
     @property
     def idle(self) -> int:
         """How many threads would begin at once with what is submitted now."""
-        return len(self._idle) + self._limit - self._threads
+        return max(self._limit - self._submitted + len(self._finished), 0)
 
     def _start(self) -> None:
         # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
         threading.Thread(
-            target=_help, args=(self._tasks, self._idle), name=f"{self._name}_{self._threads}", daemon=True
+            target=_help,
+            args=(self._tasks, self._finished),
+            name=f"{self._name}_{self._threads}",
+            daemon=True,
         ).start()
         self._threads += 1
 
@@ -106,12 +111,12 @@ class Pool:
             self._tasks.put(None)
 
 
-def _help(tasks: SimpleQueue[Task | None], idle: deque[None]) -> None:
+def _help(tasks: SimpleQueue[Task | None], finished: deque[None]) -> None:
     while (task := tasks.get()) is not None:
         task.run()
         # What was worked on is not kept while waiting.
         task = None
-        idle.append(None)
+        finished.append(None)
 
 
 _lock = threading.Lock()
