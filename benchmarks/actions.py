@@ -351,8 +351,8 @@ class FreshProcess(Action):
         return float(json.loads(done.stdout.splitlines()[-1]))
 
 
-class ReadMemory(FreshProcess):
-    """The largest memory use while an array is read, beyond what was there before, and the output."""
+class FreshRead(FreshProcess):
+    """Reading all of an array by a process of its own."""
 
     def prepare(self) -> dict[str, Any]:
         path, _ = self.stored()
@@ -360,6 +360,14 @@ class ReadMemory(FreshProcess):
         self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, path)
         self.run()
         return {}
+
+
+class ReadMemory(FreshRead):
+    """The largest memory use while an array is read, beyond what was there before, and the output."""
+
+
+class FirstRead(FreshRead):
+    """Import of a library, beside NumPy, and the first array that it opens and reads."""
 
 
 class WriteMemory(FreshProcess):
@@ -387,17 +395,6 @@ class Import(FreshProcess):
 
     def prepare(self) -> dict[str, Any]:
         self.arguments = self.adapter.modules
-        self.run()
-        return {}
-
-
-class FirstRead(FreshProcess):
-    """Import of a library, beside NumPy, and the first array that it opens and reads."""
-
-    def prepare(self) -> dict[str, Any]:
-        path, _ = self.stored()
-        bench = self.bench
-        self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, path)
         self.run()
         return {}
 
