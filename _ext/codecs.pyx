@@ -169,6 +169,8 @@ cdef int64_t zstd_encode(
         s.zstd_encoder = ZSTD_createCCtx()
         if s.zstd_encoder == NULL:
             return -NO_MEMORY
+        # Blocks are not split by content (Zstd 1.5.7): 2 % less at best, a tenth more to encode, a quarter to decode.
+        ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_SPLIT_LEVEL, 1)
     ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_LEVEL, level)
     ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_CHECKSUM, checksum)
     got = ZSTD_compress2(<ZSTD_CCtx*>s.zstd_encoder, dst, cap, src, n)

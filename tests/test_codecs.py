@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import itertools
 import lzma
 import pickle
 import struct
@@ -174,6 +175,19 @@ def unsized_frame(*blocks: bytes | tuple[int, int]) -> bytes:
     return frame
 
 
+def zstd_blocks(frame: bytes) -> int:
+    """Count the blocks of one frame (RFC 8878, 3.1.1)."""
+    descriptor = frame[4]
+    single = descriptor >> 5 & 1
+    at = 5 + (not single) + (single, 2, 4, 8)[descriptor >> 6] + (0, 1, 2, 4)[descriptor & 3]
+    for count in itertools.count(1):
+        header = int.from_bytes(frame[at : at + 3], "little")
+        at += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+        if header & 1:
+            return count
+    raise AssertionError
+
+
 def test_zstd_frames_without_size() -> None:
     for blocks, data in (
         ((b"hello",), b"hello"),
@@ -193,6 +207,16 @@ def test_zstd_frames_without_size() -> None:
         if data:
             with pytest.raises(RuntimeError):
                 Zstd().decode(frame, limit=len(data) - 1)
+
+
+def test_zstd_blocks_are_not_split() -> None:
+    """Blocks that end where the content changes save little, and take longer to decode."""
+    random = np.random.default_rng(0)
+    parts = [random.integers(start, start + 4, 100_000, np.uint8) for start in (0, 60, 120, 180) * 3]
+    values = np.concatenate(parts)
+    frame = Zstd(3).encode(values)
+    assert zstd_blocks(frame) == -(-values.nbytes // (128 << 10))
+    assert Zstd().decode(frame) == values.tobytes()
 
 
 def test_zstd_frames_in_a_row() -> None:
