@@ -26,6 +26,8 @@ from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
 cdef enum:
     # Uncompressed bytes are written this much at a time.
     SLAB = 131072
+    # Chunks up to this size stay in the second cache, or near it, once they are gathered.
+    GATHERED = 2 << 20
 
 
 cdef bint takes_items(const Plan* p, const Region* r) noexcept nogil:
@@ -126,7 +128,7 @@ cdef int _encode_chunk(const Plan* p, Items* items, int64_t* encoded, bint* raw,
         encoded[0] = encode_blocks(&p.codec.blosc, &layout, items, s.encoded, s)
     if encoded[0] < 0:
         return fail(f, <int>-encoded[0], p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
-    raw[0] = encoded[0] == 0
+    s.incompressible = raw[0] = encoded[0] == 0
     if raw[0]:
         encode_header(&layout, True, HEADER + p.chunk_nbytes, s.encoded)
         encoded[0] = HEADER
@@ -139,6 +141,12 @@ cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, 
     cdef Items start = items[0]
     cdef int64_t encoded
     cdef bint raw
+    if s.incompressible and p.codec.kind == BLOSC_KIND and p.chunk_nbytes <= GATHERED and items.c.block != NULL:
+        # As this may be, too; what is stored as it is would be gathered twice.
+        if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
+            return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
+        memory_items(&start, take(items, p.chunk_nbytes, s.chunk), p.chunk_nbytes)
+        items[0] = start
     # What can fail comes before a file that is written in place is cut off.
     if _encode_chunk(p, items, &encoded, &raw, s, f) != OK:
         return f.status

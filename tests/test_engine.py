@@ -453,3 +453,23 @@ def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
         z.get_basic_selection(out=out)
         assert np.array_equal(out, items)
     assert np.array_equal(z[::-1], items[::-1])
+
+
+@only_v2("chunks in shards are no files")
+@pytest.mark.parametrize("codec", [Blosc(), Blosc("zstd", 1, 2), Blosc("lz4", 5, 0)], ids=repr)
+def test_chunks_after_one_that_does_not_compress(codec: Blosc, tmp_path: Path) -> None:
+    """They are gathered before they are encoded, and become the same bytes."""
+    random = np.random.default_rng(0)
+    data = np.zeros((64, 6 * 64), "f4")
+    for k in (0, 1, 3):
+        data[:, 64 * k : 64 * (k + 1)] = random.integers(0, 2**32, (64, 64), "u4").view("f4")
+    data[:, 4 * 64 :] = random.normal(size=(64, 2 * 64)).round(1)
+    zchunk.set_threads(1)
+    try:
+        array = zchunk.array(data, chunks=64, compressor=codec, store=str(tmp_path / "a"))
+    finally:
+        zchunk.set_threads(None)
+    for k in range(6):
+        stored = (tmp_path / "a" / f"0.{k}").read_bytes()
+        assert stored == codec.encode(np.ascontiguousarray(data[:, 64 * k : 64 * (k + 1)]))
+    assert np.array_equal(array[...].view("u4"), data.view("u4"))

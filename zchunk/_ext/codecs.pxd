@@ -29,6 +29,7 @@ cdef struct Scratch:
     void* lz4hc
     void* zstd_encoder
     void* zstd_decoder
+    bint incompressible     # so was the last chunk that was encoded
 
 cdef uint8_t* reserve(uint8_t** buffer, size_t* size, size_t wanted) noexcept nogil
 cdef void release(Scratch* s) noexcept nogil
