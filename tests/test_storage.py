@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -438,6 +439,37 @@ def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) ->
     store.erase_many(["a", "b", "x"])
     assert erased == ["a"]
     assert dict(store) == {"b/c": b"v"}
+
+
+@pytest.mark.parametrize("way", ["many", "prefix"])
+def test_directory_store_deletes_many_files_together(way: str) -> None:
+    # Not pytest's folder, which lets only its owner in.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        store = DirectoryStore(folder)
+        keys = [f"a/{i}" for i in range(1000)]
+
+        def erase() -> None:
+            if way == "many":
+                store.erase_many(keys)
+            else:
+                store.erase_prefix("a")
+
+        def child() -> None:
+            if os.getuid() == 0:
+                # Root may delete everything.
+                os.setuid(65534)
+            assert store["a/999"] == b"v"
+            with pytest.raises(PermissionError):
+                erase()
+
+        store.set_many(dict.fromkeys([*keys, "b"], b"v"))
+        os.chmod(f"{folder}/a", 0o555)
+        in_child(child)
+        os.chmod(f"{folder}/a", 0o755)
+        assert len(store) == 1001
+        erase()
+        assert dict(store) == {"b": b"v"}
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)

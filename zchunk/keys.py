@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from zchunk.errors import InvalidKeyError
@@ -107,23 +106,17 @@ class ChunkKeyEncoding(NamedTuple):
         """What stands before the coordinates of a chunk."""
         return "c" + self.separator if self.name == "default" else ""
 
-    def decode(self, key: str, ndim: int) -> tuple[int, ...] | None:
-        """Return the coordinates that `key` names, or None if it is not a chunk key of an `ndim` array."""
-        if self.name == "default":
-            if not ndim:
-                return () if key == "c" else None
-            if not key.startswith(self.prefix):
-                return None
-            key = key[2:]
-        if _chunk_keys(self.separator, max(ndim, 1)).fullmatch(key) is None:
-            return None
+    def decoder(self, ndim: int) -> Callable[[str], tuple[int, ...] | None]:
+        """Return what gives the coordinates in a key, or None if it is no chunk's of an `ndim` array."""
+        # As `str` writes them, below 10**19.
+        number = "(0|[1-9][0-9]{0,18})"
+        keys = re.escape(self.prefix) + re.escape(self.separator).join([number] * ndim)
         if not ndim:
-            return () if key == "0" else None
-        return tuple(map(int, key.split(self.separator)))
+            keys = "c" if self.name == "default" else "0"
+        match = re.compile(keys).fullmatch
 
+        def decode(key: str) -> tuple[int, ...] | None:
+            found = match(key)
+            return None if found is None else tuple(map(int, found.groups()))
 
-@lru_cache(64)
-def _chunk_keys(separator: str, length: int) -> re.Pattern[str]:
-    """Return what the keys of chunks with `length` coordinates match: as `str` writes them, below 10**19."""
-    number = "(?:0|[1-9][0-9]{0,18})"
-    return re.compile(number + f"(?:{re.escape(separator)}{number}){{{length - 1}}}")
+        return decode

@@ -25,8 +25,9 @@ def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     if encoding.separator == "/":
         for _ in range(ndim - 1):
             names = _below(array, names)
+    decode = encoding.decoder(ndim)
     for name in names:
-        coords = encoding.decode(name, ndim)
+        coords = decode(name)
         # A store may list folders, and files that it does not show as keys.
         if coords is not None:
             yield join(array.path, name), coords

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
+from zchunk import pool
 from zchunk.errors import StoreError
 from zchunk.keys import is_key
 
@@ -17,6 +20,9 @@ RETRIES = 100
 
 # Linux moves at most 2 GiB - 4 KiB per call, macOS refuses 2 GiB and more.
 _CALL_MAX = 1 << 30
+
+# Files that a thread deletes before it takes more.
+_BATCH = 64
 
 
 def read_fd(fd: int, size: int) -> bytes:
@@ -69,11 +75,16 @@ def scan(folder: str) -> list[os.DirEntry[str]]:
     """Return what belongs to a store in a folder; nothing if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
-            return [e for e in entries if is_key(e.name) and not (e.name.endswith(PARTIAL) and e.is_file())]
+            return [e for e in entries if _is_name(e.name) and not (e.name.endswith(PARTIAL) and e.is_file())]
     except OSError as err:
         if not is_absence(err):
             raise
         return []
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name that the system gives can be in a key."""
+    return (name.isascii() and "\\" not in name) or is_key(name)
 
 
 def is_absence(err: OSError) -> bool:
@@ -106,6 +117,20 @@ def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
         left += [f"{level}/{name}" for name in folders]
 
 
+def each_file(work: Callable[[str], Any], names: list[str]) -> None:
+    """Call `work`, which deletes a file, for every name: in several threads if there are many.
+
+    The system lets others at the folder while it gives back what a file took, the greater part of the work.
+    """
+
+    def some(first: int) -> None:
+        for name in names[first : first + _BATCH]:
+            work(name)
+
+    firsts = range(0, len(names), _BATCH)
+    pool.each(iter(firsts), len(firsts), some)
+
+
 def remove_tree(folder: str) -> None:
     """Delete a folder in which others may be deleting, or writing, at the same time."""
     for attempt in range(RETRIES):
@@ -125,8 +150,7 @@ def _remove_tree(folder: str) -> None:
     # What `shutil.rmtree` does, whose module imports much. By descriptors: nobody can put a link to a folder
     # elsewhere in the way.
     for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
-        for name in files:
-            os.unlink(name, dir_fd=fd)
+        each_file(partial(os.unlink, dir_fd=fd), files)
         for name in folders:
             try:
                 os.rmdir(name, dir_fd=fd)

@@ -13,6 +13,7 @@ from zchunk.storage._checks import as_buffer, check_path, check_range, check_sep
 from zchunk.storage._files import (
     PARTIAL,
     RETRIES,
+    each_file,
     is_absence,
     read_fd,
     remove_empty,
@@ -181,12 +182,14 @@ class DirectoryStore(Store):
             # Not the folders, which deleting one by one would erase.
             super().erase_many(key for key in keys if key in self)
             return
-        folders = set()
+        folders: set[str] = set()
+
+        def erase(path: str) -> None:
+            if _unlink(path) and self.durability == "fsync":
+                folders.add(os.path.dirname(path))
+
         try:
-            for key in keys:
-                path = self.file_path(key)
-                if _unlink(path) and self.durability == "fsync":
-                    folders.add(os.path.dirname(path))
+            each_file(erase, list(map(self.file_path, keys)))
         finally:
             for folder in folders:
                 sync_folder(folder)
@@ -215,7 +218,7 @@ class DirectoryStore(Store):
         return status.st_size
 
     def list_dir(self, path: str = "") -> list[str]:
-        return sorted(entry.name for entry in scan(self._folder(path)))
+        return sorted([entry.name for entry in scan(self._folder(path))])
 
     def is_empty(self, path: str = "") -> bool:
         return next(self._keys_fast(self._folder(path)), None) is None
