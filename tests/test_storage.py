@@ -547,23 +547,34 @@ def test_directory_store_read_errors_propagate(
     assert dict(store) == {"a/k": b"v"}
 
 
-def test_directory_store_forbidden_folder(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path)
-    store["a/k"] = b"v"
-    os.chmod(tmp_path / "a", 0)
+def test_directory_store_forbidden_folder() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        # Not pytest's folder, which lets only its owner in.
+        os.chmod(folder, 0o755)
+        store = DirectoryStore(folder)
+        store["a/b/k"] = b"v"
+        os.chmod(f"{folder}/a", 0)
 
-    def child() -> None:
-        if os.getuid() == 0:
-            # Root may read everything.
-            os.setuid(65534)
-        for operation in (lambda: store["a/k"], lambda: "a/k" in store, lambda: store.list_dir("a")):
-            with pytest.raises(PermissionError):
-                operation()
+        def child() -> None:
+            if os.getuid() == 0:
+                # Root may read everything.
+                os.setuid(65534)
+            assert store.list_dir() == ["a"]
+            for operation in (
+                lambda: store["a/k"],
+                lambda: "a/k" in store,
+                lambda: store.list_dir("a"),
+                lambda: store.erase_prefix("a/b"),
+                lambda: store.erase_prefix("a"),
+            ):
+                with pytest.raises(PermissionError):
+                    operation()
 
-    try:
-        in_child(child)
-    finally:
-        os.chmod(tmp_path / "a", 0o755)
+        try:
+            in_child(child)
+        finally:
+            os.chmod(f"{folder}/a", 0o755)
+        assert store["a/b/k"] == b"v"
 
 
 def test_directory_store_odd_files(tmp_path: Path) -> None:

@@ -226,7 +226,13 @@ class DirectoryStore(Store):
     def erase_prefix(self, path: str = "") -> None:
         """Delete the folder at `path`: every key below it, and whatever else it holds."""
         folder = self._folder(path)
-        if not os.path.isdir(folder):
+        try:
+            # Not `isdir`, which says no if it cannot tell.
+            if not stat.S_ISDIR(os.stat(folder).st_mode):
+                return
+        except OSError as err:
+            if not is_absence(err):
+                raise
             return
         if path or not os.path.islink(folder):
             self._remove_folder(folder)
