@@ -1,16 +1,19 @@
 """Read, replace and remove files below an open folder.
 
-A file is replaced as `DirectoryStore` does it: a temporary file in the same folder, then rename; with fsync of
-both when asked. A process killed at any moment leaves the old file or the new one, and perhaps a temporary
-file that ends in ``.partial``, which listings pass over.
+A file is replaced by a temporary file in the same folder, then rename; with fsync of both when asked. A process
+killed at any moment leaves the old file or the new one, and perhaps a temporary file that ends in ``.partial``,
+which listings pass over.
 """
 
+import os
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EEXIST, EINTR, ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcpy, strlen, strrchr
+from libc.string cimport memcpy, memset, strlen, strrchr
 
-from zchunk._ext.files cimport FSYNC, IN_PLACE, MAX_PATH, MISSING, Draft
+from zchunk._ext.files cimport FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
 from zchunk._ext.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
 
 cdef extern from * nogil:
@@ -101,6 +104,9 @@ cdef enum:
     MAX_CALL = 1 << 30
     # Others may be removing folders as fast as they are made.
     RETRIES = 100
+    NAME_MAX = 255
+    # Characters of the temporary name's end.
+    SUFFIX = 25
 
 
 cdef int _system(Failure* f) noexcept nogil:
@@ -176,30 +182,52 @@ cdef int _sync_parent(int folder, const char* path, Failure* f) noexcept nogil:
     return OK if zc_sync_folder(folder, parent) == 0 else _system(f)
 
 
+cdef int _make_above(int folder, const char* path, bint sync, Failure* f) noexcept nogil:
+    """Make the folders above `path` that are not there; others may be removing them."""
+    cdef char part[MAX_PATH]
+    cdef size_t n = strlen(path), i = n
+    cdef int code = ENOENT
+    memcpy(part, path, n + 1)
+    # Up to the lowest that is there, or can be made,
+    while code == ENOENT:
+        i -= 1
+        while i > 0 and part[i] != c"/":
+            i -= 1
+        if i == 0:
+            return OK
+        part[i] = 0
+        code = 0 if mkdirat(folder, part, 0o777) == 0 else errno
+    # and down again.
+    while True:
+        if code == 0:
+            if sync and _sync_parent(folder, part, f) != OK:
+                return f.status
+        elif code == ENOENT:
+            return OK
+        elif code != EEXIST:
+            f.status, f.err = SYSTEM, code
+            return SYSTEM
+        part[i] = c"/"
+        i = strlen(part)
+        if i == n:
+            return OK
+        code = 0 if mkdirat(folder, part, 0o777) == 0 else errno
+
+
 cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync, Failure* f) noexcept nogil:
     """Open for writing; make the folders above the file when they are not there. -1 is a failure."""
-    cdef char part[MAX_PATH]
-    cdef size_t i, n = strlen(path)
     cdef int fd, code = 0, _tries
     for _tries in range(RETRIES):
         fd = zc_open_write(folder, path, exclusive)
         code = errno
-        if fd >= 0 or code != ENOENT:
+        if fd >= 0:
+            return fd
+        if code != ENOENT:
             break
-        for i in range(1, n):
-            if path[i] != c"/":
-                continue
-            memcpy(part, path, i)
-            part[i] = 0
-            if mkdirat(folder, part, 0o777) == 0:
-                if sync and _sync_parent(folder, part, f) != OK:
-                    return -1
-            elif errno != EEXIST and errno != ENOENT:
-                _system(f)
-                return -1
-    if fd < 0:
-        f.status, f.err = SYSTEM, code
-    return fd
+        if _make_above(folder, path, sync, f) != OK:
+            return -1
+    f.status, f.err = SYSTEM, code
+    return -1
 
 
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil:
@@ -207,18 +235,25 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
 
     Then come `put`, `finish_file` and, if that was OK, `commit_file`.
     """
-    cdef int _tries
+    cdef int _tries, kept
+    cdef size_t n = strlen(path), above
+    cdef const char* slash = strrchr(path, c"/")
     d.folder, d.durability, d.status = folder, durability, OK
     d.fd = -1
     d.temp[0] = 0
     if durability == IN_PLACE:
         d.fd = _open_creating(folder, path, False, False, f)
         return OK if d.fd >= 0 else SYSTEM
-    if strlen(path) + 32 > MAX_PATH:
+    if n + SUFFIX >= MAX_PATH:
         f.status, f.err = SYSTEM, ENAMETOOLONG
         return SYSTEM
+    kept = <int>n
+    above = 0 if slash == NULL else slash + 1 - path
+    if n - above + SUFFIX > NAME_MAX >= n - above:
+        # Its name, with something behind it, would be too long.
+        kept = <int>above
     for _tries in range(RETRIES):
-        snprintf(d.temp, MAX_PATH, b"%s.%016llx.partial", path, <unsigned long long>zc_temp_number())
+        snprintf(d.temp, MAX_PATH, b"%.*s.%016llx.partial", kept, path, <unsigned long long>zc_temp_number())
         d.fd = _open_creating(folder, d.temp, True, durability == FSYNC, f)
         if d.fd >= 0 or f.err != EEXIST:
             break
@@ -280,3 +315,32 @@ cdef int remove_file(int folder, const char* path, int durability, Failure* f) n
     if unlinkat(folder, path, 0) == 0:
         return _sync_parent(folder, path, f) if durability == FSYNC else OK
     return OK if errno == ENOENT or errno == ENOTDIR else _system(f)
+
+
+# ---- boundary
+
+def write_file(bytes path not None, data, int durability):
+    """Make `data`, any contiguous buffer, the content of a file, and the folders above it if need be.
+
+    Raises
+    ------
+    OSError
+        As the system says; then the file is what it was, unless it is written in place.
+    """
+    cdef Draft draft
+    cdef Failure f
+    cdef Py_buffer view
+    cdef int status
+    cdef const char* name = path
+    memset(&f, 0, sizeof(f))
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    with nogil:
+        status = begin_file(HERE, name, durability, &draft, &f)
+        if status == OK:
+            put(&draft, <const uint8_t*>view.buf, view.len, &f)
+            status = finish_file(&draft, &f)
+        if status == OK:
+            status = commit_file(&draft, name, &f)
+    PyBuffer_Release(&view)
+    if status != OK:
+        raise OSError(f.err, os.strerror(f.err), os.fsdecode(path))

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -350,79 +350,115 @@ def test_directory_store_ignores_unfinished_writes(tmp_path: Path) -> None:
     assert files(tmp_path) == ["folder.partial/k"]
 
 
-def test_directory_store_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[str, str]] = []
-    replace = os.replace
-    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append((str(a), str(b))), replace(a, b))[1])
-    DirectoryStore(tmp_path)["a/0.0"] = b"v"
-    ((partial, final),) = seen
-    assert final == str(tmp_path / "a" / "0.0")
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[list[str]]]:
+    """Runs code with `faults.c` before the C library, and returns what it notes, as paths below a folder."""
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = Path(__file__).parent / "faults.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+
+    def run(folder: Path, code: str, *argv: str) -> list[list[str]]:
+        log = folder / "log"
+        begin = "import os, sys; from zchunk.storage import DirectoryStore; os.environ['LOG'] = sys.argv[1]\n"
+        done = subprocess.run(
+            [sys.executable, "-c", begin + code, log, folder / "s", *argv],
+            env={**os.environ, "LD_PRELOAD": str(library)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        noted = log.read_text() if log.exists() else ""
+        return [line.replace(f"{folder}/", "").split() for line in noted.splitlines()]
+
+    return run
+
+
+needs_faults = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD and /proc")
+
+
+@needs_faults
+def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
+    ((_, partial, final),) = faults(tmp_path, "DirectoryStore(sys.argv[2])['a/0.0'] = b'v'")
+    assert final == "s/a/0.0"
     folder, name = os.path.split(partial)
-    assert folder == str(tmp_path / "a")
+    assert folder == "s/a"
     digits = name.removeprefix("0.0.").removesuffix(".partial")
     assert name == f"0.0.{digits}.partial"
     assert len(digits) == 16
     assert set(digits) <= set("0123456789abcdef")
 
 
-@pytest.mark.parametrize("call", ["write", "close", "replace", "fsync"])
-def test_directory_store_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    store = DirectoryStore(tmp_path, durability="fsync")
-    store["a/k"] = b"old"
-    original = getattr(os, call)
+@needs_faults
+@pytest.mark.parametrize("call", ["write", "close", "renameat", "fsync"])
+def test_directory_store_failed_write(tmp_path: Path, faults: Any, call: str) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2], durability="fsync")
+store["a/k"] = b"old"
+os.environ["FAULT"] = sys.argv[3]
+try:
+    store["a/k"] = b"new"
+except OSError as error:
+    del os.environ["FAULT"]
+    assert error.strerror == "No space left on device", error
+    assert error.filename == sys.argv[2] + "/a/k", error
+else:
+    os._exit(1)
+"""
+    faults(tmp_path, code, call)
+    assert files(tmp_path / "s") == ["a/k"]
+    assert DirectoryStore(tmp_path / "s")["a/k"] == b"old"
 
-    def fail(*args: Any) -> Any:
-        if call == "close":
-            original(*args)
-        raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
-        with pytest.raises(OSError, match="No space left"):
-            store["a/k"] = b"new"
-    assert files(tmp_path) == ["a/k"]
-    assert store["a/k"] == b"old"
+@needs_faults
+def test_directory_store_short_writes(tmp_path: Path, faults: Any) -> None:
+    code = "os.environ['SHORT'] = '1'; DirectoryStore(sys.argv[2])['k'] = bytes(range(250)) * 40"
+    faults(tmp_path, code)
+    assert DirectoryStore(tmp_path / "s")["k"] == bytes(range(250)) * 40
 
 
-def test_directory_store_short_writes_and_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_store_short_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DirectoryStore(tmp_path)
     value = os.urandom(10_000)
-    write, read = os.write, os.read
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:999]))
+    read = os.read
     store["k"] = value
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 777)))
     assert store["k"] == value
     assert store.get_range("k", 100, 5000) == value[100:5000]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads names from /proc")
-def test_directory_store_syncs_file_before_and_folders_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[tuple[str, str]] = []
-    fsync, replace = os.fsync, os.replace
+@needs_faults
+def test_directory_store_syncs_file_before_and_folders_after(tmp_path: Path, faults: Any) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2], durability=sys.argv[3])
+store["a/b/k"] = b"v"
+"""
 
-    def name(fd: int) -> str:
-        path = os.readlink(f"/proc/self/fd/{fd}")
-        return "partial" if path.endswith(".partial") else os.path.relpath(path, tmp_path)
+    def events(durability: str) -> list[str]:
+        noted = faults(tmp_path, code, durability)
+        os.unlink(tmp_path / "log")
+        return [
+            "partial" if path.endswith(".partial") and what == "fsync" else what if what == "rename" else path
+            for what, path, *_ in noted
+        ]
 
-    monkeypatch.setattr(os, "fsync", lambda fd: (events.append(("sync", name(fd))), fsync(fd))[1])
-    monkeypatch.setattr(os, "replace", lambda a, b: (events.append(("replace", "")), replace(a, b))[1])
-    DirectoryStore(tmp_path / "s", durability="fsync")["a/k"] = b"v"
-    assert sorted(events[:2]) == [("sync", "."), ("sync", "s")]
-    assert events[2:] == [("sync", "partial"), ("replace", ""), ("sync", "s/a")]
-    events.clear()
-    DirectoryStore(tmp_path / "s")["a/k"] = b"v"
-    assert events == [("replace", "")]
-    events.clear()
+    # What the folders that were made are in, the file before it is renamed, its folder after.
+    above = [str(tmp_path), "s", "s/a"]
+    assert events("fsync") == [*above, "partial", "rename", "s/a/b"]
+    assert events("fsync") == ["partial", "rename", "s/a/b"]
+    assert events("atomic") == ["rename"]
+
+
+def test_directory_store_syncs_a_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), fsync(fd))[1])
     store = DirectoryStore(tmp_path / "s", durability="fsync")
     store.erase_many(["a/missing", "missing/k"])
-    assert events == []
-    store["a/l"] = b"v"
-    events.clear()
-    # A folder once, not once for each of its files.
+    store["a/k"] = store["a/l"] = b"v"
+    assert synced == []
     store.erase_many(["a/k", "a/l"])
-    assert events == [("sync", "s/a")]
+    assert len(synced) == 1
 
 
 def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) -> None:
@@ -532,11 +568,7 @@ def test_directory_store_read_errors_propagate(
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fail)
             operations: dict[str, list[Any]] = {
-                "open": [
-                    lambda: store["a/k"],
-                    lambda: store.get_many(["a/k"]),
-                    lambda: store.__setitem__("z", b""),
-                ],
+                "open": [lambda: store["a/k"], lambda: store.get_many(["a/k"])],
                 "stat": [lambda: "a/k" in store, lambda: store.size("a/k")],
                 "scandir": [lambda: list(store), lambda: store.list_dir("a"), lambda: store.is_empty()],
                 "unlink": [lambda: store.__delitem__("a/k")],

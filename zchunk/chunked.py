@@ -25,11 +25,11 @@ from zchunk.keys import ChunkKeyEncoding, join
 from zchunk.metadata.lazy import v3
 from zchunk.metadata.model import ArrayMetadata
 from zchunk.storage.base import Store
+from zchunk.storage.directory import DURABILITY
 from zchunk.storage.mapping import KVStore
 
 # Most chunk shapes of a rectilinear grid that are kept ready.
 _SHAPES = 256
-_DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 
 
 class ChunkedArray:
@@ -112,7 +112,9 @@ class ChunkedArray:
     def lock_seed(self) -> int:
         """Where threads that use other Array or store objects for the same chunks meet at the same locks."""
         where = self.where
-        return hash(os.path.realpath(where) if os.path.isabs(where) else where) & (2**64 - 1)
+        # Links below the folder of the store; how it is reached does not matter already.
+        real = os.path.realpath(where) if self.path and os.path.isabs(where) else where
+        return hash(real) & (2**64 - 1)
 
     @cached_property
     def where(self) -> str:
@@ -122,7 +124,7 @@ class ChunkedArray:
     @property
     def durability(self) -> int:
         """How files are replaced, as `zchunk._ext` has it."""
-        return _DURABILITY[getattr(self.store, "durability", "atomic")]
+        return DURABILITY[getattr(self.store, "durability", "atomic")]
 
     def lock(self, name: str) -> AbstractContextManager[Any]:
         """Return what threads hold that change the chunk of this name."""

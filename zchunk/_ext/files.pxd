@@ -11,7 +11,7 @@ cdef enum Durability:
 
 cdef enum:
     MISSING = -1
-    MAX_PATH = 2048
+    MAX_PATH = 4096
 
 cdef extern from "fcntl.h":
     # In the place of a folder's descriptor: paths are whole.

@@ -51,13 +51,6 @@ def read_at(fd: int, start: int, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def write_fd(fd: int, data: bytes | memoryview) -> None:
-    """Write all of `data`."""
-    done = os.write(fd, memoryview(data)[:_CALL_MAX])
-    while done < len(data):
-        done += os.write(fd, memoryview(data)[done : done + _CALL_MAX])
-
-
 def sync_folder(folder: str) -> None:
     """Wait until the names in a folder are on the disk."""
     try:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
+from zchunk._ext.files import write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
@@ -21,17 +22,17 @@ from zchunk.storage._files import (
     scan,
     sync_folder,
     walk,
-    write_fd,
 )
 from zchunk.storage.base import Store
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
-_NAME_MAX = 255
+# How files are replaced, as `zchunk._ext` has it.
+DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
+
 # O_NONBLOCK: a FIFO in the folder must not hang anyone. It means nothing for regular files.
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | _FLAGS
-_WRITE = os.O_WRONLY | os.O_CREAT | _FLAGS
 
 
 class DirectoryStore(Store):
@@ -156,17 +157,18 @@ class DirectoryStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         path = self.file_path(key)
-        data = as_buffer(value)
-        if self.durability == "none":
-            self._fill(self._open(key, path, _WRITE | os.O_TRUNC), data)
-            return
+        data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
         for _ in range(RETRIES):
-            if self._write_partial(key, path, data):
-                break
-        else:
-            raise self._folder_vanishes(key)
-        if self.durability == "fsync":
-            sync_folder(os.path.dirname(path))
+            try:
+                return write_file(encoded, data, how)
+            except IsADirectoryError:
+                self._remove_folder(path)
+            except NotADirectoryError:
+                raise self._below_value(key, os.path.dirname(path)) from None
+            except FileNotFoundError:
+                # Again and again, for others may be erasing the folder.
+                continue
+        raise StoreError(f"cannot store {key!r} in {self.path!r}: others remove its folder all the time")
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
@@ -298,53 +300,6 @@ class DirectoryStore(Store):
             below = folder[start:]
             yield from (join(below, name) for name in names)
 
-    def _open(self, key: str, path: str, flags: int) -> int:
-        """Open a file to write, and make its folder if need be."""
-        for _ in range(RETRIES):
-            try:
-                return os.open(path, flags, 0o666)
-            except (FileNotFoundError, NotADirectoryError):
-                # Again and again, for others may be erasing the folder.
-                self._make_folder(key, os.path.dirname(path))
-            except IsADirectoryError:
-                self._remove_folder(path)
-        raise self._folder_vanishes(key)
-
-    def _write_partial(self, key: str, path: str, data: bytes | memoryview) -> bool:
-        """Write a temporary file and rename it to `path`; False if its folder was erased meanwhile."""
-        folder, name = os.path.split(path)
-        suffix = f".{os.urandom(8).hex()}{PARTIAL}"
-        if len(os.fsencode(name)) + len(suffix) > _NAME_MAX >= len(os.fsencode(name)):
-            name = ""
-        partial = os.path.join(folder, name + suffix)
-        fd = self._open(key, partial, _WRITE | os.O_EXCL)
-        try:
-            self._fill(fd, data)
-            try:
-                os.replace(partial, path)
-            except IsADirectoryError:
-                self._remove_folder(path)
-                os.replace(partial, path)
-        except BaseException as error:
-            try:
-                os.unlink(partial)
-            except FileNotFoundError:
-                if isinstance(error, FileNotFoundError):
-                    return False
-            raise
-        return True
-
-    def _fill(self, fd: int, data: bytes | memoryview) -> None:
-        try:
-            write_fd(fd, data)
-            if self.durability == "fsync":
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-
-    def _folder_vanishes(self, key: str) -> StoreError:
-        return StoreError(f"cannot store {key!r} in {self.path!r}: others remove its folder all the time")
-
     def _make_folder(self, key: str, folder: str) -> None:
         missing = []
         level = folder
@@ -359,9 +314,11 @@ class DirectoryStore(Store):
             # Others erase the folder; the caller tries again.
             return
         except (FileExistsError, NotADirectoryError):
-            raise KeyBelowValueError(
-                f"cannot store {key!r}: a file stands where {folder!r} would be"
-            ) from None
+            raise self._below_value(key, folder) from None
+
+    @staticmethod
+    def _below_value(key: str, folder: str) -> KeyBelowValueError:
+        return KeyBelowValueError(f"cannot store {key!r}: a file stands where {folder!r} would be")
 
 
 def _unlink(path: str) -> bool:
