@@ -155,6 +155,14 @@ def test_importing_the_package_imports_packages_and_what_they_need() -> None:
     assert modules & {"core", "creating", "engine", "hierarchy", "opening", "selections", "shards"} == set()
 
 
+def test_who_reads_an_array_imports_nothing_that_makes_one(tmp_path: Path) -> None:
+    zchunk.zeros(3, store=str(tmp_path))
+    code = f"import sys, zchunk; zchunk.open({str(tmp_path)!r}, mode='r')[...]; print(*sys.modules)"
+    modules = {part(name) for name in run(code).split() if name.startswith("zchunk.")}
+    assert {"core", "engine", "opening"} <= modules
+    assert modules & {"creating", "hierarchy", "likeness", "newarray", "nodes"} == set()
+
+
 NAMES = ["open", "Blosc", "DirectoryStore", "zeros", "open_group", "consolidate_metadata", "tree", "Array"]
 NAMES += ["save", "get_spare_memory"]
 

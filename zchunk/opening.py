@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zchunk import h5names
 from zchunk.chunk_cache import ChunkCache
 from zchunk.compat import asked_format, check_unsupported
 from zchunk.core import Array
-from zchunk.creating import create
 from zchunk.errors import ArrayNotFoundError, ContainsGroupError, PathNotFoundError
-from zchunk.hierarchy import Group, open_group
 from zchunk.keys import normalize_path
-from zchunk.likeness import parameters_like, trusted_codecs
+from zchunk.later import Later
 from zchunk.metadata.formats import find
-from zchunk.nodes import check_absent
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode
+
+if TYPE_CHECKING:
+    from zchunk.hierarchy import Group
+
+# Who opens an array to read it makes nothing, and has no groups.
+_creating = Later("zchunk.creating")
+_h5names = Later("zchunk.h5names")
+_hierarchy = Later("zchunk.hierarchy")
+_likeness = Later("zchunk.likeness")
+_nodes = Later("zchunk.nodes")
 
 _NO_CODECS: frozenset[str] = frozenset()
 
@@ -104,8 +110,9 @@ def open_array(
         trusted = _NO_CODECS
         if not (object_codec is filters is None and isinstance(compressor, str)):
             given = {"object_codec": object_codec, "compressor": compressor, "filters": filters}
-            trusted = trusted_codecs(given)
-    compressor, fill_value = h5names.translate(compressor, fill_value, kwargs)
+            trusted = _likeness.trusted_codecs(given)
+    if kwargs:
+        compressor, fill_value = _h5names.translate(compressor, fill_value, kwargs)
     path = normalize_path(path)
     target = open_store(store, mode, storage_options)
     chunk_target = None if chunk_store is None else open_store(chunk_store, mode, storage_options)
@@ -135,9 +142,9 @@ def open_array(
     if shape is None:
         # What is in the way is the likelier reason.
         if mode != "w":
-            check_absent(target, path)
+            _nodes.check_absent(target, path)
         raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
-    return create(
+    made: Array = _creating.create(
         shape,
         chunks,
         dtype,
@@ -164,6 +171,7 @@ def open_array(
         attributes=attributes,
         cache_bytes=cache_bytes,
     )
+    return made
 
 
 def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
@@ -185,8 +193,8 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     """
     if isinstance(a, Array):
         kwargs.setdefault("fill_value", a.fill_value)
-    trusted = trusted_codecs(kwargs)
-    return open_array(path, **parameters_like(a, kwargs), _trusted=trusted)
+    trusted = _likeness.trusted_codecs(kwargs)
+    return open_array(path, **_likeness.parameters_like(a, kwargs), _trusted=trusted)
 
 
 def open(
@@ -239,4 +247,5 @@ def open(
         except ArrayNotFoundError:
             if mode != "a":
                 raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
-    return open_group(target, mode, path=path, zarr_format=version, **kwargs)
+    group: Group = _hierarchy.open_group(target, mode, path=path, zarr_format=version, **kwargs)
+    return group
