@@ -22,7 +22,7 @@ from setuptools import Extension, setup
 MODULES = [
     "projection", "copy", "codecs", "files", "source", "region", "gather", "blosc", "blosc_encode", "chain",
     "locks", "plan", "scatter", "reading", "writing", "team", "memory", "selection", "fancy", "crc32c",
-    "engine", "shards", "places",
+    "crew", "engine", "shards", "places",
 ]  # fmt: skip
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs"}

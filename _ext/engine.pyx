@@ -18,6 +18,7 @@ from libc.string cimport memset, strerror
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport PyObject, Py_XDECREF
+cimport cython
 cimport numpy as cnp
 
 from zchunk._ext.blosc_encode cimport Layout as FrameLayout, frame_layout
@@ -26,6 +27,7 @@ from zchunk._ext.codecs cimport Scratch, thread_scratch, trim
 from zchunk._ext.copy cimport MAX_NDIM
 from zchunk._ext.files cimport HERE, close_file, open_folder
 from zchunk._ext.projection cimport Axis
+from zchunk._ext.crew cimport Shared
 from zchunk._ext.engine cimport Layout
 from zchunk._ext.plan cimport Plan, Value, locate
 from zchunk._ext.reading cimport UNOPENED, read_chunk
@@ -33,7 +35,7 @@ from zchunk._ext.region cimport Region
 from zchunk._ext.scatter cimport stream_done
 from zchunk._ext.selection cimport Plan as Selection
 from zchunk._ext.status cimport NO_MEMORY, OK, Failure, fail
-from zchunk._ext.team cimport free_team, make_team, team_block, team_blocks
+from zchunk._ext.team cimport Team, free_team, make_team, team_block, team_blocks
 from zchunk._ext.writing cimport write_chunk
 
 cdef extern from "atomics.h" nogil:
@@ -53,7 +55,7 @@ cdef extern from * nogil:
     """
     int64_t zc_now_ns()
 
-cdef extern from "Python.h":
+cdef extern from *:
     PyObject* PyBytes_FromStringAndSize(const char* data, Py_ssize_t n) except NULL
     int _PyBytes_Resize(PyObject** obj, Py_ssize_t n) except -1
 
@@ -78,21 +80,15 @@ cdef enum:
     MAX_ROOT = 500
 
 
-cdef inline int _read_part(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
+cdef inline int _do(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
     cdef Region r
+    if p.team != NULL:
+        return team_block(<Team*>p.team, p, k, part, s, f)
     locate(p, k, &r)
-    return read_chunk(p, k, part, &r, s, f)
+    return write_chunk(p, k, &r, s, f) if p.writing else read_chunk(p, k, part, &r, s, f)
 
 
-cdef inline int _write_part(Plan* p, Team* team, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
-    cdef Region r
-    if team != NULL:
-        return team_block(team, p, k, part, s, f)
-    locate(p, k, &r)
-    return write_chunk(p, k, &r, s, f)
-
-
-cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
+cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
     cdef Scratch* s = thread_scratch()
     cdef Failure f
     cdef int64_t task = 0, last = 0, k, until = 0, run = 1
@@ -115,10 +111,8 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
         memset(&f, 0, sizeof(f))
         if s == NULL:
             status = fail(&f, NO_MEMORY, sizeof(Scratch), 0)
-        elif p.writing:
-            status = _write_part(p, team, k, task % p.splits, s, &f)
         else:
-            status = _read_part(p, k, task % p.splits, s, &f)
+            status = _do(p, k, task % p.splits, s, &f)
         if status != OK:
             # Not by `stop`: a cancel must not hide what a thread still at work finds.
             if zc_claim(&p.claimed):
@@ -129,6 +123,10 @@ cdef void _drain(Plan* p, Team* team, int64_t budget_ns) noexcept nogil:
     stream_done()
     if s != NULL:
         trim(s)
+
+
+cdef void _help(void* plan) noexcept nogil:
+    _drain(<Plan*>plan, 0)
 
 
 # ---- boundary
@@ -196,7 +194,8 @@ cdef class Layout:
         )
 
 
-cdef class Job:
+@cython.no_gc_clear
+cdef class Job(Shared):
     """A regular selection of a chunked array, to be read or written.
 
     Parameters
@@ -222,6 +221,7 @@ cdef class Job:
 
     def __cinit__(self):
         self.plan.folder = -1
+        self._work, self._arg = _help, &self.plan
 
     def __init__(self, Layout layout not None, Selection selection not None, cnp.ndarray array not None,
                  bint writing, uint64_t lock_seed, int threads):
@@ -237,8 +237,7 @@ cdef class Job:
             raise ValueError("the array to read into is read-only")
         p[0] = layout.plan
         self._array, self._layout, self._selection = array, layout, selection
-        p.user = selection.place(array, p.user_strides)
-        p.writing = writing
+        p.user, p.writing = selection.place(array, p.user_strides), writing
         p.streaming = cnp.PyArray_SIZE(array) * <int64_t>p.itemsize >= STREAMING
         p.lock_seed = lock_seed
         p.total = 1
@@ -273,9 +272,9 @@ cdef class Job:
         cdef int64_t k
         if p.total == 0 or threads < 2:
             return
-        self._team = make_team(p, threads)
-        if self._team != NULL:
-            p.splits = team_blocks(self._team)
+        p.team = make_team(p, threads)
+        if p.team != NULL:
+            p.splits = team_blocks(<Team*>p.team)
         elif (not p.writing and not p.codec.crc and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
                 and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
                 and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
@@ -287,8 +286,9 @@ cdef class Job:
 
     def __dealloc__(self):
         cdef int64_t k
+        self._settle()
         self._forget()
-        free_team(self._team)
+        free_team(<Team*>self.plan.team)
         if self.plan.opened != NULL:
             for k in range(self.plan.total):
                 if self.plan.opened[k] >= 0:
@@ -382,7 +382,7 @@ cdef class Job:
         """
         cdef int64_t budget = <int64_t>(seconds * 1e9)
         with nogil:
-            _drain(&self.plan, self._team, budget)
+            _drain(&self.plan, budget)
         return zc_load(&self.plan.next) < self.plan.end and not zc_load(&self.plan.stop)
 
     def cancel(self):

@@ -5,12 +5,14 @@ Such files have a CRC-32 of the bytes of every chunk. It is checked where all of
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+cimport cython
 
 from zchunk._ext.codecs cimport crc32_of
 from zchunk._ext.engine cimport Job
 from zchunk._ext.plan cimport Value
 
 
+@cython.no_gc_clear
 cdef class PlacedJob(Job):
     """A regular selection of an array, to be read. Made as any `Job`."""
 

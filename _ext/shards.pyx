@@ -14,6 +14,7 @@ from libc.stdlib cimport free
 from libc.string cimport memmove, strerror
 from cpython.buffer cimport PyBUF_CONTIG, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+cimport cython
 cimport numpy as cnp
 
 from zchunk._ext.chain cimport encoded_bound
@@ -76,6 +77,7 @@ cdef uint64_t* _entries(cnp.ndarray array, int64_t n) except NULL:
     return <uint64_t*>cnp.PyArray_DATA(array)
 
 
+@cython.no_gc_clear
 cdef class ShardJob(Job):
     """A regular selection of the array in a shard, to be read or written. Made as any `Job`."""
 
@@ -96,6 +98,7 @@ cdef class ShardJob(Job):
     cdef int64_t _done_n
 
     def __dealloc__(self):
+        self._settle()
         self._discard()
         free(self._done)
         PyBuffer_Release(&self._slots[0])

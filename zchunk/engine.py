@@ -33,9 +33,9 @@ from zchunk.shards import Shard
 if TYPE_CHECKING:
     from zchunk.rectilinear import Block
 
-# Below this many bytes of chunks, or chunks, handing work to another thread costs more than it gains.
-_SMALL_WORK = 1 << 20
-_FEW_CHUNKS = 32
+# From so many bytes of chunks, or chunks, on helpers are called in: always, and if they are awake.
+_WORK, _AWAKE_WORK = 1 << 20, 1 << 18
+_CHUNKS, _AWAKE_CHUNKS = 32, 8
 # Inner chunks are encoded this much at a time, which the second cache holds until it is written: 256 MiB of
 # uncompressed chunks of 512 KiB took 77 ms, and 101 by four times as much.
 _SHARD_BATCH = 1 << 20
@@ -169,14 +169,14 @@ def _drain(
 
     Returns what `meanwhile` does, which is called while helpers are at work already.
     """
-    helpers = 0
-    pieces = job.tasks
-    if helped and pieces > 1 and (pieces >= _FEW_CHUNKS or pieces * array.chain.nbytes >= _SMALL_WORK):
+    helpers, pieces = 0, job.tasks
+    nbytes = pieces * array.chain.nbytes
+    worth = helped and pieces > 1 and (pieces >= _AWAKE_CHUNKS or nbytes >= _AWAKE_WORK)
+    if worth and (pieces >= _CHUNKS or nbytes >= _WORK or pool.awake()):
         helpers = min(pool.get_threads(), pieces) - 1
-    tasks: list[pool.Task] = []
     try:
         if helpers:
-            pool.submit(job.run, helpers, tasks)
+            pool.share(job, helpers)
         result = meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
@@ -185,8 +185,8 @@ def _drain(
         job.cancel()
         raise
     finally:
-        if tasks:
-            pool.join(tasks, job.cancel)
+        if worth:
+            pool.finish(job, job.cancel)
     failure = job.failure()
     if failure is not None:
         status, number, found, expected, stored, name = failure

@@ -1,6 +1,7 @@
 """The one thread pool of the process: how many threads work, and how they are called in.
 
-Not `concurrent.futures`: importing that takes 5 ms, and calling in a helper half as long again.
+Not `concurrent.futures`, whose import takes 5 ms and whose helpers need the GIL to begin: what kernels do is
+shared with threads that wait outside of it, and is under way in a few microseconds (`zchunk._ext.crew`).
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import operator
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
+from contextlib import suppress
 from typing import Any, TypeVar
+
+from zchunk._ext.crew import LOOK, Crew, Shared
 
 Item = TypeVar("Item")
 Work = Callable[[], Any]
@@ -75,53 +79,59 @@ class Pool:
         self._limit = limit
         self._name = name
         self._threads = 0
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        # Tasks that were submitted, but for those of the entries in `_finished`.
-        self._submitted = 0
-        self._finished: deque[None] = deque()
+        self._crew = Crew()
+        self._tasks: deque[Task | None] = deque()
 
     def submit(self, task: Task) -> None:
         """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
-        while self._finished:
-            self._finished.pop()
-            self._submitted -= 1
-        if self._threads <= self._submitted and self._threads < self._limit:
-            self._start()
-        self._submitted += 1
-        self._tasks.put(task)
+        self._require(1)
+        self._tasks.append(task)
+        self._crew.put()
+
+    def share(self, work: Shared, helpers: int) -> None:
+        """Have up to `helpers` threads do the work, until it is waited for. For one caller at a time."""
+        # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
+        with suppress(RuntimeError):
+            self._require(helpers)
+        work.share(self._crew, helpers)
 
     @property
     def idle(self) -> int:
         """How many threads would begin at once with what is submitted now."""
-        return max(self._limit - self._submitted + len(self._finished), 0)
+        return max(self._limit - self._crew.open, 0)
 
-    def _start(self) -> None:
-        # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
-        threading.Thread(
-            target=_help,
-            args=(self._tasks, self._finished),
-            name=f"{self._name}_{self._threads}",
-            daemon=True,
-        ).start()
-        self._threads += 1
+    def _require(self, helpers: int) -> None:
+        """Start threads, so that `helpers` more can be at work if there may be as many."""
+        for _ in range(min(self._crew.open + helpers, self._limit) - self._threads):
+            # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
+            threading.Thread(
+                target=_help,
+                args=(self._crew, self._tasks),
+                name=f"{self._name}_{self._threads}",
+                daemon=True,
+            ).start()
+            self._threads += 1
 
     def end(self) -> None:
         """Let the threads end once all that was submitted is done."""
         for _ in range(self._threads):
-            self._tasks.put(None)
+            self._tasks.append(None)
+            self._crew.put()
 
 
-def _help(tasks: SimpleQueue[Task | None], finished: deque[None]) -> None:
-    while (task := tasks.get()) is not None:
+def _help(crew: Crew, tasks: deque[Task | None]) -> None:
+    crew.get(False)
+    while (task := tasks.popleft()) is not None:
         task.run()
         # What was worked on is not kept while waiting.
         task = None
-        finished.append(None)
+        crew.get(True)
 
 
 _lock = threading.Lock()
 _pool: Pool | None = None
 _threads: int | None = None
+_awake_until = 0
 
 
 def get_threads() -> int:
@@ -176,6 +186,13 @@ def idle() -> int:
     return most if pool is None else min(most, pool.idle)
 
 
+def _the_pool() -> Pool:
+    global _pool
+    if _pool is None:
+        _pool = Pool(max(get_threads() - 1, 1), "zchunk")
+    return _pool
+
+
 def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Task]:
     """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
 
@@ -186,21 +203,54 @@ def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Ta
     list of Task
         `tasks`, if given.
     """
-    global _pool
     tasks = [] if tasks is None else tasks
     if helpers < 1:
         return tasks
     with _lock:
-        if _pool is None:
-            _pool = Pool(max(get_threads() - 1, 1), "zchunk")
+        pool = _the_pool()
         try:
             for _ in range(helpers):
                 tasks.append(Task(work))
-                _pool.submit(tasks[-1])
+                pool.submit(tasks[-1])
         except RuntimeError:
             # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
             tasks.pop().cancel()
     return tasks
+
+
+def awake() -> bool:
+    """Whether what was finished last was so short a time ago that a helper would look out for more by now.
+
+    One that looks out begins at once, to wake one up takes 50 µs. Who calls again and again so fast may wake
+    them for less work than others: they stay awake.
+    """
+    return time.monotonic_ns() < _awake_until
+
+
+def share(work: Shared, helpers: int) -> None:
+    """Have up to `helpers` threads of the pool do the work, which takes no GIL, too. It must be finished."""
+    with _lock:
+        _the_pool().share(work, helpers)
+
+
+def finish(work: Shared, cancel: Work) -> None:
+    """Wait until no helper is at work that was shared, if it was, any more, also if Ctrl-C comes meanwhile.
+
+    `cancel` is called to cut it short then.
+    """
+    global _awake_until
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            # In slices, so that Python can deliver signals.
+            if not work.wait(0.1):
+                break
+        except BaseException as err:
+            cancel()
+            interrupt = interrupt or err
+    _awake_until = time.monotonic_ns() + LOOK
+    if interrupt is not None:
+        raise interrupt
 
 
 def join(tasks: list[Task], cancel: Work) -> None:

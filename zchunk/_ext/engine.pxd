@@ -3,8 +3,8 @@
 from libc.stdint cimport int64_t
 from cpython.ref cimport PyObject
 
+from zchunk._ext.crew cimport Shared
 from zchunk._ext.plan cimport Plan
-from zchunk._ext.team cimport Team
 
 
 cdef class Layout:
@@ -12,9 +12,8 @@ cdef class Layout:
     cdef bytes _fill, _folder, _root
 
 
-cdef class Job:
+cdef class Job(Shared):
     cdef Plan plan
-    cdef Team* _team
     cdef object _array, _layout, _selection
     # Of the values of a batch, those that are read or have room to be written.
     cdef list _given

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from zchunk._ext.crew import Shared
 from zchunk._ext.selection import Plan
 
 class Layout:
@@ -20,7 +21,7 @@ class Layout:
         prefixed: bool = False,
     ) -> None: ...
 
-class Job:
+class Job(Shared):
     def __init__(
         self,
         layout: Layout,

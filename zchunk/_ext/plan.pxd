@@ -56,6 +56,7 @@ cdef struct Plan:
     uint64_t lock_seed
     int64_t total
     int64_t splits                  # tasks of a chunk
+    void* team                      # its blocks are encoded by several threads, see `team`; or NULL
     int64_t* opened                 # descriptors of the chunks' files, if a chunk may be several tasks; else NULL
     int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.

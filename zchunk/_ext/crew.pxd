@@ -1,0 +1,29 @@
+"""Threads that wait for work outside the GIL."""
+
+from libc.stdint cimport int64_t
+from cpython.ref cimport PyObject
+
+cdef struct Ticket:
+    # Work that one thread of a crew may take up.
+    void (*work)(void*) noexcept nogil      # NULL: a task of Python, which the caller of `get` does
+    void* arg
+    int64_t state
+    Ticket* next
+
+cdef struct Desk
+
+
+cdef class Crew:
+    cdef Desk* _desk
+
+
+cdef class Shared:
+    cdef void (*_work)(void*) noexcept nogil
+    cdef void* _arg
+    cdef PyObject* _crew
+    cdef Desk* _desk
+    cdef Ticket* _tickets
+    cdef int64_t _count
+
+    cdef bint _wait(self, double seconds) noexcept
+    cdef void _settle(self) noexcept
