@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
 
-from zchunk._ext.crew cimport Crew, Shared, Ticket
+from zchunk._ext.crew cimport Crew, Ticket
 
 cdef extern from "atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
