@@ -1,7 +1,7 @@
 """Threads that wait for work outside the GIL: what the helpers of `zchunk.pool` share.
 
 Work of kernels is taken up within microseconds of being offered, and done, without a word of Python. Tasks of
-Python are announced here in their order, and done by who called `get`.
+Python are done by who called `get`. All are taken up in the order in which they were offered.
 """
 
 from libc.stdint cimport int64_t
@@ -28,17 +28,34 @@ cdef extern from * nogil:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
-    /* Until `seconds` from now, or until somebody calls; false: the time is over. */
-    static int zc_wait(pthread_cond_t *call, pthread_mutex_t *mutex, double seconds) {
+    /* A wait that ends `seconds` from now, whatever the time of day becomes meanwhile. */
+    #if defined(__APPLE__)
+    #define ZC_CLOCK CLOCK_REALTIME
+    #else
+    #define ZC_CLOCK CLOCK_MONOTONIC
+    #endif
+    static int zc_init_call(pthread_cond_t *call) {
+        pthread_condattr_t attributes;
+        pthread_condattr_init(&attributes);
+    #if !defined(__APPLE__)
+        pthread_condattr_setclock(&attributes, ZC_CLOCK);
+    #endif
+        int code = pthread_cond_init(call, &attributes);
+        pthread_condattr_destroy(&attributes);
+        return code;
+    }
+    static struct timespec zc_deadline(double seconds) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(ZC_CLOCK, &until);
         long ns = until.tv_nsec + (long)((seconds - (long)seconds) * 1e9);
         until.tv_sec += (long)seconds + ns / 1000000000;
         until.tv_nsec = ns % 1000000000;
-        return pthread_cond_timedwait(call, mutex, &until) != ETIMEDOUT;
+        return until;
     }
     """
     ctypedef struct pthread_mutex_t:
+        pass
+    cdef struct timespec:
         pass
     ctypedef struct pthread_cond_t:
         pass
@@ -46,13 +63,14 @@ cdef extern from * nogil:
     int pthread_mutex_destroy(pthread_mutex_t* mutex)
     int pthread_mutex_lock(pthread_mutex_t* mutex)
     int pthread_mutex_unlock(pthread_mutex_t* mutex)
-    int pthread_cond_init(pthread_cond_t* call, void* attributes)
+    int zc_init_call(pthread_cond_t* call)
     int pthread_cond_destroy(pthread_cond_t* call)
     int pthread_cond_wait(pthread_cond_t* call, pthread_mutex_t* mutex)
     int pthread_cond_signal(pthread_cond_t* call)
     int pthread_cond_broadcast(pthread_cond_t* call)
     int64_t zc_ns()
-    int zc_wait(pthread_cond_t* call, pthread_mutex_t* mutex, double seconds)
+    int pthread_cond_timedwait(pthread_cond_t* call, pthread_mutex_t* mutex, const timespec* until)
+    timespec zc_deadline(double seconds)
     long getpid()
 
 cdef enum State:
@@ -111,10 +129,11 @@ cdef void _look_out(Desk* desk) noexcept nogil:
     pthread_mutex_lock(&desk.mutex)
 
 
-cdef void _serve(Desk* desk, bint finished) noexcept nogil:
-    """Do what is offered, until a task of Python is. `finished`: the one before is done."""
+cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
+    """Do what is offered, until a task of Python is, and return that. `finished`: the one before is done."""
     cdef Ticket* ticket
-    # Requests that take long do not come in quick succession.
+    cdef void* task
+    # Tasks of Python take long, and do not come in quick succession.
     cdef bint worked = False
     pthread_mutex_lock(&desk.mutex)
     desk.open -= finished
@@ -132,8 +151,9 @@ cdef void _serve(Desk* desk, bint finished) noexcept nogil:
         zc_store(&ticket.state, TAKEN)
         pthread_mutex_unlock(&desk.mutex)
         if ticket.work == NULL:
+            task = ticket.arg
             free(ticket)
-            return
+            return task
         ticket.work(ticket.arg)
         worked = True
         pthread_mutex_lock(&desk.mutex)
@@ -172,6 +192,8 @@ cdef bint _finish(Desk* desk, Ticket* tickets, int64_t n, double seconds) noexce
     """Wait until all of `tickets` are done, or for about `seconds`; whether they are."""
     cdef bint done
     cdef int64_t until
+    # Not anew after every call, which there may be many of, for others.
+    cdef timespec end = zc_deadline(seconds)
     _withdraw(desk, tickets, n)
     until = zc_ns() + LOOK_NS
     while not _all_done(tickets, n) and zc_ns() < until:
@@ -179,7 +201,7 @@ cdef bint _finish(Desk* desk, Ticket* tickets, int64_t n, double seconds) noexce
     # With the lock, so that the thread that did the last of them has let go of it.
     pthread_mutex_lock(&desk.mutex)
     done = _all_done(tickets, n)
-    while not done and zc_wait(&desk.done, &desk.mutex, seconds):
+    while not done and pthread_cond_timedwait(&desk.done, &desk.mutex, &end) == 0:
         done = _all_done(tickets, n)
     pthread_mutex_unlock(&desk.mutex)
     return done
@@ -195,33 +217,46 @@ cdef class Crew:
         if self._desk == NULL:
             raise MemoryError
         pthread_mutex_init(&self._desk.mutex, NULL)
-        pthread_cond_init(&self._desk.offer, NULL)
-        pthread_cond_init(&self._desk.done, NULL)
+        zc_init_call(&self._desk.offer)
+        zc_init_call(&self._desk.done)
         self._desk.pid = getpid()
 
     def __dealloc__(self):
+        cdef Ticket* ticket
         # In a forked child, threads that do not exist there may wait, or hold the lock.
-        if self._desk != NULL and self._desk.pid == getpid():
-            pthread_cond_destroy(&self._desk.offer)
-            pthread_cond_destroy(&self._desk.done)
-            pthread_mutex_destroy(&self._desk.mutex)
-            free(self._desk)
+        if self._desk == NULL or self._desk.pid != getpid():
+            return
+        while self._desk.first != NULL:
+            ticket = self._desk.first
+            self._desk.first = ticket.next
+            Py_XDECREF(<PyObject*>ticket.arg)
+            free(ticket)
+        pthread_cond_destroy(&self._desk.offer)
+        pthread_cond_destroy(&self._desk.done)
+        pthread_mutex_destroy(&self._desk.mutex)
+        free(self._desk)
 
-    def put(self):
-        """Announce a task of Python."""
+    def put(self, task):
+        """Offer a task of Python, any object."""
         cdef Ticket* ticket = <Ticket*>calloc(1, sizeof(Ticket))
         if ticket == NULL:
             raise MemoryError
+        Py_INCREF(task)
+        ticket.arg = <void*>task
         _offer(self._desk, ticket, 1)
 
     def get(self, bint finished):
-        """Do work of kernels until a task of Python is announced; `finished`: the last one is done."""
+        """Do work of kernels until there is a task of Python, and return it; `finished`: the last one is done."""
+        cdef void* taken
         with nogil:
-            _serve(self._desk, finished)
+            taken = _serve(self._desk, finished)
+        task = <object>taken
+        Py_XDECREF(<PyObject*>taken)
+        return task
 
     @property
     def open(self):
-        """How much was offered, or announced, and is not done."""
+        """How much was offered and is not done."""
         return zc_load(&self._desk.open)
 
 
@@ -233,6 +268,8 @@ cdef class Shared:
         cdef int64_t i
         if self._tickets != NULL:
             raise ValueError("it is shared already")
+        if self._work == NULL or self._stop == NULL or helpers < 0:
+            raise ValueError(f"no work, or for {helpers} threads")
         self._tickets = <Ticket*>calloc(helpers + 1, sizeof(Ticket))
         if self._tickets == NULL:
             raise MemoryError
@@ -240,7 +277,7 @@ cdef class Shared:
             self._tickets[i].work, self._tickets[i].arg = self._work, self._arg
         # Not as an attribute of Python, which garbage collection may clear while a thread is still at work.
         Py_INCREF(crew)
-        self._crew, self._desk, self._count = <PyObject*>crew, crew._desk, helpers
+        self._crew, self._desk, self._offered = <PyObject*>crew, crew._desk, helpers
         _offer(crew._desk, self._tickets, helpers)
 
     cdef bint _wait(self, double seconds) noexcept:
@@ -248,7 +285,7 @@ cdef class Shared:
         if self._tickets == NULL:
             return False
         with nogil:
-            done = _finish(self._desk, self._tickets, self._count, seconds)
+            done = _finish(self._desk, self._tickets, self._offered, seconds)
         if done:
             free(self._tickets)
             self._tickets = NULL
@@ -258,6 +295,7 @@ cdef class Shared:
     cdef void _settle(self) noexcept:
         """Let no thread be at it any more, whatever happened."""
         if self._tickets != NULL and self._desk.pid == getpid():
+            zc_store(self._stop, 1)
             while self._wait(1.0):
                 pass
 

@@ -221,7 +221,7 @@ cdef class Job(Shared):
 
     def __cinit__(self):
         self.plan.folder = -1
-        self._work, self._arg = _help, &self.plan
+        self._work, self._arg, self._stop = _help, &self.plan, &self.plan.stop
 
     def __init__(self, Layout layout not None, Selection selection not None, cnp.ndarray array not None,
                  bint writing, uint64_t lock_seed, int threads):

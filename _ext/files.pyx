@@ -73,6 +73,12 @@ cdef extern from * nogil:
         *regular = S_ISREG(st.st_mode);
         return (int64_t)st.st_size;
     }
+    /* Whether a link that leads nowhere is there. */
+    static int zc_dangling(int folder, const char *path) {
+        struct stat st;
+        return fstatat(folder, path, &st, 0) != 0 && errno == ENOENT
+            && fstatat(folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+    }
     static int zc_sync_folder(int folder, const char *path) {
         int fd = zc_openat(folder, path, O_RDONLY | O_DIRECTORY);
         if (fd < 0) return -1;
@@ -88,6 +94,7 @@ cdef extern from * nogil:
     int zc_open_folder(const char* path)
     int zc_open_read(int folder, const char* path)
     int64_t zc_size(int fd, int* regular)
+    int zc_dangling(int folder, const char* path)
     int zc_sync_folder(int folder, const char* path)
     int mkdirat(int folder, const char* path, unsigned mode)
     int renameat(int old, const char* a, int new, const char* b)
@@ -204,8 +211,8 @@ cdef int _make_above(int folder, const char* path, bint sync, Failure* f) noexce
                 return f.status
         elif code == ENOENT:
             return OK
-        elif code != EEXIST:
-            f.status, f.err = SYSTEM, code
+        elif code != EEXIST or zc_dangling(folder, part):
+            f.status, f.err = SYSTEM, ENOTDIR if code == EEXIST else code
             return SYSTEM
         part[i] = c"/"
         i = strlen(part)

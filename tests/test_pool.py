@@ -362,6 +362,21 @@ def test_together_raises_what_one_raised() -> None:
     assert todo == []
 
 
+def test_together_raises_ctrl_c_whatever_a_helper_met() -> None:
+    zchunk.set_threads(2)
+    caller, failed = threading.current_thread(), threading.Event()
+
+    def work() -> None:
+        if threading.current_thread() is caller:
+            assert failed.wait(20)
+            raise KeyboardInterrupt
+        failed.set()
+        raise FileNotFoundError
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.together(work, 1, lambda: None)
+
+
 def test_a_task_is_done_once_whoever_comes() -> None:
     for _ in range(200):
         done: list[int] = []

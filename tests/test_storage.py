@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 from store_conformance import StoreConformance, in_child
 
+import zchunk
 import zchunk.storage as storage
+from zchunk import pool
 from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.storage import (
     DirectoryStore,
@@ -355,6 +358,9 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[list[
     """Runs code with `faults.c` before the C library, and returns what it notes, as paths below a folder."""
     library = tmp_path_factory.mktemp("faults") / "faults.so"
     source = Path(__file__).parent / "faults.c"
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler by the name of cc")
+    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
 
     def run(folder: Path, code: str, *argv: str) -> list[list[str]]:
@@ -362,7 +368,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[list[
         begin = "import os, sys; from zchunk.storage import DirectoryStore; os.environ['LOG'] = sys.argv[1]\n"
         done = subprocess.run(
             [sys.executable, "-c", begin + code, log, folder / "s", *argv],
-            env={**os.environ, "LD_PRELOAD": str(library)},
+            env={**os.environ, "LD_PRELOAD": preload},
             capture_output=True,
             text=True,
             timeout=60,
@@ -477,8 +483,27 @@ def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) ->
     assert dict(store) == {"b/c": b"v"}
 
 
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_directory_store_link_that_leads_nowhere(tmp_path: Path, durability: Any) -> None:
+    store = DirectoryStore(tmp_path / "s", durability=durability)
+    store["x"] = b"v"
+    os.symlink("nowhere", tmp_path / "s" / "link")
+    for key in ("link/k", "link/b/k"):
+        with pytest.raises(KeyBelowValueError, match="a file stands where"):
+            store[key] = b"v"
+    z = zchunk.create((4, 4), chunks=2, store=store, path="a", dimension_separator="/")
+    os.symlink("nowhere", tmp_path / "s" / "a" / "1")
+    with pytest.raises(KeyBelowValueError, match="a file stands where"):
+        z[...] = 1
+    os.unlink(tmp_path / "s" / "a" / "1")
+    os.mkdir(tmp_path / "folder")
+    os.symlink(tmp_path / "folder", tmp_path / "s" / "a" / "1")
+    z[...] = 1
+    assert sorted(os.listdir(tmp_path / "folder")) == ["0", "1"]
+
+
 @pytest.mark.parametrize("way", ["many", "prefix"])
-def test_directory_store_deletes_many_files_together(way: str) -> None:
+def test_directory_store_deletes_many_files_together(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Not pytest's folder, which lets only its owner in.
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -504,7 +529,12 @@ def test_directory_store_deletes_many_files_together(way: str) -> None:
         in_child(child)
         os.chmod(f"{folder}/a", 0o755)
         assert len(store) == 1001
-        erase()
+        counts: list[int] = []
+        each = pool.each
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "each", lambda *args: (counts.append(args[1]), each(*args)))
+            erase()
+        assert counts[0] > 10
         assert dict(store) == {"b": b"v"}
 
 

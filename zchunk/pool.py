@@ -10,7 +10,6 @@ import operator
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -80,13 +79,11 @@ class Pool:
         self._name = name
         self._threads = 0
         self._crew = Crew()
-        self._tasks: deque[Task | None] = deque()
 
     def submit(self, task: Task) -> None:
         """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
         self._require(1)
-        self._tasks.append(task)
-        self._crew.put()
+        self._crew.put(task)
 
     def share(self, work: Shared, helpers: int) -> None:
         """Have up to `helpers` threads do the work, until it is waited for. For one caller at a time."""
@@ -105,27 +102,22 @@ class Pool:
         for _ in range(min(self._crew.open + helpers, self._limit) - self._threads):
             # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
             threading.Thread(
-                target=_help,
-                args=(self._crew, self._tasks),
-                name=f"{self._name}_{self._threads}",
-                daemon=True,
+                target=_help, args=(self._crew,), name=f"{self._name}_{self._threads}", daemon=True
             ).start()
             self._threads += 1
 
     def end(self) -> None:
         """Let the threads end once all that was submitted is done."""
         for _ in range(self._threads):
-            self._tasks.append(None)
-            self._crew.put()
+            self._crew.put(None)
 
 
-def _help(crew: Crew, tasks: deque[Task | None]) -> None:
-    crew.get(False)
-    while (task := tasks.popleft()) is not None:
+def _help(crew: Crew) -> None:
+    finished = False
+    while (task := crew.get(finished)) is not None:
         task.run()
         # What was worked on is not kept while waiting.
-        task = None
-        crew.get(True)
+        task, finished = None, True
 
 
 _lock = threading.Lock()
@@ -283,9 +275,11 @@ def together(work: Work, helpers: int, cancel: Work) -> None:
         work()
     except BaseException:
         cancel()
+        # Ctrl-C remains one, whatever a helper met.
+        with suppress(Exception):
+            join(tasks, cancel)
         raise
-    finally:
-        join(tasks, cancel)
+    join(tasks, cancel)
 
 
 def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> None:

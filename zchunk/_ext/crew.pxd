@@ -5,8 +5,8 @@ from cpython.ref cimport PyObject
 
 cdef struct Ticket:
     # Work that one thread of a crew may take up.
-    void (*work)(void*) noexcept nogil      # NULL: a task of Python, which the caller of `get` does
-    void* arg
+    void (*work)(void*) noexcept nogil      # NULL: a task of Python, which the caller of `get` does,
+    void* arg                               # and which the ticket owns
     int64_t state
     Ticket* next
 
@@ -20,10 +20,11 @@ cdef class Crew:
 cdef class Shared:
     cdef void (*_work)(void*) noexcept nogil
     cdef void* _arg
+    cdef int64_t* _stop                     # when it is not 0, the work ends early
     cdef PyObject* _crew
     cdef Desk* _desk
     cdef Ticket* _tickets
-    cdef int64_t _count
+    cdef int64_t _offered
 
     cdef bint _wait(self, double seconds) noexcept
     cdef void _settle(self) noexcept

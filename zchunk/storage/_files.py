@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from zchunk import pool
@@ -143,7 +142,7 @@ def _remove_tree(folder: str) -> None:
     # What `shutil.rmtree` does, whose module imports much. By descriptors: nobody can put a link to a folder
     # elsewhere in the way.
     for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
-        each_file(partial(os.unlink, dir_fd=fd), files)
+        each_file(_Folder(fd).unlink, files)
         for name in folders:
             try:
                 os.rmdir(name, dir_fd=fd)
@@ -151,6 +150,22 @@ def _remove_tree(folder: str) -> None:
                 # A link to one.
                 os.unlink(name, dir_fd=fd)
     os.rmdir(folder)
+
+
+class _Folder:
+    """A folder that stays open as long as somebody deletes in it: a helper perhaps, after Ctrl-C."""
+
+    _fd = -1
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(name, dir_fd=self._fd)
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
 def _fail(error: OSError) -> None:
