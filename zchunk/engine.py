@@ -163,21 +163,22 @@ def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: 
 
 
 def _drain(
-    array: ChunkedArray, job: Job, meanwhile: Callable[[], Any] = lambda: None, helped: bool = True
+    array: ChunkedArray, job: Job, meanwhile: Callable[[], Any] | None = None, helped: bool = True
 ) -> Any:
     """Work on a job, with helpers if it is worth it and they may help, and raise what went wrong.
 
     Returns what `meanwhile` does, which is called while helpers are at work already.
     """
-    helpers, pieces = 0, job.tasks
-    nbytes = pieces * array.chain.nbytes
-    worth = helped and pieces > 1 and (pieces >= _AWAKE_CHUNKS or nbytes >= _AWAKE_WORK)
-    if worth and (pieces >= _CHUNKS or nbytes >= _WORK or pool.awake()):
-        helpers = min(pool.get_threads(), pieces) - 1
+    helpers, pieces, worth = 0, job.tasks, False
+    if pieces > 1 and helped:
+        nbytes = pieces * array.chain.nbytes
+        worth = pieces >= _AWAKE_CHUNKS or nbytes >= _AWAKE_WORK
+        if worth and (pieces >= _CHUNKS or nbytes >= _WORK or pool.awake()):
+            helpers = min(pool.get_threads(), pieces) - 1
     try:
         if helpers:
             pool.share(job, helpers)
-        result = meanwhile()
+        result = None if meanwhile is None else meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
             pass
