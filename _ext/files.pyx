@@ -11,6 +11,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EEXIST, EINTR, ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strlen, strrchr
 
 from zchunk._ext.files cimport FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
@@ -25,6 +26,7 @@ cdef extern from * nogil:
     #include <fcntl.h>
     #include <stdint.h>
     #include <stdio.h>
+    #include <stdlib.h>
     #include <sys/stat.h>
     #include <sys/time.h>
     #include <unistd.h>
@@ -67,6 +69,12 @@ cdef extern from * nogil:
         int code = close(fd);
         return code < 0 && errno == EINTR ? 0 : code;
     }
+    /* 1: a regular file, 0: none, or none by this name, -1: the system does not say. */
+    static int zc_is_file(const char *path) {
+        struct stat st;
+        if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
+        return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? 0 : -1;
+    }
     static int64_t zc_size(int fd, int *regular) {
         struct stat st;
         if (fstat(fd, &st) != 0) return -1;
@@ -93,6 +101,8 @@ cdef extern from * nogil:
     int zc_open_write(int folder, const char* path, int exclusive)
     int zc_open_folder(const char* path)
     int zc_open_read(int folder, const char* path)
+    int zc_is_file(const char* path)
+    char* realpath(const char* path, char* resolved)
     int64_t zc_size(int fd, int* regular)
     int zc_dangling(int folder, const char* path)
     int zc_sync_folder(int folder, const char* path)
@@ -325,6 +335,30 @@ cdef int remove_file(int folder, const char* path, int durability, Failure* f) n
 
 
 # ---- boundary
+
+def are_files(list paths not None):
+    """Return of each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""
+    cdef bytes path
+    cdef int found
+    cdef list result = []
+    for path in paths:
+        found = zc_is_file(path)
+        if found < 0:
+            raise OSError(errno, os.strerror(errno), os.fsdecode(path))
+        result.append(found == 1)
+    return result
+
+
+def real_path(bytes path not None):
+    """Return the path without links, as bytes, where all of it exists; else None."""
+    cdef char* found = realpath(path, NULL)
+    if found == NULL:
+        return None
+    try:
+        return <bytes>found
+    finally:
+        free(found)
+
 
 def write_file(bytes path not None, data, int durability):
     """Make `data`, any contiguous buffer, the content of a file, and the folders above it if need be.

@@ -483,6 +483,26 @@ def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) ->
     assert dict(store) == {"b/c": b"v"}
 
 
+def test_directory_store_existing_is_what_it_contains(tmp_path: Path) -> None:
+    class Derived(DirectoryStore):
+        def __contains__(self, key: object) -> bool:
+            return key == "x/y"
+
+    store = DirectoryStore(tmp_path / "s")
+    keys = ["a/k", "a", "a/k/x", "b", "fifo", "link", "n" * 300, "gone"]
+    assert store.existing(keys) == set()
+    store["a/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "fifo")
+    os.symlink(tmp_path / "s" / "a" / "k", tmp_path / "s" / "link")
+    os.symlink("nowhere", tmp_path / "s" / "gone")
+    assert store.existing(iter(keys)) == {"a/k", "link"} == {key for key in keys if key in store}
+    assert Derived(tmp_path / "s").existing(["a/k", "x/y"]) == {"x/y"}
+    os.symlink("loop", tmp_path / "s" / "loop")
+    with pytest.raises(OSError, match="symbolic") as caught:
+        store.existing(["a/k", "loop"])
+    assert caught.value.filename == str(tmp_path / "s" / "loop")
+
+
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_directory_store_link_that_leads_nowhere(tmp_path: Path, durability: Any) -> None:
     store = DirectoryStore(tmp_path / "s", durability=durability)

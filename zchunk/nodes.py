@@ -159,9 +159,9 @@ def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
 
 def check_absent(store: Store, path: str, else_: str = "use overwrite=True to replace it") -> None:
     """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`; `else_` is the advice."""
-    # One answer to wait for, where that takes its time.
+    # All are asked for at once: mostly there is none.
     keys = [join(path, name) for name in (ARRAY_KEY, GROUP_KEY, NODE_KEY)]
-    found = None if store.concurrency > 1 and not store.existing(keys) else find(store, path)
+    found = find(store, path) if store.existing(keys) else None
     if found is None:
         return
     fmt, kind = found

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
 from typing import Any, Literal, TypeAlias
 
-from zchunk._ext.files import write_file
+from zchunk._ext.files import are_files, real_path, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage._checks import as_buffer, check_path, check_range, check_separator
@@ -101,10 +102,10 @@ class DirectoryStore(Store):
     def lock_identity(self) -> str:
         # Looked up once there is a folder: it costs as much as reading a small file.
         if self._identity is None:
-            try:
-                self._identity = os.path.realpath(self.path, strict=True)
-            except OSError:
+            found = real_path(os.fsencode(self.path))
+            if found is None:
                 return os.path.realpath(self.path)
+            self._identity = os.fsdecode(found)
         return self._identity
 
     def __getstate__(self) -> dict[str, Any]:
@@ -178,6 +179,12 @@ class DirectoryStore(Store):
             self.erase_prefix(key)
         if self.durability == "fsync":
             sync_folder(os.path.dirname(path))
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        if type(self).__contains__ is not DirectoryStore.__contains__:
+            return super().existing(keys)
+        keys = list(keys)
+        return set(compress(keys, are_files([os.fsencode(self.file_path(key)) for key in keys])))
 
     def erase_many(self, keys: Iterable[str]) -> None:
         if type(self).__delitem__ is not DirectoryStore.__delitem__:
