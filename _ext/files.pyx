@@ -69,11 +69,11 @@ cdef extern from * nogil:
         int code = close(fd);
         return code < 0 && errno == EINTR ? 0 : code;
     }
-    /* 1: a regular file, 0: none, or none by this name, -1: the system does not say. */
+    /* 1: a regular file, 0: none, or none by this name, -errno: the system does not say. */
     static int zc_is_file(const char *path) {
         struct stat st;
         if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
-        return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? 0 : -1;
+        return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? 0 : -errno;
     }
     static int64_t zc_size(int fd, int *regular) {
         struct stat st;
@@ -339,19 +339,26 @@ cdef int remove_file(int folder, const char* path, int durability, Failure* f) n
 def are_files(list paths not None):
     """Return of each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""
     cdef bytes path
+    cdef const char* name
     cdef int found
     cdef list result = []
     for path in paths:
-        found = zc_is_file(path)
+        name = path
+        # Asking takes its time where the file system is far.
+        with nogil:
+            found = zc_is_file(name)
         if found < 0:
-            raise OSError(errno, os.strerror(errno), os.fsdecode(path))
+            raise OSError(-found, os.strerror(-found), os.fsdecode(path))
         result.append(found == 1)
     return result
 
 
 def real_path(bytes path not None):
     """Return the path without links, as bytes, where all of it exists; else None."""
-    cdef char* found = realpath(path, NULL)
+    cdef const char* name = path
+    cdef char* found
+    with nogil:
+        found = realpath(name, NULL)
     if found == NULL:
         return None
     try:
