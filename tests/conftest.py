@@ -46,6 +46,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     variants.parametrize(metafunc)
 
 
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[object]) -> None:
+    variants.note_outcome(item, call)
+
+
 @pytest.fixture
 def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[variants.Variant]:
     """Run the test for format 2, format 3, and format 3 with shards (see `tests.variants`)."""
