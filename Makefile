@@ -45,7 +45,7 @@ types:  ## mypy, strict, on the package
 	$(PYTHON) -m mypy
 
 warnings:  ## build with compiler warnings and Cython's hints and warnings as errors
-	rm -f _ext/*.c
+	find _ext -name '*.c' -delete
 	mkdir -p build
 	ZCHUNK_WERROR=1 $(PYTHON) setup.py build_ext --force --build-lib build/warnings --build-temp build/warnings-tmp 2>&1 \
 	    | tee build/warnings.log
@@ -98,4 +98,4 @@ ci:  ## what CI runs, in a fresh copy of the tree and a fresh environment
 	.ci/run
 
 clean:  ## remove what the verbs made
-	rm -rf build dist *.egg-info _ext/*.c _ext/*.html zchunk/_ext/*.so
+	rm -rf build dist *.egg-info _ext/*/*.c _ext/*/*.html zchunk/_ext/*/*.so

@@ -19,13 +19,10 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = [
-    "projection", "copy", "codecs", "files", "source", "region", "gather", "blosc", "blosc_encode", "chain",
-    "locks", "plan", "scatter", "reading", "writing", "team", "memory", "selection", "fancy", "crc32c",
-    "crew", "engine", "shards", "places",
-]  # fmt: skip
+# One for each _ext/<folder>/<name>.pyx.
+MODULES = sorted(path.relative_to("_ext").with_suffix("").as_posix() for path in Path("_ext").rglob("*.pyx"))
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
-LINKS_LIBRARIES = {"codecs"}
+LINKS_LIBRARIES = {"codecs/libraries"}
 
 
 def switch(name: str) -> bool:
@@ -73,10 +70,10 @@ def extensions() -> list[Extension]:
         macros.append(("CYTHON_TRACE_NOGIL", "1"))
     return [
         Extension(
-            f"zchunk._ext.{name}",
+            f"zchunk._ext.{name.replace('/', '.')}",
             [f"_ext/{name}.pyx"],
             include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
-            depends=[str(header) for header in Path("_ext").glob("*.h")],
+            depends=[str(header) for header in Path("_ext").rglob("*.h")],
             define_macros=macros,
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import variants
-from zchunk import engine, nodes
+from zchunk.creation import nodes
+from zchunk.engine import execute
 from zchunk.metadata.formats import get_format
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -28,7 +29,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 @pytest.fixture(params=["native", "generic"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run the test with the native executor, and again with the generic one."""
-    monkeypatch.setattr(engine, "native_enabled", request.param == "native")
+    monkeypatch.setattr(execute, "native_enabled", request.param == "native")
     return str(request.param)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import engine
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.engine import execute
 from zchunk.errors import (
     BoundsCheckError,
     ChunkError,
@@ -114,7 +114,7 @@ def test_foreign_files(compressor: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("compressor", COMPRESSORS, ids=repr)
 def test_huge_files_take_no_memory(compressor: Any, tmp_path: Path) -> None:
     """A sparse file of a terabyte is refused by its size."""
-    if not engine.native_enabled:
+    if not execute.native_enabled:
         pytest.skip("the generic path reads what the store gives")
     z, chunk = make(tmp_path, compressor)
     with chunk.open("r+b") as file:

@@ -17,7 +17,7 @@ import zchunk
 from zchunk.codecs import Blosc, GZip, Zstd
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError, CodecError, MetadataError
-from zchunk.metadata import v3
+from zchunk.metadata.v3 import document as v3
 
 
 def pair(name: str, **configuration: Any) -> dict[str, Any]:
@@ -188,9 +188,9 @@ def test_inner_chunk_of_another_size(tmp_path: Path, label: str, nbytes: int) ->
 
 BOMB = """
 import resource, sys, zchunk
-from zchunk import engine
+from zchunk.engine import execute
 from zchunk.errors import ChunkError
-engine.native_enabled = sys.argv[2] == "native"
+execute.native_enabled = sys.argv[2] == "native"
 z = zchunk.open_array(sys.argv[1], path="a", mode="r")
 z[:1]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests.variants import NO_ARRAYS, Variant, only_v2
-from zchunk import chunk_cache
-from zchunk.chunk_cache import ChunkCache, as_cache
 from zchunk.codecs import register_codec, registry
+from zchunk.engine import chunk_cache
+from zchunk.engine.chunk_cache import ChunkCache, as_cache
 from zchunk.storage import DirectoryStore, KVStore
 
 pytestmark = pytest.mark.usefixtures("variant")

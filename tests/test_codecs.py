@@ -19,7 +19,7 @@ import pytest
 
 import zchunk
 from zchunk import codecs
-from zchunk._ext import chain
+from zchunk._ext.codecs import dispatch
 from zchunk.codecs import LZ4, Blosc, Codec, CodecChain, GZip, Zlib, Zstd, as_codec, get_codec, register_codec
 from zchunk.codecs import registry as codec_registry
 from zchunk.errors import CodecError
@@ -134,7 +134,7 @@ def test_gzip_members() -> None:
     whole = b"".join(parts)
     stored = b"".join(gzip.compress(part) for part in parts)
     assert GZip().decode(stored) == whole
-    assert chain.decode(GZip().spec(1), stored, len(whole)) == whole
+    assert dispatch.decode(GZip().spec(1), stored, len(whole)) == whole
     out = bytearray(len(whole))
     assert GZip().decode(stored, out=out) is out
     assert out == whole
@@ -142,10 +142,10 @@ def test_gzip_members() -> None:
         with pytest.raises(RuntimeError):
             GZip().decode(bad)
         with pytest.raises(RuntimeError):
-            chain.decode(GZip().spec(1), bad, len(whole))
+            dispatch.decode(GZip().spec(1), bad, len(whole))
     for nbytes in (0, len(whole) - 1, len(whole) + 1):
         with pytest.raises(RuntimeError):
-            chain.decode(GZip().spec(1), stored, nbytes)
+            dispatch.decode(GZip().spec(1), stored, nbytes)
 
 
 def test_zlib_is_one_stream() -> None:
@@ -154,10 +154,10 @@ def test_zlib_is_one_stream() -> None:
         with pytest.raises(RuntimeError):
             Zlib().decode(bad)
         with pytest.raises(RuntimeError):
-            chain.decode(Zlib().spec(1), bad, 100)
+            dispatch.decode(Zlib().spec(1), bad, 100)
     dictionary = zlib.compressobj(zdict=b"aaaa")
     with pytest.raises(RuntimeError):
-        chain.decode(Zlib().spec(1), dictionary.compress(b"aaaa") + dictionary.flush(), 4)
+        dispatch.decode(Zlib().spec(1), dictionary.compress(b"aaaa") + dictionary.flush(), 4)
 
 
 # A Zstd frame by hand (RFC 8878): magic, a descriptor, a window of 128 KiB, then raw blocks and runs.
@@ -196,14 +196,14 @@ def test_zstd_frames_without_size() -> None:
         ((b"",), b""),
     ):
         frame = unsized_frame(*blocks)
-        assert chain.decoded_size(Zstd().spec(1), frame) == -1
+        assert dispatch.decoded_size(Zstd().spec(1), frame) == -1
         assert Zstd().decode(frame) == data
         assert bytes(numcodecs.Zstd().decode(frame)) == data
-        assert chain.decode(Zstd().spec(1), frame, len(data)) == data
+        assert dispatch.decode(Zstd().spec(1), frame, len(data)) == data
         assert Zstd().decode(frame, limit=len(data)) == data
         for nbytes in {len(data) + 1, max(0, len(data) - 1), 0} - {len(data)}:
             with pytest.raises(RuntimeError):
-                chain.decode(Zstd().spec(1), frame, nbytes)
+                dispatch.decode(Zstd().spec(1), frame, nbytes)
         if data:
             with pytest.raises(RuntimeError):
                 Zstd().decode(frame, limit=len(data) - 1)
@@ -229,10 +229,10 @@ def test_zstd_frames_in_a_row() -> None:
         Zstd().encode(one) + unsized_frame(two),
     ):
         assert Zstd().decode(stored) == one + two
-        assert chain.decode(Zstd().spec(1), stored, len(one + two)) == one + two
+        assert dispatch.decode(Zstd().spec(1), stored, len(one + two)) == one + two
         for nbytes in (len(one), len(two), 0, len(one + two) - 1, len(one + two) + 1):
             with pytest.raises(RuntimeError):
-                chain.decode(Zstd().spec(1), stored, nbytes)
+                dispatch.decode(Zstd().spec(1), stored, nbytes)
         with pytest.raises(RuntimeError):
             Zstd().decode(stored[:-1])
         with pytest.raises(RuntimeError):
@@ -261,7 +261,7 @@ def test_hostile_sizes_take_no_memory() -> None:
     with pytest.raises(RuntimeError, match="announces 2147483647"):
         LZ4().decode(struct.pack("<I", 2**31 - 1) + b"x", limit=1000)
     with pytest.raises(RuntimeError):
-        chain.decode(LZ4().spec(1), struct.pack("<I", 2**32 - 1), 100)
+        dispatch.decode(LZ4().spec(1), struct.pack("<I", 2**32 - 1), 100)
     for codec in (Zlib(9), GZip(9)):
         with pytest.raises(RuntimeError, match="more than the 100 bytes"):
             codec.decode(codec.encode(bytes(10_000_000)), limit=100)

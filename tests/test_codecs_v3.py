@@ -27,8 +27,8 @@ from zchunk.codecs.shard_index import EMPTY, ShardIndex, chain_of
 from zchunk.codecs.sharding import ShardingCodec as OurSharding
 from zchunk.codecs.transpose import ByteSwap, Transpose
 from zchunk.errors import CodecError, MetadataError
-from zchunk.metadata import v3
-from zchunk.metadata.v3_codecs import MAX_NESTING, parse_codecs, render_codecs
+from zchunk.metadata.v3 import document as v3
+from zchunk.metadata.v3.codecs import MAX_NESTING, parse_codecs, render_codecs
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 BIG = {"name": "bytes", "configuration": {"endian": "big"}}

@@ -11,7 +11,7 @@ import pytest
 
 import zchunk
 from zchunk.errors import CopyError, PathNotFoundError
-from zchunk.progress import reporting_progress
+from zchunk.runtime.progress import reporting_progress
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 

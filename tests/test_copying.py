@@ -17,7 +17,7 @@ import pytest
 import zchunk
 from tests.variants import NO_ARRAYS, Variant
 from zchunk.codecs import Blosc, Zlib
-from zchunk.copying import _copy_items
+from zchunk.convenience.copying import _copy_items
 from zchunk.errors import CopyError
 
 pytestmark = pytest.mark.usefixtures("variant")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk._ext import crc32c
+from zchunk._ext.codecs import crc32c
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import CodecError
 

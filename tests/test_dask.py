@@ -23,8 +23,8 @@ dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
 import zchunk.dask as zd  # noqa: E402
-from zchunk.dask import storing  # noqa: E402
-from zchunk.dask.reading import _chunks_of  # noqa: E402
+from zchunk.wings.dask import storing  # noqa: E402
+from zchunk.wings.dask.reading import _chunks_of  # noqa: E402
 
 ITEMS = np.arange(30 * 40, dtype="i4").reshape(30, 40)
 # Dask chunks of this shape cut the stored chunks below.

@@ -8,7 +8,7 @@ import pytest
 
 import zchunk
 from tests.variants import NO_ARRAYS, Variant, only_v2
-from zchunk.display import human_size
+from zchunk.core.info import human_size
 
 pytestmark = pytest.mark.usefixtures("variant")
 

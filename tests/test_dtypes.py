@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from zchunk.dtypes import MAX_ITEMSIZE, decode_dtype, encode_dtype
 from zchunk.errors import MetadataError
+from zchunk.spec.dtypes import MAX_ITEMSIZE, decode_dtype, encode_dtype
 
 ALIGNED = np.dtype([("a", "i1"), ("b", "<f8"), ("c", "u1")], align=True)
 NESTED = np.dtype([("p", np.dtype([("a", "i1"), ("b", "<f8")], align=True), (2,)), ("q", "<i2")])

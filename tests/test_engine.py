@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests.variants import Variant, only_v2
-from zchunk import engine
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
+from zchunk.engine import execute
 from zchunk.errors import ChunkError
 
 pytestmark = pytest.mark.usefixtures("variant")
@@ -51,12 +51,12 @@ COMPRESSORS = [
 @contextlib.contextmanager
 def executor(name: str) -> Iterator[None]:
     """Have the engine use the executor of this name."""
-    before = engine.native_enabled
-    engine.native_enabled = name == "native"
+    before = execute.native_enabled
+    execute.native_enabled = name == "native"
     try:
         yield
     finally:
-        engine.native_enabled = before
+        execute.native_enabled = before
 
 
 def items_of(dtype: np.dtype, shape: tuple[int, ...], seed: int, values: int = 256) -> np.ndarray:
@@ -140,7 +140,7 @@ def test_writes_and_reads_as_numpy_does(
     for name in ("native", "generic"):
         with executor(name), tempfile.TemporaryDirectory() as folder:
             z = zchunk.create(store=folder, **case)
-            assert engine.native_enabled == (name == "native")
+            assert execute.native_enabled == (name == "native")
             for selection in writes:
                 z[selection] = source[selection]
             assert same(z[...], expected)

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from numcodecs import blosc as c_blosc
 
-from zchunk._ext import chain
-from zchunk._ext.blosc import frame_info
+from zchunk._ext.codecs import dispatch
+from zchunk._ext.codecs.blosc_decode import frame_info
 from zchunk.codecs import Blosc
 
 CNAMES = ("lz4", "lz4hc", "zstd", "zlib", "blosclz")
@@ -101,7 +101,7 @@ def resolved(case: Case) -> int:
 
 def encode(case: Case, data: bytes) -> bytes:
     spec = Blosc(case.cname, case.clevel, case.shuffle, case.blocksize).spec(case.itemsize)
-    return chain.encode(spec, data)
+    return dispatch.encode(spec, data)
 
 
 def reference(case: Case, data: bytes) -> bytes:
@@ -138,8 +138,8 @@ def check(case: Case) -> tuple[int, int]:
         assert blosc.decompress(ours) == data, case
     # ours read theirs,
     spec = Blosc().spec(case.itemsize)
-    assert chain.decode(spec, theirs, len(data)) == data, case
-    assert chain.decode(spec, ours, len(data)) == data, case
+    assert dispatch.decode(spec, theirs, len(data)) == data, case
+    assert dispatch.decode(spec, ours, len(data)) == data, case
     # and both are alike.
     mine, other = frame_info(ours), frame_info(theirs)
     for field in ("typesize", "nbytes", "blocksize"):
@@ -221,11 +221,11 @@ def test_every_typesize(cname: str, typesize: int) -> None:
             data = (rng.integers(0, 4, n * typesize + extra, np.uint8) * 60).tobytes()
             for shuffle in (1, 2):
                 spec = Blosc(cname, 5, shuffle, typesize=typesize).spec(1)
-                ours = chain.encode(spec, data)
+                ours = dispatch.encode(spec, data)
                 theirs = c_blosc.compress(data, cname.encode(), 5, shuffle, 0, typesize)
                 assert bytes(c_blosc.decompress(ours)) == data
-                assert chain.decode(spec, theirs, len(data)) == data
-                assert chain.decode(spec, ours, len(data)) == data
+                assert dispatch.decode(spec, theirs, len(data)) == data
+                assert dispatch.decode(spec, ours, len(data)) == data
 
 
 @pytest.mark.parametrize("length", [3, 4, 8, 9, 10, 263, 264, 265, 519, 5000])
@@ -237,10 +237,10 @@ def test_blosclz_matches_near_and_far(length: int) -> None:
         for shift in (-length, -1, 0, 1):
             between = rng.integers(0, 256, max(0, gap + shift), np.uint8).tobytes()
             data = needle + between + needle + bytes(500) + needle[::-1] * 3 + b"end of the data"
-            frame = chain.encode(Blosc("blosclz", 9, 0).spec(1), data)
+            frame = dispatch.encode(Blosc("blosclz", 9, 0).spec(1), data)
             assert bytes(c_blosc.decompress(frame)) == data
             assert blosc.decompress(frame) == data
-            assert chain.decode(Blosc().spec(1), frame, len(data)) == data
+            assert dispatch.decode(Blosc().spec(1), frame, len(data)) == data
 
 
 def test_runs_of_every_period() -> None:
@@ -248,16 +248,16 @@ def test_runs_of_every_period() -> None:
     for period in range(1, 70):
         data = (bytes(range(period)) * 3000)[: 3000 + period]
         for cname in CNAMES:
-            frame = chain.encode(Blosc(cname, 9, 0).spec(1), data)
+            frame = dispatch.encode(Blosc(cname, 9, 0).spec(1), data)
             assert len(frame) < 600
             assert blosc.decompress(frame) == data
-            assert chain.decode(Blosc().spec(1), blosc.compress(data, 1, 9, 0, cname), len(data)) == data
+            assert dispatch.decode(Blosc().spec(1), blosc.compress(data, 1, 9, 0, cname), len(data)) == data
 
 
 def test_damaged_headers() -> None:
     data = payload("smooth", 4, 100_000)
     spec = Blosc(blocksize=8192).spec(4)
-    frame = chain.encode(spec, data)
+    frame = dispatch.encode(spec, data)
 
     def damaged(at: int, value: bytes) -> bytes:
         return frame[:at] + value + frame[at + len(value) :]
@@ -285,17 +285,17 @@ def test_damaged_headers() -> None:
         (damaged(16, word(2**31)), "corrupt"),
     ):
         with pytest.raises(RuntimeError, match=message):
-            chain.decode(spec, bad, len(data))
+            dispatch.decode(spec, bad, len(data))
     # No size that C-Blosc cannot have is worth looking at.
     with pytest.raises((RuntimeError, MemoryError)):
-        chain.decode(spec, frame, 2**31)
+        dispatch.decode(spec, frame, 2**31)
 
 
 def test_what_cannot_be_encoded() -> None:
     for spec in ((1, 10, 0, 1, 1, 4, 0), (1, 5, 0, 1, 3, 4, 0), (1, -1, 0, 1, 1, 4, 0)):
         with pytest.raises(ValueError, match="Blosc takes"):
-            chain.encode(spec, b"abc")
+            dispatch.encode(spec, b"abc")
     with pytest.raises(ValueError, match="no native codec of kind 9"):
-        chain.encode((9, 0, 0, 0, 0, 1, 0), b"abc")
+        dispatch.encode((9, 0, 0, 0, 0, 1, 0), b"abc")
     with pytest.raises(RuntimeError):
-        chain.encode((1, 5, 0, 3, 1, 4, 0), bytes(1000))  # snappy
+        dispatch.encode((1, 5, 0, 3, 1, 4, 0), bytes(1000))  # snappy

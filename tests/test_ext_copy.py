@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
-from zchunk._ext.copy import copy, equals_fill, fill
+from zchunk._ext.memory.copy import copy, equals_fill, fill
 
 ITEMSIZES = [*range(1, 18), 24, 300]
 

@@ -17,10 +17,10 @@ import pytest
 from store_conformance import in_child
 
 import zchunk
-from zchunk import pool
-from zchunk._ext.crew import Crew, Shared
-from zchunk._ext.engine import Job
+from zchunk._ext.engine.job import Job
+from zchunk._ext.threads.crew import Crew, Shared
 from zchunk.indexing import plan_basic
+from zchunk.runtime import threads as pool
 
 N = 3000
 

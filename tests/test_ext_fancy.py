@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk._ext.fancy import plan_orthogonal, plan_points
+from zchunk._ext.selection.positions import plan_orthogonal, plan_points
 
 
 @given(

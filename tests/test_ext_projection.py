@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zchunk._ext.projection import AxisParts
+from zchunk._ext.selection.axis import AxisParts
 
 HUGE = 2**63 - 1
 

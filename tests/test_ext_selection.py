@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zchunk import indexing
-from zchunk._ext.selection import Plan, plan_basic
+from zchunk._ext.selection.basic import Plan, plan_basic
 from zchunk.errors import BoundsCheckError, SelectionError
-from zchunk.grid import RegularGrid
+from zchunk.indexing import plans
+from zchunk.spec.regular_grid import RegularGrid
 
 MOST = 2**63 - 1
 
@@ -87,7 +87,7 @@ def test_plan_is_what_python_means(selection: Any, shape: tuple[int, ...], chunk
         assert plan is None
         # Where there is no plan, there is something to say about it.
         with pytest.raises((SelectionError, BoundsCheckError)):
-            indexing.plan_basic(selection, RegularGrid(shape, chunks))
+            plans.plan_basic(selection, RegularGrid(shape, chunks))
         return
     assert plan is not None
     assert plan.shape == tuple(count for _, step, count in expected if step)

@@ -10,11 +10,15 @@ import pytest
 import zchunk._ext
 
 FOLDER = Path(zchunk._ext.__file__).parent
-MODULES = sorted(path.stem for path in FOLDER.glob("*.pyi"))
+MODULES = sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.pyi"))
 
 
 def test_every_module_has_a_stub():
-    built = {path.name.partition(".")[0] for path in FOLDER.iterdir() if path.suffix in (".so", ".pyd")}
+    built = {
+        f"{path.parent.name}.{path.name.partition('.')[0]}"
+        for path in FOLDER.rglob("*")
+        if path.suffix in (".so", ".pyd")
+    }
     assert built
     assert built == set(MODULES)
 
@@ -27,7 +31,7 @@ def parameters(node):
 @pytest.mark.parametrize("name", MODULES)
 def test_stub_and_module_agree(name):
     module = importlib.import_module(f"zchunk._ext.{name}")
-    stub = ast.parse((FOLDER / f"{name}.pyi").read_text())
+    stub = ast.parse((FOLDER / f"{name.replace('.', '/')}.pyi").read_text())
     declared = {n.name: n for n in stub.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
     declared |= {n.target.id: n for n in stub.body if isinstance(n, ast.AnnAssign)}
     public = {

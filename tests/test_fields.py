@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zchunk.errors import SelectionError
-from zchunk.fields import field_dtype, pop_fields
+from zchunk.indexing.fields import field_dtype, pop_fields
 
 DTYPE = np.dtype([("n", "<i4"), ("x", ">f8"), ("m", "u1", (2,))])
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.nonsense import Nonsense
 from zchunk.errors import MetadataError
-from zchunk.fill_values import (
+from zchunk.spec.fill_values import (
     decode_fill_value,
     encode_fill_value,
     fill_bytes,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
-from zchunk import engine, fragments
 from zchunk.codecs import Blosc
+from zchunk.engine import execute, partial_reads
 from zchunk.errors import ChunkError
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.mapping import KVStore
@@ -184,17 +184,17 @@ def test_a_chunk_replaced_meanwhile_is_old_or_new(fast_s3_server: Any) -> None:
 
 
 def test_the_plain_path_agrees(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "native_enabled", False)
+    monkeypatch.setattr(execute, "native_enabled", False)
     for z in made[0]:
         np.testing.assert_array_equal(z[1:3, 7:9, 5:1500], made[1][1:3, 7:9, 5:1500])
 
 
 def test_blocks_in_any_order() -> None:
     """Frames by writers with several threads."""
-    head = bytearray(fragments._FRAME.pack(2, 1, 0, 4, 10 * 2**20, 2**20, 8 * 2**20))
+    head = bytearray(partial_reads._FRAME.pack(2, 1, 0, 4, 10 * 2**20, 2**20, 8 * 2**20))
     starts = [int(n) for n in np.random.default_rng(0).permutation(10) * 800_000 + 100_000]
     head += np.array(starts, "<i4").tobytes()
-    ranges = fragments._needed(bytes(head), 8 * 2**20, 10 * 2**20, 4, 3 * 2**20, 3 * 2**20 + 5)
+    ranges = partial_reads._needed(bytes(head), 8 * 2**20, 10 * 2**20, 4, 3 * 2**20, 3 * 2**20 + 5)
     stop = min([start for start in starts if start > starts[3]], default=8 * 2**20)
     assert ranges == [(starts[3], stop)]
 
@@ -223,8 +223,8 @@ def test_blocks_that_end_within_an_item() -> None:
 
 def test_a_header_that_lies_takes_no_memory() -> None:
     for flags in (0, 2):
-        head = fragments._FRAME.pack(2, 1, flags, 4, 2**31 - 1, 1, 700_000) + bytes(65520)
-        assert fragments._needed(head, 700_000, 2**31 - 1, 4, 0, 4) is None
+        head = partial_reads._FRAME.pack(2, 1, flags, 4, 2**31 - 1, 1, 700_000) + bytes(65520)
+        assert partial_reads._needed(head, 700_000, 2**31 - 1, 4, 0, 4) is None
 
 
 def test_memory_that_may_change_is_copied() -> None:

@@ -18,7 +18,8 @@ import pytest
 from golden import make_zchunk
 
 import zchunk
-from zchunk.metadata import v2, v3
+from zchunk.metadata import v2
+from zchunk.metadata.v3 import document as v3
 
 DATA = Path(__file__).parent / "golden" / "data"
 PRODUCERS = {path.stem: zipfile.ZipFile(path) for path in sorted(DATA.glob("*.zip"))}

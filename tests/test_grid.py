@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk.grid import RegularGrid, guess_chunks, normalize_chunks, normalize_shape
+from zchunk.spec.regular_grid import RegularGrid, guess_chunks, normalize_chunks, normalize_shape
 
 # Shape, itemsize, chunks: written by zarr 2.18.7.
 GUESSED = [

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import index_helpers as h
 from zchunk import indexing
+from zchunk.compat import indexing as h
 from zchunk.errors import BoundsCheckError, SelectionError
 
 A = np.arange(12).reshape(3, 4)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zchunk.errors import BoundsCheckError, SelectionError
-from zchunk.grid import RegularGrid
 from zchunk.indexing import plan_basic
+from zchunk.spec.regular_grid import RegularGrid
 
 
 @st.composite

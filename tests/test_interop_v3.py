@@ -24,8 +24,10 @@ from golden.record import LETTERS, noise, smooth
 
 import zchunk
 from tests.test_engine import executor
-from zchunk.metadata import data_types, v3, v3_codecs
-from zchunk.metadata.v3_fill_values import parse_fill_value
+from zchunk.metadata.v3 import codecs as v3_codecs
+from zchunk.metadata.v3 import data_types
+from zchunk.metadata.v3 import document as v3
+from zchunk.metadata.v3.fill_values import parse_fill_value
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zchunk.errors import InvalidKeyError, ZchunkError
-from zchunk.keys import ChunkKeyEncoding, check_key, join, normalize_path, parents
+from zchunk.spec.keys import ChunkKeyEncoding, check_key, join, normalize_path, parents
 
 
 @pytest.mark.parametrize("key", [".zarray", "a/b/0.0", "0", "a..b/c", "ä ö", "...", "a/.b"])

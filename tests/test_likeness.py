@@ -11,7 +11,7 @@ import pytest
 
 import zchunk
 from zchunk.codecs import Zlib
-from zchunk.likeness import chunks_of
+from zchunk.creation.likeness import chunks_of
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import meta
+from zchunk.compat import metadata as meta
 from zchunk.errors import CodecError, MetadataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import meta_v1
+from zchunk.compat import format1
 from zchunk.errors import MetadataError
 from zchunk.storage import MemoryStore, migrate_1to2
 
@@ -85,7 +85,7 @@ def test_metadata_both_ways() -> None:
         "zarr_format": 1, "shape": (4, 5), "chunks": (2, 5), "dtype": np.dtype([("a", "<i2"), ("b", "|S3")]),
         "compression": "blosc", "compression_opts": {"clevel": 1}, "fill_value": None, "order": "F",
     }  # fmt: skip
-    assert meta_v1.decode_metadata(meta_v1.encode_metadata(meta)) == meta
+    assert format1.decode_metadata(format1.encode_metadata(meta)) == meta
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zchunk.codecs import Zstd
-from zchunk.dtypes import ML_NAMES, encode_dtype
 from zchunk.errors import CodecError, MetadataError
-from zchunk.fill_values import fill_bytes, normalize_fill_value
-from zchunk.keys import ChunkKeyEncoding
-from zchunk.metadata import ArrayMetadata, data_types, v3
-from zchunk.metadata.data_types import parse_data_type, render_data_type, storage_dtype
-from zchunk.metadata.v3_fill_values import parse_fill_value, render_fill_value
+from zchunk.metadata import ArrayMetadata
+from zchunk.metadata.v3 import data_types
+from zchunk.metadata.v3 import document as v3
+from zchunk.metadata.v3.data_types import parse_data_type, render_data_type, storage_dtype
+from zchunk.metadata.v3.fill_values import parse_fill_value, render_fill_value
+from zchunk.spec.dtypes import ML_NAMES, encode_dtype
+from zchunk.spec.fill_values import fill_bytes, normalize_fill_value
+from zchunk.spec.keys import ChunkKeyEncoding
 
 # The example of the specification.
 SPEC = {

@@ -12,11 +12,12 @@ import pytest
 
 import zchunk
 from tests.nonsense import Nonsense
-from zchunk import newarray, storage
+from zchunk import storage
+from zchunk.creation import parameters as newarray
+from zchunk.creation.parameters import make_metadata
+from zchunk.creation.parameters_v3 import chunks_and_shards, key_encoding
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import render_array
-from zchunk.newarray import make_metadata
-from zchunk.newarray3 import chunks_and_shards, key_encoding
 
 
 def document(z: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import pool
+from zchunk.runtime import threads as pool
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +280,7 @@ def test_nothing_keeps_what_was_worked_on(name: str) -> None:
 def test_ctrl_c_reaches_who_waits() -> None:
     code = (
         "import signal, threading, zchunk\n"
-        "from zchunk import pool\n"
+        "from zchunk.runtime import threads as pool\n"
         "zchunk.set_threads(2)\n"
         "running, gate = threading.Event(), threading.Event()\n"
         "task = pool.submit(lambda: (running.set(), gate.wait(20)), 1)[0]\n"
@@ -300,7 +300,7 @@ def test_ctrl_c_reaches_who_waits() -> None:
 def test_a_forked_child_has_helpers_of_its_own() -> None:
     code = (
         "import os, zchunk\n"
-        "from zchunk import pool\n"
+        "from zchunk.runtime import threads as pool\n"
         "zchunk.set_threads(2)\n"
         "pool.submit(int, 1)[0].exception()\n"
         "pid = os.fork()\n"
@@ -317,7 +317,7 @@ def test_exit_waits_for_no_helper() -> None:
     """Neither for one that waits for work nor, when the process has other threads, for one that is at it."""
     code = (
         "import threading, zchunk\n"
-        "from zchunk import pool\n"
+        "from zchunk.runtime import threads as pool\n"
         "zchunk.set_threads(3)\n"
         "gate = threading.Event()\n"
         "pool.submit(int, 2)\n"

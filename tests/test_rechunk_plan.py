@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk.grid import RegularGrid
-from zchunk.rechunking.plan import (
+from zchunk.spec.regular_grid import RegularGrid
+from zchunk.wings.rechunking.plan import (
     Box,
     Plan,
     box_of,

@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
-from zchunk import pool
 from zchunk.errors import ChunkError, ContainsArrayError, ContainsGroupError, CopyError, StoreError
-from zchunk.rechunking import making
-from zchunk.rechunking.memory import parse_bytes
-from zchunk.rechunking.tasks import Job
+from zchunk.runtime import threads as pool
+from zchunk.wings.rechunking import target as making
+from zchunk.wings.rechunking.memory import parse_bytes
+from zchunk.wings.rechunking.tasks import Job
 
 
 def items_of(shape: tuple[int, ...], dtype: Any = "i4") -> np.ndarray[Any, Any]:
@@ -378,7 +378,8 @@ def test_sizes() -> None:
 KILLED = """
 import os, signal, sys
 import zchunk
-from zchunk.rechunking import journal, making, tasks
+from zchunk.wings.rechunking import journal, tasks
+from zchunk.wings.rechunking import target as making
 
 making._READS = 1
 folder, name, calls, limit = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

@@ -23,8 +23,8 @@ from tests.test_engine import executor
 from zchunk.codecs import Blosc, Zstd
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError, CodecError, MetadataError, ReadOnlyError, SelectionError
-from zchunk.metadata import v3
-from zchunk.rectilinear import RectilinearGrid
+from zchunk.metadata.v3 import document as v3
+from zchunk.spec.rectilinear_grid import RectilinearGrid
 
 GOLDEN = zipfile.ZipFile(Path(__file__).parent / "golden" / "data" / "rectilinear" / "zarr3.zip")
 CASES = sorted({name.split("/")[0] for name in GOLDEN.namelist()} - {"values"})

@@ -30,7 +30,7 @@ from zchunk.storage import (
     ZipStore,
     open_store,
 )
-from zchunk.storage._secrets import cleaned, cleaned_url
+from zchunk.storage.secrets import cleaned, cleaned_url
 
 obstore = pytest.importorskip("obstore", reason="obstore is not installed")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import zchunk
 from tests.test_engine import COMPRESSORS, STRUCTURED, executor, items_of, same, slices
 from tests.variants import Variant
-from zchunk import indexing
 from zchunk.errors import BoundsCheckError, ReadOnlyError, SelectionError, VindexInvalidSelectionError
+from zchunk.indexing import plans
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -114,13 +114,13 @@ def test_orthogonal(data: st.DataObject, case: dict[str, Any], seed: int, varian
     write, read = data.draw(orthogonal(case["shape"])), data.draw(orthogonal(case["shape"]))
     source = items_of(dtype, case["shape"], seed)
     expected = np.zeros(case["shape"], dtype)
-    values = np.asarray(indexing.oindex(source, write))
-    indexing.oindex_set(expected, write, values)
+    values = np.asarray(plans.oindex(source, write))
+    plans.oindex_set(expected, write, values)
     files = []
     for z in both(case, variant):
         z.oindex[write] = values
         assert same(z[...], expected)
-        wanted = indexing.oindex(expected, read)
+        wanted = plans.oindex(expected, read)
         found = z.oindex[read]
         # A scalar of NumPy has no byte order.
         assert same(np.asarray(found, dtype), np.asarray(wanted, dtype))

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk._ext.crc32c import checksum
+from zchunk._ext.codecs.crc32c import checksum
 from zchunk.codecs import GZip
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.errors import CodecError
 from zchunk.metadata import ArrayMetadata
-from zchunk.metadata.model import ShardFormat
+from zchunk.metadata.array import ShardFormat
 
 
 def index(shape=(4, 6), chunks=(2, 2), location="end", **members):

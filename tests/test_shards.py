@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests.test_engine import executor
-from zchunk import engine
 from zchunk.codecs import Blosc, GZip, Zstd
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.shard_index import EMPTY
+from zchunk.engine import native
+from zchunk.engine.shard import Shard
 from zchunk.errors import ChunkError
-from zchunk.shards import Shard
 from zchunk.storage import KVStore, MemoryStore, ZipStore
 
 CODECS: list[Any] = [
@@ -543,7 +543,7 @@ def test_a_failure_while_encoding_leaves_the_old_shard(tmp_path: Path, monkeypat
     def fail(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "_drain", fail)
+    monkeypatch.setattr(native, "_drain", fail)
     with pytest.raises(KeyboardInterrupt):
         z[...] = 2
     monkeypatch.undo()

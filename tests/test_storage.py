@@ -20,8 +20,8 @@ from store_conformance import StoreConformance, in_child
 
 import zchunk
 import zchunk.storage as storage
-from zchunk import pool
 from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.runtime import threads
 from zchunk.storage import (
     DirectoryStore,
     KVStore,
@@ -32,7 +32,7 @@ from zchunk.storage import (
     ZipStore,
     open_store,
 )
-from zchunk.storage._files import remove_tree
+from zchunk.storage.local.files import remove_tree
 
 DURABILITIES = ["atomic", "fsync", "none"]
 
@@ -550,9 +550,9 @@ def test_directory_store_deletes_many_files_together(way: str, monkeypatch: pyte
         os.chmod(f"{folder}/a", 0o755)
         assert len(store) == 1001
         counts: list[int] = []
-        each = pool.each
+        each = threads.each
         with monkeypatch.context() as patch:
-            patch.setattr(pool, "each", lambda *args: (counts.append(args[1]), each(*args)))
+            patch.setattr(threads, "each", lambda *args: (counts.append(args[1]), each(*args)))
             erase()
         assert counts[0] > 10
         assert dict(store) == {"b": b"v"}

@@ -13,7 +13,7 @@ import pytest
 from tests.store_conformance import LEGAL_KEYS, StoreConformance, in_child
 from zchunk.errors import InvalidKeyError, StoreError
 from zchunk.storage import Store
-from zchunk.storage.objects import ObjectStore
+from zchunk.storage.cloud.objects import ObjectStore
 
 obstore = pytest.importorskip("obstore", reason="obstore is not installed")
 

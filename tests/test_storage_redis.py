@@ -21,10 +21,10 @@ from store_conformance import StoreConformance, in_child
 import zchunk
 from tests.servers.process import HOST, free_port, running
 from tests.servers.redisdb import RedisServer
-from zchunk import engine
+from zchunk.engine import execute
 from zchunk.errors import InvalidKeyError, StoreError
 from zchunk.storage import RedisStore, Store, ZipStore
-from zchunk.storage import redis as module
+from zchunk.storage.databases import redis as module
 
 redis = pytest.importorskip("redis")
 ZARR2 = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
@@ -245,7 +245,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arrays(
     server: Server, options: dict[str, Any], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "native_enabled", native)
+    monkeypatch.setattr(execute, "native_enabled", native)
     store = server.store()
     data = np.arange(30 * 20, dtype="f4").reshape(30, 20)
     options = {"chunks": (4, 4), "dtype": "f4", "fill_value": -1, **options}
@@ -353,7 +353,7 @@ def test_a_full_server(start: Callable[..., Server]) -> None:
 def test_a_killed_server_is_no_missing_chunk(
     start: Callable[..., Server], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "native_enabled", native)
+    monkeypatch.setattr(execute, "native_enabled", native)
     server = start()
     store = server.store()
     z = zchunk.create((64, 1 << 18), chunks=(1, 1 << 18), dtype="u1", store=store, compressor=None)

@@ -19,7 +19,7 @@ from store_conformance import in_child
 
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
 from zchunk.storage import ZipStore
-from zchunk.storage import _archive as archive
+from zchunk.storage.zip import archive
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from store_conformance import in_child
 
 import zchunk
-from zchunk import engine
+from zchunk.engine import execute
+from zchunk.engine import native as executor
 from zchunk.errors import ChunkError, ReadOnlyError, StoreError
 from zchunk.storage import DirectoryStore, KVStore, MemoryStore, ZipStore
-from zchunk.storage._zipread import Reader
+from zchunk.storage.zip.reader import Reader
 
 BLOSC = [zchunk.Blosc(), zchunk.Blosc("zstd", shuffle=2)]
 COMPRESSORS = [None, *BLOSC, zchunk.LZ4(), zchunk.Zstd(), zchunk.GZip(1)]
@@ -52,13 +53,13 @@ def both(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> tuple[Any,
         raise AssertionError("a value was fetched")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "native_enabled", True)
+        patch.setattr(execute, "native_enabled", True)
         patch.setattr(ZipStore, "get_many", refuse)
         patch.setattr(Reader, "read_many", refuse)
         patch.setattr(Reader, "read_ranges", refuse)
         native = read()
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "native_enabled", False)
+        patch.setattr(execute, "native_enabled", False)
         return native, read()
 
 
@@ -85,7 +86,7 @@ def test_arrays_are_read_from_the_file(
         np.testing.assert_array_equal(found, expected[rows, columns])
     for found in both(monkeypatch, lambda: z.oindex[rows, columns]):
         np.testing.assert_array_equal(found, expected[np.ix_(rows, columns)])
-    monkeypatch.setattr(engine, "_PLACES", 3)
+    monkeypatch.setattr(executor, "_PLACES", 3)
     for found in both(monkeypatch, lambda: z[...]):
         np.testing.assert_array_equal(found, expected)
 
@@ -284,7 +285,7 @@ def test_random_damage_is_no_wrong_value(tmp_path_factory: pytest.TempPathFactor
         raw[position] = random.integers(0, 256)
     file.write_bytes(raw)
     for native in (True, False):
-        engine.native_enabled, before = native, engine.native_enabled
+        execute.native_enabled, before = native, execute.native_enabled
         try:
             for make in (lambda: ZipStore(file, mode="r"), lambda: ZipStore.over({"k": bytes(raw)}, "k")):
                 try:
@@ -296,7 +297,7 @@ def test_random_damage_is_no_wrong_value(tmp_path_factory: pytest.TempPathFactor
                 except (StoreError, ChunkError, ValueError):
                     continue
         finally:
-            engine.native_enabled = before
+            execute.native_enabled = before
 
 
 # ---- archives in other stores

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zchunk
-from zchunk.tokens import dask_token, token_of
+from zchunk.core.tokens import dask_token, token_of
 
 
 def test_tokens_of_files(tmp_path: Path, variant: object) -> None:

@@ -21,8 +21,8 @@ xr = pytest.importorskip("xarray")
 dask = pytest.importorskip("dask")
 
 from tests.test_rectilinear import stored  # noqa: E402
+from zchunk.wings.xarray.arrays import LazyArray  # noqa: E402
 from zchunk.xarray import to_zarr  # noqa: E402
-from zchunk.xarray.arrays import LazyArray  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     # zarr's, about format 3.

@@ -25,7 +25,7 @@ from xarray.backends.common import BACKEND_ENTRYPOINTS  # noqa: E402
 from xarray.backends.plugins import detect_parameters  # noqa: E402
 
 import zchunk  # noqa: E402
-from zchunk import nodes  # noqa: E402
+from zchunk.creation import nodes  # noqa: E402
 from zchunk.metadata.formats import get_format  # noqa: E402
 from zchunk.xarray import WritableStore, ZchunkBackendEntrypoint, to_zarr  # noqa: E402
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk import util
+from zchunk.compat import util
 
 NAMES = {
     "attrs": "Attributes",

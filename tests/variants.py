@@ -17,10 +17,11 @@ import pytest
 from hypothesis import settings
 
 import zchunk
-from zchunk import newarray3, nodes, stored
+from zchunk.creation import nodes, parameters_v3
+from zchunk.engine import listing
+from zchunk.engine.shard import Shard
+from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import FORMAT2, FORMAT3, FORMATS, Format
-from zchunk.metadata.model import ArrayMetadata
-from zchunk.shards import Shard
 
 KINDS = ("v2", "v3", "sharded")
 # hypothesis tries less for each of the others than for format 2.
@@ -134,7 +135,7 @@ class Variant:
         """All values of an array by their keys; of shards what is in them, which may lie in any order."""
         found: dict[str, Any] = {key: bytes(z.store[key]) for key in z.store}
         if self.sharded:
-            for key, coords in stored.listed(z._current):
+            for key, coords in listing.listed(z._current):
                 with Shard(z._current, coords) as shard:
                     found[key] = dict(shard)
         return found
@@ -188,13 +189,13 @@ def use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Make arrays of one kind the default for the time of a test, and check that it has made some."""
     variant = Variant(request.param)
     monkeypatch.setattr(nodes, "DEFAULT_FORMAT", variant.format)
-    decide = newarray3.chunks_and_shards
+    decide = parameters_v3.chunks_and_shards
 
     def chunks_and_shards(chunks: Any, shards: Any, *args: Any) -> Any:
         inner, shard = decide(chunks, shards, *args)
         return inner, shards_of(inner) if shards is None and variant.sharded else shard
 
-    monkeypatch.setattr(newarray3, "chunks_and_shards", chunks_and_shards)
+    monkeypatch.setattr(parameters_v3, "chunks_and_shards", chunks_and_shards)
     for fmt in FORMATS:
 
         def array_items(

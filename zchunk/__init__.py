@@ -7,22 +7,26 @@
 array([1., 1., 1.], dtype=float32)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # All that has modules of its own, which import each other: that is safe under the lock of one import only.
 from zchunk import codecs, errors, metadata, storage  # noqa: F401
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.errors import CopyError, MetadataError
-from zchunk.pool import get_threads, set_threads
+from zchunk.runtime.former_names import FormerNames
+from zchunk.runtime.lazy import lazy_names
+from zchunk.runtime.threads import get_threads, set_threads
 from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 
 if TYPE_CHECKING:
-    from zchunk._ext.memory import get_spare_memory, set_spare_memory
-    from zchunk.consolidating import consolidate_metadata, open_consolidated
-    from zchunk.copying import copy, copy_all
-    from zchunk.core import Array
-    from zchunk.creating import (
+    from zchunk._ext.memory.results import get_spare_memory, set_spare_memory
+    from zchunk.convenience.consolidation import consolidate_metadata, open_consolidated
+    from zchunk.convenience.copying import copy, copy_all
+    from zchunk.convenience.opening import open
+    from zchunk.convenience.saving import load, save, save_array, save_group
+    from zchunk.convenience.store_copying import copy_store
+    from zchunk.core.array import Array
+    from zchunk.creation.arrays import (
         array,
         create,
         create_array,
@@ -35,10 +39,9 @@ if TYPE_CHECKING:
         zeros,
         zeros_like,
     )
-    from zchunk.hierarchy import Group, create_group, group, open_group
-    from zchunk.opening import open, open_array, open_like
-    from zchunk.rechunking import rechunk
-    from zchunk.saving import load, save, save_array, save_group
+    from zchunk.creation.opening import open_array, open_like
+    from zchunk.hierarchy.groups import Group, create_group, group, open_group
+    from zchunk.hierarchy.tree import tree
     from zchunk.storage import (
         ABSStore,
         DBMStore,
@@ -53,9 +56,8 @@ if TYPE_CHECKING:
         TempStore,
         ZipStore,
     )
-    from zchunk.storecopy import copy_store
     from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
-    from zchunk.trees import tree
+    from zchunk.wings.rechunking import rechunk
 
 __version__ = "0.1.0"
 
@@ -127,48 +129,81 @@ __all__ = [
 ]
 
 
-# Where other names are; a module is imported when one of its names is first asked for, so that a program pays
-# for what it uses. No module has the name of a function here, which it would take when it is imported.
-# Threads may ask for different names at once: imports go one way, so nobody waits in a circle.
-_MODULES = {
-    "_ext.memory": "get_spare_memory set_spare_memory",
-    "consolidating": "consolidate_metadata open_consolidated",
-    "copying": "copy copy_all",
-    "core": "Array",
-    "creating": "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like",
-    "hierarchy": "Group create_group group open_group",
-    "opening": "open open_array open_like",
-    "rechunking": "rechunk",
-    "saving": "load save save_array save_group",
-    "storage": "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"
-    " SQLiteStore TempStore ZipStore",
-    "storecopy": "copy_store",
-    "sync": "ProcessSynchronizer ThreadSynchronizer",
-    "trees": "tree",
+# Where other names are. No module has the name of a function here, which it would take when it is imported.
+_HOMES = {
+    "zchunk._ext.memory.results": "get_spare_memory set_spare_memory",
+    "zchunk.convenience.consolidation": "consolidate_metadata open_consolidated",
+    "zchunk.convenience.copying": "copy copy_all",
+    "zchunk.convenience.opening": "open",
+    "zchunk.convenience.saving": "load save save_array save_group",
+    "zchunk.convenience.store_copying": "copy_store",
+    "zchunk.core.array": "Array",
+    "zchunk.creation.arrays": (
+        "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like"
+    ),
+    "zchunk.creation.opening": "open_array open_like",
+    "zchunk.hierarchy.groups": "Group create_group group open_group",
+    "zchunk.hierarchy.tree": "tree",
+    "zchunk.wings.rechunking": "rechunk",
+    "zchunk.storage": (
+        "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"
+        " SQLiteStore TempStore ZipStore"
+    ),
+    "zchunk.sync": "ProcessSynchronizer ThreadSynchronizer",
     # zarr 2 has the names of its codecs here, too: those of numcodecs beside zchunk's own.
-    "codecs": "Adler32 AsType BZ2 Base64 BitRound CRC32 Categorize Delta FixedScaleOffset Fletcher32"
-    " JSON JenkinsLookup3 LZMA MsgPack PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8"
-    " ZFPY codec_registry get_codec register_codec",
+    "zchunk.codecs": (
+        "Adler32 AsType BZ2 Base64 BitRound CRC32 Categorize Delta FixedScaleOffset Fletcher32"
+        " JSON JenkinsLookup3 LZMA MsgPack PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8"
+        " ZFPY codec_registry get_codec register_codec"
+    ),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 # Modules that need no import of their own: those with public names, and those that zarr 2 has.
-_PUBLIC = {
-    "attrs", "convenience", "core", "creation", "hierarchy", "indexing", "meta",
-    "meta_v1", "n5", "sync", "util",
-}  # fmt: skip
+_MODULES = {name: f"zchunk.{name}" for name in (
+    "attrs", "convenience", "core", "creation", "hierarchy", "indexing", "meta", "meta_v1", "n5", "sync",
+    "util",
+)} | {"blosc": "numcodecs.blosc"}  # fmt: skip
 
+# What pickles and `info` name by where it was.
+FormerNames(
+    {
+        f"zchunk.{former}": f"zchunk.{now}"
+        for former, now in {
+            "attributes": "core.attributes",
+            "chunk_cache": "engine.chunk_cache",
+            "chunked": "engine.array",
+            "conveniences": "core.views",
+            "dask.reading": "wings.dask.reading",
+            "dask.storing": "wings.dask.storing",
+            "grid": "spec.regular_grid",
+            "index_helpers": "compat.indexing",
+            "keys": "spec.keys",
+            "members": "hierarchy.members",
+            "metadata.model": "metadata.array",
+            "rechunking.making": "wings.rechunking.target",
+            "rechunking.plan": "wings.rechunking.plan",
+            "rechunking.tasks": "wings.rechunking.tasks",
+            "rectilinear": "spec.rectilinear_grid",
+            "saving": "convenience.saving",
+            "shards": "engine.shard",
+            "storage._process": "runtime.fork",
+            "storage.azure": "storage.cloud.azure",
+            "storage.dbm": "storage.databases.dbm",
+            "storage.directory": "storage.local.directory",
+            "storage.fs": "storage.fsspec.store",
+            "storage.lmdb": "storage.databases.lmdb",
+            "storage.objects": "storage.cloud.objects",
+            "storage.redis": "storage.databases.redis",
+            "storage.sqlite": "storage.databases.sqlite",
+            "storage.temporary": "storage.local.temporary",
+            "xarray.arrays": "wings.xarray.arrays",
+            "xarray.backend": "wings.xarray.backend",
+            "xarray.store": "wings.xarray.store",
+        }.items()
+    }
+).install()
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        found = getattr(import_module(f"zchunk.{_HOME[name]}"), name)
-    elif name in _PUBLIC:
-        found = import_module(f"zchunk.{name}")
-    elif name == "blosc":
-        found = import_module("numcodecs.blosc")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(globals(), _HOMES, _MODULES)
 
 
 def __dir__() -> list[str]:

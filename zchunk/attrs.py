@@ -1,5 +1,5 @@
 """Names of zarr 2's module ``attrs``."""
 
-from zchunk.attributes import Attributes
+from zchunk.core.attributes import Attributes
 
 __all__ = ["Attributes"]

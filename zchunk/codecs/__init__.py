@@ -18,13 +18,13 @@ from zchunk.codecs.deflate import GZip, Zlib
 from zchunk.codecs.lz4 import LZ4
 from zchunk.codecs.registry import as_codec, get_codec, register_codec
 from zchunk.codecs.zstd import Zstd
-from zchunk.later import Later
+from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
     from zchunk.codecs import n5
     from zchunk.codecs.n5 import N5ChunkWrapper
 else:
-    n5 = Later("zchunk.codecs.n5")
+    n5 = LazyModule("zchunk.codecs.n5")
 
 __all__ = [
     "LZ4",

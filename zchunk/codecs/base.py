@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from zchunk._ext import chain
+from zchunk._ext.codecs import dispatch
 from zchunk.errors import CodecError
 
 # The tuple that `_ext.chain` takes: kind, level, checksum, stream, shuffle, typesize, blocksize.
@@ -73,7 +73,7 @@ class NativeCodec:
     def encode(self, buf: Any) -> bytes:
         """Return `buf`, anything with the buffer protocol, encoded."""
         data, itemsize = flat(buf)
-        return chain.encode(self.spec(itemsize), data)
+        return dispatch.encode(self.spec(itemsize), data)
 
     def decode(self, buf: Any, out: Any = None, *, limit: int | None = None) -> Any:
         """Return `buf` decoded.
@@ -97,14 +97,14 @@ class NativeCodec:
         if out is not None:
             if isinstance(out, np.ndarray) and not (out.flags.c_contiguous or out.flags.f_contiguous):
                 raise ValueError(f"out has strides {out.strides}; only contiguous memory can be decoded into")
-            chain.decode_into(spec, buf, flat(out)[0] if isinstance(out, np.ndarray) and out.size else out)
+            dispatch.decode_into(spec, buf, flat(out)[0] if isinstance(out, np.ndarray) and out.size else out)
             return out
-        nbytes = chain.decoded_size(spec, buf)
+        nbytes = dispatch.decoded_size(spec, buf)
         if nbytes < 0:
             return self._decode_unsized(buf, limit)
         if limit is not None and nbytes > limit:
             raise RuntimeError(f"it announces {nbytes} decoded bytes, at most {limit} are possible")
-        return chain.decode(spec, buf, nbytes)
+        return dispatch.decode(spec, buf, nbytes)
 
     def _decode_unsized(self, buf: Any, limit: int | None) -> bytes:
         raise RuntimeError(f"{len(memoryview(buf))} bytes are no {self.codec_id} data: the size is missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from zchunk._ext.chain import KINDS
+from zchunk._ext.codecs.dispatch import KINDS
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 from zchunk.errors import CodecError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk._ext import chain as native
+from zchunk._ext.codecs import dispatch as native
 from zchunk.codecs import checked
 from zchunk.codecs.base import ChainSpec, Codec, NativeCodec, Spec, flat
 from zchunk.codecs.crc32c import Crc32c

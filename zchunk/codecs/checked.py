@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs.base import Codec, LimitedCodec, NativeCodec, flat
-from zchunk.dtypes import decode_dtype
+from zchunk.spec.dtypes import decode_dtype
 
 
 def decode(codec: Codec, data: Any, limit: int) -> Any:

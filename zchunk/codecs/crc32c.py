@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zchunk._ext.crc32c import checksum
+from zchunk._ext.codecs.crc32c import checksum
 from zchunk.codecs.base import LimitedCodec, flat
 from zchunk.errors import CodecError
 

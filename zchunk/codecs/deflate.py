@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from zchunk._ext.chain import KINDS, MAX_DEFLATE
+from zchunk._ext.codecs.dispatch import KINDS, MAX_DEFLATE
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zchunk._ext.chain import KINDS
+from zchunk._ext.codecs.dispatch import KINDS
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 
 

@@ -67,7 +67,7 @@ class ChunkFormat(Protocol):
 
 
 class ShardFormat(Protocol):
-    """What `zchunk.metadata.model.ShardFormat` says of a shard."""
+    """What `zchunk.metadata.array.ShardFormat` says of a shard."""
 
     @property
     def inner(self) -> ChunkFormat:

@@ -16,7 +16,7 @@ import numpy as np
 from zchunk.codecs.base import LimitedCodec, flat
 from zchunk.codecs.shard_index import EMPTY, ShardFormat, ShardIndex, chain_of
 from zchunk.codecs.transpose import items_of
-from zchunk.fill_values import fill_bytes, holds_only, object_fill
+from zchunk.spec.fill_values import fill_bytes, holds_only, object_fill
 
 
 class ShardingCodec(LimitedCodec):

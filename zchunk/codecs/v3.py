@@ -1,7 +1,7 @@
 """The codecs of Zarr v3 by name: their configurations to and from codecs.
 
 Those of numcodecs are named ``numcodecs.*`` there. Where bytes are the same, zchunk's own take their place.
-What puts codecs together, and what they are to each other, is in `zchunk.metadata.v3_codecs`.
+What puts codecs together, and what they are to each other, is in `zchunk.metadata.v3.codecs`.
 """
 
 from __future__ import annotations

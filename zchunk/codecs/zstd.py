@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zchunk._ext.chain import KINDS, decode, zstd_decoded_bound
-from zchunk._ext.codecs import versions
+from zchunk._ext.codecs.dispatch import KINDS, decode, zstd_decoded_bound
+from zchunk._ext.codecs.libraries import versions
 from zchunk.codecs.base import NativeCodec, Spec, check_int
 
 _LEVELS = versions()["zstd"]

@@ -1,5 +1,5 @@
 """Metadata: one frozen model of an array, and one module per format that parses and renders its JSON."""
 
-from zchunk.metadata.model import ArrayMetadata
+from zchunk.metadata.array import ArrayMetadata
 
 __all__ = ["ArrayMetadata"]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zchunk.errors import InvalidKeyError, MetadataError
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY, check_key, join
-from zchunk.metadata.lazy import v3
+from zchunk.metadata import v3
 from zchunk.metadata.v2 import parse_json, render_document, render_json
+from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY, check_key, join
 
 _FORMAT = 1
 

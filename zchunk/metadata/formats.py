@@ -9,10 +9,9 @@ import os
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from zchunk.errors import ContainsArrayError, MetadataError, MixedFormatsError, StoreError
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, NODE_KEY, join
-from zchunk.metadata import v2
-from zchunk.metadata.lazy import v3
-from zchunk.metadata.model import ArrayMetadata
+from zchunk.metadata import v2, v3
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, NODE_KEY, join
 
 NodeType: TypeAlias = Literal["array", "group"]
 

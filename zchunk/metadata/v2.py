@@ -15,11 +15,11 @@ import numpy as np
 
 from zchunk.codecs import NativeCodec, checked
 from zchunk.codecs.registry import RefusedCodec, is_registered, stored_codec
-from zchunk.dtypes import decode_dtype, encode_dtype
 from zchunk.errors import CodecError, MetadataError
-from zchunk.fill_values import decode_fill_value, encode_fill_value
-from zchunk.keys import ChunkKeyEncoding
-from zchunk.metadata.model import ArrayMetadata
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.spec.dtypes import decode_dtype, encode_dtype
+from zchunk.spec.fill_values import decode_fill_value, encode_fill_value
+from zchunk.spec.keys import ChunkKeyEncoding
 
 if TYPE_CHECKING:
     from zchunk.codecs import Codec

@@ -1,23 +1,31 @@
 """Stores: where keys and bytes are kept. Any mutable mapping is one; these do it better."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zchunk.keys import ARRAY_KEY as array_meta_key
-from zchunk.keys import ATTRS_KEY as attrs_key
-from zchunk.keys import GROUP_KEY as group_meta_key
-from zchunk.keys import normalize_path as normalize_storage_path
-from zchunk.storage import lazy
+from zchunk.spec.keys import ARRAY_KEY as array_meta_key
+from zchunk.spec.keys import ATTRS_KEY as attrs_key
+from zchunk.spec.keys import GROUP_KEY as group_meta_key
+from zchunk.spec.keys import normalize_path as normalize_storage_path
+from zchunk.storage import registry
 from zchunk.storage.base import Store
 from zchunk.storage.base import Store as BaseStore
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
-from zchunk.storage.directory import DirectoryStore, NestedDirectoryStore
-from zchunk.storage.functions import contains_array, contains_group, getsize, listdir
+from zchunk.storage.local.directory import DirectoryStore, NestedDirectoryStore
 from zchunk.storage.mapping import KVStore, as_store
 from zchunk.storage.memory import DictStore, MemoryStore
+from zchunk.storage.queries import contains_array, contains_group, getsize, listdir
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
-    from zchunk.storage.lazy import (
+    from zchunk.compat.store_functions import (
+        default_compressor,
+        init_array,
+        init_group,
+        init_store,
+        rename,
+        rmdir,
+    )
+    from zchunk.storage.registry import (
         ABSStore,
         DBMStore,
         FSStore,
@@ -77,10 +85,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__ or name in lazy.ZARR_NAMES:
-        return getattr(lazy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in __all__ or name in registry.ZARR_NAMES:
+            return getattr(registry, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
-from zchunk import pool
 from zchunk.errors import StoreError
-from zchunk.keys import ARRAY_KEY, check_rename, join, normalize_path
-from zchunk.storage import lazy
-from zchunk.storage._checks import DimensionSeparator, check_path, check_range
+from zchunk.runtime import threads as pool
+from zchunk.spec.keys import check_rename, join, normalize_path
+from zchunk.storage.checks import DimensionSeparator, check_path, check_range
+from zchunk.storage.zarr2_names import Zarr2Names
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
@@ -29,12 +29,12 @@ class Piece(NamedTuple):
     version: Any = None
 
 
-class Store(MutableMapping[str, bytes]):
+class Store(Zarr2Names, MutableMapping[str, bytes]):
     """A mapping from keys to bytes, with methods that have a slow default and that a store may do better.
 
     The contract, which `tests/store_conformance.py` holds every store to:
 
-    - Keys are checked by `zchunk.keys.check_key`; an illegal one is not ``in`` the store, and raises
+    - Keys are checked by `zchunk.spec.keys.check_key`; an illegal one is not ``in`` the store, and raises
       `InvalidKeyError` in every method.
     - Values are given as any contiguous bytes-like object and come back as bytes. The store never keeps
       a reference to memory that the caller may change.
@@ -196,71 +196,6 @@ class Store(MutableMapping[str, bytes]):
 
     def close(self) -> None:
         """Release what the store holds. Nothing, by default."""
-
-    # --- zarr 2's names
-
-    @property
-    def _metadata_class(self) -> Any:
-        # Stores for zarr 2 that were made elsewhere ask for it.
-        return lazy.Metadata2
-
-    @staticmethod
-    def _ensure_store(store: Any) -> Store:
-        # Stores for zarr 2 that wrap another one call it.
-        try:
-            return lazy.as_store(store)  # type: ignore[no-any-return]
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-
-    def is_readable(self) -> bool:
-        """Whether values can be read: always."""
-        return True
-
-    def is_writeable(self) -> bool:
-        """Whether there are methods for writing: always."""
-        return True
-
-    def is_listable(self) -> bool:
-        """Whether keys can be listed: always."""
-        return True
-
-    def is_erasable(self) -> bool:
-        """Whether there are methods for deleting: always."""
-        return True
-
-    def getitems(self, keys: Iterable[str], *, contexts: Any = None) -> dict[str, bytes]:
-        """Do what `get_many` does. `contexts` mean nothing here."""
-        return self.get_many(keys)
-
-    def setitems(self, values: Mapping[str, Any]) -> None:
-        """Do what `set_many` does."""
-        self.set_many(values)
-
-    def delitems(self, keys: Iterable[str]) -> None:
-        """Do what `erase_many` does."""
-        self.erase_many(keys)
-
-    def listdir(self, path: str | None = None) -> list[str]:
-        """Do what `list_dir` does, except for an array in a store that has the separator ``/`` for all.
-
-        There, the keys of chunks (``0/0``) come instead of the folders that they are in.
-        """
-        path = normalize_path(path)
-        names = self.list_dir(path)
-        if self._dimension_separator == "/" and ARRAY_KEY in names:
-            return sorted(key for name in names for key in self._chunks(path, name))
-        return names
-
-    def _chunks(self, path: str, name: str) -> Iterator[str]:
-        below = self.list_dir(join(path, name)) if name.isdecimal() else []
-        for child in below:
-            yield from (f"{name}/{key}" for key in self._chunks(join(path, name), child))
-        if not below:
-            yield name
-
-    def rmdir(self, path: str | None = None) -> None:
-        """Do what `erase_prefix` does."""
-        self.erase_prefix(normalize_path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the key `src_path` and all keys below it to `dst_path`, where nothing may be.

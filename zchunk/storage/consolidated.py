@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from zchunk.errors import ReadOnlyError
-from zchunk.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
 from zchunk.metadata.consolidated import parse, parse3
 from zchunk.metadata.v2 import render_json
+from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
 

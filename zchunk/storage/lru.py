@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from zchunk.keys import check_key, is_key, normalize_path, parents
-from zchunk.storage._checks import as_bytes, check_path, check_range
-from zchunk.storage._process import PerProcess
+from zchunk.runtime.fork import PerProcess
+from zchunk.spec.keys import check_key, is_key, normalize_path, parents
 from zchunk.storage.base import Store
+from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.mapping import as_store
 
 # So many answers to "is there this key?" and so many listings are kept.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from zchunk.keys import check_key, is_key
-from zchunk.storage._checks import as_bytes, check_path, check_range
+from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
+from zchunk.storage.checks import as_bytes, check_path, check_range
 
 
 class KVStore(Store):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from zchunk.errors import KeyBelowValueError, StoreError
-from zchunk.keys import check_key, check_rename, is_key, normalize_path
-from zchunk.storage._checks import as_bytes, check_path, check_separator
+from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
+from zchunk.storage.checks import as_bytes, check_path, check_separator
 
 # One lock for changes in all memory stores: each holds it for the time of a few dict operations. It is taken
 # around a fork, so that the child gets it free and every tree whole.

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from zchunk.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, check_key, is_key, join, normalize_path
-from zchunk.locks import metadata_lock
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
-from zchunk.storage._checks import as_bytes
+from zchunk.runtime.locks import metadata_lock
+from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, check_key, is_key, join, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.directory import Durability, NestedDirectoryStore
-from zchunk.storage.fs import FSStore
+from zchunk.storage.checks import as_bytes
+from zchunk.storage.fsspec.store import FSStore
+from zchunk.storage.local.directory import Durability, NestedDirectoryStore
 
 n5_attrs_key = "attributes.json"
 

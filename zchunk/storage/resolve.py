@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from zchunk.compat import asked_format
 from zchunk.errors import PathNotFoundError
-from zchunk.storage import lazy
+from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.versions import asked_format
+from zchunk.storage import registry
 from zchunk.storage.base import Mode, Store
-from zchunk.storage.directory import DirectoryStore
+from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.mapping import as_store
 from zchunk.storage.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from zchunk.storage import urls as _urls
+else:
+    # Most stores are named by a path.
+    _urls = LazyModule("zchunk.storage.urls")
 
 _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
     "r": "r",
@@ -69,32 +76,32 @@ def open_store(
         return _store_of_map(store, mode, storage_options or {})
     path = os.fspath(store)
     if "://" in path or "::" in path:
-        found = lazy.store_of_url(path, mode, storage_options or {})
+        found = _urls.store_of_url(path, mode, storage_options or {})
         if not isinstance(found, str):
             return found
         path = found
     elif storage_options:
         raise ValueError(f"storage_options are for URLs, and {path!r} is a path; leave them out")
     if path.endswith(".n5"):
-        return lazy.N5Store(path)
+        return registry.N5Store(path)
     if not path.endswith(".zip") or os.path.isdir(path):
         return DirectoryStore(path)
     if mode in ("r", "r+") and not os.path.exists(path):
         raise PathNotFoundError(f"no zip file at {path!r}; mode 'a' creates one")
-    return lazy.ZipStore(path, mode=_ZIP_MODES[mode])
+    return registry.ZipStore(path, mode=_ZIP_MODES[mode])
 
 
 def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> Store:
     # Who has one has imported that.
     buckets = sys.modules.get("obstore.store")
     if buckets is not None and isinstance(store, buckets.ObjectStore):
-        return lazy.ObjectStore(store, read_only=mode == "r", **storage_options)
+        return registry.ObjectStore(store, read_only=mode == "r", **storage_options)
     files = sys.modules.get("fsspec.spec")
     if files is not None and isinstance(store, files.AbstractFileSystem):
-        return lazy.FSStore(store.root_marker, mode=mode, fs=store, **storage_options)
+        return registry.FSStore(store.root_marker, mode=mode, fs=store, **storage_options)
     mapping = sys.modules.get("fsspec.mapping")
     if mapping is not None and isinstance(store, mapping.FSMap):
-        return lazy.FSStore(
+        return registry.FSStore(
             store.root,
             mode=mode,
             fs=store.fs,

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from zchunk.errors import ReadOnlyError
-from zchunk.storage import lazy
-from zchunk.storage._secrets import cleaned_url
+from zchunk.storage import registry
 from zchunk.storage.base import Store
-from zchunk.storage.fs import FSStore
+from zchunk.storage.fsspec.store import FSStore
+from zchunk.storage.secrets import cleaned_url
 
 # What opens them where obstore is not installed.
 _OBJECTS = {
@@ -35,10 +35,10 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
     elif _is_archive(url) and (scheme or url.partition("::")[0] in _CACHES):
         return _zip_of_url(url, mode, storage_options)
     if scheme in _REDIS:
-        return lazy.RedisStore.from_url(url, **storage_options)
+        return registry.RedisStore.from_url(url, **storage_options)
     if scheme in _OBJECTS and (find_spec("obstore") is not None or find_spec(_OBJECTS[scheme]) is None):
         read_only = mode == "r" or storage_options.get("read_only", False)
-        return lazy.ObjectStore.from_url(url, **storage_options | {"read_only": read_only})
+        return registry.ObjectStore.from_url(url, **storage_options | {"read_only": read_only})
     return FSStore(url, mode=mode, **storage_options)
 
 
@@ -57,7 +57,7 @@ def _zip_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store:
         folder += "/"
     outer = store_of_url(folder, "r", storage_options)
     assert isinstance(outer, Store)
-    return lazy.ZipStore.over(outer, key)
+    return registry.ZipStore.over(outer, key)
 
 
 def path_of_url(url: str) -> str:

@@ -1,0 +1,394 @@
+"""Read, replace and remove files below an open folder.
+
+A file is replaced by a temporary file in the same folder, then rename; with fsync of both when asked. A process
+killed at any moment leaves the old file or the new one, and perhaps a temporary file that ends in ``.partial``,
+which listings pass over.
+"""
+
+import os
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.errno cimport EEXIST, EINTR, ENAMETOOLONG, ENOENT, ENOTDIR, errno
+from libc.stdint cimport uint64_t
+from libc.stdio cimport snprintf
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset, strlen, strrchr
+
+from zchunk._ext.io.files cimport FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
+from zchunk._ext.memory.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
+
+cdef extern from * nogil:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <stdint.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <sys/stat.h>
+    #include <sys/time.h>
+    #include <unistd.h>
+
+    static uint64_t zc_temp_counter;
+
+    /* Unique among threads by the counter, among processes by pid and time; O_EXCL settles the rest. */
+    static uint64_t zc_temp_number(void) {
+        struct timeval now;
+        gettimeofday(&now, NULL);
+        uint64_t n = __atomic_add_fetch(&zc_temp_counter, 1, __ATOMIC_RELAXED);
+        uint64_t h = (uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec;
+        h = (h ^ ((uint64_t)getpid() << 32)) * 0x9E3779B97F4A7C15u;
+        return h + n * 0xD1B54A32D192ED03u;
+    }
+    /* A signal is no failure. Opening never blocks, for a FIFO that somebody put there; files do not care. */
+    static int zc_openat(int folder, const char *path, int flags) {
+        int fd;
+        do fd = openat(folder, path, flags | O_NONBLOCK | O_CLOEXEC, 0666); while (fd < 0 && errno == EINTR);
+        return fd;
+    }
+    static int zc_open_write(int folder, const char *path, int exclusive) {
+        return zc_openat(folder, path, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC));
+    }
+    /* To look below a folder it need not be readable. */
+    #ifdef O_PATH
+    #define ZC_LOOK O_PATH
+    #else
+    #define ZC_LOOK O_RDONLY
+    #endif
+    static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
+    static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
+    static int zc_fsync(int fd) {
+        int code;
+        do code = fsync(fd); while (code < 0 && errno == EINTR);
+        return code;
+    }
+    /* The descriptor is gone either way. */
+    static int zc_close(int fd) {
+        int code = close(fd);
+        return code < 0 && errno == EINTR ? 0 : code;
+    }
+    /* 1: a regular file, 0: none, or none by this name, -errno: the system does not say. */
+    static int zc_is_file(const char *path) {
+        struct stat st;
+        if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
+        return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? 0 : -errno;
+    }
+    static int64_t zc_size(int fd, int *regular) {
+        struct stat st;
+        if (fstat(fd, &st) != 0) return -1;
+        *regular = S_ISREG(st.st_mode);
+        return (int64_t)st.st_size;
+    }
+    /* Whether a link that leads nowhere is there. */
+    static int zc_dangling(int folder, const char *path) {
+        struct stat st;
+        return fstatat(folder, path, &st, 0) != 0 && errno == ENOENT
+            && fstatat(folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+    }
+    static int zc_sync_folder(int folder, const char *path) {
+        int fd = zc_openat(folder, path, O_RDONLY | O_DIRECTORY);
+        if (fd < 0) return -1;
+        int code = zc_fsync(fd);
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return code;
+    }
+    """
+    uint64_t zc_temp_number()
+    int zc_open_write(int folder, const char* path, int exclusive)
+    int zc_open_folder(const char* path)
+    int zc_open_read(int folder, const char* path)
+    int zc_is_file(const char* path)
+    char* realpath(const char* path, char* resolved)
+    int64_t zc_size(int fd, int* regular)
+    int zc_dangling(int folder, const char* path)
+    int zc_sync_folder(int folder, const char* path)
+    int mkdirat(int folder, const char* path, unsigned mode)
+    int renameat(int old, const char* a, int new, const char* b)
+    int unlinkat(int folder, const char* path, int flags)
+    int zc_fsync(int fd)
+    int zc_close(int fd)
+    int close(int fd)
+    ssize_t pread(int fd, void* p, size_t n, int64_t offset)
+    ssize_t write(int fd, const void* p, size_t n)
+    ssize_t pwrite(int fd, const void* p, size_t n, int64_t offset)
+
+cdef enum:
+    # Some systems take no more in one call than an int can say.
+    MAX_CALL = 1 << 30
+    # Others may be removing folders as fast as they are made.
+    RETRIES = 100
+    NAME_MAX = 255
+    # Characters of the temporary name's end.
+    SUFFIX = 25
+
+
+cdef int _system(Failure* f) noexcept nogil:
+    f.status = SYSTEM
+    f.err = errno
+    return SYSTEM
+
+
+cdef int open_folder(const char* path) noexcept nogil:
+    """Return a descriptor below which files can be opened; -1 and `errno` if there is none."""
+    return zc_open_folder(path)
+
+
+cdef int open_read(int folder, const char* path, Failure* f) noexcept nogil:
+    """Return a descriptor, MISSING if there is no such file, or a failure below MISSING."""
+    cdef int fd = zc_open_read(folder, path)
+    if fd < 0:
+        if errno == ENOENT or errno == ENOTDIR:
+            return MISSING
+        _system(f)
+        return MISSING - 1
+    return fd
+
+
+cdef int file_size(int fd, int64_t* size, Failure* f) noexcept nogil:
+    """Give the size of a file: OK, MISSING or a failure below MISSING.
+
+    What is no regular file holds no value: a folder may belong to longer keys.
+    """
+    cdef int regular = 0
+    size[0] = zc_size(fd, &regular)
+    if size[0] < 0:
+        _system(f)
+        return MISSING - 1
+    return OK if regular else MISSING
+
+
+cdef int64_t read_start(int fd, uint8_t* dst, int64_t n) noexcept nogil:
+    """Read up to `n` bytes from the start; return how many came, which may be fewer than there are, -1 for none."""
+    return pread(fd, dst, n, 0)
+
+
+cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Fill `dst` with the `n` bytes from `offset`. A file that ends before is TRUNCATED."""
+    cdef int64_t done = 0
+    cdef ssize_t got
+    while done < n:
+        got = pread(fd, dst + done, min(n - done, <int64_t>MAX_CALL), offset + done)
+        if got < 0:
+            if errno == EINTR:
+                continue
+            return _system(f)
+        if got == 0:
+            return fail(f, TRUNCATED, offset + done, offset + n)
+        done += got
+    return OK
+
+
+cdef void close_file(int fd) noexcept nogil:
+    """Close a descriptor that was read from."""
+    close(fd)
+
+
+cdef int _sync_parent(int folder, const char* path, Failure* f) noexcept nogil:
+    """Sync the folder that `path` is in."""
+    cdef char parent[MAX_PATH]
+    cdef const char* slash = strrchr(path, c"/")
+    parent[0] = c"."
+    parent[1] = 0
+    if slash != NULL:
+        memcpy(parent, path, slash - path)
+        parent[slash - path] = 0
+    return OK if zc_sync_folder(folder, parent) == 0 else _system(f)
+
+
+cdef int _make_above(int folder, const char* path, bint sync, Failure* f) noexcept nogil:
+    """Make the folders above `path` that are not there; others may be removing them."""
+    cdef char part[MAX_PATH]
+    cdef size_t n = strlen(path), i = n
+    cdef int code = ENOENT
+    memcpy(part, path, n + 1)
+    # Up to the lowest that is there, or can be made,
+    while code == ENOENT:
+        i -= 1
+        while i > 0 and part[i] != c"/":
+            i -= 1
+        if i == 0:
+            return OK
+        part[i] = 0
+        code = 0 if mkdirat(folder, part, 0o777) == 0 else errno
+    # and down again.
+    while True:
+        if code == 0:
+            if sync and _sync_parent(folder, part, f) != OK:
+                return f.status
+        elif code == ENOENT:
+            return OK
+        elif code != EEXIST or zc_dangling(folder, part):
+            f.status, f.err = SYSTEM, ENOTDIR if code == EEXIST else code
+            return SYSTEM
+        part[i] = c"/"
+        i = strlen(part)
+        if i == n:
+            return OK
+        code = 0 if mkdirat(folder, part, 0o777) == 0 else errno
+
+
+cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync, Failure* f) noexcept nogil:
+    """Open for writing; make the folders above the file when they are not there. -1 is a failure."""
+    cdef int fd, code = 0, _tries
+    for _tries in range(RETRIES):
+        fd = zc_open_write(folder, path, exclusive)
+        code = errno
+        if fd >= 0:
+            return fd
+        if code != ENOENT:
+            break
+        if _make_above(folder, path, sync, f) != OK:
+            return -1
+    f.status, f.err = SYSTEM, code
+    return -1
+
+
+cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil:
+    """Open what shall become the file `path`: itself, or a temporary file beside it.
+
+    Then come `put`, `finish_file` and, if that was OK, `commit_file`.
+    """
+    cdef int _tries, kept
+    cdef size_t n = strlen(path), above
+    cdef const char* slash = strrchr(path, c"/")
+    d.folder, d.durability, d.status = folder, durability, OK
+    d.fd = -1
+    d.temp[0] = 0
+    if durability == IN_PLACE:
+        d.fd = _open_creating(folder, path, False, False, f)
+        return OK if d.fd >= 0 else SYSTEM
+    if n + SUFFIX >= MAX_PATH:
+        f.status, f.err = SYSTEM, ENAMETOOLONG
+        return SYSTEM
+    kept = <int>n
+    above = 0 if slash == NULL else slash + 1 - path
+    if n - above + SUFFIX > NAME_MAX >= n - above:
+        # Its name, with something behind it, would be too long.
+        kept = <int>above
+    for _tries in range(RETRIES):
+        snprintf(d.temp, MAX_PATH, b"%.*s.%016llx.partial", kept, path, <unsigned long long>zc_temp_number())
+        d.fd = _open_creating(folder, d.temp, True, durability == FSYNC, f)
+        if d.fd >= 0 or f.err != EEXIST:
+            break
+    if d.fd < 0:
+        return SYSTEM
+    f.status = OK
+    return OK
+
+
+cdef int _write_all(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Write `n` bytes where the last write ended or, if that is not -1, at `offset`."""
+    cdef int64_t done = 0, part
+    cdef ssize_t got
+    while done < n and d.status == OK:
+        part = min(n - done, <int64_t>MAX_CALL)
+        got = write(d.fd, src + done, part) if offset < 0 else pwrite(d.fd, src + done, part, offset + done)
+        if got >= 0:
+            done += got
+        elif errno != EINTR:
+            d.status = _system(f)
+    return d.status
+
+
+cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil:
+    """Write `n` bytes more. After a failure `finish_file` only clears up."""
+    return _write_all(d, src, n, -1, f)
+
+
+cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Overwrite `n` bytes from `offset`, as `put`."""
+    return _write_all(d, src, n, offset, f)
+
+
+cdef int finish_file(Draft* d, Failure* f) noexcept nogil:
+    """Close the file; sync it before, if it shall be durable."""
+    if d.status == OK and d.durability == FSYNC and zc_fsync(d.fd) != 0:
+        d.status = _system(f)
+    if zc_close(d.fd) != 0 and d.status == OK:
+        d.status = _system(f)
+    if d.status != OK and d.temp[0]:
+        unlinkat(d.folder, d.temp, 0)
+    return d.status
+
+
+cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil:
+    """Put a finished file in the place of `path`."""
+    if d.temp[0]:
+        if renameat(d.folder, d.temp, d.folder, path) != 0:
+            _system(f)
+            unlinkat(d.folder, d.temp, 0)
+            return SYSTEM
+        if d.durability == FSYNC:
+            return _sync_parent(d.folder, path, f)
+    return OK
+
+
+cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil:
+    """Remove `path`; that it was not there is fine."""
+    if unlinkat(folder, path, 0) == 0:
+        return _sync_parent(folder, path, f) if durability == FSYNC else OK
+    return OK if errno == ENOENT or errno == ENOTDIR else _system(f)
+
+
+# ---- boundary
+
+def are_files(list paths not None):
+    """Return of each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""
+    cdef bytes path
+    cdef const char* name
+    cdef int found
+    cdef list result = []
+    for path in paths:
+        name = path
+        # Asking takes its time where the file system is far.
+        with nogil:
+            found = zc_is_file(name)
+        if found < 0:
+            raise OSError(-found, os.strerror(-found), os.fsdecode(path))
+        result.append(found == 1)
+    return result
+
+
+def real_path(bytes path not None):
+    """Return the path without links, as bytes, where all of it exists; else None."""
+    cdef const char* name = path
+    cdef char* found
+    with nogil:
+        found = realpath(name, NULL)
+    if found == NULL:
+        return None
+    try:
+        return <bytes>found
+    finally:
+        free(found)
+
+
+def write_file(bytes path not None, data, int durability):
+    """Make `data`, any contiguous buffer, the content of a file, and the folders above it if need be.
+
+    Raises
+    ------
+    OSError
+        As the system says; then the file is what it was, unless it is written in place.
+    """
+    cdef Draft draft
+    cdef Failure f
+    cdef Py_buffer view
+    cdef int status
+    cdef const char* name = path
+    memset(&f, 0, sizeof(f))
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    with nogil:
+        status = begin_file(HERE, name, durability, &draft, &f)
+        if status == OK:
+            put(&draft, <const uint8_t*>view.buf, view.len, &f)
+            status = finish_file(&draft, &f)
+        if status == OK:
+            status = commit_file(&draft, name, &f)
+    PyBuffer_Release(&view)
+    if status != OK:
+        raise OSError(f.err, os.strerror(f.err), os.fsdecode(path))

@@ -1,0 +1,307 @@
+"""Threads that wait for work outside the GIL: what the helpers of `zchunk.runtime.threads` share.
+
+Work of kernels is taken up within microseconds of being offered, and done, without a word of Python. Tasks of
+Python are done by who called `get`. All are taken up in the order in which they were offered.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
+
+from zchunk._ext.threads.crew cimport Crew, Ticket
+
+cdef extern from "threads/atomics.h" nogil:
+    int64_t zc_load(const int64_t* p)
+    void zc_store(int64_t* p, int64_t value)
+    void zc_pause()
+
+cdef extern from * nogil:
+    """
+    #include <errno.h>
+    #include <pthread.h>
+    #include <stdint.h>
+    #include <time.h>
+    #include <unistd.h>
+
+    static int64_t zc_ns(void) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    }
+    /* A wait that ends `seconds` from now, whatever the time of day becomes meanwhile. */
+    #if defined(__APPLE__)
+    #define ZC_CLOCK CLOCK_REALTIME
+    #else
+    #define ZC_CLOCK CLOCK_MONOTONIC
+    #endif
+    static int zc_init_call(pthread_cond_t *call) {
+        pthread_condattr_t attributes;
+        pthread_condattr_init(&attributes);
+    #if !defined(__APPLE__)
+        pthread_condattr_setclock(&attributes, ZC_CLOCK);
+    #endif
+        int code = pthread_cond_init(call, &attributes);
+        pthread_condattr_destroy(&attributes);
+        return code;
+    }
+    static struct timespec zc_deadline(double seconds) {
+        struct timespec until;
+        clock_gettime(ZC_CLOCK, &until);
+        long ns = until.tv_nsec + (long)((seconds - (long)seconds) * 1e9);
+        until.tv_sec += (long)seconds + ns / 1000000000;
+        until.tv_nsec = ns % 1000000000;
+        return until;
+    }
+    """
+    ctypedef struct pthread_mutex_t:
+        pass
+    cdef struct timespec:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t* mutex, void* attributes)
+    int pthread_mutex_destroy(pthread_mutex_t* mutex)
+    int pthread_mutex_lock(pthread_mutex_t* mutex)
+    int pthread_mutex_unlock(pthread_mutex_t* mutex)
+    int zc_init_call(pthread_cond_t* call)
+    int pthread_cond_destroy(pthread_cond_t* call)
+    int pthread_cond_wait(pthread_cond_t* call, pthread_mutex_t* mutex)
+    int pthread_cond_signal(pthread_cond_t* call)
+    int pthread_cond_broadcast(pthread_cond_t* call)
+    int64_t zc_ns()
+    int pthread_cond_timedwait(pthread_cond_t* call, pthread_mutex_t* mutex, const timespec* until)
+    timespec zc_deadline(double seconds)
+    long getpid()
+
+cdef enum State:
+    OFFERED = 0
+    TAKEN = 1
+    DONE = 2
+
+cdef enum:
+    LOOK_NS = 50000
+
+cdef struct Desk:
+    # Where work is offered and taken up.
+    pthread_mutex_t mutex
+    pthread_cond_t offer
+    pthread_cond_t done
+    int64_t asleep
+    Ticket* first
+    Ticket* last
+    int64_t offers          # how often something was offered
+    # What was offered and is neither done nor withdrawn.
+    int64_t open
+    long pid
+
+
+# How long who waits looks out before going to sleep, in nanoseconds: as long as waking up would take.
+LOOK = LOOK_NS
+
+
+# ---- kernels
+
+cdef void _offer(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
+    cdef int64_t i, _sleeper
+    pthread_mutex_lock(&desk.mutex)
+    for i in range(n):
+        if desk.last == NULL:
+            desk.first = &tickets[i]
+        else:
+            desk.last.next = &tickets[i]
+        desk.last = &tickets[i]
+    desk.open += n
+    zc_store(&desk.offers, desk.offers + 1)
+    n = min(n, desk.asleep)
+    pthread_mutex_unlock(&desk.mutex)
+    # Without the lock, which those who wake up take.
+    for _sleeper in range(n):
+        pthread_cond_signal(&desk.offer)
+
+
+cdef void _look_out(Desk* desk) noexcept nogil:
+    """Look whether something is offered in the next moment. The lock is held before and after."""
+    cdef int64_t seen = desk.offers, until
+    pthread_mutex_unlock(&desk.mutex)
+    until = zc_ns() + LOOK_NS
+    while zc_load(&desk.offers) == seen and zc_ns() < until:
+        zc_pause()
+    pthread_mutex_lock(&desk.mutex)
+
+
+cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
+    """Do what is offered, until a task of Python is, and return that. `finished`: the one before is done."""
+    cdef Ticket* ticket
+    cdef void* task
+    # Tasks of Python take long, and do not come in quick succession.
+    cdef bint worked = False
+    pthread_mutex_lock(&desk.mutex)
+    desk.open -= finished
+    while True:
+        if desk.first == NULL and worked:
+            _look_out(desk)
+        while desk.first == NULL:
+            desk.asleep += 1
+            pthread_cond_wait(&desk.offer, &desk.mutex)
+            desk.asleep -= 1
+        ticket = desk.first
+        desk.first = ticket.next
+        if desk.first == NULL:
+            desk.last = NULL
+        zc_store(&ticket.state, TAKEN)
+        pthread_mutex_unlock(&desk.mutex)
+        if ticket.work == NULL:
+            task = ticket.arg
+            free(ticket)
+            return task
+        ticket.work(ticket.arg)
+        worked = True
+        pthread_mutex_lock(&desk.mutex)
+        desk.open -= 1
+        # Who offered it may free it from here on.
+        zc_store(&ticket.state, DONE)
+        pthread_cond_broadcast(&desk.done)
+
+
+cdef void _withdraw(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
+    """Take back those of `tickets` that no thread has taken up."""
+    cdef Ticket** at = &desk.first
+    cdef Ticket* before = NULL
+    pthread_mutex_lock(&desk.mutex)
+    while at[0] != NULL:
+        if tickets <= at[0] < tickets + n:
+            zc_store(&at[0].state, DONE)
+            at[0] = at[0].next
+            desk.open -= 1
+        else:
+            before = at[0]
+            at = &before.next
+    desk.last = before
+    pthread_mutex_unlock(&desk.mutex)
+
+
+cdef bint _all_done(const Ticket* tickets, int64_t n) noexcept nogil:
+    cdef int64_t i
+    for i in range(n):
+        if zc_load(&tickets[i].state) != DONE:
+            return False
+    return True
+
+
+cdef bint _finish(Desk* desk, Ticket* tickets, int64_t n, double seconds) noexcept nogil:
+    """Wait until all of `tickets` are done, or for about `seconds`; whether they are."""
+    cdef bint done
+    cdef int64_t until
+    # Not anew after every call, which there may be many of, for others.
+    cdef timespec end = zc_deadline(seconds)
+    _withdraw(desk, tickets, n)
+    until = zc_ns() + LOOK_NS
+    while not _all_done(tickets, n) and zc_ns() < until:
+        zc_pause()
+    # With the lock, so that the thread that did the last of them has let go of it.
+    pthread_mutex_lock(&desk.mutex)
+    done = _all_done(tickets, n)
+    while not done and pthread_cond_timedwait(&desk.done, &desk.mutex, &end) == 0:
+        done = _all_done(tickets, n)
+    pthread_mutex_unlock(&desk.mutex)
+    return done
+
+
+# ---- boundary
+
+cdef class Crew:
+    """Where helpers wait for work, and others offer it."""
+
+    def __cinit__(self):
+        self._desk = <Desk*>calloc(1, sizeof(Desk))
+        if self._desk == NULL:
+            raise MemoryError
+        pthread_mutex_init(&self._desk.mutex, NULL)
+        zc_init_call(&self._desk.offer)
+        zc_init_call(&self._desk.done)
+        self._desk.pid = getpid()
+
+    def __dealloc__(self):
+        cdef Ticket* ticket
+        # In a forked child, threads that do not exist there may wait, or hold the lock.
+        if self._desk == NULL or self._desk.pid != getpid():
+            return
+        while self._desk.first != NULL:
+            ticket = self._desk.first
+            self._desk.first = ticket.next
+            Py_XDECREF(<PyObject*>ticket.arg)
+            free(ticket)
+        pthread_cond_destroy(&self._desk.offer)
+        pthread_cond_destroy(&self._desk.done)
+        pthread_mutex_destroy(&self._desk.mutex)
+        free(self._desk)
+
+    def put(self, task):
+        """Offer a task of Python, any object."""
+        cdef Ticket* ticket = <Ticket*>calloc(1, sizeof(Ticket))
+        if ticket == NULL:
+            raise MemoryError
+        Py_INCREF(task)
+        ticket.arg = <void*>task
+        _offer(self._desk, ticket, 1)
+
+    def get(self, bint finished):
+        """Do work of kernels until there is a task of Python, and return it; `finished`: the last one is done."""
+        cdef void* taken
+        with nogil:
+            taken = _serve(self._desk, finished)
+        task = <object>taken
+        Py_XDECREF(<PyObject*>taken)
+        return task
+
+    @property
+    def open(self):
+        """How much was offered and is not done."""
+        return zc_load(&self._desk.open)
+
+
+cdef class Shared:
+    """Work that threads of a crew may share with the calling one."""
+
+    def share(self, Crew crew not None, int64_t helpers):
+        """Offer it to up to `helpers` threads. Then `wait` until it says that none is at it."""
+        cdef int64_t i
+        if self._tickets != NULL:
+            raise ValueError("it is shared already")
+        if self._work == NULL or self._stop == NULL or helpers < 0:
+            raise ValueError(f"no work, or for {helpers} threads")
+        self._tickets = <Ticket*>calloc(helpers + 1, sizeof(Ticket))
+        if self._tickets == NULL:
+            raise MemoryError
+        for i in range(helpers):
+            self._tickets[i].work, self._tickets[i].arg = self._work, self._arg
+        # Not as an attribute of Python, which garbage collection may clear while a thread is still at work.
+        Py_INCREF(crew)
+        self._crew, self._desk, self._offered = <PyObject*>crew, crew._desk, helpers
+        _offer(crew._desk, self._tickets, helpers)
+
+    cdef bint _wait(self, double seconds) noexcept:
+        cdef bint done
+        if self._tickets == NULL:
+            return False
+        with nogil:
+            done = _finish(self._desk, self._tickets, self._offered, seconds)
+        if done:
+            free(self._tickets)
+            self._tickets = NULL
+            Py_XDECREF(self._crew)
+        return not done
+
+    cdef void _settle(self) noexcept:
+        """Let no thread be at it any more, whatever happened."""
+        if self._tickets != NULL and self._desk.pid == getpid():
+            zc_store(self._stop, 1)
+            while self._wait(1.0):
+                pass
+
+    def wait(self, double seconds):
+        """Let no thread begin, and wait for those that did, or for about `seconds`; return whether some are at it."""
+        return self._wait(seconds)
+
+    def __dealloc__(self):
+        self._settle()

@@ -1,0 +1,1 @@
+"""Codecs: the C libraries, Blosc frames, checksums, and the dispatch between them."""

@@ -1,0 +1,1 @@
+"""Jobs: the chunks of a plan, read or written by several threads."""

@@ -1,0 +1,1 @@
+"""Files (`files`), and where the bytes of a chunk come from (`source`)."""

@@ -1,0 +1,24 @@
+"""The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from zchunk._ext.memory.scratch cimport Scratch
+from zchunk._ext.memory.status cimport Failure
+
+cdef struct Source:
+    const uint8_t* data     # NULL: in the file
+    int64_t size
+    int fd
+    int64_t base            # where in the file the bytes begin
+
+# Whether `n` bytes are all that is stored of a chunk of `nbytes`.
+ctypedef bint (*Whole)(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil
+
+cdef int open_source(
+    int folder, const char* key, int64_t most, Whole whole, int64_t nbytes, Source* source, Scratch* s, Failure* f
+) noexcept nogil
+cdef void close_source(Source* source) noexcept nogil
+cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noexcept nogil
+cdef int fetch(
+    const Source* source, int64_t offset, int64_t n, uint8_t* buffer, const uint8_t** at, Failure* f
+) noexcept nogil

@@ -1,0 +1,1 @@
+"""Selections: axes, regions, and the plan of a selection."""

@@ -1,0 +1,1 @@
+"""Threads that wait outside the GIL (`crew`), and the locks of chunks (`locks`)."""

@@ -1,0 +1,121 @@
+"""What zarr 2.18 has among the stores and is about nodes: making them without an object, moving, erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from zchunk.creation.nodes import format_for
+from zchunk.creation.nodes import init_array as put_array
+from zchunk.creation.nodes import init_group as put_group
+from zchunk.creation.parameters import DEFAULT_COMPRESSOR as default_compressor
+from zchunk.creation.parameters import make_metadata
+from zchunk.engine import chunk_cache
+from zchunk.spec.keys import normalize_path
+from zchunk.spec.versions import asked_format, check_unsupported
+from zchunk.storage import as_store
+from zchunk.storage.base import Store
+
+__all__ = ["default_compressor", "init_array", "init_group", "init_store", "rename", "rmdir"]
+
+
+def init_array(
+    store: Any,
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = None,
+    order: str = "C",
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    filters: Iterable[Any] | None = None,
+    object_codec: Any = None,
+    dimension_separator: str | None = None,
+    storage_transformers: Sequence[Any] = (),
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+) -> None:
+    """Put an array without chunks into a store.
+
+    Parameters
+    ----------
+    store, chunk_store : MutableMapping
+        The store, and that of the chunks if it is another (from which they are erased with `overwrite`).
+    shape, chunks, dtype, compressor, order, filters, dimension_separator, object_codec, storage_transformers
+        As for `zchunk.create`.
+    fill_value : scalar or None, optional
+        Value of items that were never written. None here, unlike for `zchunk.create`.
+    overwrite : bool, optional
+        Replace what is there.
+    path : str, optional
+        Of the array in the store.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `zchunk.create`. `zarr_version` means the same.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there and `overwrite` is false.
+    """
+    check_unsupported(storage_transformers=storage_transformers)
+    version = asked_format(zarr_version, zarr_format)
+    target = as_store(store)
+    metadata = make_metadata(
+        shape,
+        chunks,
+        dtype,
+        # Older programs say that there is none with an empty list, or in so many letters.
+        None if not compressor or compressor == "none" else compressor,
+        fill_value,
+        order,
+        filters,
+        dimension_separator,
+        target._dimension_separator,
+        object_codec,
+        format_for(target, path, version).version,
+    )
+    put_array(target, path, metadata, overwrite, _chunks(chunk_store))
+
+
+init_store = init_array
+
+
+def init_group(
+    store: Any,
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+) -> None:
+    """Put a group without members into a store. Parameters are those of `init_array`."""
+    target = as_store(store)
+    fmt = format_for(target, path, asked_format(zarr_version, zarr_format))
+    put_group(target, path, overwrite, _chunks(chunk_store), fmt)
+
+
+def rmdir(store: Any, path: str | None = None) -> None:
+    """Delete every key of any mapping below `path`, and forget the chunks that are cached of it."""
+    target = as_store(store)
+    try:
+        target.rmdir(path)
+    finally:
+        chunk_cache.forget(target, normalize_path(path))
+
+
+def rename(store: Any, src_path: str, dst_path: str) -> None:
+    """Move a key and all keys below it, in any mapping; as with `rmdir`, nothing of it stays in caches."""
+    target = as_store(store)
+    try:
+        target.rename(src_path, dst_path)
+    finally:
+        for path in (src_path, dst_path):
+            chunk_cache.forget(target, normalize_path(path))
+
+
+def _chunks(chunk_store: Any) -> Store | None:
+    return None if chunk_store is None else as_store(chunk_store)

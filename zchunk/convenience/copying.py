@@ -1,0 +1,366 @@
+"""`copy` and `copy_all`: arrays and groups to another place, from and to h5py's too."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from zchunk.convenience.copy_report import Report, reporting
+from zchunk.core.array import Array
+from zchunk.core.node import Node
+from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
+from zchunk.creation.likeness import chunks_of, is_array
+from zchunk.engine import chunk_cache
+from zchunk.errors import CopyError
+from zchunk.runtime.progress import Advance, reporting_progress
+from zchunk.spec.keys import normalize_path
+from zchunk.spec.regular_grid import normalize_chunks
+
+# What to copy, the group to copy it to, and its name there.
+_Step = tuple[Any, Any, str]
+# Bytes of items that are copied at once, if a chunk is not larger.
+_PIECE = 64 << 20
+
+
+def copy(
+    source: Any,
+    dest: Any,
+    name: str | None = None,
+    shallow: bool = False,
+    without_attrs: bool = False,
+    log: Any = None,
+    if_exists: str = "raise",
+    dry_run: bool = False,
+    *,
+    progress: Any = None,
+    **create_kws: Any,
+) -> tuple[int, int, int]:
+    """Copy an array or group into a group, piece by piece.
+
+    Both may be zchunk's or h5py's. Groups that are in the destination stay, and get what is copied.
+
+    Parameters
+    ----------
+    source : Array, Group, h5py.Dataset or h5py.Group
+        What to copy.
+    dest : Group or h5py.Group
+        Where to. What is copied into a group of another Zarr format gets that, with the codecs that both
+        have. Names of axes are `dimension_names` in format 3, and xarray's attribute ``_ARRAY_DIMENSIONS`` in
+        format 2.
+    name : str, optional
+        Name in `dest`, by default that of the source.
+    shallow : bool, optional
+        Of a group copy the arrays directly in it only.
+    without_attrs : bool, optional
+        Leave out the user attributes.
+    log : callable, path or file, optional
+        Gets a line of text for each array and group, and a summary.
+    if_exists : {"raise", "replace", "skip", "skip_initialized"}, optional
+        What to do with what stands where an array shall be. The last: skip arrays of which all chunks are
+        stored, and replace others; not for h5py.
+    dry_run : bool, optional
+        Only log what would be copied.
+    progress : bool or callable, optional
+        True: show a bar, by tqdm if that is installed. A function gets how many bytes of items are done, and
+        how many there are.
+    **create_kws
+        Parameters for the arrays that are made, as for `Group.create_dataset` or h5py's. By default dtype and
+        chunks, and from zchunk to zchunk shards, codecs, order and fill value, are those of the source.
+
+    Returns
+    -------
+    n_copied, n_skipped, n_bytes_copied : int
+        Bytes are those of the items, uncompressed.
+
+    Raises
+    ------
+    CopyError
+        Something is where a copy shall be, or the copy would be in or instead of its source.
+    ValueError, TypeError
+        The parameters make no sense, or the source has no name and none is given.
+    """
+    with reporting(log, dry_run) as report:
+        copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
+        name = _name_of(source) if name is None else name
+        with reporting_progress(progress, lambda: copier.total([source]), "B") as copier.advance:
+            copier.copy(source, dest, name)
+        return report.counts()
+
+
+def copy_all(
+    source: Any,
+    dest: Any,
+    shallow: bool = False,
+    without_attrs: bool = False,
+    log: Any = None,
+    if_exists: str = "raise",
+    dry_run: bool = False,
+    *,
+    progress: Any = None,
+    **create_kws: Any,
+) -> tuple[int, int, int]:
+    """Copy all members of a group, and its attributes, into another group.
+
+    Parameters
+    ----------
+    source : Group or h5py.Group
+        Whose members to copy.
+    dest, shallow, without_attrs, log, if_exists, dry_run, progress, **create_kws
+        As for `copy`.
+
+    Returns
+    -------
+    n_copied, n_skipped, n_bytes_copied : int
+        As for `copy`.
+
+    Raises
+    ------
+    CopyError, ValueError
+        As for `copy`.
+    """
+    with reporting(log, dry_run) as report:
+        copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
+        members = (member for member, _, _ in copier.members(source, dest))
+        with reporting_progress(progress, lambda: copier.total(members), "B") as copier.advance:
+            copier.copy_members(source, dest)
+        if not dry_run:
+            copier.copy_attrs(source, dest)
+        return report.counts()
+
+
+def _name_of(node: Any) -> str:
+    name: str = (node.name or "").rpartition("/")[2]
+    if not name:
+        raise TypeError(f"{node!r} has no name; say with `name` what the copy shall be called")
+    return name
+
+
+class _Copier:
+    """What is the same for all that one call copies."""
+
+    def __init__(
+        self,
+        report: Report,
+        dest: Any,
+        shallow: bool,
+        without_attrs: bool,
+        if_exists: str,
+        create_kws: dict[str, Any],
+    ) -> None:
+        if not hasattr(dest, "create_dataset"):
+            raise ValueError(f"dest is {dest!r}, not a group")
+        if if_exists not in ("raise", "replace", "skip", "skip_initialized"):
+            raise ValueError(
+                f"if_exists is {if_exists!r}, not 'raise', 'replace', 'skip' or 'skip_initialized'"
+            )
+        if if_exists == "skip_initialized" and _is_h5py(dest):
+            raise ValueError("if_exists='skip_initialized' is not possible when copying to h5py")
+        self.report = report
+        self.shallow = shallow
+        self.without_attrs = without_attrs
+        self.if_exists = if_exists
+        self.create_kws = create_kws
+        self.advance: Advance = lambda amount: None
+
+    def total(self, nodes: Iterable[Any]) -> int:
+        """Return the bytes of all items in arrays and groups."""
+        nbytes, levels = 0, [iter(nodes)]
+        while levels:
+            node = next(levels[-1], None)
+            if node is None:
+                levels.pop()
+            elif is_array(node):
+                nbytes += node.size * node.dtype.itemsize
+            else:
+                levels.append(member for member, _, _ in self.members(node, None))
+        return nbytes
+
+    def copy(self, source: Any, dest: Any, name: str) -> None:
+        """Copy an array or group. In a dry run `dest` is None where there would be a group."""
+        self._copy_each(iter([(source, dest, name)]))
+
+    def copy_members(self, source: Any, dest: Any) -> None:
+        """Copy what is in a group."""
+        self._copy_each(self.members(source, dest))
+
+    def _copy_each(self, steps: Iterator[_Step]) -> None:
+        # No recursion: there may be more levels than Python has.
+        levels = [steps]
+        while levels:
+            step = next(levels[-1], None)
+            if step is None:
+                levels.pop()
+            elif is_array(step[0]):
+                self._copy_array(*step)
+            else:
+                levels.append(self._copy_group(*step))
+
+    def members(self, source: Any, dest: Any) -> Iterator[_Step]:
+        """Yield the steps to copy what is in a group."""
+        for name in source:
+            member = source[name]
+            if not self.shallow or is_array(member):
+                yield member, dest, name
+
+    def copy_attrs(self, source: Any, target: Any) -> None:
+        """Copy the user attributes of an array or group, if they shall be."""
+        if self.without_attrs:
+            return
+        between = isinstance(source, Array) and isinstance(target, Array)
+        attrs = attributes_of(source, target.zarr_format) if between else dict(source.attrs)
+        if attrs:
+            target.attrs.update(attrs)
+
+    def _copy_group(self, source: Any, dest: Any, name: str) -> Iterator[_Step]:
+        """Copy a group without its members, and return what to copy of these."""
+        old = None if dest is None else dest.get(name)
+        in_the_way = is_array(old)
+        if in_the_way and self.if_exists == "raise":
+            raise CopyError(f"an array {name!r} is in group {dest.name!r} of the destination already")
+        if in_the_way and self.if_exists == "skip":
+            self.report.skip(source.name)
+            return iter(())
+        if dest is not None and _is_at_or_below(dest, name, source):
+            raise CopyError(f"a copy of {source.name!r} to {name!r} in {dest.name!r} would be in itself")
+        self.report.copy(source.name)
+        if self.report.dry_run:
+            return self.members(source, None if in_the_way else old)
+        if in_the_way:
+            del dest[name]
+        target = dest.require_group(name)
+        self.copy_attrs(source, target)
+        return self.members(source, target)
+
+    def _copy_array(self, source: Any, dest: Any, name: str) -> None:
+        what = f"{source.name or '/'} {source.shape} {source.dtype}"
+        old = None if dest is None else dest.get(name)
+        if old is not None:
+            if self.if_exists == "raise":
+                raise CopyError(f"{name!r} is in group {dest.name!r} of the destination already")
+            if self.if_exists == "skip" or (self.if_exists == "skip_initialized" and _is_initialized(old)):
+                self.report.skip(what)
+                self.advance(source.size * source.dtype.itemsize)
+                return
+            if _is_at_or_below(source, "", old):
+                raise CopyError(f"the copy of {source.name!r} would replace {old.name!r}, and so its source")
+        self.report.copy(what)
+        if self.report.dry_run:
+            return
+        if old is not None:
+            del dest[name]
+        kwargs = merged({"dtype": source.dtype} | _parameters(source, dest), self.create_kws)
+        target = dest.create_dataset(name, shape=source.shape, **kwargs)
+        _copy_items(source, target, self.advance)
+        self.report.nbytes += source.size * source.dtype.itemsize
+        self.copy_attrs(source, target)
+
+
+def _is_h5py(node: Any) -> bool:
+    return type(node).__module__.partition(".")[0] == "h5py"
+
+
+def _is_initialized(node: Any) -> bool:
+    return isinstance(node, Array) and node.nshards_initialized == node.metadata.grid.nchunks
+
+
+def _is_at_or_below(node: Any, name: str, other: Any) -> bool:
+    """Whether `name` from a node is, as far as can be told, at or below another node, however opened."""
+    base = "" if name.startswith("/") else node.name or ""
+    path, top = normalize_path(f"{base}/{name}"), normalize_path(other.name)
+    if isinstance(node, Node) and isinstance(other, Node):
+        # Metadata and chunks may be in different stores: one that both use is enough.
+        inner, outer = _places(node, path), _places(other, top)
+        return any(_is_below(place, above) for place in inner for above in outer)
+    return _is_h5py(node) and _is_h5py(other) and node.file == other.file and _is_below(path, top)
+
+
+def _places(node: Node, path: str) -> set[str]:
+    """Return where the values below a path are, as names that are the same for all stores that share them."""
+    places = set()
+    for store in (node.store, node.chunk_store):
+        place = os.path.join(store.lock_identity, path)
+        # Of a folder, in which another store may begin further down.
+        places.add(os.path.realpath(place) if os.path.isabs(place) else place.rstrip("/"))
+    return places
+
+
+def _is_below(path: str, top: str) -> bool:
+    return not top or f"{path}/".startswith(f"{top.rstrip('/')}/")
+
+
+def _parameters(source: Any, dest: Any) -> dict[str, Any]:
+    """Return the parameters that give a copy of the array `source` in the group `dest` its properties."""
+    from_h5py, to_h5py = _is_h5py(source), _is_h5py(dest)
+    if from_h5py and to_h5py:
+        names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
+        return _taken(source, *names)
+    # Fill values of objects: bytes in HDF5, what their codec takes here.
+    objects = source.dtype == object
+    if from_h5py:
+        return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
+    if not to_h5py:
+        return parameters_of(source, dest.zarr_format)
+    fill = {} if objects else {"fillvalue": source.fill_value}
+    if 0 in source.shape or not source.shape:
+        # h5py has no chunks of these; nor chunks that are longer than the array.
+        return fill
+    chunks = tuple(map(min, chunks_of(source), source.shape))
+    return {"chunks": chunks, "compression": "gzip", "compression_opts": 1, "shuffle": False, **fill}
+
+
+def _taken(source: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names}
+
+
+def _copy_items(source: Any, target: Any, advance: Advance) -> None:
+    if isinstance(source, Array) and isinstance(target, Array) and _are_alike(source, target):
+        _copy_chunks(source, target, advance)
+        return
+    for selection in _pieces(source, target):
+        target[selection] = source[selection]
+        advance(math.prod(s.stop - s.start for s in selection) * source.dtype.itemsize)
+
+
+def _are_alike(source: Array, target: Array) -> bool:
+    """Whether the stored chunks of one array can be those of the other."""
+    return target.write_empty_chunks and chunks_are_alike(source.metadata, target.metadata)
+
+
+def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:
+    """Copy the stored chunks as they are."""
+    old, new = source._current, target._current
+    left, nbytes = source.nbytes, source.metadata.chunk_nbytes
+    # Each is asked for: not every store can list its keys.
+    for coords in itertools.product(*map(range, source.metadata.grid.cdata_shape)):
+        # Chunks at the edges hold fewer items; the last one makes up for it.
+        advance(min(nbytes, left))
+        left -= min(nbytes, left)
+        try:
+            value = old.store[old.key(coords)]
+        except KeyError:
+            continue
+        new.store[new.key(coords)] = value
+    chunk_cache.forget(new.store, new.path)
+    advance(left)
+
+
+def _stored_shape(a: Any) -> Any:
+    """Return the shape of what is stored as one: of a shard, or a chunk, and of the largest."""
+    return a.metadata.grid.largest if isinstance(a, Array) else a.chunks
+
+
+def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:
+    """Yield selections that together are the whole array: whole chunks of the target, and if they do not get
+    too large, of the source too."""
+    shape = source.shape
+    old, new = _stored_shape(source), _stored_shape(target)
+    chunks = new or old or normalize_chunks(True, shape, source.dtype.itemsize)
+    steps = [c * math.ceil(max(c, s) / c) for c, s in zip(chunks, old or chunks, strict=True)]
+    if math.prod(map(min, steps, shape)) * source.dtype.itemsize > _PIECE:
+        steps = list(chunks)
+    starts = [range(0, length, step) for length, step in zip(shape, steps, strict=True)]
+    for corner in itertools.product(*starts):
+        yield tuple(slice(a, min(a + step, n)) for a, step, n in zip(corner, steps, shape, strict=True))

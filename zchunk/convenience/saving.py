@@ -1,0 +1,240 @@
+"""Saving and loading whole arrays, with the names of zarr 2.18."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs.objects import object_dtype, object_filters
+from zchunk.convenience.opening import open
+from zchunk.core.array import Array
+from zchunk.creation.arrays import array
+from zchunk.creation.likeness import chunks_of, codecs_of
+from zchunk.creation.nodes import new_path
+from zchunk.hierarchy.groups import Group, group
+from zchunk.spec.dtypes import encode_dtype
+from zchunk.spec.keys import parents
+from zchunk.spec.versions import asked_format
+from zchunk.storage import Store, open_store
+
+
+def save_array(
+    store: Any,
+    arr: Any,
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Save an array, replacing what is there.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    arr : array-like
+        May be what is replaced.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
+    path : str, optional
+        Of the array in the store.
+    **kwargs
+        Parameters of `array`.
+
+    Raises
+    ------
+    ValueError
+        The dtype cannot be stored.
+    InvalidKeyError
+        No array can have such a path.
+    """
+    kwargs["zarr_format"] = asked_format(zarr_version, zarr_format)
+    path, parameters = new_path(path), _parameters(arr, kwargs)
+    items = _read(arr, parameters)
+    with _replaced(store) as target:
+        array(items, **parameters, store=target, path=path, overwrite=True)
+
+
+def save_group(
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Save arrays into a group, replacing what is there.
+
+    All arrays are read before anything is replaced, so that they may be what is replaced.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    *args : array-like
+        Saved as ``arr_0``, ``arr_1``, …
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
+    path : str, optional
+        Of the group in the store.
+    **kwargs : array-like
+        Saved by these names.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
+    InvalidKeyError
+        No node can have such a path or name.
+    """
+    version = asked_format(zarr_version, zarr_format)
+    if not args and not kwargs:
+        raise ValueError("nothing to save: give at least one array")
+    path = new_path(path)
+    members = {f"arr_{i}": data for i, data in enumerate(args)}
+    if clash := members.keys() & kwargs.keys():
+        raise ValueError(f"two arrays would have the name {min(clash)!r}")
+    members |= kwargs
+    places = _places(members)
+    parameters = {name: _parameters(data, {}) for name, data in members.items()}
+    items = {name: _read(data, parameters[name]) for name, data in members.items()}
+    with _replaced(store) as target:
+        parent = group(target, overwrite=True, path=path, zarr_format=version)
+        for name in members:
+            parent.array(places[name], items[name], **parameters[name])
+
+
+def save(
+    store: Any,
+    *args: Any,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    path: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Save one array as `save_array` does, or several as `save_group` does.
+
+    Parameters
+    ----------
+    store : path or MutableMapping
+        As for `create`; a file ``*.zip`` is closed at the end.
+    *args : array-like
+        One array is saved as it is; several as ``arr_0``, ``arr_1``, …
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
+    path : str, optional
+        Of the array or group in the store.
+    **kwargs : array-like
+        Saved by these names.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
+    InvalidKeyError
+        No node can have such a path or name.
+    """
+    if len(args) == 1 and not kwargs:
+        save_array(store, args[0], zarr_version=zarr_version, zarr_format=zarr_format, path=path)
+    else:
+        save_group(store, *args, zarr_version=zarr_version, zarr_format=zarr_format, path=path, **kwargs)
+
+
+@contextmanager
+def _replaced(store: Any) -> Iterator[Store]:
+    """Give the store to write to; close it at the end if it was made here."""
+    target = open_store(store, "w")
+    yield target
+    # After a failure the store is left to the garbage collector, which replaces no archive by an empty one.
+    if target is not store:
+        target.close()
+
+
+def _places(names: Iterable[str]) -> dict[str, str]:
+    """Return the paths below their group of arrays by name, `ValueError` if it cannot have all of them."""
+    taken = {""}
+    paths = {name: new_path(name) for name in names}
+    for path in paths.values():
+        taken.update(parents(path))
+    for name, path in paths.items():
+        if path in taken:
+            raise ValueError(f"no array can have the name {name!r} beside the others: {sorted(paths)}")
+        taken.add(path)
+    return paths
+
+
+def _parameters(data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of `array`, with what is not given and must be taken from the data."""
+    found = {"chunks": chunks_of(data)}
+    if isinstance(data, Array) and data.dtype.hasobject and not kwargs.keys() & {"dtype", "filters"}:
+        found["object_codec"] = codecs_of(data)["object_codec"]
+    return found | kwargs
+
+
+def _read(data: Any, parameters: dict[str, Any]) -> Any:
+    """Return array-like data as a NumPy array that can be stored with these parameters of `array`."""
+    items = np.asanyarray(data)
+    dtype, codec = object_dtype(parameters.get("dtype"), parameters.get("object_codec"))
+    dtype = np.dtype(items.dtype if dtype is None else dtype)
+    encode_dtype(dtype)
+    if dtype.hasobject and codec is None and not parameters.get("filters"):
+        # For the error.
+        object_filters(dtype, None, ())
+    return items
+
+
+class LazyLoader(Mapping[str, Any]):
+    """The arrays of a group by name, each read when it is first asked for."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            node = self._group[name]
+            if not isinstance(node, Array):
+                raise KeyError(name)
+            self._loaded[name] = node[...]
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return self._group.array_keys()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and isinstance(self._group.get(name), Array)
+
+    def __repr__(self) -> str:
+        return f"<LazyLoader: {', '.join(self)}>"
+
+
+def load(
+    store: Any, zarr_version: int | None = None, path: str | None = None, *, zarr_format: int | None = None
+) -> Any:
+    """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
+
+    Parameters
+    ----------
+    store, path
+        As for `create`.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format, as for `create`. `zarr_version` means the same.
+
+    Returns
+    -------
+    numpy.ndarray or LazyLoader
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is there.
+    """
+    node = open(store, "r", zarr_version=zarr_version, zarr_format=zarr_format, path=path)
+    return node[...] if isinstance(node, Array) else LazyLoader(node)

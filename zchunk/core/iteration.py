@@ -1,0 +1,102 @@
+"""Going through an array: by rows, chunk by chunk, and the checksum of what is stored."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+from zchunk.core.views import Conveniences
+
+# A checksum asks the store for this much at a time.
+_BATCH_BYTES = 4 << 20
+_BATCH_KEYS = 1024
+
+
+class Iteration(Conveniences):
+    """Part of `zchunk.Array`."""
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Iterate over items ``start`` to ``end`` of the first axis, decoding each chunk once.
+
+        Parameters
+        ----------
+        start : int, optional
+            The first, 0 by default.
+        end : int, optional
+            Behind the last; the length of the axis at most, and by default.
+
+        Returns
+        -------
+        iterator of numpy.ndarray or NumPy scalar
+            What indexing by an integer gives. A row of chunks is read at a time, and the items share its
+            memory.
+
+        Raises
+        ------
+        TypeError
+            The array has no axes.
+        ValueError
+            `start` or `end` is no integer, or below 0.
+        """
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        length = self.metadata.shape[0]
+        first = 0 if start is None else _check_bound(start, "start")
+        return self._rows(first, length if end is None else min(_check_bound(end, "end"), length))
+
+    def _rows(self, start: int, end: int) -> Iterator[Any]:
+        grid = self.metadata.grid
+        while start < end:
+            stop = min(grid.end_of(0, start), end)
+            yield from self[start:stop]
+            start = stop
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.islice()
+
+    # ---- checksums
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Return a checksum of the array as it is stored: its chunks, then its metadata and attributes.
+
+        Equal arrays that are compressed in another way differ. It is the checksum that zarr 2.18 gives for
+        the same stored bytes.
+
+        Parameters
+        ----------
+        hashname : str, optional
+            Any that `hashlib.new` knows.
+
+        Returns
+        -------
+        bytes
+        """
+        import hashlib
+
+        checksum = hashlib.new(hashname)
+        array, store = self._chunked, self.chunk_store
+        keys = map(array.key, itertools.product(*map(range, self.metadata.grid.cdata_shape)))
+        size = max(1, min(_BATCH_KEYS, _BATCH_BYTES // max(array.chain.nbytes, 1)))
+        while batch := list(itertools.islice(keys, size)):
+            found = store.get_many(batch)
+            for key in batch:
+                checksum.update(found.get(key, b""))
+        for key in dict.fromkeys((self._key_prefix + self._format.array_key, self._attrs.key)):
+            checksum.update(self._store.get(key, b""))
+        return checksum.digest()
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Return `digest` as hexadecimal digits."""
+        return self.digest(hashname).hex()
+
+
+def _check_bound(value: Any, name: str) -> int:
+    try:
+        index = operator.index(value)
+    except TypeError:
+        index = -1
+    if index < 0:
+        raise ValueError(f"{name} is {value!r:.80}, not an integer of at least 0")
+    return index

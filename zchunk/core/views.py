@@ -1,0 +1,263 @@
+"""Views: other interpretations of the chunks of an array."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any, Self
+
+import numpy as np
+
+from zchunk.codecs import as_codec
+from zchunk.core.node import Node
+from zchunk.core.properties import ArrayProperties
+from zchunk.engine.array import ChunkedArray
+from zchunk.errors import CodecError, MetadataError
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.spec.fill_values import normalize_fill_value
+from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
+
+
+class Conveniences(Node, ArrayProperties):
+    """Base of `zchunk.Array`: views, iteration, checksums."""
+
+    _chunked: ChunkedArray
+    _cache_metadata: bool
+    # What a view was made with; None if this is none.
+    _viewed: dict[str, Any] | None = None
+
+    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
+        raise NotImplementedError
+
+    def _check_writable(self) -> None:
+        raise NotImplementedError
+
+    def _changing(self) -> AbstractContextManager[ChunkedArray]:
+        raise NotImplementedError
+
+    def _publish(self, array: ChunkedArray) -> None:
+        raise NotImplementedError
+
+    def __getitem__(self, selection: Any) -> Any:
+        raise NotImplementedError
+
+    # ---- views
+
+    @property
+    def is_view(self) -> bool:
+        """Whether this is another interpretation of the chunks of an array, made by `view` or `astype`."""
+        return self._viewed is not None
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and not self.is_view and not getattr(other, "is_view", False)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Iterable[Any] | None = None,
+        read_only: bool | None = None,
+        synchronizer: Any = None,
+    ) -> Self:
+        """Return an array that takes the chunks of this one for something else.
+
+        Nothing is copied, and what is written through the view is stored. A view has a shape of its own: it
+        cannot be resized, and does not follow when the array is.
+
+        Parameters
+        ----------
+        shape : int or sequence of int, optional
+            Length of every axis.
+        chunks : int, sequence of int or bool, optional
+            Length of a chunk along every axis. A chunk must have as many bytes as one of the array.
+        dtype : dtype-like, optional
+            Type of an item.
+        fill_value : scalar, optional
+            Value of the items of missing chunks. Without it that of the array, if the dtype can hold it, else
+            zeros.
+        filters : sequence of codecs, optional
+            What chunks pass before the compressor; ``[]`` for nothing.
+        read_only : bool, optional
+            Refuse changes.
+        synchronizer : mapping of keys to locks, optional
+            Held by chunk key while a chunk changes.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        CodecError
+            There is no such filter.
+        MetadataError
+            There can be no such array.
+        """
+        wanted = {
+            "shape": shape,
+            "chunks": chunks,
+            "dtype": dtype,
+            "fill_value": fill_value,
+            "filters": None if filters is None else _as_filters(filters),
+        }
+        metadata = _reinterpret(self.metadata, **wanted)
+        result = copy.copy(self)
+        result._viewed = (self._viewed or {}) | {k: v for k, v in wanted.items() if v is not None}
+        # The metadata in the store are those of the array.
+        result._cache_metadata = True
+        result._read_only = self._read_only if read_only is None else bool(read_only)
+        result._synchronizer = self._synchronizer if synchronizer is None else synchronizer
+        result._of_format(self._format)
+        result._chunked = result._engine_array(metadata)
+        if fill_value is None and _converts_only(self._chunked.metadata, metadata):
+            result._chunked.source = self._chunked
+        return result
+
+    def astype(self, dtype: Any) -> Self:
+        """Return a read-only view whose items are converted to `dtype` when they are read.
+
+        Parameters
+        ----------
+        dtype : dtype-like
+            Type of an item. Converted as `numpy.ndarray.astype` does.
+
+        Returns
+        -------
+        Array
+        """
+        import numcodecs
+
+        dtype = np.dtype(dtype)
+        metadata = self.metadata.innermost
+        convert = numcodecs.AsType(encode_dtype=_stored_dtype(metadata), decode_dtype=dtype)
+        return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
+
+    # ---- fill value
+
+    @property
+    def fill_value(self) -> Any:
+        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros).
+
+        May be assigned, which changes what missing chunks read as, and nothing that is stored.
+        """
+        return self.metadata.fill_value
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        self._check_writable()
+        with self._changing() as array:
+            old = array.metadata
+            metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
+            self._publish(self._engine_array(metadata))
+
+    # ---- iteration
+
+
+def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any:
+    """Return the view that was pickled: of ``make(*args)``, as `Array.view` made it of `viewed`."""
+    return make(*args).view(**viewed)
+
+
+def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether `new` differs from `old` in nothing but that items are converted to another dtype."""
+    filters = new.innermost.filters
+    same = (new.shape, new.chunk_shape, filters[1:])
+    if (old.shape, old.chunk_shape, old.innermost.filters) != same:
+        return False
+    first: Any = filters[0] if filters else None
+    return (
+        getattr(first, "codec_id", None) == "astype"
+        and first.encode_dtype == _stored_dtype(old.innermost)
+        and first.decode_dtype == new.dtype
+    )
+
+
+def _stored_dtype(metadata: ArrayMetadata) -> np.dtype[Any]:
+    """Return the dtype of items with the byte order in which they are stored."""
+    return metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype
+
+
+def _keeps_chunks(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether `new` differs from `old` in the fill value at most, or converts items."""
+    layouts = [(m.shape, m.chunk_shape, m.dtype, m.filters) for m in (old, new)]
+    return layouts[0] == layouts[1] or _converts_only(old, new)
+
+
+def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(filters, str | dict) or not isinstance(filters, Iterable):
+        raise CodecError(f"filters is a sequence of codecs, not {filters!r:.80}; write [codec] for one")
+    return tuple(as_codec(codec) for codec in filters)
+
+
+def _reinterpret(
+    old: ArrayMetadata, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Any
+) -> ArrayMetadata:
+    """Return metadata that differ from `old` in what is not None."""
+    if old.edges is not None and (shape is not None or chunks is not None):
+        raise _no_view(old)
+    new_dtype = old.dtype if dtype is None else np.dtype(dtype)
+    new_shape = old.shape if shape is None else normalize_shape(shape)
+    changes: dict[str, Any] = {
+        "dtype": new_dtype,
+        "fill_value": _fill_value(old, new_dtype)
+        if fill_value is None
+        else normalize_fill_value(fill_value, new_dtype),
+    }
+    if dtype is not None:
+        # What the metadata call the dtype is that of the array.
+        changes["data_type"] = None
+    inner = old.innermost
+    if filters is not None:
+        # They get the items as they are stored.
+        changes |= {"filters": filters, "swapped": False}
+    elif inner.swapped and new_dtype.itemsize != inner.dtype.itemsize:
+        raise MetadataError(
+            f"items of {inner.dtype} are stored in the other byte order: they cannot be taken for {new_dtype}"
+        )
+    if old.edges is not None:
+        new = old.replace(shape=new_shape, **changes)
+        if not _keeps_chunks(old, new):
+            raise _no_view(old)
+        return new
+    lengths = inner.chunk_shape
+    if chunks is not None:
+        lengths = normalize_chunks(chunks, new_shape, new_dtype.itemsize)
+    return _cut(old, new_shape, lengths, changes)
+
+
+def _cut(
+    old: ArrayMetadata, shape: tuple[int, ...], chunks: tuple[int, ...], changes: dict[str, Any]
+) -> ArrayMetadata:
+    """Return `old` with another shape, other chunks and changes; shards have as many chunks as before."""
+    if old.shards is None:
+        return old.replace(shape=shape, chunk_shape=chunks, **changes)
+    if len(chunks) != old.ndim:
+        raise MetadataError(f"chunks has {len(chunks)} axes, the shards of the array have {old.ndim}")
+    counts = zip(chunks, old.chunk_shape, old.innermost.chunk_shape, strict=True)
+    shard = tuple(c * (s // i) for c, s, i in counts)
+    shards = old.shards._replace(inner=_cut(old.shards.inner, shard, chunks, changes))
+    own = {name: value for name, value in changes.items() if name not in ("filters", "swapped")}
+    return old.replace(shape=shape, chunk_shape=shard, shards=shards, **own)
+
+
+def _no_view(old: ArrayMetadata) -> MetadataError:
+    return MetadataError(
+        f"an array of shape {old.shape} with a rectilinear chunk grid can be viewed by astype or with "
+        "another fill value, but its chunks cannot be taken for others"
+    )
+
+
+def _fill_value(old: ArrayMetadata, dtype: np.dtype[Any]) -> Any:
+    """Return the fill value of `old` as one of `dtype`; None if it cannot be one."""
+    if old.fill_value is None or dtype == old.dtype:
+        return old.fill_value
+    try:
+        with np.errstate(all="raise"):
+            return normalize_fill_value(np.asarray(old.fill_value).astype(dtype)[()], dtype)
+    except (ValueError, TypeError, ArithmeticError):
+        return None

@@ -1,0 +1,51 @@
+"""Making and opening arrays. The names here are those of zarr 2's module ``creation``.
+
+`arrays` has the functions that make one, `opening` those that open one, or make it if need be. `parameters`
+and `parameters_v3` work out the metadata, `likeness` and `conversion` those of an array like another,
+`h5py_names` translates h5py's parameters, `nodes` stores the metadata. A reader of an array imports `opening`
+only.
+"""
+
+from typing import TYPE_CHECKING
+
+from zchunk.runtime.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from zchunk.creation.arrays import (
+        array,
+        create,
+        empty,
+        empty_like,
+        full,
+        full_like,
+        ones,
+        ones_like,
+        zeros,
+        zeros_like,
+    )
+    from zchunk.creation.opening import open_array, open_like
+else:
+    __getattr__ = lazy_names(
+        globals(),
+        {
+            "zchunk.creation.arrays": (
+                "array create empty empty_like full full_like ones ones_like zeros zeros_like"
+            ),
+            "zchunk.creation.opening": "open_array open_like",
+        },
+    )
+
+__all__ = [
+    "array",
+    "create",
+    "empty",
+    "empty_like",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "open_array",
+    "open_like",
+    "zeros",
+    "zeros_like",
+]

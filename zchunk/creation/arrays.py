@@ -1,0 +1,381 @@
+"""Creating arrays: what users call, with the names and defaults of zarr 2.18, and zarr 3's beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs.objects import object_dtype
+from zchunk.codecs.registry import trusted_ids
+from zchunk.core.array import Array
+from zchunk.creation import h5py_names
+from zchunk.creation.likeness import chunks_of, parameters_like
+from zchunk.creation.nodes import format_for, init_array
+from zchunk.creation.parameters import ByZarr3, make_metadata, takes_size_of_data
+from zchunk.engine.chunk_cache import ChunkCache
+from zchunk.indexing.values import convert
+from zchunk.spec.keys import normalize_path
+from zchunk.spec.versions import asked_format, check_unsupported
+from zchunk.storage import open_store
+
+
+def create(
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = 0,
+    order: str = "C",
+    store: Any = None,
+    synchronizer: Any = None,
+    overwrite: bool = False,
+    path: str | None = None,
+    chunk_store: Any = None,
+    filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    read_only: bool = False,
+    object_codec: Any = None,
+    dimension_separator: str | None = None,
+    write_empty_chunks: bool = True,
+    *,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    shards: Any = None,
+    compressors: Any = "auto",
+    serializer: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    attributes: Mapping[str, Any] | None = None,
+    storage_options: Any = None,
+    meta_array: Any = None,
+    storage_transformers: Sequence[Any] = (),
+    cache_bytes: int | ChunkCache | None = None,
+    **kwargs: Any,
+) -> Array:
+    """Create an array.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Length of every axis.
+    chunks : int, sequence of int, bool or "auto", optional
+        Length of a chunk along every axis. True or ``"auto"``: a good guess; False: one chunk.
+    dtype : dtype-like, optional
+        Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
+        arrays of numbers; text of a fixed length is ``"U10"``.
+    compressor : codec, dict or None, optional
+        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
+    fill_value : scalar or None, optional
+        Value of items that were never written. In format 3 there is always one: None stands for 0.
+    order : {"C", "F"}, optional
+        Layout of the items in a chunk.
+    store : path, MutableMapping or None, optional
+        A folder, a file ``*.zip``, or any mapping of strings to bytes; memory by default.
+    synchronizer : mapping of keys to locks, optional
+        Held by chunk key while a chunk changes.
+    overwrite : bool, optional
+        Replace what is there.
+    path : str, optional
+        Of the array in the store.
+    chunk_store : as `store`, optional
+        Holds the chunks, if they shall not be in `store`.
+    filters : sequence of codecs, optional
+        What chunks pass before the compressor. Codecs are zchunk's, numcodecs', or for format 3 its JSON
+        (``{"name": "zstd", "configuration": {"level": 3}}``) and those of zarr 3.
+    cache_metadata, cache_attrs : bool, optional
+        Read metadata and attributes once, not before every operation.
+    read_only : bool, optional
+        Refuse changes through the result.
+    dimension_separator : {".", "/"}, optional
+        What stands between the coordinates in a chunk's key.
+    write_empty_chunks : bool, optional
+        Store chunks that hold nothing but the fill value.
+    object_codec : codec or dict, optional
+        Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
+        filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: only an array that
+        it was handed to does that.
+    cache_bytes : int, optional
+        Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
+        one decode. None by default. What other processes write is seen in a local folder, not elsewhere.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format. By default that of the groups above, or else 2. `zarr_version` means the same.
+    shards : int, sequence of int or "auto", optional
+        Format 3: length of a shard along every axis, a multiple of that of a chunk. All chunks of a shard are
+        stored in one object. ``"auto"``: about 128 MiB, uncompressed. None: no shards.
+    compressors : codec, sequence of codecs, None or "auto", optional
+        As `compressor`, by zarr 3's name; in format 3 there may be several.
+    serializer : dict, codec of zarr 3, None or "auto", optional
+        Format 3: what makes bytes of the items, ``{"name": "bytes", "configuration": {"endian": "big"}}`` for
+        instance. By default the items in the byte order of `dtype`.
+    chunk_key_encoding : (name, separator) or dict, optional
+        Names of chunks: ``("default", "/")``, which is ``c/0/0`` and the default of format 3, or
+        ``("v2", ".")``.
+    dimension_names : sequence of str or None, optional
+        Format 3: names of the axes.
+    attributes : mapping, optional
+        The user attributes, stored together with the array.
+    storage_options : dict, optional
+        Options of the file system, if `store` is a URL.
+    meta_array, storage_transformers : optional
+        zarr's. A NumPy array and ``()`` are what there is.
+    **kwargs
+        h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` are taken; what else h5py knows
+        is ignored, with a warning.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    CodecError
+        There is no such codec or filter.
+    ContainsArrayError, ContainsGroupError
+        Something is there and `overwrite` is false.
+    InvalidKeyError
+        No array can be at `path`.
+    MetadataError
+        There can be no such array; for instance its chunks are larger than the codec can take.
+    MixedFormatsError
+        A group above is of the other format.
+    ValueError
+        A parameter has no valid value, or is of the other format; the dtype holds objects and there is no
+        object codec.
+    """
+    check_unsupported(meta_array, storage_transformers)
+    version = asked_format(zarr_version, zarr_format)
+    compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)
+    if getattr(compressor, "codec_id", None) == "n5_wrapper":
+        # Of an array in an N5 store, which wraps what it is given, for its own chunks.
+        compressor = compressor.compressor
+    target = open_store(store, "a", storage_options)
+    chunk_target = None if chunk_store is None else open_store(chunk_store, "a", storage_options)
+    version = format_for(target, path, version).version
+    metadata = make_metadata(
+        shape,
+        chunks,
+        dtype,
+        compressor,
+        fill_value,
+        order,
+        filters,
+        dimension_separator,
+        target._dimension_separator,
+        object_codec,
+        version,
+        ByZarr3(shards, compressors, serializer, chunk_key_encoding, dimension_names),
+    )
+    made = init_array(target, path, metadata, overwrite, chunk_target, attributes)
+    return Array._trusting(
+        trusted_ids(*metadata.codecs),
+        target,
+        path,
+        read_only,
+        chunk_target,
+        synchronizer,
+        cache_metadata,
+        cache_attrs,
+        write_empty_chunks=write_empty_chunks,
+        zarr_version=version,
+        cache_bytes=cache_bytes,
+        made=made,
+    )
+
+
+def create_array(
+    store: Any = None,
+    *,
+    name: str | None = None,
+    shape: Any = None,
+    dtype: Any = None,
+    data: Any = None,
+    chunks: Any = "auto",
+    shards: Any = None,
+    filters: Any = "auto",
+    compressors: Any = "auto",
+    serializer: Any = "auto",
+    fill_value: Any = 0,
+    order: str | None = None,
+    zarr_format: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    storage_options: Any = None,
+    overwrite: bool = False,
+    **kwargs: Any,
+) -> Array:
+    """Create an array, with the parameters of zarr 3's function of this name.
+
+    Parameters
+    ----------
+    store, storage_options, overwrite, order, fill_value, attributes, zarr_format
+        As for `create`. The format is 2 by default, unlike zarr 3's.
+    name : str, optional
+        Path of the array in the store.
+    shape, dtype
+        Of the array; not with `data`, which has its own.
+    data : array-like, optional
+        What the array holds.
+    chunks, shards, filters, compressors, serializer, chunk_key_encoding, dimension_names
+        As for `create`; ``"auto"`` is the default.
+    **kwargs
+        Other parameters of `create`.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ValueError
+        Both `data` and a shape or dtype are given, or neither; or as `create`.
+    """
+    given = {
+        "store": store,
+        "path": name,
+        "chunks": chunks,
+        "shards": shards,
+        "filters": filters,
+        "compressors": compressors,
+        "serializer": serializer,
+        "fill_value": fill_value,
+        "order": order or "C",
+        "zarr_format": zarr_format,
+        "attributes": attributes,
+        "chunk_key_encoding": chunk_key_encoding,
+        "dimension_names": dimension_names,
+        "storage_options": storage_options,
+        "overwrite": overwrite,
+    }
+    if data is None:
+        if shape is None:
+            raise ValueError("give the shape of the array, or data")
+        return create(shape, dtype=dtype, **given | kwargs)
+    if shape is not None or dtype is not None:
+        raise ValueError("give data, or shape and dtype, not both: data have their own")
+    return array(data, **given | kwargs)
+
+
+def empty(shape: Any, **kwargs: Any) -> Array:
+    """Create an array without a fill value. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
+    return create(shape, fill_value=None, **kwargs)
+
+
+def zeros(shape: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value 0. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
+    return create(shape, fill_value=0, **kwargs)
+
+
+def ones(shape: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value 1. Parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
+    return create(shape, fill_value=1, **kwargs)
+
+
+def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
+    """Create an array with the fill value `fill_value`. Other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+    """
+    return create(shape, fill_value=fill_value, **kwargs)
+
+
+def array(data: Any, **kwargs: Any) -> Array:
+    """Create an array that holds `data`.
+
+    Parameters
+    ----------
+    data : array-like
+        Shape and dtype, and the chunks if it has some, are taken from it unless given. It may be the array
+        that is replaced.
+    **kwargs
+        Parameters of `create`. A `dtype` of text without a size, such as ``"U"``, takes that of the data.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ValueError, TypeError
+        The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
+    """
+    dtype, object_codec = object_dtype(kwargs.get("dtype"), kwargs.get("object_codec"))
+    chunks = kwargs.get("chunks")
+    chunks = chunks_of(data) if chunks is None else chunks
+    if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
+        # NumPy finds the size, or the axes that a sub-array adds.
+        data, dtype = np.asarray(data, dtype), None
+    elif not hasattr(data, "shape") or not hasattr(data, "dtype"):
+        # Only as objects may lists be of different lengths.
+        data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
+    dtype = np.dtype(data.dtype if dtype is None else dtype)
+    # Read and converted before anything is overwritten: it may be just that, or impossible.
+    items = convert(data, dtype, normalize_path(kwargs.get("path")))
+    read_only = kwargs.pop("read_only", False)
+    given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
+    result = create(**kwargs | given)
+    result[...] = items
+    result.read_only = read_only
+    return result
+
+
+def empty_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, without a fill value.
+
+    Returns
+    -------
+    Array
+    """
+    return empty(**parameters_like(a, kwargs))
+
+
+def zeros_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value 0.
+
+    Returns
+    -------
+    Array
+    """
+    return zeros(**parameters_like(a, kwargs))
+
+
+def ones_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value 1.
+
+    Returns
+    -------
+    Array
+    """
+    return ones(**parameters_like(a, kwargs))
+
+
+def full_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
+
+    Returns
+    -------
+    Array
+    """
+    if isinstance(a, Array):
+        kwargs.setdefault("fill_value", a.fill_value)
+    return full(**parameters_like(a, kwargs))

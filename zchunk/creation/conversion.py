@@ -1,0 +1,179 @@
+"""What an array of one format is in another: parameters of `create`, and attributes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from zchunk.codecs import Codec, get_codec
+from zchunk.core.array import Array
+from zchunk.errors import ZchunkError
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.formats import get_format
+from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.fill_values import fill_bytes
+from zchunk.spec.regular_grid import normalize_shape
+
+if TYPE_CHECKING:
+    from zchunk.creation import parameters_v3
+else:
+    # Of format 3 only.
+    parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
+
+# Where xarray keeps the names of axes in format 2.
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+# What a parameter that is given is in the place of.
+_INSTEAD_OF = {
+    "compressor": ("compressors",),
+    "compressors": ("compressor",),
+    "dimension_separator": ("chunk_key_encoding",),
+    "chunk_key_encoding": ("dimension_separator",),
+    "dtype": ("serializer",),
+}
+# Stored in other ways, or not at all, in format 2.
+_ONLY_IN_3 = {"crc32c", "transpose", "byteswap"}
+
+
+def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    """Return the parameters of `create` that give an array of a format the properties of the array `a`.
+
+    Shape and dtype are not among them, unless items are stored in another byte order than `a` shows. A codec
+    that the format does not have is left out, with a warning; the compressor is the default one then.
+    """
+    found = _layout_of(a, zarr_format)
+    filters, compressors = a.filters or [], list(a.compressors)
+    if a.dtype.hasobject and filters:
+        found["object_codec"], *filters = filters
+    if zarr_format != a.zarr_format:
+        wanted = [*filters, *compressors]
+        filters, known = (_those_in(zarr_format, codecs, a) for codecs in (filters, compressors))
+        _warn_of_others(a, wanted, len(filters) + len(known), zarr_format)
+        if compressors and not known:
+            return found | {"filters": filters}
+        compressors = known
+    if zarr_format == 3:
+        return found | {"filters": filters, "compressors": compressors}
+    # A compressor more is a filter, which may change bytes as well.
+    found["compressor"] = compressors.pop() if compressors else None
+    return found | {"filters": [*filters, *compressors]}
+
+
+def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of `create`: those `given`, and of those `found` what does not contradict them."""
+    without = {other for name in given for other in _INSTEAD_OF.get(name, ())}
+    if found.get("shards") is not None:
+        found = found | {"shards": _shards(found["shards"], found["chunks"], given)}
+    return {name: value for name, value in found.items() if name not in without} | given
+
+
+def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
+    """Return `shards` of an array with `chunks`, as whole numbers of the chunks that are given instead.
+
+    Arrays of another number of axes have none.
+    """
+    wanted: Any = given.get("chunks", chunks)
+    if isinstance(wanted, int) and not isinstance(wanted, bool):
+        wanted = (wanted,) * len(shards)
+    if len(normalize_shape(given.get("shape", shards))) != len(shards):
+        return None
+    if not isinstance(wanted, tuple | list) or len(wanted) != len(shards) or not all(wanted):
+        return shards
+    return tuple(c * max(round(s / c), 1) for s, c in zip(shards, wanted, strict=True))
+
+
+def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    metadata = a.metadata
+    # Of a rectilinear grid the largest chunk: no larger one has to be held in memory.
+    chunks, shards = metadata.grid_of_chunks.largest, metadata.grid.largest
+    found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}
+    if zarr_format == a.zarr_format == 3:
+        found |= {
+            "shards": None if metadata.shards is None else shards,
+            "chunk_key_encoding": tuple(metadata.chunk_key_encoding),
+            "dimension_names": metadata.dimension_names,
+        }
+        if not a.dtype.hasobject:
+            found["serializer"] = a.serializer
+    elif zarr_format == 3:
+        found["dimension_names"] = _names_in(a)
+    elif metadata.innermost.swapped:
+        found["dtype"] = a.dtype.newbyteorder("S")
+    return found
+
+
+def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
+    """Return those codecs of an array that there are in a format, as that has them."""
+    found = []
+    for codec in codecs:
+        try:
+            if zarr_format == 3:
+                parameters_v3.rendered(codec, a.dtype)
+                found.append(codec)
+            elif codec.codec_id not in _ONLY_IN_3:
+                found.append(get_codec(_config(codec)))
+        except ZchunkError:
+            continue
+    return found
+
+
+def _config(codec: Codec) -> dict[str, Any]:
+    """Return the configuration of a codec, without what format 2 leaves to the items."""
+    config = codec.get_config()
+    if codec.codec_id == "blosc":
+        config.pop("typesize", None)
+    return config
+
+
+def _warn_of_others(a: Array, codecs: list[Codec], kept: int, zarr_format: int) -> None:
+    # Another order of axes, or a checksum less, changes nothing of what is read.
+    needed = [codec for codec in codecs if codec.codec_id not in _ONLY_IN_3 or zarr_format == 3]
+    if kept < len(needed):
+        message = f"not all of the codecs {needed!r:.200} of array {a.name!r} are in format {zarr_format}"
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def _names_in(a: Array) -> tuple[str, ...] | None:
+    """Return the names of the axes in the attributes of an array of format 2."""
+    names = a.attrs.get(DIMENSIONS)
+    if isinstance(names, list) and len(names) == a.ndim and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return None
+
+
+def attributes_of(a: Array, zarr_format: int) -> dict[str, Any]:
+    """Return the attributes of a copy of `a` in a format: names of axes are attributes in format 2 only."""
+    attrs = dict(a.attrs)
+    if zarr_format == a.zarr_format:
+        return attrs
+    if zarr_format == 3:
+        if _names_in(a) is not None:
+            del attrs[DIMENSIONS]
+        return attrs
+    names = a.dimension_names
+    if names is not None and any(name is not None for name in names):
+        # xarray needs a name for each.
+        listed = [f"dim_{axis}" if name is None else name for axis, name in enumerate(names)]
+        attrs.setdefault(DIMENSIONS, listed)
+    return attrs
+
+
+def chunks_are_alike(old: ArrayMetadata, new: ArrayMetadata) -> bool:
+    """Whether what is stored of chunks of the one array can be stored as chunks of the other."""
+    if old.zarr_format == new.zarr_format:
+        fmt = get_format(old.zarr_format)
+        return fmt.array_items(old)[fmt.array_key] == fmt.array_items(new)[fmt.array_key]
+    if old.dtype.hasobject or old.shards is not None or new.shards is not None or old.edges is not None:
+        return False
+    return _chunk_layout(old) == _chunk_layout(new)
+
+
+def _chunk_layout(metadata: ArrayMetadata) -> tuple[Any, ...]:
+    return (
+        metadata.shape,
+        metadata.chunk_shape,
+        metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype,
+        # Of one axis or none there is but one order.
+        metadata.order if metadata.ndim > 1 else "C",
+        [_config(codec) for codec in metadata.codecs],
+        fill_bytes(metadata.fill_value, metadata.dtype),
+    )

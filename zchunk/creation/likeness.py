@@ -1,0 +1,68 @@
+"""What an array-like says of the array that shall be like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs.registry import trusted_ids
+from zchunk.core.array import Array
+from zchunk.core.node import Node
+from zchunk.creation.conversion import merged, parameters_of
+from zchunk.spec.versions import asked_format
+
+
+def chunks_of(a: Any) -> Any:
+    """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    if isinstance(a, Array):
+        return a.metadata.grid_of_chunks.largest
+    chunks: Any = getattr(a, "chunks", None)
+    if chunks is None and hasattr(a, "chunklen"):
+        # bcolz': rows of chunks.
+        chunks = (a.chunklen, *a.shape[1:])
+    # dask's are tuples of tuples.
+    regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
+    return chunks if regular and len(chunks) == len(a.shape) else None
+
+
+def is_array(node: Any) -> bool:
+    """Whether a node, zchunk's or another library's, is an array."""
+    # Members of a group are attributes of it: one may be called "shape".
+    return isinstance(node, Array) if isinstance(node, Node) else hasattr(node, "shape")
+
+
+def codecs_of(a: Array) -> dict[str, Any]:
+    """Return the codecs of an array, as `create` takes them."""
+    filters = a.filters or []
+    if not a.dtype.hasobject:
+        return {"compressor": a.compressor, "filters": filters}
+    return {"compressor": a.compressor, "object_codec": filters[0], "filters": filters[1:]}
+
+
+def trusted_codecs(kwargs: dict[str, Any]) -> frozenset[str]:
+    """Return which codecs, of those that run code from the data, are among the parameters of `create`."""
+    filters, compressors = kwargs.get("filters") or (), kwargs.get("compressors")
+    several = [
+        codec for found in (filters, compressors) if isinstance(found, list | tuple) for codec in found
+    ]
+    return trusted_ids(kwargs.get("object_codec"), kwargs.get("compressor"), *several)
+
+
+def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return `kwargs`, those of `create`, with what is not given taken from the array `a`."""
+    if not hasattr(a, "shape"):
+        a = np.asanyarray(a)
+    found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
+    if isinstance(a, Array):
+        version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
+        if version is None and a.zarr_format != 2:
+            found["zarr_format"] = version = a.zarr_format
+        found |= parameters_of(a, version or 2)
+        del found["fill_value"]
+        if "dtype" in kwargs:
+            # Other items may be no objects, or objects of another kind.
+            found.pop("object_codec", None)
+        if "shape" in kwargs:
+            found.pop("dimension_names", None)
+    return merged(found, kwargs)

@@ -1,0 +1,194 @@
+"""Nodes in a store: putting the metadata of arrays and groups there, with the groups above them; erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zchunk.core.attributes import with_string_keys
+from zchunk.creation.parameters import parsed_again
+from zchunk.engine import chunk_cache
+from zchunk.errors import (
+    ContainsArrayError,
+    ContainsGroupError,
+    InvalidKeyError,
+    MixedFormatsError,
+)
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.formats import FORMAT2, FORMATS, Format, find, get_format
+from zchunk.spec.keys import (
+    ARRAY_KEY,
+    ATTRS_KEY,
+    CONSOLIDATED_KEY,
+    GROUP_KEY,
+    NODE_KEY,
+    join,
+    normalize_path,
+    parents,
+)
+from zchunk.storage.base import Store
+
+# Of what is made where nothing says otherwise.
+DEFAULT_FORMAT: Format = FORMAT2
+_RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
+
+
+def new_path(path: str | bytes | None) -> str:
+    """Return the normal form of the path of a node that shall be made.
+
+    Raises
+    ------
+    InvalidKeyError
+        It could leave the store, or a name in it is one that stores use for something else.
+    """
+    path = normalize_path(path)
+    for name in path.split("/"):
+        if name in _RESERVED or name.endswith(".partial"):
+            raise InvalidKeyError(
+                f"path {path!r} has the name {name!r}, which is kept for the store's own use"
+            )
+    return path
+
+
+def format_for(store: Store, path: str | None, version: int | None) -> Format:
+    """Return the format of a node that shall be made at `path`, where a user says `version`.
+
+    Without that it is the format of the groups above; format 2 if there are none.
+    """
+    if version is not None:
+        return get_format(version)
+    for parent in parents(normalize_path(path)):
+        for fmt in FORMATS:
+            if fmt.contains(store, parent):
+                return fmt
+    return DEFAULT_FORMAT
+
+
+def init_array(
+    store: Store,
+    path: str | None,
+    metadata: ArrayMetadata,
+    overwrite: bool = False,
+    chunk_store: Store | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> ArrayMetadata | None:
+    """Put an array without chunks at `path`.
+
+    Returns its metadata as they will be read; None if that depends on the store.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is there, or an array is above, and `overwrite` is false.
+    InvalidKeyError
+        No node can be at `path`.
+    MixedFormatsError
+        A group above is of the other format.
+    """
+    # All that can fail comes before what is there is erased.
+    path, fmt = new_path(path), get_format(metadata.zarr_format)
+    items = fmt.array_items(metadata, _attributes(attributes))
+    parsed = parsed_again(metadata, items[fmt.array_key])
+    _prepare(store, path, fmt, overwrite, chunk_store)
+    _put(store, path, items)
+    return parsed if vars(type(store)).get("verbatim", False) else None
+
+
+def init_group(
+    store: Store,
+    path: str | None,
+    overwrite: bool = False,
+    chunk_store: Store | None = None,
+    fmt: Format = FORMAT2,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Put a group without members at `path`. Raises as `init_array` does."""
+    path, items = new_path(path), fmt.group_items(_attributes(attributes))
+    _prepare(store, path, fmt, overwrite, chunk_store)
+    _put(store, path, items)
+
+
+def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if attributes is None else with_string_keys(attributes)
+
+
+def _put(store: Store, path: str, items: dict[str, bytes]) -> None:
+    for name, value in items.items():
+        store[join(path, name)] = value
+
+
+def require_parents(
+    store: Store, path: str, fmt: Format, overwrite: bool = False, chunk_store: Store | None = None
+) -> None:
+    """Make every group above `path` that is not there."""
+    _make_groups(store, fmt, _missing_groups(store, path, fmt, overwrite), chunk_store)
+
+
+def _missing_groups(store: Store, path: str, fmt: Format, overwrite: bool) -> list[tuple[str, bool]]:
+    """Return the paths above `path` that have no group, and whether an array is there. Changes nothing."""
+    missing = []
+    for parent in parents(path):
+        kind = fmt.node_type(store, parent)
+        if kind == "group":
+            continue
+        _refuse_other(store, parent, path, fmt)
+        if kind == "array" and not overwrite:
+            raise ContainsArrayError(f"{'/' + path!r} cannot be made: an array is at {'/' + parent!r}")
+        missing.append((parent, kind == "array"))
+    return missing
+
+
+def _make_groups(
+    store: Store, fmt: Format, missing: list[tuple[str, bool]], chunk_store: Store | None
+) -> None:
+    for path, is_array in missing:
+        if is_array:
+            erase(store, path, chunk_store)
+        _put(store, path, fmt.group_items())
+
+
+def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
+    """Raise `MixedFormatsError` if a node of another format than `fmt` is at `parent`, above `path`."""
+    for other in FORMATS:
+        if other is not fmt and other.contains(store, parent):
+            raise MixedFormatsError(
+                f"{'/' + path!r} cannot be of Zarr format {fmt.version}: the node {'/' + parent!r} above it, "
+                f"in {store!r}, is of format {other.version}; use zarr_format={other.version}"
+            )
+
+
+def check_absent(store: Store, path: str, else_: str = "use overwrite=True to replace it") -> None:
+    """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`; `else_` is the advice."""
+    # All are asked for at once: mostly there is none.
+    keys = [join(path, name) for name in (ARRAY_KEY, GROUP_KEY, NODE_KEY)]
+    found = find(store, path) if store.existing(keys) else None
+    if found is None:
+        return
+    fmt, kind = found
+    what = "an array" if kind == "array" else "a group"
+    version = "" if fmt is FORMAT2 else f" of format {fmt.version}"
+    error = ContainsArrayError if kind == "array" else ContainsGroupError
+    raise error(f"{what}{version} is at {'/' + path!r} in {store!r}; {else_}")
+
+
+def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store: Store | None) -> None:
+    if fmt.version not in getattr(store, "zarr_formats", (2, 3)):
+        raise ValueError(f"{store!r} cannot hold nodes of Zarr format {fmt.version}")
+    if not overwrite:
+        check_absent(store, path)
+    missing = _missing_groups(store, path, fmt, overwrite)
+    if overwrite:
+        erase(store, path, chunk_store)
+    _make_groups(store, fmt, missing, chunk_store)
+    # Something else may have been here, and have been moved away.
+    chunk_cache.forget(store if chunk_store is None else chunk_store, path)
+
+
+def erase(store: Store, path: str, chunk_store: Store | None) -> None:
+    """Erase everything at and below `path`."""
+    try:
+        store.erase_prefix(path)
+        if chunk_store is not None:
+            chunk_store.erase_prefix(path)
+    finally:
+        chunk_cache.forget(store if chunk_store is None else chunk_store, path)

@@ -1,0 +1,257 @@
+"""The metadata of a new array: from the parameters of `zchunk.create`, by zarr 2's names and by zarr 3's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from operator import is_not
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from zchunk import storage
+from zchunk.codecs import Blosc, Zstd, as_codec
+from zchunk.codecs.objects import object_dtype, object_filters
+from zchunk.codecs.registry import trusted_ids
+from zchunk.errors import BadCompressorError, CodecError, MetadataError
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.formats import get_format
+from zchunk.metadata.v2 import render_array
+from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.fill_values import normalize_fill_value
+from zchunk.spec.keys import ChunkKeyEncoding
+from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
+
+if TYPE_CHECKING:
+    from zchunk.creation import parameters_v3
+else:
+    # Of format 3 only.
+    parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
+
+DEFAULT_COMPRESSOR = Blosc()
+
+
+class ByZarr3(NamedTuple):
+    """Parameters of `zchunk.create` that zarr 2 does not have."""
+
+    shards: Any = None
+    compressors: Any = "auto"
+    serializer: Any = None
+    chunk_key_encoding: Any = None
+    dimension_names: Any = None
+
+
+_NOTHING = ByZarr3()
+# What came of parameters that were given before: programs make many arrays that are alike. Emptied when full.
+_made: dict[tuple[Any, ...], ArrayMetadata] = {}
+_MADE_MAX = 64
+
+
+def takes_size_of_data(dtype: Any) -> bool:
+    """Whether `dtype` is text or bytes of no size, such as ``"U"`` or ``"S"``: NumPy's "as long as need be".
+
+    ``"S0"`` says a size, and a `numpy.dtype` has one.
+    """
+    if not isinstance(dtype, type) and not (isinstance(dtype, str) and not dtype.endswith("0")):
+        return False
+    found = np.dtype(dtype)
+    return found.kind in "SUV" and found.names is None and not found.itemsize
+
+
+def make_metadata(
+    shape: Any,
+    chunks: Any = True,
+    dtype: Any = None,
+    compressor: Any = "default",
+    fill_value: Any = 0,
+    order: str = "C",
+    filters: Any = None,
+    dimension_separator: str | None = None,
+    store_separator: str | None = None,
+    object_codec: Any = None,
+    zarr_format: int = 2,
+    more: ByZarr3 = _NOTHING,
+) -> ArrayMetadata:
+    """Return the metadata that the parameters of `zchunk.create` ask for.
+
+    `store_separator` is what the store wants between chunk coordinates, if it says so.
+    """
+    layout = shape, chunks, dtype, compressor, order, dimension_separator, store_separator
+    plain = zarr_format == 2 and filters is None and object_codec is None
+    asked = None
+    if plain and not any(map(is_not, more, _NOTHING)) and "default_compressor" not in vars(storage):
+        asked = _asked(layout, fill_value)
+    found = None if asked is None else _made.get(asked)
+    if found is None:
+        found = _make(*layout, fill_value, filters, object_codec, zarr_format, more)
+        if asked is not None and found.dtype.kind in "biufc":
+            if len(_made) >= _MADE_MAX:
+                _made.clear()
+            _made[asked] = found
+    return found
+
+
+def _asked(layout: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
+    """Return what tells parameters apart that always mean the same; None if there are others among them."""
+    key: list[Any] = []
+    if type(fill_value) is float:
+        # There are two zeros, and NaN is not equal to itself.
+        key += float, fill_value.hex()
+    else:
+        layout = (*layout, fill_value)
+    for value in layout:
+        kind = type(value)
+        if kind is tuple:
+            inner = _asked(value)
+            if inner is None:
+                return None
+            key.append(inner)
+        elif kind is int or kind is bool or kind is str or value is None:
+            key += kind, value
+        elif kind is Blosc or kind is Zstd:
+            key += kind, repr(value)
+        elif isinstance(value, np.dtype) and value.isbuiltin == 1:
+            key += np.dtype, value.str, value.char
+        else:
+            return None
+    return tuple(key)
+
+
+def _make(
+    shape: Any,
+    chunks: Any,
+    dtype: Any,
+    compressor: Any,
+    order: str,
+    dimension_separator: str | None,
+    store_separator: str | None,
+    fill_value: Any,
+    filters: Any,
+    object_codec: Any,
+    zarr_format: int,
+    more: ByZarr3,
+) -> ArrayMetadata:
+    dtype, object_codec = object_dtype(parameters_v3.native_type(dtype, zarr_format), object_codec)
+    if takes_size_of_data(dtype):
+        raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
+    dtype = np.dtype("f8" if dtype is None else dtype)
+    # The axes of a sub-array dtype become axes of the array, as in NumPy.
+    shape, dtype = normalize_shape(shape) + dtype.shape, dtype.base
+    compressors = _compressors(compressor, more.compressors, shape)
+    filters = None if isinstance(filters, str) and filters == "auto" else filters
+    if zarr_format == 3:
+        if dimension_separator is not None and more.chunk_key_encoding is None:
+            more = more._replace(chunk_key_encoding=("default", _separator(dimension_separator)))
+        elif dimension_separator is not None:
+            raise ValueError("give chunk_key_encoding or dimension_separator, not both")
+        # What the codec of objects is, is said before filters, as in format 2.
+        first = [object_codec] if object_codec is not None and dtype.hasobject else []
+        return parameters_v3.make_metadata(
+            shape,
+            chunks,
+            dtype,
+            [*first, *_listed("filters", filters)],
+            compressors,
+            fill_value,
+            order,
+            more.shards,
+            more.serializer,
+            more.chunk_key_encoding,
+            more.dimension_names,
+        )
+    _check_no_format3(more)
+    separator = _separator_of_2(dimension_separator, store_separator, more.chunk_key_encoding)
+    if len(compressors) > 1:
+        raise ValueError(f"format 2 has one compressor, not {compressors!r:.200}; others can be filters")
+    metadata = ArrayMetadata(
+        shape=shape,
+        dtype=dtype,
+        chunk_shape=normalize_chunks(_chunks(chunks), shape, dtype.itemsize),
+        fill_value=normalize_fill_value(fill_value, dtype),
+        order=order.upper() if isinstance(order, str) else order,
+        filters=object_filters(dtype, object_codec, tuple(map(as_codec, _listed("filters", filters)))),
+        compressors=tuple(map(as_codec, compressors)),
+        chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
+        dimension_separator=separator,
+    )
+    if dtype.names and dtype.hasobject and isinstance(fill_value, int) and not fill_value:
+        # The default: no fill value reads the same.
+        return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
+    return metadata
+
+
+def _chunks(chunks: Any) -> Any:
+    return True if isinstance(chunks, str) and chunks == "auto" else chunks
+
+
+def _compressors(compressor: Any, compressors: Any, shape: tuple[int, ...]) -> list[Any]:
+    """Return the codecs from bytes to bytes that a user asks for, by zarr 2's name or by zarr 3's."""
+    if isinstance(compressor, str) and compressor != "default":
+        raise BadCompressorError(
+            f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None"
+        )
+    if not isinstance(compressors, str):
+        if not isinstance(compressor, str) and compressor is not None:
+            raise ValueError("give compressor or compressors, not both")
+        return _listed("compressors", compressors)
+    if compressors != "auto":
+        raise BadCompressorError(f"compressors is {compressors!r}; give codecs, None or 'auto'")
+    # One item does not compress; zarr 2 stores it raw whatever is asked for.
+    if compressor is None or not shape:
+        return []
+    if isinstance(compressor, str):
+        # zarr 2's place to set another one.
+        compressor = vars(storage).get("default_compressor", DEFAULT_COMPRESSOR)
+    return [] if compressor is None else [compressor]
+
+
+def _listed(name: str, codecs: Any) -> list[Any]:
+    """Return a user's codecs, of which there may be one or none, as a list."""
+    if codecs is None:
+        return []
+    if name == "compressors" and (not isinstance(codecs, Iterable) or isinstance(codecs, Mapping)):
+        return [codecs]
+    if isinstance(codecs, str | Mapping) or not isinstance(codecs, Iterable):
+        raise CodecError(f"{name} is a sequence of codecs, not {codecs!r:.80}; write [codec] for one")
+    return list(codecs)
+
+
+def _check_no_format3(more: ByZarr3) -> None:
+    for name in ("shards", "serializer", "dimension_names"):
+        value = getattr(more, name)
+        if value is not None and not (name == "serializer" and isinstance(value, str) and value == "auto"):
+            raise ValueError(f"{name} is of Zarr format 3, and the array of format 2; add zarr_format=3")
+
+
+def _separator(separator: Any) -> str | None:
+    if separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
+    return separator  # type: ignore[no-any-return]
+
+
+def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> str | None:
+    """Return the separator that the metadata of an array of format 2 name."""
+    if encoding is not None:
+        name, separator = parameters_v3.key_encoding(encoding)
+        if name != "v2" or wanted not in (None, separator):
+            raise ValueError(
+                f"chunk_key_encoding is {encoding!r:.80}; in format 2 it is ('v2', '.') or ('v2', '/')"
+            )
+        wanted = separator
+    if of_store is not None and wanted not in (None, of_store):
+        raise ValueError(f"dimension_separator is {wanted!r}, but that of the store is {of_store!r}")
+    return _separator(wanted or of_store)
+
+
+def _is_stored(metadata: ArrayMetadata) -> bool:
+    """Whether the fill value, with which the object codec has its own ways, can be read again."""
+    try:
+        found = parsed_again(metadata, render_array(metadata)).fill_value
+    except MetadataError:
+        return False
+    return found is not None and bool(found.item() == metadata.fill_value.item())
+
+
+def parsed_again(metadata: ArrayMetadata, raw: bytes) -> ArrayMetadata:
+    """Return the metadata that `raw`, made of `metadata`, is read as."""
+    fmt, trusted = get_format(metadata.zarr_format), trusted_ids(*metadata.codecs)
+    return fmt.parse_array(raw, fmt.array_key, metadata.chunk_key_encoding.separator, trusted)

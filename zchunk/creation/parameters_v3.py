@@ -1,0 +1,267 @@
+"""The metadata of a new array of format 3.
+
+They are put together as the document that is stored, and read as any other is: what is made can be opened.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs import Codec, as_codec
+from zchunk.codecs.objects import object_filters
+from zchunk.codecs.registry import trusted_ids
+from zchunk.errors import CodecError, MetadataError
+from zchunk.metadata import v3
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.spec.fill_values import normalize_fill_value
+from zchunk.spec.keys import NODE_KEY, ChunkKeyEncoding
+from zchunk.spec.regular_grid import guess_chunks, normalize_chunks
+
+# Bytes of a shard, uncompressed, if its size is left to zchunk: a file that any file system and object store
+# moves at full speed, and that fits in memory many times.
+_SHARD_BYTES = 128 << 20
+_SLASHED = ChunkKeyEncoding("default", "/")
+_INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+# Names of data types that are no dtypes of NumPy's.
+_TYPES = {"string": str, "variable_length_bytes": bytes}
+
+
+def native_type(dtype: Any, zarr_format: int) -> Any:
+    """Return what a user's dtype is in NumPy's terms, where it is one of Zarr format 3's or zarr 3's."""
+    if zarr_format == 3 and isinstance(dtype, str):
+        if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
+            return f"V{int(dtype[1:]) // 8}"
+        return _TYPES.get(dtype, dtype)
+    method = getattr(dtype, "to_native_dtype", None)
+    return dtype if method is None else method()
+
+
+def make_metadata(
+    shape: tuple[int, ...],
+    chunks: Any,
+    dtype: np.dtype[Any],
+    filters: list[Any],
+    compressors: list[Any],
+    fill_value: Any,
+    order: str,
+    shards: Any = None,
+    serializer: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+) -> ArrayMetadata:
+    """Return the metadata that the parameters of `zchunk.create` ask for."""
+    dtype = _packed(dtype)
+    native = dtype.newbyteorder("=")
+    inner, shard = chunks_and_shards(chunks, shards, shape, dtype.itemsize)
+    # Codecs of format 3 go into the document as they are, others by way of the model.
+    first = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in filters]
+    last = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in compressors]
+    known = tuple(codec for codec in first if not isinstance(codec, dict))
+    if native.hasobject and serializer not in (None, "auto") and not known:
+        known = (as_codec({"id": _json_of(serializer)["name"]}),)
+        serializer = None
+    document = _document(
+        ArrayMetadata(
+            shape=shape,
+            dtype=native,
+            chunk_shape=inner,
+            fill_value=_fill_value(fill_value, native, known),
+            order=order.upper() if isinstance(order, str) else order,
+            filters=object_filters(native, None, known) if native.hasobject and not known else known,
+            compressors=(),
+            chunk_key_encoding=_key_encoding(chunk_key_encoding),
+            zarr_format=3,
+            swapped=dtype != native and _is_swapped(dtype, native),
+            dimension_names=_dimension_names(dimension_names, len(shape)),
+        )
+    )
+    codecs = [codec for codec in first if isinstance(codec, dict)] + document["codecs"]
+    if serializer is not None and not (isinstance(serializer, str) and serializer == "auto"):
+        codecs[-1] = _json_of(serializer)
+    for codec in last:
+        codecs.append(codec if isinstance(codec, dict) else rendered(codec, native))
+    if shard is not None:
+        codecs = [_sharding(inner, codecs)]
+        document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
+    document["codecs"] = codecs
+    objects = [codec for codec in (*known, *last) if not isinstance(codec, dict)]
+    # For messages there is no place yet.
+    return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted_ids(*objects))
+
+
+def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a dtype without the padding between fields, for which format 3 has no place."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((_packed(base), shape))
+    if dtype.names is None:
+        return dtype
+    return np.dtype([(name, _packed(dtype[name])) for name in dtype.names])
+
+
+def _document(metadata: ArrayMetadata) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(v3.render_array(metadata))
+    return document
+
+
+def _is_swapped(dtype: np.dtype[Any], native: np.dtype[Any]) -> bool:
+    if dtype.newbyteorder("S") == native:
+        return True
+    raise MetadataError(f"dtype {dtype} has fields of both byte orders; format 3 has one for all")
+
+
+def _fill_value(value: Any, dtype: np.dtype[Any], filters: tuple[Codec, ...]) -> Any:
+    # There is no "undefined" in format 3.
+    if dtype.kind == "O" and (value is None or (isinstance(value, int) and not value)):
+        return b"" if filters and filters[0].codec_id == "vlen-bytes" else ""
+    found = normalize_fill_value(value, dtype)
+    return np.zeros((), dtype)[()] if found is None else found
+
+
+def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
+    """Return a codec from bytes to bytes as JSON of format 3, for items of `dtype`."""
+    dtype = np.dtype("u1") if dtype.hasobject else dtype
+    one = ArrayMetadata((1,), dtype, (1,), np.zeros((), dtype)[()], compressors=(codec,), zarr_format=3)
+    return _document(one)["codecs"][-1]
+
+
+def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
+    """Return a user's codec as one of zchunk's or numcodecs', or as JSON of format 3."""
+    if isinstance(obj, Mapping) and "id" not in obj:
+        return _json_of(obj)
+    if not isinstance(obj, Mapping) and not isinstance(obj, Codec) and hasattr(obj, "to_dict"):
+        return _fitted(obj, itemsize)
+    return as_codec(obj)
+
+
+def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
+    """Return the JSON of a codec of zarr 3, with what that leaves open until it sees the items."""
+    found = _json_of(obj)
+    unset = getattr(obj, "_tunable_attrs", ())
+    if "typesize" in unset:
+        found["configuration"]["typesize"] = itemsize
+    if "shuffle" in unset:
+        found["configuration"]["shuffle"] = "bitshuffle" if itemsize == 1 else "shuffle"
+    return found
+
+
+def _json_of(obj: Any) -> dict[str, Any]:
+    """Return the JSON of format 3 that a user's codec, zarr 3's too, is or has."""
+    if not isinstance(obj, Mapping) and hasattr(obj, "to_dict"):
+        obj = obj.to_dict()
+    if isinstance(obj, str):
+        obj = {"name": obj}
+    if not isinstance(obj, Mapping) or not isinstance(obj.get("name"), str):
+        raise CodecError(f"{obj!r:.80} is no codec of format 3: an object with the member 'name' is")
+    return json.loads(json.dumps(dict(obj), default=str))  # type: ignore[no-any-return]
+
+
+def _sharding(inner: tuple[int, ...], codecs: list[Any]) -> dict[str, Any]:
+    return {
+        "name": "sharding_indexed",
+        "configuration": {
+            "chunk_shape": list(inner),
+            "codecs": codecs,
+            "index_codecs": _INDEX_CODECS,
+            "index_location": "end",
+        },
+    }
+
+
+def _key_encoding(encoding: Any) -> ChunkKeyEncoding:
+    return _SLASHED if encoding is None else ChunkKeyEncoding(*key_encoding(encoding))
+
+
+def key_encoding(encoding: Any) -> tuple[str, str]:
+    """Return name and separator of a user's `chunk_key_encoding`: a name, a pair, a dict, or zarr 3's object.
+
+    Raises
+    ------
+    ValueError
+        There is none of that name, or with that separator.
+    """
+    given = encoding
+    if hasattr(encoding, "to_dict"):
+        encoding = encoding.to_dict()
+    if isinstance(encoding, str):
+        encoding = (encoding, None)
+    if isinstance(encoding, Mapping):
+        # zarr 3 takes the separator in either place.
+        configuration = encoding.get("configuration") or {}
+        encoding = (encoding.get("name"), configuration.get("separator", encoding.get("separator")))
+    if isinstance(encoding, tuple | list) and len(encoding) == 2 and encoding[0] in ("default", "v2"):
+        name, separator = encoding
+        separator = separator or ("/" if name == "default" else ".")
+        if separator in (".", "/"):
+            return name, separator
+    raise ValueError(
+        f"chunk_key_encoding is {given!r:.80}, not 'default' or 'v2' with the separator '.' or '/': write "
+        "('default', '/') for instance"
+    )
+
+
+def _dimension_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"dimension_names is a name or None for every axis, not {names!r:.80}")
+    found = tuple(names)
+    if len(found) != ndim or not all(name is None or isinstance(name, str) for name in found):
+        raise ValueError(f"dimension_names is {found!r:.200}, not {ndim} names or None, one for every axis")
+    return found
+
+
+def chunks_and_shards(
+    chunks: Any, shards: Any, shape: tuple[int, ...], itemsize: int
+) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the shape of a chunk, and that of a shard if there are any.
+
+    Raises
+    ------
+    ValueError
+        A shard is not made of whole chunks.
+    """
+    guess = chunks is None or chunks is True or (isinstance(chunks, str) and chunks == "auto")
+    chunks = True if guess else chunks
+    if shards is None or shards is False:
+        return normalize_chunks(chunks, shape, itemsize), None
+    if shards is True or (isinstance(shards, str) and shards == "auto"):
+        inner = normalize_chunks(chunks, shape, itemsize)
+        return inner, _guess_shards(inner, shape, itemsize)
+    shard = normalize_chunks(shards, shape, itemsize)
+    if guess:
+        wanted = guess_chunks(tuple(map(min, shard, (max(n, 1) for n in shape))), itemsize)
+        return tuple(map(_divisor, shard, wanted)), shard
+    inner = normalize_chunks(chunks, shape, itemsize)
+    if any(s % c for s, c in zip(shard, inner, strict=True)):
+        raise ValueError(f"shards {shard} are not made of whole chunks {inner}: the lengths do not divide")
+    return inner, shard
+
+
+def _divisor(length: int, wanted: int) -> int:
+    """Return a length that divides `length`, at most `wanted` if one is found soon."""
+    first = -(-length // wanted)
+    return next((length // n for n in range(first, min(first + 4096, length + 1)) if length % n == 0), length)
+
+
+def _guess_shards(chunks: tuple[int, ...], shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return so many chunks that a shard has about 128 MiB, about the same number along all axes."""
+    most = [max(-(-n // c), 1) for n, c in zip(shape, chunks, strict=True)]
+    counts = [1] * len(chunks)
+    room = _SHARD_BYTES // max(math.prod(chunks) * itemsize, 1)
+    while True:
+        # The last axis first: what lies side by side in an array then lies in one shard.
+        axes = [axis for axis in reversed(range(len(counts))) if counts[axis] < most[axis]]
+        axis = min(axes, key=counts.__getitem__, default=-1)
+        if axis < 0:
+            break
+        grown = min(counts[axis] * 2, most[axis])
+        if math.prod(counts) // counts[axis] * grown > room:
+            break
+        counts[axis] = grown
+    return tuple(c * n for c, n in zip(chunks, counts, strict=True))

@@ -1,0 +1,13 @@
+"""dask arrays out of stored arrays, and into them: `from_zchunk` and `store`.
+
+>>> import dask.array as da
+>>> import zchunk.dask
+>>> x = da.arange(100, chunks=25)
+>>> z = zchunk.dask.store(x, zchunk.MemoryStore())
+>>> zchunk.dask.from_zchunk(z).sum().compute()
+np.int64(4950)
+"""
+
+from zchunk.wings.dask import from_zchunk, store
+
+__all__ = ["from_zchunk", "store"]

@@ -1,0 +1,393 @@
+"""The decoded chunks that were read last: thin slabs through compressed chunks cost one decode.
+
+A chunk that is a local file is used again only if the file is still the one that was read, whoever wrote it.
+For other stores, what zchunk writes and erases in this process is forgotten, in all caches; what others do
+there is not seen, nor what a program does to keys and through the store's own methods, such as `rename`
+(`zchunk.storage.rename`, `zchunk.storage.rmdir` and `zchunk.copy_store` are seen).
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import os
+import stat
+import threading
+import time
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.runtime import threads as pool
+from zchunk.storage.base import Store
+
+__all__ = ["ChunkCache", "Stamp", "as_cache", "forget", "forget_shard", "forget_written", "look", "meaning"]
+
+# Name of the array in this process, name of the chunk.
+Key = tuple[str, str]
+# What tells one state of a file from the next.
+Stamp = tuple[int, int, int, int]
+
+# File systems count time in steps of some milliseconds, a few in steps of one or two seconds: two states of a
+# file that is younger may look alike.
+_FINE_CLOCK = 50_000_000
+_COARSE_CLOCK = 3_000_000_000
+_GENERATIONS = 256
+# Below this many bytes of chunks, handing work to another thread costs more than it gains.
+_SMALL_WORK = 1 << 20
+
+
+class _Entry(NamedTuple):
+    chunk: np.ndarray[Any, Any]
+    meaning: Any
+    stamp: Stamp | None
+    # Kept, for no other store shall have its identity while there are chunks of it.
+    store: Any
+
+
+class _Wanted(NamedTuple):
+    key: Key
+    stamp: Stamp | None
+    # False: the file may change without looking different.
+    keep: bool
+    generation: int
+    parts: list[ChunkPart]
+
+
+class Chunks(Protocol):
+    """An array, as far as the cache has to know it: `zchunk.engine.array.ChunkedArray`."""
+
+    metadata: ArrayMetadata
+    store: Store
+    path: str
+    # What equal bytes must share to be equal chunks.
+    meaning: Any
+    # Before the names of chunks: the name of the shard that they are in.
+    prefix: str
+
+    @property
+    def where(self) -> str:
+        """Name of the array in this process."""
+
+    @property
+    def are_files(self) -> bool:
+        """Whether chunks are files, or in files."""
+
+    def look(self, name: str) -> tuple[Stamp | None, bool]:
+        """Return what a chunk looks like, and whether that may be relied on; None if there is no file."""
+
+    @property
+    def raw_fill(self) -> Any:
+        """Item of a missing chunk."""
+
+
+# Returns a whole chunk in memory of its own.
+Decode = Callable[[Any, tuple[int, ...]], np.ndarray[Any, Any]]
+
+
+def meaning(metadata: ArrayMetadata, fill: bytes) -> Any:
+    """Return what makes a chunk of bytes into items; views of an array differ in it."""
+    codecs = str([codec.get_config() for codec in metadata.codecs])
+    return metadata.dtype, metadata.chunk_shape, metadata.order, codecs, fill
+
+
+def _key(array: Chunks, coords: Iterable[int]) -> Key:
+    return array.where, array.prefix + array.metadata.chunk_key_encoding.encode(coords)
+
+
+class ChunkCache:
+    """Decoded chunks of any arrays, up to a number of bytes; those that were not used longest go first.
+
+    Made by ``cache_bytes=`` where arrays and groups are opened, and shared by all that is opened through a
+    group. Safe to use from many threads. A pickled one comes back empty, as does that of a forked child.
+
+    Parameters
+    ----------
+    nbytes : int
+        Most bytes of chunks to keep. A chunk that is larger is not kept, and a read that needs more chunks
+        than fit leaves the cache alone.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        self._limit = nbytes
+        self._reset()
+        with _registry_lock:
+            _registry.add(self)
+
+    def _reset(self) -> None:
+        # Signal handlers may read, too.
+        self._lock = threading.RLock()
+        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._used = self._hits = self._misses = 0
+        # Whether chunks are kept that no file tells the state of.
+        self.relies_on_writers = False
+        # Counts what was forgotten, by hash of the key: a chunk that was read before is not kept afterwards.
+        self._generations = [0] * _GENERATIONS
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._limit,)
+
+    @property
+    def nbytes(self) -> int:
+        """Most bytes that are kept."""
+        return self._limit
+
+    @property
+    def used(self) -> int:
+        """Bytes that are kept now."""
+        return self._used
+
+    @property
+    def hits(self) -> int:
+        """How many chunks were found."""
+        return self._hits
+
+    @property
+    def misses(self) -> int:
+        """How many chunks were not found."""
+        return self._misses
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__}: {len(self)} chunks, {self._used} of {self._limit} bytes, "
+            f"{self._hits} hits, {self._misses} misses>"
+        )
+
+    def clear(self) -> None:
+        """Forget all chunks."""
+        self.forget(lambda key: True)
+
+    # ---- one chunk
+
+    @property
+    def generations(self) -> list[int]:
+        """What `generation` wants to know of an earlier time than now."""
+        return self._generations.copy()
+
+    def generation(self, key: Key, since: list[int] | None = None) -> int:
+        """Return what `put` wants to know of the time before the chunk was read."""
+        return (since or self._generations)[hash(key) % _GENERATIONS]
+
+    def get(self, key: Key, meaning: Any, stamp: Stamp | None) -> np.ndarray[Any, Any] | None:
+        """Return a chunk, read-only, or None if it is not kept or no longer what is stored."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry.stamp != stamp or entry.meaning != meaning:
+                self._misses += 1
+                return None
+            self._entries.move_to_end(key)
+            self._hits += 1
+            return entry.chunk
+
+    def put(
+        self,
+        key: Key,
+        meaning: Any,
+        stamp: Stamp | None,
+        chunk: np.ndarray[Any, Any],
+        generation: int,
+        store: Any = None,
+    ) -> None:
+        """Keep a chunk of `store`, unless it was forgotten since `generation` or is too large."""
+        chunk.flags.writeable = False
+        with self._lock:
+            if chunk.nbytes > self._limit or self.generation(key) != generation:
+                return
+            self._drop(key)
+            while self._entries and self._used + chunk.nbytes > self._limit:
+                # In one step, for the handlers of signals.
+                self._used -= self._entries.popitem(last=False)[1].chunk.nbytes
+            self._entries[key] = _Entry(chunk, meaning, stamp, store)
+            self._used += chunk.nbytes
+
+    def _drop(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._used -= entry.chunk.nbytes
+
+    def forget_keys(self, keys: Iterable[Key]) -> None:
+        """Forget chunks that have changed, and those that are just being read."""
+        with self._lock:
+            for key in keys:
+                self._generations[hash(key) % _GENERATIONS] += 1
+                self._drop(key)
+
+    def forget(self, of: Callable[[Key], bool]) -> None:
+        """Forget the chunks that `of` says, and whatever is just being read."""
+        with self._lock:
+            self._generations = [n + 1 for n in self._generations]
+            for key in list(filter(of, self._entries)):
+                self._drop(key)
+
+    # ---- reading
+
+    def read(
+        self,
+        array: Chunks,
+        plan: Plan,
+        target: np.ndarray[Any, Any],
+        decode: Decode,
+        since: list[int] | None = None,
+    ) -> bool:
+        """Read a selection into `target`, of plain items, through the cache; False if it does not fit.
+
+        `since` are the `generations` of the time when what is decoded was fetched, if it was before.
+        """
+        nbytes = array.metadata.chunk_nbytes
+        room = self._limit // nbytes
+        if not room or target.nbytes > self._limit:
+            return False
+        parts = list(itertools.islice(plan.parts(), room + 1))
+        if len(parts) > room:
+            return False
+        files = array.are_files
+        if not files:
+            # Before anything is read that may be written meanwhile.
+            self.relies_on_writers = True
+        missing: dict[Key, _Wanted] = {}
+        for part in parts:
+            key = _key(array, part.coords)
+            if key in missing:
+                missing[key].parts.append(part)
+                continue
+            generation = self.generation(key, since)
+            stamp, keep = array.look(key[1])
+            if files and stamp is None and keep:
+                target[part.outer] = array.raw_fill
+                continue
+            chunk = self.get(key, array.meaning, stamp)
+            if chunk is None:
+                missing[key] = _Wanted(key, stamp, keep, generation, [part])
+            else:
+                target[part.outer] = chunk[part.inner]
+        todo = deque(missing.values())
+
+        def work() -> None:
+            while todo:
+                try:
+                    wanted = todo.popleft()
+                except IndexError:
+                    return
+                chunk = decode(array, wanted.parts[0].coords)
+                for part in wanted.parts:
+                    target[part.outer] = chunk[part.inner]
+                if wanted.keep:
+                    self.put(
+                        wanted.key, array.meaning, wanted.stamp, chunk, wanted.generation, array.store
+                    )
+
+        helpers = 0
+        if len(todo) > 1 and len(todo) * nbytes >= _SMALL_WORK:
+            helpers = min(pool.get_threads(), len(todo)) - 1
+        pool.together(work, helpers, todo.clear)
+        return True
+
+
+def stamp_of(found: os.stat_result, now: int) -> tuple[Stamp, bool]:
+    """Return what a file looks like, looked at not before `now`, and whether that may be relied on."""
+    # Times of modification can be set, as tar does; that of the last change cannot.
+    stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
+    step = _FINE_CLOCK if found.st_ctime_ns % 1_000_000_000 else _COARSE_CLOCK
+    return stamp, now - max(found.st_mtime_ns, found.st_ctime_ns) > step
+
+
+def look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
+    """Return what a chunk's file looks like, and whether that may be relied on; None if there is none."""
+    now = time.time_ns()
+    try:
+        found = os.stat(os.path.join(folder, os.fsencode(name)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None, True
+    except OSError:
+        # Whoever reads it says what is wrong.
+        return None, False
+    stamp, keep = stamp_of(found, now)
+    return stamp, keep and stat.S_ISREG(found.st_mode)
+
+
+# All caches of the process, so that what is written through one array is forgotten for all others.
+_registry: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
+_registry_lock = threading.RLock()
+
+
+def _caches() -> list[ChunkCache]:
+    if not _registry:
+        return []
+    with _registry_lock:
+        return list(_registry)
+
+
+def forget(store: Store, path: str) -> None:
+    """Forget the chunks of all arrays at and below `path`, which are no longer what they were."""
+    caches = _caches()
+    if caches:
+        _forget(caches, os.path.join(store.lock_identity.rstrip("/"), path).rstrip("/"))
+
+
+def _forget(caches: list[ChunkCache], where: str) -> None:
+    for cache in caches:
+        cache.forget(lambda key: (key[0] + "/").startswith(where + "/"))
+
+
+def forget_shard(inner: Chunks) -> None:
+    """Forget the chunks of a shard that has been replaced: also those that stay what they were.
+
+    Who has read the shard in parts meanwhile may have put something else in their place.
+    """
+    for cache in _caches_of(inner):
+        cache.forget(lambda key: key[0] == inner.where and key[1].startswith(inner.prefix))
+
+
+def _caches_of(array: Chunks) -> list[ChunkCache]:
+    return [cache for cache in _caches() if cache.relies_on_writers or not array.are_files]
+
+
+def forget_written(array: Chunks, plan: Plan) -> None:
+    """Forget the chunks that were written.
+
+    Also where they are files, which tell that themselves: others may read them through a store that is none
+    of files, such as one that caches.
+    """
+    caches = _caches_of(array)
+    if not caches:
+        return
+    limit = max(map(len, caches)) + _GENERATIONS
+    keys = [_key(array, part.coords) for part in itertools.islice(plan.parts(), limit + 1)]
+    for cache in caches:
+        if len(keys) > limit:
+            _forget([cache], array.where)
+        else:
+            cache.forget_keys(keys)
+
+
+def as_cache(nbytes: Any) -> ChunkCache | None:
+    """Return a user's ``cache_bytes`` as a cache: a number of bytes, or the cache of others to share."""
+    if nbytes is None or isinstance(nbytes, ChunkCache):
+        return nbytes
+    try:
+        number = -1 if isinstance(nbytes, bool) else operator.index(nbytes)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ValueError(f"cache_bytes is {nbytes!r:.80}, not a number of bytes: an integer of at least 0")
+    return ChunkCache(number) if number else None
+
+
+def _after_fork() -> None:
+    # Another thread may have held the locks.
+    global _registry_lock
+    _registry_lock = threading.RLock()
+    for cache in list(_registry):
+        cache._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

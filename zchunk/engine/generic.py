@@ -1,0 +1,97 @@
+"""The generic executor, which defines reads and writes: any store, any codec, chunk by chunk."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing, nullcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk.engine.array import ChunkedArray
+from zchunk.errors import CodecError
+from zchunk.runtime import requests
+
+
+def read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
+    """Read into `target`, of the array's `item` and with one axis per axis of the array."""
+    parts, fetched = itertools.tee(plan.parts())
+    keys = (array.key(part.coords) for part in fetched)
+    with closing(array.store.batches(keys, array.chain.nbytes, array.chain.most_stored)) as batches:
+        for values in batches:
+            # In this order: no part is taken when there are no more values.
+            for data, part in zip(values, parts, strict=False):
+                if data is None:
+                    target[part.outer] = array.raw_fill
+                else:
+                    target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
+
+
+def _decode(array: ChunkedArray, key: str, data: Any) -> np.ndarray[Any, Any]:
+    try:
+        # Codecs from elsewhere may ask for more than memory.
+        return array.chain.decode(data if type(data) is bytes else bytes(data)).view(array.item)
+    except (MemoryError, CodecError):
+        raise
+    except Exception as err:
+        # Codecs from elsewhere may object in any way.
+        raise array.error(key, str(err), len(data)) from err
+
+
+def write_generic(
+    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
+) -> None:
+    """Write `source`, as `read_generic` has it; or what is a field of the items, of that field's dtype."""
+
+    def work(part: ChunkPart) -> None:
+        key = array.key(part.coords)
+        outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+        with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
+            write_chunk(array, key, part, source[*part.outer, ...], field)
+
+    if array.store.concurrency > 1 and plan.touched > 1:
+        requests.each(work, plan.parts(), array.store.batch_size(array.chain.nbytes))
+        return
+    for part in plan.parts():
+        work(part)
+
+
+def write_chunk(
+    array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any], field: str | None = None
+) -> None:
+    """Write what is selected of one chunk, by a thread that holds its lock."""
+    change = partial(_changed, array, key, part, items, field)
+    if not part.full or field is not None:
+        array.store.modify(key, change)
+        return
+    data = change(None)
+    if data is None:
+        array.erase(key)
+    else:
+        array.store[key] = data
+
+
+def _changed(
+    array: ChunkedArray,
+    key: str,
+    part: ChunkPart,
+    items: np.ndarray[Any, Any],
+    field: str | None,
+    data: bytes | None,
+) -> Any:
+    """Return the bytes of a chunk with `items` in it, None if it shall not be stored."""
+    shape, order = array.metadata.chunk_shape, array.chain.order
+    if data is None:
+        # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.
+        chunk = np.empty(shape, array.item, order=order)
+        if not part.full or items.shape != shape or field is not None:
+            chunk[...] = array.raw_fill
+    else:
+        chunk = np.array(_decode(array, key, data), order=order)
+    target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
+    target[*part.inner, ...] = items
+    if not array.write_empty_chunks and array.is_empty(chunk):
+        return None
+    return array.chain.encode(chunk.view(array.metadata.dtype))

@@ -1,0 +1,107 @@
+"""Which chunks of an array are stored, and what they take."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from operator import contains, floordiv, ge, lt
+
+from zchunk.engine.array import ChunkedArray
+from zchunk.spec.keys import join
+
+# So many chunks are looked up one by one rather than found in a listing: at least, and at most.
+_FEW_LOOKUPS = 64
+_LOOKUPS = 4096
+
+
+def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield key and coordinates of all stored chunks, those outside the array's shape included."""
+    encoding, ndim = array.metadata.chunk_key_encoding, array.metadata.ndim
+    if encoding.prefix == "c/" and ndim:
+        names = _below(array, iter("c"))
+    else:
+        names = iter(array.store.list_dir(array.path))
+    if encoding.separator == "/":
+        for _ in range(ndim - 1):
+            names = _below(array, names)
+    decode = encoding.decoder(ndim)
+    for name in names:
+        coords = decode(name)
+        # A store may list folders, and files that it does not show as keys.
+        if coords is not None:
+            yield join(array.path, name), coords
+
+
+def _below(array: ChunkedArray, names: Iterator[str]) -> Iterator[str]:
+    for name in names:
+        if name == "c" or name.rpartition("/")[2].isdecimal():
+            for child in array.store.list_dir(join(array.path, name)):
+                yield f"{name}/{child}"
+
+
+def inside(array: ChunkedArray) -> Iterator[str]:
+    """Yield the keys of the stored chunks that hold items of the array."""
+    grid = array.metadata.grid.cdata_shape
+    return (key for key, coords in listed(array) if all(map(lt, coords, grid)))
+
+
+def initialized(array: ChunkedArray) -> int:
+    """Return the number of stored chunks; as in zarr 3 a shard that is there counts for all in it."""
+    grid, shards = array.metadata.grid, array.metadata.shards
+    found = (coords for _, coords in listed(array) if all(map(lt, coords, grid.cdata_shape)))
+    if shards is None:
+        return sum(1 for _ in found)
+    inner = shards.inner.chunk_shape
+    return sum(math.prod(map(floordiv, grid.shape_of(coords), inner)) for coords in found)
+
+
+def outside(array: ChunkedArray) -> Iterator[str]:
+    """Yield the keys of the stored chunks that hold no item of the array."""
+    grid = array.metadata.grid.cdata_shape
+    return (key for key, coords in listed(array) if any(map(ge, coords, grid)))
+
+
+def within(array: ChunkedArray, ranges: Sequence[range]) -> Iterator[tuple[int, ...]]:
+    """Yield the coordinates in the product of `ranges` whose chunks are stored."""
+    if math.prod(map(len, ranges)) <= _LOOKUPS:
+        for coords in itertools.product(*ranges):
+            if array.key(coords) in array.store:
+                yield coords
+        return
+    for _, coords in listed(array):
+        if all(map(contains, ranges, coords)):
+            yield coords
+
+
+def added(array: ChunkedArray, before: Sequence[int]) -> Iterator[str]:
+    """Yield the keys of the stored chunks in the array's grid, but not in its first `before` per axis."""
+    after = array.metadata.grid.cdata_shape
+    old = math.prod(before)
+    # A listing is about as long as the old array had chunks.
+    if math.prod(after) - old > min(max(old, _FEW_LOOKUPS), _LOOKUPS):
+        for key, coords in listed(array):
+            if any(map(ge, coords, before)) and all(map(lt, coords, after)):
+                yield key
+        return
+    for axis, first in enumerate(before):
+        # Beyond the old edge along this axis, and along none of the axes before it.
+        ranges = [*map(range, before[:axis]), range(first, after[axis]), *map(range, after[axis + 1 :])]
+        for coords in itertools.product(*ranges):
+            key = array.key(coords)
+            if key in array.store:
+                yield key
+
+
+def chunk_nbytes(array: ChunkedArray) -> int:
+    """Return the bytes of the stored chunks that are in folders below the array's (separator ``/``)."""
+    encoding = array.metadata.chunk_key_encoding
+    if encoding.separator != "/" or array.metadata.ndim + len(encoding.prefix) < 2 or not array.metadata.ndim:
+        return 0
+    total = 0
+    for key in inside(array):
+        try:
+            total += array.store.size(key)
+        except KeyError:
+            continue
+    return total

@@ -1,0 +1,79 @@
+"""Changing the shape of an array so that it is valid at any moment, also when the process is killed.
+
+Metadata are published after the chunks that they refer to when an array grows, and before those that they no
+longer refer to are erased when it shrinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zchunk.engine import execute, listing
+from zchunk.engine.array import ChunkedArray
+from zchunk.indexing.plans import plan_basic
+from zchunk.indexing.values import broadcast
+
+# Writes the metadata of the array that it is given, which is the array from then on.
+Publish = Callable[[ChunkedArray], None]
+
+
+def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> None:
+    """Give `array` another shape. Items that are added have the fill value."""
+    array.check_writable()
+    old = array.metadata.shape
+    if len(shape) != len(old):
+        raise ValueError(f"cannot resize from shape {old} to {shape}: the number of dimensions cannot change")
+    low = tuple(map(min, old, shape))
+    if low != old:
+        array = array.with_shape(low)
+        publish(array)
+        array.store.erase_many(listing.outside(array))
+    if low != shape:
+        grown = array.with_shape(shape)
+        _clear_growth(grown, low)
+        publish(grown)
+
+
+def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish: Publish) -> tuple[int, ...]:
+    """Add `items` at the end of an axis and return the new shape."""
+    array.check_writable()
+    old = array.metadata.shape
+    if not -len(old) <= axis < len(old):
+        raise ValueError(f"axis {axis} is out of range for an array of {len(old)} dimensions")
+    axis %= len(old)
+    if items.ndim != len(old) or items.shape[:axis] + items.shape[axis + 1 :] != old[:axis] + old[axis + 1 :]:
+        raise ValueError(f"shape {items.shape} cannot be appended to shape {old} along axis {axis}")
+    shape = old[:axis] + (old[axis] + items.shape[axis],) + old[axis + 1 :]
+    grown = array.with_shape(shape)
+    # Every item that is added is written: what an earlier, larger array left there does not matter.
+    selection = (slice(None),) * axis + (slice(old[axis], None),)
+    execute.write(grown, plan_basic(selection, grown.metadata.grid), items)
+    publish(grown)
+    return shape
+
+
+def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
+    """Make what growing from shape `old` will uncover the fill value.
+
+    A larger array may have been here before: its chunks beyond the edge, if a writer left them, and the
+    parts of edge chunks that lie beyond the edge, whose content the format leaves undefined.
+    """
+    metadata = grown.metadata
+    chunks = metadata.chunk_shape
+    before = [-(-n // c) for n, c in zip(old, chunks, strict=True)]
+    grown.store.erase_many(listing.added(grown, before))
+    for axis, n in enumerate(old):
+        if n == metadata.shape[axis] or n % chunks[axis] == 0:
+            continue
+        edge = [range(m) for m in before]
+        edge[axis] = range(before[axis] - 1, before[axis])
+        for coords in listing.within(grown, edge):
+            selection = [
+                slice(c * length, (c + 1) * length) for c, length in zip(coords, chunks, strict=True)
+            ]
+            selection[axis] = slice(n, selection[axis].stop)
+            plan = plan_basic(tuple(selection), metadata.grid)
+            execute.write(grown, plan, broadcast(grown.fill_item, plan, grown.path))

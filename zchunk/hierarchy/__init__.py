@@ -1,0 +1,16 @@
+"""Groups: `Group`, `group`, `open_group` and `create_group` (in `groups`), and what they are made of.
+
+`members` finds and lists, `member_creation` makes arrays and groups below a group, `tree` draws them.
+The names here are public.
+"""
+
+from typing import TYPE_CHECKING
+
+from zchunk.runtime.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from zchunk.hierarchy.groups import Group, create_group, group, open_group
+else:
+    __getattr__ = lazy_names(globals(), {"zchunk.hierarchy.groups": "Group create_group group open_group"})
+
+__all__ = ["Group", "create_group", "group", "open_group"]

@@ -1,0 +1,332 @@
+"""Making, requiring and moving the members of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from zchunk.codecs.objects import object_dtype
+from zchunk.core.array import Array
+from zchunk.creation.arrays import (
+    array,
+    create,
+    create_array,
+    empty,
+    empty_like,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from zchunk.creation.likeness import trusted_codecs
+from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
+from zchunk.engine import chunk_cache
+from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zchunk.hierarchy.members import Members
+from zchunk.spec.keys import check_rename
+from zchunk.spec.regular_grid import normalize_shape
+from zchunk.spec.versions import asked_format
+
+
+class Making(Members):
+    """Base of `zchunk.Group`: what makes arrays and groups in it."""
+
+    # ---- groups
+
+    def create_group(
+        self, name: str, overwrite: bool = False, *, attributes: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Make a group, and the groups above it.
+
+        Parameters
+        ----------
+        name : str
+            Path below this group, or from the root if it begins with a slash.
+        overwrite : bool, optional
+            Replace what is there.
+        attributes : mapping, optional
+            Its user attributes.
+
+        Returns
+        -------
+        Group
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something is there.
+        InvalidKeyError
+            There can be no such name.
+        ReadOnlyError
+            The group was opened for reading.
+        """
+        path = self._member_path(name)
+        with self._changing():
+            init_group(self._store, path, overwrite, self._chunk_store, self._format, attributes)
+        return self._group(path)
+
+    def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Self, ...]:
+        """Make several groups, each as `create_group` does."""
+        return tuple(self.create_group(name, overwrite) for name in names)
+
+    def require_group(self, name: str, overwrite: bool = False) -> Self:
+        """Return the group `name`, made if it is not there.
+
+        Parameters
+        ----------
+        name : str
+            As for `create_group`.
+        overwrite : bool, optional
+            Replace an array that is there; a group stays.
+
+        Returns
+        -------
+        Group
+
+        Raises
+        ------
+        ContainsArrayError
+            An array is there and `overwrite` is false.
+        """
+        path = self._member_path(name)
+        if self._kind(path) != "group":
+            try:
+                return self.create_group(name, overwrite)
+            except ContainsGroupError:
+                # Another thread or process was faster.
+                pass
+        return self._group(path)
+
+    def require_groups(self, *names: str) -> tuple[Self, ...]:
+        """Return several groups, each as `require_group` does."""
+        return tuple(self.require_group(name) for name in names)
+
+    # ---- arrays
+
+    def _make(self, function: Callable[..., Array], name: str, /, *args: Any, **kwargs: Any) -> Array:
+        own = {
+            "synchronizer": self._synchronizer,
+            "cache_attrs": self._attrs.cache,
+            "cache_bytes": self._cache,
+        }
+        path = self._member_path(name)
+        if asked_format(kwargs.pop("zarr_version", None), kwargs.get("zarr_format")) is None:
+            kwargs["zarr_format"] = self._format.version
+        with self._changing():
+            return function(
+                *args, store=self._store, path=path, chunk_store=self._chunk_store, **(own | kwargs)
+            )
+
+    def create_dataset(self, name: str, *, data: Any = None, **kwargs: Any) -> Array:
+        """Make an array, and the groups above it, with the parameters of h5py's method.
+
+        Parameters
+        ----------
+        name : str
+            Path below this group, or from the root if it begins with a slash.
+        data : array-like, optional
+            What the array holds. Shape and dtype are taken from it.
+        **kwargs
+            Parameters of `zchunk.create`, without those that say where. Of h5py's, ``compression``,
+            ``compression_opts`` and ``fillvalue`` count; others are ignored with a warning.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError, InvalidKeyError, MetadataError, ReadOnlyError
+            As `create`.
+        """
+        if data is None:
+            return self.create(name, **kwargs)
+        return self.array(name, data, **kwargs)
+
+    def require_dataset(
+        self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any
+    ) -> Array:
+        """Return the array `name`, made if it is not there.
+
+        Parameters
+        ----------
+        name : str
+            As for `create_dataset`.
+        shape : int or sequence of int
+            Of the array, whether it is there or made.
+        dtype : dtype-like, optional
+            Items of this type can be stored in the array that is there, or are those of the one made.
+        exact : bool, optional
+            `dtype` must be that of the array that is there.
+        **kwargs
+            Parameters of `create_dataset` for an array that is made.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        TypeError
+            The array that is there has another shape, or a `dtype` that does not do.
+        ContainsGroupError
+            A group is there.
+        """
+        path = self._member_path(name)
+        if self._kind(path) != "array":
+            try:
+                return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+            except ContainsArrayError:
+                # Another thread or process was faster; or an array is above, which is an error.
+                if self._kind(path) != "array":
+                    raise
+        found = Array._trusting(
+            trusted_codecs(kwargs),
+            self._store,
+            path,
+            self._read_only,
+            self._chunk_store,
+            kwargs.get("synchronizer", self._synchronizer),
+            kwargs.get("cache_metadata", True),
+            kwargs.get("cache_attrs", self._attrs.cache),
+            write_empty_chunks=kwargs.get("write_empty_chunks", True),
+            zarr_version=self._format.version,
+            cache_bytes=kwargs.get("cache_bytes", self._cache),
+        )
+        wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
+        if normalize_shape(shape) != found.shape:
+            raise TypeError(f"array {found.name!r} has the shape {found.shape}, not {shape}")
+        if exact and wanted != found.dtype:
+            raise TypeError(f"array {found.name!r} has the dtype {found.dtype}, not exactly {wanted}")
+        if not np.can_cast(wanted, found.dtype):
+            raise TypeError(f"array {found.name!r} has the dtype {found.dtype}, which cannot hold {wanted}")
+        return found
+
+    def create(self, name: str, **kwargs: Any) -> Array:
+        """Make an array, and the groups above it.
+
+        Parameters
+        ----------
+        name : str
+            Path below this group, or from the root if it begins with a slash.
+        **kwargs
+            Parameters of `zchunk.create`, without those that say where.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something is there and `overwrite` is false.
+        InvalidKeyError
+            There can be no such name.
+        MetadataError
+            There can be no such array.
+        ReadOnlyError
+            The group was opened for reading.
+        """
+        return self._make(create, name, **kwargs)
+
+    def create_array(self, name: str, **kwargs: Any) -> Array:
+        """Make an array with the parameters of `zchunk.create_array`, without those that say where."""
+        return self._make(create_array, name, **kwargs)
+
+    def array(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Make an array that holds `data`.
+
+        Parameters
+        ----------
+        name : str
+            As for `create`.
+        data : array-like
+            May be the array that is replaced.
+        **kwargs
+            Parameters of `zchunk.array`, without those that say where.
+
+        Returns
+        -------
+        Array
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `zchunk.array` and `create`. Nothing was overwritten then.
+        """
+        return self._make(array, name, data, **kwargs)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.array(name, value, overwrite=True)
+
+    def empty(self, name: str, **kwargs: Any) -> Array:
+        """Make an array without a fill value. Parameters are those of `create`."""
+        return self._make(empty, name, **kwargs)
+
+    def zeros(self, name: str, **kwargs: Any) -> Array:
+        """Make an array with the fill value 0. Parameters are those of `create`."""
+        return self._make(zeros, name, **kwargs)
+
+    def ones(self, name: str, **kwargs: Any) -> Array:
+        """Make an array with the fill value 1. Parameters are those of `create`."""
+        return self._make(ones, name, **kwargs)
+
+    def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
+        """Make an array with the fill value `fill_value`. Other parameters are those of `create`."""
+        return self._make(full, name, fill_value=fill_value, **kwargs)
+
+    def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Make an array like `data`, without a fill value. Parameters are those of `create`."""
+        return self._make(empty_like, name, data, **kwargs)
+
+    def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Make an array like `data`, with the fill value 0. Parameters are those of `create`."""
+        return self._make(zeros_like, name, data, **kwargs)
+
+    def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Make an array like `data`, with the fill value 1. Parameters are those of `create`."""
+        return self._make(ones_like, name, data, **kwargs)
+
+    def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
+        """Make an array like `data`, with its fill value if none is given."""
+        return self._make(full_like, name, data, **kwargs)
+
+    # ---- moving
+
+    def move(self, source: str, dest: str) -> None:
+        """Move an array or group, with all that is below it. Groups above `dest` are made.
+
+        Parameters
+        ----------
+        source, dest : str
+            Paths below this group, or from the root if they begin with a slash.
+
+        Raises
+        ------
+        PathNotFoundError
+            Nothing is at `source`.
+        ContainsArrayError, ContainsGroupError
+            Something is at `dest`, or an array above it.
+        InvalidKeyError
+            One is the root or lies inside the other, or nothing can be at `dest`.
+        ReadOnlyError
+            The group was opened for reading.
+        """
+        old, new = check_rename(self._member_path(source), new_path(self._member_path(dest)))
+        with self._changing():
+            if not self._format.contains(self._store, old):
+                raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {self._store!r}")
+            check_absent(self._store, new, f"{'/' + old!r} cannot be moved there")
+            require_parents(self._store, new, self._format)
+            if self._chunk_store is not None:
+                # Chunks of no array, which would stop the second move after the first.
+                self._chunk_store.erase_prefix(new)
+            self._store.rename(old, new)
+            if self._chunk_store is not None and not self._chunk_store.is_empty(old):
+                self._chunk_store.rename(old, new)
+            for path in (old, new):
+                chunk_cache.forget(self.chunk_store, path)

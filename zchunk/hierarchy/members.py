@@ -1,0 +1,225 @@
+"""Members of a group: finding, listing and visiting them."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from typing import Any, Self
+
+from zchunk.core.array import Array
+from zchunk.core.node import Node
+from zchunk.creation.nodes import erase
+from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
+from zchunk.metadata.formats import NodeType
+from zchunk.runtime import requests
+from zchunk.spec.keys import join, normalize_path
+
+
+class Members(Node, MutableMapping[str, Any]):
+    """Base of `zchunk.Group`: the mapping of names to arrays and groups."""
+
+    def _member_path(self, name: Any) -> str:
+        """Return the path in the store that `name` means: from the root if it begins with a slash."""
+        path = normalize_path(name)
+        if str(name).startswith("/"):
+            return path
+        return self._key_prefix + path if path else self._path
+
+    def _array(self, path: str) -> Array:
+        return Array(
+            self._store,
+            path,
+            self._read_only,
+            self._chunk_store,
+            self._synchronizer,
+            cache_attrs=self._attrs.cache,
+            zarr_version=self._format.version,
+            cache_bytes=self._cache,
+        )
+
+    def _group(self, path: str) -> Self:
+        raise NotImplementedError
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(f"group {self.name!r} is read-only; open it with mode 'r+' or 'a'")
+
+    def _changing(self) -> AbstractContextManager[Any]:
+        """Return what to hold while members are made, moved or deleted; `ReadOnlyError` if they cannot be."""
+        self._check_writable()
+        # One lock for the whole hierarchy, as in zarr 2, with whose processes it may be shared.
+        return nullcontext() if self._synchronizer is None else self._synchronizer[self._format.group_key]
+
+    @property
+    def name(self) -> str:
+        """Path with a leading slash, as in h5py."""
+        return "/" + self._path
+
+    # ---- by name
+
+    def __getitem__(self, name: str) -> Any:
+        path = self._member_path(name)
+        # Opened at once: looking what is there would be one access more.
+        try:
+            return self._array(path)
+        except ArrayNotFoundError:
+            pass
+        try:
+            return self._group(path)
+        except GroupNotFoundError:
+            raise KeyError(name) from None
+
+    def __getattr__(self, name: str) -> Any:
+        # What Python, NumPy and IPython ask of any object is no member, and not looked up: the store may be
+        # far away. Nor is anything before there is a store, as while a pickle is read.
+        if not name.startswith(("__", "_ipython_")) and "_attrs" in vars(self):
+            try:
+                return self[name]
+            except (KeyError, InvalidKeyError):
+                raise AttributeError(
+                    f"group {self.name!r} has neither an attribute nor a member {name!r}"
+                ) from None
+        raise AttributeError(name)
+
+    def __dir__(self) -> list[str]:
+        names = (name for name in self if name.isidentifier() and not keyword.iskeyword(name))
+        return sorted({*super().__dir__(), *names})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self)
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        return self._format.contains(self._store, self._member_path(name))
+
+    def __delitem__(self, name: str) -> None:
+        with self._changing():
+            if name not in self:
+                raise KeyError(name)
+            path = self._member_path(name)
+            if path == self._path:
+                raise ValueError(f"{name!r} names group {self.name!r} itself, not a member to delete")
+            erase(self._store, path, self._chunk_store)
+
+    # ---- listing
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self._store.list_dir(self._path):
+            path = self._key_prefix + name
+            if self._format.contains(self._store, path):
+                yield name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def array_keys(self, recurse: bool = False) -> Iterator[str]:
+        """Yield the names of the arrays below.
+
+        Parameters
+        ----------
+        recurse : bool, optional
+            Those in the groups below too, each under its own name without that of its groups.
+
+        Returns
+        -------
+        iterator of str
+        """
+        for name, _ in self._each(lambda path: self._kind(path) == "array" or None, recurse):
+            yield name
+
+    def _kind(self, path: str) -> NodeType | None:
+        return self._format.node_type(self._store, path)
+
+    def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
+        """Yield name and array of the arrays that `array_keys` names."""
+        return self._each(self._array_or_none, recurse)
+
+    def _array_or_none(self, path: str) -> Array | None:
+        try:
+            return self._array(path)
+        except ArrayNotFoundError:
+            return None
+
+    def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
+        """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
+        # No recursion, here and in `_below`: there may be more levels than Python has.
+        levels = [self._looked(look, self._path)]
+        while levels:
+            name, path, found = next(levels[-1], ("", "", None))
+            if not name:
+                levels.pop()
+            elif found is not None:
+                yield name, found
+            elif recurse and self._kind(path) == "group":
+                levels.append(self._looked(look, path))
+
+    def _looked(self, look: Callable[[str], Any], parent: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield name, path and what `look` returns for it, of all that is directly below `parent`."""
+        names, several = self._store.list_dir(parent), self._store.concurrency
+        paths = [join(parent, name) for name in names]
+        if several > 1:
+            found = chain.from_iterable(requests.in_order(look, paths, several))
+            return zip(names, paths, found, strict=True)
+        return zip(names, paths, map(look, paths), strict=True)
+
+    def group_keys(self) -> Iterator[str]:
+        """Yield the names of the groups directly below."""
+        for name, _, kind in self._looked(self._kind, self._path):
+            if kind == "group":
+                yield name
+
+    def groups(self) -> Iterator[tuple[str, Self]]:
+        """Yield name and group of the groups directly below."""
+        for name in self.group_keys():
+            yield name, self._group(self._key_prefix + name)
+
+    # ---- visiting
+
+    def _below(self) -> Iterator[Any]:
+        """Yield all arrays and groups below, a group before its members, those of a group by name."""
+        levels: list[tuple[Members, Iterator[str]]] = [(self, iter(self))]
+        while levels:
+            group, names = levels[-1]
+            name = next(names, None)
+            if name is None:
+                levels.pop()
+                continue
+            member = group[name]
+            yield member
+            if isinstance(member, Members):
+                levels.append((member, iter(member)))
+
+    def visitvalues(self, func: Callable[[Any], Any]) -> Any:
+        """Call `func` with each array and group below, until it returns something.
+
+        Parameters
+        ----------
+        func : callable
+            Takes an `Array` or `Group`. A group comes before its members.
+
+        Returns
+        -------
+        object
+            What `func` returned that was not None; None if it never did.
+        """
+        for member in self._below():
+            result = func(member)
+            if result is not None:
+                return result
+        return None
+
+    def visititems(self, func: Callable[[str, Any], Any]) -> Any:
+        """Call `func` with path below this group and object of each array and group, as `visitvalues`."""
+        start = len(self._key_prefix)
+        return self.visitvalues(lambda member: func(member.path[start:], member))
+
+    def visit(self, func: Callable[[str], Any]) -> Any:
+        """Call `func` with the path below this group of each array and group, as `visitvalues` does."""
+        return self.visititems(lambda path, member: func(path))
+
+    def visitkeys(self, func: Callable[[str], Any]) -> Any:
+        """Do what `visit` does."""
+        return self.visit(func)

@@ -1,0 +1,110 @@
+"""The tree of a hierarchy, as text and as HTML: of zchunk's groups, h5py's, and any that are like them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from zchunk.core.info import escape
+from zchunk.creation.likeness import is_array
+
+
+class _Lines(NamedTuple):
+    """What stands before a node: the branch to it, and the trunk beside what is below it."""
+
+    branch: str
+    trunk: str
+
+
+_TEXT = _Lines(" ├── ", " │  "), _Lines(" └── ", "    ")
+_ASCII = _Lines(" +-- ", " |  "), _Lines(" +-- ", "    ")
+
+
+class TreeViewer:
+    """The tree of a hierarchy, read anew each time it is shown.
+
+    Parameters
+    ----------
+    group : Group
+        zchunk's or h5py's; an array is a tree of one line.
+    expand : bool or int, optional
+        In HTML: unfold everything, or so many levels.
+    level : int, optional
+        Show only so many levels.
+    """
+
+    def __init__(self, group: Any, expand: bool | int = False, level: int | None = None) -> None:
+        self.group = group
+        self.expand = expand
+        self.level = level
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines(*_TEXT))
+
+    def __bytes__(self) -> bytes:
+        return "\n".join(self._lines(*_ASCII)).encode()
+
+    def _members(self, node: Any, depth: int) -> list[Any]:
+        if not hasattr(node, "values") or (self.level is not None and depth >= self.level):
+            return []
+        return list(node.values())
+
+    def _lines(self, inner: _Lines, last: _Lines) -> Iterator[str]:
+        # No recursion, here and below: there may be more levels than Python has.
+        todo = [(self.group, "", "", 0)]
+        while todo:
+            node, branch, trunk, depth = todo.pop()
+            yield branch + _label(node)
+            style = last
+            for member in reversed(self._members(node, depth)):
+                todo.append((member, trunk + style.branch, trunk + style.trunk, depth + 1))
+                style = inner
+
+    def _repr_html_(self) -> str:
+        return f'<div class="zarr-tree">{"".join(self._html())}</div>'
+
+    def _html(self) -> Iterator[str]:
+        # Nodes with their depth, and what stands between and after them.
+        todo: list[tuple[Any, int] | str] = [(self.group, 0)]
+        while todo:
+            step = todo.pop()
+            if isinstance(step, str):
+                yield step
+                continue
+            node, depth = step
+            label, members = escape(_label(node)), self._members(node, depth)
+            if not members:
+                yield label
+                continue
+            unfold = depth == 0 or self.expand is True or depth < (self.expand or 0)
+            yield f"<details{' open' if unfold else ''}><summary>{label}</summary><ul>"
+            todo.append("</ul></details>")
+            for member in reversed(members):
+                todo += ["</li>", (member, depth + 1), "<li>"]
+
+
+def _label(node: Any) -> str:
+    name: str = (node.name or "").rpartition("/")[2] or "/"
+    if not name.isprintable():
+        # A terminal would obey it.
+        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return f"{name} {node.shape} {node.dtype}" if is_array(node) else name
+
+
+def tree(grp: Any, expand: bool | int = False, level: int | None = None) -> TreeViewer:
+    """Return what shows the hierarchy in a group of zchunk's or h5py's, as text and as HTML.
+
+    Parameters
+    ----------
+    grp : Group
+        The group.
+    expand : bool or int, optional
+        In HTML: unfold everything, or so many levels.
+    level : int, optional
+        Show only so many levels.
+
+    Returns
+    -------
+    TreeViewer
+    """
+    return TreeViewer(grp, expand, level)

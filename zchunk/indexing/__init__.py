@@ -1,0 +1,168 @@
+"""Selections: what stands between the brackets becomes a `Plan` (in `plans`), or an error.
+
+`fields` selects fields of structured items, `values` makes items of what is assigned. zarr 2's helpers for
+selections have their names here, too; they are imported from `zchunk.compat.indexing` when they are first
+read.
+"""
+
+from typing import TYPE_CHECKING
+
+from zchunk.runtime.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from zchunk._ext.selection.basic import ChunkPart, Plan
+    from zchunk.compat.indexing import (
+        ArrayIndexError as ArrayIndexError,
+    )
+    from zchunk.compat.indexing import (
+        BlockIndex as BlockIndex,
+    )
+    from zchunk.compat.indexing import (
+        NegativeStepError as NegativeStepError,
+    )
+    from zchunk.compat.indexing import (
+        OIndex as OIndex,
+    )
+    from zchunk.compat.indexing import (
+        PartialChunkIterator as PartialChunkIterator,
+    )
+    from zchunk.compat.indexing import (
+        VIndex as VIndex,
+    )
+    from zchunk.compat.indexing import (
+        boundscheck_indices as boundscheck_indices,
+    )
+    from zchunk.compat.indexing import (
+        ceildiv as ceildiv,
+    )
+    from zchunk.compat.indexing import (
+        check_fields as check_fields,
+    )
+    from zchunk.compat.indexing import (
+        check_no_multi_fields as check_no_multi_fields,
+    )
+    from zchunk.compat.indexing import (
+        check_selection_length as check_selection_length,
+    )
+    from zchunk.compat.indexing import (
+        ensure_tuple as ensure_tuple,
+    )
+    from zchunk.compat.indexing import (
+        is_basic_selection as is_basic_selection,
+    )
+    from zchunk.compat.indexing import (
+        is_bool_array as is_bool_array,
+    )
+    from zchunk.compat.indexing import (
+        is_contiguous_selection as is_contiguous_selection,
+    )
+    from zchunk.compat.indexing import (
+        is_contiguous_slice as is_contiguous_slice,
+    )
+    from zchunk.compat.indexing import (
+        is_coordinate_selection as is_coordinate_selection,
+    )
+    from zchunk.compat.indexing import (
+        is_integer as is_integer,
+    )
+    from zchunk.compat.indexing import (
+        is_integer_array as is_integer_array,
+    )
+    from zchunk.compat.indexing import (
+        is_integer_list as is_integer_list,
+    )
+    from zchunk.compat.indexing import (
+        is_mask_selection as is_mask_selection,
+    )
+    from zchunk.compat.indexing import (
+        is_positive_slice as is_positive_slice,
+    )
+    from zchunk.compat.indexing import (
+        is_pure_fancy_indexing as is_pure_fancy_indexing,
+    )
+    from zchunk.compat.indexing import (
+        is_pure_orthogonal_indexing as is_pure_orthogonal_indexing,
+    )
+    from zchunk.compat.indexing import (
+        is_scalar as is_scalar,
+    )
+    from zchunk.compat.indexing import (
+        is_slice as is_slice,
+    )
+    from zchunk.compat.indexing import (
+        is_total_slice as is_total_slice,
+    )
+    from zchunk.compat.indexing import (
+        ix_ as ix_,
+    )
+    from zchunk.compat.indexing import (
+        make_slice_selection as make_slice_selection,
+    )
+    from zchunk.compat.indexing import (
+        replace_lists as replace_lists,
+    )
+    from zchunk.compat.indexing import (
+        slice_to_range as slice_to_range,
+    )
+    from zchunk.compat.indexing import (
+        wraparound_indices as wraparound_indices,
+    )
+    from zchunk.errors import BoundsCheckError, VindexInvalidSelectionError
+    from zchunk.indexing.fields import field_dtype, pop_fields
+    from zchunk.indexing.plans import (
+        normalize_integer_selection,
+        oindex,
+        oindex_set,
+        plan_basic,
+        plan_blocks,
+        plan_coordinates,
+        plan_items,
+        plan_mask,
+        plan_orthogonal,
+        plan_vindex,
+        plan_within,
+        replace_ellipsis,
+    )
+else:
+    __getattr__ = lazy_names(
+        globals(),
+        {
+            "zchunk._ext.selection.basic": "ChunkPart Plan",
+            "zchunk.errors": "BoundsCheckError VindexInvalidSelectionError",
+            "zchunk.indexing.fields": "field_dtype pop_fields",
+            "zchunk.indexing.plans": (
+                "normalize_integer_selection oindex oindex_set plan_basic plan_blocks"
+                " plan_coordinates plan_items plan_mask plan_orthogonal plan_vindex plan_within"
+                " replace_ellipsis"
+            ),
+            "zchunk.compat.indexing": (
+                "ArrayIndexError BlockIndex NegativeStepError OIndex PartialChunkIterator VIndex "
+                "boundscheck_indices ceildiv check_fields check_no_multi_fields check_selection_length "
+                "ensure_tuple is_basic_selection is_bool_array is_contiguous_selection is_contiguous_slice "
+                "is_coordinate_selection is_integer is_integer_array is_integer_list is_mask_selection "
+                "is_positive_slice is_pure_fancy_indexing is_pure_orthogonal_indexing is_scalar is_slice "
+                "is_total_slice ix_ make_slice_selection replace_lists slice_to_range wraparound_indices "
+            ),
+        },
+    )
+
+__all__ = [
+    "BoundsCheckError",
+    "ChunkPart",
+    "Plan",
+    "VindexInvalidSelectionError",
+    "field_dtype",
+    "normalize_integer_selection",
+    "oindex",
+    "oindex_set",
+    "plan_basic",
+    "plan_blocks",
+    "plan_coordinates",
+    "plan_items",
+    "plan_mask",
+    "plan_orthogonal",
+    "plan_vindex",
+    "plan_within",
+    "pop_fields",
+    "replace_ellipsis",
+]

@@ -1,0 +1,352 @@
+"""Selections: what stands between the brackets becomes a `Plan`, or an error that says what is wrong.
+
+The kinds of selection, their names and meaning are zarr 2.18's; slices may also go backwards.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+
+import numpy as np
+
+from zchunk._ext.selection import basic as native
+from zchunk._ext.selection import positions
+from zchunk._ext.selection.basic import Plan
+from zchunk.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
+
+if TYPE_CHECKING:
+    from zchunk.spec.rectilinear_grid import Grid
+
+# ---- what entries are
+
+_Positions = list[int] | np.ndarray[Any, Any]
+
+
+def _is_integer(entry: Any) -> bool:
+    return hasattr(type(entry), "__index__") and not isinstance(entry, bool | np.ndarray)
+
+
+def _is_positions(entry: Any) -> TypeGuard[_Positions]:
+    """Whether an entry is a list, or an array of at least one dimension, of integers."""
+    if isinstance(entry, list):
+        try:
+            entry = np.array(entry)
+        except ValueError:
+            return False
+    return isinstance(entry, np.ndarray) and entry.dtype.kind in "iu" and entry.ndim > 0
+
+
+def _is_bool_list(entry: Any) -> bool:
+    return isinstance(entry, list) and bool(entry) and all(isinstance(e, bool | np.bool_) for e in entry)
+
+
+def _is_mask(entry: Any, ndim: int) -> TypeGuard[np.ndarray[Any, Any]]:
+    return isinstance(entry, np.ndarray) and entry.dtype == bool and entry.ndim == ndim
+
+
+def _as_tuple(selection: Any) -> tuple[Any, ...]:
+    return selection if isinstance(selection, tuple) else (selection,)
+
+
+def _as_arrays(entries: Sequence[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(np.asarray(entry) if isinstance(entry, list) else entry for entry in entries)
+    except ValueError as err:
+        raise SelectionError(f"a list of positions that is no array: {err}") from None
+
+
+def replace_ellipsis(selection: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return an entry for every axis: whole axes for the Ellipsis and for what is missing at the end.
+
+    Raises
+    ------
+    SelectionError
+        There are several Ellipses, or more entries than axes.
+    """
+    entries, ndim = _as_tuple(selection), len(shape)
+    dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
+    if len(dots) > 1:
+        raise SelectionError("a selection has at most one Ellipsis (...)")
+    given = len(entries) - len(dots)
+    if given > ndim:
+        raise SelectionError(f"too many indices: the array has {ndim} dimensions, the selection {given}")
+    at = dots[0] if dots else given
+    return entries[:at] + (slice(None),) * (ndim - given) + entries[at + 1 :]
+
+
+def normalize_integer_selection(index: Any, length: int) -> int:
+    """Return an index of an axis counted from its beginning, or raise `BoundsCheckError`."""
+    index = operator.index(index)
+    if not -length <= index < length:
+        raise BoundsCheckError(f"index {index} is out of bounds for an axis of length {length}")
+    return int(index % length)
+
+
+# ---- basic
+
+
+def plan_basic(selection: Any, grid: Grid) -> Plan:
+    """Return the plan of a basic selection: integers, slices of any step, an Ellipsis.
+
+    Raises
+    ------
+    BoundsCheckError
+        An integer is out of range.
+    SelectionError
+        There are too many indices, or one is of another kind.
+    """
+    plan = native.plan_basic(selection, grid.shape, grid.chunk_shape)
+    if plan is None:
+        _refuse(
+            _as_tuple(selection), grid.shape, "basic selections are made of integers, slices and an Ellipsis"
+        )
+    return plan
+
+
+def _refuse(entries: tuple[Any, ...], shape: tuple[int, ...], kinds: str) -> NoReturn:
+    """Raise the error for a selection that has no plan."""
+    for axis, (entry, length) in enumerate(zip(replace_ellipsis(entries, shape), shape, strict=True)):
+        if isinstance(entry, slice):
+            _check_slice(entry)
+        elif not (isinstance(entry, np.ndarray) and entry.ndim):
+            _check_integer(entry, length, axis, kinds)
+        elif kinds.startswith("basic"):
+            raise SelectionError(
+                f"an array of {entry.dtype} for axis {axis}: {kinds}; others are selected through "
+                "oindex, vindex, get_mask_selection"
+            )
+    raise AssertionError(f"no plan of {entries!r:.80} for shape {shape}, though nothing is wrong with it")
+
+
+def _check_slice(entry: slice) -> None:
+    try:
+        entry.indices(0)
+    except (TypeError, ValueError) as err:
+        raise SelectionError(f"{entry!r} is no slice of integers: {err}") from None
+
+
+def _check_integer(entry: Any, length: int, axis: int, kinds: str) -> None:
+    if isinstance(entry, bool) or not hasattr(type(entry), "__index__"):
+        raise SelectionError(f"index {entry!r:.80} of type {type(entry).__name__} for axis {axis}: {kinds}")
+    try:
+        index = operator.index(entry)
+    except TypeError as err:
+        raise SelectionError(f"index {entry!r:.80} for axis {axis}: {err}") from None
+    if not -length <= index < length:
+        raise BoundsCheckError(f"index {index} is out of bounds for axis {axis} of length {length}")
+
+
+def plan_items(selection: Any, grid: Grid, order: str) -> Plan:
+    """Return the plan of what stands in ``z[...]``.
+
+    A basic selection; or, as in NumPy, nothing but integers and lists of them (points), or one list of
+    positions with slices and integers for the other axes.
+    """
+    plan = native.plan_basic(selection, grid.shape, grid.chunk_shape)
+    if plan is not None:
+        return plan
+    ndim, entries = len(grid.shape), _as_tuple(selection)
+    lists = sum(map(_is_positions, entries))
+    if lists and len(entries) == ndim and all(_is_integer(e) or _is_positions(e) for e in entries):
+        return plan_coordinates(entries, grid, order)
+    lists += sum(map(_is_bool_list, entries))
+    ranged = all(_is_integer(e) or isinstance(e, slice | list | np.ndarray) for e in entries)
+    if lists == 1 and ranged and len(entries) in (1, ndim):
+        return plan_orthogonal(entries, grid)
+    return plan_basic(selection, grid)
+
+
+# ---- by axis
+
+
+def plan_orthogonal(selection: Any, grid: Grid) -> Plan:
+    """Return the plan of the product of what is selected along every axis.
+
+    Per axis an integer, a slice, a list or 1-d array of integers in any order and repeated at will, or a 1-d
+    array of bool as long as the axis; an Ellipsis.
+
+    Raises
+    ------
+    BoundsCheckError
+        A position is out of range.
+    SelectionError
+        There are too many entries, or one is of another kind.
+    """
+    shape = grid.shape
+    entries = replace_ellipsis(_as_arrays(_as_tuple(selection)), shape)
+    found = tuple(_axis_entry(entry, shape[axis], axis) for axis, entry in enumerate(entries))
+    try:
+        plan = positions.plan_orthogonal(found, shape, grid.chunk_shape)
+    except IndexError as err:
+        raise BoundsCheckError(str(err)) from None
+    if plan is None:
+        _refuse(
+            found,
+            shape,
+            "orthogonal selections are made of integers, slices and 1-d arrays of integers or bool",
+        )
+    return plan
+
+
+def _axis_entry(entry: Any, length: int, axis: int) -> Any:
+    if not isinstance(entry, np.ndarray) or entry.ndim == 0:
+        return entry
+    if entry.ndim > 1:
+        raise SelectionError(
+            f"the array for axis {axis} has shape {entry.shape}; orthogonal ones are 1-dimensional"
+        )
+    if entry.dtype == bool:
+        if len(entry) != length:
+            raise SelectionError(f"{len(entry)} values of bool for axis {axis} of length {length}")
+        return np.nonzero(entry)[0]
+    if entry.dtype.kind not in "iu" and entry.size:
+        raise SelectionError(f"the array for axis {axis} is of {entry.dtype}, not of integers or bool")
+    return entry
+
+
+def plan_blocks(selection: Any, grid: Grid) -> Plan:
+    """Return the plan of whole chunks: per axis the index of a chunk or a slice of them; an Ellipsis.
+
+    Raises
+    ------
+    BoundsCheckError
+        There is no such chunk.
+    SelectionError
+        There are too many entries, one is of another kind, or a slice has a step.
+    """
+    entries = replace_ellipsis(selection, grid.shape)
+    found = []
+    for axis, (entry, count) in enumerate(zip(entries, grid.cdata_shape, strict=True)):
+        if isinstance(entry, slice):
+            if entry.step not in (None, 1):
+                raise SelectionError(f"{entry!r} for axis {axis}: slices of blocks have no step")
+            _check_slice(entry)
+            start, stop, _ = entry.indices(count)
+            if start >= count:
+                raise BoundsCheckError(
+                    f"block {entry.start} is out of bounds for axis {axis} of {count} blocks"
+                )
+        else:
+            _check_integer(entry, count, axis, "blocks are selected by integers, slices and an Ellipsis")
+            start = operator.index(entry) % count
+            stop = start + 1
+        found.append(grid.span(axis, start, stop))
+    return plan_basic(tuple(found), grid)
+
+
+# ---- points
+
+
+def plan_coordinates(selection: Any, grid: Grid, order: str) -> Plan:
+    """Return the plan of points: per axis an integer or an array of integers, which are broadcast.
+
+    Parameters
+    ----------
+    selection : tuple of array-like
+        An entry per axis.
+    grid : RegularGrid
+        Of the array.
+    order : {"C", "F"}
+        Of the items in a chunk.
+
+    Raises
+    ------
+    BoundsCheckError
+        A position is out of range.
+    SelectionError
+        There are not as many entries as axes, one is of another kind, or they cannot be broadcast.
+    """
+    shape = grid.shape
+    entries = _as_arrays(_as_tuple(selection))
+    if not shape or len(entries) != len(shape) or not all(_is_integer(e) or _is_integers(e) for e in entries):
+        raise SelectionError(
+            f"{selection!r:.80} selects no points: they need an integer or an array of integers for each of "
+            f"the {len(shape)} axes"
+        )
+    try:
+        return positions.plan_points(tuple(map(np.asarray, entries)), shape, grid.chunk_shape, order)
+    except IndexError as err:
+        raise BoundsCheckError(str(err)) from None
+    except ValueError as err:
+        raise SelectionError(f"the arrays of positions do not fit together: {err}") from None
+
+
+def _is_integers(entry: Any) -> bool:
+    return isinstance(entry, np.ndarray) and (entry.dtype.kind in "iu" or not entry.size)
+
+
+def plan_mask(selection: Any, grid: Grid, order: str) -> Plan:
+    """Return the plan of the items where a mask, an array of bool of the array's shape, is true.
+
+    Raises
+    ------
+    SelectionError
+        The mask is of another kind.
+    """
+    entries = _as_arrays(_as_tuple(selection))
+    shape = grid.shape
+    if len(entries) != 1 or not shape or not _is_mask(entries[0], len(shape)) or entries[0].shape != shape:
+        raise SelectionError(
+            f"{selection!r:.80} is no mask: one array of bool of the array's shape {shape}"
+        )
+    return plan_coordinates(np.nonzero(entries[0]), grid, order)
+
+
+def plan_vindex(selection: Any, grid: Grid, order: str) -> Plan:
+    """Return the plan of points or a mask.
+
+    Raises
+    ------
+    VindexInvalidSelectionError
+        The selection is neither.
+    """
+    entries = _as_arrays(_as_tuple(selection))
+    if len(entries) == 1 and _is_mask(entries[0], len(grid.shape)):
+        return plan_mask(entries, grid, order)
+    if len(entries) != len(grid.shape) or not all(_is_integer(e) or _is_integers(e) for e in entries):
+        raise VindexInvalidSelectionError(
+            f"{selection!r:.80} selects neither points nor by a mask: an integer or array of integers for "
+            f"each of the {len(grid.shape)} axes, or one array of bool of the array's shape"
+        )
+    return plan_coordinates(entries, grid, order)
+
+
+# ---- parts of plans
+
+
+def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) -> Plan:
+    """Return the plan of what a part of another plan selects, for the array that the part is of."""
+    if isinstance(plan, positions.PointsPlan):
+        return plan_coordinates(entries, grid, order)
+    if isinstance(plan, positions.OrthogonalPlan):
+        return plan_orthogonal(tuple(index.reshape(-1) for index in entries), grid)
+    return plan_basic(entries, grid)
+
+
+# ---- the same of NumPy arrays
+
+
+def oindex(a: np.ndarray[Any, Any], selection: Any) -> Any:
+    """Return what an orthogonal selection selects of a NumPy array."""
+    index, dropped = _open_mesh(a, selection)
+    return a[index].squeeze(dropped)
+
+
+def oindex_set(a: np.ndarray[Any, Any], selection: Any, value: Any) -> None:
+    """Assign to what an orthogonal selection selects of a NumPy array."""
+    index, dropped = _open_mesh(a, selection)
+    a[index] = np.expand_dims(value, dropped) if np.ndim(value) else value
+
+
+def _open_mesh(a: np.ndarray[Any, Any], selection: Any) -> tuple[Any, tuple[int, ...]]:
+    """Return NumPy's form of an orthogonal selection, and the axes that integers select."""
+    entries = replace_ellipsis(_as_arrays(_as_tuple(selection)), a.shape)
+    dropped = tuple(axis for axis, entry in enumerate(entries) if _is_integer(entry))
+    ranges = [np.arange(length) for length in a.shape]
+    found = [
+        np.atleast_1d(r[_axis_entry(e, len(r), i)])
+        for i, (r, e) in enumerate(zip(ranges, entries, strict=True))
+    ]
+    return np.ix_(*found), dropped

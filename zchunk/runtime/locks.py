@@ -1,0 +1,64 @@
+"""Locks among the threads of this process, and counts of the values that its threads are replacing.
+
+Metadata in a store change one thread at a time. A reader of several parts of one value, one after the other,
+learns from the counts whether all parts were of the same value.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from zchunk._ext.threads.locks import Stripe
+
+_SLOTS = 1024
+# Signal handlers may read and write, too.
+_lock = threading.RLock()
+# How many replacements have begun and have ended, by hash of what is replaced.
+_begun = [0] * _SLOTS
+_ended = [0] * _SLOTS
+
+
+def state(name: object) -> int | None:
+    """Return a number that is another one after the value `name` was replaced; None while it is."""
+    slot = hash(name) % _SLOTS
+    with _lock:
+        return _begun[slot] if _begun[slot] == _ended[slot] else None
+
+
+@contextmanager
+def replacing(name: object) -> Iterator[None]:
+    """Say that the value `name` is being replaced."""
+    slot = hash(name) % _SLOTS
+    with _lock:
+        _begun[slot] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _ended[slot] += 1
+
+
+def metadata_lock(store: Any, key: str) -> Stripe:
+    """Return the lock to hold while the metadata under `key` of a store (any mapping) are read and replaced.
+
+    All stores over the same values, and all arrays and groups in them, meet at the same lock. All metadata of
+    a node have one: a store may keep them in one value.
+    """
+    node = key.rpartition("/")[0]
+    identity = getattr(store, "lock_identity", None)
+    return Stripe(hash(str(id(store)) if identity is None else identity) & (2**64 - 1), node, metadata=True)
+
+
+def _after_fork() -> None:
+    # What other threads were replacing does not end in the child, and one may have held the lock.
+    global _lock
+    _lock = threading.RLock()
+    _ended[:] = _begun
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,216 @@
+"""The one thread pool of the process: how many threads work, and how they are called in.
+
+Not `concurrent.futures`, whose import takes 5 ms and whose helpers need the GIL to begin: what kernels do is
+shared with threads that wait outside of it, and is under way in a few microseconds
+(`zchunk._ext.threads.crew`).
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from zchunk._ext.threads.crew import LOOK, Shared
+from zchunk.runtime.workers import Pool, Task, Work
+
+Item = TypeVar("Item")
+
+
+_lock = threading.Lock()
+_pool: Pool | None = None
+_threads: int | None = None
+_awake_until = 0
+
+
+def get_threads() -> int:
+    """Return how many threads a read or write may use, the calling one included.
+
+    What `set_threads` said, else ``ZCHUNK_THREADS``, else the number of cores this process may run on (which
+    under Slurm or in a container is less than the machine has).
+    """
+    global _threads
+    if _threads is None:
+        _threads = _default_threads()
+    return _threads
+
+
+def set_threads(n: int | None) -> None:
+    """Let reads and writes use `n` threads, the calling one included; None for the default."""
+    global _threads, _pool
+    if n is not None:
+        n = _positive(n)
+    with _lock:
+        _threads = n
+        # Work under way keeps the threads it has; the next call makes a pool of the right size.
+        if _pool is not None:
+            _pool.end()
+        _pool = None
+
+
+def _positive(n: Any) -> int:
+    try:
+        number = 0 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"the number of threads is an integer >= 1, not {n!r}")
+    return number
+
+
+def _default_threads() -> int:
+    text = os.environ.get("ZCHUNK_THREADS", "")
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise ValueError(f"ZCHUNK_THREADS is {text!r}, not an integer >= 1")
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def idle() -> int:
+    """Return how many helpers would begin at once. They may be busy in the next moment."""
+    most, pool = get_threads() - 1, _pool
+    return most if pool is None else min(most, pool.idle)
+
+
+def _the_pool() -> Pool:
+    global _pool
+    if _pool is None:
+        _pool = Pool(max(get_threads() - 1, 1), "zchunk")
+    return _pool
+
+
+def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Task]:
+    """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
+
+    What they do is added to `tasks` before it can begin, so that the caller knows of it also if Ctrl-C comes.
+
+    Returns
+    -------
+    list of Task
+        `tasks`, if given.
+    """
+    tasks = [] if tasks is None else tasks
+    if helpers < 1:
+        return tasks
+    with _lock:
+        pool = _the_pool()
+        try:
+            for _ in range(helpers):
+                tasks.append(Task(work))
+                pool.submit(tasks[-1])
+        except RuntimeError:
+            # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
+            tasks.pop().cancel()
+    return tasks
+
+
+def awake() -> bool:
+    """Whether what was finished last was so short a time ago that a helper would look out for more by now.
+
+    One that looks out begins at once, to wake one up takes 50 µs. Who calls again and again so fast may wake
+    them for less work than others: they stay awake.
+    """
+    return time.monotonic_ns() < _awake_until
+
+
+def share(work: Shared, helpers: int) -> None:
+    """Have up to `helpers` threads of the pool do the work, which takes no GIL, too. It must be finished."""
+    with _lock:
+        _the_pool().share(work, helpers)
+
+
+def finish(work: Shared, cancel: Work) -> None:
+    """Wait until no helper is at work that was shared, if it was, any more, also if Ctrl-C comes meanwhile.
+
+    `cancel` is called to cut it short then.
+    """
+    global _awake_until
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            # In slices, so that Python can deliver signals.
+            if not work.wait(0.1):
+                break
+        except BaseException as err:
+            cancel()
+            interrupt = interrupt or err
+    _awake_until = time.monotonic_ns() + LOOK
+    if interrupt is not None:
+        raise interrupt
+
+
+def join(tasks: list[Task], cancel: Work) -> None:
+    """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile.
+
+    Tasks that no helper has begun are cancelled. `cancel` is called to cut short what has begun, if need be.
+    Raises what a task raised.
+    """
+    interrupt: BaseException | None = None
+    for task in tasks:
+        while True:
+            try:
+                error = None if task.cancel() else task.exception()
+            except BaseException as err:
+                # Of this thread, that waits: the helper is still at work.
+                cancel()
+                interrupt = interrupt or err
+            else:
+                interrupt = interrupt or error
+                break
+    if interrupt is not None:
+        raise interrupt
+
+
+def together(work: Work, helpers: int, cancel: Work) -> None:
+    """Call `work` here and in up to `helpers` threads at a time, and raise what one of them raised."""
+    tasks: list[Task] = []
+    try:
+        submit(work, helpers, tasks)
+        work()
+    except BaseException:
+        cancel()
+        # Ctrl-C remains one, whatever a helper met.
+        with suppress(Exception):
+            join(tasks, cancel)
+        raise
+    join(tasks, cancel)
+
+
+def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> None:
+    """Do the work on every one of `count` items, several at a time."""
+    if count == 1:
+        work(next(items))
+        return
+    lock, stop = threading.Lock(), False
+
+    def some() -> None:
+        while not stop:
+            with lock:
+                item = next(items, None)
+            if item is None:
+                return
+            work(item)
+
+    def cancel() -> None:
+        nonlocal stop
+        stop = True
+
+    together(some, min(get_threads(), count) - 1, cancel)
+
+
+def _after_fork() -> None:
+    # Threads do not survive a fork, and the lock may have been held by one of them.
+    global _pool, _lock
+    _lock = threading.Lock()
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,117 @@
+"""Threads that wait for work, and the work that they are given.
+
+Not `concurrent.futures`, whose import takes 5 ms and whose helpers need the GIL to begin: the work of kernels
+is shared with threads that wait outside the GIL, and begins within a few microseconds
+(`zchunk._ext.threads.crew`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from zchunk._ext.threads.crew import Crew, Shared
+
+Work = Callable[[], Any]
+
+
+class Task:
+    """Work that was handed to the pool, and is done once or, if it is cancelled in time, not at all."""
+
+    def __init__(self, work: Work) -> None:
+        self._work: Work | None = work
+        self._error: BaseException | None = None
+        # Who comes first decides, in one step that Ctrl-C does not cut: who runs it that the work is done,
+        # `cancel` that it is not.
+        self._claim: dict[str, object] = {}
+        # Held until the work is done.
+        self._unfinished = threading.Lock()
+        self._unfinished.acquire()
+
+    def cancel(self) -> bool:
+        """Return whether the work is not done and never will be: false if a helper has begun."""
+        if self._claim.setdefault("by", "cancel") != "cancel":
+            return False
+        # What was to be worked on is let go at once, not when a helper comes across the task.
+        self._work = None
+        return True
+
+    @property
+    def done(self) -> bool:
+        """Whether the work is done, so that nobody has to wait for it."""
+        return not self._unfinished.locked()
+
+    def exception(self) -> BaseException | None:
+        """Wait until the work is done, and return what it raised; None if it was cancelled."""
+        if self._claim.get("by") == "cancel":
+            return None
+        with self._unfinished:
+            return self._error
+
+    def run(self) -> None:
+        """Do the work, unless it was cancelled."""
+        # Not a word that all runners share: of two that come at once, a helper and who needs the result, the
+        # second would find its own word there.
+        me = object()
+        if self._claim.setdefault("by", me) is not me:
+            return
+        work, self._work = self._work, None
+        try:
+            if work is not None:
+                work()
+        except BaseException as error:
+            self._error = error
+        self._unfinished.release()
+        # An error keeps this frame, which must not keep the task that keeps the error.
+        del self
+
+
+class Pool:
+    """Up to `limit` threads, each started when there is work and no other thread waits for some."""
+
+    def __init__(self, limit: int, name: str) -> None:
+        self._limit = limit
+        self._name = name
+        self._threads = 0
+        self._crew = Crew()
+
+    def submit(self, task: Task) -> None:
+        """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
+        self._require(1)
+        self._crew.put(task)
+
+    def share(self, work: Shared, helpers: int) -> None:
+        """Have up to `helpers` threads do the work, until it is waited for. For one caller at a time."""
+        # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
+        with suppress(RuntimeError):
+            self._require(helpers)
+        work.share(self._crew, helpers)
+
+    @property
+    def idle(self) -> int:
+        """How many threads would begin at once with what is submitted now."""
+        return max(self._limit - self._crew.open, 0)
+
+    def _require(self, helpers: int) -> None:
+        """Start threads, so that `helpers` more can be at work if there may be as many."""
+        for _ in range(min(self._crew.open + helpers, self._limit) - self._threads):
+            # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
+            threading.Thread(
+                target=_help, args=(self._crew,), name=f"{self._name}_{self._threads}", daemon=True
+            ).start()
+            self._threads += 1
+
+    def end(self) -> None:
+        """Let the threads end once all that was submitted is done."""
+        for _ in range(self._threads):
+            self._crew.put(None)
+
+
+def _help(crew: Crew) -> None:
+    finished = False
+    while (task := crew.get(finished)) is not None:
+        task.run()
+        # What was worked on is not kept while waiting.
+        task, finished = None, True

@@ -1,0 +1,1 @@
+"""Stores in databases: SQLite, LMDB, DBM and Redis, a module for each."""

@@ -1,0 +1,295 @@
+"""`LMDBStore`: all values in one LMDB database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from zchunk.errors import StoreError
+from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.spec.keys import check_key, is_key
+from zchunk.storage.base import Store
+from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+
+_KEY_MAX = 511
+# A child closes what it inherits, and with it the copies of transactions.
+_gate = ForkGate()
+# Address space, not memory or disk.
+_MAP_SIZE = 1 << 40 if sys.maxsize >= 1 << 32 else 1 << 28
+_MAX_READERS = 1024
+
+
+class LMDBStore(Store):
+    """A store in an LMDB database, a folder with two files. Needs the package ``lmdb``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder, made if need be.
+    buffers : bool, optional
+        zarr's. Values always are bytes: LMDB's own memory may change as soon as a read is over.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+    **kwargs
+        Passed to `lmdb.open`, with defaults for large values: a map of 1 TiB, 1024 readers, written through
+        the memory map (on Linux), not synced to the disk.
+
+    Notes
+    -----
+    Safe to use from many threads and processes: readers never wait, writers take turns. Stores of one
+    process over one folder share the open database, as LMDB demands. After a fork the child opens it
+    again. A write is a transaction (`set_many` and `erase_many` are one for all keys): whatever
+    happens to the process, a reader sees the old or the new values. When the machine fails, a database that
+    was not synced (`flush`, `close`, or ``sync=True, metasync=True``) may be damaged. Not for network file
+    systems. A key has at most 511 bytes.
+    """
+
+    # Its name in `info` and in pickles, since before the module moved.
+    __module__ = "zchunk.storage.lmdb"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        buffers: bool = True,
+        dimension_separator: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.path: str = os.path.abspath(os.fsdecode(path))
+        self.buffers = buffers
+        self.kwargs = _DEFAULTS | kwargs
+        self._dimension_separator = check_separator(dimension_separator)
+        self._handle: PerProcess[_Environment] | None = PerProcess(partial(_open, self.path, self.kwargs))
+
+    @property
+    def _environment(self) -> _Environment:
+        handle = self._handle
+        if handle is None:
+            raise StoreError(f"LMDB store {self.path!r} is closed; open it again")
+        return handle()
+
+    @property
+    def db(self) -> Any:
+        """The `lmdb.Environment` of this process."""
+        return self._environment.db
+
+    @property
+    def lock_identity(self) -> str:
+        return f"lmdb:{os.path.realpath(self.path)}"
+
+    def __getstate__(self) -> tuple[str, bool, str | None, dict[str, Any]]:
+        return self.path, self.buffers, self._dimension_separator, self.kwargs
+
+    def __setstate__(self, state: tuple[str, bool, str | None, dict[str, Any]]) -> None:
+        path, buffers, separator, kwargs = state
+        self.__init__(path, buffers, separator, **kwargs)  # type: ignore[misc]
+
+    @contextmanager
+    def _transaction(self, write: bool = False) -> Iterator[Any]:
+        # Kept here, so that another thread that closes the store does not close the database meanwhile.
+        environment = self._environment
+        try:
+            with _gate, environment.db.begin(write=write, buffers=True) as transaction:
+                yield transaction
+        except environment.error as error:
+            raise StoreError(f"LMDB store {self.path!r}: {error}") from error
+
+    def _read(self, key: str, start: int, stop: int | None) -> bytes:
+        raw = _encode(key)
+        if len(raw) > _KEY_MAX:
+            raise KeyError(key)
+        with self._transaction() as transaction:
+            value = transaction.get(raw)
+            if value is None:
+                raise KeyError(key)
+            return bytes(value[start:stop])
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._read(key, 0, None)
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        return self._read(key, start, stop)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.set_many({key: value})
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        rows = [(_encode(key), as_buffer(value)) for key, value in items.items()]
+        for key, _ in rows:
+            if len(key) > _KEY_MAX:
+                raise StoreError(f"a key in an LMDB store has at most {_KEY_MAX} bytes: {key.decode()!r}")
+        with self._transaction(write=True) as transaction:
+            for key, value in rows:
+                transaction.put(key, value)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set the values of many keys, in one transaction."""
+        self.set_many(dict(*args, **kwargs))
+
+    def __delitem__(self, key: str) -> None:
+        if not self._erase([key]):
+            raise KeyError(key)
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        self._erase(keys)
+
+    def _erase(self, keys: Iterable[str]) -> int:
+        rows = [raw for raw in map(_encode, keys) if len(raw) <= _KEY_MAX]
+        with self._transaction(write=True) as transaction:
+            return sum(transaction.delete(key) for key in rows)
+
+    def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
+        raw = _encode(key)
+        with self._transaction() as transaction:
+            return len(raw) <= _KEY_MAX and transaction.get(raw) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        with self._transaction() as transaction, transaction.cursor() as cursor:
+            found = [_decode(key) for key in cursor.iternext(keys=True, values=False)]
+        return (key for key in found if is_key(key))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LMDBStore) and self.path == other.path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    def size(self, key: str) -> int:
+        raw = _encode(key)
+        with self._transaction() as transaction:
+            value = transaction.get(raw) if len(raw) <= _KEY_MAX else None
+            if value is None:
+                raise KeyError(key)
+            return len(value)
+
+    def list_dir(self, path: str = "") -> list[str]:
+        prefix = _prefix(path)
+        names = set()
+        with self._transaction() as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(prefix) if prefix else cursor.first()
+            while found:
+                key = bytes(cursor.key())
+                if not key.startswith(prefix):
+                    break
+                name, folder, _ = key[len(prefix) :].partition(b"/")
+                names.add(_decode(name))
+                # Behind everything in the folder: "0" comes behind "/".
+                found = cursor.set_range(prefix + name + b"0") if folder else cursor.next()
+        return sorted(name for name in names if is_key(name))
+
+    def is_empty(self, path: str = "") -> bool:
+        prefix = _prefix(path)
+        with self._transaction() as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(prefix) if prefix else cursor.first()
+            return not (found and bytes(cursor.key()).startswith(prefix))
+
+    def erase_prefix(self, path: str = "") -> None:
+        prefix = _prefix(path)
+        with self._transaction(write=True) as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(prefix) if prefix else cursor.first()
+            # Deleting moves on to the next key.
+            while found and bytes(cursor.key()).startswith(prefix):
+                found = cursor.delete() and bool(len(cursor.key()))
+
+    def flush(self) -> None:
+        """Wait until everything is on the disk."""
+        environment = self._environment
+        if not self.kwargs.get("readonly"):
+            environment.db.sync(True)
+
+    def close(self) -> None:
+        """Sync, and close the database unless another store of this process has it open. May be repeated."""
+        if self._handle is not None:
+            self.flush()
+            self._handle = None
+
+
+class _Environment:
+    """An open database, closed when the last store of this process lets go of it."""
+
+    def __init__(self, path: str, options: dict[str, Any]) -> None:
+        self.pid = os.getpid()
+        self.options = options
+        try:
+            import lmdb
+        except ImportError:
+            raise ImportError(
+                "LMDBStore needs the package lmdb: pip install lmdb (or zchunk[lmdb])"
+            ) from None
+        self.error: type[Exception] = lmdb.Error
+        try:
+            self.db = lmdb.open(path, **options)
+            # Readers that were killed would keep the space of old values from being used again.
+            self.db.reader_check()
+            self.identity = _identity(path)
+        except lmdb.Error as error:
+            raise StoreError(f"cannot open {path!r} as an LMDB store: {error}") from error
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid() and hasattr(self, "db"):
+            self.db.close()
+
+
+_open_environments: WeakValueDictionary[tuple[int, str], _Environment] = WeakValueDictionary()
+_DEFAULTS = {
+    "map_size": _MAP_SIZE,
+    "max_readers": _MAX_READERS,
+    # One that waits to be used again has a place in the table of readers, which a forked child would clear.
+    "max_spare_txns": 0,
+    "meminit": False,
+    "metasync": False,
+    "sync": False,
+    "map_async": False,
+    "writemap": sys.platform.startswith("linux"),
+}
+
+
+def _open(path: str, options: dict[str, Any]) -> _Environment:
+    # `PerProcess` lets one thread at a time make something.
+    key = os.getpid(), os.path.realpath(path)
+    found = _open_environments.get(key)
+    # Others may have deleted the folder, and a new one be in its place.
+    if found is None or found.identity != _identity(path):
+        for (_, other), inherited in list(_open_environments.items()):
+            if other == key[1] and inherited.pid != key[0]:
+                # lmdb opens a database once in a process, and thinks that this one did.
+                inherited.db.close()
+        if not options.get("readonly"):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        found = _open_environments[key] = _Environment(path, options)
+    elif found.options != options:
+        raise StoreError(
+            f"{path!r} is open as an LMDB store with other options: {found.options}; close it first"
+        )
+    return found
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prefix(path: str) -> bytes:
+    return f"{path}/".encode() if check_path(path) else b""
+
+
+def _encode(key: object) -> bytes:
+    return check_key(key).encode()
+
+
+def _decode(raw: Any) -> str:
+    # What is no UTF-8 becomes what is no legal key, not an error.
+    return bytes(raw).decode(errors="surrogateescape")

@@ -1,0 +1,272 @@
+"""`SQLiteStore`: all values in one SQLite database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pickle import PicklingError
+from typing import Any
+
+from zchunk.errors import StoreError
+from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
+from zchunk.storage.base import Store
+from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+
+_MEMORY = ":memory:"
+# SQLite has locks of its own, some for the whole process.
+_gate = ForkGate()
+# Writers of other processes have the file for themselves for as long as a commit takes.
+_TIMEOUT = 60.0
+# No value has more, and `substr` takes no larger numbers.
+_SIZE_MAX = (1 << 31) - 2
+# A range of the index rather than LIKE, whose wildcards are legal in keys. `substr` is for files in UTF-16,
+# where the range has more.
+_BELOW = "(k >= :low AND k < :high AND substr(k, 1, :length) = :low)"
+
+
+class SQLiteStore(Store):
+    """A store in one file, an SQLite database.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, made if need be with its folder; or ``":memory:"``.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+    **kwargs
+        Passed to `sqlite3.connect`. `timeout`, how long to wait for writers of other processes, is 60
+        seconds by default.
+
+    Notes
+    -----
+    Safe to use from many threads, which take turns, and from many processes. After a fork the child opens
+    the file again; it cannot use a store in memory. Every write is a transaction (`set_many`, `erase_many`,
+    `rename` and `erase_prefix` are one for all keys): whatever happens to the process or the machine, a
+    reader sees the old or the new values. SQLite relies on file locks for this, which some network file
+    systems do not have. A value has at most 1,000,000,000 bytes, unless SQLite was built for others.
+    """
+
+    # Its name in `info` and in pickles, since before the module moved.
+    __module__ = "zchunk.storage.sqlite"
+
+    def __init__(
+        self, path: str | os.PathLike[str], dimension_separator: str | None = None, **kwargs: Any
+    ) -> None:
+        self.path: str = os.fsdecode(path)
+        if self.path != _MEMORY and not kwargs.get("uri"):
+            self.path = os.path.abspath(self.path)
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self.kwargs = kwargs
+        self._dimension_separator = check_separator(dimension_separator)
+        self._closed = False
+        self._handle = PerProcess(partial(_connect, self.path, kwargs, os.getpid()))
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection of this process."""
+        return self._handle()[0]
+
+    @property
+    def lock_identity(self) -> str:
+        return f"sqlite:{id(self)}" if self.path == _MEMORY else f"sqlite:{os.path.realpath(self.path)}"
+
+    def __getstate__(self) -> tuple[str, str | None, dict[str, Any]]:
+        if self.path == _MEMORY:
+            raise PicklingError("an SQLite store in memory cannot be pickled; give it a file")
+        return self.path, self._dimension_separator, self.kwargs
+
+    def __setstate__(self, state: tuple[str, str | None, dict[str, Any]]) -> None:
+        path, separator, kwargs = state
+        self.__init__(path, separator, **kwargs)  # type: ignore[misc]
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread at a time."""
+        if self._closed:
+            raise StoreError(f"SQLite store {self.path!r} is closed; open it again")
+        connection, lock = self._handle()
+        with _gate, lock:
+            try:
+                yield connection
+            except (sqlite3.Error, OverflowError) as error:
+                raise StoreError(f"SQLite store {self.path!r}: {error}") from error
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread, with all that it does in one transaction."""
+        with self._using() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _value(self, query: str, key: str, **parameters: Any) -> Any:
+        """Return the one column that a query for the row of a key gives."""
+        with self._using() as db:
+            rows = db.execute(f"SELECT {query} FROM zarr WHERE k = :key", {"key": key, **parameters})
+            row = rows.fetchone()
+        if row is None:
+            raise KeyError(key)
+        return row[0]
+
+    def _bytes(self, query: str, key: str, **parameters: Any) -> bytes:
+        value = self._value(query, key, **parameters)
+        if type(value) is not bytes:
+            raise StoreError(f"SQLite store {self.path!r} has no BLOB for key {key!r}")
+        return value
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._bytes("v", check_key(key))
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        size = _SIZE_MAX if stop is None else min(stop - start, _SIZE_MAX)
+        start = min(start, _SIZE_MAX) + 1
+        return self._bytes("coalesce(substr(v, :start, :size), v)", check_key(key), start=start, size=size)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        row = check_key(key), as_buffer(value)
+        with self._using() as db:
+            db.execute("REPLACE INTO zarr VALUES (?, ?)", row)
+
+    def set_many(self, items: Mapping[str, Any]) -> None:
+        rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
+        with self._changing() as db:
+            db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set the values of many keys, in one transaction."""
+        self.set_many(dict(*args, **kwargs))
+
+    def __delitem__(self, key: str) -> None:
+        with self._using() as db:
+            if not db.execute("DELETE FROM zarr WHERE k = ?", (check_key(key),)).rowcount:
+                raise KeyError(key)
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        rows = [(check_key(key),) for key in keys]
+        with self._changing() as db:
+            db.executemany("DELETE FROM zarr WHERE k = ?", rows)
+
+    def __contains__(self, key: object) -> bool:
+        if not is_key(key):
+            return False
+        try:
+            self._value("1", check_key(key))
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        with self._using() as db:
+            rows = db.execute("SELECT k FROM zarr").fetchall()
+        return (key for (key,) in rows if is_key(key))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SQLiteStore) and self.path != _MEMORY:
+            return self.path == other.path
+        return self is other
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    def size(self, key: str) -> int:
+        return int(self._value("length(v)", check_key(key)) or 0)
+
+    def list_dir(self, path: str = "") -> list[str]:
+        where, parameters = _below(check_path(path))
+        with self._using() as db:
+            rows = db.execute(
+                "SELECT DISTINCT substr(name, 1, instr(name || '/', '/') - 1) "
+                f"FROM (SELECT substr(k, :length + 1) AS name FROM zarr WHERE {where})",
+                parameters,
+            ).fetchall()
+        return sorted(name for (name,) in rows if is_key(name))
+
+    def is_empty(self, path: str = "") -> bool:
+        where, parameters = _below(check_path(path))
+        with self._using() as db:
+            return db.execute(f"SELECT 1 FROM zarr WHERE {where} LIMIT 1", parameters).fetchone() is None
+
+    def erase_prefix(self, path: str = "") -> None:
+        where, parameters = _below(check_path(path))
+        with self._using() as db:
+            db.execute(f"DELETE FROM zarr WHERE {where}", parameters)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        src, dst = check_rename(src_path, dst_path)
+        with self._changing() as db:
+            if not _exists(db, src):
+                raise KeyError(src)
+            if src == dst:
+                return
+            if _exists(db, dst):
+                raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
+            where, parameters = _below(src)
+            parameters |= {"src": src, "dst": dst}
+            db.execute(
+                f"UPDATE zarr SET k = :dst || substr(k, length(:src) + 1) WHERE k = :src OR {where}",
+                parameters,
+            )
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        if path and path in self:
+            return self.size(path)
+        where, parameters = _below(path)
+        with self._using() as db:
+            row = db.execute(
+                "SELECT COALESCE(SUM(length(v)), 0) FROM zarr "
+                f"WHERE {where} AND instr(substr(k, :length + 1), '/') = 0",
+                parameters,
+            ).fetchone()
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the database, for this store. May be repeated."""
+        if not self._closed:
+            self._closed = True
+            connection, lock = self._handle()
+            with _gate, lock:
+                connection.close()
+
+
+def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, threading.RLock]:
+    if path == _MEMORY and os.getpid() != owner:
+        raise StoreError("an SQLite store in memory stays with the process that made it; give it a file")
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, **{"timeout": _TIMEOUT, **options}
+        )
+        # Text that is no UTF-8 becomes what is no legal key, not an error.
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        connection.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path!r} as an SQLite store: {error}") from error
+    return connection, threading.RLock()
+
+
+def _below(path: str) -> tuple[str, dict[str, Any]]:
+    """Return a condition for the keys below a path, and its parameters."""
+    if not path:
+        return "1", {"length": 0}
+    # "0" comes behind "/".
+    return _BELOW, {"low": f"{path}/", "high": f"{path}0", "length": len(path) + 1}
+
+
+def _exists(db: sqlite3.Connection, path: str) -> bool:
+    where, parameters = _below(path)
+    query = f"SELECT 1 FROM zarr WHERE k = :path OR {where} LIMIT 1"
+    return db.execute(query, parameters | {"path": path}).fetchone() is not None

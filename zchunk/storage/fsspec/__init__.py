@@ -1,0 +1,1 @@
+"""Stores in what fsspec reaches: `store` has `FSStore`, `files` its calls."""

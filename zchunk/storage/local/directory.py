@@ -1,0 +1,366 @@
+"""Stores in a folder: one file per key."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
+from typing import Any, Literal, TypeAlias
+
+from zchunk._ext.io.files import are_files, real_path, write_file
+from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_path
+from zchunk.storage.base import Store
+from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage.local.files import (
+    PARTIAL,
+    RETRIES,
+    each_file,
+    is_absence,
+    read_fd,
+    remove_empty,
+    remove_tree,
+    scan,
+    sync_folder,
+    walk,
+)
+
+Durability: TypeAlias = Literal["none", "atomic", "fsync"]
+
+# How files are replaced, as `zchunk._ext` has it.
+DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
+
+# O_NONBLOCK: a FIFO in the folder must not hang anyone. It means nothing for regular files.
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | _FLAGS
+
+
+class DirectoryStore(Store):
+    """A store in a folder, where the value of the key ``a/b`` is the file ``a/b``.
+
+    The folder is made by the first write. Files that are not regular, and files named ``*.partial`` (left by
+    writers that were killed), are not part of the store. Writing or deleting a key that is a folder erases
+    all that is in it, as in zarr 2.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    normalize_keys : bool, default False
+        Turn keys to lower case.
+    dimension_separator : {".", "/"}, optional
+        What arrays made in this store put between chunk coordinates, unless told.
+    durability : {"atomic", "fsync", "none"}, default "atomic"
+        ``"atomic"`` writes a temporary file beside the old one and renames it: whatever happens to the
+        process, a reader sees the old or the new value. ``"fsync"`` also syncs file and folder: the same
+        holds for the machine. ``"none"`` writes in place.
+
+    Notes
+    -----
+    Safe to use from many threads and processes, by the above. Symbolic links are followed; one that is a
+    file is replaced when its key is written.
+    """
+
+    # Its name in `info` and in pickles, since before the module moved.
+    __module__ = "zchunk.storage.directory"
+
+    verbatim = True
+
+    _identity: str | None = None
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = None,
+        durability: Durability = "atomic",
+    ) -> None:
+        if durability not in ("atomic", "fsync", "none"):
+            raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
+        self.path: str = os.path.abspath(os.fsdecode(path))
+        if "\0" in self.path:
+            raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
+        if os.path.isfile(self.path):
+            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is a file, not a folder")
+        self.normalize_keys = normalize_keys
+        self.durability = durability
+        self._dimension_separator = check_separator(dimension_separator)
+
+    @property
+    def root(self) -> str | None:
+        # None where files are not what item access would give: when keys are changed on the way, and in a
+        # subclass that does something of its own.
+        cls = type(self)
+        own = (
+            cls.__getitem__ is DirectoryStore.__getitem__
+            and cls.__setitem__ is DirectoryStore.__setitem__
+            and cls.__delitem__ is DirectoryStore.__delitem__
+            and cls.__contains__ is DirectoryStore.__contains__
+            and cls.file_path is DirectoryStore.file_path
+        )
+        return self.path if own and not self.normalize_keys else None
+
+    @property
+    def lock_identity(self) -> str:
+        # Looked up once there is a folder: it costs as much as reading a small file.
+        if self._identity is None:
+            found = real_path(os.fsencode(self.path))
+            if found is None:
+                return os.path.realpath(self.path)
+            self._identity = os.fsdecode(found)
+        return self._identity
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where the copy is used, links may lead elsewhere.
+        return {**self.__dict__, "_identity": None}
+
+    def make_folder(self, path: str) -> None:
+        self._make_folder(path, self._folder(path))
+
+    def file_path(self, key: str) -> str:
+        """Return the path of the file that holds the value of `key`."""
+        if check_key(key).endswith(PARTIAL):
+            raise InvalidKeyError(f"store key {key!r}: names ending in {PARTIAL!r} are for unfinished writes")
+        return f"{self.path}/{key.lower() if self.normalize_keys else key}"
+
+    def dir_path(self, path: str | None = None) -> str:
+        """Return the path of the folder at a node path."""
+        return self._folder(normalize_path(path))
+
+    def _folder(self, path: str) -> str:
+        path = check_path(path)
+        return join(self.path, path.lower() if self.normalize_keys else path) if path else self.path
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._read(key, 0, None)
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        check_range(start, stop)
+        if type(self).__getitem__ is not DirectoryStore.__getitem__:
+            return super().get_range(key, start, stop)
+        return self._read(key, start, stop)
+
+    def _read(self, key: str, start: int, stop: int | None) -> bytes:
+        try:
+            fd = os.open(self.file_path(key), _READ)
+        except OSError as err:
+            if not is_absence(err):
+                raise
+            raise KeyError(key) from None
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise KeyError(key)
+            if start:
+                os.lseek(fd, start, os.SEEK_SET)
+            stop = status.st_size if stop is None else min(stop, status.st_size)
+            return read_fd(fd, max(stop - start, 0))
+        finally:
+            os.close(fd)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path = self.file_path(key)
+        data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
+        for _ in range(RETRIES):
+            try:
+                return write_file(encoded, data, how)
+            except IsADirectoryError:
+                self._remove_folder(path)
+            except NotADirectoryError:
+                raise self._below_value(key, os.path.dirname(path)) from None
+            except FileNotFoundError:
+                # Again and again, for others may be erasing the folder.
+                continue
+        raise StoreError(f"cannot store {key!r} in {self.path!r}: others remove its folder all the time")
+
+    def __delitem__(self, key: str) -> None:
+        path = self.file_path(key)
+        if not _unlink(path):
+            if self.is_empty(key):
+                raise KeyError(key)
+            self.erase_prefix(key)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(path))
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        if type(self).__contains__ is not DirectoryStore.__contains__:
+            return super().existing(keys)
+        keys = list(keys)
+        return set(compress(keys, are_files([os.fsencode(self.file_path(key)) for key in keys])))
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        if type(self).__delitem__ is not DirectoryStore.__delitem__:
+            # Not the folders, which deleting one by one would erase.
+            super().erase_many(key for key in keys if key in self)
+            return
+        folders: set[str] = set()
+
+        def erase(path: str) -> None:
+            if _unlink(path) and self.durability == "fsync":
+                folders.add(os.path.dirname(path))
+
+        try:
+            each_file(erase, list(map(self.file_path, keys)))
+        finally:
+            for folder in folders:
+                sync_folder(folder)
+
+    def __contains__(self, key: object) -> bool:
+        return is_key(key) and self._stat(check_key(key)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self._keys_fast(self.path)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.path == other.path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    def size(self, key: str) -> int:
+        if type(self).__getitem__ is not DirectoryStore.__getitem__:
+            return super().size(key)
+        status = self._stat(key)
+        if status is None:
+            raise KeyError(key)
+        return status.st_size
+
+    def list_dir(self, path: str = "") -> list[str]:
+        return sorted([entry.name for entry in scan(self._folder(path))])
+
+    def is_empty(self, path: str = "") -> bool:
+        return next(self._keys_fast(self._folder(path)), None) is None
+
+    def erase_prefix(self, path: str = "") -> None:
+        """Delete the folder at `path`: every key below it, and whatever else it holds."""
+        folder = self._folder(path)
+        try:
+            # Not `isdir`, which says no if it cannot tell.
+            if not stat.S_ISDIR(os.stat(folder).st_mode):
+                return
+        except OSError as err:
+            if not is_absence(err):
+                raise
+            return
+        if path or not os.path.islink(folder):
+            self._remove_folder(folder)
+        else:
+            for entry in list(os.scandir(folder)):
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
+                    os.unlink(entry.path)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(folder))
+
+    def _remove_folder(self, folder: str) -> None:
+        if os.path.islink(folder):
+            # What is linked may have other users.
+            os.unlink(folder)
+        else:
+            remove_tree(folder)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step."""
+        src, dst = check_rename(src_path, dst_path)
+        src_file, dst_file = self._folder(src), self._folder(dst)
+        if not os.path.lexists(src_file):
+            raise KeyError(src)
+        if os.path.isfile(src_file):
+            # A key must not become an unfinished write.
+            self.file_path(dst)
+        if src_file == dst_file:
+            return
+        if os.path.isfile(dst_file) or not self.is_empty(dst):
+            raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
+        remove_empty(dst_file)
+        self._make_folder(dst, os.path.dirname(dst_file))
+        os.rename(src_file, dst_file)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(dst_file))
+            sync_folder(os.path.dirname(src_file))
+
+    def getsize(self, path: str | None = None) -> int:
+        path = normalize_path(path)
+        folder = self._folder(path)
+        if os.path.isfile(folder):
+            return os.path.getsize(folder)
+        return sum(entry.stat().st_size for entry in scan(folder) if entry.is_file())
+
+    def _stat(self, key: str) -> os.stat_result | None:
+        try:
+            status = os.stat(self.file_path(key))
+        except OSError as err:
+            if not is_absence(err):
+                raise
+            return None
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    @staticmethod
+    def _keys_fast(
+        path: str, walker: Callable[[str], Iterable[tuple[str, list[str], list[str]]]] = walk
+    ) -> Iterator[str]:
+        """Yield the keys of the files below a folder (zarr 2's name)."""
+        start = len(path.rstrip("/")) + 1
+        for folder, _, names in walker(path):
+            below = folder[start:]
+            yield from (join(below, name) for name in names)
+
+    def _make_folder(self, key: str, folder: str) -> None:
+        missing = []
+        level = folder
+        while self.durability == "fsync" and not os.path.isdir(level) and level != os.path.dirname(level):
+            level = os.path.dirname(level)
+            missing.append(level)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            for level in missing:
+                sync_folder(level)
+        except FileNotFoundError:
+            # Others erase the folder; the caller tries again.
+            return
+        except (FileExistsError, NotADirectoryError):
+            raise self._below_value(key, folder) from None
+
+    @staticmethod
+    def _below_value(key: str, folder: str) -> KeyBelowValueError:
+        return KeyBelowValueError(f"cannot store {key!r}: a file stands where {folder!r} would be")
+
+
+def _unlink(path: str) -> bool:
+    """Delete a file; return whether there was one."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except PermissionError:
+        # What macOS says of a folder.
+        if os.path.isdir(path):
+            return False
+        raise
+    return True
+
+
+class NestedDirectoryStore(DirectoryStore):
+    """A `DirectoryStore` whose arrays put their chunks in nested folders (``0/0`` rather than ``0.0``)."""
+
+    # Its name in `info` and in pickles, since before the module moved.
+    __module__ = "zchunk.storage.directory"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = "/",
+        durability: Durability = "atomic",
+    ) -> None:
+        if dimension_separator not in (None, "/"):
+            raise ValueError(f"NestedDirectoryStore has dimension_separator '/', not {dimension_separator!r}")
+        super().__init__(path, normalize_keys, "/", durability)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NestedDirectoryStore) and self.path == other.path

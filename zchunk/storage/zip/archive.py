@@ -1,0 +1,221 @@
+"""Zip archives that grow at the end: what `ZipStore` writes its values to.
+
+`zipfile` does the directory of the archive. Writing of entries is here, for a key written twice is an entry
+replaced, and by position, which disturbs no reader.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
+
+from zchunk._ext.engine.file_job import crc32
+from zchunk.errors import StoreError
+from zchunk.storage.zip.methods import encode
+from zchunk.storage.zip.reader import File, Reader
+
+_LZMA_END_MARKER = 0x2
+# Permissions, and the flag of MS-DOS for a folder.
+_FOLDER = 0o40775 << 16 | 0x10
+_ZIP32_SIZE = (1 << 31) - 1
+_ZIP32_ENTRIES = (1 << 16) - 1
+
+
+class Archive(Reader):
+    """An archive in a file: its entries by key, and where the next one goes.
+
+    Entries that are replaced or deleted leave the directory, and their bytes become dead space, as does the
+    directory of an earlier `flush`. `close` copies the archive (and replaces it in one step) when more
+    than half of it is dead. So replacing costs what writing costs, no matter how large the archive.
+    """
+
+    def __init__(self, path: str, mode: str, allow_zip64: bool) -> None:
+        self.path = path
+        self.writable = mode != "r"
+        # Nothing is made or replaced before the first write, so that a call that fails loses nothing.
+        self._create_flag = os.O_TRUNC if mode == "w" else os.O_EXCL
+        self.dirty = mode in ("w", "x")
+        self._allow_zip64 = allow_zip64
+        self._owner = os.getpid()
+        self._lock = threading.RLock()
+        file = None if self.dirty else self._open()
+        if mode == "x" and os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        self._end = 0 if file is None else file.size
+        super().__init__(repr(path), file if self._end or mode == "r" else None)
+        self._file = file
+
+    def _open(self) -> File | None:
+        try:
+            return File(self.path, os.O_RDWR if self.writable else os.O_RDONLY)
+        except FileNotFoundError:
+            if not self.writable:
+                raise
+            return None
+
+    @property
+    def file(self) -> File:
+        file = super().file
+        assert isinstance(file, File)
+        return file
+
+    def write(self, key: str, data: bytes | memoryview, method: int) -> None:
+        """Append an entry and make it the value of `key`; one ending in a slash is a folder and no key."""
+        folder = key.endswith("/")
+        info = zipfile.ZipInfo(key, max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0)))
+        info.compress_type = method
+        info.external_attr = _FOLDER if folder else 0o644 << 16
+        info.CRC = crc32(data)
+        info.file_size = len(data)
+        packed = encode(data, method)
+        info.compress_size = len(packed)
+        if method == zipfile.ZIP_LZMA:
+            info.flag_bits |= _LZMA_END_MARKER
+        if len(key.encode()) >= 1 << 16:
+            raise StoreError(f"a key in a zip archive has less than 65,536 bytes, not {len(key.encode())}")
+        with self._writing() as file:
+            grown = self._end + len(packed) + len(key) + 1024
+            count = len(self.entries) + len(self._foreign) + 1
+            if not self._allow_zip64 and (grown > _ZIP32_SIZE or count > _ZIP32_ENTRIES):
+                raise StoreError(
+                    f"{self.path!r} would exceed 2 GiB or 65,535 entries; open it with allowZip64=True"
+                )
+            info.header_offset = self._end
+            self.dirty = True
+            try:
+                end = file.write(self._end, info.FileHeader())
+                self._end = file.write(end, packed)
+            except BaseException:
+                # A full disk must not leave rubbish that later entries would be written behind.
+                with suppress(OSError):
+                    os.ftruncate(file.fd, info.header_offset)
+                raise
+            if folder:
+                self._foreign = [other for other in self._foreign if other.orig_filename != key]
+                self._foreign.append(info)
+            else:
+                self.entries[key] = info
+
+    def delete(self, key: str) -> None:
+        """Drop an entry from the directory."""
+        if key not in self.entries:
+            raise KeyError(key)
+        with self._writing():
+            del self.entries[key]
+            self.dirty = True
+
+    @contextmanager
+    def _writing(self) -> Iterator[File]:
+        """Give the file to the one writer, once it is sure that there is no other."""
+        self.check_open()
+        if os.getpid() != self._owner:
+            # Before the lock, which a thread of the parent may have held during the fork.
+            raise StoreError(
+                f"zip store {self.name} was opened by process {self._owner}; a forked child can only read"
+            )
+        with self._lock:
+            if self._file is None:
+                self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
+                self.dirty = True
+            status = os.fstat(self.file.fd)
+            if status.st_size != self._end or not status.st_nlink:
+                raise StoreError(
+                    f"zip store {self.name} was changed by another writer; only one may have it open"
+                )
+            yield self.file
+
+    def flush(self) -> None:
+        """Write the directory of the archive, so that others can open it."""
+        self.check_open()
+        if not self.dirty:
+            return
+        with self._writing() as file:
+            self._end = self._write_directory(file, self._end, self._infos())
+            self.dirty = False
+
+    def close(self) -> None:
+        """Flush, or rewrite without dead space if there is much; then let go of the file. May be repeated."""
+        if os.getpid() != self._owner:
+            self._closed, self._file = True, None
+            return
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                if self.dirty:
+                    live = sum(info.compress_size for info in self._infos())
+                    # What else an entry takes: two headers with its name.
+                    live += sum(128 + 2 * len(info.filename) for info in self._infos())
+                    if self._end > 2 * live + 4096:
+                        # Where it fails (full disk, damaged entry), dead space is the lesser evil.
+                        with self._writing() as file, suppress(OSError, ValueError):
+                            self._compact(file)
+                    self.flush()
+            finally:
+                self._closed, self._file = True, None
+
+    def release(self) -> None:
+        """Close an archive that nobody can use any more; without a file, there is nothing to close."""
+        if self._file is not None:
+            self.close()
+
+    def _infos(self) -> list[zipfile.ZipInfo]:
+        return [*self._foreign, *self.entries.values()]
+
+    def _compact(self, file: File) -> None:
+        path = os.path.realpath(self.path)
+        partial = f"{path}.{os.urandom(8).hex()}.partial"
+        target = File(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            os.fchmod(target.fd, os.fstat(file.fd).st_mode & 0o777)
+            end = 0
+            moved = []
+            for info in self._infos():
+                start = info.header_offset
+                size = self._start(file, info, file.size) - start + info.compress_size
+                # A copy, for others may be reading.
+                moved.append(copy(info))
+                moved[-1].header_offset = end
+                while size:
+                    part = file.read(start, min(size, 1 << 24))
+                    end = target.write(end, part)
+                    start += len(part)
+                    size -= len(part)
+            self._write_directory(target, end, moved)
+            os.replace(partial, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(partial)
+            raise
+        self.dirty = False
+
+    def _write_directory(self, file: File, start: int, infos: list[zipfile.ZipInfo]) -> int:
+        """Write the central directory at `start`; return where it ends."""
+        # zipfile writes it at the end of what it believes to have written: a stream that begins at `start`.
+        stream = _Tail(start)
+        directory = zipfile.ZipFile(stream, "w", allowZip64=self._allow_zip64)
+        directory.filelist.extend(infos)
+        directory.comment = self._comment
+        directory.close()
+        return file.write(start, stream.getbuffer())
+
+
+class _Tail(io.BytesIO):
+    """A stream whose positions count from `start`."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__()
+        self._start = start
+
+    def tell(self) -> int:
+        return self._start + super().tell()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._start + super().seek(offset - (self._start if whence == 0 else 0), whence)

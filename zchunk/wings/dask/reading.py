@@ -1,0 +1,118 @@
+"""Stored arrays as dask arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask import config
+from dask.utils import parse_bytes
+
+from zchunk.core.array import Array
+from zchunk.creation.opening import open_array
+
+
+def from_zchunk(
+    source: Any,
+    chunks: Any = "auto",
+    path: str | None = None,
+    name: str | bool | None = None,
+    *,
+    storage_options: Any = None,
+    inline_array: bool = False,
+    **open_kws: Any,
+) -> Any:
+    """Return a stored array as a dask array. No chunk is read before it is computed.
+
+    Parameters
+    ----------
+    source : Array, path, URL or MutableMapping
+        The array, or the store that it is in, as for `zchunk.open_array`.
+    chunks : "auto", None, str, int or tuple, optional
+        ``"auto"``: so many stored chunks, or shards where there are some, as fit into the size that dask's
+        ``array.chunk-size`` says; if one shard is more than that, chunks of it. A size such as ``"64 MiB"``
+        means the same with that size. None: the stored chunks, or shards. Otherwise as
+        `dask.array.from_array` has it.
+    path : str, optional
+        Of the array in the store.
+    name : str or bool, optional
+        Of the dask array. By default made of what `zchunk.core.tokens.token_of` says, so that it is the same
+        as long as nothing is written; if the chunks are not local files, another one each time. That looks at
+        all files of the array; False saves it, with a name that is always another one.
+    storage_options : dict, optional
+        Options of the file system, if `source` is a URL.
+    inline_array : bool, optional
+        As for `dask.array.from_array`.
+    **open_kws
+        Other parameters of `zchunk.open_array`, if `source` is a store.
+
+    Returns
+    -------
+    dask.array.Array
+
+    Raises
+    ------
+    ArrayNotFoundError
+        There is no array.
+    TypeError
+        `source` is an array, and something is given of how to open it.
+    ValueError
+        `chunks` do not fit the shape.
+    """
+    if isinstance(source, Array):
+        given = open_kws | {"path": path, "storage_options": storage_options}
+        if wrong := [key for key, value in given.items() if value is not None]:
+            raise TypeError(f"{source!r} is open already: it takes no {', '.join(wrong)}")
+        array = source
+    else:
+        array = open_array(source, "r", path=path, storage_options=storage_options, **open_kws)
+    return da.from_array(
+        array,
+        chunks=_chunks_of(array, chunks),
+        name=name,
+        meta=np.empty((0,) * array.ndim, array.dtype),
+        inline_array=inline_array,
+    )
+
+
+def _chunks_of(array: Array, chunks: Any) -> Any:
+    """Return what dask shall take for a user's `chunks`."""
+    stored: tuple[Any, ...] = array.metadata.grid.chunks
+    if chunks is not None and not isinstance(chunks, str):
+        return chunks
+    if array.metadata.edges is not None:
+        # Along an axis of length 0 there is no chunk; dask has one.
+        return tuple(sizes or (0,) for sizes in stored)
+    # The size of objects is not known.
+    if chunks is None or array.dtype.hasobject or not array.itemsize:
+        return stored
+    size = config.get("array.chunk-size") if chunks == "auto" else chunks
+    items = int(parse_bytes(size)) // array.itemsize
+    one = tuple(map(min, stored, array.shape))
+    if math.prod(one) <= items:
+        return _grown(array.shape, stored, items)
+    # Parts of a shard; one chunk at least.
+    return _grown(one, array.chunks, items)
+
+
+def _grown(shape: tuple[int, ...], unit: tuple[int, ...], items: int) -> tuple[int, ...]:
+    """Return lengths that are multiples of those of a chunk, evenly, or reach over all of `shape`.
+
+    Those have `items` at most, unless one chunk has more.
+    """
+    lengths = list(map(min, unit, shape))
+    counts = [1] * len(unit)
+    growing = set(range(len(unit)))
+    while growing:
+        # What is read in one go lies along the last axes.
+        axis = min(growing, key=lambda i: (counts[i], -i))
+        twice = [*lengths]
+        twice[axis] = min(2 * counts[axis] * unit[axis], shape[axis])
+        if twice == lengths or math.prod(twice) > items:
+            growing.remove(axis)
+        else:
+            lengths = twice
+            counts[axis] *= 2
+    return tuple(lengths)

@@ -1,0 +1,298 @@
+"""dask arrays into stored arrays, without two tasks that write one stored chunk in different processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
+from typing import Any, TypeAlias
+
+import dask.array as da
+import numpy as np
+from dask import local, threaded
+from dask.base import get_scheduler
+from dask.utils import SerializableLock, get_scheduler_lock
+
+from zchunk.core.array import Array
+from zchunk.core.tokens import new_token
+from zchunk.creation.arrays import create
+from zchunk.creation.nodes import format_for
+from zchunk.runtime.fork import PerProcess, is_shared
+from zchunk.spec.keys import normalize_path
+from zchunk.storage import MemoryStore, Store, open_store
+from zchunk.sync import KeyLock, ProcessSynchronizer
+
+# What tells this process from all others, on other machines too.
+_this_process = PerProcess(new_token)
+
+
+def store(
+    source: Any,
+    target: Any,
+    region: Any = None,
+    *,
+    path: str | None = None,
+    align: str | None = None,
+    lock: Any = None,
+    compute: bool = True,
+    return_stored: bool = False,
+    overwrite: bool = False,
+    storage_options: Any = None,
+    compute_kws: dict[str, Any] | None = None,
+    **create_kws: Any,
+) -> Any:
+    """Write a dask array into a stored array: one that is there, or one that is made for it.
+
+    If two dask chunks lie in one stored chunk (in one shard, if there are shards), two tasks write it.
+    Threads of one process lose nothing then. Other processes would: that is refused, unless they have a lock.
+
+    Parameters
+    ----------
+    source : dask.array.Array
+        What to write.
+    target : Array, path, URL or MutableMapping
+        The array to write into, or the store to make one in, as for `zchunk.create`.
+    region : slice or tuple of slice, optional
+        The part of `target` to write, with steps of 1; all of it by default.
+    path : str, optional
+        Of the array that is made in the store.
+    align : {None, "rechunk"}, optional
+        ``"rechunk"``: rechunk `source` before, so that no two dask chunks lie in one stored chunk.
+    lock : bool or lock, optional
+        Held while a dask chunk is written. True: one for dask's scheduler. A lock for several processes is
+        one of dask.distributed, of a manager of `multiprocessing`, or of a `zchunk.ProcessSynchronizer`. An
+        array whose `synchronizer` is a `zchunk.ProcessSynchronizer` needs none.
+    compute : bool, optional
+        Write now; otherwise when the result is computed.
+    return_stored : bool, optional
+        Return a dask array of what is stored.
+    overwrite : bool, optional
+        Replace what is where the array shall be made. `source` must not read it.
+    storage_options : dict, optional
+        Options of the file system, if `target` is a URL.
+    compute_kws : dict, optional
+        Parameters of dask's `compute`, as ``{"scheduler": "threads"}``.
+    **create_kws
+        Parameters of `zchunk.create` for the array that is made. Its shape is that of `source`, and so by
+        default its dtype. Its chunks are by default the largest of the dask chunks along every axis; with
+        ``shards=True`` its shards are.
+
+    Returns
+    -------
+    Array
+        The array that was written into.
+    dask.array.Array
+        With `return_stored`: what is stored, as it is read back.
+    dask.delayed.Delayed or dask.array.Array
+        With `compute` false: what writes when it is computed.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is where the array shall be made, and `overwrite` is false.
+    ReadOnlyError
+        `target` was opened for reading, or has a rectilinear chunk grid.
+    TypeError
+        `source` is no dask array, or `target` an array and something is given of how to make one.
+    ValueError
+        `source` has not the shape of `target`, or of the `region`, or dask does not know its shape; other
+        processes would write into the memory of this one, or into one stored chunk without a lock. Nothing is
+        written then, nor made. With `compute` false, computing raises it if it is other processes that do it.
+    """
+    _check(source, align)
+    if isinstance(target, Array):
+        given = {"path": path, "storage_options": storage_options, "overwrite": overwrite or None}
+        if wrong := [key for key, value in (given | create_kws).items() if value is not None]:
+            raise TypeError(f"{target!r} is there already: it takes no {', '.join(wrong)}")
+        array = target
+        array._check_writable()
+        array._current.check_writable()
+    else:
+        if region is not None:
+            raise TypeError("a region is of an array that is there; make it with zchunk.create")
+        target = open_store(target, "a", storage_options)
+        version = create_kws.pop("zarr_version", None) or create_kws.get("zarr_format")
+        create_kws["zarr_format"] = format_for(target, normalize_path(path), version).version
+        create_kws |= {"shape": source.shape, "path": path, "storage_options": storage_options}
+        _set_chunks(create_kws, tuple(max(1, *sizes) for sizes in source.chunks))
+        create_kws.setdefault("dtype", source.dtype)
+        # Not in its place yet: what is there stays if this one cannot be made or written.
+        array = create(**create_kws | {"store": MemoryStore(), "chunk_store": None})
+    slices = _normalized(region, array, source.shape)
+    starts = tuple(part.start for part in slices)
+    grid = array.metadata.grid.chunk_shape
+    if align == "rechunk":
+        source = source.rechunk(_aligned(source.chunks, starts, grid))
+    scheduler = (compute_kws or {}).get("scheduler")
+    if lock is True:
+        lock = get_scheduler_lock(collection=source, scheduler=scheduler)
+    safe = (
+        _is_aligned(source.chunks, starts, grid)
+        or (lock and not _is_of_threads(lock))
+        or isinstance(array.synchronizer, ProcessSynchronizer)
+    )
+    if compute:
+        holds = target.chunk_store if array is target else create_kws.get("chunk_store") or target
+        _check_scheduler(source, scheduler, array, open_store(holds, "a", storage_options), bool(safe))
+    if array is not target:
+        array = create(store=target, overwrite=overwrite, **create_kws)
+    if return_stored:
+        source = source.astype(array.dtype)
+    # Not an array to mypy, but dask wants no more of it.
+    into: Any = Target(array, None if safe else _this_process())
+    written: Any = da.store(
+        source,
+        into,
+        lock=lock or False,
+        regions=slices,
+        compute=compute,
+        return_stored=return_stored,
+        **(compute_kws or {}),
+    )
+    if compute and not return_stored:
+        return array
+    # Older versions of dask return a tuple of one.
+    return written[0] if isinstance(written, tuple) else written
+
+
+class Target:
+    """A stored array, as tasks write it.
+
+    Parameters
+    ----------
+    array : Array
+        The array.
+    process : str, optional
+        The only process whose tasks may write, if two of them may write one stored chunk.
+    shared : bool, optional
+        Whether other processes have the same chunks, if that is known.
+    """
+
+    def __init__(self, array: Array, process: str | None, shared: bool = False) -> None:
+        self._array = array
+        self._process = process
+        self._shared = shared
+        self._token = new_token()
+
+    def __setitem__(self, selection: Any, items: Any) -> None:
+        if self._process not in (None, _this_process()):
+            raise _unsafe(self._array)
+        self._array[selection] = items
+
+    def __getitem__(self, selection: Any) -> Any:
+        return self._array[selection]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self._shared:
+            if not _takes_processes(self._array.chunk_store):
+                raise _of_this_process(self._array.chunk_store)
+            self._shared = True
+        return type(self), (self._array, self._process, True)
+
+    def __dask_tokenize__(self) -> str:
+        # Tasks that write are never the same as others that wrote. That of the array would look at all files.
+        return self._token
+
+
+def _check(source: Any, align: str | None) -> None:
+    if not isinstance(source, da.Array):
+        raise TypeError(f"what is stored is a {type(source).__name__}, not a dask array")
+    if np.isnan(source.shape).any():
+        raise ValueError(f"dask does not know the shape of {source!r}: call its compute_chunk_sizes() before")
+    if align not in (None, "rechunk"):
+        raise ValueError(f"align is {align!r:.80}, not 'rechunk' or None")
+
+
+def _is_of_threads(lock: Any) -> bool:
+    """Whether a lock becomes another one in another process. (Those of `threading` do not get there.)"""
+    return isinstance(lock, SerializableLock) or (isinstance(lock, KeyLock) and lock.file is None)
+
+
+def _check_scheduler(source: Any, scheduler: Any, array: Array, holds: Store, safe: bool) -> None:
+    """Raise `ValueError` if dask's scheduler would write where or what it must not."""
+    get = get_scheduler(collections=[source], scheduler=scheduler)
+    if get in (threaded.get, local.get_sync):
+        return
+    if not _takes_processes(holds):
+        raise _of_this_process(holds)
+    if not safe and not _is_here(get):
+        raise _unsafe(array)
+
+
+def _takes_processes(store: Store) -> bool:
+    return store.many_writers and is_shared(store)
+
+
+def _is_here(get: Any) -> bool:
+    """Whether dask's scheduler is a client of workers that are threads of this process."""
+    client = getattr(get, "__self__", None)
+    nthreads = getattr(client, "nthreads", None)
+    workers = nthreads() if callable(nthreads) else ()
+    return bool(workers) and all(address.startswith("inproc://") for address in workers)
+
+
+def _of_this_process(holds: Store) -> ValueError:
+    return ValueError(
+        f"dask's workers are, or may be, other processes, and {holds!r:.200} is written by one: "
+        "write to a folder or URL, or with scheduler='threads'"
+    )
+
+
+def _unsafe(array: Array) -> ValueError:
+    return ValueError(
+        f"dask chunks share stored chunks of {array!r}, which are {array.metadata.grid.chunk_shape}, and "
+        "processes that write one at the same time lose items: use align='rechunk', lock=True, or a "
+        "zchunk.ProcessSynchronizer as the array's synchronizer"
+    )
+
+
+# ---- chunks
+
+
+def _set_chunks(create_kws: dict[str, Any], largest: tuple[int, ...]) -> None:
+    """Set what a user does not say of the chunks of an array that is made."""
+    shards = create_kws.get("shards")
+    if "chunks" not in create_kws and (shards is True or (isinstance(shards, str) and shards == "auto")):
+        create_kws["shards"] = largest
+    elif not shards:
+        create_kws.setdefault("chunks", largest)
+
+
+def _normalized(region: Any, array: Array, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return a user's `region` with a start and a stop for every axis, if an array of a shape fits it."""
+    parts = list(region) if isinstance(region, tuple) else [] if region is None else [region]
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
+        raise ValueError(f"region is {region!r:.80}, not a slice, or a tuple of them, with steps of 1")
+    if len(parts) > array.ndim:
+        raise ValueError(f"region {region!r:.80} has {len(parts)} axes, and {array!r} has {array.ndim}")
+    parts += [slice(None)] * (array.ndim - len(parts))
+    bounds = [part.indices(length)[:2] for part, length in zip(parts, array.shape, strict=True)]
+    found = tuple(slice(start, max(start, stop)) for start, stop in bounds)
+    lengths = tuple(part.stop - part.start for part in found)
+    if lengths != shape:
+        raise ValueError(f"a dask array of shape {shape} does not fit the shape {lengths} in {array!r}")
+    return found
+
+
+# Lengths of the dask chunks, along every axis.
+_Sizes: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+def _cuts(sizes: tuple[int, ...], start: int) -> Iterator[int]:
+    """Yield where in the array dask chunks begin, along an axis."""
+    return accumulate(sizes[:-1], initial=start)
+
+
+def _is_aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) -> bool:
+    """Whether no two dask chunks lie in one stored chunk."""
+    each = zip(chunks, starts, grid, strict=True)
+    return all(cut in (start, cut // c * c) for sizes, start, c in each for cut in _cuts(sizes, start))
+
+
+def _aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) -> _Sizes:
+    """Return lengths of dask chunks, about as they are, of which no two lie in one stored chunk."""
+    result = []
+    for sizes, start, c in zip(chunks, starts, grid, strict=True):
+        cuts = {max(cut // c * c, start) for cut in _cuts(sizes, start)}
+        ends = [*sorted(cuts), start + sum(sizes)]
+        result.append(tuple(stop - begin for begin, stop in pairwise(ends)))
+    return tuple(result)

@@ -1,0 +1,203 @@
+"""`rechunk`: an array or group again with other chunks, out of core, in memory that has a bound."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from shutil import rmtree
+from typing import Any
+
+from zchunk.convenience.opening import open as open_node
+from zchunk.core.array import Array
+from zchunk.creation.nodes import format_for
+from zchunk.errors import CopyError
+from zchunk.hierarchy.groups import Group, open_group
+from zchunk.metadata.formats import find
+from zchunk.runtime.progress import reporting_progress
+from zchunk.spec.keys import join, normalize_path, parents
+from zchunk.storage import DirectoryStore, MemoryStore, Store, TempStore, open_store
+from zchunk.wings.rechunking.executors import check_shared, make_executor
+from zchunk.wings.rechunking.memory import parse_bytes
+from zchunk.wings.rechunking.target import Making, chunks_of_all
+
+__all__ = ["rechunk"]
+
+
+def rechunk(
+    source: Any,
+    chunks: Any = None,
+    target: Any = None,
+    max_memory: int | str = "512MB",
+    temp: Any = None,
+    *,
+    path: str | None = None,
+    executor: Any = "threads",
+    progress: Any = None,
+    overwrite: bool = False,
+    zarr_format: int | None = None,
+    storage_options: Any = None,
+    **create_kws: Any,
+) -> Array | Group:
+    """Write an array, or all arrays of a group, again with other chunks.
+
+    Memory has a bound, whatever the size of the array: regions of whole source chunks are read, and regions
+    of whole target chunks written. If no region can be both within `max_memory`, the items pass one
+    intermediate copy. Either way each source chunk is read once, and each target chunk written once.
+
+    A call that was killed goes on where it stopped when it is repeated with the same arguments, provided that
+    the target is a local folder or `temp` is given. The source must not change meanwhile.
+
+    Parameters
+    ----------
+    source : Array, Group, path or store
+        What to rechunk.
+    chunks : int, sequence of int, bool, "auto" or mapping, optional
+        Of the target, as for `create`; by default those of the source. A mapping of names of axes to lengths
+        (-1 is the whole axis) leaves the other axes as they are. For a group also a mapping of paths of
+        arrays to their chunks; arrays that are not named keep theirs.
+    target : path, MutableMapping or None, optional
+        Where to, as `store` for `create`.
+    max_memory : int or str, optional
+        Most bytes that all tasks that run at the same time take together, beside what the process has
+        already; text may have a unit: ``"512MB"``, ``"2GiB"``. For a client of dask.distributed, of each
+        worker. Arrays of Python objects, whose size is not known, may take more.
+    temp : path or MutableMapping, optional
+        Where the intermediate copy is kept, with a record of what is done. Deleted at the end. By default, if
+        the target is a local folder, the folder beside it with ``.rechunk`` added to the name; else a
+        temporary folder.
+    path : str, optional
+        Of the array or group in the target.
+    executor : "threads", "dask", Client or Executor, optional
+        Who does the tasks: this process; dask, with the client of dask.distributed that the program has made
+        if there is one; such a client; an executor of `concurrent.futures`.
+    progress : bool or callable, optional
+        True: show a bar, by tqdm if that is installed. A function gets how many bytes of items are done, and
+        how many there are; those that pass an intermediate copy count twice.
+    overwrite : bool, optional
+        Replace arrays that are in the way, and begin anew if a call with other parameters was not finished.
+        Groups that are there stay.
+    zarr_format : {None, 2, 3}, optional
+        Version of the format; by default that of the groups above, or else of the source.
+    storage_options : dict, optional
+        Options of the file system, if `target` is a URL.
+    **create_kws
+        Other parameters of `create`, such as `shards` (then a shard is what is written once), `compressor`
+        or `dtype`. By default all is as in the source: data type, codecs, order, fill value, attributes,
+        names of axes, and if it has shards, shards of about that shape. For a group they are for every array.
+
+    Returns
+    -------
+    Array or Group
+        The target.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        Something is where the target shall be, and `overwrite` is false.
+    CopyError
+        Source and target are the same, or one is in the other.
+    ImportError
+        `executor` is ``"dask"``, and dask is not installed.
+    StoreError
+        A call with other parameters was not finished, and `overwrite` is false; or a part of the intermediate
+        copy is lost.
+    ValueError
+        A parameter has no valid value; one chunk of source and target is more than `max_memory`; or the
+        executor uses other processes, and a store is in the memory of this one.
+    """
+    node = source if isinstance(source, Array | Group) else open_node(source, "r")
+    store, top = open_store(target, "a", storage_options), normalize_path(path)
+    _check_apart(node, store, top)
+    version = zarr_format
+    if version is None and all(find(store, above) is None for above in parents(top)):
+        version = node.zarr_format
+    fmt = format_for(store, top, version)
+    limit = parse_bytes(max_memory)
+    arrays, groups = _members(node)
+    wanted = chunks_of_all(chunks, arrays)
+    makings = [
+        Making(array, store, join(top, name), fmt, create_kws | {"chunks": wanted[name]})
+        for name, array in arrays.items()
+    ]
+    for making in makings:
+        making.choose(make_executor(executor, making.native), limit)
+    for name, group in groups.items():
+        found = open_group(store, "a", path=join(top, name), zarr_format=fmt.version)
+        found.attrs.update(group.attrs)
+    with _temporary(temp, store, any(not making.plan.direct for making in makings)) as kept:
+        if any(making.executor.processes for making in makings):
+            for each, written in ((node.store, False), (store, True), (kept, True)):
+                check_shared(each, written)
+        for making in makings:
+            making.begin(kept, overwrite)
+        lock = threading.Lock()
+        with reporting_progress(progress, lambda: sum(m.nbytes for m in makings), "B") as advance:
+
+            def report(amount: int) -> None:
+                with lock:
+                    advance(amount)
+
+            for making in makings:
+                making.run(report)
+        for making in makings:
+            making.end()
+    if isinstance(node, Group):
+        return open_group(store, "r+", path=top, zarr_format=fmt.version)
+    return makings[0].target
+
+
+def _members(node: Array | Group) -> tuple[dict[str, Array], dict[str, Group]]:
+    """Return the arrays and groups in a node, itself included, by their path in it."""
+    if isinstance(node, Array):
+        return {"": node}, {}
+    arrays: dict[str, Array] = {}
+    groups: dict[str, Group] = {"": node}
+
+    def visit(name: str, member: Any) -> None:
+        if isinstance(member, Array):
+            arrays[name] = member
+        else:
+            groups[name] = member
+
+    node.visititems(visit)
+    return arrays, groups
+
+
+def _check_apart(node: Array | Group, store: Store, path: str) -> None:
+    """Raise `CopyError` if a path in a store is at, in or above a node."""
+    new = _place(store, path)
+    for old in (_place(node.store, node.path), _place(node.chunk_store, node.path)):
+        if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
+            raise CopyError(f"{'/' + path!r} in {store!r} would be in or instead of its source {node!r}")
+
+
+def _place(store: Store, path: str) -> str:
+    """Return the name of a path that is the same for all stores that share it."""
+    place = os.path.join(store.lock_identity, path)
+    return (os.path.realpath(place) if os.path.isabs(place) else place).rstrip("/")
+
+
+@contextmanager
+def _temporary(temp: Any, target: Store, large: bool) -> Iterator[Store]:
+    """Give the store of intermediate copies and records, large or small; delete what nobody could find."""
+    if temp is not None:
+        yield open_store(temp)
+    elif target.root is not None:
+        # As durable as the target.
+        synced = getattr(target, "durability", "") == "fsync"
+        kept = DirectoryStore(f"{target.root}.rechunk", durability="fsync" if synced else "atomic")
+        yield kept
+        for folder, _, _ in os.walk(kept.path, topdown=False):
+            # One that is not empty is of another call.
+            with suppress(OSError):
+                os.rmdir(folder)
+    elif large:
+        made = TempStore(prefix="rechunk")
+        try:
+            yield made
+        finally:
+            rmtree(made.path, ignore_errors=True)
+    else:
+        yield MemoryStore()

@@ -1,0 +1,270 @@
+"""One array that is rechunked: what its target is like, by what plan, and what was done of it before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from zchunk.codecs.registry import trusted_ids
+from zchunk.core.array import Array
+from zchunk.creation.arrays import create
+from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
+from zchunk.creation.nodes import check_absent, erase, init_array
+from zchunk.engine.array import ChunkedArray
+from zchunk.errors import ArrayNotFoundError
+from zchunk.metadata.formats import Format
+from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
+from zchunk.storage import KVStore, MemoryStore, Store
+from zchunk.wings.rechunking import memory
+from zchunk.wings.rechunking.executors import Executor
+from zchunk.wings.rechunking.journal import Journal
+from zchunk.wings.rechunking.plan import Plan, box_of, least_items, make_plan, shape_of
+from zchunk.wings.rechunking.tasks import Job
+
+# Where nothing has to be kept, a task is no larger: its memory is used again, in part from the caches.
+_ENOUGH = 32 << 20
+# How often the chunks of local files are read, which native codecs decode, before an intermediate copy costs
+# less; and how many bytes of an uncompressed chunk are read by themselves as fast as together with others.
+_READS = 2.0
+_RUN = 1 << 15
+
+
+class Making:
+    """The rechunking of one array. First comes `choose`, then `begin`, `run` and at last `end`.
+
+    Parameters
+    ----------
+    source : Array
+        What to rechunk.
+    store, path : Store, str
+        Where to.
+    fmt : Format
+        Of the target.
+    given : dict
+        Parameters of `create` that are not as in the source.
+    """
+
+    executor: Executor
+    plan: Plan
+
+    def __init__(self, source: Array, store: Store, path: str, fmt: Format, given: dict[str, Any]) -> None:
+        self.source = source
+        self._store = store
+        self._path = path
+        self._format = fmt
+        found = {"dtype": source.dtype, "write_empty_chunks": source.write_empty_chunks}
+        found |= parameters_of(source, fmt.version) | {"attributes": attributes_of(source, fmt.version)}
+        parameters = merged(found, given)
+        self._attributes = parameters["attributes"]
+        self._write_empty = parameters["write_empty_chunks"]
+        # Not in its place yet: what may be there is to be compared with it.
+        like = MemoryStore(dimension_separator=store._dimension_separator)
+        made = create(source.shape, store=like, path=path, zarr_format=fmt.version, **parameters)
+        self._metadata = made.metadata
+        self._chunked = ChunkedArray(made.metadata, store, path)
+
+    @property
+    def native(self) -> bool:
+        """Whether reading and writing use all threads by themselves."""
+        ends = (self.source._current, self._chunked)
+        return all(a.folder is not None and a.metadata.innermost.chain.native_spec is not None for a in ends)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the items that all stages read or write."""
+        return self.source.nbytes * len(self.plan.stages)
+
+    # ---- the plan
+
+    def choose(self, executor: Executor, limit: int) -> None:
+        """Choose the plan, by which all tasks at one time take no more than `limit` bytes.
+
+        Raises
+        ------
+        ValueError
+            One task takes more.
+        """
+        self.executor = executor
+        shape, source, target = self.source.shape, self._read_chunks(), self._metadata.grid.largest
+        beside = max(memory.of_reading(self.source._current), memory.of_writing(self._chunked))
+        each = max(self._item_nbytes(), 1)
+        least = least_items(shape, source, target)
+        if self.source.dtype.hasobject:
+            # What they take is not known, nor can they be kept as bytes.
+            region = RegularGrid(shape, tuple(max(min(n, c), 1) for n, c in zip(shape, target, strict=True)))
+            self.plan = Plan(region, region, 0)
+            return
+        while (items := (limit // executor.workers - beside) // each) < least:
+            if executor.workers == 1 or executor.fixed:
+                nbytes = executor.workers * (least * each + beside)
+                raise ValueError(
+                    f"max_memory is {limit} bytes; to rechunk {self.source!r} from {source} to {target} "
+                    f"takes {nbytes} bytes at least"
+                )
+            executor.workers -= 1
+        reads, run = self._reads()
+        self.plan = make_plan(shape, source, target, items, memory.threads(), _ENOUGH // each, reads, run)
+
+    def _reads(self) -> tuple[float, int]:
+        """Return how often items may be read, and how many of them by themselves; see `make_plan`."""
+        current = self.source._current
+        layout, item = current.layout, max(self.source.itemsize, 1)
+        if current.folder is None or layout is None:
+            return 1, 0
+        raw = not current.metadata.compressors and current.metadata.order == "C"
+        return _READS, _RUN // item if raw else 0
+
+    def _read_chunks(self) -> tuple[int, ...]:
+        """Return the lengths of what is read as a whole."""
+        current = self.source._current
+        in_parts = current.folder is not None or current.store.ranged
+        return current.metadata.grid_of_chunks.largest if in_parts else current.metadata.grid.largest
+
+    def _item_nbytes(self) -> int:
+        """Return what an item takes on its way: once more for each conversion."""
+        current, metadata = self.source._current, self._metadata
+        nbytes = self.source.itemsize
+        if current.source is not None:
+            nbytes += current.source.metadata.dtype.itemsize
+        if metadata.dtype != self.source.dtype:
+            nbytes += metadata.dtype.itemsize
+        if metadata.swapped:
+            nbytes += metadata.dtype.itemsize
+        return nbytes
+
+    # ---- the work
+
+    def begin(self, temp: Store, overwrite: bool) -> None:
+        """Put the target in its place, or find what a call before has done.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something else is there, and `overwrite` is false.
+        StoreError
+            Another rechunking was not finished, and `overwrite` is false.
+        """
+        self._journal = Journal(temp, self._path, self._parameters())
+        resumed = self._journal.resumes(overwrite)
+        if resumed and self._journal.made and not self._is_made():
+            # It was deleted or replaced.
+            self._journal.erase()
+            resumed = False
+        if not resumed:
+            if not overwrite:
+                check_absent(self._store, self._path)
+            self._journal.begin()
+        if not self._journal.made:
+            # What a call before may have begun to make.
+            erase(self._store, self._path, None)
+            try:
+                init_array(self._store, self._path, self._metadata, overwrite, None, self._attributes)
+            except BaseException:
+                self._journal.erase()
+                raise
+            self._journal.add_made()
+        self.target = self._open()
+        self._job = Job(self.source, self.target, self.plan, temp, self._journal.pieces)
+
+    def _open(self) -> Array:
+        return Array._trusting(
+            trusted_ids(*self._metadata.codecs),
+            self._store,
+            self._path,
+            write_empty_chunks=self._write_empty,
+            zarr_version=self._format.version,
+        )
+
+    def _is_made(self) -> bool:
+        try:
+            return self._rendered(self._open()) == self._rendered(self)
+        except ArrayNotFoundError:
+            return False
+
+    def _rendered(self, made: Any) -> str:
+        items = self._format.array_items(made._metadata if made is self else made.metadata)
+        return items[self._format.array_key].decode()
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return what must be the same for a call to go on where another one stopped."""
+        source, fmt = self.source, self._format
+        old = source._format.array_items(source.metadata)[source._format.array_key].decode()
+        return {
+            "source": [_name(source.chunk_store), source.path, old],
+            "target": [_name(self._store), self._path, self._rendered(self)],
+            "write_empty_chunks": self._write_empty,
+            "zarr_format": fmt.version,
+            "regions": [list(grid.chunk_shape) for grid in self.plan.stages],
+        }
+
+    def run(self, advance: Callable[[int], None]) -> None:
+        """Do all tasks that are not done; `advance` gets the bytes of the items of each."""
+        if not self.source.nbytes:
+            return
+        for stage, grid in enumerate(self.plan.stages):
+            finished = {number for number in self._journal.done(stage) if number < grid.nchunks}
+
+            def done(number: int, stage: int = stage, grid: RegularGrid = grid) -> None:
+                self._journal.add(stage, number)
+                advance(self._nbytes_of(grid, number))
+
+            for number in finished:
+                advance(self._nbytes_of(grid, number))
+            left = (number for number in range(grid.nchunks) if number not in finished)
+            self.executor.run(self._job, stage, left, grid.nchunks - len(finished), done)
+
+    def _nbytes_of(self, grid: RegularGrid, number: int) -> int:
+        return int(np.prod(shape_of(box_of(grid, number)), dtype=object)) * self.source.itemsize
+
+    def end(self) -> None:
+        """Delete the intermediate copy and the record."""
+        self._journal.erase()
+
+
+def _name(store: Store) -> str:
+    """Return a name of a store by which it is known again, in another process if it has its values there."""
+    if store.root is not None:
+        return os.path.realpath(store.root)
+    return store.lock_identity if isinstance(store, KVStore | MemoryStore) else repr(store)
+
+
+def chunks_of_all(chunks: Any, arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """Return the chunk shape of the target for each of some arrays, as `rechunk` has it.
+
+    Raises
+    ------
+    ValueError
+        A name is that of no array and no axis.
+    """
+    given = chunks.values() if isinstance(chunks, Mapping) else ()
+    by_path = any(isinstance(c, Mapping | tuple | list) for c in given)
+    names = set(arrays) if by_path else {name for array in arrays.values() for name in _names(array)}
+    if isinstance(chunks, Mapping) and (unknown := chunks.keys() - names):
+        raise ValueError(f"chunks are given for {sorted(unknown, key=str)!r:.200}, which {_KINDS[by_path]}")
+    return {
+        path: _chunks_of(array, chunks.get(path) if by_path else chunks) for path, array in arrays.items()
+    }
+
+
+_KINDS = {False: "no axis is called", True: "is no array in the group"}
+
+
+def _names(array: Array) -> Iterator[str | None]:
+    """Yield the names of the axes."""
+    names = array.dimension_names or array.attrs.get(DIMENSIONS)
+    if isinstance(names, list | tuple) and len(names) == array.ndim:
+        yield from names
+
+
+def _chunks_of(array: Array, chunks: Any) -> tuple[int, ...]:
+    old = array.metadata.grid_of_chunks.largest
+    if chunks is None:
+        return old
+    if isinstance(chunks, Mapping):
+        chunks = tuple(chunks.get(name, c) for name, c in zip([*_names(array)] or old, old, strict=True))
+    if isinstance(chunks, str) and chunks == "auto":
+        chunks = True
+    return normalize_chunks(chunks, array.shape, array.itemsize)

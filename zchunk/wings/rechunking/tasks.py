@@ -1,0 +1,223 @@
+"""What a task does: it reads one region, and writes it or cuts it into pieces. Any process may do it."""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from zchunk.core.array import Array
+from zchunk.errors import StoreError
+from zchunk.runtime import threads
+from zchunk.spec.keys import join
+from zchunk.spec.regular_grid import RegularGrid
+from zchunk.storage import Store
+from zchunk.wings.rechunking.plan import Box, Plan, box_of, meeting, shape_of, within
+
+# As many chunks are counted before the work begins; of more, each task looks up those that it reads.
+_COUNTED = 100_000
+
+
+class Job:
+    """The rechunking of one array; a stage is a grid of regions, each of which is a task.
+
+    Pickles if its stores do. Tasks of one stage may be done in any order and at the same time; those of the
+    first come before those of the second.
+
+    Parameters
+    ----------
+    source, target : Array
+        From and to.
+    plan : Plan
+        The regions.
+    pieces : Store
+        Holds the intermediate copy: pieces of items as they are in memory.
+    path : str
+        Below which the pieces are.
+    """
+
+    def __init__(self, source: Array, target: Array, plan: Plan, pieces: Store, path: str) -> None:
+        self.source = source
+        self.target = target
+        self.plan = plan
+        self.pieces = pieces
+        self.path = path
+        self.order: Any = "F" if source.order == target.order == "F" else "C"
+        # Whether no chunk can be left out of the target.
+        self.dense = not _same_fill(source, target) or _is_stored(source)
+
+    def run(self, stage: int, number: int, memory: Memory) -> None:
+        """Do a task: the region of this number in a stage."""
+        box = box_of(self.plan.stages[stage], number)
+        stored = Stored(self.source, box, self.dense)
+        if not stored.any(box):
+            return
+        items = memory.items(shape_of(box), self.source.dtype, self.order)
+        if stage < len(self.plan.stages) - 1:
+            self._read(box, items)
+            self._each(self.plan.write, box, partial(self._cut, number, box, items, stored))
+            return
+        if self.plan.direct:
+            self._read(box, items)
+        else:
+            self._each(self.plan.read, box, partial(self._put, number, box, items, stored))
+        self._write(box, items, stored)
+
+    def _read(self, box: Box, items: np.ndarray[Any, Any]) -> None:
+        self.source.get_basic_selection(box, out=items)
+
+    def _write(self, box: Box, items: np.ndarray[Any, Any], stored: Stored) -> None:
+        if stored.all:
+            self.target[box] = items
+            return
+        grid: Any = self.target.metadata.grid
+        for _, part in meeting(grid, box)[1]:
+            if stored.any(part):
+                self.target[part] = items[within(part, box)]
+
+    def _each(self, grid: RegularGrid, box: Box, work: Any) -> None:
+        """Do the work on every piece of a region, several at a time if there is memory for them."""
+        count, pieces = meeting(grid, box)
+        if self.plan.copies >= threads.get_threads():
+            threads.each(pieces, count, work)
+            return
+        for piece in pieces:
+            work(piece)
+
+    def _cut(
+        self, read: int, box: Box, items: np.ndarray[Any, Any], stored: Stored, piece: tuple[int, Box]
+    ) -> None:
+        """Keep what a region that was read has of a region to write."""
+        write, part = piece
+        if not stored.any(part):
+            return
+        raw = self._raw(items)[within(part, box)]
+        data = np.empty(raw.nbytes, np.uint8)
+        data.view(raw.dtype).reshape(raw.shape, order=self.order)[...] = raw
+        pieces: Any = self.pieces
+        pieces[self._key(read, write)] = data
+
+    def _put(
+        self, write: int, box: Box, items: np.ndarray[Any, Any], stored: Stored, piece: tuple[int, Box]
+    ) -> None:
+        """Put what a region that was read has of a region to write in its place."""
+        read, part = piece
+        raw = self._raw(items)[within(part, box)]
+        if not stored.any(part):
+            raw[...] = self.source._current.raw_fill
+            return
+        key = self._key(read, write)
+        try:
+            nbytes = self._fetch(key, raw)
+        except (KeyError, FileNotFoundError):
+            raise StoreError(f"{key!r}, a part of the intermediate copy, is not in {self.pieces!r}") from None
+        if nbytes != raw.nbytes:
+            raise StoreError(
+                f"{key!r} in {self.pieces!r} has {nbytes} bytes, not the {raw.nbytes} that were written"
+            )
+
+    def _fetch(self, key: str, raw: np.ndarray[Any, Any]) -> int:
+        """Put the items of a piece in their place, and return how many bytes it has."""
+        together = raw.flags.f_contiguous if self.order == "F" else raw.flags.c_contiguous
+        if together and self.pieces.root is not None:
+            into: Any = raw.reshape(-1, order=self.order).view(np.uint8)
+            return _read_file(os.path.join(self.pieces.root, key), memoryview(into))
+        data = self.pieces[key]
+        if len(data) == raw.nbytes:
+            raw[...] = np.frombuffer(data, raw.dtype).reshape(raw.shape, order=self.order)
+        return len(data)
+
+    def _raw(self, items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return items.view(self.source._current.item)
+
+    def _key(self, read: int, write: int) -> str:
+        return join(self.path, f"{read}/{write}")
+
+
+def _read_file(path: str, into: memoryview) -> int:
+    """Read a file, if it has as many bytes, to where they belong; return how many it has."""
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != len(into):
+            return size
+        # Not more than 2 GiB come at a time.
+        while n := file.readinto(into):
+            into = into[n:]
+        return size - len(into)
+
+
+class Memory:
+    """The memory of one task after the other: what was taken once costs no time again."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def items(self, shape: tuple[int, ...], dtype: np.dtype[Any], order: Any) -> np.ndarray[Any, Any]:
+        """Return an array, whose items are anything, that is good until the next is asked for."""
+        if dtype.hasobject:
+            return np.empty(shape, dtype, order)
+        nbytes = math.prod(shape) * dtype.itemsize
+        if self._bytes.nbytes < nbytes:
+            # First the old is let go.
+            del self._bytes
+            self._bytes = np.empty(nbytes, np.uint8)
+        return self._bytes[:nbytes].view(dtype).reshape(shape, order=order)
+
+
+class Stored:
+    """Which chunks of an array that have items in a box are stored.
+
+    Parameters
+    ----------
+    array : Array
+        The array, with a regular grid unless `dense`.
+    box : tuple of slice
+        Not empty.
+    dense : bool
+        All count as stored.
+    """
+
+    def __init__(self, array: Array, box: Box, dense: bool) -> None:
+        self.all = dense
+        if dense:
+            return
+        current = array._current
+        self._chunks = current.metadata.grid.largest
+        ranges = self._ranges(box)
+        self._first = [r.start for r in ranges]
+        there = [current.key(coords) in current.store for coords in product(*ranges)]
+        self._there = np.array(there).reshape(tuple(map(len, ranges)))
+        self.all = all(there)
+
+    def _ranges(self, box: Box) -> list[range]:
+        return [range(s.start // c, -(-s.stop // c)) for s, c in zip(box, self._chunks, strict=True)]
+
+    def any(self, box: Box) -> bool:
+        """Whether one that has items in this part of the box is stored."""
+        if self.all:
+            return True
+        part = tuple(
+            slice(r.start - first, r.stop - first)
+            for r, first in zip(self._ranges(box), self._first, strict=True)
+        )
+        return bool(self._there[part].any())
+
+
+def _same_fill(source: Array, target: Array) -> bool:
+    """Whether a chunk that is not stored reads the same in both arrays."""
+    old, new = source._current.fill_item, target._current.fill_item
+    if source.dtype.hasobject or target.dtype.hasobject:
+        return bool(source.dtype == target.dtype and old[()] == new[()])
+    return old.astype(target.dtype).tobytes() == new.tobytes()
+
+
+def _is_stored(array: Array) -> bool:
+    """Whether all chunks are stored, as far as that is soon found out."""
+    grid = array.metadata.grid
+    if array.metadata.edges is not None:
+        return True
+    return grid.nchunks <= _COUNTED and array.nshards_initialized == grid.nchunks

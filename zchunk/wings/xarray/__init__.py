@@ -1,0 +1,17 @@
+"""xarray's data sets in Zarr hierarchies, without zarr: the engine ``"zchunk"``, and `to_zarr`.
+
+Importing it gives data sets and trees an accessor::
+
+    import xarray as xr
+    import zchunk.xarray
+
+    ds.zchunk.to_zarr("run.zarr")
+    ds = xr.open_dataset("run.zarr", engine="zchunk", chunks={})
+"""
+
+from zchunk.wings.xarray.backend import ZchunkBackendEntrypoint
+from zchunk.wings.xarray.store import ZchunkStore
+from zchunk.wings.xarray.writable import WritableStore
+from zchunk.wings.xarray.writing import to_zarr
+
+__all__ = ["WritableStore", "ZchunkBackendEntrypoint", "ZchunkStore", "to_zarr"]

@@ -1,0 +1,149 @@
+"""The engine ``"zchunk"`` of `xarray.open_dataset`, `xarray.open_datatree` and the like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from xarray import Dataset, DataTree
+
+from zchunk.hierarchy.groups import Group
+from zchunk.storage.base import Store
+from zchunk.wings.xarray._own import (
+    BACKEND_ENTRYPOINTS,
+    BackendEntrypoint,
+    StoreBackendEntrypoint,
+    close_on_error,
+    datatree_from_dict_with_io_cleanup,
+    normalize_path,
+)
+from zchunk.wings.xarray.store import ZchunkStore, open_group
+
+
+class ZchunkBackendEntrypoint(BackendEntrypoint):
+    """Opens Zarr hierarchies, formats 2 and 3, with zchunk.
+
+    Beside xarray's own, its functions take with this engine
+
+    - ``group``: path of the group below the root;
+    - ``consolidated``: True to insist on consolidated metadata, False to leave them alone; by default they
+      are used if there are some;
+    - ``storage_options``: of the file system, for a URL;
+    - ``zarr_format``: 2 or 3, where nodes of both are;
+    - ``use_zarr_fill_value_as_mask``: fill values stand for missing items; by default in format 2 only.
+    """
+
+    description = "Open Zarr hierarchies (formats 2 and 3) with zchunk"
+    supports_groups = True
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this engine may be taken if none is named; xarray asks that for Zarr first.
+
+        For paths that end in ``.zarr`` or ``.zarr.zip``, for zchunk's groups and stores.
+        """
+        if isinstance(filename_or_obj, str | os.PathLike):
+            return os.fspath(filename_or_obj).rstrip("/").endswith((".zarr", ".zarr.zip"))
+        return isinstance(filename_or_obj, Group | Store)
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        mask_and_scale: Any = True,
+        decode_times: Any = True,
+        concat_characters: Any = True,
+        decode_coords: Any = True,
+        drop_variables: str | Iterable[str] | None = None,
+        use_cftime: Any = None,
+        decode_timedelta: Any = None,
+        group: str | None = None,
+        consolidated: bool | None = None,
+        storage_options: dict[str, Any] | None = None,
+        zarr_format: int | None = None,
+        use_zarr_fill_value_as_mask: bool | None = None,
+    ) -> Dataset:
+        """Open one group; see the class, and `xarray.open_dataset`."""
+        decoding = {
+            "mask_and_scale": mask_and_scale,
+            "decode_times": decode_times,
+            "concat_characters": concat_characters,
+            "decode_coords": decode_coords,
+            "use_cftime": use_cftime,
+            "decode_timedelta": decode_timedelta,
+        }
+        store = _open(
+            filename_or_obj,
+            group,
+            consolidated,
+            storage_options,
+            zarr_format,
+            use_zarr_fill_value_as_mask,
+            drop_variables,
+        )
+        return _decode(store, decoding)
+
+    def open_groups_as_dict(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        group: str | None = None,
+        consolidated: bool | None = None,
+        storage_options: dict[str, Any] | None = None,
+        zarr_format: int | None = None,
+        use_zarr_fill_value_as_mask: bool | None = None,
+        **decoding: Any,
+    ) -> dict[str, Dataset]:
+        """Open a group and all groups below it, by their paths from there; see `xarray.open_groups`."""
+        top = _open(
+            filename_or_obj,
+            group,
+            consolidated,
+            storage_options,
+            zarr_format,
+            use_zarr_fill_value_as_mask,
+            drop_variables,
+        )
+        found = {"/": _decode(top, decoding)}
+        levels = [("", top)]
+        while levels:
+            path, store = levels.pop()
+            for name in store.group.group_keys():
+                child = store.child(name)
+                found[f"{path}/{name}"] = _decode(child, decoding)
+                levels.append((f"{path}/{name}", child))
+        return found
+
+    def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> DataTree:
+        """Open a group and all groups below it as a tree; see `xarray.open_datatree`."""
+        groups = self.open_groups_as_dict(filename_or_obj, **kwargs)
+        return datatree_from_dict_with_io_cleanup(groups)
+
+
+def _open(
+    source: Any,
+    group: str | None,
+    consolidated: bool | None,
+    storage_options: dict[str, Any] | None,
+    zarr_format: int | None,
+    mask: bool | None,
+    drop_variables: str | Iterable[str] | None,
+) -> ZchunkStore:
+    source = normalize_path(source)
+    found = open_group(source, "r", group, consolidated, storage_options, zarr_format)
+    if not isinstance(drop_variables, str) and drop_variables is not None:
+        drop_variables = list(drop_variables)
+    # What the user has open stays open.
+    return ZchunkStore(found, mask, isinstance(source, str), drop_variables)
+
+
+def _decode(store: ZchunkStore, decoding: dict[str, Any]) -> Dataset:
+    open_store: Callable[..., Dataset] = StoreBackendEntrypoint().open_dataset
+    with close_on_error(store):
+        return open_store(store, **decoding)
+
+
+# xarray finds the engine by its entry point where zchunk is installed.
+# Elsewhere, who imports this has it too.
+BACKEND_ENTRYPOINTS["zchunk"] = (None, ZchunkBackendEntrypoint)

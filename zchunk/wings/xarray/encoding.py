@@ -1,0 +1,69 @@
+"""From the encoding of a new variable to the parameters of the array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xarray import Variable
+
+from zchunk.creation import parameters_v3
+from zchunk.wings.xarray import _own
+
+
+def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dict[str, Any]:
+    """Return the parameters of `Group.create` that the encoding of a new variable gives.
+
+    Parameters
+    ----------
+    v : Variable
+        Encoded.
+    name : hashable
+        Of the variable.
+    check : bool
+        The encoding is a user's: refuse what means nothing. Else it is from where the data came from, and
+        what the format cannot have is left out.
+    zarr_format : {2, 3}
+        Of the array.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The encoding cannot be.
+    """
+    extract: Any = _own.extract_zarr_variable_encoding
+    found: dict[str, Any] = extract(v, raise_on_invalid=check, name=name, zarr_format=zarr_format)
+    found.pop("fill_value", None)
+    if not check:
+        _leave_out(found, zarr_format)
+    # Said by the dtype.
+    if found.get("filters"):
+        found["filters"] = [codec for codec in found["filters"] if _name(codec) != "vlen-utf8"]
+    if _name(found.get("serializer")) == "vlen-utf8":
+        del found["serializer"]
+    if found.get("shards") is not None:
+        found["chunks"], found["shards"] = parameters_v3.chunks_and_shards(
+            found["chunks"], found["shards"], v.shape, v.dtype.itemsize
+        )
+    return {"shards": None} | found
+
+
+def _leave_out(found: dict[str, Any], zarr_format: int) -> None:
+    """Leave out what data of the other format had."""
+    if zarr_format == 2:
+        found.pop("serializer", None)
+        found.pop("shards", None)
+    for member in ("compressors", "filters"):
+        codecs = found.get(member)
+        if isinstance(codecs, list | tuple) and {_is_of_3(codec) for codec in codecs} - {zarr_format == 3}:
+            del found[member]
+
+
+def _is_of_3(codec: Any) -> bool:
+    return "name" in codec if isinstance(codec, Mapping) else hasattr(codec, "to_dict")
+
+
+def _name(codec: Any) -> Any:
+    if _is_of_3(codec):
+        return (codec if isinstance(codec, Mapping) else codec.to_dict())["name"]
+    return codec.get("id") if isinstance(codec, Mapping) else getattr(codec, "codec_id", None)

@@ -1,0 +1,348 @@
+"""A group as xarray's data store, to write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+from xarray import Dataset, Variable
+
+from zchunk.convenience import consolidation
+from zchunk.core.array import Array
+from zchunk.core.tokens import new_token
+from zchunk.errors import ArrayNotFoundError
+from zchunk.hierarchy.groups import Group
+from zchunk.runtime.fork import is_shared
+from zchunk.runtime.progress import Advance
+from zchunk.spec.keys import join
+from zchunk.wings.xarray import _own, arrays
+from zchunk.wings.xarray.encoding import create_options
+from zchunk.wings.xarray.regions import Region, find_region
+from zchunk.wings.xarray.store import ZchunkStore
+
+
+class WritableStore(ZchunkStore):
+    """A group as xarray's data store, to write a data set to it.
+
+    Parameters
+    ----------
+    group : Group
+        The group, as it is after what `mode` does at once: with ``w`` it has no members.
+    mode : {"w", "w-", "a", "a-", "r+"}
+        That of `to_zarr`.
+    append_dim : hashable, optional
+        Name of the axis that arrays grow along.
+    region : mapping or "auto", optional
+        Where in the arrays to write.
+    safe_chunks : bool, optional
+        Refuse dask chunks of which several lie in one stored chunk, or shard.
+    align_chunks : bool, optional
+        Rechunk them instead.
+    write_empty_chunks : bool, optional
+        Store chunks of nothing but the fill value.
+    synchronizer : optional
+        Of the arrays.
+    close_group : bool, optional
+        Close the stores of the group when this is closed.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        mode: str,
+        append_dim: Hashable | None = None,
+        region: Any = None,
+        safe_chunks: bool = True,
+        align_chunks: bool = False,
+        write_empty_chunks: bool | None = None,
+        synchronizer: Any = None,
+        close_group: bool = False,
+    ) -> None:
+        super().__init__(group, None, close_group)
+        self._mode = mode
+        self._append_dim = append_dim
+        self._region = region
+        self._slices: Region = {}
+        self._safe_chunks = safe_chunks
+        self._align_chunks = align_chunks
+        self._write_empty_chunks = write_empty_chunks
+        self._synchronizer = synchronizer
+        self.advance: Advance | None = None
+
+    def child(self, name: str) -> Self:
+        """Return the store of a group below, made if it is not there."""
+        result = type(self)(
+            self.group.require_group(name),
+            self._mode,
+            self._append_dim,
+            self._region,
+            self._safe_chunks,
+            self._align_chunks,
+            self._write_empty_chunks,
+            self._synchronizer,
+        )
+        result.advance = self.advance
+        return result
+
+    # ---- before anything is written
+
+    def prepare(self, dataset: Dataset, encoding: Mapping[Any, Any]) -> Dataset:
+        """Return what is to be written of a data set: without its indexes if it goes to a region.
+
+        Raises
+        ------
+        ValueError
+            The region or `encoding` cannot be.
+        """
+        for name in encoding:
+            if self._mode in ("a", "a-", "r+") and self._existing(_own.stored_name(name)) is not None:
+                raise ValueError(f"variable {name!r} already exists, but encoding was provided")
+        if self._region is None:
+            return dataset
+        self._slices = find_region(dataset, self._region, self._mode, self._coordinate)
+        if self._append_dim in self._slices:
+            raise ValueError(
+                "cannot list the same dimension in both ``append_dim`` and ``region`` with to_zarr(), got "
+                f"{self._append_dim} in both"
+            )
+        return dataset.drop_vars(dataset.indexes)
+
+    def _coordinate(self, dim: Hashable) -> Variable:
+        array = self._existing(_own.stored_name(dim))
+        if array is None:
+            raise KeyError(f"no coordinate {dim!r} is in {self.group!r}, to find the region by")
+        return _own.conventions.decode_cf_variable(dim, self.variable(array).compute())
+
+    def _existing(self, name: str) -> Array | None:
+        try:
+            return Array(
+                self.group.store,
+                join(self.group.path, name),
+                chunk_store=self.group.chunk_store,
+                synchronizer=self._synchronizer,
+                write_empty_chunks=bool(self._write_empty_chunks),
+                zarr_version=self.group.zarr_format,
+            )
+        except ArrayNotFoundError:
+            return None
+
+    # ---- xarray's protocol
+
+    def encode_variable(self, variable: Variable, name: Any = None) -> Variable:
+        """Return a variable with the items and attributes that are stored."""
+        return _own.encode_variable(variable, name)
+
+    def encode_attribute(self, a: Any) -> Any:
+        """Return an attribute without NumPy's types."""
+        return _own.encode_zarr_attr_value(a)
+
+    def store(
+        self,
+        variables: Mapping[Any, Variable],
+        attributes: Mapping[Any, Any],
+        check_encoding_set: Collection[Any] = frozenset(),
+        writer: Any = None,
+        unlimited_dims: Any = None,
+    ) -> None:
+        """Make or resize arrays, set attributes, and hand what is in the variables to `writer`."""
+        if unlimited_dims:
+            raise NotImplementedError("Zarr has no unlimited axes: any can grow, see append_dim")
+        existing = {}
+        for name in variables if self._mode != "w" else ():
+            array = self._existing(_own.stored_name(name))
+            if array is not None:
+                existing[name] = array
+        new = [name for name in variables if name not in existing]
+        if self._mode == "r+" and new:
+            raise ValueError(
+                f"dataset contains non-pre-existing variables {new!r}, which is not allowed in to_zarr() "
+                "with mode='r+'. To allow writing new variables, set mode='a'."
+            )
+        self._check_append_dim()
+        encoded, attributes = self.encode({name: variables[name] for name in new}, attributes)
+        encoded |= self._encode_like(existing, variables)
+        if self._mode != "r+":
+            with _attributes_of("the data set"):
+                self.group.attrs.put(attributes)
+        kept = self._mode == "a-" and self._append_dim is not None
+        for name, variable in encoded.items():
+            if kept and name in existing and self._append_dim not in variable.dims:
+                continue
+            self._write(name, variable, existing.get(name), name in check_encoding_set, writer)
+
+    def _check_append_dim(self) -> None:
+        dim = self._append_dim
+        if dim is not None and self._existing(_own.stored_name(dim)) is None:
+            existing = self.get_dimensions()
+            if dim not in existing:
+                raise ValueError(
+                    f"append_dim={dim!r} does not match any existing dataset dimensions {existing}"
+                )
+
+    def _encode_like(
+        self, existing: Mapping[Any, Array], variables: Mapping[Any, Variable]
+    ) -> dict[Any, Variable]:
+        """Return the variables that are there already, encoded as they are in the store."""
+        if not existing:
+            return {}
+        raw = {name: self.variable(array) for name, array in existing.items()}
+        stored = _own.conventions.decode_cf_variables(variables=raw, attributes={})[0]
+        alike = {}
+        for name in existing:
+            _own.check_append_dtypes(name, stored[name], variables[name])
+            alike[name] = variables[name].copy(deep=False)
+            alike[name].encoding = stored[name].encoding
+        encoded, _ = self.encode(alike, {})
+        fit: Any = _own.fit_to_existing
+        region = self._slices if self._region is not None else None
+        return {
+            name: fit(name, variable, stored[name], region, self._append_dim)
+            for name, variable in encoded.items()
+        }
+
+    # ---- one variable
+
+    def _write(self, name: Any, v: Variable, array: Array | None, check: bool, writer: Any) -> None:
+        if v.encoding.get("_FillValue") is not None:
+            raise ValueError("Zarr does not support _FillValue in encoding.")
+        v.encoding.pop("_FillValue", None)
+        attrs, fill_value = self._fill_value(v)
+        slices = {dim: self._slices.get(dim, slice(None)) for dim in v.dims}
+        options: dict[str, Any] = {}
+        if array is None:
+            options = create_options(v, name, check, self.group.zarr_format)
+            grid, shape = options["shards"] or options["chunks"], v.shape
+        else:
+            grid, shape = array.shards or array.chunks, array.shape
+            if self._append_dim in slices:
+                axis = v.dims.index(self._append_dim)
+                slices[self._append_dim] = slice(shape[axis], None)
+                shape = shape[:axis] + (shape[axis] + v.shape[axis],) + shape[axis + 1 :]
+        region = tuple(slices.values())
+        if v.chunks and isinstance(grid, tuple):
+            v = self._aligned(v, name, grid, region, shape)
+        if array is None:
+            array = self._create(name, v, fill_value, attrs, options)
+        elif array.shape != shape:
+            array.resize(shape)
+        writer.add(v.data, Target(array, self.advance), region)
+
+    def _fill_value(self, v: Variable) -> tuple[dict[Any, Any], Any]:
+        """Return the attributes to store, and the fill value of the array."""
+        attrs = v.attrs.copy()
+        if self.mask:
+            return attrs, attrs.pop("_FillValue", None)
+        fill_value = v.encoding.pop("fill_value", None)
+        if fill_value is None and v.dtype.kind == "f":
+            # xarray's default.
+            fill_value = float("nan")
+        missing = attrs.pop("_FillValue", None)
+        if missing is not None:
+            attrs["_FillValue"] = _own.FillValueCoder.encode(missing, v.dtype)
+        return attrs, fill_value
+
+    def _aligned(
+        self, v: Variable, name: Any, grid: tuple[Any, ...], region: Any, shape: tuple[int, ...]
+    ) -> Variable:
+        """Return `v` in dask chunks of which no two lie in one stored chunk; `ValueError` if they do."""
+        if self._align_chunks:
+            return _own.grid_rechunk(v=v, enc_chunks=grid, region=region)
+        if self._safe_chunks:
+            _own.validate_grid_chunks_alignment(
+                nd_v_chunks=v.chunks,
+                enc_chunks=grid,
+                region=region,
+                allow_partial_chunks=self._mode != "r+",
+                name=name,
+                backend_shape=shape,
+            )
+        return v
+
+    def _create(
+        self, name: Any, v: Variable, fill_value: Any, attrs: dict[Any, Any], options: dict[str, Any]
+    ) -> Array:
+        wanted = options.pop("write_empty_chunks", self._write_empty_chunks)
+        if self._write_empty_chunks not in (None, wanted):
+            raise ValueError(
+                f'Differing "write_empty_chunks" values in encoding and parameters for variable {name!r}: '
+                f"{wanted!r} and {self._write_empty_chunks!r}"
+            )
+        attributes = {key: self.encode_attribute(value) for key, value in attrs.items()}
+        if self.group.zarr_format == 2:
+            attributes[arrays.DIMENSION_KEY] = list(v.dims)
+        else:
+            options["dimension_names"] = v.dims
+        with _attributes_of(f"variable {name!r}"):
+            return self.group.create(
+                _own.stored_name(name),
+                shape=v.shape,
+                dtype=str if _own.is_text(v.dtype) else v.dtype,
+                fill_value=fill_value,
+                attributes=attributes,
+                overwrite=self._mode == "w",
+                write_empty_chunks=bool(wanted),
+                synchronizer=self._synchronizer,
+                **options,
+            )
+
+    # ---- afterwards
+
+    def consolidate(self) -> None:
+        """Consolidate the metadata of the whole hierarchy."""
+        consolidation.consolidate_metadata(
+            self.group.store, path=self.group.path, zarr_format=self.group.zarr_format
+        )
+
+    def finish(self) -> None:
+        """Let caches know that something changed, and close."""
+        root = self.group.chunk_store.root
+        if root is not None:
+            # xarray's token of a data set that is opened by a path is made of the time of the folder.
+            os.utime(root)
+        self.close()
+
+
+@contextmanager
+def _attributes_of(what: str) -> Iterator[None]:
+    """Say with a `TypeError` that attributes cannot be stored, in xarray's words."""
+    try:
+        yield
+    except TypeError as err:
+        raise TypeError(f"Invalid attribute in Dataset.attrs. Of {what}: {err}") from err
+
+
+class Target:
+    """What a variable is written to: the array, and who counts. Pickles as the array alone.
+
+    Parameters
+    ----------
+    array : Array
+        The array.
+    advance : callable, optional
+        Is told the number of items that were written. May be called by several threads.
+    """
+
+    def __init__(self, array: Array, advance: Advance | None = None) -> None:
+        self._array = array
+        self._advance = advance
+        self._token = new_token()
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        self._array[selection] = value
+        if self._advance is not None:
+            self._advance(value.size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        store = self._array.chunk_store
+        if not store.many_writers or not is_shared(store):
+            raise TypeError(
+                f"array {self._array.name!r} in {store!r:.80} is in the memory of this process, or for one "
+                "to write: what others write would be lost; use a folder or a URL, or dask's threads"
+            )
+        return type(self), (self._array,)
+
+    def __dask_tokenize__(self) -> str:
+        # That of the array would look at all its files.
+        return self._token

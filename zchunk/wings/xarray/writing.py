@@ -1,0 +1,236 @@
+"""`to_zarr`: data sets and trees of xarray, written by zchunk."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+import xarray as xr
+from xarray import Dataset, DataTree
+
+from zchunk.runtime.progress import Advance, reporting_progress
+from zchunk.wings.xarray import _own
+from zchunk.wings.xarray.store import open_group
+from zchunk.wings.xarray.writable import WritableStore
+
+
+def to_zarr(
+    data: Dataset | DataTree,
+    store: Any = None,
+    mode: str | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    consolidated: bool | None = None,
+    append_dim: Hashable | None = None,
+    region: Any = None,
+    safe_chunks: bool = True,
+    align_chunks: bool = False,
+    compute: bool = True,
+    storage_options: dict[str, Any] | None = None,
+    zarr_format: int | None = None,
+    write_empty_chunks: bool | None = None,
+    write_inherited_coords: bool = False,
+    synchronizer: Any = None,
+    chunkmanager_store_kwargs: dict[str, Any] | None = None,
+    progress: Any = None,
+) -> Any:
+    """Write a data set, or a tree of them, to a Zarr hierarchy.
+
+    What xarray's `Dataset.to_zarr` and `DataTree.to_zarr` do, with zchunk in place of zarr.
+
+    Parameters
+    ----------
+    data : Dataset or DataTree
+        What to write.
+    store : path, URL, MutableMapping or Group, optional
+        As for `zchunk.open_group`; memory by default.
+    mode : {"w", "w-", "a", "a-", "r+"}, optional
+        ``w`` replaces the group; ``w-`` fails if there is one; ``a`` replaces the values of variables that
+        are there and adds others; ``a-`` with `append_dim` leaves alone what does not have that axis; ``r+``
+        writes values of arrays that are there. By default ``a`` with `append_dim`, ``r+`` with `region`, else
+        ``w-``.
+    group : str, optional
+        Path of the group below the root.
+    encoding : mapping, optional
+        Per variable what it is stored as: ``chunks``, ``shards``, ``compressors``, ``filters``,
+        ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``fill_value`` (format 3) as
+        `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``, ``_FillValue``,
+        ``units``, ``calendar``. Of a tree per group, by path.
+    consolidated : bool, optional
+        Consolidate the metadata of the hierarchy, once, before the values are written; by default except with
+        ``r+``. With ``r+``: use consolidated metadata; by default if there are some.
+    append_dim : hashable, optional
+        Name of an axis: variables that have it are written behind what is there.
+    region : mapping or "auto", optional
+        A slice or ``"auto"`` for some axes: what part of the arrays is written. ``"auto"`` finds it by the
+        coordinates.
+    safe_chunks : bool, optional
+        Raise `ValueError` if two dask chunks lie in one stored chunk (in one shard, if there are shards),
+        which processes would write at the same time. Threads of one process lose nothing either way.
+    align_chunks : bool, optional
+        Rechunk them so that none do.
+    compute : bool, optional
+        Write now. Otherwise all metadata and what is no dask array is written now, the rest when the result
+        is computed.
+    storage_options : dict, optional
+        Of the file system, for a URL.
+    zarr_format : {2, 3}, optional
+        Version of the format of a group that is made. By default that of the groups above, or else 2.
+    write_empty_chunks : bool, optional
+        Store chunks of nothing but the fill value; not by default.
+    write_inherited_coords : bool, optional
+        Of a tree: write coordinates again in all groups that inherit them.
+    synchronizer : mapping of keys to locks, optional
+        Held by chunk key while a chunk changes: with a `zchunk.ProcessSynchronizer`, processes may write
+        regions that share chunks.
+    chunkmanager_store_kwargs : dict, optional
+        What dask's `store` shall be given besides.
+    progress : bool or callable, optional
+        True shows a bar; a function is called with items done and items in total. What other processes write
+        is counted at the end.
+
+    Returns
+    -------
+    WritableStore or dask.delayed.Delayed
+        The group is its attribute ``group``; something to compute if `compute` is false.
+
+    Raises
+    ------
+    ContainsGroupError, ContainsArrayError
+        Something is there, with the mode ``w-``.
+    GroupNotFoundError
+        There is no group, with the mode ``r+``.
+    KeyError, TypeError, ValueError
+        As xarray's methods.
+    """
+    if progress and not compute:
+        raise ValueError("progress can be shown only by who computes: leave it out with compute=False")
+    delayed = None if compute else _dask_delayed()
+    encoding = {} if encoding is None else encoding
+    if isinstance(data, DataTree):
+        if append_dim is not None:
+            raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
+        parts = _parts(data, write_inherited_coords, encoding)
+    else:
+        parts = [_Part("", data, encoding)]
+    for part in parts:
+        _own.check_names(part.dataset)
+    mode = _own.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
+    top = WritableStore(
+        open_group(
+            _own.normalize_path(store),
+            "a" if mode == "a-" else mode,
+            group,
+            consolidated if mode == "r+" else False,
+            storage_options,
+            zarr_format,
+            synchronizer,
+        ),
+        mode,
+        append_dim,
+        region,
+        safe_chunks,
+        align_chunks,
+        write_empty_chunks,
+        synchronizer,
+        isinstance(store, str | os.PathLike),
+    )
+    writer = _own.ArrayWriter()
+    done = False
+    try:
+        with reporting_progress(progress, lambda: _items(parts), "items") as advance:
+            counter = _Counter(advance)
+            # Who writes later may be another process, which could not tell.
+            top.advance = counter if compute else None
+            for path, dataset, wanted in parts:
+                at = top.child(path) if path else top
+                _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
+            if mode != "r+" and consolidated is not False:
+                top.consolidate()
+            writes = writer.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
+            rest = _items(parts) - counter.done
+            if compute and rest:
+                counter(rest)
+        done = True
+    finally:
+        if compute or not done:
+            top.finish()
+    return top if delayed is None else delayed(_finish, pure=False)(writes, top)
+
+
+class _Part(NamedTuple):
+    """A data set, where it goes below the group, and its encoding."""
+
+    path: str
+    dataset: Dataset
+    encoding: Mapping[Any, Any]
+
+
+def _parts(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[_Part]:
+    """Return the data sets of a tree, those above first; `encoding` is by path from the root of the tree."""
+    unknown = set(encoding) - set(tree.groups)
+    if unknown:
+        raise ValueError(f"unexpected encoding group name(s) provided: {unknown}")
+    return [
+        _Part(
+            "" if node is tree else path,
+            node.to_dataset(inherit=inherit or node is tree),
+            encoding.get(node.path) or {},
+        )
+        for path, node in tree.subtree_with_keys
+    ]
+
+
+def _items(parts: list[_Part]) -> int:
+    return sum(v.size for part in parts for v in part.dataset.variables.values())
+
+
+class _Counter:
+    """Adds up what threads tell it, and passes it on in turns."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._lock = threading.Lock()
+        self.done = 0
+
+    def __call__(self, amount: int) -> None:
+        with self._lock:
+            self.done += amount
+            self._advance(amount)
+
+
+def _dask_delayed() -> Any:
+    # xarray does without dask.
+    try:
+        from dask.delayed import delayed
+    except ImportError:
+        raise ImportError("compute=False needs dask; install it with: pip install dask") from None
+    return delayed
+
+
+def _finish(writes: Any, store: WritableStore) -> None:
+    store.finish()
+
+
+class _Accessor:
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def to_zarr(
+        self, store: Any = None, mode: str | None = None, group: str | None = None, **kwargs: Any
+    ) -> Any:
+        """Write to a Zarr hierarchy; see `zchunk.xarray.to_zarr`, whose parameters these are."""
+        return to_zarr(self._data, store, mode, group, **kwargs)
+
+
+@xr.register_dataset_accessor("zchunk")
+class DatasetAccessor(_Accessor):
+    """``ds.zchunk``: what zchunk adds to a data set."""
+
+
+@xr.register_datatree_accessor("zchunk")
+class DataTreeAccessor(_Accessor):
+    """``tree.zchunk``: what zchunk adds to a tree of data sets."""

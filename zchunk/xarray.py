@@ -1,0 +1,14 @@
+"""xarray's data sets in Zarr hierarchies, without zarr: the engine ``"zchunk"``, and `to_zarr`.
+
+Importing it gives data sets and trees an accessor::
+
+    import xarray as xr
+    import zchunk.xarray
+
+    ds.zchunk.to_zarr("run.zarr")
+    ds = xr.open_dataset("run.zarr", engine="zchunk", chunks={})
+"""
+
+from zchunk.wings.xarray import WritableStore, ZchunkBackendEntrypoint, ZchunkStore, to_zarr
+
+__all__ = ["WritableStore", "ZchunkBackendEntrypoint", "ZchunkStore", "to_zarr"]
