@@ -13,7 +13,7 @@ import zchunk
 from tests.nonsense import Nonsense
 from zchunk.core.attributes import Attributes
 from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
-from zchunk.spec.versions import KVStoreV3, StoreV3, meta_root
+from zchunk.compat import KVStoreV3, StoreV3, meta_root
 
 
 class CountingStore(dict):

@@ -12,7 +12,7 @@ import pytest
 import zchunk
 from zchunk import storage
 from zchunk.errors import ContainsArrayError, ContainsGroupError
-from zchunk.spec.versions import KVStoreV3
+from zchunk.compat import KVStoreV3
 from zchunk.storage import KVStore, MemoryStore, init_array, init_group, init_store
 
 
