@@ -11,12 +11,12 @@ import os
 import threading
 import zlib
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from zchunk.errors import StoreError
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY
+from zchunk.typing import Synchronizer
 
 try:
     import fcntl
@@ -32,12 +32,6 @@ _METADATA_FILES = 64
 # Who holds the lock of a group may take that of an array in it, and then those of its chunks: each kind has
 # its own files, so that nobody waits in a circle.
 _METADATA_KEYS = {GROUP_KEY, ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
-
-
-class Synchronizer(Protocol):
-    """Hands out a lock for a store key."""
-
-    def __getitem__(self, key: str) -> AbstractContextManager[Any]: ...
 
 
 class _Entry:
