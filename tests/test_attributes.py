@@ -11,9 +11,9 @@ import pytest
 
 import zchunk
 from tests.nonsense import Nonsense
+from zchunk.compat import KVStoreV3, StoreV3, meta_root
 from zchunk.core.attributes import Attributes
 from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
-from zchunk.compat import KVStoreV3, StoreV3, meta_root
 
 
 class CountingStore(dict):

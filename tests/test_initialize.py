@@ -11,8 +11,8 @@ import pytest
 
 import zchunk
 from zchunk import storage
-from zchunk.errors import ContainsArrayError, ContainsGroupError
 from zchunk.compat import KVStoreV3
+from zchunk.errors import ContainsArrayError, ContainsGroupError
 from zchunk.storage import KVStore, MemoryStore, init_array, init_group, init_store
 
 

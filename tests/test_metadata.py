@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.nonsense import Nonsense
 from zchunk.codecs import Zlib, register_codec
+from zchunk.compat import KVStoreV3
 from zchunk.errors import CodecError, MetadataError, ReadOnlyError
 from zchunk.metadata import ArrayMetadata, consolidated, v2
 from zchunk.spec.keys import ChunkKeyEncoding
-from zchunk.compat import KVStoreV3
 from zchunk.storage import ConsolidatedMetadataStore
 
 # Written by zarr 2.18.7: zarr.create((10000, 1000), chunks=(1000, 100), dtype="<f4", fill_value=np.nan,
