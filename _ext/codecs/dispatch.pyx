@@ -13,7 +13,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from zchunk._ext.codecs.blosc_decode cimport HEADER, MAX_BLOSC, decode_frame
 from zchunk._ext.codecs.blosc_encode cimport encode_frame
 from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, GZIP_KIND, LZ4_KIND, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec
-from zchunk._ext.codecs.libraries cimport deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, zstd_bound, zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound
+from zchunk._ext.codecs.libraries cimport (
+    deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, zstd_bound,
+    zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound,
+)
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.codecs.items cimport Items, memory_items
 from zchunk._ext.memory.status cimport (

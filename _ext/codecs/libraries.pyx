@@ -5,7 +5,8 @@ Encoders return the size of the result, 0 when it does not fit `cap` (the data d
 by `Failure`. The destination's size always comes from the metadata, never from the bytes, so that hostile
 bytes can neither overrun it nor make anyone allocate.
 
-Other extension modules call these kernels; Python reaches them through `_ext.codecs.dispatch` and `_ext.codecs.blosc_decode`.
+Other extension modules call these kernels; Python reaches them through `_ext.codecs.dispatch` and
+`_ext.codecs.blosc_decode`.
 """
 
 from libc.stdlib cimport calloc, free, malloc
@@ -15,7 +16,9 @@ from zchunk._ext.codecs.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_e
 from zchunk._ext.codecs.clib cimport *
 from zchunk._ext.codecs.libraries cimport BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD
 from zchunk._ext.memory.scratch cimport Scratch
-from zchunk._ext.memory.status cimport CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail
+from zchunk._ext.memory.status cimport (
+    CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail,
+)
 
 cdef extern from "codecs/effort.h" nogil:
     const int ZC_EFFORT[10][4]
