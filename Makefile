@@ -3,7 +3,7 @@
 PYTHON ?= python3
 FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
-FUZZ_TESTS := tests/test_fuzz.py
+FUZZ_TESTS := tests/promises/test_fuzz.py
 ASAN := build/asan
 AZURITE := build/node/node_modules/.bin/azurite-blob
 
@@ -62,7 +62,7 @@ example-small:  ## the main job at a size for CI, and a map
 	$(PYTHON) examples/map.py --out build/maps
 
 tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows
-	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/test_tutorial.py
+	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_tutorial.py
 
 fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py build --build-base $(ASAN) --build-lib $(ASAN)/lib
@@ -70,21 +70,21 @@ fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	    bash -c '$(PYTHON) -c "import zchunk; print(zchunk.__file__); assert \"asan\" in zchunk.__file__" \
-	        && $(PYTHON) -m pytest -p no:cacheprovider -o pythonpath= $(CURDIR)/$(FUZZ_TESTS)'
+	        && $(PYTHON) -m pytest -p no:cacheprovider -o pythonpath= --import-mode=append $(CURDIR)/$(FUZZ_TESTS)'
 
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest $(FUZZ_TESTS)
 
 conformance:  ## zarr 2.18.7's own tests against zchunk
-	$(PYTHON) tests/conformance/zarr2_suite.py
+	$(PYTHON) tests/promises/conformance/zarr2_suite.py
 
 differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
-	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest tests/test_differential.py
+	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest tests/promises/differential
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
-	$(PYTHON) tests/golden/make.py
+	$(PYTHON) tests/promises/golden/make.py
 
 dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outside the tree
 	rm -rf dist

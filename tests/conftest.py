@@ -14,6 +14,7 @@ from zchunk.engine import execute
 from zchunk.metadata.formats import get_format
 
 pytest_plugins = ["tests.servers.fixtures"]
+pytest.register_assert_rewrite("tests.store_conformance")
 
 # No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
 # the change at hand; new ones at home, and many when asked for.

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import zchunk
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "zchunk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests import ROOT
 from tests.servers.places import ObjectServer
-from tests.servers.process import HOST, ROOT, free_port, running
+from tests.servers.process import HOST, free_port, running
 
 # Every emulator of Azure has this account; Microsoft documents its key.
 ACCOUNT = "devstoreaccount1"

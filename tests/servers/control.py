@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests import ROOT
 from tests.servers.network import Network
-from tests.servers.process import HOST, ROOT, stop
+from tests.servers.process import HOST, stop
 
 COMMANDS = ("set", "fail", "clear", "reset", "counts", "requests")
 

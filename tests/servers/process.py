@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import ROOT
+
 HOST = "127.0.0.1"
-ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 

@@ -1,0 +1,287 @@
+"""The same programs with zchunk and with zarr 2.18.7: same results, and each opens what the other wrote.
+
+zarr runs in its own process and environment: ``ZCHUNK_ZARR2_PYTHON`` names its interpreter, and
+``make differential`` makes one. Left out deliberately, for zarr's answer is another one that
+`docs/migration.md` explains: growing after shrinking to a shape that cuts chunks (stale items), slices with
+a negative step (zarr refuses them).
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import zchunk
+from tests.promises.differential import program as machine
+
+PYTHON = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
+PROGRAMS = int(os.environ.get("ZCHUNK_PROGRAMS", "150"))
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="ZCHUNK_ZARR2_PYTHON names no interpreter with zarr 2.18.7"
+)
+
+
+class Zarr2:
+    """zarr 2.18.7 in another process."""
+
+    def __init__(self) -> None:
+        worker = Path(__file__).parent / "worker.py"
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([PYTHON, "-W", "ignore", str(worker)], stdin=pipe, stdout=pipe)
+
+    def __call__(self, *call: Any) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        pickle.dump(call, self.process.stdin)
+        self.process.stdin.flush()
+        return pickle.load(self.process.stdout)
+
+
+@pytest.fixture(scope="module")
+def zarr2() -> Iterator[Zarr2]:
+    other = Zarr2()
+    yield other
+    assert other.process.stdin is not None
+    other.process.stdin.close()
+    assert other.process.wait(30) == 0
+
+
+# ---- programs
+
+DTYPES = ["|b1", "|u1", "<i2", ">i4", "<i8", "<f4", ">f8", "<c8", "<M8[s]", "|S3", "<U2", "O", "record"]
+RECORD = [("n", "<i4"), ("x", ">f8"), ("s", "|S2")]
+COMPRESSORS = [
+    None,
+    {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0},
+    {"id": "blosc", "cname": "zstd", "clevel": 1, "shuffle": 2, "blocksize": 0},
+    # zarr 2 writes Zstd's default checksum=False out, which is in the digest.
+    {"id": "zlib", "level": 1},
+    {"id": "gzip", "level": 1},
+    {"id": "bz2", "level": 1},
+]
+WORDS = ["", "a", "zarr", "äöü", "x" * 30]
+NAMES = ["a", "b", "c", "g", "g/a", "g/b", "g/h", "g/h/a"]
+
+
+def values(draw: st.DrawFn, dtype: str, shape: tuple[int, ...]) -> Any:
+    n = int(np.prod(shape))
+    if dtype == "O":
+        flat = np.empty(n, object)
+        flat[:] = draw(st.lists(st.sampled_from(WORDS), min_size=n, max_size=n))
+        return flat.reshape(shape)
+    raw = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), "i8").reshape(shape)
+    if dtype == "record":
+        items = np.zeros(shape, RECORD)
+        items["n"], items["x"], items["s"] = raw, raw / 2, raw.astype("S2")
+        return items
+    return raw.astype(dtype)
+
+
+def positions(draw: st.DrawFn, n: int) -> np.ndarray:
+    return np.array(draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=6)), int)
+
+
+def axis_slice(draw: st.DrawFn, n: int) -> slice:
+    bound = st.none() | st.integers(-n - 1, n + 1)
+    return slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 4)))
+
+
+def selection(draw: st.DrawFn, shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[str, Any]:
+    kind = draw(st.sampled_from(["item", "basic", "basic", "orthogonal", "coordinate", "mask", "block"]))
+    if kind == "coordinate":
+        count = draw(st.integers(1, 6))
+        return kind, tuple(
+            np.array(draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count)), int)
+            for n in shape
+        )
+    if kind == "mask":
+        n = int(np.prod(shape))
+        return kind, np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool).reshape(shape)
+    entries: list[Any] = []
+    for n, c in zip(shape, chunks, strict=True):
+        if kind == "block":
+            blocks = -(-n // c)
+            first = draw(st.integers(0, blocks - 1))
+            entries.append(draw(st.sampled_from([first, slice(first, draw(st.integers(first + 1, blocks)))])))
+            continue
+        choices = ["slice", "slice", "integer"] + (["list", "mask"] if kind == "orthogonal" else [])
+        match draw(st.sampled_from(choices)):
+            case "slice":
+                entries.append(axis_slice(draw, n))
+            case "integer":
+                entries.append(draw(st.integers(-n, n - 1)))
+            case "list":
+                entries.append(positions(draw, n))
+            case "mask":
+                entries.append(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool))
+    if kind == "item" and entries and draw(st.booleans()):
+        at = draw(st.integers(0, len(entries) - 1))
+        entries[at] = positions(draw, shape[at]).tolist()
+        if any(isinstance(e, int) for e in entries) and any(isinstance(e, slice) for e in entries):
+            entries = [slice(None) if isinstance(e, int) else e for e in entries]
+    return kind, tuple(entries)
+
+
+def selected(shape: tuple[int, ...], chunks: tuple[int, ...], kind: str, chosen: Any) -> tuple[int, ...]:
+    """The shape of what is selected, as NumPy has it."""
+    like = np.empty(shape, "u1")
+    if kind in ("coordinate", "mask", "basic"):
+        return like[chosen].shape
+    if kind == "block":
+        items = [
+            slice(b * c, (b + 1) * c) if isinstance(b, int) else slice(b.start * c, b.stop * c)
+            for b, c in zip(chosen, chunks, strict=True)
+        ]
+        return like[tuple(items)].shape
+    if kind == "item" and not any(isinstance(e, slice) for e in chosen):
+        return like[chosen].shape
+    return np.asarray(zchunk.indexing.oindex(like, chosen)).shape
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    steps: list[tuple[Any, ...]] = []
+    made: dict[str, dict[str, Any]] = {}
+    for _ in range(draw(st.integers(3, 14))):
+        kinds = ["create", "group", "attrs", "members"] + (
+            ["write", "read"] * 4 + ["change", "look"] * 2 if made else []
+        )
+        kind = draw(st.sampled_from(kinds))
+        if kind == "create":
+            name = draw(st.sampled_from(NAMES))
+            ndim = draw(st.integers(1, 3))
+            shape = tuple(draw(st.integers(1, 8)) for _ in range(ndim))
+            dtype = draw(st.sampled_from(DTYPES))
+            options = {
+                "shape": shape,
+                "chunks": tuple(draw(st.integers(1, n + 1)) for n in shape),
+                "dtype": {"O": object, "record": RECORD}.get(dtype, dtype),
+                "compressor": draw(st.sampled_from(COMPRESSORS)),
+                "order": draw(st.sampled_from("CF")),
+                "filters": [],
+                "dimension_separator": draw(st.sampled_from([".", "/"])),
+                "overwrite": draw(st.booleans()),
+            }
+            if dtype == "O":
+                options |= {"object_codec": {"id": "vlen-utf8"}, "fill_value": ""}
+            elif dtype in ("<i2", "<i8") and draw(st.booleans()):
+                options["filters"] = [{"id": "delta", "dtype": dtype}]
+            if dtype in ("|S3", "<U2"):
+                options["fill_value"] = "" if dtype == "<U2" else b""
+            if dtype in ("<f4", ">f8", "<i8"):
+                options["fill_value"] = draw(st.sampled_from([0, 1]))
+            steps.append(("create", name, options))
+            if options["overwrite"] or name not in made:
+                made[name] = {"shape": shape, "chunks": options["chunks"], "dtype": dtype}
+        elif kind == "group":
+            steps.append((draw(st.sampled_from(["group", "require_group"])), draw(st.sampled_from(NAMES))))
+        elif kind == "attrs":
+            name, key = draw(st.sampled_from(NAMES)), draw(st.sampled_from(["u", "v"]))
+            value = draw(st.sampled_from([1, 2.5, "text", None, [1, {"x": [True]}]]))
+            steps += [("set_attr", name, key, value), ("attrs", name)]
+            if draw(st.booleans()):
+                steps.append(("delete_attr", name, key))
+        elif kind == "members":
+            steps += [("members", draw(st.sampled_from(["", "g", "g/h"]))), ("visit",)]
+        else:
+            name = draw(st.sampled_from(sorted(made)))
+            steps += array_steps(draw, kind, name, made)
+    return steps
+
+
+def array_steps(
+    draw: st.DrawFn, kind: str, name: str, made: dict[str, dict[str, Any]]
+) -> list[tuple[Any, ...]]:
+    shape, chunks, dtype = (made[name][key] for key in ("shape", "chunks", "dtype"))
+    if kind in ("write", "read"):
+        how, chosen = selection(draw, shape, chunks)
+        field = draw(st.sampled_from([None, "n", "x"])) if dtype == "record" else None
+        if kind == "read":
+            return [("read", name, how, chosen, field)]
+        items = values(draw, dtype, selected(shape, chunks, how, chosen))
+        if not items.size:
+            # zarr stores the chunk that an empty selection lies in.
+            return []
+        if (how == "coordinate" and repeats(chosen, shape)) or how in ("orthogonal", "item"):
+            # zarr sorts positions in an order of its own: which of several values stays is left open there.
+            items = np.full(items.shape, items.flat[0], items.dtype) if items.size else items
+        items = items if field is None else items[field]
+        # zarr takes a scalar for one item, but no array without axes.
+        return [("write", name, how, chosen, items if items.ndim else items[()], field)]
+    if kind == "look":
+        looks = ["digest", "initialized", "iterate", "islice", "consolidate", "reopen"]
+        look = draw(st.sampled_from(looks))
+        if look == "islice":
+            return [(look, name, draw(st.integers(0, shape[0])), draw(st.integers(0, shape[0])))]
+        return [(look,) if look in ("consolidate", "reopen") else (look, name)]
+    match draw(st.sampled_from(["grow", "shrink", "append", "delete", "move", "copy"])):
+        case "grow":
+            made[name]["shape"] = shape = tuple(n + draw(st.integers(0, 4)) for n in shape)
+            return [("resize", name, shape)]
+        case "shrink":
+            # To whole chunks: what else is left of the others zarr shows again after growing.
+            whole = [[k * c for k in range(1, n // c + 1)] or [n] for n, c in zip(shape, chunks, strict=True)]
+            made[name]["shape"] = shape = tuple(draw(st.sampled_from(lengths)) for lengths in whole)
+            return [("resize", name, shape)]
+        case "append":
+            axis = draw(st.integers(0, len(shape) - 1))
+            more = tuple(draw(st.integers(1, 3)) if i == axis else n for i, n in enumerate(shape))
+            made[name]["shape"] = tuple(n + more[i] if i == axis else n for i, n in enumerate(shape))
+            return [("append", name, values(draw, dtype, more), axis)]
+        case "delete":
+            del made[name]
+            return [("delete", name)]
+        case operation:
+            target = draw(st.sampled_from(["m", "g/m", "a"]))
+            if (target + "/").startswith(name + "/"):
+                # A copy instead of its own source is refused here, and empties it there.
+                return []
+            if target not in made:
+                made[target] = made.pop(name) if operation == "move" else dict(made[name])
+            return [(operation, name, target)]
+
+
+def repeats(chosen: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a point is chosen twice."""
+    columns = [np.asarray(c) % n for c, n in zip(chosen, shape, strict=True)]
+    return len(set(zip(*columns, strict=True))) < len(columns[0])
+
+
+# ---- the test
+
+
+def succeeded(results: list[Any]) -> list[Any]:
+    """Messages and classes of errors may differ; that there is one may not."""
+    return ["error" if isinstance(r, str) and r.startswith("error, ") else r for r in results]
+
+
+# The same programs every time, unless somebody wants many.
+@settings(
+    max_examples=PROGRAMS,
+    deadline=None,
+    derandomize="ZCHUNK_PROGRAMS" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+@given(program=programs())
+def test_programs_do_the_same(zarr2: Zarr2, program: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = f"{folder}/zchunk", f"{folder}/zarr"
+        mine = machine.run(zchunk, ours, program)
+        other = zarr2("run", theirs, program)
+        for step, a, b in zip(program, mine, other, strict=True):
+            assert succeeded([a]) == succeeded([b]), f"{step}:\nzchunk {a}\nzarr 2 {b}"
+        wanted = zarr2("contents", theirs)
+        assert machine.contents(zchunk, ours) == wanted
+        # Each reads what the other wrote.
+        assert machine.contents(zchunk, theirs) == wanted
+        assert zarr2("contents", ours) == wanted

@@ -1,0 +1,358 @@
+"""`FSStore`, and URLs as stores."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fsspec
+import numpy as np
+import pytest
+from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+import zchunk
+from tests.store_conformance import StoreConformance, in_child
+from zchunk.errors import InvalidKeyError, ReadOnlyError
+from zchunk.storage import FSStore, KVStore, Store, open_store
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def no_files_in_memory() -> Iterator[None]:
+    yield
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
+class TestFSStoreLocal(StoreConformance):
+    def make(self, path: Path) -> Store:
+        return FSStore(f"file://{path}")
+
+
+class TestFSStoreMemory(StoreConformance):
+    def make(self, path: Path) -> Store:
+        return FSStore(f"memory://{next(_numbers)}{path}")
+
+
+class Plain(LocalFileSystem):
+    """Local files, of which the store knows nothing."""
+
+    protocol = "plain"
+
+
+class TestFSStoreFolders(StoreConformance):
+    # Files are written in place.
+    atomic = False
+
+    def make(self, path: Path) -> Store:
+        return FSStore(str(path), fs=Plain())
+
+    def test_threads_write_what_others_erase(self, store: Store) -> None:
+        pytest.skip("fsspec's local files do not survive that")
+
+
+class Bucket(AsyncFileSystem):
+    """An object store in memory: no folders, no order, many requests at a time, none after a fork."""
+
+    protocol = "bucket"
+    cachable = False
+    objects: ClassVar[dict[str, bytes]] = {}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.under_way = self.most = 0
+
+    async def _info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        path = self._strip_protocol(path)
+        if path in self.objects:
+            return {"name": path, "size": len(self.objects[path]), "type": "file"}
+        if any(name.startswith(f"{path}/") for name in list(self.objects)):
+            return {"name": path, "size": 0, "type": "directory"}
+        raise FileNotFoundError(path)
+
+    async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        path = self._strip_protocol(path)
+        prefix = f"{path}/"
+        names = {prefix + n[len(prefix) :].split("/")[0] for n in list(self.objects) if n.startswith(prefix)}
+        if not names:
+            if path not in self.objects:
+                raise FileNotFoundError(path)
+            names = {path}
+        infos = [await self._info(name) for name in names]
+        return infos if detail else [info["name"] for info in infos]
+
+    async def _find(self, path: str, *args: Any, **kwargs: Any) -> list[str]:
+        prefix = self._strip_protocol(path)
+        return sorted(n for n in list(self.objects) if n == prefix or n.startswith(f"{prefix}/"))
+
+    async def _cat_file(self, path: str, start: Any = None, end: Any = None, **kwargs: Any) -> bytes:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0.001)
+            if path.endswith("broken"):
+                raise OSError(5, "the network is down")
+            if path not in self.objects:
+                raise FileNotFoundError(path)
+            if start is not None and start >= len(self.objects[path]):
+                raise OSError(22, "range not satisfiable")
+            return self.objects[path][start:end]
+        finally:
+            self.under_way -= 1
+
+    async def _pipe_file(self, path: str, value: bytes, **kwargs: Any) -> None:
+        await asyncio.sleep(0)
+        self.objects[path] = value
+
+    async def _rm_file(self, path: str, **kwargs: Any) -> None:
+        self.objects.pop(path, None)
+
+    async def _rm(self, path: Any, recursive: bool = False, **kwargs: Any) -> None:
+        for name in await self._expand_path(path, recursive=recursive):
+            await self._rm_file(name)
+
+
+class TestFSStoreObjects(StoreConformance):
+    folders = False
+
+    def make(self, path: Path) -> Store:
+        Bucket.objects = {}
+        return FSStore(f"bucket{path}", fs=Bucket())
+
+
+def bucket(**kwargs: Any) -> FSStore:
+    Bucket.objects = {}
+    return FSStore("bucket/data", fs=Bucket(), **kwargs)
+
+
+def test_many_at_a_time() -> None:
+    store = bucket()
+    store.set_many({f"{i}": b"v" for i in range(50)})
+    assert len(Bucket.objects) == 50
+    assert len(store.get_many([str(i) for i in range(60)])) == 50
+    assert store.fs.most > 10
+    store.fs.most = 0
+    z = zchunk.array(np.arange(300), chunks=10, store=store, path="a")
+    assert (z[...] == np.arange(300)).all()
+    assert store.fs.most > 5
+
+
+def test_keys_are_no_patterns() -> None:
+    store = bucket()
+    keys = ["a/*", "a/x", "b[1]/k", "b1/k", "q?", "qq"]
+    store.set_many({key: key.encode() for key in keys})
+    assert store.get_many(keys) == {key: key.encode() for key in keys}
+    assert store.get_many(["*", "a?x"]) == {}
+    store.erase_many(["a/*", "q?"])
+    store.erase_prefix("b[1]")
+    assert sorted(store) == ["a/x", "b1/k", "qq"]
+
+
+def test_only_what_means_missing_is_missing() -> None:
+    store = bucket()
+    store["k"] = b"v"
+    for read in (lambda: store["broken"], lambda: store.get_many(["k", "broken", "x"])):
+        with pytest.raises(OSError, match="network"):
+            read()
+    z = zchunk.zeros(10, chunks=5, store=store, path="z")
+    z[:] = 1
+    del Bucket.objects["bucket/data/z/1"]
+    assert z[...].tolist() == [1] * 5 + [0] * 5
+    lenient = bucket(exceptions=[KeyError, OSError])
+    assert "broken" not in lenient.get_many(["broken"])
+    with pytest.raises(KeyError):
+        lenient["broken"]
+
+
+def test_read_only() -> None:
+    store = FSStore("memory://r", mode="r")
+    changes = [
+        lambda: store.__setitem__("k", b"v"),
+        lambda: store.__delitem__("k"),
+        lambda: store.set_many({"k": b"v"}),
+        lambda: store.erase_many(["k"]),
+        lambda: store.erase_prefix("k"),
+        lambda: store.rename("k", "l"),
+        store.clear,
+        lambda: store.setitems({"k": b"v"}),
+        lambda: store.delitems(["k"]),
+        lambda: store.update(k=b"v"),
+    ]
+    for change in changes:
+        with pytest.raises(ReadOnlyError, match="mode 'r'"):
+            change()
+    with pytest.raises(InvalidKeyError):
+        store["../k"] = b"v"
+
+
+def test_attributes_and_parameters(tmp_path: Path) -> None:
+    store = FSStore(str(tmp_path), key_separator="/", normalize_keys=True)
+    assert (store.key_separator, store._dimension_separator, store.mode) == ("/", "/", "w")
+    assert store.path == str(tmp_path)
+    assert type(store.fs) is LocalFileSystem
+    store["A/B"] = b"v"
+    assert store.map["a/b"] == b"v"
+    assert store.dir_path("A") == f"{tmp_path}/a"
+    assert "a/b" in store
+    assert store.get_many(["A/b"]) == {"A/b": b"v"}
+    assert FSStore(str(tmp_path)).key_separator == "."
+    assert FSStore(str(tmp_path))._dimension_separator is None
+    assert FSStore(str(tmp_path), auto_mkdir=False).fs.auto_mkdir is False
+    FSStore(str(tmp_path / "new"), create=True, check=True)
+    assert os.listdir(tmp_path / "new") == []
+    with pytest.raises(ValueError, match="leave one out"):
+        FSStore(str(tmp_path), fs=LocalFileSystem(), auto_mkdir=True)
+    with pytest.raises(ValueError, match="dimension_separator"):
+        FSStore(str(tmp_path), dimension_separator="-")
+    z = zchunk.array(np.eye(4), chunks=2, store=FSStore(str(tmp_path / "z"), dimension_separator="/"))
+    assert sorted(z.store) == [".zarray", "0/0", "0/1", "1/0", "1/1"]
+    assert z.store.listdir() == [".zarray", "0/0", "0/1", "1/0", "1/1"]
+    assert z.store.list_dir() == [".zarray", "0", "1"]
+
+
+def test_local_files_are_written_by_the_native_engine(tmp_path: Path) -> None:
+    store = FSStore(f"file://{tmp_path}")
+    assert store.root == str(tmp_path)
+    assert FSStore(f"file://{tmp_path}", mode="r").root is None
+    assert FSStore(str(tmp_path), fs=Plain()).root is None
+
+    class Mine(FSStore):
+        def __getitem__(self, key: str) -> bytes:
+            return super().__getitem__(key)[::-1]
+
+    assert Mine(str(tmp_path)).root is None
+
+
+def test_web_addresses_are_quoted() -> None:
+    class Web(Bucket):
+        protocol = "https"
+
+    store = FSStore("https://host/data", fs=Web())
+    Bucket.objects = {"host/data/a%252e%252e%3Fb%23c": b"v"}
+    assert store["a%2e%2e?b#c"] == b"v"
+
+
+@pytest.mark.parametrize("cache", ["simplecache", "filecache", "blockcache"])
+def test_web_addresses_are_quoted_through_caches(cache: str, tmp_path: Path) -> None:
+    class Web(Bucket):
+        protocol = "https"
+
+    fs = fsspec.filesystem(cache, fs=Web(), cache_storage=str(tmp_path))
+    assert FSStore("host/data", fs=fs)._files._file("a?b#c%") == "host/data/a%3Fb%23c%25"  # type: ignore[attr-defined]
+    plain = fsspec.filesystem(cache, fs=Plain(), cache_storage=str(tmp_path))
+    assert FSStore("/data", fs=plain)._files._file("a?b#c%") == "/data/a?b#c%"  # type: ignore[attr-defined]
+
+
+def test_fork_with_an_event_loop() -> None:
+    store = bucket()
+    store["k"] = b"v"
+    assert in_child(lambda: store.get_many(["k"])) == {"k": b"v"}
+    assert store["k"] == b"v"
+
+
+def test_pickle_keeps_everything() -> None:
+    store = FSStore("memory://p", mode="r", dimension_separator="/", exceptions=[KeyError])
+    copy = pickle.loads(pickle.dumps(store))
+    assert copy == store
+    assert (copy.mode, copy.key_separator, copy.exceptions) == ("r", "/", (KeyError,))
+    assert FSStore("memory://p") != store
+
+
+def test_killed_while_writing(tmp_path: Path) -> None:
+    code = (
+        "import sys, zchunk\nstore = zchunk.FSStore('file://' + sys.argv[1])\nprint(flush=True)\ni = 0\n"
+        "while True:\n    i += 1; store['k'] = bytes([i % 256]) * 5_000_000"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
+    process.stdout.readline()  # type: ignore[union-attr]
+    time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()  # type: ignore[union-attr]
+    value = FSStore(f"file://{tmp_path}")["k"]
+    assert value == value[:1] * 5_000_000
+
+
+# --- open_store
+
+
+def test_open_store(tmp_path: Path) -> None:
+    with open_store("memory://m/x", "r") as store:
+        assert isinstance(store, FSStore)
+        assert (store.mode, store.path) == ("r", "/m/x")
+    chain = open_store(
+        f"simplecache::file://{tmp_path}/c",
+        storage_options={"simplecache": {"cache_storage": str(tmp_path / "cache"), "same_names": True}},
+    )
+    chain["k"] = b"v"
+    assert (tmp_path / "c" / "k").read_bytes() == b"v"
+    assert chain["k"] == b"v"
+    assert os.listdir(tmp_path / "cache") == ["k"]
+    mapper = fsspec.get_mapper("memory://mapper")
+    store = open_store(mapper, "r")
+    assert isinstance(store, FSStore)
+    assert (store.mode, store.path) == ("r", "/mapper")
+    assert type(open_store({}, storage_options={"a": 1})) is KVStore
+    for path in (tmp_path, str(tmp_path), tmp_path / "x.zip"):
+        with pytest.raises(ValueError, match="storage_options"):
+            open_store(path, storage_options={"a": 1})
+
+
+def test_api_with_urls() -> None:
+    options = {"storage_options": {"global_store": True}}
+    root = zchunk.open_group("memory://api", mode="w", **options)
+    chunks = "memory://chunks"
+    z = zchunk.open_array("memory://api", mode="w", path="z", shape=4, chunk_store=chunks, **options)
+    z[:] = [1, 2, 3, 4]
+    root.attrs["a"] = 1
+    assert sorted(MemoryFileSystem.store) == ["/api/.zattrs", "/api/.zgroup", "/api/z/.zarray", "/chunks/z/0"]
+    again = zchunk.open("memory://api", "r", path="z", chunk_store=chunks, **options)
+    assert again[...].tolist() == [1, 2, 3, 4]
+    zchunk.consolidate_metadata("memory://api")
+    assert zchunk.open_consolidated("memory://api", **options).attrs["a"] == 1
+    zchunk.save("memory://saved", np.arange(3))
+    assert zchunk.load("memory://saved").tolist() == [0, 1, 2]
+    with pytest.raises(ReadOnlyError):
+        zchunk.open("memory://saved", "r")[:] = 1
+
+
+def test_files_with_a_percent_sign(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/a%20b"
+    zchunk.ones(3, store=url)
+    assert os.listdir(tmp_path) == ["a b"]
+    # As zarr 2 would have written it.
+    zchunk.zeros(3, store=FSStore(url))
+    assert sorted(os.listdir(tmp_path)) == ["a b", "a%20b"]
+    assert zchunk.open(url, "r")[:].tolist() == [0, 0, 0]
+    assert zchunk.open(tmp_path / "a b", "r")[:].tolist() == [1, 1, 1]
+
+
+def test_without_fsspec(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['fsspec'] = None\n"
+        "import zchunk; from zchunk.storage import open_store\n"
+        "try: open_store('ftp://host/x')\n"
+        "except ImportError as e: print(e)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "ftp://host/x" in out
+    assert "zchunk[fsspec]" in out
+
+
+def test_paths_in_their_normal_form(tmp_path: Path) -> None:
+    store = FSStore(str(tmp_path), normalize_keys=True)
+    store["a/b"] = b"v"
+    assert [store._normalize_key(path) for path in ("/A//b/", "a", None)] == ["a/b", "a", ""]
+    assert store.getsize("/A/") == 1
