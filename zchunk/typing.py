@@ -193,7 +193,17 @@ Bytes: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[Any]
 
 
 class Synchronizer(Protocol):
-    """Hands out a lock for a store key."""
+    """Hands out a lock for a store key.
+
+    Examples
+    --------
+    Any mapping from keys to locks is one.
+
+    >>> import threading
+    >>> from collections import defaultdict
+    >>> import zchunk
+    >>> z = zchunk.zeros(4, synchronizer=defaultdict(threading.RLock))
+    """
 
     def __getitem__(self, key: str, /) -> AbstractContextManager[Any]: ...
 
