@@ -43,13 +43,14 @@ def object_filters(
     Raises
     ------
     ValueError
-        There is neither an object codec nor a filter.
+        There is neither an object codec nor a filter, or the codec writes what it cannot read.
     """
     if not dtype.hasobject:
         if codec is not None:
             warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)
         return filters
     if codec is not None:
+        _check_items(codec)
         return (codec, *filters)
     if not filters:
         raise ValueError(
@@ -62,3 +63,16 @@ def object_filters(
         stacklevel=4,
     )
     return filters
+
+
+def _check_items(codec: Codec) -> None:
+    """Raise `ValueError` if arrays are encoded whose items have no size, or are no bytes."""
+    item = codec.get_config().get("dtype") if codec.codec_id == "vlen-array" else None
+    if item is None:
+        return
+    dtype = np.dtype(item)
+    if not dtype.itemsize or dtype.hasobject or dtype.kind in "mM":
+        raise ValueError(
+            f"arrays of {dtype} cannot be read again once they are stored; give their items a size, such as "
+            "'array:U10', or store dates as 'array:i8'"
+        )

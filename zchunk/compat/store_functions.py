@@ -13,8 +13,8 @@ from zchunk.creation.parameters import make_metadata
 from zchunk.engine import chunk_cache
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.versions import asked_format, check_unsupported
-from zchunk.storage import as_store
 from zchunk.storage.base import Store
+from zchunk.storage.resolve import open_store, using_store
 
 __all__ = ["default_compressor", "init_array", "init_group", "init_store", "rename", "rmdir"]
 
@@ -42,7 +42,7 @@ def init_array(
 
     Parameters
     ----------
-    store, chunk_store : MutableMapping
+    store, chunk_store : path or MutableMapping
         The store, and that of the chunks if it is another (from which they are erased with `overwrite`).
     shape, chunks, dtype, compressor, order, filters, dimension_separator, object_codec, storage_transformers
         As for `zchunk.create`.
@@ -62,7 +62,7 @@ def init_array(
     """
     check_unsupported(storage_transformers=storage_transformers)
     version = asked_format(zarr_version, zarr_format)
-    target = as_store(store)
+    target = open_store(store)
     metadata = make_metadata(
         shape,
         chunks,
@@ -93,29 +93,29 @@ def init_group(
     zarr_format: int | None = None,
 ) -> None:
     """Put a group without members into a store. Parameters are those of `init_array`."""
-    target = as_store(store)
+    target = open_store(store)
     fmt = format_for(target, path, asked_format(zarr_version, zarr_format))
     put_group(target, path, overwrite, _chunks(chunk_store), fmt)
 
 
 def rmdir(store: Any, path: str | None = None) -> None:
-    """Delete every key of any mapping below `path`, and forget the chunks that are cached of it."""
-    target = as_store(store)
-    try:
-        target.rmdir(path)
-    finally:
-        chunk_cache.forget(target, normalize_path(path))
-
-
-def rename(store: Any, src_path: str, dst_path: str) -> None:
-    """Move a key and all keys below it, in any mapping; as with `rmdir`, nothing of it stays in caches."""
-    target = as_store(store)
-    try:
-        target.rename(src_path, dst_path)
-    finally:
-        for path in (src_path, dst_path):
+    """Delete every key of any store below `path`, and forget the chunks that are cached of it."""
+    with using_store(store, "r+") as target:
+        try:
+            target.rmdir(path)
+        finally:
             chunk_cache.forget(target, normalize_path(path))
 
 
+def rename(store: Any, src_path: str, dst_path: str) -> None:
+    """Move a key and all keys below it, in any store; as with `rmdir`, nothing of it stays in caches."""
+    with using_store(store, "r+") as target:
+        try:
+            target.rename(src_path, dst_path)
+        finally:
+            for path in (src_path, dst_path):
+                chunk_cache.forget(target, normalize_path(path))
+
+
 def _chunks(chunk_store: Any) -> Store | None:
-    return None if chunk_store is None else as_store(chunk_store)
+    return None if chunk_store is None else open_store(chunk_store)

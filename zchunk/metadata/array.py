@@ -298,6 +298,24 @@ class ArrayMetadata:
         """One item that holds the fill value, as bytes; none of objects."""
         return b"" if self.dtype.hasobject else fill_bytes(self.fill_value, self.dtype)
 
+    @cached_property
+    def fill_object(self) -> Any:
+        """Value of an object that was never written: the empty one, where zarr 2 has its default 0.
+
+        That is no value for the codecs of text, bytes and arrays.
+        """
+        codec = self.innermost.filters[0] if self.innermost.filters else None
+        if codec is None or self.dtype.kind != "O" or type(self.fill_value) is not int or self.fill_value:
+            return self.fill_value
+        match codec.codec_id:
+            case "vlen-utf8":
+                return ""
+            case "vlen-bytes":
+                return b""
+            case "vlen-array":
+                return np.empty(0, codec.get_config()["dtype"])
+        return self.fill_value
+
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""
         return self.replace(shape=shape)

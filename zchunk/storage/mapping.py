@@ -20,9 +20,21 @@ class KVStore(Store):
     ----------
     mutablemapping : MutableMapping
         Holds the values. Those written through the store are bytes.
+
+    Raises
+    ------
+    TypeError
+        It is a group, zchunk's or another library's, or a data set: its values are no bytes.
     """
 
     def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
+        # Groups of zarr and h5py, data sets of xarray and data frames are mappings too: with keys erased, as
+        # stores erase them, all that they hold would be lost. No store has attributes.
+        if hasattr(type(mutablemapping), "attrs"):
+            raise TypeError(
+                f"a {type(mutablemapping).__name__} is no store, for its values are no bytes; give a path or a "
+                "mapping, or of a group its `store`, with its `path` as path"
+            )
         self._mutable_mapping = mutablemapping
         self.quick_lookups = isinstance(mutablemapping, dict)
         self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from zchunk.errors import PathNotFoundError
@@ -42,12 +43,13 @@ def open_store(
     Parameters
     ----------
     store : None, str, path-like or mapping
-        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, one in ``.n5`` an
-        `N5Store`, any other a `DirectoryStore`; a URL of a bucket (``s3://bucket/x``, ``gs://``, ``az://``)
-        or a store of obstore an `ObjectStore`; ``redis://host/0/x`` a `RedisStore`; any other URL (``https://…``,
-        ``memory://x``, chains with ``::``), and a file system or `FSMap` of fsspec, an `FSStore`; a URL that
-        ends in ``.zip`` a `ZipStore`, to be read; any other mapping a `KVStore` over it; a `Store` itself. A
-        ``file://`` URL, which may be %-encoded, is as the path that it names, and needs no fsspec.
+        None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, one in ``.n5`` an `N5Store`, any
+        other a `DirectoryStore` (``~/`` is the home folder); a URL of a bucket (``s3://bucket/x``, ``gs://``,
+        ``az://``) or a store of obstore an `ObjectStore`; ``redis://host/0/x`` a `RedisStore`; any other URL
+        (``https://…``, ``memory://x``, chains with ``::``), and a file system or `FSMap` of fsspec, an
+        `FSStore`; a URL that ends in ``.zip`` a `ZipStore`, to be read; any other mapping a `KVStore` over
+        it; a `Store` itself. A ``file://`` URL, which may be %-encoded, is as the path that it names, and
+        needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
         change or create; ``"w"`` to replace; ``"x"`` to create. An `FSStore` that is opened with ``"r"``
@@ -75,6 +77,9 @@ def open_store(
     if not isinstance(store, (str, os.PathLike)):
         return _store_of_map(store, mode, storage_options or {})
     path = os.fspath(store)
+    if path == "~" or path.startswith("~/"):
+        # A shell leaves a `~` within quotes to the program.
+        path = os.path.expanduser(path)
     if "://" in path or "::" in path:
         found = _urls.store_of_url(path, mode, storage_options or {})
         if not isinstance(found, str):
@@ -109,6 +114,17 @@ def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> St
             **storage_options,
         )
     return as_store(store)
+
+
+@contextmanager
+def using_store(store: Any, mode: Mode) -> Iterator[Store]:
+    """Give the store that `store` names, and close it at the end if it was opened here, by its path."""
+    target = open_store(store, mode)
+    try:
+        yield target
+    finally:
+        if isinstance(store, str | os.PathLike):
+            target.close()
 
 
 def normalize_store_arg(
