@@ -1,0 +1,72 @@
+"""What is a mapping and yet no store: groups, of zchunk and of others, data sets and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk import storage
+
+DATA = np.arange(3)
+# What would erase, or set, keys of a store.
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "save": lambda g: zchunk.save(g, DATA),
+    "save_array": lambda g: zchunk.save_array(g, DATA),
+    "save_group": lambda g: zchunk.save_group(g, a=DATA),
+    "open": lambda g: zchunk.open(g, mode="w"),
+    "open_array": lambda g: zchunk.open_array(g, mode="w", shape=3),
+    "open_group": lambda g: zchunk.open_group(g, mode="w"),
+    "group": lambda g: zchunk.group(g, overwrite=True),
+    "create": lambda g: zchunk.create(3, store=g, overwrite=True),
+    "chunk_store": lambda g: zchunk.create(3, store={}, chunk_store=g, overwrite=True),
+    "rmdir": lambda g: storage.rmdir(g),
+    "rename": lambda g: storage.rename(g, "x", "y"),
+    "init_array": lambda g: storage.init_array(g, 3, overwrite=True),
+    "init_group": lambda g: storage.init_group(g, overwrite=True),
+    "copy_store": lambda g: zchunk.copy_store({"x": b"1"}, g, if_exists="replace"),
+    "rechunk": lambda g: zchunk.rechunk(zchunk.array(DATA), 2, target=g, overwrite=True),
+    "LRUStoreCache": lambda g: storage.LRUStoreCache(g, 100).clear(),
+    "KVStore": lambda g: storage.KVStore(g).clear(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_group_is_no_store(change: Callable[[Any], object], zarr_format: Any) -> None:
+    group = zchunk.open_group(zchunk.MemoryStore(), "w", zarr_format=zarr_format)
+    group["x"] = DATA
+    group.create_group("sub")
+    stored = dict(group.store)
+    with pytest.raises(TypeError, match="a Group is no store"):
+        change(group)
+    assert dict(group.store) == stored
+
+
+def _h5py() -> Any:
+    h5py = pytest.importorskip("h5py")
+    file = h5py.File("x", "w", driver="core", backing_store=False)
+    file["x"] = DATA
+    return file
+
+
+def _data_set() -> Any:
+    xarray = pytest.importorskip("xarray")
+    return xarray.Dataset({"x": ("i", DATA)})
+
+
+def _data_frame() -> Any:
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame({"x": DATA})
+
+
+@pytest.mark.parametrize("make", [_h5py, _data_set, _data_frame])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_groups_of_others_are_no_stores(make: Callable[[], Any], change: Callable[[Any], object]) -> None:
+    group = make()
+    with pytest.raises(TypeError, match="is no store"):
+        change(group)
+    assert list(group) == ["x"]
