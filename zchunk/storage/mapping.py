@@ -32,8 +32,8 @@ class KVStore(Store):
         # stores erase them, all that they hold would be lost. No store has attributes.
         if hasattr(type(mutablemapping), "attrs"):
             raise TypeError(
-                f"a {type(mutablemapping).__name__} is no store, for its values are no bytes; give a path or a "
-                "mapping, or of a group its `store`, with its `path` as path"
+                f"a {type(mutablemapping).__name__} is no store, for its values are no bytes; give a path or "
+                "a mapping, or of a group its `store`, with its `path` as path"
             )
         self._mutable_mapping = mutablemapping
         self.quick_lookups = isinstance(mutablemapping, dict)
