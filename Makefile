@@ -10,7 +10,7 @@ AZURITE := build/node/node_modules/.bin/azurite-blob
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test lint types warnings bench example example-small tutorial fuzz fuzz-short conformance differential golden dist ci clean
+.PHONY: help setup servers build test lint types warnings bench example example-small tutorial layers fuzz fuzz-short conformance differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ example-small:  ## the main job at a size for CI, and a map
 
 tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows
 	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_tutorial.py
+
+layers:  ## write the lists of rooms in docs/design/architecture.md anew, from the architecture test
+	ZCHUNK_LAYERS=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_documents.py -k layers
 
 fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py build --build-base $(ASAN) --build-lib $(ASAN)/lib
