@@ -115,7 +115,7 @@ class Conveniences(Node, ArrayProperties):
         result._of_format(self._format)
         result._chunked = result._engine_array(metadata)
         if fill_value is None and _converts_only(self._chunked.metadata, metadata):
-            result._chunked.source = self._chunked
+            result._chunked = result._chunked.converting(self._chunked)
         return result
 
     def astype(self, dtype: Any) -> Self:

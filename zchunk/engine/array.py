@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -23,7 +22,7 @@ from zchunk.errors import ChunkError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.fill_values import holds_only, object_fill
-from zchunk.spec.keys import ChunkKeyEncoding, join
+from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.storage.base import Store
 from zchunk.storage.local.directory import DURABILITY
 from zchunk.storage.mapping import KVStore
@@ -35,7 +34,8 @@ _SHAPES = 256
 class ChunkedArray:
     """An array as the engine sees it: where its chunks are and how they are encoded.
 
-    Immutable; an `Array` makes a new one when its metadata change.
+    Immutable: an `Array` makes a new one when its metadata change, and the methods below return other arrays.
+    Only `indexes`, which holds what was read, is filled in later.
 
     Parameters
     ----------
@@ -50,8 +50,42 @@ class ChunkedArray:
     synchronizer : mapping of keys to locks, optional
         Held by chunk key during a write.
     cache : ChunkCache, optional
-        Keeps decoded chunks. Not those of Python objects, which readers could change.
+        Keeps decoded chunks. Chunks of Python objects are not kept, since a reader could change them.
     """
+
+    metadata: ArrayMetadata
+    store: Store
+    path: str
+    write_empty_chunks: bool
+    synchronizer: Any
+    # Made once for all arrays with these metadata.
+    chain: CodecChain
+    item: np.dtype[Any]
+    fill: bytes
+    objects: bool
+    cache: ChunkCache | None
+    # Whether chunks are read through the cache: not those that have other chunks in them or other shapes,
+    # which are read as chunks of other arrays.
+    keeps_chunks: bool
+    # What equal bytes must share to be equal chunks in the cache.
+    meaning: Any
+    # Counts of the cache from before the shard was opened that the array is in; None if it is in none.
+    since: list[int] | None
+    # Whether this is the array in a shard. A writer of it holds the lock of the shard.
+    in_shard: bool
+    # Before the names of chunks in the cache: the names of the shards that they are in.
+    prefix: str
+    # What the shard looks like, see `look`; its chunks are what they were if the shard is.
+    stamp: tuple[Stamp | None, bool] | None
+    # The folder of the chunks; None if they are not files.
+    folder: bytes | None
+    # Of a view that does nothing but convert items: what it is a view of.
+    source: ChunkedArray | None
+    # None if the native executor cannot run the codecs.
+    layout: Layout | None
+    # Indexes of shards that were read, by the name of the shard, with the stamp of its file.
+    indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]]
+    _by_shape: dict[tuple[int, ...], ChunkedArray]
 
     def __init__(
         self,
@@ -62,35 +96,46 @@ class ChunkedArray:
         synchronizer: Any = None,
         cache: ChunkCache | None = None,
     ) -> None:
-        self.metadata = metadata
-        self.store = store
-        self.path = path
-        self.write_empty_chunks = write_empty_chunks
-        self.synchronizer = synchronizer
-        # Made once for all arrays with these metadata.
-        self.chain: CodecChain = metadata.chain
-        self.item: np.dtype[Any] = metadata.item
-        self.fill: bytes = metadata.fill
-        self.objects = metadata.dtype.hasobject
-        self._cache = None if self.objects else cache
-        # Of a rectilinear grid the regular arrays have it that its chunks are read as.
-        self.cache = self._cache if metadata.edges is None else None
-        self._by_shape: dict[tuple[int, ...], ChunkedArray] = {}
-        self.meaning = None if self.cache is None else chunk_cache.meaning(metadata, self.fill)
-        # Indexes of shards that were read, by the name of the shard, with what its file looked like.
-        self.indexes: dict[str, tuple[Any, np.ndarray[Any, Any]]] = {}
-        # Of the array in a shard: who writes holds the lock of the shard. Caches keep its chunks by the name
-        # of the shard and their own; they are what they were if the shard is.
-        self.in_shard = False
-        self.prefix = ""
-        self.stamp: tuple[Stamp | None, bool] | None = None
         root = store.root
-        # None if the chunks are not files.
-        self.folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
-        # Of a view that does nothing but convert items: what it is a view of.
-        self.source: ChunkedArray | None = None
-        # None if the native executor cannot run the codecs.
-        self.layout = self._layout()
+        folder = None if root is None else os.fsencode(os.path.join(root, path) if path else root)
+        objects = metadata.dtype.hasobject
+        plain = metadata.edges is None and metadata.shards is None and not objects
+        keeps_chunks = plain and cache is not None
+        vars(self).update(
+            metadata=metadata,
+            store=store,
+            path=path,
+            write_empty_chunks=write_empty_chunks,
+            synchronizer=synchronizer,
+            chain=metadata.chain,
+            item=metadata.item,
+            fill=metadata.fill,
+            objects=objects,
+            cache=None if objects else cache,
+            keeps_chunks=keeps_chunks,
+            meaning=chunk_cache.meaning(metadata, metadata.fill) if keeps_chunks else None,
+            since=None,
+            in_shard=False,
+            prefix="",
+            stamp=None,
+            folder=folder,
+            source=None,
+            indexes={},
+            _by_shape={},
+        )
+        vars(self)["layout"] = self._layout()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} is immutable: {name!r} cannot be assigned")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a {type(self).__name__} is immutable: {name!r} cannot be deleted")
+
+    def _with(self, **changes: Any) -> ChunkedArray:
+        """Return an array that differs from this one in some attributes."""
+        other = object.__new__(ChunkedArray)
+        vars(other).update(vars(self), **changes)
+        return other
 
     def _layout(self) -> Layout | None:
         spec, metadata = self.chain.native_spec, self.metadata
@@ -110,9 +155,9 @@ class ChunkedArray:
 
     @cached_property
     def lock_seed(self) -> int:
-        """Where threads that use other Array or store objects for the same chunks meet at the same locks."""
+        """Number by which threads that use other Array or store objects for the same chunks share locks."""
         where = self.where
-        # Links below the folder of the store; how it is reached does not matter already.
+        # Links below the folder of the store; the path to that folder is real already.
         real = os.path.realpath(where) if self.path and os.path.isabs(where) else where
         return hash(real) & (2**64 - 1)
 
@@ -127,18 +172,31 @@ class ChunkedArray:
         return DURABILITY[getattr(self.store, "durability", "atomic")]
 
     def lock(self, name: str) -> AbstractContextManager[Any]:
-        """Return what threads hold that change the chunk of this name."""
+        """Return the lock that a thread holds while it changes the chunk of this name."""
         return nullcontext() if self.in_shard else Stripe(self.lock_seed, name)
 
     def locks(self, names: Iterable[str]) -> AbstractContextManager[Any]:
-        """Return what threads hold that change the chunks of these names."""
+        """Return the locks that a thread holds while it changes the chunks of these names."""
         return nullcontext() if self.in_shard else Stripes(self.lock_seed, names)
 
+    # ---- other arrays
+
+    def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
+        """Return the array as it is after a change of shape."""
+        return self._with(metadata=self.metadata.with_shape(shape))
+
+    def converting(self, source: ChunkedArray) -> ChunkedArray:
+        """Return the array as a view that does nothing but convert the items of `source`."""
+        return self._with(source=source)
+
     def in_store(self, store: Store) -> ChunkedArray:
-        """Return the array with other values, at other times, of the same chunks."""
-        other = copy.copy(self)
-        other.store, other.folder, other.where = store, None, self.where
-        return other
+        """Return the same array whose chunks are the values of another store at this moment."""
+        return self._with(store=store, folder=None, where=self.where)
+
+    @property
+    def uncached(self) -> ChunkedArray:
+        """The array without its cache."""
+        return self._with(keeps_chunks=False)
 
     @cached_property
     def index(self) -> ShardIndex:
@@ -152,35 +210,62 @@ class ChunkedArray:
         # Inner chunks have no keys of their own; `zchunk.engine.shard.Shard` takes these.
         metadata = self.metadata.shards.inner.replace(chunk_key_encoding=ChunkKeyEncoding("v2", "."))
         inner = ChunkedArray(metadata, KVStore({}), "", self.write_empty_chunks, cache=self.cache)
-        inner.in_shard = True
-        inner.where = self.where
-        return inner
+        return inner._with(path=self.path, in_shard=True, where=self.where)
 
-    def inner(self, shard: Store, name: str, stamp: tuple[Stamp | None, bool]) -> ChunkedArray:
-        """Return the array in the shard of this name, whose chunks are the values of `shard`.
+    def inner(
+        self,
+        shard: Store,
+        name: str,
+        stamp: tuple[Stamp | None, bool],
+        cached: bool = False,
+        since: list[int] | None = None,
+    ) -> ChunkedArray:
+        """Return the array in the shard of this name.
 
-        `stamp` is what the shard looks like, and whether that may be relied on, as of the file that it is.
+        Parameters
+        ----------
+        shard : Store
+            Its values are the chunks.
+        name : str
+            Of the shard.
+        stamp : tuple
+            What the shard looks like, and whether that may be relied on.
+        cached : bool, optional
+            Whether its chunks are read through the cache.
+        since : list of int, optional
+            `ChunkCache.generations` from before the shard was opened.
         """
-        # As copy.copy, in a fifth of the time.
-        inner = object.__new__(ChunkedArray)
-        inner.__dict__ |= self._inner.__dict__
-        inner.store, inner.path = shard, self.path
-        inner.prefix, inner.stamp = f"{self.prefix}{name}:", stamp
-        return inner
+        inner = self._inner
+        return inner._with(
+            store=shard,
+            prefix=self.shard_prefix(name),
+            stamp=stamp,
+            cache=inner.cache if cached else None,
+            keeps_chunks=cached and inner.keeps_chunks,
+            since=since,
+        )
+
+    def shard_prefix(self, name: str) -> str:
+        """Return the beginning of the names that the cache has for the chunks of a shard."""
+        return f"{self.prefix}{name}:"
 
     def with_chunks(self, chunk_shape: tuple[int, ...]) -> ChunkedArray:
-        """Return a regular array whose chunks have this shape: some are chunks of this array, which has a
-        rectilinear grid, with the same keys; the others are not to be asked for."""
+        """Return a regular array for the chunks of one shape of this array, which has a rectilinear grid.
+
+        The keys are the same. Chunks of other shapes must not be read through it.
+        """
         found = self._by_shape.get(chunk_shape)
         if found is None:
             metadata = v3.with_chunks(self.metadata, chunk_shape)
             found = ChunkedArray(
-                metadata, self.store, self.path, self.write_empty_chunks, self.synchronizer, self._cache
+                metadata, self.store, self.path, self.write_empty_chunks, self.synchronizer, self.cache
             )
             if len(self._by_shape) >= _SHAPES:
                 self._by_shape.clear()
             self._by_shape[chunk_shape] = found
         return found
+
+    # ---- chunks
 
     def check_writable(self) -> None:
         """Raise `ReadOnlyError` if chunks of this array cannot be written."""
@@ -192,7 +277,8 @@ class ChunkedArray:
     def look(self, name: str) -> tuple[Stamp | None, bool]:
         """Return what a chunk looks like, and whether that may be relied on.
 
-        If it may, None says that there is no chunk, or if it is no file, that who writes it here forgets it.
+        If it may, None says that there is no chunk, or that it is not a file; then the cache forgets it when
+        it is written in this process.
         """
         if self.stamp is not None:
             return self.stamp
@@ -202,12 +288,6 @@ class ChunkedArray:
     def are_files(self) -> bool:
         """Whether chunks, or the shards that they are in, are files, which tell when they change."""
         return self.folder is not None if self.stamp is None else self.stamp[0] is not None
-
-    def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
-        """Return the array as it is after a change of shape."""
-        other = copy.copy(self)
-        other.metadata = self.metadata.with_shape(shape)
-        return other
 
     @property
     def name(self) -> str:
@@ -241,10 +321,15 @@ class ChunkedArray:
 
     def key_of(self, name: str) -> str:
         """Return the store key of the chunk of this name."""
-        return name if self.in_shard else join(self.path, name)
+        return self.key_prefix + name
+
+    @cached_property
+    def key_prefix(self) -> str:
+        """What stands before the name of a chunk in its store key."""
+        return f"{self.path}/" if self.path and not self.in_shard else ""
 
     def erase(self, key: str) -> None:
-        """Delete a chunk; that it was not there is fine."""
+        """Delete a chunk, if it is there."""
         self.store.erase_many([key])
 
     def error(self, key: str, detail: str, stored: int) -> ChunkError:

@@ -1,9 +1,9 @@
-"""The decoded chunks that were read last: thin slabs through compressed chunks cost one decode.
+"""The decoded chunks that were read last, so that many thin slabs through a compressed chunk decode it once.
 
-A chunk that is a local file is used again only if the file is still the one that was read, whoever wrote it.
-For other stores, what zchunk writes and erases in this process is forgotten, in all caches; what others do
-there is not seen, nor what a program does to keys and through the store's own methods, such as `rename`
-(`zchunk.storage.rename`, `zchunk.storage.rmdir` and `zchunk.copy_store` are seen).
+A chunk that is a local file is used again only if the file is still the one that was read, whichever process
+wrote it. For other stores, all caches of this process forget a chunk that zchunk writes or erases here. They
+do not see what other processes do there, nor what a program does to keys or through the store's own methods,
+such as `rename` (`zchunk.storage.rename`, `zchunk.storage.rmdir` and `zchunk.copy_store` are seen).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import stat
 import threading
 import time
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
@@ -23,7 +23,6 @@ import numpy as np
 
 from zchunk._ext.selection.basic import ChunkPart, Plan
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.runtime import threads as pool
 from zchunk.storage.base import Store
 
 __all__ = ["ChunkCache", "Stamp", "as_cache", "forget", "forget_shard", "forget_written", "look", "meaning"]
@@ -38,25 +37,31 @@ Stamp = tuple[int, int, int, int]
 _FINE_CLOCK = 50_000_000
 _COARSE_CLOCK = 3_000_000_000
 _GENERATIONS = 256
-# Below this many bytes of chunks, handing work to another thread costs more than it gains.
-_SMALL_WORK = 1 << 20
 
 
 class _Entry(NamedTuple):
     chunk: np.ndarray[Any, Any]
     meaning: Any
     stamp: Stamp | None
-    # Kept, for no other store shall have its identity while there are chunks of it.
+    # Kept so that no other store can get its identity while chunks of it are here.
     store: Any
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
+    """A chunk that is not in the cache, and the parts of it that are selected."""
+
     key: Key
     stamp: Stamp | None
     # False: the file may change without looking different.
     keep: bool
+    # See `ChunkCache.generation`.
     generation: int
     parts: list[ChunkPart]
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        """Of the chunk, in the grid."""
+        return self.parts[0].coords
 
 
 class Chunks(Protocol):
@@ -69,6 +74,8 @@ class Chunks(Protocol):
     meaning: Any
     # Before the names of chunks: the name of the shard that they are in.
     prefix: str
+    # `ChunkCache.generations` from before the chunks were fetched; None if they are fetched now.
+    since: list[int] | None
 
     @property
     def where(self) -> str:
@@ -86,25 +93,17 @@ class Chunks(Protocol):
         """Item of a missing chunk."""
 
 
-# Returns a whole chunk in memory of its own.
-Decode = Callable[[Any, tuple[int, ...]], np.ndarray[Any, Any]]
-
-
 def meaning(metadata: ArrayMetadata, fill: bytes) -> Any:
     """Return what makes a chunk of bytes into items; views of an array differ in it."""
     codecs = str([codec.get_config() for codec in metadata.codecs])
     return metadata.dtype, metadata.chunk_shape, metadata.order, codecs, fill
 
 
-def _key(array: Chunks, coords: Iterable[int]) -> Key:
-    return array.where, array.prefix + array.metadata.chunk_key_encoding.encode(coords)
-
-
 class ChunkCache:
-    """Decoded chunks of any arrays, up to a number of bytes; those that were not used longest go first.
+    """Decoded chunks of any arrays, up to a number of bytes; the least recently used go first.
 
     Made by ``cache_bytes=`` where arrays and groups are opened, and shared by all that is opened through a
-    group. Safe to use from many threads. A pickled one comes back empty, as does that of a forked child.
+    group. Safe to use from many threads. It is empty after unpickling and in a forked child.
 
     Parameters
     ----------
@@ -120,13 +119,13 @@ class ChunkCache:
             _registry.add(self)
 
     def _reset(self) -> None:
-        # Signal handlers may read, too.
+        # A signal handler may read too, in the thread that holds the lock.
         self._lock = threading.RLock()
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._used = self._hits = self._misses = 0
-        # Whether chunks are kept that no file tells the state of.
+        # Whether it keeps chunks that are not files: then only their writers can tell that they changed.
         self.relies_on_writers = False
-        # Counts what was forgotten, by hash of the key: a chunk that was read before is not kept afterwards.
+        # Counts what was forgotten, by hash of the key. A chunk that was read before that is not kept.
         self._generations = [0] * _GENERATIONS
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -169,12 +168,12 @@ class ChunkCache:
 
     @property
     def generations(self) -> list[int]:
-        """What `generation` wants to know of an earlier time than now."""
+        """What `look_up` has to know of a moment before now: see `Chunks.since`."""
         return self._generations.copy()
 
-    def generation(self, key: Key, since: list[int] | None = None) -> int:
-        """Return what `put` wants to know of the time before the chunk was read."""
-        return (since or self._generations)[hash(key) % _GENERATIONS]
+    def generation(self, key: Key) -> int:
+        """Return what `put` has to know of the moment before the chunk is read."""
+        return self._generations[hash(key) % _GENERATIONS]
 
     def get(self, key: Key, meaning: Any, stamp: Stamp | None) -> np.ndarray[Any, Any] | None:
         """Return a chunk, read-only, or None if it is not kept or no longer what is stored."""
@@ -203,7 +202,7 @@ class ChunkCache:
                 return
             self._drop(key)
             while self._entries and self._used + chunk.nbytes > self._limit:
-                # In one step, for the handlers of signals.
+                # In one step, so that the handler of a signal finds a true count.
                 self._used -= self._entries.popitem(last=False)[1].chunk.nbytes
             self._entries[key] = _Entry(chunk, meaning, stamp, store)
             self._used += chunk.nbytes
@@ -214,14 +213,14 @@ class ChunkCache:
             self._used -= entry.chunk.nbytes
 
     def forget_keys(self, keys: Iterable[Key]) -> None:
-        """Forget chunks that have changed, and those that are just being read."""
+        """Forget chunks that have changed. Readers that are at work on them do not keep them."""
         with self._lock:
             for key in keys:
                 self._generations[hash(key) % _GENERATIONS] += 1
                 self._drop(key)
 
     def forget(self, of: Callable[[Key], bool]) -> None:
-        """Forget the chunks that `of` says, and whatever is just being read."""
+        """Forget the chunks whose keys `of` is true for. Readers at work do not keep what they read."""
         with self._lock:
             self._generations = [n + 1 for n in self._generations]
             for key in list(filter(of, self._entries)):
@@ -229,66 +228,51 @@ class ChunkCache:
 
     # ---- reading
 
-    def read(
-        self,
-        array: Chunks,
-        plan: Plan,
-        target: np.ndarray[Any, Any],
-        decode: Decode,
-        since: list[int] | None = None,
-    ) -> bool:
-        """Read a selection into `target`, of plain items, through the cache; False if it does not fit.
+    def look_up(self, array: Chunks, plan: Plan, target: np.ndarray[Any, Any]) -> list[Wanted] | None:
+        """Read the chunks of a selection that are kept into `target`, of plain items.
 
-        `since` are the `generations` of the time when what is decoded was fetched, if it was before.
+        Returns
+        -------
+        list of Wanted or None
+            The chunks that are still to be read, each for `fill`; None, and nothing is read, if the chunks of
+            the selection do not fit in the cache together.
         """
-        nbytes = array.metadata.chunk_nbytes
-        room = self._limit // nbytes
+        room = self._limit // array.metadata.chunk_nbytes
         if not room or target.nbytes > self._limit:
-            return False
+            return None
         parts = list(itertools.islice(plan.parts(), room + 1))
         if len(parts) > room:
-            return False
+            return None
         files = array.are_files
         if not files:
-            # Before anything is read that may be written meanwhile.
+            # Before anything is read that another thread may write meanwhile.
             self.relies_on_writers = True
-        missing: dict[Key, _Wanted] = {}
+        missing: dict[Key, Wanted] = {}
         for part in parts:
-            key = _key(array, part.coords)
+            key = array.where, array.prefix + array.metadata.chunk_key_encoding.encode(part.coords)
             if key in missing:
                 missing[key].parts.append(part)
                 continue
-            generation = self.generation(key, since)
+            generation = (array.since or self._generations)[hash(key) % _GENERATIONS]
             stamp, keep = array.look(key[1])
             if files and stamp is None and keep:
                 target[part.outer] = array.raw_fill
                 continue
             chunk = self.get(key, array.meaning, stamp)
             if chunk is None:
-                missing[key] = _Wanted(key, stamp, keep, generation, [part])
+                missing[key] = Wanted(key, stamp, keep, generation, [part])
             else:
                 target[part.outer] = chunk[part.inner]
-        todo = deque(missing.values())
+        return list(missing.values())
 
-        def work() -> None:
-            while todo:
-                try:
-                    wanted = todo.popleft()
-                except IndexError:
-                    return
-                chunk = decode(array, wanted.parts[0].coords)
-                for part in wanted.parts:
-                    target[part.outer] = chunk[part.inner]
-                if wanted.keep:
-                    self.put(
-                        wanted.key, array.meaning, wanted.stamp, chunk, wanted.generation, array.store
-                    )
-
-        helpers = 0
-        if len(todo) > 1 and len(todo) * nbytes >= _SMALL_WORK:
-            helpers = min(pool.get_threads(), len(todo)) - 1
-        pool.together(work, helpers, todo.clear)
-        return True
+    def fill(
+        self, array: Chunks, wanted: Wanted, chunk: np.ndarray[Any, Any], target: np.ndarray[Any, Any]
+    ) -> None:
+        """Copy what is selected of a chunk that was read into `target`, and keep the chunk."""
+        for part in wanted.parts:
+            target[part.outer] = chunk[part.inner]
+        if wanted.keep:
+            self.put(wanted.key, array.meaning, wanted.stamp, chunk, wanted.generation, array.store)
 
 
 def stamp_of(found: os.stat_result, now: int) -> tuple[Stamp, bool]:
@@ -307,7 +291,7 @@ def look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     except (FileNotFoundError, NotADirectoryError):
         return None, True
     except OSError:
-        # Whoever reads it says what is wrong.
+        # The reader of the file raises what is wrong.
         return None, False
     stamp, keep = stamp_of(found, now)
     return stamp, keep and stat.S_ISREG(found.st_mode)
@@ -337,13 +321,14 @@ def _forget(caches: list[ChunkCache], where: str) -> None:
         cache.forget(lambda key: (key[0] + "/").startswith(where + "/"))
 
 
-def forget_shard(inner: Chunks) -> None:
-    """Forget the chunks of a shard that has been replaced: also those that stay what they were.
+def forget_shard(array: Chunks, prefix: str) -> None:
+    """Forget the chunks of a shard of `array` that has been replaced, those that did not change included.
 
-    Who has read the shard in parts meanwhile may have put something else in their place.
+    Another thread may have read the shard in parts meanwhile and kept a wrong chunk. `prefix` is what their
+    names begin with.
     """
-    for cache in _caches_of(inner):
-        cache.forget(lambda key: key[0] == inner.where and key[1].startswith(inner.prefix))
+    for cache in _caches_of(array):
+        cache.forget(lambda key: key[0] == array.where and key[1].startswith(prefix))
 
 
 def _caches_of(array: Chunks) -> list[ChunkCache]:
@@ -353,14 +338,15 @@ def _caches_of(array: Chunks) -> list[ChunkCache]:
 def forget_written(array: Chunks, plan: Plan) -> None:
     """Forget the chunks that were written.
 
-    Also where they are files, which tell that themselves: others may read them through a store that is none
-    of files, such as one that caches.
+    This holds for files too, although they tell when they change: another array may read them through a
+    store that is not one of files, such as a caching one.
     """
     caches = _caches_of(array)
     if not caches:
         return
     limit = max(map(len, caches)) + _GENERATIONS
-    keys = [_key(array, part.coords) for part in itertools.islice(plan.parts(), limit + 1)]
+    encode, where, prefix = array.metadata.chunk_key_encoding.encode, array.where, array.prefix
+    keys = [(where, prefix + encode(part.coords)) for part in itertools.islice(plan.parts(), limit + 1)]
     for cache in caches:
         if len(keys) > limit:
             _forget([cache], array.where)
@@ -369,7 +355,7 @@ def forget_written(array: Chunks, plan: Plan) -> None:
 
 
 def as_cache(nbytes: Any) -> ChunkCache | None:
-    """Return a user's ``cache_bytes`` as a cache: a number of bytes, or the cache of others to share."""
+    """Return a user's ``cache_bytes`` as a cache: a number of bytes, or a cache that other arrays have."""
     if nbytes is None or isinstance(nbytes, ChunkCache):
         return nbytes
     try:

@@ -1,94 +1,74 @@
-"""read() and write(): the only place that schedules work on chunks.
+"""`read` and `write`: every read and write of chunks takes one of the routes of the table below.
 
-Two executors serve both and agree byte for byte. The generic one is the definition: any store, any codec,
-chunk by chunk in Python. The native one (`zchunk._ext.engine.job`) skips work where all codecs are native:
-many chunks in one GIL release, on several threads, decoding only what the selection needs. It reads and
-writes the files of a store in a folder itself; what other stores hold is fetched and stored here, a batch at
-a time.
+=========== ============================================ ======================= =============================
+Route       Taken by                                     Reader                  Writer
+=========== ============================================ ======================= =============================
+converted   a view that only converts items              reads what it views     -
+cached      an array with a cache of decoded chunks      decodes what is missing -
+files       native codecs, chunks are files              `native.read_files`     `native.write_files`
+in_shard    native codecs, chunks in an open shard       `native.read_shard`     `native.write_shard`
+located     native codecs, a store that says where the   `native.read_located`   -
+            chunks lie in a file
+values      native codecs, any other store               `native.read_values`    `native.write_values`
+rectilinear chunks of several shapes                     reads regular arrays    - (refused)
+sharded     chunks that are shards                       reads arrays in shards  writes arrays in shards
+generic     everything else                              `generic.read_chunks`   `generic.write_chunks`
+=========== ============================================ ======================= =============================
+
+Routes are tried from the top. A reader or writer may decline, by returning False before it has changed
+anything; then the next route is tried: the cache declines what does not fit, the native writers decline a
+field of a structure and arrays with a synchronizer. Three routes are made of others: an array in a shard, a
+regular part of a rectilinear grid, and what a view converts are arrays that are read by the same table.
+
+The generic route is the definition: any store, any codec, chunk by chunk in Python. The native ones agree
+with it byte for byte and skip work where all codecs are native: they handle many chunks in one release of the
+GIL, on several threads, and decode only what the selection needs.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zchunk._ext.engine.job import Job
 from zchunk._ext.selection.basic import ChunkPart, Plan
-from zchunk.engine import chunk_cache
+from zchunk.engine import chunk_cache, generic, native
 from zchunk.engine.array import ChunkedArray
-from zchunk.engine.generic import read_generic, write_generic
-from zchunk.engine.native import _drain, _read_native, _write_shard, _write_values
+from zchunk.engine.chunk_cache import Wanted
 from zchunk.engine.shard import Shard
-from zchunk.engine.sharded import each_shard, part_plan, read_shard, write_shard
+from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.indexing.plans import plan_basic, plan_within
-from zchunk.runtime import threads as pool
+from zchunk.runtime import requests, threads
+from zchunk.runtime.locks import replacing, state
 from zchunk.spec.regular_grid import RegularGrid
+from zchunk.storage.mapping import KVStore
 
 if TYPE_CHECKING:
     from zchunk.spec.rectilinear_grid import Block
 
-_STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
-
+Items: TypeAlias = np.ndarray[Any, Any]
 
 # Whether the native executor may be used.
 native_enabled = os.environ.get("ZCHUNK_NATIVE", "1") != "0"
 
+# Below this many bytes of chunks, handing work to another thread costs more than it gains.
+_SMALL_WORK = 1 << 20
 
-def read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
+
+def read(array: ChunkedArray, plan: Plan, out: Items) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
         return
-    if array.source is not None:
-        # As its first filter would, but with all threads, and objects too.
-        items = plan.empty(array.source.metadata.dtype, array.metadata.innermost.order)
-        read(array.source, plan, items)
-        out[...] = items.astype(out.dtype, copy=False)
-        return
-    if not _read_cached(array, plan, out):
-        _read(array, plan, out)
+    for route in ROUTES:
+        if route.takes(array) and route.read(array, plan, out):
+            return
 
 
-def _read_cached(
-    array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any], since: list[int] | None = None
-) -> bool:
-    """Read through the cache of decoded chunks, if there is one and they fit; shards are no such chunks."""
-    if array.cache is None or array.metadata.shards is not None:
-        return False
-    return array.cache.read(array, plan, plan.view(out).view(array.item), _decode_whole, since)
-
-
-def _decode_whole(array: ChunkedArray, coords: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Return a chunk, with what lies beyond the edge of the array."""
-    lengths = array.metadata.chunk_shape
-    ends = tuple(min((c + 1) * n, 2**63 - 1) for c, n in zip(coords, lengths, strict=True))
-    selection = tuple(slice(c * n, end) for c, n, end in zip(coords, lengths, ends, strict=True))
-    plan = plan_basic(selection, RegularGrid(ends, lengths))
-    chunk = plan.empty(array.metadata.dtype, array.metadata.order)
-    _read(array, plan, chunk)
-    return chunk.view(array.item)
-
-
-def _read(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> None:
-    if array.layout is not None and native_enabled:
-        _read_native(array, array.layout, plan, out)
-        if array.metadata.swapped:
-            out.byteswap(inplace=True)
-    elif array.metadata.edges is not None:
-        _read_blocks(array, plan, plan.view(out))
-    elif array.metadata.shards is not None:
-        _read_shards(array, plan, plan.view(out))
-    else:
-        read_generic(array, plan, plan.view(out).view(array.item))
-
-
-
-
-def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None = None) -> None:
+def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = None) -> None:
     """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
     array.check_writable()
     if not value.size or not array.item.itemsize:
@@ -100,97 +80,102 @@ def write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: s
             chunk_cache.forget_written(array, plan)
 
 
-def _write(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> None:
-    if array.metadata.shards is not None:
-        _write_shards(array, plan, plan.view(value), field)
-        return
-    if field is not None:
-        write_generic(array, plan, plan.view(value), field)
-        return
-    if array.layout is None or not native_enabled or array.synchronizer is not None:
-        write_generic(array, plan, plan.view(value).view(array.item))
-        return
-    stored = value.byteswap() if array.metadata.swapped else value
-    try:
-        job = Job(array.layout, plan, stored, True, array.lock_seed, pool.get_threads())
-    except FileNotFoundError:
-        # Made by the store, as durable as its keys.
-        array.store.make_folder(array.path)
-        job = Job(array.layout, plan, stored, True, array.lock_seed, pool.get_threads())
-    if array.folder is None:
-        _write_values(array, job, plan, plan.view(value).view(array.item))
-        return
-    try:
-        _drain(array, job)
-    except OSError as err:
-        if err.errno not in _STORE_KNOWS:
-            raise
-        # A folder stands where a chunk shall be, or a file where a folder, or the name of the temporary file
-        # would be too long. What to do then the store says.
-        write_generic(array, plan, plan.view(value).view(array.item))
+def _write(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> None:
+    for route in ROUTES:
+        if route.write is not None and route.takes(array) and route.write(array, plan, value, field):
+            return
 
 
-# ---- native
+# ---- views that convert
 
 
+def _read_converted(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    # As its first filter would, but with all threads, and objects too.
+    source = array.source
+    assert source is not None
+    items = plan.empty(source.metadata.dtype, array.metadata.innermost.order)
+    read(source, plan, items)
+    out[...] = items.astype(out.dtype, copy=False)
+    return True
 
 
-# ---- native, where the store has the bytes
+# ---- through the cache
 
 
+def _read_cached(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    assert array.cache is not None
+    target = plan.view(out).view(array.item)
+    missing = array.cache.look_up(array, plan, target)
+    if missing is None:
+        return False
+    uncached = array.uncached
+    decode = partial(_decode_into, uncached, target)
+    if len(missing) * array.metadata.chunk_nbytes < _SMALL_WORK:
+        for wanted in missing:
+            decode(wanted)
+    else:
+        threads.each(iter(missing), len(missing), decode)
+    return True
 
 
-
-
-
-
-
-
+def _decode_into(array: ChunkedArray, target: Items, wanted: Wanted) -> None:
+    """Decode a chunk, with what lies beyond the edge of the array, and keep it."""
+    assert array.cache is not None
+    lengths = array.metadata.chunk_shape
+    ends = tuple(min((c + 1) * n, 2**63 - 1) for c, n in zip(wanted.coords, lengths, strict=True))
+    selection = tuple(slice(c * n, end) for c, n, end in zip(wanted.coords, lengths, ends, strict=True))
+    plan = plan_basic(selection, RegularGrid(ends, lengths))
+    chunk = plan.empty(array.metadata.dtype, array.metadata.order)
+    read(array, plan, chunk)
+    array.cache.fill(array, wanted, chunk.view(array.item), target)
 
 
 # ---- chunks of several shapes
 
 
-def _read_blocks(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
-    raw = target.view(array.item)
-
-    def work(block: Block) -> None:
-        regular, into = array.with_chunks(block.chunk_shape), target[*block.outer, ...]
-        read(regular, plan_within(plan, block.inner, regular.metadata.grid, regular.metadata.order), into)
-        if any(not isinstance(entry, slice) for entry in block.outer):
-            # A copy, for positions are selected.
-            raw[block.outer] = into.view(array.item)
-
+def _read_rectilinear(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    work = partial(_read_block, array, plan, plan.view(out))
     for part in plan.parts():
         grid: Any = array.metadata.grid
         count, blocks = grid.split(part.inner, part.outer)
-        pool.each(blocks, count, work)
+        threads.each(blocks, count, work)
+    return True
+
+
+def _read_block(array: ChunkedArray, plan: Plan, target: Items, block: Block) -> None:
+    """Read the chunks of one shape that are side by side."""
+    regular, into = array.with_chunks(block.chunk_shape), target[*block.outer, ...]
+    read(regular, plan_within(plan, block.inner, regular.metadata.grid, regular.metadata.order), into)
+    if any(not isinstance(entry, slice) for entry in block.outer):
+        # Where positions are selected, `into` is a copy.
+        target.view(array.item)[block.outer] = into.view(array.item)
 
 
 # ---- shards
 
 
-def _read_shards(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
-    raw = target.view(array.item)
+def _read_sharded(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    target = plan.view(out)
     cached = array.cache is not None and _fit_in_cache(array, plan, target.nbytes)
+    _each_shard(array, plan, partial(_read_shard, array, plan, target, cached), some=True)
+    return True
 
-    def read(since: list[int], part: ChunkPart, shard: Shard) -> None:
-        if not shard.found:
-            raw[part.outer] = array.raw_fill
-            return
-        into = target[*part.outer, ...]
-        inner, within = shard.inner, part_plan(array, plan, part)
-        if not (cached and _read_cached(inner, within, into, since)):
-            _read(inner, within, into)
-        if part.outer and not isinstance(part.outer[0], slice):
-            # Positions are selected: a copy.
-            raw[part.outer] = into.view(array.item)
 
-    def work(part: ChunkPart) -> None:
-        since = [] if array.cache is None else array.cache.generations
-        read_shard(array, part.coords, partial(read, since, part))
+def _each_shard(
+    array: ChunkedArray, plan: Plan, work: Callable[[ChunkPart], None], some: bool = False
+) -> None:
+    """Do the work on every shard of a plan, on several at a time.
 
-    each_shard(array, plan, work, some=True)
+    `some` says that no more of each is in memory than the chunks that the plan touches.
+    """
+    if array.store.concurrency < 2 or plan.touched < 2:
+        threads.each(plan.parts(), plan.touched, work)
+        return
+    nbytes = array.metadata.chunk_nbytes
+    if some:
+        touched = _plan_in_shard(array, plan, next(plan.parts())).touched
+        nbytes = min(nbytes, touched * array.metadata.innermost.chunk_nbytes)
+    requests.each(work, plan.parts(), array.store.batch_size(nbytes))
 
 
 def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
@@ -200,44 +185,149 @@ def _fit_in_cache(array: ChunkedArray, plan: Plan, nbytes: int) -> bool:
     for part in plan.parts():
         if room <= 0:
             return False
-        room -= part_plan(array, plan, part).touched
+        room -= _plan_in_shard(array, plan, part).touched
     return room >= 0
 
 
-def _write_shards(
-    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
-) -> None:
-    def work(part: ChunkPart) -> None:
-        name = array.metadata.chunk_key_encoding.encode(part.coords)
-        outer = nullcontext() if array.synchronizer is None else array.synchronizer[array.key(part.coords)]
-        written: list[ChunkedArray] = []
-        with outer, array.lock(name):
-            try:
-                write_shard(array, part.coords, part.full and field is None, partial(put, part, written))
-            finally:
-                for inner in written:
-                    chunk_cache.forget_shard(inner)
-
-    def put(part: ChunkPart, written: list[ChunkedArray], shard: Shard) -> None:
-        written.append(shard.inner)
-        _write_part(written[-1], part_plan(array, plan, part), source[*part.outer, ...], field, shard)
-
-    each_shard(array, plan, work)
+def _plan_in_shard(array: ChunkedArray, plan: Plan, part: ChunkPart) -> Plan:
+    """Return what a selection selects of one shard: a plan of the array in it."""
+    metadata = array.metadata
+    assert metadata.shards is not None
+    inner = metadata.shards.inner
+    # Not the array's shape: a shard may be wanted with what lies beyond the edge, to be kept.
+    lengths = zip(plan.extents, part.coords, metadata.chunk_shape, strict=True)
+    grid = RegularGrid(tuple([min(c, n - i * c) for n, i, c in lengths]), inner.chunk_shape)
+    return plan_within(plan, part.inner, grid, inner.order)
 
 
-def _write_part(
-    array: ChunkedArray, plan: Plan, items: np.ndarray[Any, Any], field: str | None, shard: Shard
-) -> None:
-    if array.layout is None or not native_enabled or field is not None:
-        _write(array, plan, items, field)
-        shard.save()
+def _read_shard(array: ChunkedArray, plan: Plan, target: Items, cached: bool, part: ChunkPart) -> None:
+    """Read from one shard, so that all is of one state of it, also if a writer replaces it meanwhile.
+
+    An open file is one state. Another store that gives ranges may give the index of one and chunks of the
+    next: then the shard is read again in one piece.
+    """
+    # Before the shard is opened: what is forgotten from now on is not kept.
+    since = array.cache.generations if cached and array.cache is not None else None
+    in_requests = array.folder is None and array.store.ranged and not array.in_shard
+    if in_requests and _read_unchanged(array, plan, target, since, part):
         return
+    with Shard(array, part.coords, whole=in_requests) as shard:
+        _read_opened(array, plan, target, since, part, shard)
+
+
+def _read_unchanged(
+    array: ChunkedArray, plan: Plan, target: Items, since: list[int] | None, part: ChunkPart
+) -> bool:
+    """Read from a shard in several requests; False if it may have been replaced meanwhile."""
+    name = array.lock_seed, array.metadata.chunk_key_encoding.encode(part.coords)
+    before = state(name)
+    if before is None:
+        return False
     try:
-        _write_shard(array, array.layout, plan, items, shard)
-    except OSError as err:
-        if err.errno not in _STORE_KNOWS:
-            raise
-        # As for chunks: what to do the store says.
-        _write_shard(array, array.layout, plan, items, shard, by_store=True)
+        with Shard(array, part.coords) as shard:
+            _read_opened(array, plan, target, since, part, shard)
+            return state(name) == before and shard.is_unchanged()
+    except (ChunkError, CodecError, KeyError, ValueChangedError):
+        # Perhaps another process has replaced it.
+        return False
 
 
+def _read_opened(
+    array: ChunkedArray, plan: Plan, target: Items, since: list[int] | None, part: ChunkPart, shard: Shard
+) -> None:
+    if not shard.found:
+        target.view(array.item)[part.outer] = array.raw_fill
+        return
+    into = target[*part.outer, ...]
+    inner = array.inner(shard, shard.name, shard.stamp, since is not None, since)
+    read(inner, _plan_in_shard(array, plan, part), into)
+    if part.outer and not isinstance(part.outer[0], slice):
+        # Where positions are selected, `into` is a copy.
+        target.view(array.item)[part.outer] = into.view(array.item)
+
+
+def _write_sharded(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    _each_shard(array, plan, partial(_write_shard, array, plan, plan.view(value), field))
+    return True
+
+
+def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | None, part: ChunkPart) -> None:
+    """Write to one shard: replace its file in a folder, elsewhere its value by the store's `modify`.
+
+    So no update of another process is lost where the store sees to that.
+    """
+    name = array.metadata.chunk_key_encoding.encode(part.coords)
+    key = array.key_of(name)
+    blank = part.full and field is None
+    outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+    with outer, array.lock(name):
+        try:
+            if array.folder is not None or blank or array.in_shard:
+                _write_opened(array, plan, source, field, part, blank)
+            else:
+                change = partial(_changed_shard, array, plan, source, field, part, key)
+                with replacing((array.lock_seed, name)):
+                    array.store.modify(key, change)
+        finally:
+            chunk_cache.forget_shard(array, array.shard_prefix(name))
+
+
+def _changed_shard(
+    array: ChunkedArray,
+    plan: Plan,
+    source: Items,
+    field: str | None,
+    part: ChunkPart,
+    key: str,
+    data: bytes | None,
+) -> bytes | None:
+    """Return what the bytes of a shard become; None if no chunk is left."""
+    held: dict[str, bytes] = {} if data is None else {key: data}
+    _write_opened(array.in_store(KVStore(held)), plan, source, field, part, False)
+    return held.get(key)
+
+
+def _write_opened(
+    array: ChunkedArray, plan: Plan, source: Items, field: str | None, part: ChunkPart, blank: bool
+) -> None:
+    with Shard(array, part.coords, blank) as shard:
+        inner = array.inner(shard, shard.name, shard.stamp)
+        _write(inner, _plan_in_shard(array, plan, part), source[*part.outer, ...], field)
+        shard.save()
+
+
+# ---- the table
+
+
+class Route(NamedTuple):
+    """How arrays that it `takes` are read and written; a reader or writer that returns False declines."""
+
+    name: str
+    takes: Callable[[ChunkedArray], bool]
+    read: Callable[[ChunkedArray, Plan, Items], bool]
+    write: Callable[[ChunkedArray, Plan, Items, str | None], bool] | None
+
+
+def _is_native(array: ChunkedArray) -> bool:
+    return native_enabled and array.layout is not None
+
+
+def _in_files(array: ChunkedArray) -> bool:
+    return array.folder is not None and native_enabled and array.layout is not None
+
+
+def _is_located(array: ChunkedArray) -> bool:
+    return hasattr(array.store, "locate") and _is_native(array)
+
+
+ROUTES = (
+    Route("converted", lambda a: a.source is not None, _read_converted, None),
+    Route("cached", lambda a: a.keeps_chunks, _read_cached, None),
+    Route("files", _in_files, native.read_files, native.write_files),
+    Route("in_shard", lambda a: a.in_shard and _is_native(a), native.read_shard, native.write_shard),
+    Route("located", _is_located, native.read_located, None),
+    Route("values", _is_native, native.read_values, native.write_values),
+    Route("rectilinear", lambda a: a.metadata.edges is not None, _read_rectilinear, None),
+    Route("sharded", lambda a: a.metadata.shards is not None, _read_sharded, _write_sharded),
+    Route("generic", lambda a: True, generic.read_chunks, generic.write_chunks),
+)

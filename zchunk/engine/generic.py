@@ -15,8 +15,9 @@ from zchunk.errors import CodecError
 from zchunk.runtime import requests
 
 
-def read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) -> None:
-    """Read into `target`, of the array's `item` and with one axis per axis of the array."""
+def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
+    """Read any chunks: fetch a batch of values, decode each, assign what is selected of it."""
+    target = plan.view(out).view(array.item)
     parts, fetched = itertools.tee(plan.parts())
     keys = (array.key(part.coords) for part in fetched)
     with closing(array.store.batches(keys, array.chain.nbytes, array.chain.most_stored)) as batches:
@@ -27,41 +28,46 @@ def read_generic(array: ChunkedArray, plan: Plan, target: np.ndarray[Any, Any]) 
                     target[part.outer] = array.raw_fill
                 else:
                     target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
+    return True
 
 
 def _decode(array: ChunkedArray, key: str, data: Any) -> np.ndarray[Any, Any]:
     try:
-        # Codecs from elsewhere may ask for more than memory.
+        # A codec of another package may ask for more memory than there is.
         return array.chain.decode(data if type(data) is bytes else bytes(data)).view(array.item)
     except (MemoryError, CodecError):
         raise
     except Exception as err:
-        # Codecs from elsewhere may object in any way.
+        # A codec of another package may raise anything.
         raise array.error(key, str(err), len(data)) from err
 
 
-def write_generic(
-    array: ChunkedArray, plan: Plan, source: np.ndarray[Any, Any], field: str | None = None
-) -> None:
-    """Write `source`, as `read_generic` has it; or what is a field of the items, of that field's dtype."""
-
-    def work(part: ChunkPart) -> None:
-        key = array.key(part.coords)
-        outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
-        with outer, array.lock(array.metadata.chunk_key_encoding.encode(part.coords)):
-            write_chunk(array, key, part, source[*part.outer, ...], field)
-
+def write_chunks(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> bool:
+    """Write any chunks; or a field of their items, of which `value` has the dtype."""
+    source = plan.view(value) if field is not None else plan.view(value).view(array.item)
+    work = partial(_write_part, array, source, field)
     if array.store.concurrency > 1 and plan.touched > 1:
         requests.each(work, plan.parts(), array.store.batch_size(array.chain.nbytes))
-        return
-    for part in plan.parts():
-        work(part)
+    else:
+        for part in plan.parts():
+            work(part)
+    return True
+
+
+def _write_part(
+    array: ChunkedArray, source: np.ndarray[Any, Any], field: str | None, part: ChunkPart
+) -> None:
+    name = array.metadata.chunk_key_encoding.encode(part.coords)
+    key = array.key_of(name)
+    outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+    with outer, array.lock(name):
+        write_chunk(array, key, part, source[*part.outer, ...], field)
 
 
 def write_chunk(
     array: ChunkedArray, key: str, part: ChunkPart, items: np.ndarray[Any, Any], field: str | None = None
 ) -> None:
-    """Write what is selected of one chunk, by a thread that holds its lock."""
+    """Write what is selected of one chunk. The calling thread holds its lock."""
     change = partial(_changed, array, key, part, items, field)
     if not part.full or field is not None:
         array.store.modify(key, change)
@@ -81,7 +87,7 @@ def _changed(
     field: str | None,
     data: bytes | None,
 ) -> Any:
-    """Return the bytes of a chunk with `items` in it, None if it shall not be stored."""
+    """Return the bytes of a chunk with `items` in it, None if it is not to be stored."""
     shape, order = array.metadata.chunk_shape, array.chain.order
     if data is None:
         # What lies beyond the array is the fill value too, so that equal arrays have equal bytes.

@@ -1,7 +1,13 @@
-"""The native executor: many chunks in one release of the GIL, on several threads."""
+"""The native executor: many chunks in one release of the GIL, on several threads.
+
+There is a reader and a writer for each place that the stored bytes can be in: files of their own, an open
+shard, a file that the store tells, values of a store. Each returns False, before anything has changed, where
+it declines; then `zchunk.engine.execute` takes the next route of its table.
+"""
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from collections.abc import Callable
@@ -11,60 +17,37 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from zchunk._ext.codecs import dispatch as native
+from zchunk._ext.codecs import dispatch
 from zchunk._ext.engine.file_job import PlacedJob
-from zchunk._ext.engine.job import Job, Layout
+from zchunk._ext.engine.job import Job
 from zchunk._ext.engine.shard_job import ShardJob
 from zchunk._ext.selection.basic import ChunkPart, Plan
 from zchunk.engine import partial_reads
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.generic import write_chunk
 from zchunk.engine.shard import Shard
-from zchunk.runtime import requests
-from zchunk.runtime import threads as pool
+from zchunk.runtime import requests, threads
+
+Items: TypeAlias = np.ndarray[Any, Any]
+# Name and part of a chunk, and what to store of it; None if the part has to be merged with the stored chunk.
+_Encoded: TypeAlias = tuple[str, ChunkPart, bytes | None]
 
 # From so many bytes of chunks, or chunks, on helpers are called in: always, and if they are awake.
 _WORK, _AWAKE_WORK = 1 << 20, 1 << 18
-
-
 _CHUNKS, _AWAKE_CHUNKS = 32, 8
-
-
 # Inner chunks are encoded this much at a time, which the second cache holds until it is written: 256 MiB of
 # uncompressed chunks of 512 KiB took 77 ms, and 101 by four times as much.
 _SHARD_BATCH = 1 << 20
-
-
 # Chunks whose places in a file are looked up at a time.
 _PLACES = 4096
+# Statuses of a failed job, see `zchunk/_ext/memory/status.pxd`.
+_NO_MEMORY, _SYSTEM = 1, 2
+# Errors of files that only the store can deal with: a folder stands where the file of a chunk goes, or a file
+# where a folder goes, or the name of the temporary file is too long.
+_STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
-_SYSTEM = 2
-
-
-_NO_MEMORY = 1
-
-
-# Name and part of a chunk, and what to store of it; None if the part is to be merged with what is there.
-_Encoded: TypeAlias = tuple[str, ChunkPart, bytes | None]
-
-
-def _read_native(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> None:
-    if isinstance(array.store, Shard):
-        shard_job = ShardJob(layout, plan, out, False, 0, pool.get_threads())
-        if array.store.attach(shard_job):
-            _drain(array, shard_job)
-            return
-    try:
-        job = Job(layout, plan, out, False, 0, pool.get_threads())
-    except (FileNotFoundError, NotADirectoryError):
-        # No chunk was ever written, or the metadata are elsewhere.
-        plan.view(out).view(array.item)[...] = array.raw_fill
-        return
-    if array.folder is not None:
-        _drain(array, job)
-    elif not _read_places(array, layout, plan, out):
-        _read_values(array, job, plan)
+# ---- running a job
 
 
 def _drain(
@@ -72,17 +55,17 @@ def _drain(
 ) -> Any:
     """Work on a job, with helpers if it is worth it and they may help, and raise what went wrong.
 
-    Returns what `meanwhile` does, which is called while helpers are at work already.
+    Returns what `meanwhile` returns, which is called while helpers are at work already.
     """
     helpers, pieces, worth = 0, job.tasks, False
     if pieces > 1 and helped:
         nbytes = pieces * array.chain.nbytes
         worth = pieces >= _AWAKE_CHUNKS or nbytes >= _AWAKE_WORK
-        if worth and (pieces >= _CHUNKS or nbytes >= _WORK or pool.awake()):
-            helpers = min(pool.get_threads(), pieces) - 1
+        if worth and (pieces >= _CHUNKS or nbytes >= _WORK or threads.awake()):
+            helpers = min(threads.get_threads(), pieces) - 1
     try:
         if helpers:
-            pool.share(job, helpers)
+            threads.share(job, helpers)
         result = None if meanwhile is None else meanwhile()
         # In slices, so that Python can deliver signals such as Ctrl-C.
         while job.run(0.1):
@@ -92,38 +75,77 @@ def _drain(
         raise
     finally:
         if worth:
-            pool.finish(job, job.cancel)
+            threads.finish(job, job.cancel)
     failure = job.failure()
     if failure is not None:
-        status, number, found, expected, stored, name = failure
-        key = array.key_of(name)
-        if status == _SYSTEM:
-            raise OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
-        if status == _NO_MEMORY:
-            raise MemoryError(f"chunk {key!r}: no memory for {found} bytes")
-        raise array.error(key, native.describe(status, found, expected), stored)
+        raise _error(array, *failure)
     return result
 
 
-def _read_places(array: ChunkedArray, layout: Layout, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
-    """Read from where the store says that the chunks lie in a file; False if it does not, for all of them."""
-    locate = getattr(array.store, "locate", None)
-    if locate is None:
+def _error(
+    array: ChunkedArray, status: int, number: int, found: int, expected: int, stored: int, name: str
+) -> Exception:
+    """Return the error for what `Job.failure` tells."""
+    key = array.key_of(name)
+    if status == _SYSTEM:
+        return OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
+    if status == _NO_MEMORY:
+        return MemoryError(f"chunk {key!r}: no memory for {found} bytes")
+    return array.error(key, dispatch.describe(status, found, expected), stored)
+
+
+def _job(array: ChunkedArray, plan: Plan, items: Items, writing: bool = False) -> Job:
+    assert array.layout is not None
+    seed = array.lock_seed if writing else 0
+    return Job(array.layout, plan, items, writing, seed, threads.get_threads())
+
+
+# ---- reading
+
+
+def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    """Read chunks that are files of their own."""
+    try:
+        job = _job(array, plan, out)
+    except (FileNotFoundError, NotADirectoryError):
+        # No chunk was ever written, or the metadata are elsewhere.
+        plan.view(out).view(array.item)[...] = array.raw_fill
+        return True
+    _drain(array, job)
+    return _decoded(array, out)
+
+
+def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    """Read chunks in an open shard; declines a shard that is fetched in several requests."""
+    assert array.layout is not None
+    assert isinstance(array.store, Shard)
+    job = ShardJob(array.layout, plan, out, False, 0, threads.get_threads())
+    if not array.store.attach(job):
         return False
-    job = PlacedJob(layout, plan, out, False, 0, pool.get_threads())
+    _drain(array, job)
+    return _decoded(array, out)
+
+
+def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    """Read from where the store says that the chunks lie in a file; declines if it does not say so."""
+    assert array.layout is not None
+    locate: Any = array.store
+    job = PlacedJob(array.layout, plan, out, False, 0, threads.get_threads())
     for first in range(0, job.total, _PLACES):
         stop = min(first + _PLACES, job.total)
-        found = locate(array.key_of(job.key(k)) for k in range(first, stop))
+        found = locate.locate(array.key_of(job.key(k)) for k in range(first, stop))
         if found is None:
             return False
         file, places = found
         job.place(first, places, file.fd)
         _drain(array, job)
-    return True
+    return _decoded(array, out)
 
 
-def _read_values(array: ChunkedArray, job: Job, plan: Plan) -> None:
-    keys = (array.key_of(job.key(k)) for k in range(job.total))
+def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    """Read chunks that are fetched from a store, a batch at a time."""
+    job, prefix = _job(array, plan, out), array.key_prefix
+    keys = (prefix + job.key(k) for k in range(job.total))
     with closing(partial_reads.batches(array, plan, keys)) as batches:
         first, values = 0, next(batches)
         while values:
@@ -131,10 +153,45 @@ def _read_values(array: ChunkedArray, job: Job, plan: Plan) -> None:
             first += len(values)
             # The next batch is fetched while this one is decoded.
             values = _drain(array, job, partial(next, batches, ()))
+    return _decoded(array, out)
 
 
-def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[Any, Any]) -> None:
-    parts = plan.parts()
+def _decoded(array: ChunkedArray, out: Items) -> bool:
+    """Give the items that were decoded the byte order of this machine."""
+    if array.metadata.swapped:
+        out.byteswap(inplace=True)
+    return True
+
+
+# ---- writing
+
+
+def write_files(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    """Write chunks that are files of their own; declines what only the store can deal with."""
+    if field is not None or array.synchronizer is not None:
+        return False
+    stored = _encodable(array, value)
+    try:
+        job = _job(array, plan, stored, writing=True)
+    except FileNotFoundError:
+        # The store makes it, as durable as its keys.
+        array.store.make_folder(array.path)
+        job = _job(array, plan, stored, writing=True)
+    try:
+        _drain(array, job)
+    except OSError as err:
+        if err.errno not in _STORE_KNOWS:
+            raise
+        return False
+    return True
+
+
+def write_values(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    """Write chunks that a store takes, a batch at a time."""
+    if field is not None or array.synchronizer is not None:
+        return False
+    source = plan.view(value).view(array.item)
+    job, parts = _job(array, plan, _encodable(array, value), writing=True), plan.parts()
     size = array.store.batch_size(array.chain.nbytes)
     batch: list[_Encoded] = []
     with requests.Window(partial(_store_chunk, array, source), size) as window:
@@ -147,13 +204,16 @@ def _write_values(array: ChunkedArray, job: Job, plan: Plan, source: np.ndarray[
             names = map(job.key, range(first, first + n))
             batch = list(zip(names, itertools.islice(parts, n), job.take(), strict=True))
         store(batch)
+    return True
+
+
+def _encodable(array: ChunkedArray, value: Items) -> Items:
+    """Return the items in the byte order in which they are stored."""
+    return value.byteswap() if array.metadata.swapped else value
 
 
 def _store(
-    array: ChunkedArray,
-    source: np.ndarray[Any, Any],
-    window: requests.Window[_Encoded],
-    batch: list[_Encoded],
+    array: ChunkedArray, source: Items, window: requests.Window[_Encoded], batch: list[_Encoded]
 ) -> None:
     if array.store.concurrency > 1:
         window.add(batch)
@@ -167,7 +227,7 @@ def _store(
             _store_chunk(array, source, chunk)
 
 
-def _store_chunk(array: ChunkedArray, source: np.ndarray[Any, Any], chunk: _Encoded) -> None:
+def _store_chunk(array: ChunkedArray, source: Items, chunk: _Encoded) -> None:
     name, part, value = chunk
     with array.lock(name):
         if value is None:
@@ -176,24 +236,33 @@ def _store_chunk(array: ChunkedArray, source: np.ndarray[Any, Any], chunk: _Enco
             array.store[array.key_of(name)] = value
 
 
-def _write_shard(
-    array: ChunkedArray,
-    layout: Layout,
-    plan: Plan,
-    items: np.ndarray[Any, Any],
-    shard: Shard,
-    by_store: bool = False,
-) -> None:
-    stored = items.byteswap() if array.metadata.swapped else items
-    job = ShardJob(layout, plan, stored, True, 0, pool.get_threads())
+def write_shard(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    """Write the chunks of an open shard, which is replaced by a new one."""
+    if field is not None:
+        return False
+    stored = _encodable(array, value)
+    try:
+        _write_shard(array, plan, stored)
+    except OSError as err:
+        if err.errno not in _STORE_KNOWS:
+            raise
+        _write_shard(array, plan, stored, by_store=True)
+    return True
+
+
+def _write_shard(array: ChunkedArray, plan: Plan, stored: Items, by_store: bool = False) -> None:
+    assert array.layout is not None
+    assert isinstance(array.store, Shard)
+    shard, most_threads = array.store, threads.get_threads()
+    job = ShardJob(array.layout, plan, stored, True, 0, most_threads)
     shard.begin(job, by_store)
     try:
-        most = min(job.total, max(pool.get_threads(), _SHARD_BATCH // job.bound))
-        slots: list[np.ndarray[Any, Any]] = []
+        most = min(job.total, max(most_threads, _SHARD_BATCH // job.bound))
+        slots: list[Items] = []
         first = turn = 0
         while first < job.total:
-            # Others may be at work on other shards.
-            helped = pool.idle() > 0
+            # Helpers may be at work on other shards.
+            helped = threads.idle() > 0
             if turn == len(slots):
                 slots.append(np.empty(most * job.bound, np.uint8))
             job.make_slots(slots[turn], first, min(job.total - first, most))

@@ -65,15 +65,14 @@ class Shard(Store):
     ) -> None:
         self._array = array
         self._store = array.store
-        self._name = array.metadata.chunk_key_encoding.encode(coords)
-        self.key = array.key_of(self._name)
+        self.name = array.metadata.chunk_key_encoding.encode(coords)
         self._index: ShardIndex = array.index
         self._fd = -1
         # The file of a store in which the shard begins at `_at`, as it is as long as it is held.
         self._file: Any = None
         self._at = 0
-        # The whole shard, where it is not read in parts.
-        self._ranged = not whole and self._store.ranged
+        self._whole = whole
+        # All of the shard, once it is read in one piece.
         self._data: bytes | None = None
         self._piece: Piece | None = None
         self._size = 0
@@ -92,7 +91,7 @@ class Shard(Store):
     # ---- what is stored
 
     def _open(self) -> None:
-        folder, kept, name = self._array.folder, None, self._name
+        folder, kept, name = self._array.folder, None, self.name
         if folder is not None:
             now = time.time_ns()
             status = self._open_file(folder + b"/" + name.encode())
@@ -137,7 +136,7 @@ class Shard(Store):
                 self._fd, (self._at, self._size, _) = self._file.fd, place
             return place is not None
         try:
-            if self._ranged:
+            if self._in_requests:
                 at_end = self._index.location == "end"
                 self._piece = self._store.get_piece(self.key, self._index.nbytes, at_end)
                 self._size = self._piece.size
@@ -182,13 +181,18 @@ class Shard(Store):
                 raise self._error(f"bytes {start} to {stop} of it are not there")
         return found
 
-    def _error(self, detail: str) -> Exception:
-        return self._array.error(self.key, detail, self._size)
+    @property
+    def _in_requests(self) -> bool:
+        """Whether a value in a store is read in parts."""
+        return not self._whole and self._store.ranged
 
     @property
-    def inner(self) -> ChunkedArray:
-        """The array in the shard."""
-        return self._array.inner(self, self._name, self.stamp)
+    def key(self) -> str:
+        """Of the shard, in its store."""
+        return self._array.key_of(self.name)
+
+    def _error(self, detail: str) -> Exception:
+        return self._array.error(self.key, detail, self._size)
 
     def load(self) -> bytes | None:
         """Return the whole shard, None if there is none."""
@@ -203,6 +207,9 @@ class Shard(Store):
 
     def __enter__(self) -> Self:
         return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     # ---- for the native engine
 
@@ -224,7 +231,7 @@ class Shard(Store):
         entries = self._new_entries() if self.entries is None else self.entries
         job.attach(self._index.shape, entries, -1, self._load_to_keep(), 0)
         folder = None if by_store else self._array.folder
-        path = None if folder is None else folder + b"/" + self._name.encode()
+        path = None if folder is None else folder + b"/" + self.name.encode()
         # Never in place: others may read chunks of the shard that nobody writes.
         job.begin(path, max(self._array.durability, 1), self._start)
 
@@ -235,13 +242,13 @@ class Shard(Store):
             job.abort()
             self._put(None)
             return
-        with replacing((self._array.lock_seed, self._name)):
+        with replacing((self._array.lock_seed, self.name)):
             shard = job.commit(self._index.encode(job.entries), self._start > 0)
         if shard is not None:
             self._put(shard)
 
     def _put(self, shard: bytes | None) -> None:
-        with replacing((self._array.lock_seed, self._name)):
+        with replacing((self._array.lock_seed, self.name)):
             if shard is None:
                 self._array.erase(self.key)
             else:
@@ -289,14 +296,15 @@ class Shard(Store):
         return found
 
     def _check_sizes(self, wanted: list[tuple[int, int, str]]) -> None:
-        most = self.inner.chain.most_stored
+        assert self._array.metadata.shards is not None
+        most = self._array.metadata.shards.inner.chain.most_stored
         for start, stop, key in wanted:
             if most is not None and stop - start > most:
                 raise self._error(f"its chunk {key!r} has {stop - start} bytes; {most} are possible")
 
     @property
     def concurrency(self) -> int:
-        return self._store.concurrency if self._ranged else 1
+        return self._store.concurrency if self._in_requests else 1
 
     @property
     def ranged(self) -> bool:
@@ -344,7 +352,9 @@ class Shard(Store):
         return f"shard {self.key!r} of {self._store!r}"
 
     def save(self) -> None:
-        """Put the shard with what was written into the store that it is in; delete it if no chunk is left."""
+        """Put the shard into its store if chunks were set or deleted; delete it if no chunk is left."""
+        if not self._changes:
+            return
         data, entries = self._load_to_keep(), self._new_entries()
         parts: list[bytes] = []
         end = self._start

@@ -1,4 +1,4 @@
-"""Many requests at a time to a store that is far away: threads that wait, of which there are more than cores.
+"""Many requests at a time to a store whose answers take time: threads that wait, more of them than cores.
 
 No event loop: each request is a call that lets go of the GIL and returns when the answer is there.
 """
@@ -9,6 +9,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, Generic, Self, TypeVar
 
 from zchunk.runtime.workers import Pool, Task
@@ -17,33 +19,25 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _lock = threading.Lock()
-# By the number of their threads. Who finds no thread free does the work itself.
+# By the number of their threads. A caller that needs a result which no thread has begun does the work itself.
 _pools: dict[int, Pool] = {}
 
 
-class _Request(Generic[Result]):
-    """Work that has a result, done by a thread or, if none has begun when it is needed, by who needs it."""
-
-    def __init__(self, work: Callable[[Any], Result], item: Any, most: int) -> None:
-        self._result: list[Result] = []
-        self.task = Task(lambda: self._result.append(work(item)))
-        _submit(self.task, most)
-
-    def result(self) -> Result:
-        self.task.run()
-        error = self.task.exception()
-        if error is not None:
-            raise error
-        return self._result[0]
-
-
-def _submit(task: Task, threads: int) -> None:
+def _begin(
+    work: Callable[[Item], Result], items: list[Item], most: int, waiting: deque[Task[Result]]
+) -> None:
+    """Hand the work on each item to one of `most` threads, and add it to `waiting` before it can begin."""
+    if not items:
+        return
+    tasks = [Task(partial(work, item)) for item in items]
+    waiting.extend(tasks)
     with _lock:
-        pool = _pools.get(threads)
+        pool = _pools.get(most)
         if pool is None:
-            pool = _pools[threads] = Pool(threads, "request")
+            pool = _pools[most] = Pool(most, "request")
         try:
-            pool.submit(task)
+            for task in tasks:
+                pool.submit(task)
         except RuntimeError:
             # The interpreter shuts down, or the system starts no more threads.
             pass
@@ -55,23 +49,16 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], most: int) -
     Up to `most` items are worked on at a time, by all callers together, and as many more wait to be worked on
     or yielded. If the end is not reached, nothing more is begun.
     """
-    waiting: deque[_Request[Result]] = deque()
+    waiting: deque[Task[Result]] = deque()
     rest = iter(items)
-    more = True
     try:
         while True:
-            while more and len(waiting) < 2 * most:
-                try:
-                    item = next(rest)
-                except StopIteration:
-                    more = False
-                else:
-                    waiting.append(_Request(work, item, most))
+            _begin(work, list(islice(rest, 2 * most - len(waiting))), most, waiting)
             if not waiting:
                 return
             done = [waiting[0].result()]
             waiting.popleft()
-            while waiting and waiting[0].task.done:
+            while waiting and waiting[0].done:
                 done.append(waiting[0].result())
                 waiting.popleft()
             yield done
@@ -83,19 +70,27 @@ class Window(Generic[Item]):
     """Work on items that come one after the other, on `most` at a time; at its end all of it is done.
 
     After an error no more are begun, and what has begun is waited for.
+
+    Parameters
+    ----------
+    work : callable
+        Called with each item.
+    most : int
+        Items that are worked on at a time; as many more may wait.
     """
 
     def __init__(self, work: Callable[[Item], Any], most: int) -> None:
         self._work = work
         self._most = most
-        self._waiting: deque[_Request[Any]] = deque()
+        self._waiting: deque[Task[Any]] = deque()
 
     def add(self, items: Iterable[Item]) -> None:
         """Begin to work on more items, as soon as there is room."""
-        for item in items:
+        rest = iter(items)
+        while batch := list(islice(rest, max(2 * self._most - len(self._waiting), 1))):
             if len(self._waiting) >= 2 * self._most:
                 self._waiting.popleft().result()
-            self._waiting.append(_Request(self._work, item, self._most))
+            _begin(self._work, batch, self._most, self._waiting)
 
     def __enter__(self) -> Self:
         return self
@@ -114,14 +109,14 @@ def each(work: Callable[[Item], Any], items: Iterable[Item], most: int) -> None:
         window.add(items)
 
 
-def _abandon(waiting: Iterable[_Request[Any]], wait: bool) -> None:
-    begun = [request for request in waiting if not request.task.cancel()]
-    for request in begun if wait else ():
-        request.task.exception()
+def _abandon(waiting: Iterable[Task[Any]], wait: bool) -> None:
+    begun = [task for task in waiting if not task.cancel()]
+    for task in begun if wait else ():
+        task.exception()
 
 
 def _after_fork() -> None:
-    # Threads do not survive a fork, and the lock may have been held by one of them.
+    # Threads do not survive a fork, and one of them may have held the lock.
     global _lock
     _lock = threading.Lock()
     _pools.clear()

@@ -1,8 +1,6 @@
 """The one thread pool of the process: how many threads work, and how they are called in.
 
-Not `concurrent.futures`, whose import takes 5 ms and whose helpers need the GIL to begin: what kernels do is
-shared with threads that wait outside of it, and is under way in a few microseconds
-(`zchunk._ext.threads.crew`).
+`zchunk.runtime.workers` has its threads, and the reason why they are not those of `concurrent.futures`.
 """
 
 from __future__ import annotations
@@ -30,8 +28,18 @@ _awake_until = 0
 def get_threads() -> int:
     """Return how many threads a read or write may use, the calling one included.
 
-    What `set_threads` said, else ``ZCHUNK_THREADS``, else the number of cores this process may run on (which
-    under Slurm or in a container is less than the machine has).
+    The number given to `set_threads`, else ``ZCHUNK_THREADS``, else the number of cores that this process may
+    run on (under Slurm or in a container fewer than the machine has).
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.get_threads() >= 1
+    True
     """
     global _threads
     if _threads is None:
@@ -40,7 +48,26 @@ def get_threads() -> int:
 
 
 def set_threads(n: int | None) -> None:
-    """Let reads and writes use `n` threads, the calling one included; None for the default."""
+    """Let reads and writes use `n` threads, the calling one included.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; None for the default, see `get_threads`.
+
+    Raises
+    ------
+    ValueError
+        `n` is not such a number.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.set_threads(2)
+    >>> zchunk.get_threads()
+    2
+    >>> zchunk.set_threads(None)
+    """
     global _threads, _pool
     if n is not None:
         n = _positive(n)
@@ -86,10 +113,10 @@ def _the_pool() -> Pool:
     return _pool
 
 
-def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Task]:
+def submit(work: Work, helpers: int, tasks: list[Task[Any]] | None = None) -> list[Task[Any]]:
     """Have up to `helpers` threads of the pool call `work`. The caller may work on, and cancel the rest.
 
-    What they do is added to `tasks` before it can begin, so that the caller knows of it also if Ctrl-C comes.
+    Each task is added to `tasks` before it can begin, so that the caller knows of it also if Ctrl-C comes.
 
     Returns
     -------
@@ -112,24 +139,24 @@ def submit(work: Work, helpers: int, tasks: list[Task] | None = None) -> list[Ta
 
 
 def awake() -> bool:
-    """Whether what was finished last was so short a time ago that a helper would look out for more by now.
+    """Whether the last work ended so recently that helpers still look out for more.
 
-    One that looks out begins at once, to wake one up takes 50 µs. Who calls again and again so fast may wake
-    them for less work than others: they stay awake.
+    A helper that looks out begins at once; to wake one up takes 50 µs. A caller that comes back as quickly as
+    this may call helpers in for less work, since they stay awake.
     """
     return time.monotonic_ns() < _awake_until
 
 
 def share(work: Shared, helpers: int) -> None:
-    """Have up to `helpers` threads of the pool do the work, which takes no GIL, too. It must be finished."""
+    """Have up to `helpers` threads of the pool do the work too, without the GIL; then comes `finish`."""
     with _lock:
         _the_pool().share(work, helpers)
 
 
 def finish(work: Shared, cancel: Work) -> None:
-    """Wait until no helper is at work that was shared, if it was, any more, also if Ctrl-C comes meanwhile.
+    """Wait until no helper is at work on what was shared, also if Ctrl-C comes meanwhile.
 
-    `cancel` is called to cut it short then.
+    Then `cancel` is called to cut it short. Work that was never shared is finished.
     """
     global _awake_until
     interrupt: BaseException | None = None
@@ -146,11 +173,11 @@ def finish(work: Shared, cancel: Work) -> None:
         raise interrupt
 
 
-def join(tasks: list[Task], cancel: Work) -> None:
+def join(tasks: list[Task[Any]], cancel: Work) -> None:
     """Wait until no helper uses the caller's memory any more, also if Ctrl-C comes meanwhile.
 
-    Tasks that no helper has begun are cancelled. `cancel` is called to cut short what has begun, if need be.
-    Raises what a task raised.
+    Tasks that no helper has begun are cancelled. After Ctrl-C `cancel` is called to cut short those that have
+    begun. Raises what a task raised.
     """
     interrupt: BaseException | None = None
     for task in tasks:
@@ -158,7 +185,7 @@ def join(tasks: list[Task], cancel: Work) -> None:
             try:
                 error = None if task.cancel() else task.exception()
             except BaseException as err:
-                # Of this thread, that waits: the helper is still at work.
+                # Raised in this thread, which waits: the helper is still at work.
                 cancel()
                 interrupt = interrupt or err
             else:
@@ -170,13 +197,13 @@ def join(tasks: list[Task], cancel: Work) -> None:
 
 def together(work: Work, helpers: int, cancel: Work) -> None:
     """Call `work` here and in up to `helpers` threads at a time, and raise what one of them raised."""
-    tasks: list[Task] = []
+    tasks: list[Task[Any]] = []
     try:
         submit(work, helpers, tasks)
         work()
     except BaseException:
         cancel()
-        # Ctrl-C remains one, whatever a helper met.
+        # Ctrl-C is raised as such, whatever a helper raised.
         with suppress(Exception):
             join(tasks, cancel)
         raise
@@ -206,7 +233,7 @@ def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> Non
 
 
 def _after_fork() -> None:
-    # Threads do not survive a fork, and the lock may have been held by one of them.
+    # Threads do not survive a fork, and one of them may have held the lock.
     global _pool, _lock
     _lock = threading.Lock()
     _pool = None

@@ -10,28 +10,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from zchunk._ext.threads.crew import Crew, Shared
 
+Result = TypeVar("Result")
 Work = Callable[[], Any]
 
 
-class Task:
-    """Work that was handed to the pool, and is done once or, if it is cancelled in time, not at all."""
+class Task(Generic[Result]):
+    """Work that was handed to the pool, and is done once or, if it is cancelled in time, not at all.
 
-    def __init__(self, work: Work) -> None:
-        self._work: Work | None = work
+    Parameters
+    ----------
+    work : callable
+        Called without arguments.
+    """
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work: Callable[[], Result] | None = work
+        self._results: list[Result] = []
         self._error: BaseException | None = None
-        # Who comes first decides, in one step that Ctrl-C does not cut: who runs it that the work is done,
-        # `cancel` that it is not.
+        # The first entry decides, in one step that Ctrl-C does not cut: the work is done by the thread that
+        # made it, or was cancelled.
         self._claim: dict[str, object] = {}
         # Held until the work is done.
         self._unfinished = threading.Lock()
         self._unfinished.acquire()
 
     def cancel(self) -> bool:
-        """Return whether the work is not done and never will be: false if a helper has begun."""
+        """Return whether the work is not done and never will be: false if a thread has begun."""
         if self._claim.setdefault("by", "cancel") != "cancel":
             return False
         # What was to be worked on is let go at once, not when a helper comes across the task.
@@ -50,17 +58,29 @@ class Task:
         with self._unfinished:
             return self._error
 
+    def result(self) -> Result:
+        """Return what the work returned, or raise what it raised; do it here if no thread has begun."""
+        self.run()
+        error = self.exception()
+        if error is None:
+            return self._results[0]
+        try:
+            raise error
+        finally:
+            # The error keeps this frame, which must not keep the error.
+            del self, error
+
     def run(self) -> None:
-        """Do the work, unless it was cancelled."""
-        # Not a word that all runners share: of two that come at once, a helper and who needs the result, the
-        # second would find its own word there.
+        """Do the work, unless a thread has begun or it was cancelled."""
+        # An object of this call alone: with one word for all threads, the second of two that come at once
+        # would take the claim of the first for its own.
         me = object()
         if self._claim.setdefault("by", me) is not me:
             return
         work, self._work = self._work, None
         try:
             if work is not None:
-                work()
+                self._results.append(work())
         except BaseException as error:
             self._error = error
         self._unfinished.release()
@@ -69,7 +89,15 @@ class Task:
 
 
 class Pool:
-    """Up to `limit` threads, each started when there is work and no other thread waits for some."""
+    """Up to `limit` threads, each started when there is work and no other thread waits for some.
+
+    Parameters
+    ----------
+    limit : int
+        Most threads.
+    name : str
+        What their names begin with.
+    """
 
     def __init__(self, limit: int, name: str) -> None:
         self._limit = limit
@@ -77,7 +105,7 @@ class Pool:
         self._threads = 0
         self._crew = Crew()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task[Any]) -> None:
         """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
         self._require(1)
         self._crew.put(task)
@@ -97,7 +125,7 @@ class Pool:
     def _require(self, helpers: int) -> None:
         """Start threads, so that `helpers` more can be at work if there may be as many."""
         for _ in range(min(self._crew.open + helpers, self._limit) - self._threads):
-            # A daemon: it waits for work when the interpreter exits, and nobody has to wait for it.
+            # A daemon: it waits for work when the interpreter exits, which must not wait for it.
             threading.Thread(
                 target=_help, args=(self._crew,), name=f"{self._name}_{self._threads}", daemon=True
             ).start()
