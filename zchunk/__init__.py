@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zchunk.convenience.copying import copy, copy_all
     from zchunk.convenience.opening import open
     from zchunk.convenience.saving import load, save, save_array, save_group
+    from zchunk.convenience.showing import tree
     from zchunk.convenience.store_copying import copy_store
     from zchunk.core.array import Array
     from zchunk.creation.arrays import (
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     )
     from zchunk.creation.opening import open_array, open_like
     from zchunk.hierarchy.groups import Group, create_group, group, open_group
-    from zchunk.hierarchy.tree import tree
     from zchunk.storage import (
         ABSStore,
         DBMStore,
@@ -143,7 +143,7 @@ _HOMES = {
     ),
     "zchunk.creation.opening": "open_array open_like",
     "zchunk.hierarchy.groups": "Group create_group group open_group",
-    "zchunk.hierarchy.tree": "tree",
+    "zchunk.convenience.showing": "tree",
     "zchunk.wings.rechunking": "rechunk",
     "zchunk.storage": (
         "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"

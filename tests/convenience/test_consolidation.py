@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,42 @@ def test_the_store() -> None:
         document["consolidated_metadata"]["metadata"] = bad
         with pytest.raises(MetadataError):
             ConsolidatedMetadataStore({"zarr.json": json.dumps(document).encode()}, "zarr.json")
+
+
+def test_a_group_stands_for_its_store_and_path(tmp_path: Path) -> None:
+    chunks = zchunk.MemoryStore()
+    group = zchunk.open_group(tmp_path, "w", chunk_store=chunks, path="g")
+    group["x"] = np.arange(3)
+    for opened in (zchunk.consolidate_metadata(group), zchunk.open_consolidated(group)):
+        assert (opened.path, opened["x"][:].tolist()) == ("g", [0, 1, 2])
+    # Also one that was opened by older consolidated metadata.
+    group["y"] = np.arange(2)
+    assert "y" not in opened
+    again = zchunk.consolidate_metadata(opened)
+    assert again["y"][:].tolist() == [0, 1]
+    assert zchunk.consolidate_metadata(group, path="x").shape == (3,)
+
+
+def _set_attributes(path: Path, locks: Path, first: int) -> None:
+    group = zchunk.open_group(path, "r+", synchronizer=zchunk.ProcessSynchronizer(locks), cache_attrs=False)
+    for i in range(first, first + 150):
+        group.attrs[f"a{i}"] = i
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_attributes_that_others_set_meanwhile_stay(zarr_format: Any, tmp_path: Path) -> None:
+    path, locks = tmp_path / "x.zarr", tmp_path / "locks"
+    group = zchunk.open_group(
+        path, "w", synchronizer=zchunk.ProcessSynchronizer(locks), zarr_format=zarr_format
+    )
+    group.create("x", shape=4, chunks=2)
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_set_attributes, args=(path, locks, 1000 * i)) for i in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        zchunk.consolidate_metadata(group)
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert len(zchunk.open_group(path, "r").attrs) == 300

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import zchunk
@@ -125,3 +126,99 @@ def test_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 << 20
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _StopsAfter(dict[str, Any]):
+    """A store whose writer is stopped after some changes."""
+
+    def __init__(self, values: dict[str, Any], changes: int) -> None:
+        super().__init__(values)
+        self.left = changes
+
+    def _change(self) -> None:
+        if not self.left:
+            raise _Stopped
+        self.left -= 1
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._change()
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._change()
+        super().__delitem__(key)
+
+
+def _hierarchy(zarr_format: Any, first: int) -> zchunk.MemoryStore:
+    store = zchunk.MemoryStore()
+    group = zchunk.open_group(store, "w", zarr_format=zarr_format)
+    group.attrs["about"] = "it"
+    for name in ("a", "b/c"):
+        z = group.create(name, shape=4, chunks=1, dtype="i4", attributes={"unit": "m"})
+        z[:] = np.arange(first, first + 4)
+    return store
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("consolidated", [False, True])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_a_stopped_copy_leaves_does_not_look_complete(
+    zarr_format: Any, consolidated: bool, replaced: bool
+) -> None:
+    source, old = _hierarchy(zarr_format, 1), _hierarchy(zarr_format, 100) if replaced else {}
+    if consolidated:
+        zchunk.consolidate_metadata(source)
+    changes = 0
+    while True:
+        dest = _StopsAfter(dict(old), changes)
+        try:
+            zchunk.copy_store(source, dest, if_exists="replace")
+        except _Stopped:
+            changes += 1
+        else:
+            break
+        for path in ("a", "b/c"):
+            if zchunk.storage.contains_array(dest, path):
+                z = zchunk.open_array(dest, "r", path=path)
+                assert z.attrs.asdict() == {"unit": "m"}
+                assert z[:].tolist() in ([1, 2, 3, 4], [100, 101, 102, 103])
+        if not replaced and zchunk.storage.contains_group(dest):
+            assert (len(dest), consolidated) == (len(source) - 1, True)
+    assert changes > 10
+    assert dest == dict(source)
+
+
+def test_a_store_copied_onto_itself_keeps_its_arrays(tmp_path: Path) -> None:
+    zchunk.save(tmp_path / "x", a=np.arange(3))
+    zchunk.copy_store(tmp_path / "x", str(tmp_path / "x"), if_exists="replace")
+    assert zchunk.open_group(tmp_path / "x", "r")["a"][:].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("zarr_format", [None, 2, 3])
+def test_paths_and_groups(tmp_path: Path, zarr_format: Any) -> None:
+    zchunk.save(tmp_path / "from.zarr", a=np.arange(3), path="g")
+    group = zchunk.open_group(tmp_path / "from.zarr", "r", path="g")
+    from_path = {"source_path": "g", "zarr_format": zarr_format}
+    zchunk.copy_store(str(tmp_path / "from.zarr"), tmp_path / "path.zarr", **from_path)
+    zchunk.copy_store(tmp_path / "from.zarr", tmp_path / "to.zip", **from_path)
+    zchunk.copy_store(tmp_path / "from.zarr", tmp_path / "to.zarr", **from_path)
+    zchunk.copy_store(group, tmp_path / "group.zarr", zarr_format=zarr_format)
+    zchunk.copy_store(tmp_path / "to.zip", tmp_path / "unzipped.zarr", zarr_format=zarr_format)
+    for name in ("path.zarr", "to.zip", "to.zarr", "group.zarr", "unzipped.zarr"):
+        found = zchunk.open_group(tmp_path / name, "r")
+        assert {key: z[:].tolist() for key, z in found.arrays()} == {"a": [0, 1, 2]}
+        assert found.zarr_format == (zarr_format or 2)
+
+
+def test_groups_of_others_hold_no_bytes() -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("x", "w", driver="core", backing_store=False) as file:
+        file["a"] = [1]
+        dest: dict[str, Any] = {}
+        with pytest.raises(TypeError, match="no store"):
+            zchunk.copy_store(file, dest)
+        assert not dest

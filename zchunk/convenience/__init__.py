@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from zchunk.convenience.copying import copy, copy_all
     from zchunk.convenience.opening import open
     from zchunk.convenience.saving import LazyLoader, load, save, save_array, save_group
+    from zchunk.convenience.showing import tree
     from zchunk.convenience.store_copying import copy_store
-    from zchunk.hierarchy.tree import tree
 else:
     __getattr__ = lazy_names(
         globals(),
@@ -25,7 +25,7 @@ else:
             "zchunk.convenience.opening": "open",
             "zchunk.convenience.saving": "LazyLoader load save save_array save_group",
             "zchunk.convenience.store_copying": "copy_store",
-            "zchunk.hierarchy.tree": "tree",
+            "zchunk.convenience.showing": "tree",
         },
     )
 

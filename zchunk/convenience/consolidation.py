@@ -1,10 +1,11 @@
-"""Consolidated metadata, from the user's side: making them, and opening hierarchies by them."""
+"""Consolidated metadata, from the caller's side: making them, and opening hierarchies by them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zchunk.convenience import opening
 from zchunk.core.array import Array
@@ -18,27 +19,47 @@ from zchunk.runtime.progress import reporting_progress
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
 from zchunk.spec.versions import asked_format
 from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
-from zchunk.storage.base import Mode
+
+if TYPE_CHECKING:
+    from zchunk.typing import ProgressLike, StorageOptions, StoreLike, Synchronizer, ZarrFormat
 
 # About what the metadata of a node take.
 _METADATA_BYTES = 4096
 
 
+def _opened_from(
+    store: StoreLike | Group, mode: Literal["r", "r+"], options: dict[str, Any]
+) -> tuple[Store, dict[str, Any]]:
+    """Return a store, and parameters of `open` with what is not given of them taken from a group."""
+    if not isinstance(store, Group):
+        return open_store(store, mode, options.get("storage_options")), options
+    target = store.store
+    if isinstance(target, ConsolidatedMetadataStore):
+        # Opened by older ones, in which nothing can be changed.
+        target = open_store(target.store)
+    chunks = None if store.chunk_store is target else store.chunk_store
+    found = {"chunk_store": chunks, "synchronizer": store.synchronizer}
+    given = {name: value for name, value in options.items() if value is not None}
+    path = normalize_path(options.get("path"))
+    return target, found | given | {"path": join(store.path, path) if path else store.path}
+
+
 def consolidate_metadata(
-    store: Any,
+    store: StoreLike | Group,
     metadata_key: str = CONSOLIDATED_KEY,
     *,
     path: str | None = "",
-    zarr_format: int | None = None,
-    progress: Any = None,
-    storage_options: dict[str, Any] | None = None,
+    zarr_format: ZarrFormat | None = None,
+    progress: ProgressLike = None,
+    storage_options: StorageOptions | None = None,
+    synchronizer: Synchronizer | None = None,
 ) -> Group | Array:
     """Collect the metadata of everything in a store under one key, so that opening it is one read.
 
     Parameters
     ----------
-    store : path or MutableMapping
-        As for `create`.
+    store : path, MutableMapping or Group
+        As for `create`; or a group, which stands for its store and path.
     metadata_key : str, optional
         The key, for format 2. In format 3 it is the ``zarr.json`` of the group at the root; or of that at
         `path` if there is none at the root, as in zarr 3.
@@ -50,6 +71,9 @@ def consolidate_metadata(
         As for `copy`; counts nodes.
     storage_options : dict, optional
         Options of the store, for a URL.
+    synchronizer : mapping of keys to locks, optional
+        The one that other processes set attributes with: in format 3 they lie under the same key. By default
+        that of the group.
 
     Returns
     -------
@@ -62,8 +86,21 @@ def consolidate_metadata(
         Nothing is in the store, or at `path`.
     MetadataError
         Some of the metadata cannot be understood.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> group = zchunk.open_group(store)
+    >>> group["run/field"] = [1, 2, 3]
+    >>> zchunk.consolidate_metadata(store)["run/field"][:]
+    array([1, 2, 3])
+    >>> ".zmetadata" in store
+    True
     """
-    target, path = open_store(store, "r+", storage_options), normalize_path(path)
+    wanted = {"path": path, "storage_options": storage_options, "synchronizer": synchronizer}
+    target, options = _opened_from(store, "r+", wanted)
+    path, synchronizer = normalize_path(options["path"]), options["synchronizer"]
     base = None if metadata_key != CONSOLIDATED_KEY else _base_of_3(target, path, asked_format(zarr_format))
     keys = consolidated.keys_of(target, base or "", 2 if base is None else 3)
     if not keys:
@@ -75,9 +112,13 @@ def consolidate_metadata(
         else:
             metadata_key = join(base, NODE_KEY)
             nodes = consolidated.build3(keys, base, documents.__getitem__)
-            with metadata_lock(target, metadata_key):
+            # Attributes of the group, which others may be setting, lie under the same key.
+            outer: AbstractContextManager[Any] = (
+                nullcontext() if synchronizer is None else synchronizer[metadata_key]
+            )
+            with outer, metadata_lock(target, metadata_key):
                 target.modify(metadata_key, lambda raw: consolidated.render3(raw or b"", nodes, metadata_key))
-    return open_consolidated(target, metadata_key, path=path)
+    return open_consolidated(target, metadata_key, **options)
 
 
 def _read(store: Store, keys: list[str], advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:
@@ -103,19 +144,19 @@ def _base_of_3(store: Store, path: str, version: int | None) -> str | None:
 
 
 def open_consolidated(
-    store: Any,
+    store: StoreLike | Group,
     metadata_key: str = CONSOLIDATED_KEY,
-    mode: Mode = "r+",
+    mode: Literal["r", "r+"] = "r+",
     *,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     **kwargs: Any,
 ) -> Group | Array:
     """Open a hierarchy by its consolidated metadata.
 
     Parameters
     ----------
-    store : path or MutableMapping
-        As for `create`.
+    store : path, MutableMapping or Group
+        As for `create`; or a group, which stands for its store and path.
     metadata_key : str, optional
         Where `consolidate_metadata` put them. Those of format 3 are found by themselves, in the group at the
         root or at `path`.
@@ -136,11 +177,20 @@ def open_consolidated(
         There are no consolidated metadata.
     MetadataError
         They cannot be understood.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save(store, a=[1, 2], b=[3])
+    >>> _ = zchunk.consolidate_metadata(store)
+    >>> sorted(zchunk.open_consolidated(store, mode="r"))
+    ['a', 'b']
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
     version = asked_format(kwargs.pop("zarr_version", None), zarr_format)
-    target = open_store(store, mode, kwargs.get("storage_options"))
+    target, kwargs = _opened_from(store, mode, kwargs)
     if kwargs.get("chunk_store") is None:
         kwargs["chunk_store"] = target
     keys = [metadata_key] if FORMAT2 in formats(version) or metadata_key != CONSOLIDATED_KEY else []

@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeAlias
+
+
+class _File(Protocol):
+    """An open text file."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+LogLike: TypeAlias = Callable[[str], object] | str | os.PathLike[str] | _File | None
+"""What takes the lines of a log: a function, the path of a file that is replaced, an open file; None: nothing."""
 
 
 class Report:
@@ -19,7 +29,7 @@ class Report:
         Nothing is really copied.
     """
 
-    def __init__(self, write: Callable[[str], Any], dry_run: bool) -> None:
+    def __init__(self, write: Callable[[str], object], dry_run: bool) -> None:
         self.write = write
         self.dry_run = dry_run
         self.copied = self.skipped = self.nbytes = 0
@@ -40,7 +50,7 @@ class Report:
 
 
 @contextmanager
-def reporting(log: Any, dry_run: bool) -> Iterator[Report]:
+def reporting(log: LogLike, dry_run: bool) -> Iterator[Report]:
     """Give a `Report` that logs to `log`, and let it end with a summary unless the copy fails.
 
     Parameters
@@ -59,7 +69,7 @@ def reporting(log: Any, dry_run: bool) -> Iterator[Report]:
 
 
 @contextmanager
-def _writer(log: Any) -> Iterator[Callable[[str], Any]]:
+def _writer(log: LogLike) -> Iterator[Callable[[str], object]]:
     if log is None:
         yield lambda line: None
     elif callable(log):
@@ -69,6 +79,7 @@ def _writer(log: Any) -> Iterator[Callable[[str], Any]]:
             yield lambda line: print(line, file=file, flush=True)
     elif hasattr(log, "write"):
         # Not every object that can be written to can be flushed.
-        yield lambda line: print(line, file=log, flush=hasattr(log, "flush"))
+        into: Any = log
+        yield lambda line: print(line, file=into, flush=hasattr(into, "flush"))
     else:
         raise TypeError(f"log is {log!r:.80}, not a function, a path or an open file")

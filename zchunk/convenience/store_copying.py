@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
-from zchunk.convenience.copy_report import reporting
+from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.copying import copy, copy_all
 from zchunk.convenience.opening import open
 from zchunk.core.array import Array
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError
-from zchunk.hierarchy.groups import group
+from zchunk.hierarchy.groups import Group, group
+from zchunk.metadata.v2 import parse_json
 from zchunk.runtime.progress import reporting_progress
-from zchunk.spec.keys import normalize_path
+from zchunk.spec.keys import (
+    ARRAY_KEY,
+    ATTRS_KEY,
+    CONSOLIDATED_KEY,
+    GROUP_KEY,
+    NODE_KEY,
+    join,
+    normalize_path,
+)
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_buffer
-from zchunk.storage.mapping import as_store
+from zchunk.storage.checks import as_buffer, as_bytes
+from zchunk.storage.mapping import as_store, check_mapping
 from zchunk.storage.memory import MemoryStore
+from zchunk.storage.resolve import using_store
+
+if TYPE_CHECKING:
+    from zchunk.convenience.copy_report import LogLike
+    from zchunk.typing import ProgressLike, StoreLike, ZarrFormat
 
 
 def copy_store(
-    source: Mapping[str, Any],
-    dest: MutableMapping[str, Any],
+    source: StoreLike | Mapping[str, Any] | Group,
+    dest: StoreLike,
     source_path: str = "",
     dest_path: str = "",
     excludes: str | Sequence[str] | None = None,
     includes: str | Sequence[str] | None = None,
     flags: int = 0,
-    if_exists: str = "raise",
+    if_exists: Literal["raise", "replace", "skip"] = "raise",
     dry_run: bool = False,
-    log: Any = None,
+    log: LogLike = None,
     *,
-    zarr_format: int | None = None,
-    progress: Any = None,
+    zarr_format: ZarrFormat | None = None,
+    progress: ProgressLike = None,
     create_kws: Mapping[str, Any] | None = None,
 ) -> tuple[int, int, int]:
     """Copy keys and values from one store to another, one at a time and without decoding chunks.
@@ -42,11 +57,14 @@ def copy_store(
     With `zarr_format` the array or group at the path is copied instead, as `copy` does, and becomes one of
     that format.
 
+    The metadata of a node come after all chunks, those of the group at the top last: what a copy that was
+    killed leaves does not look complete. An array that is replaced has none meanwhile.
+
     Parameters
     ----------
-    source : mapping
-        Store to copy from.
-    dest : MutableMapping
+    source : path, mapping or Group
+        Store to copy from; or a group in one, which is copied with all that is below it.
+    dest : path or MutableMapping
         Store to copy to.
     source_path, dest_path : str, optional
         Copy what is below the one path to below the other.
@@ -78,51 +96,99 @@ def copy_store(
         A key is in `dest` already, and `if_exists` is ``"raise"``. Keys before it are copied.
     PathNotFoundError
         With `zarr_format`: nothing is at `source_path`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> source, dest = zchunk.MemoryStore(), {}
+    >>> zchunk.save(source, a=[1, 2], b=[3])
+    >>> zchunk.copy_store(source, dest, excludes="^b")[:2]
+    (3, 0)
+    >>> zchunk.open_group(dest, "r")["a"][:]
+    array([1, 2])
     """
     if if_exists not in ("raise", "replace", "skip"):
         raise ValueError(f"if_exists is {if_exists!r}, not 'raise', 'replace' or 'skip'")
-    below, to = (f"{path}/" if path else "" for path in map(normalize_path, (source_path, dest_path)))
-    store = as_store(dest)
-    if zarr_format is not None:
-        if excludes is not None or includes is not None:
-            raise ValueError("excludes and includes are for keys; with zarr_format nodes are copied")
-        how = {"if_exists": if_exists, "dry_run": dry_run, "log": log, "progress": progress}
-        parameters = {**(create_kws or {}), **how}
-        return _convert(as_store(source), store, source_path, dest_path, zarr_format, parameters)
-    if create_kws:
+    if zarr_format is None and create_kws:
         raise ValueError("create_kws are for arrays that are made: give zarr_format too")
-    with reporting(log, dry_run) as report:
-        keys = _selected(source, below, _compiled(excludes, flags), _compiled(includes, flags))
-        try:
-            for key in _each(keys, progress):
-                new = to + key[len(below) :]
-                what = key if new == key else f"{key} -> {new}"
-                if if_exists != "replace" and new in dest:
-                    if if_exists == "raise":
-                        raise CopyError(
-                            f"key {new!r} is in the destination; use if_exists='replace' or 'skip'"
-                        )
-                    report.skip(what)
-                    continue
+    if zarr_format is not None and not excludes is includes is None:
+        raise ValueError("excludes and includes are for keys; with zarr_format nodes are copied")
+    with _reading(source, source_path) as (old, source_path), using_store(dest, "a") as store:
+        if zarr_format is not None:
+            how = {"if_exists": if_exists, "dry_run": dry_run, "log": log, "progress": progress}
+            parameters = {**(create_kws or {}), **how}
+            return _convert(as_store(old), store, source_path, dest_path, zarr_format, parameters)
+        below, to = (f"{path}/" if path else "" for path in map(normalize_path, (source_path, dest_path)))
+        selected = _selected(old, below, _compiled(excludes, flags), _compiled(includes, flags))
+        keys = {key: to + key[len(below) :] for key in selected}
+        # What a mapping holds stays what it is, which a store over it would make bytes of.
+        new: Any = dest if isinstance(dest, Mapping) else store
+        with reporting(log, dry_run) as report:
+            try:
+                if if_exists == "replace" and not dry_run:
+                    _unmake(old, new, keys)
+                _copy_keys(old, new, keys, if_exists, report, progress)
+            finally:
+                chunk_cache.forget(store, to.rstrip("/"))
+            return report.counts()
+
+
+@contextmanager
+def _reading(
+    source: StoreLike | Mapping[str, Any] | Group, path: str
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Give what to copy from, and the path in it."""
+    if isinstance(source, Group):
+        if source.chunk_store is not source.store:
+            raise ValueError(f"{source!r} has its chunks in another store: copy both, or use copy_all")
+        yield source.store, join(source.path, path) if path else source.path
+    elif isinstance(source, Mapping):
+        # One that cannot be changed is enough.
+        check_mapping(source)
+        yield source, path
+    else:
+        with using_store(source, "r") as store:
+            yield store, path
+
+
+def _unmake(source: Mapping[str, Any], dest: MutableMapping[str, Any], keys: Mapping[str, str]) -> None:
+    """Delete the metadata of arrays that are replaced: chunks of both would be read as one array."""
+    there = getattr(dest, "lock_identity", id(dest))
+    in_place = there == getattr(source, "lock_identity", id(source))
+    for old, new in keys.items():
+        if old.rpartition("/")[2] in (ARRAY_KEY, NODE_KEY) and not (in_place and new in keys) and new in dest:
+            document = parse_json(as_bytes(dest[new]), new)
+            if document.get("node_type") != "group":
+                del dest[new]
+
+
+def _copy_keys(
+    source: Mapping[str, Any],
+    dest: MutableMapping[str, Any],
+    keys: Mapping[str, str],
+    if_exists: str,
+    report: Report,
+    progress: ProgressLike,
+) -> None:
+    """Copy values of the keys of one store to those of the other."""
+    with reporting_progress(progress, lambda: len(keys), "keys") as advance:
+        for old, new in keys.items():
+            what = old if new == old else f"{old} -> {new}"
+            if if_exists == "replace" or new not in dest:
                 report.copy(what)
-                if not dry_run:
-                    value = source[key]
+                if not report.dry_run:
+                    value = source[old]
                     dest[new] = value
                     report.nbytes += len(as_buffer(value))
-        finally:
-            chunk_cache.forget(store, to.rstrip("/"))
-        return report.counts()
-
-
-def _each(keys: list[str], progress: Any) -> Iterator[str]:
-    with reporting_progress(progress, lambda: len(keys), "keys") as advance:
-        for key in keys:
-            yield key
+            elif if_exists == "raise":
+                raise CopyError(f"key {new!r} is in the destination; use if_exists='replace' or 'skip'")
+            else:
+                report.skip(what)
             advance(1)
 
 
 def _convert(
-    source: Store, dest: Store, source_path: str, dest_path: str, zarr_format: int, how: dict[str, Any]
+    source: Store, dest: Store, source_path: str, dest_path: str, zarr_format: ZarrFormat, how: dict[str, Any]
 ) -> tuple[int, int, int]:
     """Copy the node at one path to the other, where it gets a format."""
     node, path = open(source, "r", path=source_path), normalize_path(dest_path)
@@ -146,13 +212,27 @@ def _compiled(patterns: str | Sequence[str] | None, flags: int) -> list[re.Patte
 def _selected(
     source: Mapping[str, Any], below: str, excludes: list[re.Pattern[str]], includes: list[re.Pattern[str]]
 ) -> list[str]:
+    """Return the keys to copy: chunks, then metadata, those of what lies deepest first."""
     # Complete before anything is written: both stores may be one.
-    return [
+    keys = [
         key
-        for key in sorted(source.keys())
+        for key in source.keys()
         if key.startswith(below)
         and (
             not any(pattern.search(key) for pattern in excludes)
             or any(pattern.search(key) for pattern in includes)
         )
     ]
+    return sorted(keys, key=_order)
+
+
+# Whether a node is there is told by the last of its keys; one that is consolidated is found by those.
+_METADATA = {name: i for i, name in enumerate((ATTRS_KEY, ARRAY_KEY, GROUP_KEY, NODE_KEY, CONSOLIDATED_KEY))}
+
+
+def _order(key: str) -> tuple[int, int, str, int]:
+    path, _, name = key.rpartition("/")
+    if name not in _METADATA:
+        return 0, 0, key, 0
+    depth = path.count("/") + 1 if path else 0
+    return 1, -depth, path, _METADATA[name]

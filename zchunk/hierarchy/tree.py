@@ -90,21 +90,3 @@ def _label(node: Any) -> str:
         name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return f"{name} {node.shape} {node.dtype}" if is_array(node) else name
 
-
-def tree(grp: Any, expand: bool | int = False, level: int | None = None) -> TreeViewer:
-    """Return what shows the hierarchy in a group of zchunk's or h5py's, as text and as HTML.
-
-    Parameters
-    ----------
-    grp : Group
-        The group.
-    expand : bool or int, optional
-        In HTML: unfold everything, or so many levels.
-    level : int, optional
-        Show only so many levels.
-
-    Returns
-    -------
-    TreeViewer
-    """
-    return TreeViewer(grp, expand, level)

@@ -28,13 +28,7 @@ class KVStore(Store):
     """
 
     def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
-        # Groups of zarr and h5py, data sets of xarray and data frames are mappings too: with keys erased, as
-        # stores erase them, all that they hold would be lost. No store has attributes.
-        if hasattr(type(mutablemapping), "attrs"):
-            raise TypeError(
-                f"a {type(mutablemapping).__name__} is no store, for its values are no bytes; give a path or "
-                "a mapping, or of a group its `store`, with its `path` as path"
-            )
+        check_mapping(mutablemapping)
         self._mutable_mapping = mutablemapping
         self.quick_lookups = isinstance(mutablemapping, dict)
         self._dimension_separator = getattr(mutablemapping, "_dimension_separator", None)
@@ -133,6 +127,19 @@ class KVStore(Store):
     def _optional(self, name: str) -> Any:
         method = getattr(self._mutable_mapping, name, None)
         return method if callable(method) else None
+
+
+def check_mapping(mapping: object) -> None:
+    """Raise `TypeError` if a mapping is a group or a data set: those of zarr, h5py, xarray and pandas are.
+
+    All that they hold would be lost where the keys of a store are erased. No store has attributes.
+    """
+    kind = type(mapping)
+    if hasattr(kind, "attrs"):
+        raise TypeError(
+            f"a {kind.__name__} is no store, for its values are no bytes; give a path or a mapping, or of a "
+            "group its `store`, with its `path` as path"
+        )
 
 
 def as_store(store: Any) -> Store:

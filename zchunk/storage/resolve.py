@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ from zchunk.storage.memory import MemoryStore
 
 if TYPE_CHECKING:
     from zchunk.storage import urls as _urls
+    from zchunk.typing import StoreLike
 else:
     # Most stores are named by a path.
     _urls = LazyModule("zchunk.storage.urls")
@@ -34,7 +35,7 @@ _ZIP_MODES: dict[Mode, Literal["r", "w", "a", "x"]] = {
 
 
 def open_store(
-    store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None,
+    store: StoreLike = None,
     mode: Mode = "a",
     storage_options: dict[str, Any] | None = None,
 ) -> Store:
@@ -117,7 +118,7 @@ def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> St
 
 
 @contextmanager
-def using_store(store: Any, mode: Mode) -> Iterator[Store]:
+def using_store(store: StoreLike, mode: Mode) -> Iterator[Store]:
     """Give the store that `store` names, and close it at the end if it was opened here, by its path."""
     target = open_store(store, mode)
     try:

@@ -291,9 +291,8 @@ class WritableStore(ZchunkStore):
 
     def consolidate(self) -> None:
         """Consolidate the metadata of the whole hierarchy."""
-        consolidation.consolidate_metadata(
-            self.group.store, path=self.group.path, zarr_format=self.group.zarr_format
-        )
+        version: Any = self.group.zarr_format
+        consolidation.consolidate_metadata(self.group, zarr_format=version)
 
     def finish(self) -> None:
         """Let caches know that something changed, and close."""
