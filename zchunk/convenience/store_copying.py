@@ -216,7 +216,7 @@ def _selected(
     # Complete before anything is written: both stores may be one.
     keys = [
         key
-        for key in source.keys()
+        for key in source
         if key.startswith(below)
         and (
             not any(pattern.search(key) for pattern in excludes)
