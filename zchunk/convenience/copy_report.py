@@ -15,7 +15,7 @@ class _File(Protocol):
 
 
 LogLike: TypeAlias = Callable[[str], object] | str | os.PathLike[str] | _File | None
-"""What takes the lines of a log: a function, an open file, the path of one that is replaced; None: nothing."""
+"""What takes the lines of a log: a function, an open file or the path of one to replace; None: nothing."""
 
 
 class Report:
