@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from pickle import PickleBuffer
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from zchunk.spec.keys import check_key
 
@@ -20,6 +21,9 @@ def as_buffer(value: Any) -> bytes | memoryview:
     """
     if type(value) is bytes:
         return value
+    if isinstance(value, np.ndarray) and value.flags.fnc:
+        # The same memory in C order.
+        value = value.T
     try:
         view = memoryview(value)
     except ValueError:
@@ -29,7 +33,11 @@ def as_buffer(value: Any) -> bytes | memoryview:
         raise TypeError(f"a store holds bytes, and {type(value).__name__} is not bytes-like") from None
     if "O" in _FIELD_NAME.sub("", view.format):
         raise TypeError("an array of Python objects has no bytes to store; encode it first")
-    return PickleBuffer(view).raw() if view.contiguous else view.tobytes()
+    if not view.c_contiguous or not view.nbytes:
+        return view.tobytes(order="A")
+    # `memoryview.cast` does not know all formats. What else gives flat bytes, a PickleBuffer of the view, crashes
+    # Python if the garbage collector finds both in a cycle, such as that of an error and its traceback.
+    return memoryview(np.frombuffer(view, np.uint8))
 
 
 def as_bytes(value: Any) -> bytes:
