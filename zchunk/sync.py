@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from zchunk.errors import StoreError
-from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY
+from zchunk.spec.keys import METADATA_KEYS
 from zchunk.typing import Synchronizer
 
 try:
@@ -29,9 +29,8 @@ __all__ = ["KeyLock", "ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer
 # All processes must agree on these, so they never change.
 _CHUNK_FILES = 1024
 _METADATA_FILES = 64
-# Who holds the lock of a group may take that of an array in it, and then those of its chunks: each kind has
-# its own files, so that nobody waits in a circle.
-_METADATA_KEYS = {GROUP_KEY, ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
+# A thread that holds the lock of a group may take that of an array in it, and then those of its chunks: each
+# kind has its own files, so that no threads wait in a circle.
 
 
 class _Entry:
@@ -267,7 +266,7 @@ class ProcessSynchronizer:
     def __getitem__(self, key: str) -> KeyLock:
         name = key.rpartition("/")[2]
         number = zlib.crc32(key.encode("utf-8", "surrogatepass"))
-        if name in _METADATA_KEYS:
+        if name in METADATA_KEYS:
             file = f"{name[1:]}-{number % _METADATA_FILES:02x}.lock"
         else:
             file = f"chunk-{number % _CHUNK_FILES:03x}.lock"

@@ -78,7 +78,9 @@ class CodecChain:
     def most_stored(self) -> int | None:
         """The most bytes that a stored chunk can have, None if that is not known."""
         spec: Any = self.native_spec
-        return None if spec is None else native.limit(spec, self.nbytes)
+        if spec is None:
+            return None if self.dtype.hasobject else self.items_limit
+        return native.limit(spec, self.nbytes)
 
     @cached_property
     def native_spec(self) -> ChainSpec | None:

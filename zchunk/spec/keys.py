@@ -14,6 +14,7 @@ ATTRS_KEY = ".zattrs"
 CONSOLIDATED_KEY = ".zmetadata"
 # Of arrays and groups of format 3, with attributes and consolidated metadata inside.
 NODE_KEY = "zarr.json"
+METADATA_KEYS = frozenset({ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY})
 
 
 def check_key(key: object) -> str:

@@ -127,8 +127,17 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """
         rest = iter(keys)
         while batch := list(islice(rest, self.batch_size(nbytes))):
+            for key in batch:
+                self.refuse_larger(key, most)
             found = self.get_many(batch)
             yield [found.pop(key, None) for key in batch]
+
+    def refuse_larger(self, key: str, most: int | None) -> None:
+        """Raise `StoreError` if a value would be far larger than what is stored of it, and than `most` bytes.
+
+        Called before a chunk is fetched that cannot have more than `most` bytes; None if that is not known.
+        Nothing, by default: a store that does not compress holds no small thing that takes all memory.
+        """
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         """Replace a value by what `change` makes of it, or delete it if that is None.

@@ -35,8 +35,8 @@ def as_buffer(value: Any) -> bytes | memoryview:
         raise TypeError("an array of Python objects has no bytes to store; encode it first")
     if not view.c_contiguous or not view.nbytes:
         return view.tobytes(order="A")
-    # `memoryview.cast` does not know all formats. What else gives flat bytes, a PickleBuffer of the view, crashes
-    # Python if the garbage collector finds both in a cycle, such as that of an error and its traceback.
+    # `memoryview.cast` does not know all formats. What else gives flat bytes, a PickleBuffer of the view,
+    # crashes Python if the garbage collector finds both in a cycle, as that of an error and its traceback.
     return memoryview(np.frombuffer(view, np.uint8))
 
 

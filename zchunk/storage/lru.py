@@ -260,6 +260,9 @@ class LRUStoreCache(Store):
     def concurrency(self) -> int:
         return self._store.concurrency
 
+    def refuse_larger(self, key: str, most: int | None) -> None:
+        self._store.refuse_larger(key, most)
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of the value, all of which is read and kept."""
         check_range(start, stop)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -476,3 +479,82 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="deleted") as caught:
             read()
         assert not isinstance(caught.value, KeyError)
+
+
+# ---- bombs
+
+BOMB = 1 << 31
+
+# What is read, by the key of the bomb in it.
+BOMBED = {
+    "a/z/0.0": "zchunk.open_array(store, path='a/z', mode='r')[:]",
+    "a/z/0.1": "zchunk.open_array(store, path='a/z', mode='r')[0, 12:15]",
+    "a/f/0": "zchunk.open_array(store, path='a/f', mode='r')[:]",
+    "b/.zattrs": "zchunk.open_group(store, path='b', mode='r').attrs.asdict()",
+    "c/.zgroup": "zchunk.open_group(store, path='c', mode='r')",
+    "d/.zarray": "zchunk.open_array(store, path='d', mode='r')",
+    ".zmetadata": "zchunk.open_consolidated(store)",
+    "e/zarr.json": "zchunk.open_group(store, path='e', mode='r')",
+    "b/.zgroup": "store['b/.zgroup']",
+}
+MEASURED = """
+import resource, sys, zchunk
+from zchunk.errors import StoreError
+store = zchunk.ZipStore(sys.argv[2], mode="r")
+if sys.argv[1] == "in a cache":
+    store = zchunk.LRUStoreCache(store, None)
+elif sys.argv[1] == "in another store":
+    store = zchunk.ZipStore.over(zchunk.DirectoryStore(sys.argv[3]), "a.zip")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for code in sys.argv[4:]:
+    try:
+        exec(code)
+    except StoreError as error:
+        assert str(2**31) in str(error), error
+    else:
+        raise AssertionError(f"a bomb was read: {code}")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def bomb() -> bytes:
+    """2 GiB of text, deflated, of blocks that do not know each other and so are compressed once."""
+    packer = zlib.compressobj(9, wbits=-15)
+    packer.compress(b" ")
+    packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(b" " * (1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return block * (BOMB >> 24) + b"\3\0"
+
+
+@pytest.mark.parametrize("where", ["in a file", "in a cache", "in another store"])
+def test_bombs_take_no_memory(tmp_path: Path, where: str) -> None:
+    pytest.importorskip("resource")
+    path, packed = tmp_path / "a.zip", bomb()
+    assert len(packed) < 4 << 20
+    with ZipStore(path, mode="w") as store:
+        fill(store)
+        zchunk.zeros(10, dtype="i4", store=store, path="a/f", filters=[{"id": "delta", "dtype": "i4"}])[:] = 1
+        zchunk.group(store, path="b")
+        for key in BOMBED:
+            store[key] = packed
+            info = store._archive.entries[key]
+            info.file_size, info.compress_type, info.CRC = BOMB, zipfile.ZIP_DEFLATED, 0
+    command = [sys.executable, "-c", MEASURED, where, str(path), str(tmp_path), *BOMBED.values()]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) < 50
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_compresses_well_is_read(tmp_path: Path, method: int) -> None:
+    with ZipStore(tmp_path / "a.zip", compression=method) as store:
+        group = zchunk.group(store)
+        group.attrs["history"] = [0] * 200_000
+        group.array("z", np.zeros(1 << 20), chunks=1 << 20, compressor=None, write_empty_chunks=True)
+        filters = [{"id": "delta", "dtype": "f8"}]
+        group.array("f", np.zeros(1 << 18), chunks=1 << 18, compressor=None, filters=filters)
+        group.array("text", ["a" * 1000] * 2_000, dtype=str, compressor=None)
+    group = zchunk.open_group(ZipStore(tmp_path / "a.zip", mode="r"), mode="r")
+    assert len(group.attrs["history"]) == 200_000
+    assert not group["z"][:].any() and not group["f"][:].any()
+    assert (group["text"][:] == "a" * 1000).all()

@@ -21,7 +21,7 @@ from typing import TypeAlias
 from zchunk._ext.engine.file_job import crc32
 from zchunk.errors import StoreError
 from zchunk.runtime import requests
-from zchunk.spec.keys import is_key
+from zchunk.spec.keys import METADATA_KEYS, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import check_range
 from zchunk.storage.local.files import read_at
@@ -38,6 +38,11 @@ _END = 1 << 16
 _GAP = 1 << 16
 _RUN = 8 << 20
 _MORE = 64
+# What an entry may have in any case; and how many times the bytes that are stored of it, if nothing else is
+# known of a chunk, and of metadata.
+_LARGE = 1 << 26
+_PER_STORED = 1000
+_PER_STORED_TEXT = 100
 
 Place: TypeAlias = tuple[int, int, int]
 
@@ -230,6 +235,23 @@ class Reader:
 
     # ---- entries
 
+    def refuse_larger(self, key: str, most: int | None) -> None:
+        """Raise `StoreError` if an entry says that it is larger than a chunk of `most` bytes, or than likely.
+
+        A compressed entry may be a thousand times as large as its bytes; and in a value of another store many
+        names may share the bytes of one large entry.
+        """
+        info, file = self.entries.get(key), self._file
+        if info is None or (info.compress_type == zipfile.ZIP_STORED and isinstance(file, File)):
+            return
+        if most is None:
+            # As codecs of objects are bounded.
+            most = max(_LARGE, _PER_STORED * info.compress_size)
+        if info.file_size > most:
+            raise StoreError(
+                f"{key!r} in zip store {self.name} has {info.file_size} bytes, and {most} are possible"
+            )
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
         """Return bytes ``start:stop`` of an entry.
 
@@ -311,6 +333,7 @@ class Reader:
                 if len(data) != max(stop - start, 0):
                     raise ValueError("the file ends within it")
                 return data
+            _check_document(key, info)
             data = decode(file.read(offset, info.compress_size), info.compress_type, info.file_size)
             if len(data) != info.file_size:
                 raise ValueError(f"it has {len(data)} bytes, the directory says {info.file_size}")
@@ -340,6 +363,13 @@ class Reader:
         if info.compress_size > size - start:
             raise ValueError(f"the directory says {info.compress_size} bytes, which the file does not have")
         return start
+
+
+def _check_document(key: str, info: zipfile.ZipInfo) -> None:
+    """Raise `ValueError` for metadata that say they are far larger than text that is compressed so well."""
+    most = max(_LARGE, _PER_STORED_TEXT * info.compress_size)
+    if info.file_size > most and key.rpartition("/")[2] in METADATA_KEYS:
+        raise ValueError(f"it would have {info.file_size} bytes, and metadata have no more than {most}")
 
 
 def _after_header(file: Bytes, offset: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 import zipfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
 from zchunk.errors import ReadOnlyError, StoreError
@@ -159,16 +159,8 @@ class ZipStore(Store):
     def concurrency(self) -> int:
         return 1 if self._source is None else self._source[0].concurrency
 
-    def batches(
-        self, keys: Iterable[str], nbytes: int, most: int | None = None
-    ) -> Generator[Sequence[Any], None, None]:
-        yield from super().batches((self._possible(key, most) for key in keys), nbytes, most)
-
-    def _possible(self, key: str, most: int | None) -> str:
-        # Of an archive elsewhere many names may share the bytes of one large entry.
-        if most is not None and self._source is not None and key in self and (size := self.size(key)) > most:
-            raise StoreError(f"{key!r} in {self!r} has {size} bytes, and {most} are possible")
-        return key
+    def refuse_larger(self, key: str, most: int | None) -> None:
+        self._archive.refuse_larger(key, most)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._archive.read_many([check_key(key) for key in keys])
