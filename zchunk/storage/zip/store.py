@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
-from zchunk.errors import ReadOnlyError, StoreError
+from zchunk.errors import ReadOnlyError
 from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_range, check_separator
