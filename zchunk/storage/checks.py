@@ -37,7 +37,7 @@ def as_buffer(value: Any) -> bytes | memoryview:
         return view.tobytes(order="A")
     # `memoryview.cast` does not know all formats. What else gives flat bytes, a PickleBuffer of the view,
     # crashes Python if the garbage collector finds both in a cycle, as that of an error and its traceback.
-    return memoryview(np.frombuffer(view, np.uint8))
+    return np.frombuffer(view, np.uint8).data
 
 
 def as_bytes(value: Any) -> bytes:
