@@ -10,6 +10,7 @@ from zchunk.creation.nodes import init_array as put_array
 from zchunk.creation.nodes import init_group as put_group
 from zchunk.creation.parameters import DEFAULT_COMPRESSOR as default_compressor
 from zchunk.creation.parameters import make_metadata
+from zchunk.creation.wanted import Wanted
 from zchunk.engine import chunk_cache
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.versions import asked_format, check_unsupported
@@ -62,21 +63,21 @@ def init_array(
     """
     check_unsupported(storage_transformers=storage_transformers)
     version = asked_format(zarr_version, zarr_format)
-    target = open_store(store)
-    metadata = make_metadata(
-        shape,
-        chunks,
-        dtype,
+    target, path = open_store(store), normalize_path(path)
+    wanted = Wanted(
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
         # Older programs say that there is none with an empty list, or in so many letters.
-        None if not compressor or compressor == "none" else compressor,
-        fill_value,
-        order,
-        filters,
-        dimension_separator,
-        target._dimension_separator,
-        object_codec,
-        format_for(target, path, version).version,
+        compressor=None if not compressor or compressor == "none" else compressor,
+        fill_value=fill_value,
+        order=order,
+        dimension_separator=dimension_separator,
+        filters=filters,
+        object_codec=object_codec,
     )
+    fmt = format_for(target, path, version)
+    metadata = make_metadata(wanted, fmt.version, target._dimension_separator)
     put_array(target, path, metadata, overwrite, _chunks(chunk_store))
 
 
@@ -93,7 +94,7 @@ def init_group(
     zarr_format: int | None = None,
 ) -> None:
     """Put a group without members into a store. Parameters are those of `init_array`."""
-    target = open_store(store)
+    target, path = open_store(store), normalize_path(path)
     fmt = format_for(target, path, asked_format(zarr_version, zarr_format))
     put_group(target, path, overwrite, _chunks(chunk_store), fmt)
 

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zchunk.core.access import access_to
 from zchunk.core.array import Array
-from zchunk.creation.opening import open_array
-from zchunk.errors import ArrayNotFoundError, ContainsGroupError, PathNotFoundError
+from zchunk.core.properties import find_array
+from zchunk.creation.opening import open_array, trusted_by
+from zchunk.creation.wanted import Wanted
+from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, PathNotFoundError
 from zchunk.runtime.lazy import LazyModule
-from zchunk.spec.keys import normalize_path
-from zchunk.spec.versions import asked_format
-from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
+    from zchunk.creation import h5py_names
+    from zchunk.hierarchy import groups
     from zchunk.hierarchy.groups import Group
+else:
+    # A program that opens an array to read it needs none of them.
+    h5py_names = LazyModule("zchunk.creation.h5py_names")
+    groups = LazyModule("zchunk.hierarchy.groups")
 
-# A reader of an array imports no groups.
-_hierarchy = LazyModule("zchunk.hierarchy.groups")
+# Parameters that are about access, and about codecs.
+_ACCESS = (
+    "chunk_store",
+    "synchronizer",
+    "cache_metadata",
+    "cache_attrs",
+    "cache_bytes",
+    "write_empty_chunks",
+    "storage_options",
+    "meta_array",
+)
+_CODECS = ("object_codec", "compressor", "filters", "compressors")
 
 
 def open(
@@ -54,21 +70,33 @@ def open(
     PathNotFoundError
         Nothing is there and `mode` does not create it.
     """
-    version = asked_format(zarr_version, zarr_format)
-    path = normalize_path(path)
-    # For a store that is open, as this one is further on, storage options mean nothing.
-    target = open_store(store, mode, kwargs.get("storage_options"))
     if "shape" in kwargs and mode not in ("r", "r+"):
-        return open_array(target, mode, path=path, zarr_format=version, **kwargs)
+        return open_array(
+            store, mode, path=path, zarr_version=zarr_version, zarr_format=zarr_format, **kwargs
+        )
+    given = {name: kwargs.pop(name) for name in _ACCESS if name in kwargs}
+    if others := {name: value for name, value in kwargs.items() if name not in Wanted._fields}:
+        h5py_names.translate(kwargs.get("compressor", "default"), 0, others)
+    access = access_to(
+        store,
+        path,
+        mode=mode,
+        read_only=mode == "r",
+        zarr_version=zarr_version,
+        zarr_format=zarr_format,
+        trusted=trusted_by(**{name: kwargs[name] for name in _CODECS if name in kwargs}),
+        **given,
+    )
     if mode in ("r", "r+", "a"):
         try:
-            # Not to be made here; and looking whether it is there first would be one access more.
-            allowed: Mode = "r" if mode == "r" else "r+"
-            return open_array(target, allowed, path=path, zarr_format=version, **kwargs)
-        except ContainsGroupError:
-            pass
+            # Looking whether it is there first would be one access more.
+            return Array._of(*find_array(access))
         except ArrayNotFoundError:
-            if mode != "a":
-                raise PathNotFoundError(f"nothing at path {'/' + path!r} in {target!r}") from None
-    group: Group = _hierarchy.open_group(target, mode, path=path, zarr_format=version, **kwargs)
-    return group
+            pass
+    attributes = kwargs.pop("attributes", None)
+    if kwargs:
+        raise TypeError(f"a group has no {min(kwargs)}; give the shape of the array to create it")
+    try:
+        return groups.find_or_make_group(access, mode, attributes)
+    except GroupNotFoundError:
+        raise PathNotFoundError(f"nothing at path {'/' + access.path!r} in {access.store!r}") from None

@@ -1,4 +1,9 @@
-"""Array: a thin façade over metadata, indexing and engine."""
+"""Array: what users hold, over metadata, indexing and engine.
+
+An array is a chain of classes, each whole by itself and read in this order: `Node` (where it is),
+`ArrayProperties` (what it is), `Selections` (reading and writing), `Views`, `Iteration`, and here `Array`,
+with what changes the metadata. So each part uses nothing but what the ones before it bring.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +11,26 @@ import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from zchunk.codecs.registry import check_allowed
-from zchunk.core.info import Items, array_items, class_name
+from zchunk.core.access import Access, access_to
+from zchunk.core.info import InfoReporter, Items, array_items, class_name
 from zchunk.core.iteration import Iteration
-from zchunk.core.selections import Selections
-from zchunk.core.views import remake_view
-from zchunk.engine import chunk_cache, listing, resize
+from zchunk.core.properties import find_array
+from zchunk.engine import chunk_cache, resize
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ArrayNotFoundError, ReadOnlyError
+from zchunk.errors import ReadOnlyError
 from zchunk.indexing.values import convert
-from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.formats import Format, get_format, read_array
 from zchunk.runtime.locks import metadata_lock
+from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_shape
-from zchunk.spec.versions import asked_format
 
 
-class Array(Selections, Iteration):
+class Array(Iteration):
     """A chunked, compressed N-d array in a store.
 
     Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
@@ -75,11 +78,6 @@ class Array(Selections, Iteration):
     # Where users have it from, as in zarr 2: `info` and pickles name it.
     __module__ = "zchunk.core"
 
-    # Codecs that a user handed over, which run code from the data; see `zchunk.codecs.registry`.
-    _trusted: frozenset[str] = frozenset()
-    # Those that were written when the array was made.
-    _made: ArrayMetadata | None = None
-
     def __init__(
         self,
         store: Any,
@@ -97,123 +95,47 @@ class Array(Selections, Iteration):
         zarr_format: int | None = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
-        version = zarr_version
-        if zarr_format is not None or zarr_version is not None:
-            version = asked_format(zarr_version, zarr_format)
-        super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, meta_array, cache_bytes
+        access = access_to(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            synchronizer=synchronizer,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            cache_bytes=cache_bytes,
+            write_empty_chunks=write_empty_chunks,
+            zarr_version=zarr_version,
+            zarr_format=zarr_format,
+            meta_array=meta_array,
         )
-        self._cache_metadata = bool(cache_metadata)
-        self._write_empty_chunks = bool(write_empty_chunks)
-        made, self._made = self._made, None
-        fmt, metadata = self._read(version) if made is None else (get_format(made.zarr_format), made)
-        self._of_format(fmt)
-        self._chunked = self._engine_array(metadata)
+        self._become(*find_array(access))
 
-    @classmethod
-    def _trusting(
-        cls, trusted: frozenset[str], *args: Any, made: ArrayMetadata | None = None, **kwargs: Any
-    ) -> Self:
-        """Return the array with these arguments, which may use the codecs `trusted`.
-
-        `made` are its metadata, if it was made just now and they need not be read.
-        """
-        array = cls.__new__(cls)
-        array._trusted, array._made = trusted, made
-        array.__init__(*args, **kwargs)  # type: ignore[misc]
-        return array
+    # ---- pickles
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # With the trust: who unpickles an array lets it run code anyway.
-        make = partial(type(self)._trusting, self._trusted)
-        if self._cache is not None:
-            make = partial(make, cache_bytes=self._cache)
-        args = (
-            self._store,
-            self._path,
-            self._read_only,
-            self._chunk_store,
-            self._synchronizer,
-            self._cache_metadata,
-            self._attrs.cache,
-            None,
-            self._write_empty_chunks,
-            self._format.version,
-        )
-        return (make, args) if self._viewed is None else (remake_view, (make, args, self._viewed))
+        # With the trusted codecs: a program that unpickles an array lets it run code anyway.
+        return reopen, (type(self), self._access, self._viewed)
 
-    # ---- metadata
+    @classmethod
+    def _trusting(cls, trusted: frozenset[str], *args: Any, **kwargs: Any) -> Self:
+        """Return the array with these arguments of `Array`, which may use the codecs `trusted`.
 
-    def _read(self, version: int | None) -> tuple[Format, ArrayMetadata]:
-        try:
-            return read_array(self._store, self._path, version, self._trusted)
-        except KeyError:
-            which = "" if version is None else f" of format {version}"
-            raise ArrayNotFoundError(
-                f"no array{which} at path {'/' + self._path!r} in {self._store!r}"
-            ) from None
-
-    def _load(self, old: ChunkedArray) -> ChunkedArray:
-        metadata = self._read(self._format.version)[1]
-        return old if old.metadata is metadata else self._engine_array(metadata)
-
-    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
-        return ChunkedArray(
-            metadata,
-            self.chunk_store,
-            self._path,
-            self._write_empty_chunks,
-            self._synchronizer,
-            self._cache,
-        )
-
-    @property
-    def _current(self) -> ChunkedArray:
-        """What the engine knows of the array, read again if metadata are not cached."""
-        if not self._cache_metadata:
-            self._chunked = self._load(self._chunked)
-        return self._chunked
-
-    def refresh(self) -> None:
-        """Read the metadata again from the store, as after a resize by another process.
-
-        Those of a view are not in the store: they stay.
+        Nothing calls it but pickles that zchunk made before there was `reopen`.
         """
-        if not self.is_view:
-            self._chunked = self._load(self._chunked)
+        return reopen(cls, cls(*args, **kwargs)._access._replace(trusted=trusted))
 
-    @property
-    def metadata(self) -> ArrayMetadata:
-        """The array's metadata."""
-        return self._current.metadata
-
-    @property
-    def name(self) -> str | None:
-        """Path with a leading slash, as in h5py; None for an array at the root."""
-        return "/" + self._path if self._path else None
-
-    @property
-    def basename(self) -> str | None:
-        """Last part of the name."""
-        return self._path.rpartition("/")[2] if self._path else None
-
-    def _chunk_key(self, chunk_coords: tuple[int, ...]) -> str:
-        """Return the store key of a chunk, by the name that programs have from zarr 2."""
-        return self._current.key(chunk_coords)
+    # ---- what may be assigned
 
     @property
     def read_only(self) -> bool:
         """Whether changes are refused. May be assigned."""
-        return self._read_only
+        return self._access.read_only
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
-        self._read_only = self._attrs.read_only = bool(value)
-
-    @property
-    def write_empty_chunks(self) -> bool:
-        """Whether chunks that hold nothing but the fill value are stored."""
-        return self._write_empty_chunks
+        self._access = self._access._replace(read_only=bool(value))
+        self._attrs.read_only = bool(value)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -225,36 +147,35 @@ class Array(Selections, Iteration):
         self.resize(value)
 
     @property
-    def nchunks_initialized(self) -> int:
-        """Number of chunks that are stored; as in zarr 3 a shard that is there counts for all in it."""
-        return listing.initialized(self._current)
+    def fill_value(self) -> Any:
+        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros).
+
+        May be assigned, which changes what missing chunks read as, and nothing that is stored.
+        """
+        return self.metadata.fill_value
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        self._check_writable()
+        with self._changing() as array:
+            old = array.metadata
+            metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
+            self._publish(self._engine_array(metadata))
+
+    # ---- how it shows itself
 
     @property
-    def nshards_initialized(self) -> int:
-        """Number of shards that are stored, or of chunks where there are no shards."""
-        return sum(1 for _ in listing.inside(self._current))
-
-    @property
-    def initialized(self) -> int:
-        """The same by zarr 2's older name."""
-        return self.nchunks_initialized
-
-    @property
-    def nbytes_stored(self) -> int:
-        """Bytes that metadata, attributes and chunks take in the store, -1 if there is a value of no size."""
-        try:
-            total = self._store.getsize(self._path) + listing.chunk_nbytes(self._current)
-            return total if self._chunk_store is None else total + self._chunk_store.getsize(self._path)
-        except TypeError:
-            return -1
+    def info(self) -> InfoReporter:
+        """Table of the array's properties, as text and HTML."""
+        return InfoReporter(self.info_items)
 
     def info_items(self) -> Items:
         """Return the rows of `info`."""
-        return array_items(self, self._store, self._chunk_store)
+        return array_items(self, self._access)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
-        only = " read-only" if self._read_only else ""
+        only = " read-only" if self.read_only else ""
         return f"<{class_name(self)}{name} {self.shape} {self.dtype}{only}>"
 
     # ---- like a NumPy array
@@ -270,11 +191,15 @@ class Array(Selections, Iteration):
         items: np.ndarray[Any, Any] = self[...]
         return items if dtype is None else items.astype(dtype, copy=False)
 
-    def _check_writable(self) -> None:
-        if self._read_only:
-            raise ReadOnlyError(f"array {self.name or '/'!r} is read-only; open it with mode 'r+' or 'a'")
+    # ---- changes of the metadata
 
-    # ---- resize
+    def refresh(self) -> None:
+        """Read the metadata again from the store, as after a resize by another process.
+
+        Those of a view are not in the store: they stay.
+        """
+        if not self.is_view:
+            self._load()
 
     def resize(self, *args: Any) -> None:
         """Change the shape, in place. Items that are added have the fill value.
@@ -328,28 +253,37 @@ class Array(Selections, Iteration):
 
     @contextmanager
     def _changing(self) -> Iterator[ChunkedArray]:
-        """Give the array, as it is in the store, whose metadata shall change; to one thread at a time."""
+        """Give one thread at a time the array, as it is in the store, to change its metadata."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
         key = self._key_prefix + self._format.array_key
-        outer = nullcontext() if self._synchronizer is None else self._synchronizer[key]
-        with outer, metadata_lock(self._store, key):
+        outer = nullcontext() if self.synchronizer is None else self.synchronizer[key]
+        with outer, metadata_lock(self.store, key):
             self.refresh()
             check_allowed(self._chunked.metadata.codecs)
             try:
                 yield self._chunked
             finally:
-                chunk_cache.forget(self.chunk_store, self._path)
+                chunk_cache.forget(self.chunk_store, self.path)
 
     def _publish(self, array: ChunkedArray) -> None:
         change = partial(self._format.changed, old=self._chunked.metadata, new=array.metadata)
         key = self._key_prefix + self._format.array_key
-        if self._format.attrs_member is None and self._store.concurrency == 1:
-            self._store[key] = change(None)
+        if self._format.attrs_member is None and self.store.concurrency == 1:
+            self.store[key] = change(None)
         else:
-            # Attributes are there, too, or others far away.
-            self._store.modify(key, change)
+            # Attributes are under the key as well, or processes on other machines may change it.
+            self.store.modify(key, change)
         self._chunked = array
+
+
+_A = TypeVar("_A", bound=Array)
+
+
+def reopen(kind: type[_A], access: Access, viewed: dict[str, Any] | None = None) -> _A:
+    """Return the array that is accessed in this way, or a view of it: what a pickle is of."""
+    array = kind._of(*find_array(access))
+    return array if viewed is None else array.view(**viewed)
 
 
 def _keep_lengths(shape: Any, old: tuple[int, ...]) -> Any:

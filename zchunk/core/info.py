@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from zchunk.core.access import Access
+
 Items = list[tuple[str, str]]
 
 # What `html.escape` replaces. The module `html` would import a table of all entities.
@@ -53,8 +55,8 @@ def human_size(nbytes: int) -> str:
     return f"{nbytes} ({value:.1f}{unit})"
 
 
-def array_items(array: Any, store: object, chunk_store: object) -> Items:
-    """Return the rows of an array's table. `chunk_store` is None if the chunks are in `store`."""
+def array_items(array: Any, access: Access) -> Items:
+    """Return the rows of an array's table."""
     items = [] if array.name is None else [("Name", array.name)]
     items += [
         ("Type", class_name(array)),
@@ -71,7 +73,7 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
         items += [(f"Compressor [{i}]", repr(codec)) for i, codec in enumerate(array.compressors)]
     else:
         items.append(("Compressor", repr(array.compressor)))
-    items += _store_items(array, store, chunk_store)
+    items += _store_items(access)
     nbytes, nbytes_stored = array.nbytes, array.nbytes_stored
     items.append(("No. bytes", human_size(nbytes)))
     if nbytes_stored > 0:
@@ -85,11 +87,11 @@ def array_items(array: Any, store: object, chunk_store: object) -> Items:
     return items
 
 
-def group_items(group: Any, store: object, chunk_store: object) -> Items:
-    """Return the rows of a group's table. `chunk_store` is None if the chunks are in `store`."""
+def group_items(group: Any, access: Access) -> Items:
+    """Return the rows of a group's table."""
     items = [("Name", group.name), ("Type", class_name(group)), *_format_items(group)]
     items.append(("Read-only", str(group.read_only)))
-    items += _store_items(group, store, chunk_store)
+    items += _store_items(access)
     arrays, groups = list(group.array_keys()), list(group.group_keys())
     items += [
         ("No. members", str(len(arrays) + len(groups))),
@@ -108,11 +110,11 @@ def _format_items(node: Any) -> Items:
     return [] if node.zarr_format == 2 else [("Zarr format", str(node.zarr_format))]
 
 
-def _store_items(node: Any, store: object, chunk_store: object) -> Items:
+def _store_items(access: Access) -> Items:
     items = []
-    if node.synchronizer is not None:
-        items.append(("Synchronizer type", class_name(node.synchronizer)))
-    items.append(("Store type", class_name(store)))
-    if chunk_store is not None:
-        items.append(("Chunk store type", class_name(chunk_store)))
+    if access.synchronizer is not None:
+        items.append(("Synchronizer type", class_name(access.synchronizer)))
+    items.append(("Store type", class_name(access.store)))
+    if access.chunk_store is not None:
+        items.append(("Chunk store type", class_name(access.chunk_store)))
     return items

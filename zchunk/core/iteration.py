@@ -7,15 +7,15 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
-from zchunk.core.views import Conveniences
+from zchunk.core.views import Views
 
 # A checksum asks the store for this much at a time.
 _BATCH_BYTES = 4 << 20
 _BATCH_KEYS = 1024
 
 
-class Iteration(Conveniences):
-    """Part of `zchunk.Array`."""
+class Iteration(Views):
+    """An array that one goes through."""
 
     def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
         """Iterate over items ``start`` to ``end`` of the first axis, decoding each chunk once.
@@ -84,7 +84,7 @@ class Iteration(Conveniences):
             for key in batch:
                 checksum.update(found.get(key, b""))
         for key in dict.fromkeys((self._key_prefix + self._format.array_key, self._attrs.key)):
-            checksum.update(self._store.get(key, b""))
+            checksum.update(self.store.get(key, b""))
         return checksum.digest()
 
     def hexdigest(self, hashname: str = "sha1") -> str:

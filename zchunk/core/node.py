@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from zchunk.core.access import Access
 from zchunk.core.attributes import Attributes
-from zchunk.core.info import InfoReporter, Items
-from zchunk.engine.chunk_cache import ChunkCache, as_cache
-from zchunk.metadata.formats import Format
+from zchunk.engine.chunk_cache import ChunkCache
+from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.formats import Format, get_format
 from zchunk.runtime.lazy import LazyModule
-from zchunk.spec.keys import normalize_path
-from zchunk.spec.versions import check_unsupported
 from zchunk.storage.base import Store
-from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
     from zchunk.core import tokens
+    from zchunk.sync import Synchronizer
 else:
     # For dask only.
     tokens = LazyModule("zchunk.core.tokens")
@@ -26,40 +25,34 @@ else:
 class Node:
     """Base of `zchunk.Array` and `zchunk.Group`: where it is, and its attributes."""
 
+    _access: Access
     _format: Format
+    # What all keys of the node begin with.
+    _key_prefix: str
     _attrs: Attributes
 
-    def __init__(
-        self,
-        store: Any,
-        path: str | None,
-        read_only: bool,
-        chunk_store: Any,
-        synchronizer: Any,
-        cache_attrs: bool,
-        meta_array: Any,
-        cache_bytes: int | ChunkCache | None,
-    ) -> None:
-        check_unsupported(meta_array)
-        self._store = as_store(store)
-        self._chunk_store = None if chunk_store is None else as_store(chunk_store)
-        self._path = normalize_path(path)
-        # What all keys of the node begin with.
-        self._key_prefix = self._path + "/" if self._path else ""
-        self._read_only = bool(read_only)
-        self._synchronizer = synchronizer
-        self._cache = as_cache(cache_bytes)
-        self._cache_attrs = bool(cache_attrs)
+    @classmethod
+    def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
+        """Return the node of these records: how it is accessed, and of an array what it is.
 
-    def _of_format(self, fmt: Format) -> None:
-        """Set what depends on the format, which is known once the node is found."""
-        self._format = fmt
+        This is how all nodes are made; the public constructors look for the records in the store first.
+        """
+        node = cls.__new__(cls)
+        node._become(access, metadata)
+        return node
+
+    def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
+        """Set what the records say. The version of the format is among it."""
+        assert access.version is not None
+        self._access = access
+        self._format = fmt = get_format(access.version)
+        self._key_prefix = access.path + "/" if access.path else ""
         self._attrs = Attributes(
-            self._store,
+            access.store,
             self._key_prefix + fmt.attrs_key,
-            self._read_only,
-            self._cache_attrs,
-            self._synchronizer,
+            access.read_only,
+            access.cache_attrs,
+            access.synchronizer,
             member=fmt.attrs_member,
         )
 
@@ -79,32 +72,33 @@ class Node:
     @property
     def store(self) -> Store:
         """The store that holds the metadata."""
-        return self._store
+        return self._access.store
 
     @property
     def chunk_store(self) -> Store:
         """The store that holds the chunks."""
-        return self._store if self._chunk_store is None else self._chunk_store
+        access = self._access
+        return access.store if access.chunk_store is None else access.chunk_store
 
     @property
     def path(self) -> str:
         """Path in the store, ``""`` for the root."""
-        return self._path
+        return self._access.path
 
     @property
     def read_only(self) -> bool:
         """Whether changes are refused."""
-        return self._read_only
+        return self._access.read_only
 
     @property
-    def synchronizer(self) -> Any:
+    def synchronizer(self) -> Synchronizer | None:
         """What hands out locks by key, or None."""
-        return self._synchronizer
+        return self._access.synchronizer
 
     @property
     def chunk_cache(self) -> ChunkCache | None:
         """The decoded chunks that are kept, None unless opened with ``cache_bytes``."""
-        return self._cache
+        return self._access.cache
 
     @property
     def meta_array(self) -> np.ndarray[Any, Any]:
@@ -115,15 +109,6 @@ class Node:
     def attrs(self) -> Attributes:
         """User attributes, a mapping that writes through to the store."""
         return self._attrs
-
-    @property
-    def info(self) -> InfoReporter:
-        """Table of the node's properties, as text and HTML."""
-        return InfoReporter(self.info_items)
-
-    def info_items(self) -> Items:
-        """Return the rows of `info`."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -1,4 +1,4 @@
-"""What an array's metadata say of it, under the names that users know."""
+"""The properties of an array: what its metadata say, under the names that users know, and what is stored."""
 
 from __future__ import annotations
 
@@ -7,17 +7,98 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs import Codec
+from zchunk.core.access import Access
+from zchunk.core.node import Node
+from zchunk.engine import listing
+from zchunk.engine.array import ChunkedArray
+from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.formats import serializer_of
+from zchunk.metadata.formats import read_array, serializer_of
 
 
-class ArrayProperties:
-    """Base of `zchunk.Array`: the properties that need nothing but its metadata."""
+def find_array(access: Access) -> tuple[Access, ArrayMetadata]:
+    """Return the records of the array that is in the store: the version is among the first.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        There is no array at the path.
+    MetadataError
+        Its metadata are not those of an array.
+    MixedFormatsError
+        Nodes of both formats are at the path, and no version is asked for.
+    """
+    try:
+        fmt, metadata = read_array(access.store, access.path, access.version, access.trusted)
+    except KeyError:
+        which = "" if access.version is None else f" of format {access.version}"
+        raise ArrayNotFoundError(
+            f"no array{which} at path {'/' + access.path!r} in {access.store!r}"
+        ) from None
+    return (access.at(access.path, fmt.version) if access.version is None else access), metadata
+
+
+class ArrayProperties(Node):
+    """A node with the metadata of an array."""
+
+    # What the engine knows of the array, as of the metadata that were read last.
+    _chunked: ChunkedArray
+
+    def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
+        assert metadata is not None
+        super()._become(access, metadata)
+        self._chunked = self._engine_array(metadata)
+
+    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
+        access = self._access
+        return ChunkedArray(
+            metadata,
+            self.chunk_store,
+            access.path,
+            access.write_empty_chunks,
+            access.synchronizer,
+            access.cache,
+        )
+
+    def _load(self) -> None:
+        metadata = find_array(self._access)[1]
+        if self._chunked.metadata is not metadata:
+            self._chunked = self._engine_array(metadata)
+
+    @property
+    def _current(self) -> ChunkedArray:
+        """What the engine knows of the array, read again if metadata are not cached."""
+        if not self._access.cache_metadata:
+            self._load()
+        return self._chunked
+
+    def _chunk_key(self, chunk_coords: tuple[int, ...]) -> str:
+        """Return the store key of a chunk, by the name that programs have from zarr 2."""
+        return self._current.key(chunk_coords)
+
+    # ---- where it is
+
+    @property
+    def name(self) -> str | None:
+        """Path with a leading slash, as in h5py; None for an array at the root."""
+        return "/" + self.path if self.path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Last part of the name."""
+        return self.path.rpartition("/")[2] if self.path else None
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """Whether chunks that hold nothing but the fill value are stored."""
+        return self._access.write_empty_chunks
+
+    # ---- what it is
 
     @property
     def metadata(self) -> ArrayMetadata:
         """The array's metadata."""
-        raise NotImplementedError
+        return self._current.metadata
 
     @property
     def chunks(self) -> tuple[Any, ...]:
@@ -109,3 +190,30 @@ class ArrayProperties:
     def nchunks(self) -> int:
         """Number of chunks; of those in shards if there are shards."""
         return self.metadata.grid_of_chunks.nchunks
+
+    # ---- what is stored of it
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """Number of chunks that are stored; as in zarr 3 a shard that is there counts for all in it."""
+        return listing.initialized(self._current)
+
+    @property
+    def nshards_initialized(self) -> int:
+        """Number of shards that are stored, or of chunks where there are no shards."""
+        return sum(1 for _ in listing.inside(self._current))
+
+    @property
+    def initialized(self) -> int:
+        """The same as `nchunks_initialized`, by zarr 2's older name."""
+        return self.nchunks_initialized
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes that metadata, attributes and chunks take in the store, -1 if a value in it has no size."""
+        access = self._access
+        try:
+            total = access.store.getsize(access.path) + listing.chunk_nbytes(self._current)
+            return total if access.chunk_store is None else total + access.chunk_store.getsize(access.path)
+        except TypeError:
+            return -1

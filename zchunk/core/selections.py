@@ -1,17 +1,18 @@
-"""Reading and writing what a selection of an array names: the methods that take selections."""
+"""Selections: reading and writing the items that a selection names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from zchunk._ext.selection.basic import Plan
 from zchunk._ext.selection.basic import plan_basic as plan_at_once
+from zchunk.core.properties import ArrayProperties
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
-from zchunk.errors import SelectionError
+from zchunk.errors import ReadOnlyError, SelectionError
 from zchunk.indexing import plans
 from zchunk.indexing.fields import field_dtype, pop_fields
 from zchunk.indexing.values import broadcast, convert
@@ -48,18 +49,12 @@ def _blocks(selection: Any, array: ChunkedArray) -> Plan:
     return plans.plan_blocks(selection, array.metadata.grid)
 
 
-class Selections:
-    """Base of `zchunk.Array`: what reads and writes its items."""
-
-    _chunked: ChunkedArray
-    _cache_metadata: bool
-
-    @property
-    def _current(self) -> ChunkedArray:
-        raise NotImplementedError
+class Selections(ArrayProperties):
+    """An array whose items are read and written, by selections of every kind."""
 
     def _check_writable(self) -> None:
-        raise NotImplementedError
+        if self._access.read_only:
+            raise ReadOnlyError(f"array {self.name or '/'!r} is read-only; open it with mode 'r+' or 'a'")
 
     # ---- any kind
 
@@ -91,7 +86,7 @@ class Selections:
     # ---- z[...]
 
     def __getitem__(self, selection: Any) -> Any:
-        array = self._chunked if self._cache_metadata else self._current
+        array = self._chunked if self._access.cache_metadata else self._current
         metadata = array.metadata
         plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
@@ -101,7 +96,7 @@ class Selections:
 
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
-        array = self._chunked if self._cache_metadata else self._current
+        array = self._chunked if self._access.cache_metadata else self._current
         metadata = array.metadata
         plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
@@ -328,16 +323,10 @@ class Selections:
         self._set(_blocks, selection, value, fields)
 
 
-class _Selectable(Protocol):
-    def _get(self, plan: Planner, selection: Any, out: Any = None, fields: Any = None) -> Any: ...
-
-    def _set(self, plan: Planner, selection: Any, value: Any, fields: Any = None) -> None: ...
-
-
 class Index:
     """``[...]`` with another kind of selection: what `oindex`, `vindex` and `blocks` give."""
 
-    def __init__(self, array: _Selectable, plan: Planner) -> None:
+    def __init__(self, array: Selections, plan: Planner) -> None:
         self._array = array
         self._plan = plan
 

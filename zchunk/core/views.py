@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import numpy as np
 
 from zchunk.codecs import as_codec
-from zchunk.core.node import Node
-from zchunk.core.properties import ArrayProperties
-from zchunk.engine.array import ChunkedArray
+from zchunk.core.selections import Selections
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
 
 
-class Conveniences(Node, ArrayProperties):
-    """Base of `zchunk.Array`: views, iteration, checksums."""
+class Views(Selections):
+    """An array of which there are views."""
 
-    _chunked: ChunkedArray
-    _cache_metadata: bool
     # What a view was made with; None if this is none.
     _viewed: dict[str, Any] | None = None
-
-    def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
-        raise NotImplementedError
-
-    def _check_writable(self) -> None:
-        raise NotImplementedError
-
-    def _changing(self) -> AbstractContextManager[ChunkedArray]:
-        raise NotImplementedError
-
-    def _publish(self, array: ChunkedArray) -> None:
-        raise NotImplementedError
-
-    def __getitem__(self, selection: Any) -> Any:
-        raise NotImplementedError
-
-    # ---- views
 
     @property
     def is_view(self) -> bool:
@@ -105,18 +82,19 @@ class Conveniences(Node, ArrayProperties):
             "fill_value": fill_value,
             "filters": None if filters is None else _as_filters(filters),
         }
+        wanted = {name: value for name, value in wanted.items() if value is not None}
         metadata = _reinterpret(self.metadata, **wanted)
-        result = copy.copy(self)
-        result._viewed = (self._viewed or {}) | {k: v for k, v in wanted.items() if v is not None}
-        # The metadata in the store are those of the array.
-        result._cache_metadata = True
-        result._read_only = self._read_only if read_only is None else bool(read_only)
-        result._synchronizer = self._synchronizer if synchronizer is None else synchronizer
-        result._of_format(self._format)
-        result._chunked = result._engine_array(metadata)
+        access = self._access._replace(
+            # The metadata in the store are those of the array.
+            cache_metadata=True,
+            read_only=self.read_only if read_only is None else bool(read_only),
+            synchronizer=self.synchronizer if synchronizer is None else synchronizer,
+        )
+        view = self._of(access, metadata)
+        view._viewed = (self._viewed or {}) | wanted
         if fill_value is None and _converts_only(self._chunked.metadata, metadata):
-            result._chunked = result._chunked.converting(self._chunked)
-        return result
+            view._chunked = view._chunked.converting(self._chunked)
+        return view
 
     def astype(self, dtype: Any) -> Self:
         """Return a read-only view whose items are converted to `dtype` when they are read.
@@ -137,29 +115,12 @@ class Conveniences(Node, ArrayProperties):
         convert = numcodecs.AsType(encode_dtype=_stored_dtype(metadata), decode_dtype=dtype)
         return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
 
-    # ---- fill value
-
-    @property
-    def fill_value(self) -> Any:
-        """Value of the items of missing chunks; None if they are undefined (zchunk reads zeros).
-
-        May be assigned, which changes what missing chunks read as, and nothing that is stored.
-        """
-        return self.metadata.fill_value
-
-    @fill_value.setter
-    def fill_value(self, value: Any) -> None:
-        self._check_writable()
-        with self._changing() as array:
-            old = array.metadata
-            metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
-            self._publish(self._engine_array(metadata))
-
-    # ---- iteration
-
 
 def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any:
-    """Return the view that was pickled: of ``make(*args)``, as `Array.view` made it of `viewed`."""
+    """Return the view of ``make(*args)`` that `Array.view` makes of `viewed`.
+
+    Nothing calls it but pickles of views that zchunk made before Array had `__getstate__`.
+    """
     return make(*args).view(**viewed)
 
 
@@ -195,7 +156,12 @@ def _as_filters(filters: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _reinterpret(
-    old: ArrayMetadata, shape: Any, chunks: Any, dtype: Any, fill_value: Any, filters: Any
+    old: ArrayMetadata,
+    shape: Any = None,
+    chunks: Any = None,
+    dtype: Any = None,
+    fill_value: Any = None,
+    filters: Any = None,
 ) -> ArrayMetadata:
     """Return metadata that differ from `old` in what is not None."""
     if old.edges is not None and (shape is not None or chunks is not None):

@@ -9,16 +9,17 @@ import numpy as np
 
 from zchunk.codecs.objects import object_dtype
 from zchunk.codecs.registry import trusted_ids
+from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
+from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
 from zchunk.creation.likeness import chunks_of, parameters_like
 from zchunk.creation.nodes import format_for, init_array
-from zchunk.creation.parameters import ByZarr3, make_metadata, takes_size_of_data
+from zchunk.creation.parameters import make_metadata, takes_size_of_data
+from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.indexing.values import convert
-from zchunk.spec.keys import normalize_path
-from zchunk.spec.versions import asked_format, check_unsupported
-from zchunk.storage import open_store
+from zchunk.spec.versions import check_unsupported
 
 
 def create(
@@ -145,44 +146,55 @@ def create(
         A parameter has no valid value, or is of the other format; the dtype holds objects and there is no
         object codec.
     """
-    check_unsupported(meta_array, storage_transformers)
-    version = asked_format(zarr_version, zarr_format)
+    check_unsupported(storage_transformers=storage_transformers)
     compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)
-    if getattr(compressor, "codec_id", None) == "n5_wrapper":
-        # Of an array in an N5 store, which wraps what it is given, for its own chunks.
-        compressor = compressor.compressor
-    target = open_store(store, "a", storage_options)
-    chunk_target = None if chunk_store is None else open_store(chunk_store, "a", storage_options)
-    version = format_for(target, path, version).version
-    metadata = make_metadata(
-        shape,
-        chunks,
-        dtype,
-        compressor,
-        fill_value,
-        order,
-        filters,
-        dimension_separator,
-        target._dimension_separator,
-        object_codec,
-        version,
-        ByZarr3(shards, compressors, serializer, chunk_key_encoding, dimension_names),
-    )
-    made = init_array(target, path, metadata, overwrite, chunk_target, attributes)
-    return Array._trusting(
-        trusted_ids(*metadata.codecs),
-        target,
+    access = access_to(
+        store,
         path,
-        read_only,
-        chunk_target,
-        synchronizer,
-        cache_metadata,
-        cache_attrs,
-        write_empty_chunks=write_empty_chunks,
-        zarr_version=version,
+        mode="a",
+        storage_options=storage_options,
+        read_only=read_only,
+        chunk_store=chunk_store,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
-        made=made,
+        write_empty_chunks=write_empty_chunks,
+        zarr_version=zarr_version,
+        zarr_format=zarr_format,
+        meta_array=meta_array,
     )
+    wanted = Wanted(
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        compressor=compressor,
+        fill_value=fill_value,
+        order=order,
+        dimension_separator=dimension_separator,
+        filters=filters,
+        object_codec=object_codec,
+        shards=shards,
+        compressors=compressors,
+        serializer=serializer,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+        attributes=attributes,
+    )
+    return make_array(wanted, access, overwrite)
+
+
+def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
+    """Make the array that is wanted, with the groups above it, and return it: what all functions end in."""
+    if getattr(wanted.compressor, "codec_id", None) == "n5_wrapper":
+        # Of an array in an N5 store, which wraps what it is given, for its own chunks.
+        wanted = wanted._replace(compressor=wanted.compressor.compressor)
+    store, path = access.store, access.path
+    version = format_for(store, path, access.version).version
+    metadata = make_metadata(wanted, version, store._dimension_separator)
+    stored = init_array(store, path, metadata, overwrite, access.chunk_store, wanted.attributes)
+    access = access._replace(version=version, trusted=trusted_ids(*metadata.codecs))
+    return Array._of(*find_array(access)) if stored is None else Array._of(access, stored)
 
 
 def create_array(
@@ -330,7 +342,7 @@ def array(data: Any, **kwargs: Any) -> Array:
         data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
     dtype = np.dtype(data.dtype if dtype is None else dtype)
     # Read and converted before anything is overwritten: it may be just that, or impossible.
-    items = convert(data, dtype, normalize_path(kwargs.get("path")))
+    items = convert(data, dtype, str(kwargs.get("path") or "").strip("/"))
     read_only = kwargs.pop("read_only", False)
     given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
     result = create(**kwargs | given)

@@ -1,4 +1,4 @@
-"""What an array-like says of the array that shall be like it."""
+"""What an array-like says of a new array that is to be like it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,12 @@ def codecs_of(a: Array) -> dict[str, Any]:
     return {"compressor": a.compressor, "object_codec": filters[0], "filters": filters[1:]}
 
 
-def trusted_codecs(kwargs: dict[str, Any]) -> frozenset[str]:
-    """Return which codecs, of those that run code from the data, are among the parameters of `create`."""
-    filters, compressors = kwargs.get("filters") or (), kwargs.get("compressors")
-    several = [
-        codec for found in (filters, compressors) if isinstance(found, list | tuple) for codec in found
-    ]
-    return trusted_ids(kwargs.get("object_codec"), kwargs.get("compressor"), *several)
+def trusted_codecs(
+    object_codec: Any = None, compressor: Any = None, filters: Any = None, compressors: Any = None
+) -> frozenset[str]:
+    """Return which codecs, of those that run code from the data, are among these parameters of `create`."""
+    listed = [found for found in (filters, compressors) if isinstance(found, list | tuple)]
+    return trusted_ids(object_codec, compressor, *(codec for found in listed for codec in found))
 
 
 def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
 def new_path(path: str | bytes | None) -> str:
-    """Return the normal form of the path of a node that shall be made.
+    """Return the normal form of the path of a new node.
 
     Raises
     ------
@@ -42,22 +42,26 @@ def new_path(path: str | bytes | None) -> str:
         It could leave the store, or a name in it is one that stores use for something else.
     """
     path = normalize_path(path)
+    _check_new(path)
+    return path
+
+
+def _check_new(path: str) -> None:
     for name in path.split("/"):
         if name in _RESERVED or name.endswith(".partial"):
             raise InvalidKeyError(
                 f"path {path!r} has the name {name!r}, which is kept for the store's own use"
             )
-    return path
 
 
-def format_for(store: Store, path: str | None, version: int | None) -> Format:
-    """Return the format of a node that shall be made at `path`, where a user says `version`.
+def format_for(store: Store, path: str, version: int | None) -> Format:
+    """Return the format of a new node at the normalised `path`, where a user says `version`.
 
     Without that it is the format of the groups above; format 2 if there are none.
     """
     if version is not None:
         return get_format(version)
-    for parent in parents(normalize_path(path)):
+    for parent in parents(path):
         for fmt in FORMATS:
             if fmt.contains(store, parent):
                 return fmt
@@ -66,13 +70,13 @@ def format_for(store: Store, path: str | None, version: int | None) -> Format:
 
 def init_array(
     store: Store,
-    path: str | None,
+    path: str,
     metadata: ArrayMetadata,
     overwrite: bool = False,
     chunk_store: Store | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> ArrayMetadata | None:
-    """Put an array without chunks at `path`.
+    """Put an array without chunks at the normalised `path`.
 
     Returns its metadata as they will be read; None if that depends on the store.
 
@@ -86,7 +90,8 @@ def init_array(
         A group above is of the other format.
     """
     # All that can fail comes before what is there is erased.
-    path, fmt = new_path(path), get_format(metadata.zarr_format)
+    _check_new(path)
+    fmt = get_format(metadata.zarr_format)
     items = fmt.array_items(metadata, _attributes(attributes))
     parsed = parsed_again(metadata, items[fmt.array_key])
     _prepare(store, path, fmt, overwrite, chunk_store)
@@ -96,14 +101,15 @@ def init_array(
 
 def init_group(
     store: Store,
-    path: str | None,
+    path: str,
     overwrite: bool = False,
     chunk_store: Store | None = None,
     fmt: Format = FORMAT2,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put a group without members at `path`. Raises as `init_array` does."""
-    path, items = new_path(path), fmt.group_items(_attributes(attributes))
+    """Put a group without members at the normalised `path`. Raises as `init_array` does."""
+    _check_new(path)
+    items = fmt.group_items(_attributes(attributes))
     _prepare(store, path, fmt, overwrite, chunk_store)
     _put(store, path, items)
 

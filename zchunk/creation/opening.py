@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
+from zchunk.core.properties import find_array
+from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ArrayNotFoundError, ContainsGroupError
 from zchunk.metadata.formats import find
 from zchunk.runtime.lazy import LazyModule
-from zchunk.spec.keys import normalize_path
-from zchunk.spec.versions import asked_format, check_unsupported
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    pass
-
-# Who opens an array to read it makes nothing, and has no groups.
-_creating = LazyModule("zchunk.creation.arrays")
-_h5names = LazyModule("zchunk.creation.h5py_names")
-_hierarchy = LazyModule("zchunk.hierarchy.groups")
-_likeness = LazyModule("zchunk.creation.likeness")
-_nodes = LazyModule("zchunk.creation.nodes")
+    from zchunk.creation import arrays, h5py_names, likeness, nodes
+else:
+    # A program that opens an array to read it makes none.
+    arrays = LazyModule("zchunk.creation.arrays")
+    h5py_names = LazyModule("zchunk.creation.h5py_names")
+    likeness = LazyModule("zchunk.creation.likeness")
+    nodes = LazyModule("zchunk.creation.nodes")
 
 _NO_CODECS: frozenset[str] = frozenset()
 
@@ -102,76 +102,74 @@ def open_array(
         Nodes of both formats are there, and no version is given; or an array would be made in a group of the
         other one.
     """
-    check_unsupported(meta_array)
-    version = asked_format(zarr_version, zarr_format)
-    # Of `open_like`, whose codecs are not the user's word on what is stored.
-    trusted = kwargs.pop("_trusted", None)
-    if trusted is None:
-        trusted = _NO_CODECS
-        if not (object_codec is filters is None and isinstance(compressor, str)):
-            given = {"object_codec": object_codec, "compressor": compressor, "filters": filters}
-            trusted = _likeness.trusted_codecs(given)
     if kwargs:
-        compressor, fill_value = _h5names.translate(compressor, fill_value, kwargs)
-    path = normalize_path(path)
-    target = open_store(store, mode, storage_options)
-    chunk_target = None if chunk_store is None else open_store(chunk_store, mode, storage_options)
+        compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)
+    access = access_to(
+        store,
+        path,
+        mode=mode,
+        storage_options=storage_options,
+        read_only=mode == "r",
+        chunk_store=chunk_store,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        cache_bytes=cache_bytes,
+        write_empty_chunks=write_empty_chunks,
+        zarr_version=zarr_version,
+        zarr_format=zarr_format,
+        meta_array=meta_array,
+        trusted=trusted_by(object_codec, compressor, filters, compressors),
+    )
     if mode in ("r", "r+", "a"):
         try:
-            return Array._trusting(
-                trusted,
-                target,
-                path,
-                mode == "r",
-                chunk_target,
-                synchronizer,
-                cache_metadata,
-                cache_attrs,
-                write_empty_chunks=write_empty_chunks,
-                zarr_version=version,
-                cache_bytes=cache_bytes,
-            )
+            return Array._of(*find_array(access))
         except ArrayNotFoundError:
-            if find(target, path, version) is not None:
-                message = f"a group, not an array, is at {'/' + path!r} in {target!r}"
-                raise ContainsGroupError(message) from None
+            _check_no_group(access)
             if mode != "a":
                 raise ArrayNotFoundError(
-                    f"no array at path {'/' + path!r} in {target!r}; mode 'a' or 'w' would create it"
+                    f"no array at path {'/' + access.path!r} in {access.store!r}; mode 'a' or 'w' would "
+                    "create it"
                 ) from None
     if shape is None:
         # What is in the way is the likelier reason.
         if mode != "w":
-            _nodes.check_absent(target, path)
-        raise TypeError(f"creating an array at {'/' + path!r} in {target!r} needs a shape")
-    made: Array = _creating.create(
-        shape,
-        chunks,
-        dtype,
-        compressor,
-        fill_value,
-        order,
-        target,
-        synchronizer,
-        mode == "w",
-        path,
-        chunk_target,
-        filters,
-        cache_metadata,
-        cache_attrs,
-        object_codec=object_codec,
+            nodes.check_absent(access.store, access.path)
+        raise TypeError(f"creating an array at {'/' + access.path!r} in {access.store!r} needs a shape")
+    wanted = Wanted(
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        compressor=compressor,
+        fill_value=fill_value,
+        order=order,
         dimension_separator=dimension_separator,
-        write_empty_chunks=write_empty_chunks,
-        zarr_format=version,
+        filters=filters,
+        object_codec=object_codec,
         shards=shards,
         compressors=compressors,
         serializer=serializer,
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         attributes=attributes,
-        cache_bytes=cache_bytes,
     )
-    return made
+    return arrays.make_array(wanted, access, mode == "w")
+
+
+def trusted_by(
+    object_codec: Any = None, compressor: Any = "default", filters: Any = None, compressors: Any = "auto"
+) -> frozenset[str]:
+    """Return which codecs, of those that run code from the data, are among the parameters of `open_array`."""
+    if object_codec is filters is None and isinstance(compressor, str) and isinstance(compressors, str):
+        return _NO_CODECS
+    return likeness.trusted_codecs(object_codec, compressor, filters, compressors)
+
+
+def _check_no_group(access: Access) -> None:
+    if find(access.store, access.path, access.version) is not None:
+        raise ContainsGroupError(
+            f"a group, not an array, is at {'/' + access.path!r} in {access.store!r}"
+        ) from None
 
 
 def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
@@ -191,9 +189,15 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     -------
     Array
     """
+    mode = kwargs.pop("mode", "a")
+    store = open_store(path, mode, kwargs.pop("storage_options", None))
+    if mode in ("r", "r+", "a"):
+        try:
+            # The codecs of `a` are not the caller's word on what is stored.
+            return open_array(store, "r+" if mode == "a" else mode, **kwargs)
+        except ArrayNotFoundError:
+            if mode != "a":
+                raise
     if isinstance(a, Array):
         kwargs.setdefault("fill_value", a.fill_value)
-    trusted = _likeness.trusted_codecs(kwargs)
-    return open_array(path, **_likeness.parameters_like(a, kwargs), _trusted=trusted)
-
-
+    return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, kwargs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import is_not
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from zchunk import storage
 from zchunk.codecs import Blosc, Zstd, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
+from zchunk.creation.wanted import Wanted
 from zchunk.errors import BadCompressorError, CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
@@ -30,17 +31,9 @@ else:
 DEFAULT_COMPRESSOR = Blosc()
 
 
-class ByZarr3(NamedTuple):
-    """Parameters of `zchunk.create` that zarr 2 does not have."""
-
-    shards: Any = None
-    compressors: Any = "auto"
-    serializer: Any = None
-    chunk_key_encoding: Any = None
-    dimension_names: Any = None
-
-
-_NOTHING = ByZarr3()
+# Parameters that most arrays of format 2 leave alone: what comes before tells them apart.
+_REST = slice(Wanted._fields.index("filters"), Wanted._fields.index("attributes"))
+_NOTHING = tuple(Wanted(()))[_REST]
 # What came of parameters that were given before: programs make many arrays that are alike. Emptied when full.
 _made: dict[tuple[Any, ...], ArrayMetadata] = {}
 _MADE_MAX = 64
@@ -58,31 +51,19 @@ def takes_size_of_data(dtype: Any) -> bool:
 
 
 def make_metadata(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    filters: Any = None,
-    dimension_separator: str | None = None,
-    store_separator: str | None = None,
-    object_codec: Any = None,
-    zarr_format: int = 2,
-    more: ByZarr3 = _NOTHING,
+    wanted: Wanted, zarr_format: int = 2, store_separator: str | None = None
 ) -> ArrayMetadata:
-    """Return the metadata that the parameters of `zchunk.create` ask for.
+    """Return the metadata of the array that is wanted.
 
     `store_separator` is what the store wants between chunk coordinates, if it says so.
     """
-    layout = shape, chunks, dtype, compressor, order, dimension_separator, store_separator
-    plain = zarr_format == 2 and filters is None and object_codec is None
-    asked = None
-    if plain and not any(map(is_not, more, _NOTHING)) and "default_compressor" not in vars(storage):
-        asked = _asked(layout, fill_value)
+    asked, plain = None, zarr_format == 2 and not any(map(is_not, tuple(wanted)[_REST], _NOTHING))
+    if plain and "default_compressor" not in vars(storage):
+        shape, chunks, dtype, compressor, fill_value, *layout = wanted[: _REST.start]
+        asked = _asked((shape, chunks, dtype, compressor, *layout, store_separator), fill_value)
     found = None if asked is None else _made.get(asked)
     if found is None:
-        found = _make(*layout, fill_value, filters, object_codec, zarr_format, more)
+        found = _make(wanted, zarr_format, store_separator)
         if asked is not None and found.dtype.kind in "biufc":
             if len(_made) >= _MADE_MAX:
                 _made.clear()
@@ -90,15 +71,15 @@ def make_metadata(
     return found
 
 
-def _asked(layout: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
+def _asked(parameters: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
     """Return what tells parameters apart that always mean the same; None if there are others among them."""
     key: list[Any] = []
     if type(fill_value) is float:
         # There are two zeros, and NaN is not equal to itself.
         key += float, fill_value.hex()
     else:
-        layout = (*layout, fill_value)
-    for value in layout:
+        parameters = (*parameters, fill_value)
+    for value in parameters:
         kind = type(value)
         if kind is tuple:
             inner = _asked(value)
@@ -116,64 +97,44 @@ def _asked(layout: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | N
     return tuple(key)
 
 
-def _make(
-    shape: Any,
-    chunks: Any,
-    dtype: Any,
-    compressor: Any,
-    order: str,
-    dimension_separator: str | None,
-    store_separator: str | None,
-    fill_value: Any,
-    filters: Any,
-    object_codec: Any,
-    zarr_format: int,
-    more: ByZarr3,
-) -> ArrayMetadata:
-    dtype, object_codec = object_dtype(parameters_v3.native_type(dtype, zarr_format), object_codec)
+def _make(wanted: Wanted, zarr_format: int, store_separator: str | None) -> ArrayMetadata:
+    native = parameters_v3.native_type(wanted.dtype, zarr_format)
+    dtype, object_codec = object_dtype(native, wanted.object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
     dtype = np.dtype("f8" if dtype is None else dtype)
     # The axes of a sub-array dtype become axes of the array, as in NumPy.
-    shape, dtype = normalize_shape(shape) + dtype.shape, dtype.base
-    compressors = _compressors(compressor, more.compressors, shape)
-    filters = None if isinstance(filters, str) and filters == "auto" else filters
-    if zarr_format == 3:
-        if dimension_separator is not None and more.chunk_key_encoding is None:
-            more = more._replace(chunk_key_encoding=("default", _separator(dimension_separator)))
-        elif dimension_separator is not None:
-            raise ValueError("give chunk_key_encoding or dimension_separator, not both")
-        # What the codec of objects is, is said before filters, as in format 2.
-        first = [object_codec] if object_codec is not None and dtype.hasobject else []
-        return parameters_v3.make_metadata(
-            shape,
-            chunks,
-            dtype,
-            [*first, *_listed("filters", filters)],
-            compressors,
-            fill_value,
-            order,
-            more.shards,
-            more.serializer,
-            more.chunk_key_encoding,
-            more.dimension_names,
-        )
-    _check_no_format3(more)
-    separator = _separator_of_2(dimension_separator, store_separator, more.chunk_key_encoding)
+    shape = normalize_shape(wanted.shape) + dtype.shape
+    filters, auto = wanted.filters, isinstance(wanted.filters, str) and wanted.filters == "auto"
+    known = wanted._replace(
+        shape=shape,
+        dtype=dtype.base,
+        filters=[] if auto else _listed("filters", filters),
+        compressors=_compressors(wanted.compressor, wanted.compressors, shape),
+        object_codec=object_codec,
+    )
+    return parameters_v3.make_metadata(known) if zarr_format == 3 else _make2(known, store_separator)
+
+
+def _make2(wanted: Wanted, store_separator: str | None) -> ArrayMetadata:
+    """Return the metadata of an array of format 2, of which shape, dtype and lists of codecs are known."""
+    shape, dtype, compressors, order = wanted.shape, wanted.dtype, wanted.compressors, wanted.order
+    _check_no_format3(wanted)
+    separator = _separator_of_2(wanted.dimension_separator, store_separator, wanted.chunk_key_encoding)
     if len(compressors) > 1:
         raise ValueError(f"format 2 has one compressor, not {compressors!r:.200}; others can be filters")
     metadata = ArrayMetadata(
         shape=shape,
         dtype=dtype,
-        chunk_shape=normalize_chunks(_chunks(chunks), shape, dtype.itemsize),
-        fill_value=normalize_fill_value(fill_value, dtype),
+        chunk_shape=normalize_chunks(_chunks(wanted.chunks), shape, dtype.itemsize),
+        fill_value=normalize_fill_value(wanted.fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
-        filters=object_filters(dtype, object_codec, tuple(map(as_codec, _listed("filters", filters)))),
+        filters=object_filters(dtype, wanted.object_codec, tuple(map(as_codec, wanted.filters))),
         compressors=tuple(map(as_codec, compressors)),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )
-    if dtype.names and dtype.hasobject and isinstance(fill_value, int) and not fill_value:
+    if dtype.names and dtype.hasobject and isinstance(wanted.fill_value, int) and not wanted.fill_value:
         # The default: no fill value reads the same.
         return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
     return metadata
@@ -215,17 +176,11 @@ def _listed(name: str, codecs: Any) -> list[Any]:
     return list(codecs)
 
 
-def _check_no_format3(more: ByZarr3) -> None:
+def _check_no_format3(wanted: Wanted) -> None:
     for name in ("shards", "serializer", "dimension_names"):
-        value = getattr(more, name)
+        value = getattr(wanted, name)
         if value is not None and not (name == "serializer" and isinstance(value, str) and value == "auto"):
             raise ValueError(f"{name} is of Zarr format 3, and the array of format 2; add zarr_format=3")
-
-
-def _separator(separator: Any) -> str | None:
-    if separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
-    return separator  # type: ignore[no-any-return]
 
 
 def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> str | None:
@@ -239,7 +194,7 @@ def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> 
         wanted = separator
     if of_store is not None and wanted not in (None, of_store):
         raise ValueError(f"dimension_separator is {wanted!r}, but that of the store is {of_store!r}")
-    return _separator(wanted or of_store)
+    return parameters_v3.checked_separator(wanted or of_store)
 
 
 def _is_stored(metadata: ArrayMetadata) -> bool:

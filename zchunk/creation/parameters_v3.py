@@ -15,6 +15,7 @@ import numpy as np
 from zchunk.codecs import Codec, as_codec
 from zchunk.codecs.objects import object_filters
 from zchunk.codecs.registry import trusted_ids
+from zchunk.creation.wanted import Wanted
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
@@ -25,7 +26,6 @@ from zchunk.spec.regular_grid import guess_chunks, normalize_chunks
 # Bytes of a shard, uncompressed, if its size is left to zchunk: a file that any file system and object store
 # moves at full speed, and that fits in memory many times.
 _SHARD_BYTES = 128 << 20
-_SLASHED = ChunkKeyEncoding("default", "/")
 _INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 # Names of data types that are no dtypes of NumPy's.
 _TYPES = {"string": str, "variable_length_bytes": bytes}
@@ -41,57 +41,56 @@ def native_type(dtype: Any, zarr_format: int) -> Any:
     return dtype if method is None else method()
 
 
-def make_metadata(
-    shape: tuple[int, ...],
-    chunks: Any,
-    dtype: np.dtype[Any],
-    filters: list[Any],
-    compressors: list[Any],
-    fill_value: Any,
-    order: str,
-    shards: Any = None,
-    serializer: Any = None,
-    chunk_key_encoding: Any = None,
-    dimension_names: Any = None,
-) -> ArrayMetadata:
-    """Return the metadata that the parameters of `zchunk.create` ask for."""
-    dtype = _packed(dtype)
+def make_metadata(wanted: Wanted) -> ArrayMetadata:
+    """Return the metadata of the array that is wanted. Shape, dtype and lists of codecs are known."""
+    dtype = _packed(wanted.dtype)
     native = dtype.newbyteorder("=")
-    inner, shard = chunks_and_shards(chunks, shards, shape, dtype.itemsize)
+    inner, shard = chunks_and_shards(wanted.chunks, wanted.shards, wanted.shape, dtype.itemsize)
+    # The codec of objects comes before other filters, as in format 2.
+    first = [wanted.object_codec] if wanted.object_codec is not None and native.hasobject else []
     # Codecs of format 3 go into the document as they are, others by way of the model.
-    first = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in filters]
-    last = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in compressors]
-    known = tuple(codec for codec in first if not isinstance(codec, dict))
-    if native.hasobject and serializer not in (None, "auto") and not known:
-        known = (as_codec({"id": _json_of(serializer)["name"]}),)
-        serializer = None
-    document = _document(
-        ArrayMetadata(
-            shape=shape,
-            dtype=native,
-            chunk_shape=inner,
-            fill_value=_fill_value(fill_value, native, known),
-            order=order.upper() if isinstance(order, str) else order,
-            filters=object_filters(native, None, known) if native.hasobject and not known else known,
-            compressors=(),
-            chunk_key_encoding=_key_encoding(chunk_key_encoding),
-            zarr_format=3,
-            swapped=dtype != native and _is_swapped(dtype, native),
-            dimension_names=_dimension_names(dimension_names, len(shape)),
-        )
-    )
-    codecs = [codec for codec in first if isinstance(codec, dict)] + document["codecs"]
-    if serializer is not None and not (isinstance(serializer, str) and serializer == "auto"):
+    filters = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in (*first, *wanted.filters)]
+    compressors = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in wanted.compressors]
+    known = tuple(codec for codec in filters if not isinstance(codec, dict))
+    serializer = None if _is_auto(wanted.serializer) else wanted.serializer
+    if native.hasobject and serializer is not None and not known:
+        known, serializer = (as_codec({"id": _json_of(serializer)["name"]}),), None
+    document = _document(_model(wanted, dtype, inner, known))
+    codecs = [codec for codec in filters if isinstance(codec, dict)] + document["codecs"]
+    if serializer is not None:
         codecs[-1] = _json_of(serializer)
-    for codec in last:
-        codecs.append(codec if isinstance(codec, dict) else rendered(codec, native))
+    codecs += [codec if isinstance(codec, dict) else rendered(codec, native) for codec in compressors]
     if shard is not None:
         codecs = [_sharding(inner, codecs)]
         document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
     document["codecs"] = codecs
-    objects = [codec for codec in (*known, *last) if not isinstance(codec, dict)]
+    trusted = trusted_ids(*known, *(codec for codec in compressors if not isinstance(codec, dict)))
     # For messages there is no place yet.
-    return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted_ids(*objects))
+    return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted)
+
+
+def _model(
+    wanted: Wanted, dtype: np.dtype[Any], chunks: tuple[int, ...], filters: tuple[Codec, ...]
+) -> ArrayMetadata:
+    """Return metadata with all that the document says but compressors, shards and codecs that are JSON."""
+    native, order = dtype.newbyteorder("="), wanted.order
+    return ArrayMetadata(
+        shape=wanted.shape,
+        dtype=native,
+        chunk_shape=chunks,
+        fill_value=_fill_value(wanted.fill_value, native, filters),
+        order=order.upper() if isinstance(order, str) else order,
+        filters=object_filters(native, None, filters) if native.hasobject and not filters else filters,
+        compressors=(),
+        chunk_key_encoding=_key_encoding(wanted.chunk_key_encoding, wanted.dimension_separator),
+        zarr_format=3,
+        swapped=dtype != native and _is_swapped(dtype, native),
+        dimension_names=_dimension_names(wanted.dimension_names, len(wanted.shape)),
+    )
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
 
 
 def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -173,8 +172,19 @@ def _sharding(inner: tuple[int, ...], codecs: list[Any]) -> dict[str, Any]:
     }
 
 
-def _key_encoding(encoding: Any) -> ChunkKeyEncoding:
-    return _SLASHED if encoding is None else ChunkKeyEncoding(*key_encoding(encoding))
+def _key_encoding(encoding: Any, separator: str | None) -> ChunkKeyEncoding:
+    if encoding is None:
+        return ChunkKeyEncoding("default", checked_separator(separator) or "/")
+    if separator is not None:
+        raise ValueError("give chunk_key_encoding or dimension_separator, not both")
+    return ChunkKeyEncoding(*key_encoding(encoding))
+
+
+def checked_separator(separator: Any) -> str | None:
+    """Return a user's `dimension_separator`, `ValueError` if there is no such one."""
+    if separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
+    return separator  # type: ignore[no-any-return]
 
 
 def key_encoding(encoding: Any) -> tuple[str, str]:
@@ -226,11 +236,11 @@ def chunks_and_shards(
     ValueError
         A shard is not made of whole chunks.
     """
-    guess = chunks is None or chunks is True or (isinstance(chunks, str) and chunks == "auto")
+    guess = chunks is None or chunks is True or _is_auto(chunks)
     chunks = True if guess else chunks
     if shards is None or shards is False:
         return normalize_chunks(chunks, shape, itemsize), None
-    if shards is True or (isinstance(shards, str) and shards == "auto"):
+    if shards is True or _is_auto(shards):
         inner = normalize_chunks(chunks, shape, itemsize)
         return inner, _guess_shards(inner, shape, itemsize)
     shard = normalize_chunks(shards, shape, itemsize)

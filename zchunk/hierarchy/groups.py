@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from zchunk.core.info import Items, class_name, group_items
+from zchunk.core.access import Access, access_to
+from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.nodes import format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import GroupNotFoundError
-from zchunk.hierarchy.member_creation import Making
+from zchunk.hierarchy.member_creation import MemberCreation
+from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
-from zchunk.metadata.formats import Format, check_group
-from zchunk.spec.keys import normalize_path
-from zchunk.spec.versions import asked_format, check_unsupported
-from zchunk.storage import Store, open_store
 from zchunk.storage.base import Mode
 
 
-class Group(Making):
+class Group(MemberCreation):
     """A group of arrays and groups in a store.
 
     Made by `zchunk.group`, `zchunk.open_group` and the like. ``g["a/b"]`` is the member at a path below the
@@ -76,46 +73,41 @@ class Group(Making):
         meta_array: Any = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
-        version = asked_format(zarr_version, zarr_format)
-        super().__init__(
-            store, path, read_only, chunk_store, synchronizer, cache_attrs, meta_array, cache_bytes
+        access = access_to(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            synchronizer=synchronizer,
+            cache_attrs=cache_attrs,
+            cache_bytes=cache_bytes,
+            zarr_version=zarr_version,
+            zarr_format=zarr_format,
+            meta_array=meta_array,
         )
-        self._of_format(self._find(version))
-
-    def _find(self, version: int | None) -> Format:
-        try:
-            return check_group(self._store, self._path, version)
-        except KeyError:
-            which = "" if version is None else f" of format {version}"
-            raise GroupNotFoundError(
-                f"no group{which} at path {'/' + self._path!r} in {self._store!r}"
-            ) from None
+        self._become(find_group(access), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = type(self) if self._cache is None else partial(type(self), cache_bytes=self._cache)
-        return make, (
-            self._store,
-            self._path,
-            self._read_only,
-            self._chunk_store,
-            self._attrs.cache,
-            self._synchronizer,
-            self._format.version,
-        )
+        return reopen, (type(self), self._access)
 
     # ---- what it is
 
     @property
     def basename(self) -> str:
         """Last part of the name."""
-        return self._path.rpartition("/")[2]
+        return self.path.rpartition("/")[2]
+
+    @property
+    def info(self) -> InfoReporter:
+        """Table of the group's properties, as text and HTML."""
+        return InfoReporter(self.info_items)
 
     def info_items(self) -> Items:
         """Return the rows of `info`."""
-        return group_items(self, self._store, self._chunk_store)
+        return group_items(self, self._access)
 
     def __repr__(self) -> str:
-        only = " read-only" if self._read_only else ""
+        only = " read-only" if self.read_only else ""
         return f"<{class_name(self)} {self.name!r}{only}>"
 
     def tree(self, expand: bool | int = False, level: int | None = None) -> TreeViewer:
@@ -144,34 +136,50 @@ class Group(Making):
 
     # ---- its stores
 
-    def _group(self, path: str) -> Self:
-        return type(self)(
-            self._store,
-            path,
-            self._read_only,
-            self._chunk_store,
-            self._attrs.cache,
-            self._synchronizer,
-            self._format.version,
-            cache_bytes=self._cache,
-        )
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._store.close()
-        if self._chunk_store is not None:
-            self._chunk_store.close()
+        self.store.close()
+        if self._access.chunk_store is not None:
+            self._access.chunk_store.close()
+
+
+_G = TypeVar("_G", bound=Group)
+
+
+def reopen(kind: type[_G], access: Access) -> _G:
+    """Return the group that is accessed in this way: what a pickle is of."""
+    return kind._of(find_group(access))
 
 
 # ---- what users call
 
 
-def _open_chunks(chunk_store: Any, mode: Any = "a", storage_options: Any = None) -> Store | None:
-    return None if chunk_store is None else open_store(chunk_store, mode, storage_options)
+def make_group(access: Access, overwrite: bool, attributes: Mapping[str, Any] | None) -> Group:
+    """Make a group, with the groups above it, and return it: what all functions that make one end in."""
+    fmt = format_for(access.store, access.path, access.version)
+    init_group(access.store, access.path, overwrite, access.chunk_store, fmt, attributes)
+    return Group._of(access.at(access.path, fmt.version))
+
+
+def find_or_make_group(access: Access, mode: Mode, attributes: Mapping[str, Any] | None) -> Group:
+    """Return the group that is there, or a new one, as the mode says.
+
+    Raises
+    ------
+    GroupNotFoundError
+        There is no group and `mode` does not create one.
+    """
+    if mode in ("r", "r+", "a"):
+        try:
+            return Group._of(find_group(access))
+        except GroupNotFoundError as err:
+            if mode != "a":
+                raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
+    return make_group(access, mode == "w", attributes)
 
 
 def group(
@@ -217,21 +225,24 @@ def group(
     InvalidKeyError
         No group can be at `path`.
     """
-    check_unsupported(meta_array)
-    version = asked_format(zarr_version, zarr_format)
-    target, chunk_target = open_store(store), _open_chunks(chunk_store)
+    access = access_to(
+        store,
+        path,
+        mode="a",
+        chunk_store=chunk_store,
+        synchronizer=synchronizer,
+        cache_attrs=cache_attrs,
+        cache_bytes=cache_bytes,
+        zarr_version=zarr_version,
+        zarr_format=zarr_format,
+        meta_array=meta_array,
+    )
     if not overwrite:
         try:
-            return Group(
-                target, path, False, chunk_target, cache_attrs, synchronizer, version, cache_bytes=cache_bytes
-            )
+            return Group._of(find_group(access))
         except GroupNotFoundError:
             pass
-    fmt = format_for(target, path, version)
-    init_group(target, path, overwrite, chunk_target, fmt, attributes)
-    return Group(
-        target, path, False, chunk_target, cache_attrs, synchronizer, fmt.version, cache_bytes=cache_bytes
-    )
+    return make_group(access, overwrite, attributes)
 
 
 def open_group(
@@ -280,25 +291,21 @@ def open_group(
     ContainsArrayError, ContainsGroupError
         Something else is there.
     """
-    check_unsupported(meta_array)
-    version = asked_format(zarr_version, zarr_format)
-    path = normalize_path(path)
-    target = open_store(store, mode, storage_options)
-    chunk_target = _open_chunks(chunk_store, mode, storage_options)
-    only = mode == "r"
-    if mode in ("r", "r+", "a"):
-        try:
-            return Group(
-                target, path, only, chunk_target, cache_attrs, synchronizer, version, cache_bytes=cache_bytes
-            )
-        except GroupNotFoundError as err:
-            if mode != "a":
-                raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
-    fmt = format_for(target, path, version)
-    init_group(target, path, mode == "w", chunk_target, fmt, attributes)
-    return Group(
-        target, path, only, chunk_target, cache_attrs, synchronizer, fmt.version, cache_bytes=cache_bytes
+    access = access_to(
+        store,
+        path,
+        mode=mode,
+        storage_options=storage_options,
+        read_only=mode == "r",
+        chunk_store=chunk_store,
+        synchronizer=synchronizer,
+        cache_attrs=cache_attrs,
+        cache_bytes=cache_bytes,
+        zarr_version=zarr_version,
+        zarr_format=zarr_format,
+        meta_array=meta_array,
     )
+    return find_or_make_group(access, mode, attributes)
 
 
 def create_group(

@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from zchunk.codecs.objects import object_dtype
+from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.properties import find_array
 from zchunk.creation.arrays import (
     array,
     create,
@@ -25,15 +27,15 @@ from zchunk.creation.arrays import (
 from zchunk.creation.likeness import trusted_codecs
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
+from zchunk.engine.chunk_cache import as_cache
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.hierarchy.members import Members
 from zchunk.spec.keys import check_rename
 from zchunk.spec.regular_grid import normalize_shape
-from zchunk.spec.versions import asked_format
 
 
-class Making(Members):
-    """Base of `zchunk.Group`: what makes arrays and groups in it."""
+class MemberCreation(Members):
+    """A group whose members are made, required and moved."""
 
     # ---- groups
 
@@ -66,8 +68,8 @@ class Making(Members):
         """
         path = self._member_path(name)
         with self._changing():
-            init_group(self._store, path, overwrite, self._chunk_store, self._format, attributes)
-        return self._group(path)
+            init_group(self.store, path, overwrite, self._access.chunk_store, self._format, attributes)
+        return self._of(self._access_to(path))
 
     def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Self, ...]:
         """Make several groups, each as `create_group` does."""
@@ -108,18 +110,18 @@ class Making(Members):
     # ---- arrays
 
     def _make(self, function: Callable[..., Array], name: str, /, *args: Any, **kwargs: Any) -> Array:
+        access = self._access
         own = {
-            "synchronizer": self._synchronizer,
-            "cache_attrs": self._attrs.cache,
-            "cache_bytes": self._cache,
+            "store": access.store,
+            "chunk_store": access.chunk_store,
+            "synchronizer": access.synchronizer,
+            "cache_attrs": access.cache_attrs,
+            "cache_bytes": access.cache,
         }
-        path = self._member_path(name)
-        if asked_format(kwargs.pop("zarr_version", None), kwargs.get("zarr_format")) is None:
+        if kwargs.get("zarr_version") is None and kwargs.get("zarr_format") is None:
             kwargs["zarr_format"] = self._format.version
         with self._changing():
-            return function(
-                *args, store=self._store, path=path, chunk_store=self._chunk_store, **(own | kwargs)
-            )
+            return function(*args, **{**own, **kwargs, "path": self._member_path(name)})
 
     def create_dataset(self, name: str, *, data: Any = None, **kwargs: Any) -> Array:
         """Make an array, and the groups above it, with the parameters of h5py's method.
@@ -184,19 +186,7 @@ class Making(Members):
                 # Another thread or process was faster; or an array is above, which is an error.
                 if self._kind(path) != "array":
                     raise
-        found = Array._trusting(
-            trusted_codecs(kwargs),
-            self._store,
-            path,
-            self._read_only,
-            self._chunk_store,
-            kwargs.get("synchronizer", self._synchronizer),
-            kwargs.get("cache_metadata", True),
-            kwargs.get("cache_attrs", self._attrs.cache),
-            write_empty_chunks=kwargs.get("write_empty_chunks", True),
-            zarr_version=self._format.version,
-            cache_bytes=kwargs.get("cache_bytes", self._cache),
-        )
+        found = Array._of(*find_array(self._access_with(path, kwargs)))
         wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
             raise TypeError(f"array {found.name!r} has the shape {found.shape}, not {shape}")
@@ -205,6 +195,15 @@ class Making(Members):
         if not np.can_cast(wanted, found.dtype):
             raise TypeError(f"array {found.name!r} has the dtype {found.dtype}, which cannot hold {wanted}")
         return found
+
+    def _access_with(self, path: str, given: dict[str, Any]) -> Access:
+        """Return how a member is accessed where parameters of `create` are given."""
+        names = ("synchronizer", "cache_metadata", "cache_attrs", "write_empty_chunks")
+        changes = {name: given[name] for name in names if name in given}
+        if "cache_bytes" in given:
+            changes["cache"] = as_cache(given["cache_bytes"])
+        codecs = {name: given.get(name) for name in ("object_codec", "compressor", "filters", "compressors")}
+        return self._access_to(path)._replace(trusted=trusted_codecs(**codecs), **changes)
 
     def create(self, name: str, **kwargs: Any) -> Array:
         """Make an array, and the groups above it.
@@ -317,16 +316,17 @@ class Making(Members):
             The group was opened for reading.
         """
         old, new = check_rename(self._member_path(source), new_path(self._member_path(dest)))
+        store, chunk_store = self.store, self._access.chunk_store
         with self._changing():
-            if not self._format.contains(self._store, old):
-                raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {self._store!r}")
-            check_absent(self._store, new, f"{'/' + old!r} cannot be moved there")
-            require_parents(self._store, new, self._format)
-            if self._chunk_store is not None:
+            if not self._format.contains(store, old):
+                raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {store!r}")
+            check_absent(store, new, f"{'/' + old!r} cannot be moved there")
+            require_parents(store, new, self._format)
+            if chunk_store is not None:
                 # Chunks of no array, which would stop the second move after the first.
-                self._chunk_store.erase_prefix(new)
-            self._store.rename(old, new)
-            if self._chunk_store is not None and not self._chunk_store.is_empty(old):
-                self._chunk_store.rename(old, new)
+                chunk_store.erase_prefix(new)
+            store.rename(old, new)
+            if chunk_store is not None and not chunk_store.is_empty(old):
+                chunk_store.rename(old, new)
             for path in (old, new):
                 chunk_cache.forget(self.chunk_store, path)

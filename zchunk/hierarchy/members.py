@@ -8,54 +8,72 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any, Self
 
+from zchunk.core.access import Access
 from zchunk.core.array import Array
 from zchunk.core.node import Node
+from zchunk.core.properties import find_array
 from zchunk.creation.nodes import erase
 from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
-from zchunk.metadata.formats import NodeType
+from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
 from zchunk.spec.keys import join, normalize_path
 
 
+def find_group(access: Access) -> Access:
+    """Return the record of the group that is in the store: the version is among it.
+
+    Raises
+    ------
+    GroupNotFoundError
+        There is no group at the path.
+    ContainsArrayError
+        An array is there.
+    MixedFormatsError
+        Nodes of both formats are at the path, and no version is asked for.
+    """
+    try:
+        fmt = check_group(access.store, access.path, access.version)
+    except KeyError:
+        which = "" if access.version is None else f" of format {access.version}"
+        raise GroupNotFoundError(
+            f"no group{which} at path {'/' + access.path!r} in {access.store!r}"
+        ) from None
+    return access.at(access.path, fmt.version)
+
+
 class Members(Node, MutableMapping[str, Any]):
-    """Base of `zchunk.Group`: the mapping of names to arrays and groups."""
+    """A node that is a mapping of names to arrays and groups."""
 
     def _member_path(self, name: Any) -> str:
         """Return the path in the store that `name` means: from the root if it begins with a slash."""
         path = normalize_path(name)
         if str(name).startswith("/"):
             return path
-        return self._key_prefix + path if path else self._path
+        return self._key_prefix + path if path else self.path
+
+    def _access_to(self, path: str) -> Access:
+        return self._access.at(path, self._format.version)
 
     def _array(self, path: str) -> Array:
-        return Array(
-            self._store,
-            path,
-            self._read_only,
-            self._chunk_store,
-            self._synchronizer,
-            cache_attrs=self._attrs.cache,
-            zarr_version=self._format.version,
-            cache_bytes=self._cache,
-        )
+        return Array._of(*find_array(self._access_to(path)))
 
     def _group(self, path: str) -> Self:
-        raise NotImplementedError
+        return self._of(find_group(self._access_to(path)))
 
     def _check_writable(self) -> None:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyError(f"group {self.name!r} is read-only; open it with mode 'r+' or 'a'")
 
     def _changing(self) -> AbstractContextManager[Any]:
         """Return what to hold while members are made, moved or deleted; `ReadOnlyError` if they cannot be."""
         self._check_writable()
         # One lock for the whole hierarchy, as in zarr 2, with whose processes it may be shared.
-        return nullcontext() if self._synchronizer is None else self._synchronizer[self._format.group_key]
+        return nullcontext() if self.synchronizer is None else self.synchronizer[self._format.group_key]
 
     @property
     def name(self) -> str:
         """Path with a leading slash, as in h5py."""
-        return "/" + self._path
+        return "/" + self.path
 
     # ---- by name
 
@@ -73,8 +91,8 @@ class Members(Node, MutableMapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         # What Python, NumPy and IPython ask of any object is no member, and not looked up: the store may be
-        # far away. Nor is anything before there is a store, as while a pickle is read.
-        if not name.startswith(("__", "_ipython_")) and "_attrs" in vars(self):
+        # slow. Nor is anything before there is a store, as while a pickle is read.
+        if not name.startswith(("__", "_ipython_")) and "_access" in vars(self):
             try:
                 return self[name]
             except (KeyError, InvalidKeyError):
@@ -93,23 +111,23 @@ class Members(Node, MutableMapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        return self._format.contains(self._store, self._member_path(name))
+        return self._format.contains(self.store, self._member_path(name))
 
     def __delitem__(self, name: str) -> None:
         with self._changing():
             if name not in self:
                 raise KeyError(name)
             path = self._member_path(name)
-            if path == self._path:
+            if path == self.path:
                 raise ValueError(f"{name!r} names group {self.name!r} itself, not a member to delete")
-            erase(self._store, path, self._chunk_store)
+            erase(self.store, path, self._access.chunk_store)
 
     # ---- listing
 
     def __iter__(self) -> Iterator[str]:
-        for name in self._store.list_dir(self._path):
+        for name in self.store.list_dir(self.path):
             path = self._key_prefix + name
-            if self._format.contains(self._store, path):
+            if self._format.contains(self.store, path):
                 yield name
 
     def __len__(self) -> int:
@@ -131,7 +149,7 @@ class Members(Node, MutableMapping[str, Any]):
             yield name
 
     def _kind(self, path: str) -> NodeType | None:
-        return self._format.node_type(self._store, path)
+        return self._format.node_type(self.store, path)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Yield name and array of the arrays that `array_keys` names."""
@@ -146,7 +164,7 @@ class Members(Node, MutableMapping[str, Any]):
     def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
         """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
         # No recursion, here and in `_below`: there may be more levels than Python has.
-        levels = [self._looked(look, self._path)]
+        levels = [self._looked(look, self.path)]
         while levels:
             name, path, found = next(levels[-1], ("", "", None))
             if not name:
@@ -158,7 +176,7 @@ class Members(Node, MutableMapping[str, Any]):
 
     def _looked(self, look: Callable[[str], Any], parent: str) -> Iterator[tuple[str, str, Any]]:
         """Yield name, path and what `look` returns for it, of all that is directly below `parent`."""
-        names, several = self._store.list_dir(parent), self._store.concurrency
+        names, several = self.store.list_dir(parent), self.store.concurrency
         paths = [join(parent, name) for name in names]
         if several > 1:
             found = chain.from_iterable(requests.in_order(look, paths, several))
@@ -167,7 +185,7 @@ class Members(Node, MutableMapping[str, Any]):
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below."""
-        for name, _, kind in self._looked(self._kind, self._path):
+        for name, _, kind in self._looked(self._kind, self.path):
             if kind == "group":
                 yield name
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs.registry import trusted_ids
+from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.properties import find_array
 from zchunk.creation.arrays import create
 from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
 from zchunk.creation.nodes import check_absent, erase, init_array
@@ -170,13 +172,14 @@ class Making:
         self._job = Job(self.source, self.target, self.plan, temp, self._journal.pieces)
 
     def _open(self) -> Array:
-        return Array._trusting(
-            trusted_ids(*self._metadata.codecs),
+        access = Access(
             self._store,
             self._path,
-            write_empty_chunks=self._write_empty,
-            zarr_version=self._format.version,
+            self._format.version,
+            write_empty_chunks=bool(self._write_empty),
+            trusted=trusted_ids(*self._metadata.codecs),
         )
+        return Array._of(*find_array(access))
 
     def _is_made(self) -> bool:
         try:

@@ -1,0 +1,118 @@
+"""Access: the record of how an array or group is reached, and what may be done to it.
+
+What a caller says of it is checked and brought to its one form here, once. From then on the record travels as
+a whole: from the functions that users call to the node, from a group to its members, and into pickles.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zchunk.engine.chunk_cache import ChunkCache, as_cache
+from zchunk.spec.keys import normalize_path
+from zchunk.spec.versions import asked_format, check_unsupported
+from zchunk.storage import open_store
+from zchunk.storage.base import Mode, Store
+from zchunk.storage.mapping import as_store
+
+if TYPE_CHECKING:
+    from zchunk.sync import Synchronizer
+
+
+class Access(NamedTuple):
+    """How a node is accessed. A tuple, which pickles and is made in no time.
+
+    Parameters
+    ----------
+    store : Store
+        Holds the metadata.
+    path : str
+        Of the node in the store, normalised.
+    version : int or None
+        Version of the format; None if it is to be found. A node knows it.
+    read_only : bool
+        Refuse changes.
+    chunk_store : Store or None
+        Holds the chunks, if the store does not.
+    synchronizer : mapping of keys to locks, or None
+        Held by key during a change.
+    cache_metadata, cache_attrs : bool
+        Read metadata and attributes once, not before every operation.
+    cache : ChunkCache or None
+        Keeps decoded chunks.
+    write_empty_chunks : bool
+        Store chunks that hold nothing but the fill value.
+    trusted : frozenset of str
+        Codecs that the caller handed over, which run code from the data; see `zchunk.codecs.registry`.
+    """
+
+    store: Store
+    path: str = ""
+    version: int | None = None
+    read_only: bool = False
+    chunk_store: Store | None = None
+    synchronizer: Synchronizer | None = None
+    cache_metadata: bool = True
+    cache_attrs: bool = True
+    cache: ChunkCache | None = None
+    write_empty_chunks: bool = True
+    trusted: frozenset[str] = frozenset()
+
+    def at(self, path: str, version: int) -> Access:
+        """Return how a node at another path, or of a version that was found, is accessed in the same way."""
+        # As `_replace`, in half the time.
+        return Access(self.store, path, version, *self[3:])
+
+
+def access_to(
+    store: Any,
+    path: str | bytes | None = None,
+    *,
+    mode: Mode | None = None,
+    storage_options: dict[str, Any] | None = None,
+    read_only: bool = False,
+    chunk_store: Any = None,
+    synchronizer: Synchronizer | None = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
+    cache_bytes: int | ChunkCache | None = None,
+    write_empty_chunks: bool = True,
+    zarr_version: int | None = None,
+    zarr_format: int | None = None,
+    meta_array: Any = None,
+    trusted: frozenset[str] = frozenset(),
+) -> Access:
+    """Return the record of what a caller says of access, by the names of the public functions.
+
+    `mode` is how the stores are opened; without it they are mappings already. Stores are opened last, when
+    all else is known to be valid.
+
+    Raises
+    ------
+    InvalidKeyError
+        No node can be at `path`.
+    ValueError
+        There is no such version of the format, or `meta_array` is of another library.
+    """
+    check_unsupported(meta_array)
+    version = asked_format(zarr_version, zarr_format)
+    path = normalize_path(path)
+    cache = as_cache(cache_bytes)
+    if mode is None:
+        target, chunks = as_store(store), None if chunk_store is None else as_store(chunk_store)
+    else:
+        target = open_store(store, mode, storage_options)
+        chunks = None if chunk_store is None else open_store(chunk_store, mode, storage_options)
+    return Access(
+        target,
+        path,
+        version,
+        bool(read_only),
+        chunks,
+        synchronizer,
+        bool(cache_metadata),
+        bool(cache_attrs),
+        cache,
+        bool(write_empty_chunks),
+        trusted,
+    )

@@ -1,0 +1,30 @@
+"""Wanted: the record of what a new array is to be, in the words of the caller.
+
+It goes as a whole from the functions that users call to where the metadata are made. It is apart from that,
+for a program that opens an array to read it makes no metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Wanted(NamedTuple):
+    """Parameters of `zchunk.create` that say what the array is to be, with their defaults."""
+
+    shape: Any
+    chunks: Any = True
+    dtype: Any = None
+    compressor: Any = "default"
+    fill_value: Any = 0
+    order: str = "C"
+    dimension_separator: str | None = None
+    filters: Any = None
+    object_codec: Any = None
+    shards: Any = None
+    compressors: Any = "auto"
+    serializer: Any = None
+    chunk_key_encoding: Any = None
+    dimension_names: Any = None
+    attributes: Mapping[str, Any] | None = None
