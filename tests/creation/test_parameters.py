@@ -16,6 +16,7 @@ from zchunk import storage
 from zchunk.creation import parameters as newarray
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.parameters_v3 import chunks_and_shards, key_encoding
+from zchunk.creation.wanted import Wanted
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import render_array
 
@@ -228,12 +229,12 @@ def test_what_is_remembered_is_what_would_be_made(dtype: Any, compressor: Any) -
                 results = []
                 for _ in range(2):
                     try:
-                        results.append(render_array(make_metadata(**parameters)))
+                        results.append(render_array(make_metadata(Wanted(**parameters))))
                     except Exception as err:
                         results.append(str(err).encode())
                 newarray._made.clear()
                 try:
-                    wanted = render_array(make_metadata(**parameters).replace())
+                    wanted = render_array(make_metadata(Wanted(**parameters)).replace())
                 except Exception as err:
                     wanted = str(err).encode()
                 assert results == [wanted, wanted]
@@ -247,7 +248,7 @@ def test_like_parameters_are_told_apart() -> None:
             for fill_value in SCALARS:
                 for dtype in ("f8", "i8", "?"):
                     try:
-                        made = make_metadata(shape, 1, dtype, None, fill_value)
+                        made = make_metadata(Wanted(shape, 1, dtype, None, fill_value))
                     except (ValueError, TypeError, MetadataError):
                         continue
                     value = None if fill_value is None else made.fill_value.tobytes()
@@ -268,18 +269,18 @@ def test_what_is_alike_shares_metadata_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_default_compressor_is_that_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make_metadata((4,), 2).compressor == zchunk.Blosc()
+    assert make_metadata(Wanted((4,), 2)).compressor == zchunk.Blosc()
     monkeypatch.setattr(storage, "default_compressor", zchunk.Zstd(3), raising=False)
-    assert make_metadata((4,), 2).compressor == zchunk.Zstd(3)
+    assert make_metadata(Wanted((4,), 2)).compressor == zchunk.Zstd(3)
 
 
 def test_warnings_come_every_time() -> None:
     for _ in range(2):
         with pytest.warns(UserWarning, match="10.0"):
-            make_metadata(10.0, 5, "f8")
+            make_metadata(Wanted(10.0, 5, "f8"))
 
 
 @pytest.mark.parametrize(("first", "second"), ["lq", "ql", "LQ"])
 def test_dtypes_stay_what_they_are(first: str, second: str) -> None:
-    assert make_metadata(3, 3, np.dtype(first)).dtype.char == first
-    assert make_metadata(3, 3, np.dtype(second)).dtype.char == second
+    assert make_metadata(Wanted(3, 3, np.dtype(first))).dtype.char == first
+    assert make_metadata(Wanted(3, 3, np.dtype(second))).dtype.char == second

@@ -75,6 +75,7 @@ def open(
             store, mode, path=path, zarr_version=zarr_version, zarr_format=zarr_format, **kwargs
         )
     given = {name: kwargs.pop(name) for name in _ACCESS if name in kwargs}
+    kwargs.pop("partial_decompress", None)
     if others := {name: value for name, value in kwargs.items() if name not in Wanted._fields}:
         h5py_names.translate(kwargs.get("compressor", "default"), 0, others)
     access = access_to(

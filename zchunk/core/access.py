@@ -16,7 +16,7 @@ from zchunk.storage.base import Mode, Store
 from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
-    from zchunk.sync import Synchronizer
+    from zchunk.typing import Synchronizer
 
 
 class Access(NamedTuple):
@@ -68,7 +68,8 @@ def access_to(
     store: Any,
     path: str | bytes | None = None,
     *,
-    mode: Mode | None = None,
+    mode: Mode = "a",
+    is_open: bool = False,
     storage_options: dict[str, Any] | None = None,
     read_only: bool = False,
     chunk_store: Any = None,
@@ -84,7 +85,7 @@ def access_to(
 ) -> Access:
     """Return the record of what a caller says of access, by the names of the public functions.
 
-    `mode` is how the stores are opened; without it they are mappings already. Stores are opened last, when
+    `mode` is how the stores are opened; if `is_open`, they are mappings already. Stores are opened last, when
     all else is known to be valid.
 
     Raises
@@ -98,7 +99,7 @@ def access_to(
     version = asked_format(zarr_version, zarr_format)
     path = normalize_path(path)
     cache = as_cache(cache_bytes)
-    if mode is None:
+    if is_open:
         target, chunks = as_store(store), None if chunk_store is None else as_store(chunk_store)
     else:
         target = open_store(store, mode, storage_options)

@@ -98,6 +98,7 @@ class Array(Iteration):
         access = access_to(
             store,
             path,
+            is_open=True,
             read_only=read_only,
             chunk_store=chunk_store,
             synchronizer=synchronizer,

@@ -16,7 +16,7 @@ from zchunk.storage.base import Store
 
 if TYPE_CHECKING:
     from zchunk.core import tokens
-    from zchunk.sync import Synchronizer
+    from zchunk.typing import Synchronizer
 else:
     # For dask only.
     tokens = LazyModule("zchunk.core.tokens")

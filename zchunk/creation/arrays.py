@@ -151,7 +151,6 @@ def create(
     access = access_to(
         store,
         path,
-        mode="a",
         storage_options=storage_options,
         read_only=read_only,
         chunk_store=chunk_store,

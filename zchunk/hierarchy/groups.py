@@ -76,6 +76,7 @@ class Group(MemberCreation):
         access = access_to(
             store,
             path,
+            is_open=True,
             read_only=read_only,
             chunk_store=chunk_store,
             synchronizer=synchronizer,
@@ -228,7 +229,6 @@ def group(
     access = access_to(
         store,
         path,
-        mode="a",
         chunk_store=chunk_store,
         synchronizer=synchronizer,
         cache_attrs=cache_attrs,

@@ -112,16 +112,17 @@ class MemberCreation(Members):
     def _make(self, function: Callable[..., Array], name: str, /, *args: Any, **kwargs: Any) -> Array:
         access = self._access
         own = {
-            "store": access.store,
-            "chunk_store": access.chunk_store,
             "synchronizer": access.synchronizer,
             "cache_attrs": access.cache_attrs,
             "cache_bytes": access.cache,
         }
         if kwargs.get("zarr_version") is None and kwargs.get("zarr_format") is None:
             kwargs["zarr_format"] = self._format.version
+        path = self._member_path(name)
         with self._changing():
-            return function(*args, **{**own, **kwargs, "path": self._member_path(name)})
+            return function(
+                *args, store=access.store, path=path, chunk_store=access.chunk_store, **(own | kwargs)
+            )
 
     def create_dataset(self, name: str, *, data: Any = None, **kwargs: Any) -> Array:
         """Make an array, and the groups above it, with the parameters of h5py's method.
