@@ -19,7 +19,6 @@ from zchunk.runtime.threads import get_threads, set_threads
 from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 
 if TYPE_CHECKING:
-    from zchunk._ext.memory.results import get_spare_memory, set_spare_memory
     from zchunk.convenience.consolidation import consolidate_metadata, open_consolidated
     from zchunk.convenience.copying import copy, copy_all
     from zchunk.convenience.opening import open
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     )
     from zchunk.creation.opening import open_array, open_like
     from zchunk.hierarchy.groups import Group, create_group, group, open_group
+    from zchunk.runtime.spare_memory import get_spare_memory, set_spare_memory
     from zchunk.storage import (
         ABSStore,
         DBMStore,
@@ -131,7 +131,6 @@ __all__ = [
 
 # Where other names are. No module has the name of a function here, which it would take when it is imported.
 _HOMES = {
-    "zchunk._ext.memory.results": "get_spare_memory set_spare_memory",
     "zchunk.convenience.consolidation": "consolidate_metadata open_consolidated",
     "zchunk.convenience.copying": "copy copy_all",
     "zchunk.convenience.opening": "open",
@@ -144,6 +143,7 @@ _HOMES = {
     "zchunk.creation.opening": "open_array open_like",
     "zchunk.hierarchy.groups": "Group create_group group open_group",
     "zchunk.convenience.showing": "tree",
+    "zchunk.runtime.spare_memory": "get_spare_memory set_spare_memory",
     "zchunk.wings.rechunking": "rechunk",
     "zchunk.storage": (
         "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"

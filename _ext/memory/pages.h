@@ -17,6 +17,9 @@ static size_t zc_page(void) {
     return size;
 }
 
+/* `n` bytes, rounded up to whole pages. */
+static size_t zc_whole(size_t n) { return (n + zc_page() - 1) / zc_page() * zc_page(); }
+
 /* `n` bytes where huge pages begin, with a page before them, or NULL. The system gives huge pages if it has some. */
 static void *zc_map(size_t n) {
     size_t page = zc_page(), total = page + n + ZC_HUGE;
@@ -24,7 +27,7 @@ static void *zc_map(size_t n) {
     char *start = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) return NULL;
     uintptr_t first = ((uintptr_t)start + page + ZC_HUGE - 1) & ~(uintptr_t)(ZC_HUGE - 1);
-    char *data = (char *)first, *end = data + (n + page - 1) / page * page;
+    char *data = (char *)first, *end = data + zc_whole(n);
     if (data - page > start) munmap(start, data - page - start);
     if (end < start + total) munmap(end, start + total - end);
 #ifdef MADV_HUGEPAGE
@@ -34,10 +37,7 @@ static void *zc_map(size_t n) {
 }
 
 /* Give back what `zc_map` returned for `n` bytes. */
-static void zc_unmap(void *data, size_t n) {
-    size_t page = zc_page();
-    munmap((char *)data - page, page + (n + page - 1) / page * page);
-}
+static void zc_unmap(void *data, size_t n) { munmap((char *)data - zc_page(), zc_page() + zc_whole(n)); }
 
 /* Let the system take the pages of `n` bytes if it needs some, until they are written again; false: it cannot, or
    addresses are limited, which it does not take. */

@@ -1,18 +1,19 @@
 """Memory of large results: what one leaves when it goes serves the next.
 
 The system clears every page before a process gets it, which is half the time of a bulk read. So a result's memory
-is kept when the result goes, up to a limit, and lent to the system meanwhile: it takes the pages, without asking,
-when others need some. The C library does the same with what is less than 32 MiB, in its way.
+is kept for half a second when the result goes, up to a limit, and is lent to the system meanwhile: it takes the
+pages, without asking, when others need some. Lent pages still count as the process's, which dask and others watch:
+a thread unmaps what nobody has used again in that time. It exists only while something is kept, and knows nothing
+of Python. The C library keeps what is less than 32 MiB, in its way.
 
-Nobody but NumPy sees that: results own their memory, as all arrays do, by a handler for their data (NEP 49). It is
-called with the GIL, which guards what is kept.
+Only NumPy sees that: results own their memory, as all arrays do, by a handler for their data (NEP 49). A result
+may shrink or grow by `ndarray.resize`. What is no longer large is the C library's.
 """
 
-import operator
-import os
-
 from cpython.pycapsule cimport PyCapsule_New
-from cpython.ref cimport PyObject
+from cpython.ref cimport Py_DECREF, PyObject
+from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcpy
 cimport numpy as cnp
 
@@ -35,10 +36,20 @@ cdef extern from "numpy/arrayobject.h":
     PyObject* PyDataMem_DefaultHandler
 
 cdef extern from "memory/pages.h" nogil:
+    const size_t ZC_HUGE
     size_t zc_page()
+    size_t zc_whole(size_t n)
     void* zc_map(size_t n)
     void zc_unmap(void* data, size_t n)
     int zc_lend(void* data, size_t n)
+
+cdef extern from "memory/kept.h" nogil:
+    int64_t zc_now()
+    void zc_sleep(int64_t ns)
+    int zc_guard_setup(void (*dropped)() noexcept nogil)
+    void zc_guard_lock()
+    void zc_guard_unlock()
+    int zc_start(void* (*work)(void*) noexcept nogil)
 
 cnp.import_array()
 
@@ -46,81 +57,183 @@ cdef enum:
     # Results from here on; NumPy asks for huge pages for the same.
     LARGE = 4 << 20
     DEFAULT = 512 << 20
+    # A header before memory of the C library, its data at a multiple of this.
+    SMALL_HEADER = 64
+    SECOND = 1000000000
 
-# In the page before the data.
+# In the page before the data, or, of what is small, right before them.
 cdef struct Block:
-    size_t size
+    size_t size             # of the data: whole pages, if they are mapped
+    int64_t since           # when it was given back
     Block* older
+    void* start             # what the C library returned, or NULL
 
-# What is kept: the newest first, and how many bytes there are and may be.
+# What is kept: the newest first, and how many bytes there are and may be. The guard is held where they change: a
+# thread without the GIL gives memory back.
 cdef Block* _newest = NULL
 cdef size_t _kept = 0
 cdef size_t _limit = DEFAULT
+cdef int64_t _keep_ns = SECOND // 2
+cdef bint _thread_runs = False
+# What tells how much may be kept, and when it was asked.
+cdef object _bound = None
+cdef int64_t _asked = 0
 
 
 # ---- kernels
 
-cdef inline void* _data(Block* block) noexcept:
+cdef inline bint _is_mapped(void* data) noexcept nogil:
+    # The data of what is small never begin where huge pages do.
+    return <uintptr_t>data % ZC_HUGE == 0
+
+
+cdef inline void* _data(Block* block) noexcept nogil:
     return <char*>block + zc_page()
 
 
-cdef inline Block* _block(void* data) noexcept:
-    return <Block*>(<char*>data - zc_page())
+cdef inline Block* _block(void* data) noexcept nogil:
+    return <Block*>(<char*>data - (zc_page() if _is_mapped(data) else SMALL_HEADER))
 
 
-cdef void _shrink(size_t most) noexcept:
-    """Give the system what is kept beyond `most` bytes, the oldest first."""
-    global _kept
-    cdef Block** at = &_newest
+cdef void* _allocate_small(size_t size) noexcept nogil:
+    cdef char* start = <char*>malloc(size + 3 * SMALL_HEADER)
+    cdef char* data
     cdef Block* block
+    if start == NULL:
+        return NULL
+    data = start + 2 * SMALL_HEADER - <uintptr_t>start % SMALL_HEADER
+    if _is_mapped(data):
+        data += SMALL_HEADER
+    block = <Block*>(data - SMALL_HEADER)
+    block.size, block.start = size, start
+    return data
+
+
+cdef Block* _cut(Block** at) noexcept nogil:
+    """Take the block at a place in the list and all older ones out of it. The guard is held."""
+    global _kept
+    cdef Block* first = at[0]
+    cdef Block* block = first
+    at[0] = NULL
+    while block != NULL:
+        _kept -= block.size
+        block = block.older
+    return first
+
+
+cdef void _unmap(Block* block) noexcept nogil:
+    """Give a block and all older ones back to the system."""
+    cdef Block* older
+    while block != NULL:
+        older = block.older
+        zc_unmap(_data(block), block.size)
+        block = older
+
+
+cdef void _shrink(size_t most) noexcept nogil:
+    """Give the system what is kept beyond `most` bytes, the oldest first."""
+    cdef Block** at = &_newest
+    cdef Block* gone
     cdef size_t room = most
+    zc_guard_lock()
     while at[0] != NULL and at[0].size <= room:
         room -= at[0].size
         at = &at[0].older
-    while at[0] != NULL:
-        block = at[0]
-        at[0] = block.older
-        _kept -= block.size
-        zc_unmap(_data(block), block.size)
+    gone = _cut(at)
+    zc_guard_unlock()
+    _unmap(gone)
 
 
-cdef void* _allocate(void* ctx, size_t size) noexcept:
+cdef void* _give_back(void* nothing) noexcept nogil:
+    """Give the system what was kept long enough, until nothing is kept."""
+    global _thread_runs
+    cdef Block** at
+    cdef Block* gone
+    cdef int64_t now, rest
+    cdef bint more = True
+    while more:
+        zc_guard_lock()
+        now = zc_now()
+        # Not longer at a time, should less be kept, or less long, meanwhile.
+        rest = SECOND // 2
+        at = &_newest
+        while at[0] != NULL and now - at[0].since < _keep_ns:
+            rest = min(_keep_ns - (now - at[0].since), SECOND // 2)
+            at = &at[0].older
+        gone = _cut(at)
+        _thread_runs = more = _newest != NULL
+        zc_guard_unlock()
+        _unmap(gone)
+        if more:
+            zc_sleep(rest)
+    return NULL
+
+
+cdef void _drop() noexcept nogil:
+    """In a forked child, which would copy what it writes over and has no thread. The guard is held."""
+    global _thread_runs
+    _thread_runs = False
+    _unmap(_cut(&_newest))
+
+
+cdef void* _reuse(size_t size) noexcept nogil:
+    """Kept memory that fits, or NULL."""
     global _kept
     cdef Block** at = &_newest
     cdef Block* block
-    cdef void* data
+    zc_guard_lock()
     while at[0] != NULL:
         block = at[0]
         if size <= block.size and block.size - size <= size >> 3:
             at[0] = block.older
             _kept -= block.size
+            zc_guard_unlock()
             return _data(block)
         at = &block.older
+    zc_guard_unlock()
+    return NULL
+
+
+cdef void* _allocate(void* ctx, size_t size) noexcept nogil:
+    cdef void* data
+    if size < LARGE:
+        return _allocate_small(size)
+    data = _reuse(size)
+    if data != NULL:
+        return data
     data = zc_map(size)
     if data == NULL:
         _shrink(0)
         data = zc_map(size)
     if data != NULL:
-        _block(data).size = size
+        _block(data).size, _block(data).start = zc_whole(size), NULL
     return data
 
 
-cdef void _free(void* ctx, void* data, size_t size) noexcept:
-    global _newest, _kept
+cdef void _free(void* ctx, void* data, size_t size) noexcept nogil:
+    global _newest, _kept, _thread_runs
     cdef Block* block
     if data == NULL:
         return
     block = _block(data)
+    if block.start != NULL:
+        free(block.start)
+        return
     if block.size > _limit or not zc_lend(data, block.size):
         zc_unmap(data, block.size)
         return
-    block.older = _newest
+    zc_guard_lock()
+    block.since, block.older = zc_now(), _newest
     _newest = block
     _kept += block.size
-    _shrink(_limit)
+    if not _thread_runs:
+        _thread_runs = zc_start(_give_back)
+    zc_guard_unlock()
+    # Without a thread that gives memory back none is kept.
+    _shrink(_limit if _thread_runs else 0)
 
 
-cdef void* _allocate_zeros(void* ctx, size_t n, size_t size) noexcept:
+cdef void* _allocate_zeros(void* ctx, size_t n, size_t size) noexcept nogil:
     cdef void* data
     if size and n > <size_t>-1 // size:
         return NULL
@@ -128,7 +241,7 @@ cdef void* _allocate_zeros(void* ctx, size_t n, size_t size) noexcept:
     return NULL if data == NULL else memset(data, 0, n * size)
 
 
-cdef void* _reallocate(void* ctx, void* data, size_t size) noexcept:
+cdef void* _reallocate(void* ctx, void* data, size_t size) noexcept nogil:
     cdef void* fresh
     if data != NULL and size <= _block(data).size and _block(data).size - size <= size >> 3:
         return data
@@ -150,6 +263,25 @@ _functions.allocator.realloc = _reallocate
 _functions.allocator.free = _free
 cdef object _handler = PyCapsule_New(&_functions, "mem_handler", NULL)
 
+if zc_guard_setup(_drop) != 0:
+    raise MemoryError("pthread_atfork failed")
+
+
+cdef int _ask() except -1:
+    """Learn how much may be kept, which changes while a program runs, at most once a second."""
+    global _asked
+    cdef int64_t now = zc_now()
+    if _bound is None or (_asked and now - _asked < SECOND):
+        return 0
+    # First, for what is asked may read arrays itself.
+    _asked = now
+    try:
+        set_limit(_bound())
+    except BaseException:
+        _asked = 0
+        raise
+    return 0
+
 
 cdef cnp.ndarray empty(int ndim, const cnp.npy_intp* shape, cnp.dtype dtype, bint fortran):
     """Return a new array, not filled; the reference to the dtype is taken over."""
@@ -159,6 +291,11 @@ cdef cnp.ndarray empty(int ndim, const cnp.npy_intp* shape, cnp.dtype dtype, bin
         nbytes *= shape[d]
     if nbytes < LARGE:
         return PyArray_Empty(ndim, <cnp.npy_intp*>shape, dtype, fortran)
+    try:
+        _ask()
+    except BaseException:
+        Py_DECREF(dtype)
+        raise
     before = PyDataMem_SetHandler(_handler)
     if <PyObject*>before != PyDataMem_DefaultHandler:
         # The program has its own ways with memory.
@@ -170,47 +307,30 @@ cdef cnp.ndarray empty(int ndim, const cnp.npy_intp* shape, cnp.dtype dtype, bin
         PyDataMem_SetHandler(before)
 
 
-def set_spare_memory(nbytes):
-    """Keep up to `nbytes` bytes of the memory of results that are gone, for the next ones.
+def bound_by(bound):
+    """Ask `bound`, a function, how many bytes may be kept: before a large result, once a second at most."""
+    global _bound, _asked
+    _bound, _asked = bound, 0
 
-    New memory costs as much time as reading into it does. By default up to 512 MiB are kept, of results of 4 MiB
-    and more. What is kept is still counted as this process's, but the system takes it as soon as memory is
-    needed. Where addresses are limited (``ulimit -v``) nothing is kept; where the system promises no more memory
-    than it has (``vm.overcommit_memory=2``), keep nothing.
 
-    Parameters
-    ----------
-    nbytes : int or None
-        Most bytes; 0 keeps none and frees what is kept now; None for the default.
-
-    Raises
-    ------
-    ValueError
-        A negative number.
-    """
+def set_limit(size_t nbytes):
+    """Keep up to `nbytes` bytes."""
     global _limit
-    most = DEFAULT if nbytes is None else operator.index(nbytes)
-    if most < 0:
-        raise ValueError(f"memory to keep must be 0 bytes or more, not {most}")
-    _limit = min(most, <size_t>-1)
-    _shrink(_limit)
+    _limit = nbytes
+    with nogil:
+        _shrink(nbytes)
 
 
-def get_spare_memory():
-    """Return how many bytes of results that are gone may be kept, and are at the moment.
-
-    Returns
-    -------
-    tuple of int
-        The limit that `set_spare_memory` set, and the bytes that are kept.
-    """
-    return _limit, _kept
-
-
-def _drop():
-    # A forked child would copy what it writes over.
-    _shrink(0)
+def keep_for(double seconds):
+    """Keep what is given back from now on for so many seconds."""
+    global _keep_ns
+    if not 0 <= seconds <= 1e6:
+        raise ValueError(f"memory is kept for 0 to 1e6 seconds, not {seconds}")
+    zc_guard_lock()
+    _keep_ns = <int64_t>(seconds * SECOND)
+    zc_guard_unlock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drop)
+def kept():
+    """Return how many bytes are kept."""
+    return _kept

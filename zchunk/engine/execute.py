@@ -43,6 +43,7 @@ from zchunk.engine.shard import Shard
 from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.indexing.plans import plan_basic, plan_within
 from zchunk.runtime import requests, threads
+from zchunk.runtime import spare_memory as spare_memory  # bounds what results keep
 from zchunk.runtime.locks import replacing, state
 from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage.mapping import KVStore
