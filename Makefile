@@ -10,7 +10,7 @@ AZURITE := build/node/node_modules/.bin/azurite-blob
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test lint types warnings bench example example-small tutorial layers fuzz fuzz-short conformance differential golden dist ci clean
+.PHONY: help setup servers build test lint types warnings bench example example-small tutorial layers fuzz fuzz-short conformance clients differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 
 conformance:  ## zarr 2.18.7's own tests against zchunk
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
+
+clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
+	$(PYTHON) -m tests.promises.clients.run
 
 differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
