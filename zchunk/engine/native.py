@@ -94,25 +94,22 @@ def _error(
     return array.error(key, dispatch.describe(status, found, expected), stored)
 
 
-def _job(array: ChunkedArray, plan: Plan, items: Items, writing: bool = False) -> Job:
-    assert array.layout is not None
-    seed = array.lock_seed if writing else 0
-    return Job(array.layout, plan, items, writing, seed, threads.get_threads())
-
-
 # ---- reading
 
 
 def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     """Read chunks that are files of their own."""
+    assert array.layout is not None
     try:
-        job = _job(array, plan, out)
+        job = Job(array.layout, plan, out, False, 0, threads.get_threads())
     except (FileNotFoundError, NotADirectoryError):
         # No chunk was ever written, or the metadata are elsewhere.
         plan.view(out).view(array.item)[...] = array.raw_fill
         return True
     _drain(array, job)
-    return _decoded(array, out)
+    if array.metadata.swapped:
+        out.byteswap(inplace=True)
+    return True
 
 
 def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
@@ -123,7 +120,9 @@ def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     if not array.store.attach(job):
         return False
     _drain(array, job)
-    return _decoded(array, out)
+    if array.metadata.swapped:
+        out.byteswap(inplace=True)
+    return True
 
 
 def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
@@ -139,12 +138,16 @@ def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
         file, places = found
         job.place(first, places, file.fd)
         _drain(array, job)
-    return _decoded(array, out)
+    if array.metadata.swapped:
+        out.byteswap(inplace=True)
+    return True
 
 
 def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     """Read chunks that are fetched from a store, a batch at a time."""
-    job, prefix = _job(array, plan, out), array.key_prefix
+    assert array.layout is not None
+    job = Job(array.layout, plan, out, False, 0, threads.get_threads())
+    prefix = array.key_prefix
     keys = (prefix + job.key(k) for k in range(job.total))
     with closing(partial_reads.batches(array, plan, keys)) as batches:
         first, values = 0, next(batches)
@@ -153,11 +156,6 @@ def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
             first += len(values)
             # The next batch is fetched while this one is decoded.
             values = _drain(array, job, partial(next, batches, ()))
-    return _decoded(array, out)
-
-
-def _decoded(array: ChunkedArray, out: Items) -> bool:
-    """Give the items that were decoded the byte order of this machine."""
     if array.metadata.swapped:
         out.byteswap(inplace=True)
     return True
@@ -170,13 +168,14 @@ def write_files(array: ChunkedArray, plan: Plan, value: Items, field: str | None
     """Write chunks that are files of their own; declines what only the store can deal with."""
     if field is not None or array.synchronizer is not None:
         return False
+    assert array.layout is not None
     stored = _encodable(array, value)
     try:
-        job = _job(array, plan, stored, writing=True)
+        job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
     except FileNotFoundError:
-        # The store makes it, as durable as its keys.
+        # The store makes the folder, as durable as its keys.
         array.store.make_folder(array.path)
-        job = _job(array, plan, stored, writing=True)
+        job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
     try:
         _drain(array, job)
     except OSError as err:
@@ -191,7 +190,9 @@ def write_values(array: ChunkedArray, plan: Plan, value: Items, field: str | Non
     if field is not None or array.synchronizer is not None:
         return False
     source = plan.view(value).view(array.item)
-    job, parts = _job(array, plan, _encodable(array, value), writing=True), plan.parts()
+    assert array.layout is not None
+    stored, parts = _encodable(array, value), plan.parts()
+    job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
     size = array.store.batch_size(array.chain.nbytes)
     batch: list[_Encoded] = []
     with requests.Window(partial(_store_chunk, array, source), size) as window:

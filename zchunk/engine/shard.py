@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Self
 
@@ -181,7 +182,7 @@ class Shard(Store):
                 raise self._error(f"bytes {start} to {stop} of it are not there")
         return found
 
-    @property
+    @cached_property
     def _in_requests(self) -> bool:
         """Whether a value in a store is read in parts."""
         return not self._whole and self._store.ranged
@@ -302,7 +303,7 @@ class Shard(Store):
             if most is not None and stop - start > most:
                 raise self._error(f"its chunk {key!r} has {stop - start} bytes; {most} are possible")
 
-    @property
+    @cached_property
     def concurrency(self) -> int:
         return self._store.concurrency if self._in_requests else 1
 
