@@ -82,12 +82,11 @@ def resolves(name: str) -> bool:
     if parts[0] == "_ext":
         return in_extension(parts[1:])
     for length in range(len(parts), -1, -1):
-        module = ".".join(["zchunk", *parts[:length]])
         try:
-            found = import_module(module)
+            found = import_module(".".join(["zchunk", *parts[:length]]))
         except ModuleNotFoundError:
             continue
-        if found.__name__ != module:  # a former name, which old pickles have
+        if not hasattr(found, "__file__"):  # a former name, for old pickles
             return False
         for attribute in parts[length:]:
             if not hasattr(found, attribute) and attribute not in own_attributes(found):
