@@ -5,7 +5,7 @@
 - `cases`: what is measured, and what zchunk must reach there; a new case is one entry.
 - `datasets`, `selections`: the values, how they are stored, and what is read of them.
 - `adapters`: one file per library, each with the same few operations; a new peer is one file there.
-- `actions`: how each kind of case is prepared, verified and timed; `probe`: in a process of its own.
+- `actions`: how each kind of case is prepared, verified and timed; `probe`: the same in a process of its own.
 - `xarrays`: the same for the cases through xarray.
 - `worker`: the process of one library; it runs actions as the parent asks for them.
 - `limits`: what the machine itself allows, measured as if it were one more library; `shards`: which bytes
@@ -16,6 +16,6 @@
 - `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.
 
 The cases that share an array run together; within such a group, every repetition goes through all libraries
-and cases in a new random order, so that a machine that changes its speed changes it for all. What takes
-long is repeated less often.
+and cases in a new random order, so that a change of the machine's speed concerns all of them. Long cases are
+repeated less often.
 """

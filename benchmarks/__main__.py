@@ -95,7 +95,7 @@ def settings_from(given: argparse.Namespace, error: argparse.ArgumentParser) -> 
 
 def main() -> int:
     """Measure, print the tables, and write the files that were asked for."""
-    # Ended from outside, still remove the files, which may fill memory.
+    # Even when ended from outside, remove the files, which may fill memory.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parser()
     given = options.parse_args()

@@ -26,7 +26,7 @@ from benchmarks.selections import Selection, everything, of_array
 
 # A run of a short case is repeated within one timing until it lasts about this long.
 SHORTEST_TIMING = 0.02
-# Results that cases hold which keep all of them: more than there are runs, unless --repeat says otherwise.
+# How many results a case that keeps all of them may hold: more than there are runs by default.
 MOST_KEPT = 8
 
 
@@ -43,15 +43,15 @@ class Bench:
     size: str
     folder: Path
     threads: int
-    # Where the values are, and those of the group of cases that is measured at the moment
+    # The folder of the values, and a function that loads those of the group of cases being measured
     sources: Path
     source: Callable[[str], NDArray[Any]]
     cold: bool = False
-    # Paths of arrays that cases read, with the handle of those in memory
+    # Paths of arrays that cases read, with a handle for those in memory
     stored: dict[str, Any] = field(default_factory=dict)
 
     def path(self, name: str, container: Container) -> str:
-        """Return where an array or a group goes."""
+        """Return the path or URL of an array or a group."""
         if container == "objects":
             return objects.url(f"{self.folder.name}-{name}")
         return os.fspath(self.folder / name)
@@ -113,11 +113,11 @@ class Action(ABC):
     def enough(self, once: Callable[[], float]) -> int:
         """Return how often to repeat a piece of work so that it can be timed."""
         if self.case.network:
-            # Long enough; and again, it could find what a handle keeps.
+            # It takes long enough, and a second run could find what a handle keeps.
             return 1
         seconds = once()
         if seconds < SHORTEST_TIMING:
-            # The first one may have warmed up something.
+            # The first run may have warmed up something.
             seconds = min(seconds, once())
         return max(1, min(1000, int(SHORTEST_TIMING / max(seconds, 1e-7))))
 
@@ -183,7 +183,7 @@ class Read(Action):
 
 
 class ReadKept(Read):
-    """Read all of an array that is open, while all that was read before is kept: into memory that is new."""
+    """Read all of an open array while all earlier results are kept, so that every result takes new memory."""
 
     def prepare(self) -> dict[str, Any]:
         self.stored()
@@ -191,7 +191,7 @@ class ReadKept(Read):
         handle = self._open()
         self.results = [self.adapter.select(handle, selection)]
         self._close(handle)
-        # A machine that is virtual may have to get memory itself that nobody in it has used yet.
+        # A virtual machine may have to get memory that it has not used yet from its host.
         np.ones((MOST_KEPT, self.layout.nbytes), np.uint8)
         check(self.case, self.results[0], self.data)
         return {}
@@ -199,7 +199,7 @@ class ReadKept(Read):
     def run(self) -> float:
         (selection,) = self.case.select(self.layout)
         handle = self._open()
-        # Of other cases' results
+        # It may be left from the results of other cases.
         self.adapter.drop_memory()
         seconds = self.repeated(1, lambda: self.results.append(self.adapter.select(handle, selection)))
         self._close(handle)
@@ -306,12 +306,12 @@ class Resize(Action):
 
 
 class Rechunk(Action):
-    """Write an array whose chunks are slices again, in chunks that are columns through all of them."""
+    """Rechunk an array from chunks that are slices to chunks that are columns through all of them."""
 
     def prepare(self) -> dict[str, Any]:
         self.stored()
         length, *rest = self.layout.shape
-        # The least that is of use to anyone.
+        # Less memory than this is of no practical use.
         self.memory = max(int(self.case.memory * self.layout.nbytes), 16 << 20)
         self.columns = dataclasses.replace(self.layout, chunks=(length, *(-(-n // 16) for n in rest)))
         self._rechunk()
@@ -335,7 +335,7 @@ class Rechunk(Action):
 
 
 class FreshProcess(Action):
-    """What only a process that has done nothing else can tell."""
+    """A measurement that needs a process that has done nothing else."""
 
     arguments: tuple[str, ...]
 
@@ -352,7 +352,7 @@ class FreshProcess(Action):
 
 
 class FreshRead(FreshProcess):
-    """Reading all of an array by a process of its own."""
+    """Read all of an array in a process of its own."""
 
     def prepare(self) -> dict[str, Any]:
         path, _ = self.stored()

@@ -1,4 +1,4 @@
-"""What is measured, and what zchunk must reach there."""
+"""The cases: what is measured, and the targets of zchunk."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ Action = Literal[
 
 @dataclass(frozen=True)
 class Target:
-    """The largest acceptable ratio of zchunk over something that was measured in the same run.
+    """The largest acceptable ratio of zchunk over another measurement of the same run.
 
     ``over`` is ``best`` (of all peers), ``zarr`` (the best Zarr library), the name of one peer, ``limit``, or
-    the name of another case, in which zchunk itself is what it is compared with.
+    the name of another case, whose measurement of zchunk itself is then the reference.
     """
 
     at_most: float
@@ -73,25 +73,25 @@ class Case:
     name
         How the case is called on the command line and in the results.
     text
-        What the case does, for the table; what it does it to is added from ``stored``.
+        What the case does, for the table; the array comes from ``stored``.
     action
         A key of `benchmarks.actions.ACTIONS`.
     stored
         A key of `benchmarks.datasets.STORED`.
     select
-        What a case that reads selects.
+        The selections of a case that reads.
     per
-        What the result is the average time of.
+        The unit of work whose average time is the result.
     memory
-        How much memory may be used to rechunk, as a share of the array.
+        The memory that rechunking may use, as a share of the array.
     threads
-        Threads in this case, where not those of the whole run.
+        Threads in this case, if not those of the whole run.
     peers
-        Libraries that take part, where others would take minutes.
+        Libraries that take part, if others would take minutes.
     targets
-        What zchunk must reach.
+        The ratios that zchunk must reach.
     network
-        What lies between the library and an array in an object store.
+        The network between the library and an array in an object store.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Case:
 
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
-        """What the case's results count."""
+        """The unit of the case's results."""
         return "bytes" if self.action.endswith("memory") else "seconds"
 
     @property
@@ -117,7 +117,7 @@ class Case:
         return STORED[self.stored].codec
 
     def count(self, layout: Layout) -> int:
-        """Return of how many selections, or chunks, the result is the average."""
+        """Return over how many selections, or chunks, the result is the average."""
         selections = self.select(layout)
         return {
             "case": 1,
@@ -126,7 +126,7 @@ class Case:
         }[self.per]
 
     def heading(self, size: str) -> tuple[str, str]:
-        """Return what the case does and to what, for one of the sizes."""
+        """Return what the case does, and the array that it uses, for one of the sizes."""
         text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
         if self.action in ("open-group", "open-consolidated", "xarray-open", "import"):
             return text, self.network.title if self.network else ""
@@ -161,7 +161,7 @@ def human(nbytes: float) -> str:
     return f"{nbytes:.3g} MiB"
 
 
-# Bulk work: the most that zchunk may take of the best peer's time.
+# Bulk work: the largest share of the best peer's time that zchunk may take.
 _READ = {"lz4": 0.65, "zstd": 0.90, "raw": 0.75}
 _WRITE = {"lz4": 0.85, "zstd": 0.98, "raw": 0.85}
 _BULK = [name for name in STORED if name.startswith(("field", "random", "real"))]
@@ -170,7 +170,7 @@ _FANCY = (Target(0.60),)
 _INSIDE_LARGE = (NOT_SLOWER, Target(0.05, "zarr"), Target(1.0, "blosc2"))
 _OVER_LIMIT = Target(1.3, "limit")
 _BOUND = (Target(1.0, "limit"),)
-# Other formats keep in memory which chunks there are; Zarr libraries have to look for each.
+# Other formats keep a list of existing chunks in memory; Zarr libraries have to look for each chunk.
 _NOT_SLOWER_LOOKING = Target(1.0, "zarr")
 _FLAT = Target(1.5, "touch-1000")
 
@@ -178,7 +178,7 @@ _FLAT = Target(1.5, "touch-1000")
 def _touch(
     count: int, peers: tuple[str, ...] = NAMES, targets: tuple[Target, ...] = (_NOT_SLOWER_LOOKING,)
 ) -> Case:
-    """Return the case that reads so many chunks which nobody wrote: what each costs by itself."""
+    """Return the case that reads so many chunks that were never written: the cost of each by itself."""
     return Case(
         f"touch-{count}",
         f"read {count:,} chunks, time per chunk",
@@ -228,7 +228,7 @@ def _sharded(stored: str) -> tuple[Case, ...]:
     )
 
 
-# Those that read fastest, where every run of each takes its own memory.
+# Only the fastest readers take part, since every run of each takes memory of its own.
 _SOME = ("zchunk", "zarr3_fused", "tensorstore", "h5py", "blosc2", "numpy")
 
 _ALL = (
@@ -284,7 +284,7 @@ _ALL = (
         targets=(NOT_SLOWER, Target(0.15, "zarr")),
     ),
     *(_touch(10), _touch(1_000)),
-    # Others need up to 0.3 ms per chunk.
+    # Other libraries need up to 0.3 ms per chunk.
     _touch(100_000, ("zchunk", "zarr2", "tensorstore"), (_NOT_SLOWER_LOOKING, _FLAT)),
     _touch(1_000_000, ("zchunk",), (_FLAT,)),
     Case("open", "open an array", "open", "small", targets=(NOT_SLOWER, Target(0.5, "zarr2"))),

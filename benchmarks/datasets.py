@@ -1,4 +1,4 @@
-"""The bytes of the benchmark: what the arrays hold, in which sizes, and how they are stored."""
+"""The data of the benchmark: the values of the arrays, their sizes, and how they are stored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 class Layout:
     """An array as it is stored.
 
-    Where there are ``shards``, each is a file, and the chunks are those inside them.
+    If there are ``shards``, each of them is a file, and the chunks are those inside them.
     """
 
     shape: Shape
@@ -77,7 +77,7 @@ class Layout:
 
     @property
     def shard_count(self) -> int:
-        """Number of shards; chunks that are not in shards count themselves."""
+        """Number of shards, or of chunks if there are no shards."""
         return _boxes(self.shape, self.shards or self.chunks)
 
 
@@ -100,7 +100,7 @@ def make_field(shape: Shape) -> NDArray[Any]:
 
 
 def make_random(shape: Shape) -> NDArray[Any]:
-    """Return random bits, which nothing compresses."""
+    """Return random bits, which no codec compresses."""
     return np.random.default_rng(8).integers(-(2**31), 2**31, shape, dtype="<i4")
 
 
@@ -130,7 +130,7 @@ def make_real(shape: Shape) -> NDArray[Any]:
     with h5py.File(file) as source:
         out = source["air_temperature"][...]
     for axis, wanted in enumerate(shape):
-        # 0 1 2 … n-1 n-1 … 2 1 0 0 1 2 …: no jump where one copy meets the next
+        # 0 1 2 … n-1 n-1 … 2 1 0 0 1 2 …: there is no jump where one copy meets the next.
         turn = np.arange(wanted) % (2 * out.shape[axis])
         out = out.take(np.minimum(turn, 2 * out.shape[axis] - 1 - turn), axis)
     return np.ascontiguousarray(out, dtype="<f4")
@@ -142,13 +142,13 @@ def make_bytes(shape: Shape) -> NDArray[Any]:
 
 
 def make_nothing(shape: Shape) -> NDArray[Any]:
-    """Return zeros: what an array reads as where nothing was written."""
+    """Return zeros, the values of an array that was never written."""
     return np.zeros(shape, "|i1")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Values, and the shape that they have in every size."""
+    """Values, and their shape in every size."""
 
     make: Callable[[Shape], NDArray[Any]]
     dtype: str
@@ -223,11 +223,11 @@ STORED = {
         f"slices-{codec}": Stored("field", (1, 512, 256), (1, 256, 128), (1, 40, 20), codec)
         for codec in ("lz4", "raw")
     },
-    # Of their own, so that results of other cases do not come and go between.
+    # These cases have an array of their own, so that no other case allocates between their results.
     **{f"kept-{codec}": Stored("field", *_1_MIB, codec) for codec in ("lz4", "raw")},
     "counts-raw": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "raw"),
     "counts-zstd": Stored("counts", (256, 256, 256), (64, 64, 64), (8, 8, 8), "plain-zstd"),
-    # Chunks of 1 MiB, which hold many places and few times
+    # Chunks of 1 MiB that hold many places and few times
     "dataset": Stored("real", (8, 256, 128), (8, 128, 64), (2, 20, 20)),
     "variables": Stored("small", *[(40, 50)] * 3),
     "variables-v3": Stored("small", *[(40, 50)] * 3, zarr_format=3),

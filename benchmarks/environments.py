@@ -1,4 +1,4 @@
-"""Virtual environments for all peers: those whose versions clash get one of their own."""
+"""Virtual environments for all peers: peers whose versions clash get one of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_SOURCE = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment: what every peer in it needs, and what each of them adds."""
+    """A virtual environment: the packages of all its peers, and what each of them adds."""
 
     newer: bool
     common: tuple[str, ...]
@@ -34,7 +34,7 @@ ENVIRONMENTS = {
     ),
     "newest": Environment(
         True,
-        # for the harness itself: the limits' codecs, and the real data; and for the cases through xarray
+        # for the harness itself (the limits' codecs, and the real data), and for the cases through xarray
         ("numpy", "numcodecs", "h5py", "iris-sample-data", "xarray", "dask"),
         {
             "zchunk": (),  # from this source tree
@@ -70,14 +70,14 @@ def find_newer_python() -> str:
     """Return a newer Python that runs, or the current one."""
     for name in NEWER_PYTHONS:
         for path in _interpreters(name):
-            # A name that is found need not run: it may stand for a version that is not installed or chosen.
+            # Not every name runs: it may stand for a version that pyenv has not installed or chosen.
             if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
                 return path
     return sys.executable
 
 
 def _interpreters(name: str) -> Iterator[str]:
-    """Yield where an interpreter may be: on the path, or one of pyenv's versions, which may not be on it."""
+    """Yield possible interpreters: those on the path, and pyenv's versions, which may not be on it."""
     if found := shutil.which(name):
         yield found
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -113,9 +113,9 @@ def _install(python: Path, requirements: tuple[str, ...], *options: str) -> None
 
 
 def _install_tree(python: Path) -> None:
-    """Build zchunk as it is in the source tree, in a copy, so that other builds in the tree stay theirs."""
+    """Build zchunk from a copy of the source tree, so that other builds in the tree stay as they are."""
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
-        # First with what it depends on; then by itself and again, since the version may not have changed.
+        # First with its dependencies; then alone and forced, since the version may not have changed.
         _install(python, (f"{copy}[cloud]",))
         _install(python, (copy,), "--force-reinstall", "--no-deps")

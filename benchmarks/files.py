@@ -1,4 +1,4 @@
-"""What an array is stored in: one file, a folder of files, or a bucket of objects."""
+"""The container of an array: one file, a folder of files, or a bucket of objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks import objects
 
 
 def remove(path: str) -> None:
-    """Remove a file or a folder if it is there; make a bucket that is empty."""
+    """Remove a file or a folder if it exists; of a bucket, remove its objects."""
     if path.startswith(objects.SCHEME):
         objects.clear(path)
     elif os.path.isdir(path):
@@ -31,7 +31,7 @@ def stored_bytes(path: str) -> int:
 
 
 def drop_cache(path: str) -> None:
-    """Ask the system to forget what it caches of the contents of an array's files; names stay cached."""
+    """Ask the system to drop the cached contents of an array's files; names stay cached."""
     for file in files_below(path):
         fd = os.open(file, os.O_RDONLY)
         try:

@@ -28,7 +28,7 @@ from tests.servers.s3 import FastS3Server, fast_server
 
 Say = Callable[[str], None]
 
-# Once a library's runs of a case have taken so many seconds together, and are FEWEST_RUNS, there are no more:
+# A library runs a case no more once its runs have taken so many seconds together and are FEWEST_RUNS, since
 # the few slowest pairs would take most of the time.
 ENOUGH_SECONDS = 3.0
 FEWEST_RUNS = 2
@@ -65,14 +65,14 @@ class Settings:
 
 @dataclass(frozen=True, order=True)
 class Kind:
-    """What cases must have in common to run in the same workers: libraries are told these things once."""
+    """The properties that cases in the same workers share: libraries are told them once."""
 
     threads: int
     remote: bool
 
 
 class Peer:
-    """The worker process of one library for one kind of case; ``env`` says where the object store is."""
+    """The worker process of one library for one kind of case; ``env`` has the address of the object store."""
 
     def __init__(
         self, name: str, kind: Kind, settings: Settings, folder: Path, env: Mapping[str, str]
@@ -91,7 +91,7 @@ class Peer:
         )
 
     def ask(self, **request: str) -> dict[str, Any]:
-        """Send a request and return the answer; raise PeerError with what went wrong in the worker."""
+        """Send a request and return the answer; raise PeerError with the worker's message if it fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -118,7 +118,7 @@ class Peer:
 
 
 class Run:
-    """One run of the benchmark in a folder of its own; `results` fills while it goes on."""
+    """One run of the benchmark in a folder of its own; `results` fills during the run."""
 
     def __init__(self, settings: Settings, folder: Path, say: Say) -> None:
         self.settings, self.folder, self.say = settings, folder, say
@@ -141,8 +141,8 @@ class Run:
             "failures": {},
             "cases": {name: self._entry(CASES[name], machine) for name in settings.cases},
         }
-        # The workers find this package, and nothing else of the source tree, in their working folder: what
-        # they import is what their environment has.
+        # The workers find this package, and nothing else of the source tree, in their working folder: all
+        # else comes from their environment.
         (folder / "benchmarks").symlink_to(Path(__file__).resolve().parent, target_is_directory=True)
 
     def _entry(self, case: Case, machine: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class Run:
 
     def measure(self) -> None:
         """Measure every case with every library."""
-        # By array: no more than one of each library, for each kind of case, is there at a time.
+        # By array: for each kind of case, there is at most one array per library at a time.
         groups: dict[str, list[str]] = {}
         for name in self.settings.cases:
             groups.setdefault(CASES[name].stored, []).append(name)
@@ -180,7 +180,7 @@ class Run:
                     peer.close()
 
     def _start(self, kinds: list[Kind]) -> None:
-        """Start the workers; those of libraries that are absent or broken go at once."""
+        """Start the workers; end those of absent or broken libraries at once."""
         wanted = (*(self.settings.peers or NAMES), LIMIT)
         for kind in kinds:
             env = self._object_store() if kind.remote else {}
@@ -250,7 +250,7 @@ class Run:
                 try:
                     facts = peer.ask(do="prepare", case=case)
                 except (UnsupportedError, PeerAbsentError) as reason:
-                    # What is absent is a package that the library needs for this case alone.
+                    # The absent package is one that the library needs for this case alone.
                     entry["unsupported"][peer.name] = str(reason)
                 except PeerError as error:
                     self._fail(peer, case, error)

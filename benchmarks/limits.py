@@ -1,4 +1,4 @@
-"""What the machine allows: the parts of each case's work that no library can leave out, timed alone.
+"""The limits of the machine: the parts of each case that no library can leave out, timed alone.
 
 - ``codec``: the chunks that the case touches, encoded or decoded whole, in memory, by numcodecs, which
   releases the GIL
@@ -6,22 +6,23 @@
   input where it is.
 - ``files``: as many files of the same sizes opened, read and closed; or created, written and renamed; or
   removed; or looked for in vain. System calls from Python into one buffer per thread: about 2 µs a file
-  above what C needs. Of a shard, which is one file, each selection reads the chunks that it touches, and
-  those that lie side by side at once; the first one reads the index, too, which can be kept.
+  above what C needs. From a shard, which is one file, each selection reads the chunks that it touches,
+  neighbours together; the first selection also reads the index, which can be kept.
 
 Each part is timed with one thread and with all, and the faster counts. The limit of a case is the sum of its
-parts: all of them are work of the same processors, and each already had all of these for itself, so nothing
-is left that could overlap.
+parts: the same processors do all of them, and each part already had all processors for itself, so nothing is
+left that could overlap.
 
-What can stay below: decoding by block, where only a part of a chunk is wanted; reading an uncompressed chunk
-straight into the output instead of into a buffer first; finding in the processor's cache what an earlier part
-left there, since every part takes its own input from memory.
+A library can stay below the limit in three ways: by decoding block by block where only a part of a chunk is
+selected; by reading an uncompressed chunk straight into the output instead of into a buffer first; and by
+finding in the processor's cache what an earlier part left there, since every part here takes its own input
+from memory.
 
 An object store has the limits of its network, which are not measured: the bytes over the bandwidth, and the
-latency for every `objects.CONCURRENCY` requests of a round, in which none waits for another. A shard whose
-index is not known takes two rounds. Nothing is counted for processors; bytes and waits could overlap.
+latency for every `objects.CONCURRENCY` requests of a round, in which no request waits for another. A shard
+whose index is not known takes two rounds. Processor time is not counted; bytes and waits could overlap.
 
-Import and memory have no physical limit; theirs is what zchunk promises.
+Import and memory have no physical limit; their limit is the promise of zchunk.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ Measure = Callable[[], float]
 IMPORT_ALLOWANCE = 0.015
 MEMORY_ALLOWANCE = 32 << 20
 
-# A part that is shorter is repeated, and its best counts.
+# A shorter part is repeated, and its best time counts.
 SHORTEST_TIMING = 0.01
 MOST_REPETITIONS = 20
 
@@ -96,7 +97,7 @@ class Limits:
             "read-kept": self._read,
             "first-read": self._read,
             "resize": self._resize,
-            # A part of it: nobody does the rest without reading.
+            # Only a part of it: no library does the rest without reading.
             "rechunk": self._read,
             "xarray-load": self._read,
             "xarray-point": self._read,
@@ -168,7 +169,7 @@ class Limits:
         return {"files": self._timed(_remove_files, paths, before=lambda: self._lay_out(case, contents))}
 
     def _memory(self, case: Case, layout: Layout) -> dict[str, Measure]:
-        """The bound: what each thread may hold of a chunk, encoded and decoded, and an allowance."""
+        """The bound: a chunk per thread, encoded and decoded, and an allowance."""
         data = self.source(STORED[case.stored].source)
         chunks = _all_chunks(layout) if STORED[case.stored].written else []
         encoded = max((len(self._frame(data, chunk, layout)) for chunk in chunks), default=0)
@@ -176,7 +177,7 @@ class Limits:
         return {"threads × (chunk + encoded) + 32 MiB": lambda: float(bound)}
 
     def _network(self, case: Case, network: Network, layout: Layout) -> dict[str, Measure]:
-        """What a network needs for the bytes and for the rounds of requests."""
+        """The time that a network needs for the bytes and for the rounds of requests."""
         nbytes, rounds = self._traffic(case, layout)
         count = case.count(layout)
         waits = sum(max(1.0, requests / CONCURRENCY) for requests in rounds)
@@ -218,7 +219,7 @@ class Limits:
     def _shards_read(
         self, case: Case, layout: Layout, data: NDArray[Any], selections: list[Selection], count: int
     ) -> Measure:
-        """Return how reading what the selections touch, out of shards, is measured."""
+        """Return how reading the selected parts of shards is measured."""
         files = self._shards(data, layout)
         paths = dict(zip(files, self._lay_out(case, [file.content for file in files.values()]), strict=True))
         work = [(paths[shard], ranges) for shard, ranges in reads(layout, files, selections)]
@@ -295,7 +296,7 @@ class Limits:
             list(self.pool.map(np.copyto, outs, ins))
 
     def _scratch(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return memory that the thread keeps: the work is to be timed, not the first touch of memory."""
+        """Return memory that the thread keeps, so that the work is timed, not the first touch of memory."""
         if getattr(self.local, "scratch", np.empty(0)).size < nbytes:
             self.local.scratch = np.zeros(nbytes, np.uint8)
         scratch: NDArray[np.uint8] = self.local.scratch[:nbytes]
@@ -343,7 +344,7 @@ def _remove_files(paths: Sequence[str]) -> None:
 
 
 def _look_for(paths: Sequence[str]) -> None:
-    """Look for files that are not there; not by `open`, whose exception would take longer than the call."""
+    """Look for files that do not exist; not by `open`, whose exception would take longer than the call."""
     for path in paths:
         os.access(path, os.F_OK)
 

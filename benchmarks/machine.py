@@ -1,4 +1,4 @@
-"""Where the measurement takes place: the machine, and the folder for its files."""
+"""The place of the measurement: the machine, and the folder for its files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def default_folder(needed: int, in_memory: bool) -> Path:
 
 
 def file_system(folder: Path) -> str:
-    """Return the type of the file system of a folder, "unknown" where the system does not tell."""
+    """Return the type of the file system of a folder, "unknown" if the system does not tell."""
     found, longest = "unknown", -1
     try:
         mounts = Path("/proc/mounts").read_text().splitlines()

@@ -1,18 +1,18 @@
-"""Several runs as one: a full run takes long; some of its cases can be measured again without the others."""
+"""Several runs as one: a full run takes long, and some of its cases can be measured again alone."""
 
 from __future__ import annotations
 
 from functools import reduce
 from typing import Any
 
-# What differs from run to run; it stands beside every case.
+# What differs from run to run; every case has it.
 OF_A_RUN = ("date", "commit")
 
 
 def merge(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the results of all runs; a case that several have is that of the last.
+    """Return the results of all runs; a case in several runs is taken from the last.
 
-    A case comes from one run as a whole: what it compares was measured side by side.
+    A case comes from one run as a whole, since its values must be measured side by side.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def _merge_two(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return the failures of both runs, but of the old one only those in cases that the new one has not."""
+    """Return the failures of both runs, without those of the old run in cases that the new run has, too."""
     failures = {
         peer: {what: error for what, error in errors.items() if what not in new["cases"]}
         for peer, errors in old["failures"].items()

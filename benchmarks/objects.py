@@ -1,7 +1,7 @@
 """The object store of the remote cases: the network before it, and how workers reach it.
 
-It is the fast server of `tests.servers`, which is its own network. The harness starts it for the workers of
-these cases, and tells them where it is by environment variables.
+It is the fast server of `tests.servers`, which simulates the network itself. The harness starts it for the
+workers of these cases, and passes its address in environment variables.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Network:
 
     @property
     def title(self) -> str:
-        """What it is like, for the table."""
+        """A description for the table."""
         bandwidth = f", {self.bandwidth / 1e6:g} MB/s" if self.bandwidth else ""
         return f"object store at {1000 * self.latency:g} ms{bandwidth}"
 
 
 def environment(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables for a worker, from what obstore must be told to reach the server."""
+    """Return the variables for a worker, from the options with which obstore reaches the server."""
     keys = {"AWS_ACCESS_KEY_ID": "access_key_id", "AWS_SECRET_ACCESS_KEY": "secret_access_key"}
     return {VARIABLE: json.dumps(options), **{name: options[key] for name, key in keys.items()}}
 
@@ -45,13 +45,13 @@ def given() -> bool:
 
 
 def options() -> dict[str, Any]:
-    """Return what obstore must be told to reach the server."""
+    """Return the options with which obstore reaches the server."""
     found: dict[str, Any] = json.loads(os.environ[VARIABLE])
     return found
 
 
 def url(name: str) -> str:
-    """Return where an array or a group goes: into a bucket of its own, whose name has no underscores."""
+    """Return the URL of an array or a group: a bucket of its own, whose name has no underscores."""
     return f"{SCHEME}{name.replace('_', '-')}/data"
 
 
@@ -62,6 +62,6 @@ def split(url: str) -> tuple[str, str]:
 
 
 def clear(url: str) -> None:
-    """Make the bucket of a URL; one that exists loses what is in it, which is how this server takes that."""
+    """Create the bucket of a URL; this server empties a bucket that is created again."""
     request = urllib.request.Request(f"{options()['endpoint']}/{split(url)[0]}", method="PUT")
     urllib.request.urlopen(request, timeout=60).close()

@@ -73,7 +73,7 @@ def _text(
 
 
 def _legend(versions: dict[str, str], y: float) -> str:
-    """Return the drawing of what each colour stands for."""
+    """Return the drawing of the legend."""
     named = [(COLOURS[peer], f"{peer} {version}") for peer, version in versions.items() if peer in COLOURS]
     parts = []
     for i, (colour, text) in enumerate([*named, (LIMIT_COLOUR, "limit that the machine sets")]):
@@ -87,7 +87,7 @@ def _bar(x: float, y: float, width: float, colour: str, more: str = "") -> str:
 
 
 def _position(ratio: float) -> float:
-    """Return where a ratio lies on the axis, from its left end."""
+    """Return the position of a ratio on the axis, from its left end."""
     axis = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH
     clipped = min(max(ratio, LOW), HIGH)
     return axis * math.log(clipped / LOW) / math.log(HIGH / LOW)

@@ -1,6 +1,6 @@
-"""Measured in a process of its own: ``python -m benchmarks.probe ACTION …`` with one of the functions here.
+"""Measurements in a process of their own: ``python -m benchmarks.probe ACTION …``, ACTION a function here.
 
-Only the standard library is imported before the measurement begins, as far as it goes.
+As far as possible, only the standard library is imported before the measurement begins.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def first_read_seconds(peer: str, threads: str, size: str, stored: str, path: st
 
 
 def read_memory(peer: str, threads: str, size: str, stored: str, path: str) -> int:
-    """Return the peak of the memory that reading takes, beyond what was there before and the output.
+    """Return the peak of the memory that reading takes, without the memory in use before and the output.
 
     At least one page, the unit of the measurement.
     """
@@ -51,7 +51,7 @@ def read_memory(peer: str, threads: str, size: str, stored: str, path: str) -> i
 
 
 def write_memory(peer: str, threads: str, size: str, stored: str, path: str, source: str) -> int:
-    """Return the peak of the memory that creating and writing takes, beyond what was there before."""
+    """Return the peak of the memory that creating and writing takes, without the memory in use before."""
     import numpy as np
 
     from benchmarks.adapters import load_adapter
@@ -65,7 +65,7 @@ def write_memory(peer: str, threads: str, size: str, stored: str, path: str, sou
 
 
 def _resident(reset: bool = False) -> int:
-    """Return the peak of the resident memory so far; ``reset`` begins a new peak at what there is now."""
+    """Return the peak of the resident memory so far; ``reset`` begins a new peak at the present use."""
     try:
         if reset:
             with open("/proc/self/clear_refs", "w") as file:
@@ -74,7 +74,7 @@ def _resident(reset: bool = False) -> int:
             fields = dict(line.split(":", 1) for line in file)
         return 1024 * int(fields["VmHWM"].split()[0])
     except OSError:
-        # No such file system: the peak since the start, which imports may have set.
+        # Without that file system: the peak since the start, which imports may have set.
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

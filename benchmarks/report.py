@@ -9,35 +9,35 @@ from benchmarks.adapters import ZARR
 from benchmarks.cases import CASES
 
 SUBJECT = "zchunk"
-# Stores no compressed bytes: shown everywhere, a peer only where nobody compresses
+# It stores no compressed bytes: it is shown everywhere, but is a peer only in uncompressed cases.
 UNCOMPRESSED_ONLY = "numpy"
-# The same work with one thread and with all
+# Cases with the same work, with one thread and with all
 SCALING = {"read": ("read-1-thread", "read-field-lz4"), "write": ("write-1-thread", "write-field-lz4")}
 
 NOTES = """\
 In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that. -: not measured.
 
-The limit is what this machine needs, in the same run, for the parts of a case that no library can leave
-out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of these
-parts, not the largest of them: they are work of the same processors, and each was timed with all threads.
-Below the limit can be who decodes only the blocks that are wanted of a chunk, reads uncompressed chunks
-straight into the output, or finds in the processor's cache what an earlier part left there.
+The limit is the time that this machine needs, in the same run, for the parts of a case that no library can
+leave out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of
+these parts, not the largest of them: the same processors do all of them, and each was timed with all threads.
+A library can stay below the limit if it decodes only the selected blocks of a chunk, reads uncompressed
+chunks straight into the output, or finds in the processor's cache what an earlier part left there.
 
 Only Zarr libraries have shards. In these cases h5py stores the same chunks in one file; blosc2 has chunks in
-place of the shards, and blocks in place of the chunks inside them. To the limit a shard is one file, whose
+place of the shards, and blocks in place of the chunks inside them. For the limit a shard is one file, whose
 index is read once.
 
-The object store is the fast server of the tests, a process on the same processors, which delays its answers
+The object store is the fast server of the tests, a process on the same processors that delays its answers
 and shares its bandwidth among all connections. Every library may have 64 requests under way at a time. The
-limit is then the bytes over the bandwidth, and a latency for every 64 requests that need not wait for each
-other, with nothing for the processors; who waits while bytes come can stay below this sum. Where bandwidth
-has no limit, the server's processor time is part of every figure."""
+limit is then the bytes over the bandwidth, plus one latency per 64 requests that need not wait for each
+other, with nothing for the processors; a library that waits while bytes arrive can stay below this sum.
+Where bandwidth has no limit, the server's processor time is part of every figure."""
 
 
 def summarize(results: dict[str, Any]) -> dict[str, Any]:
     """Return the results with best, median, ratios, limit and targets added to every case.
 
-    ``ratio`` is zchunk over the best of its peers, ``over_limit`` is zchunk over what the machine allows;
+    ``ratio`` is zchunk over the best of its peers, ``over_limit`` is zchunk over the limit of the machine;
     both from the best values of this run, and None where a part of the pair is missing. Each target gets
     its ``ratio`` and whether it is ``met``.
     """
@@ -77,7 +77,7 @@ def _compare(case: dict[str, Any], cases: dict[str, Any]) -> dict[str, Any]:
 
 
 def _over(case: dict[str, Any], over: str, cases: dict[str, Any]) -> float | None:
-    """Return zchunk's best over what a target names."""
+    """Return the ratio of zchunk's best over the value that a target names."""
     best = case["best"]
     if over in CASES:
         known = cases[over]["best"] if over in cases and cases[over]["run"] == case["run"] else {}
@@ -146,7 +146,7 @@ def _runs(cases: list[dict[str, Any]]) -> list[str]:
 
 
 def _scaling(summary: dict[str, Any]) -> list[str]:
-    """Return how many times as fast zchunk, and each part of the limit, is with all threads as with one."""
+    """Return how much faster zchunk, and each part of the limit, is with all threads than with one."""
     found = []
     for what, names in SCALING.items():
         one, all_ = (summary["cases"].get(name, {"best": {}, "run": None}) for name in names)
@@ -209,7 +209,7 @@ def title(case: dict[str, Any]) -> str:
 
 
 def scale(case: dict[str, Any]) -> float:
-    """Return the factor from a case's unit to what is shown: milliseconds or MiB."""
+    """Return the factor from a case's unit to the unit of the table: milliseconds or MiB."""
     return 1000.0 if case["unit"] == "seconds" else 2**-20
 
 

@@ -1,4 +1,4 @@
-"""What a case reads: functions of the layout that return one selection or several, in reading order."""
+"""The selections of cases: functions of the layout that return one or several, in reading order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.datasets import Layout
 
 
 class Points(tuple[np.ndarray, ...]):
-    """Points: an array of positions per axis, as long as each other."""
+    """Points: an array of positions per axis, all of the same length."""
 
 
 class Picks(tuple[np.ndarray, ...]):
@@ -40,7 +40,7 @@ def box(layout: Layout) -> list[Selection]:
 
 
 def random_boxes(count: int) -> Select:
-    """Select so many boxes anywhere, one after the other, a fifth of the shortest axis along every axis."""
+    """Select boxes at random places, one after the other, a fifth of the shortest axis along every axis."""
 
     def select(layout: Layout) -> list[Selection]:
         rng = np.random.default_rng(10)
@@ -67,7 +67,7 @@ def plane(axis: int) -> Select:
 
 
 def random_points(count: int) -> Select:
-    """Select so many points anywhere."""
+    """Select points at random places."""
 
     def select(layout: Layout) -> list[Selection]:
         rng = np.random.default_rng(6)
@@ -87,7 +87,7 @@ def random_picks(count: int) -> Select:
 
 
 def of_array(data: np.ndarray, selection: Selection) -> np.ndarray:
-    """Return what a selection selects of a NumPy array."""
+    """Return the selected items of a NumPy array."""
     if isinstance(selection, Picks):
         return data[np.ix_(*selection)]
     result: np.ndarray = data[tuple(selection)]

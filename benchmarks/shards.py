@@ -1,4 +1,4 @@
-"""Shards as files: where in them the chunks are, and which bytes selections need of them."""
+"""Shards as files: where the chunks are in them, and which of their bytes selections need."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ INDEX_ENTRY, CHECKSUM = 16, 4
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A shard: its bytes, where each chunk is in them by its first index, and where the shard's index is.
+    """A shard: its bytes, the place of each chunk in them by its first index, and the place of the index.
 
-    What the index would say is left out; nobody reads it here.
+    The content of the index is left out, since nothing reads it here.
     """
 
     content: bytes
@@ -76,7 +76,7 @@ def shard_of(chunk: Chunk, layout: Layout) -> Index:
 
 
 def _joined(ranges: list[Range]) -> list[Range]:
-    """Return ranges in the order of the file, with those that follow each other as one."""
+    """Return ranges in the order of the file, with adjacent ranges joined."""
     out: list[Range] = []
     for start, end in sorted(ranges):
         if out and out[-1][1] == start:

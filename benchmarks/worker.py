@@ -1,4 +1,4 @@
-"""The process of one library: JSON requests on standard input, one JSON answer a line on the answer pipe."""
+"""The process of one library: JSON requests on standard input, JSON answers by line on a pipe."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Worker:
         return {"prepare": self.prepare, "run": self.run}[request["do"]](request["case"])
 
     def prepare(self, name: str) -> dict[str, Any]:
-        """Make ready to run a case; values are verified here."""
+        """Prepare a case; values are verified here."""
         if self.adapter is None:
             self.prepared[name] = self.limits.prepare(CASES[name])
             return {}

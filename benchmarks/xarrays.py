@@ -1,7 +1,7 @@
 """The cases through xarray: data sets, and one action for each kind of case.
 
-A data set has the values of one array of `benchmarks.datasets`, split along the first axis into `VARIABLES`:
-the limit of the array is that of the data set. Every engine is told the same chunks and the same codec.
+A data set has the values of one array of `benchmarks.datasets`, split along the first axis into `VARIABLES`,
+so that the limit of the array is that of the data set. Every engine gets the same chunks and the same codec.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.datasets import GROUP_ARRAYS
 from benchmarks.files import drop_cache, remove, stored_bytes
 from benchmarks.selections import of_array
 
-# Air temperature of as many experiments
+# The air temperature of that many experiments
 VARIABLES = ("control", "historical", "scenario_a1b", "scenario_e1")
 DIMS = ("time", "latitude", "longitude")
 
@@ -29,7 +29,7 @@ DIMS = ("time", "latitude", "longitude")
 class ThroughXarray(Action):
     """One case of one engine of xarray."""
 
-    # Besides xarray
+    # The packages that are needed besides xarray
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, case: Case, bench: Bench) -> None:
@@ -74,7 +74,7 @@ class ThroughXarray(Action):
         return self.xr.open_dataset(self.scratch, engine=self.adapter.engine, **form)
 
     def verify(self, want: Any) -> None:
-        """Raise Mismatch unless the data set that is stored has the same variables and attributes."""
+        """Raise Mismatch unless the stored data set has the same variables and attributes."""
         with self.open() as got:
             if set(got.variables) != set(want.variables):
                 raise Mismatch(f"{self.case.name}: other variables than were written")
@@ -122,7 +122,7 @@ class Point(ThroughXarray):
         return {}
 
     def run(self) -> float:
-        # A data set keeps no values that were not loaded into itself.
+        # A data set keeps only values that were loaded into itself.
         with self.open() as dataset:
             return self.seconds(lambda: self._load(dataset))
 
@@ -143,7 +143,7 @@ class Write(ThroughXarray):
         return facts
 
     def make_source(self) -> Any:
-        """Return what is written."""
+        """Return the data set to write."""
         return self.dataset()
 
     def run(self) -> float:
@@ -153,7 +153,7 @@ class Write(ThroughXarray):
         return seconds
 
     def before(self) -> None:
-        """Make what has to be there; not timed."""
+        """Create what the timed part needs; not timed."""
 
     def work(self) -> None:
         """Write all values."""
@@ -161,7 +161,7 @@ class Write(ThroughXarray):
 
 
 class WriteDask(Write):
-    """Write a data set whose dask chunks are the chunks to be stored."""
+    """Write a data set whose dask chunks are the stored chunks."""
 
     needs = ("dask.array",)
 
@@ -175,12 +175,12 @@ class WriteDask(Write):
 
 
 class WriteRegions(Write):
-    """Write the values of a data set that has none yet, in regions of one chunk along time."""
+    """Write the values of a new data set, in regions of one chunk along time."""
 
     needs = ("dask.array",)
 
     def before(self) -> None:
-        # Of dask arrays, and of these only, the metadata alone are written.
+        # xarray writes the metadata alone for dask arrays, and only for them.
         self.write(self.source.chunk(), compute=False)
 
     def work(self) -> None:

@@ -22,14 +22,14 @@ class Adapter(ABC):
     A path is one of a file or a folder, or the URL of a prefix in an object store (see `benchmarks.objects`).
 
     Handles are whatever the library uses for an open array. Zarr libraries write format 2 with "." between
-    the chunk indices, or format 3 with its default keys and shards whose index is at the end; and every
-    chunk, also those that equal the fill value, which is 0. Other libraries ignore the format; of shards,
-    some have a counterpart.
+    the chunk indices, or format 3 with its default keys and with shards whose index is at the end. They write
+    every chunk, including those that equal the fill value, 0. Other libraries ignore the format; some have a
+    counterpart of shards.
     """
 
-    # What a user imports to work with the library
+    # The module that a user imports to work with the library
     modules: ClassVar[tuple[str, ...]]
-    # Its engine of xarray, if there is one
+    # The name of its engine for xarray, if there is one
     engine: ClassVar[str | None] = None
 
     def __init__(self, threads: int) -> None:
@@ -73,10 +73,10 @@ class Adapter(ABC):
         return self.read(handle, selection)
 
     def drop_memory(self) -> None:  # noqa: B027 (most keep none)
-        """Let go of memory that the library keeps for the next results."""
+        """Release memory that the library keeps for the next results."""
 
     def close(self, handle: Any) -> None:  # noqa: B027 (most have nothing to close)
-        """Finish with a handle; what was written is in the files then."""
+        """Finish with a handle; everything written is then in the files."""
 
     def save(self, path: str, layout: Layout, data: NDArray[Any]) -> Any:
         """Create, write and close an array; return the handle of one in memory, which stays open."""
@@ -95,8 +95,10 @@ class Adapter(ABC):
         raise Unsupported("arrays do not grow")
 
     def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
-        """Write the array in ``source`` again in ``target``, with a layout that has other chunks, in so many
-        bytes of memory; a library that has no such bound may take more."""
+        """Rechunk the array in ``source`` to ``target``, with a layout that has other chunks.
+
+        It takes at most the given bytes of memory; a library that has no such bound may take more.
+        """
         raise Unsupported("no rechunking")
 
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:

@@ -28,15 +28,15 @@ def filters(codec: Codec) -> Any:
 class Adapter(base.Adapter):
     """One dataset in one file, in place of every shard, too: chunks are those inside the shards.
 
-    It is opened for reading without a cache of decoded chunks: cases are repeated, and every read is to read,
-    as it does in the other libraries. A first read takes the same time with and without that cache.
+    It is opened for reading without a cache of decoded chunks: cases are repeated, and every read must read
+    the file, as in the other libraries. A first read takes the same time with and without that cache.
     """
 
     modules = ("h5py", "hdf5plugin")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
-        # Read by the plugin's Blosc whenever it works on a chunk
+        # The plugin's Blosc reads this variable whenever it works on a chunk.
         os.environ["BLOSC_NTHREADS"] = str(threads)
 
     @property

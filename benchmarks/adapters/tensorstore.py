@@ -76,13 +76,13 @@ def metadata(layout: Layout) -> dict[str, Any]:
 
 
 class Adapter(base.Adapter):
-    """TensorStore; its cache stays at the default of zero bytes, so that every read reads."""
+    """TensorStore; its cache stays at the default of zero bytes, so that every read reads the file."""
 
     modules = ("tensorstore",)
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
-        # How many files it has in flight is left to it; the worker's affinity bounds the CPU time.
+        # TensorStore decides how many files it has in flight; the worker's affinity bounds the CPU time.
         self.context = tensorstore.Context(
             {
                 "data_copy_concurrency": {"limit": threads},

@@ -27,7 +27,7 @@ class Adapter(zarr2_api.Adapter):
         except ImportError as error:
             raise Unsupported(f"no rechunking without rechunker and dask: {error}") from None
         temp = f"{target}.temp"
-        # Each task may have the memory that it is told of.
+        # Each task takes as much memory as it is allowed.
         array, limit = self.library.open(source, mode="r"), memory // self.threads
         plan = rechunker.rechunk(array, layout.chunks, limit, target, temp_store=temp)
         with dask.config.set(scheduler="threads", num_workers=self.threads):

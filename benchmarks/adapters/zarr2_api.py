@@ -1,4 +1,4 @@
-"""What libraries with the API of zarr 2 do alike: zarr 2 itself, and zchunk."""
+"""The operations of libraries with the API of zarr 2: zarr 2 itself, and zchunk."""
 
 from __future__ import annotations
 

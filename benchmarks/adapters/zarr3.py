@@ -37,7 +37,7 @@ def compressor(layout: Layout) -> Any:
 
 
 class Adapter(base.Adapter):
-    """zarr-python 3, told the format also when it opens, which spares it a search."""
+    """zarr-python 3. Opening names the format, which saves a search."""
 
     modules: ClassVar[tuple[str, ...]] = ("zarr",)
     engine = "zarr"
@@ -114,7 +114,7 @@ class Adapter(base.Adapter):
             import dask.array
         except ImportError as error:
             raise base.Unsupported(f"no rechunking without dask: {error}") from None
-        # What xarray's chunk() and to_zarr() do.
+        # This is what xarray's chunk() and to_zarr() do.
         items = dask.array.from_zarr(self.open(source, layout)).rechunk(layout.chunks)
         with dask.config.set(scheduler="threads", num_workers=self.threads):
             dask.array.store(items, self.create(target, layout), lock=False)

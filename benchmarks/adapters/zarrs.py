@@ -12,19 +12,19 @@ from benchmarks import objects
 from benchmarks.adapters import base, zarr3
 from benchmarks.datasets import Layout
 
-# It would go on with zarr-python's own pipeline; that is no figure of zarrs.
+# It would fall back to zarr-python's own pipeline, which would not measure zarrs.
 warnings.filterwarnings("error", message="Array is unsupported by ZarrsCodecPipeline")
 
 
 class Adapter(zarr3.Adapter):
-    """The zarrs pipeline; selections that it does not know (steps) it hands to zarr-python."""
+    """The zarrs pipeline, which hands selections that it does not support (steps) to zarr-python."""
 
     modules = ("zarr", "zarrs")
 
     def config(self) -> dict[str, Any]:
         own: dict[str, Any] = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
         if objects.given():
-            # A thread waits for each request.
+            # One thread waits for each request.
             os.environ["RAYON_NUM_THREADS"] = str(objects.CONCURRENCY)
             for name in ("threading.max_workers", "codec_pipeline.chunk_concurrent_maximum"):
                 own[name] = objects.CONCURRENCY

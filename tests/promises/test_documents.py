@@ -86,7 +86,7 @@ def resolves(name: str) -> bool:
             found = import_module(".".join(["zchunk", *parts[:length]]))
         except ModuleNotFoundError:
             continue
-        if not hasattr(found, "__file__"):  # a former name, for old pickles
+        if "__file__" not in vars(found):  # a former name, for old pickles
             return False
         for attribute in parts[length:]:
             if not hasattr(found, attribute) and attribute not in own_attributes(found):
