@@ -1,9 +1,9 @@
 """A map of air temperature, from a chunked data set that xarray opens with zchunk.
 
-Five days over North America, four times each, from the NCEP/NCAR reanalysis (of the package ``hvsampledata``)
-are written with one chunk for each time. Opened lazily, one time is drawn, with the borders of the states of
-the USA: as a picture by Matplotlib, and by hvplot as a page to zoom in, which needs no network. Of the air
-temperature only the chunk of that time is read.
+The program writes five days over North America, four times a day, from the NCEP/NCAR reanalysis (in the package
+``hvsampledata``), with one chunk per time. It opens the data lazily and draws one time, with the borders of the
+states of the USA: as a picture by Matplotlib, and by hvplot as a page that can be zoomed and needs no network.
+It reads only the chunk of that time.
 
     python examples/map.py
     python examples/map.py --time 2014-02-28T18 --out maps
@@ -39,7 +39,7 @@ LABEL = "air temperature [°C]"
 
 
 def write(path: Path) -> None:
-    """Store the data set, a chunk for each time."""
+    """Store the data set, with one chunk per time."""
     with xr.open_dataset(DATA / "air_temperature_small.nc", engine="h5netcdf") as source:
         shape = (1, source.sizes["lat"], source.sizes["lon"])
         zchunk.xarray.to_zarr(source, path, mode="w", encoding={"air": {"chunks": shape}})
@@ -52,7 +52,7 @@ def open_celsius(path: Path) -> xr.DataArray:
 
 
 def borders() -> Iterator[np.ndarray]:
-    """The outlines of the states: arrays of longitude and latitude."""
+    """Yield the outlines of the states: arrays of longitude and latitude."""
     for state in json.loads((DATA / "us_states.geojson").read_text())["features"]:
         shape = state["geometry"]
         parts = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
@@ -61,7 +61,7 @@ def borders() -> Iterator[np.ndarray]:
 
 
 def title_of(field: xr.DataArray) -> str:
-    """What a map is of."""
+    """Return the title of a map."""
     return f"{np.datetime_as_string(field.time.values, unit='h')} UTC, NCEP/NCAR reanalysis"
 
 
@@ -71,7 +71,7 @@ def draw_picture(field: xr.DataArray, path: Path) -> None:
     field.plot(ax=axes, cmap=COLOURS, center=0, cbar_kwargs={"label": LABEL})
     for line in borders():
         axes.plot(*line.T, color="black", linewidth=0.5)
-    # At 45 degrees north a degree of longitude is so much shorter than one of latitude.
+    # A degree of longitude at 45 degrees north is shorter than a degree of latitude by this factor.
     axes.set_aspect(1 / np.cos(np.radians(45)))
     axes.set(
         title=title_of(field),

@@ -1,10 +1,10 @@
 """A simulation that stores its fields with zchunk, reads them back, and restarts from them.
 
-Gray–Scott reaction–diffusion on a periodic 3-D grid writes its two fields every few steps into chunked,
-compressed arrays ``[time, z, y, x]``. Planes, boxes, a time series and a restart state are read back, each
-beside the same selection of the same data in a ``.npy`` file. Then real data, NetCDF files of air temperature
-and of ocean surface temperature, is imported. Every value is compared bit for bit; a mismatch ends the
-program with status 1.
+The simulation, Gray–Scott reaction–diffusion on a periodic 3-D grid, writes its two fields every few steps into
+chunked, compressed arrays ``[time, z, y, x]``. The program then reads back planes, boxes, a time series and a
+restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real data: NetCDF
+files of air temperature and of ocean surface temperature. It compares every value bit for bit; a mismatch ends
+it with status 1.
 
     python examples/simulation.py
     python examples/simulation.py --size 64 --steps 200 --every 10 --out run.zarr --keep
@@ -34,11 +34,11 @@ CHUNK = 32
 
 
 class MismatchError(Exception):
-    """What was read is not what was written."""
+    """The values read are not the values written."""
 
 
 def check(found: Any, wanted: Any, what: str) -> None:
-    """Equal dtype, shape and bits, or the end of the program."""
+    """Raise MismatchError unless both have the same dtype, shape and bits."""
     found, wanted = np.asarray(found), np.asarray(wanted)
     if (found.dtype, found.shape) != (wanted.dtype, wanted.shape):
         raise MismatchError(f"{what}: {found.dtype} {found.shape}, expected {wanted.dtype} {wanted.shape}")
@@ -51,7 +51,7 @@ def check(found: Any, wanted: Any, what: str) -> None:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Diffusion of both substances, feed and kill rate, time step."""
+    """Diffusion of both substances, feed rate, kill rate, time step."""
 
     diffusion_u: float = 0.2
     diffusion_v: float = 0.1
@@ -61,7 +61,7 @@ class Parameters:
 
 
 def initial_state(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Substance u everywhere, a little noise, and drops of v."""
+    """Return substance u everywhere, a little noise, and drops of v."""
     rng = np.random.default_rng(42)
     u = 1 - 0.01 * rng.random((size,) * 3, dtype=np.float32)
     v = 0.01 * rng.random((size,) * 3, dtype=np.float32)
@@ -73,7 +73,7 @@ def initial_state(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def laplacian(field: np.ndarray) -> np.ndarray:
-    """Mean of the six neighbours less the cell, on a periodic grid."""
+    """Return the mean of the six neighbours minus the cell, on a periodic grid."""
     p = np.pad(field, 1, mode="wrap")
     near = p[:-2, 1:-1, 1:-1] + p[2:, 1:-1, 1:-1]
     near += p[1:-1, :-2, 1:-1]
@@ -86,7 +86,7 @@ def laplacian(field: np.ndarray) -> np.ndarray:
 
 
 def advance(u: np.ndarray, v: np.ndarray, p: Parameters) -> None:
-    """One time step, in place."""
+    """Compute one time step, in place."""
     reaction = u * v * v
     du = p.diffusion_u * laplacian(u) - reaction + p.feed * (1 - u)
     dv = p.diffusion_v * laplacian(v) + reaction - (p.feed + p.kill) * v
@@ -98,7 +98,7 @@ def advance(u: np.ndarray, v: np.ndarray, p: Parameters) -> None:
 
 
 class NpyFile:
-    """The same data in one ``.npy`` file whose final shape is known beforehand: NumPy at its cheapest."""
+    """The same data in one ``.npy`` file of known final shape: the cheapest way that NumPy has."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
         self.path = path
@@ -116,7 +116,7 @@ class NpyFile:
 
 @dataclass
 class Run:
-    """A finished run: where its data is, what it cost, and a checksum of every frame as it was computed."""
+    """A finished run: the places of its data, its times, and a checksum of every frame as it was computed."""
 
     store: Path
     npy: dict[str, Path]
@@ -126,7 +126,7 @@ class Run:
 
 
 def create_store(store: Path, size: int, parameters: Parameters) -> zchunk.Group:
-    """The group and its arrays, empty along time."""
+    """Create the group and its arrays, which are empty along time."""
     root = zchunk.open_group(str(store), mode="w-")
     root.attrs.update(
         title="Gray–Scott reaction–diffusion", parameters=asdict(parameters), boundary="periodic"
@@ -143,7 +143,7 @@ def create_store(store: Path, size: int, parameters: Parameters) -> zchunk.Group
 
 
 def simulate(folder: Path, store: Path, size: int, steps: int, every: int, parameters: Parameters) -> Run:
-    """Run the simulation; write both fields at the start and every ``every`` steps."""
+    """Run the simulation, and write both fields at the start and every ``every`` steps."""
     root = create_store(store, size, parameters)
     outputs = list(range(0, steps + 1, every))
     shape = (len(outputs), size, size, size)
@@ -186,7 +186,7 @@ def simulate(folder: Path, store: Path, size: int, steps: int, every: int, param
 
 
 def timed(read: Callable[[], np.ndarray], repeat: int = 5) -> tuple[float, np.ndarray]:
-    """The best time of a few, in milliseconds, and what was read."""
+    """Return the best time of a few reads, in milliseconds, and the result."""
     best = float("inf")
     for _ in range(repeat):
         start = time.perf_counter()
@@ -196,7 +196,7 @@ def timed(read: Callable[[], np.ndarray], repeat: int = 5) -> tuple[float, np.nd
 
 
 def read_back(run: Run, size: int) -> None:
-    """Read the usual selections by zchunk and from ``.npy``, opening anew each time; compare and print."""
+    """Read the usual selections by zchunk and from ``.npy``, each from a new handle; compare and print."""
     frames, mid, third = len(run.steps), size // 2, size // 3
     box = slice(third - 1, third + max(size // 3, 1))
     selections: list[tuple[str, Any]] = [
@@ -222,7 +222,7 @@ def read_back(run: Run, size: int) -> None:
 
 
 def verify(run: Run) -> int:
-    """Every value of every frame against the checksum that was taken when it was computed."""
+    """Compare every frame with the checksum that was taken when it was computed; return the number of values."""
     root = zchunk.open(str(run.store), mode="r")
     for name in FIELDS:
         for i, checksum in enumerate(run.checksums[name]):
@@ -234,7 +234,7 @@ def verify(run: Run) -> int:
 
 
 def restart(run: Run) -> tuple[int, int]:
-    """Go on from a stored state as a new program would; every later frame must be met bit for bit."""
+    """Resume from a stored state as a new program would; every later frame must be the same bit for bit."""
     root = zchunk.open(str(run.store), mode="r")
     parameters = Parameters(**root.attrs["parameters"])
     frame = max(len(run.steps) - 4, 0)
@@ -253,7 +253,7 @@ def restart(run: Run) -> tuple[int, int]:
 
 
 def sources() -> Iterator[tuple[str, list[Path]]]:
-    """NetCDF files from the packages ``hvsampledata`` and ``iris-sample-data``, oldest first."""
+    """Yield NetCDF files from the packages ``hvsampledata`` and ``iris-sample-data``, oldest first."""
     air = importlib.resources.files("hvsampledata") / "_data" / "air_temperature_small.nc"
     yield "air", [Path(str(air))]
     ocean = importlib.resources.files("iris_sample_data") / "sample_data" / "NEMO"
@@ -261,12 +261,12 @@ def sources() -> Iterator[tuple[str, list[Path]]]:
 
 
 def plain(value: Any) -> Any:
-    """An attribute without bytes, which JSON lacks; NumPy's numbers and arrays are zchunk's business."""
+    """Return an attribute without bytes, which JSON lacks; zchunk takes care of NumPy's numbers and arrays."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def import_netcdf(group: zchunk.Group, files: list[Path]) -> list[list[str]]:
-    """Copy all variables; those whose first dimension is a time grow by each file."""
+    """Copy all variables; those whose first dimension is a time grow with each file."""
     stored: dict[str, int] = {}
     for i, path in enumerate(files):
         with h5netcdf.File(path) as source:
@@ -301,12 +301,12 @@ def import_netcdf(group: zchunk.Group, files: list[Path]) -> list[list[str]]:
 
 
 def ratio(sizes: Any) -> str:
-    """How many times smaller than the values what zchunk stored is."""
+    """Return how many times larger the values are than the bytes that zchunk stored."""
     return f"{sizes[0] / sizes[-1]:.1f}"
 
 
 def verify_netcdf(group: zchunk.Group, files: list[Path]) -> int:
-    """Every value, attribute and dimension name against the files, which are opened anew."""
+    """Compare every value, attribute and dimension name with the files, which are opened again."""
     count = 0
     for i, path in enumerate(files):
         with h5netcdf.File(path) as source:
@@ -336,7 +336,7 @@ def verify_netcdf(group: zchunk.Group, files: list[Path]) -> int:
 
 
 def nbytes(n: int) -> str:
-    """A size as people read it."""
+    """Return a size with a unit."""
     value = float(n)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
@@ -346,7 +346,7 @@ def nbytes(n: int) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> None:
-    """Print columns: text to the left, numbers and sizes to the right."""
+    """Print columns: text is aligned to the left, numbers and sizes to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     right = [all(row[i][:1].isdigit() or row[i] in ("-", "") for row in rows) for i in range(len(head))]
     for row in [head, ["-" * w for w in widths], *rows]:
@@ -364,7 +364,7 @@ def folder_size(folder: Path) -> int:
 
 
 def report(args: argparse.Namespace, folder: Path, store: Path) -> None:
-    """The whole main job."""
+    """Do the whole job, and print what comes out."""
     title(f"Gray–Scott on a periodic {args.size} x {args.size} x {args.size} grid, {args.steps} steps")
     run = simulate(folder, store, args.size, args.steps, args.every, Parameters())
     root = zchunk.open(str(store), mode="r")
@@ -397,7 +397,7 @@ def report(args: argparse.Namespace, folder: Path, store: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse the command line, run in a folder of its own, say how it went."""
+    """Parse the command line, run in a folder of its own, print the outcome."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
