@@ -1,9 +1,9 @@
 """A map of air temperature, from a chunked data set that xarray opens with zchunk.
 
-The program writes five days over North America, four times a day, from the NCEP/NCAR reanalysis (in the package
-``hvsampledata``), with one chunk per time. It opens the data lazily and draws one time, with the borders of the
-states of the USA: as a picture by Matplotlib, and by hvplot as a page that can be zoomed and needs no network.
-It reads only the chunk of that time.
+The program writes five days over North America, four times a day, from the NCEP/NCAR reanalysis (in the
+package ``hvsampledata``), with one chunk per time. It opens the data lazily and draws one time, with the
+borders of the states of the USA: as a picture by Matplotlib, and by hvplot as a page that can be zoomed and
+needs no network. It reads only the chunk of that time.
 
     python examples/map.py
     python examples/map.py --time 2014-02-28T18 --out maps

@@ -1,10 +1,10 @@
 """A simulation that stores its fields with zchunk, reads them back, and restarts from them.
 
-The simulation, Gray–Scott reaction–diffusion on a periodic 3-D grid, writes its two fields every few steps into
-chunked, compressed arrays ``[time, z, y, x]``. The program then reads back planes, boxes, a time series and a
-restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real data: NetCDF
-files of air temperature and of ocean surface temperature. It compares every value bit for bit; a mismatch ends
-it with status 1.
+The simulation, Gray–Scott reaction–diffusion on a periodic 3-D grid, writes its two fields every few steps
+into chunked, compressed arrays ``[time, z, y, x]``. The program then reads back planes, boxes, a time series
+and a restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real data:
+NetCDF files of air temperature and of ocean surface temperature. It compares every value bit for bit; a
+mismatch ends it with status 1.
 
     python examples/simulation.py
     python examples/simulation.py --size 64 --steps 200 --every 10 --out run.zarr --keep
@@ -222,7 +222,7 @@ def read_back(run: Run, size: int) -> None:
 
 
 def verify(run: Run) -> int:
-    """Compare every frame with the checksum that was taken when it was computed; return the number of values."""
+    """Compare every frame with the checksum from its computation; return the number of values."""
     root = zchunk.open(str(run.store), mode="r")
     for name in FIELDS:
         for i, checksum in enumerate(run.checksums[name]):
@@ -261,7 +261,7 @@ def sources() -> Iterator[tuple[str, list[Path]]]:
 
 
 def plain(value: Any) -> Any:
-    """Return an attribute without bytes, which JSON lacks; zchunk takes care of NumPy's numbers and arrays."""
+    """Return an attribute without bytes, which JSON lacks; zchunk stores NumPy's numbers and arrays itself."""
     return value.decode() if isinstance(value, bytes) else value
 
 
