@@ -2,8 +2,8 @@
 
 The simulation, Gray–Scott reaction–diffusion on a periodic 3-D grid, writes its two fields every few steps
 into chunked, compressed arrays ``[time, z, y, x]``. The program then reads back planes, boxes, a time series
-and a restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real data:
-NetCDF files of air temperature and of ocean surface temperature. It compares every value bit for bit; a
+and a restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real
+data: NetCDF files of air temperature and of ocean surface temperature. It compares every value bit for bit; a
 mismatch ends it with status 1.
 
     python examples/simulation.py
@@ -261,7 +261,7 @@ def sources() -> Iterator[tuple[str, list[Path]]]:
 
 
 def plain(value: Any) -> Any:
-    """Return an attribute without bytes, which JSON lacks; zchunk stores NumPy's numbers and arrays itself."""
+    """Return an attribute without bytes, which JSON lacks; zchunk stores NumPy's values itself."""
     return value.decode() if isinstance(value, bytes) else value
 
 
