@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import variants
+from tests import choice, variants
 from zchunk.creation import nodes
 from zchunk.engine import execute
 from zchunk.metadata.formats import get_format
@@ -16,15 +16,25 @@ from zchunk.metadata.formats import get_format
 pytest_plugins = ["tests.servers.fixtures"]
 pytest.register_assert_rewrite("tests.store_conformance")
 
-# No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
-# the change at hand; new ones at home, and many when asked for.
-_QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
-settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=_QUIET)
-settings.register_profile(
-    "ci", settings.get_profile("default"), derandomize=True, database=None, print_blob=True
-)
-settings.register_profile("thorough", settings.get_profile("default"), max_examples=5000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+pytest_addoption = choice.pytest_addoption
+pytest_collection_modifyitems = choice.pytest_collection_modifyitems
+EXAMPLES = 200
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how hard hypothesis tries.
+
+    No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
+    the change at hand; new ones at home, and many when asked for.
+    """
+    choice.pytest_configure(config)
+    quiet = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+    examples = choice.rounds(EXAMPLES)
+    settings.register_profile("default", max_examples=examples, deadline=None, suppress_health_check=quiet)
+    default = settings.get_profile("default")
+    settings.register_profile("ci", default, derandomize=True, database=None, print_blob=True)
+    settings.register_profile("thorough", default, max_examples=25 * EXAMPLES)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
 
 @pytest.fixture(params=["native", "generic"])

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.choice import rounds
 from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError, ValueChangedError
 from zchunk.storage import Store
 
@@ -257,7 +258,7 @@ class StoreConformance:
         value[:] = -1
         assert store["k"] == expected
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=rounds(40), deadline=None, suppress_health_check=list(HealthCheck))
     @given(script=st.lists(steps, max_size=25))
     def test_behaves_as_a_dict(self, tmp_path_factory: pytest.TempPathFactory, script: list[Any]) -> None:
         model: dict[str, bytes] = {}
@@ -582,7 +583,7 @@ class StoreConformance:
         thread.start()
         held.wait()
         try:
-            for _ in range(5):
+            for _ in range(rounds(5)):
                 value, busy = in_child(lambda: (store["a/0"], store["a/1"]))
                 assert value == b"v"
                 assert busy == b"w" * 10_000 or not self.atomic

@@ -68,16 +68,27 @@ def test_the_sample_has_everything():
     assert formats == {(2, False), (3, False), (3, True)}
 
 
-@pytest.mark.slow
-def test_every_kind_of_case_with_every_installed_peer(tmp_path):
+FEW = "write-field-lz4 read-real-zstd-large zip-write sharded-raw-boxes memory-store-read xarray-point import"
+
+
+@pytest.mark.parametrize(
+    ("sample", "asked"),
+    [
+        pytest.param(FEW, ("zchunk", "numpy"), id="few"),
+        pytest.param(SAMPLE, (), id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_every_kind_of_case_with_every_installed_peer(tmp_path, sample, asked):
     drawing, markdown = tmp_path / "plot.svg", tmp_path / "table.md"
+    chosen = ("--peers", *asked) if asked else ()
     written = ("--plot", str(drawing), "--markdown", str(markdown))
-    done, results = run_harness(tmp_path, "--repeat", "2", "--cases", *SAMPLE.split(), *written)
+    done, results = run_harness(tmp_path, "--repeat", "2", "--cases", *sample.split(), *chosen, *written)
     assert done.returncode == 0, done.stdout + done.stderr
     assert results["failures"] == {}
-    assert {*results["versions"], *results["absent"]} == {*NAMES, "limit"}
+    if not asked:
+        assert {*results["versions"], *results["absent"]} == {*NAMES, "limit"}
     assert {"zchunk", "numpy", "limit"} <= set(results["versions"])
-    assert sorted(results["cases"]) == sorted(SAMPLE.split())
+    assert sorted(results["cases"]) == sorted(sample.split())
     peers = [name for name in results["versions"] if name != "limit"]
     for name, case in results["cases"].items():
         if STORED[CASES[name].stored].source == "real" and not HAS_REAL_DATA:

@@ -129,6 +129,7 @@ REFUSED = (ValueError, TypeError, OverflowError, RuntimeError)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize("selection", [np.s_[...], np.s_[1], np.s_[::-1, :3], np.s_[0, 2, ...]], ids=repr)
+@pytest.mark.each_value
 def test_assignment_is_numpys(target: Any, selection: Any, variant: Variant, tmp_path: Path) -> None:
     if not variant.takes(target):
         target = [("a", ">i2"), ("b", [("c", ">f4")])]

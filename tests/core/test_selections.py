@@ -374,6 +374,7 @@ def test_each_chunk_is_read_once() -> None:
 
 @pytest.mark.parametrize("compressor", [None, zchunk.Blosc(), zchunk.Blosc("zstd", shuffle=0), zchunk.Zstd()])
 @pytest.mark.parametrize("order", "CF")
+@pytest.mark.each_value
 def test_chunks_of_many_blocks(compressor: Any, order: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     items = rng.integers(0, 5000, (150, 160, 170)).astype("i4")

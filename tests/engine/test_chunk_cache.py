@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.choice import rounds
 from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.codecs import register_codec, registry
 from zchunk.engine import chunk_cache
@@ -171,6 +172,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.each_value
 def test_thin_slabs_cost_one_decode(variant: Variant, store: Any, tmp_path: Path) -> None:
     # Format 3 has no codecs of a user's own.
     compressor = CountingZlib() if variant.kind == "v2" else zchunk.Zlib()
@@ -193,6 +195,7 @@ def test_thin_slabs_cost_one_decode(variant: Variant, store: Any, tmp_path: Path
     "dtype",
     ["u1", ">f8", "S3", "U2", "c16", "M8[s]", [("a", "i2"), ("b", "S3")], [("a", "f4", (2,))], "f2", ">c8"],
 )
+@pytest.mark.each_value
 def test_all_kinds_of_items(
     order: Any, dtype: Any, variant: Variant, store: Any, tmp_path: Path
 ) -> None:
@@ -210,6 +213,7 @@ def test_all_kinds_of_items(
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.each_value
 def test_all_kinds_of_selections(variant: Variant, store: Any, tmp_path: Path) -> None:
     compressor = CountingZlib() if variant.kind == "v2" else zchunk.Zlib()
     rng = np.random.default_rng(0)
@@ -317,6 +321,7 @@ def test_a_damaged_file_is_an_error(variant: Variant, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.each_value
 def test_writes_through_any_array_are_seen(store: Any, tmp_path: Path) -> None:
     z = zchunk.zeros((8, 8), chunks=4, dtype="i4", store=store, cache_bytes=10**6)
     others = [z, zchunk.Array(store), zchunk.Array(store, cache_bytes=500), z.view(), z.view(dtype="u4")]
@@ -346,6 +351,7 @@ def test_views_do_not_share_what_they_understand(variant: Variant, store: Any, t
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.each_value
 def test_resizing_is_seen(store: Any, tmp_path: Path) -> None:
     z = zchunk.ones(20, chunks=6, dtype="i4", store=store, cache_bytes=10**6)
     z[...] = np.arange(20)
@@ -669,7 +675,7 @@ steps = st.one_of(
 
 @pytest.mark.parametrize("kind", ["folder", "mapping"])
 @pytest.mark.parametrize("cap", [60, 300, 10_000])
-@settings(max_examples=60)
+@settings(max_examples=rounds(60))
 @given(program=st.lists(steps, max_size=12))
 def test_programs_give_the_same_with_and_without(
     kind: str, cap: int, program: list[Any], tmp_path_factory: pytest.TempPathFactory

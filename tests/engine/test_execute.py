@@ -227,6 +227,7 @@ PARTS = [
     ids=repr,
 )
 @pytest.mark.parametrize("dtype", ["<f8", "|u1", "|S7", ">i4"])
+@pytest.mark.each_value
 def test_parts_of_large_chunks(
     dtype: str, compressor: Any, order: str, variant: Variant, tmp_path: Path
 ) -> None:
@@ -242,6 +243,7 @@ def test_parts_of_large_chunks(
 @pytest.mark.parametrize("blocksize", [0, 1000, 4096, 65536])
 @pytest.mark.parametrize("typesize", [1, 3, 4, 5, 8, 16, 200])
 @pytest.mark.variants("v2", "v3", reason="replaces a chunk by its key")
+@pytest.mark.each_value
 def test_foreign_frames_with_other_typesize_and_blocks(
     typesize: int, blocksize: int, variant: Variant, tmp_path: Path
 ) -> None:

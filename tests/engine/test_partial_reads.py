@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.choice import rounds
 from zchunk.codecs import Blosc
 from zchunk.engine import execute, partial_reads
 from zchunk.errors import ChunkError
@@ -88,14 +89,14 @@ rows = st.one_of(
 columns = st.one_of(st.integers(0, 1999), st.builds(slice, st.integers(0, 2000), st.integers(0, 2000)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=rounds(60))
 @given(selection=st.tuples(indices, rows, columns))
 def test_parts_equal_the_whole(made: Any, selection: Any) -> None:
     for z in made[0]:
         np.testing.assert_array_equal(z[selection], made[1][selection])
 
 
-@settings(max_examples=30)
+@settings(max_examples=rounds(30))
 @given(points=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 299), st.integers(0, 1999)), min_size=1))
 def test_points_equal_the_whole(made: Any, points: Any) -> None:
     where = tuple(map(list, zip(*points, strict=True)))

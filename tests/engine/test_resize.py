@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests import variants
+from tests.choice import rounds
 from tests.variants import Variant
 from zchunk.storage import KVStore
 
@@ -252,7 +253,7 @@ def test_killed_while_appending_and_resizing(tmp_path: Path, path: str) -> None:
     """Whenever the process dies, every row that the metadata have holds what was put there."""
     z = zchunk.zeros((0, 50), chunks=(5, 20), dtype="i4", store=tmp_path)
     rng = random.Random(1)
-    for _ in range(12):
+    for _ in range(rounds(12)):
         child = subprocess.Popen([sys.executable, "-c", APPENDER, str(tmp_path)], stdout=subprocess.PIPE)
         assert child.stdout is not None
         assert child.stdout.readline() == b"go\n"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.choice import rounds
 from tests.variants import NO_ARRAYS, Variant
 from zchunk.indexing import plan_basic
 from zchunk.storage import KVStore
@@ -365,10 +366,11 @@ while True:
 
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("durability", ["atomic", "fsync"])
+@pytest.mark.each_value
 def test_killed_while_overwriting(durability: Any, variant: Variant, tmp_path: Path) -> None:
     zchunk.ones((100, 100), chunks=(25, 50), dtype="i8", store=tmp_path)[...] = 1
     rng = random.Random(0)
-    for _ in range(8):
+    for _ in range(rounds(8)):
         child = subprocess.Popen([sys.executable, "-c", OVERWRITER, str(tmp_path)], stdout=subprocess.PIPE)
         assert child.stdout is not None
         assert child.stdout.readline() == b"go\n"

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.choice import rounds
 from tests.engine.test_execute import executor
 from zchunk.errors import MetadataError
 
@@ -23,7 +24,7 @@ strategies = pytest.importorskip("zarr.testing.strategies")
 # The same ones every time, few enough for CI; HYPOTHESIS_PROFILE=thorough asks for more.
 _THOROUGH = settings().max_examples >= 1000
 BOUNDED = settings(
-    max_examples=250 if _THOROUGH else 80,
+    max_examples=250 if _THOROUGH else rounds(80),
     derandomize=not _THOROUGH,
     database=None,
     deadline=None,

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import zchunk
+from tests.choice import rounds
 from tests.store_conformance import LEGAL_KEYS, StoreConformance
 from zchunk.codecs import GZip, N5ChunkWrapper, get_codec
 from zchunk.errors import ChunkError, CodecError, MetadataError
@@ -589,7 +590,7 @@ def test_codec_is_made_of_its_configuration() -> None:
             N5ChunkWrapper(*arguments)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), shape=npst.array_shapes(min_dims=0, max_dims=4, max_side=5))
 def test_codec_roundtrips(data: Any, shape: tuple[int, ...]) -> None:
     dtype = data.draw(st.sampled_from(["?", "u1", "<i2", ">i4", "<f8", ">f8", "<M8[s]"]))
@@ -613,7 +614,7 @@ def test_codec_roundtrips(data: Any, shape: tuple[int, ...]) -> None:
     assert codec.decode(block).tobytes() == expected.tobytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200), deadline=None)
 @given(
     raw=st.binary(max_size=60),
     codec=st.sampled_from([None, GZip(), zchunk.Blosc(), zchunk.Zstd(), zchunk.LZ4()]),

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numcodecs import blosc as c_blosc
 
+from tests.choice import rounds
 from zchunk._ext.codecs import dispatch
 from zchunk._ext.codecs.blosc_decode import frame_info
 from zchunk.codecs import Blosc
@@ -173,11 +174,11 @@ def run(cases: Iterator[Case]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_like_c_blosc(seed: int) -> None:
-    run(sample(1200, SIZES, seed))
+    run(sample(rounds(1200), SIZES, seed))
 
 
 def test_like_c_blosc_large() -> None:
-    run(sample(60, LARGE_SIZES, 99))
+    run(sample(rounds(60), LARGE_SIZES, 99))
 
 
 @pytest.mark.slow
@@ -194,6 +195,7 @@ def test_like_c_blosc_all() -> None:
 @pytest.mark.parametrize("cname", CNAMES)
 @pytest.mark.parametrize("clevel", [1, 3, 5, 7, 9])
 @pytest.mark.parametrize("shuffle", [0, 1, 2])
+@pytest.mark.each_value
 def test_sizes_of_model_data(cname: str, clevel: int, shuffle: int) -> None:
     """Without the few bytes that `most_bytes` allows: fields of 400 KB, no more than 2 % larger."""
     rng = np.random.default_rng(1)

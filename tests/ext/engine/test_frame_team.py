@@ -48,6 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", ["mixed", "random", "smooth"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4"])
+@pytest.mark.each_value
 def test_bytes_do_not_depend_on_the_threads(
     dtype: str, order: str, kind: str, compressor: Any, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_what_is_assigned_may_have_any_strides(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compressor", [None, Blosc("lz4"), Blosc("lz4", shuffle=0)], ids=repr)
 @pytest.mark.parametrize("kind", ["mixed", "random"])
 @pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.each_value
 def test_parts_of_one_chunk_are_read_by_many(order: str, kind: str, compressor: Any, tmp_path: Path) -> None:
     data = values(kind, "<f8")
     z = zchunk.create(SHAPE, chunks=SHAPE, dtype="<f8", order=order, compressor=compressor, store=tmp_path)
@@ -154,6 +156,7 @@ def test_a_killed_writer_leaves_old_or_new(tmp_path: Path) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("blocksize", [0, 1, 128, 150, 254])
 @pytest.mark.parametrize("size", [129, 200, 255])
+@pytest.mark.each_value
 def test_blocks_that_end_inside_items(size: int, blocksize: int, threads: int, tmp_path: Path) -> None:
     """What a user may ask for: blocks smaller than an item, or no multiple of it."""
     zchunk.set_threads(threads)

@@ -115,8 +115,8 @@ def test_work_is_shared_once_at_a_time(array: Any) -> None:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Job:
-    """Writing one chunk, which takes seconds."""
-    data = np.random.default_rng(0).integers(0, 3, 10_000_000, "u1")
+    """Writing one chunk, which takes more than a second."""
+    data = np.random.default_rng(0).integers(0, 3, 1_500_000, "u1")
     codec = zchunk.Zstd(19)
     z = zchunk.create(data.shape, chunks=data.shape, dtype="u1", store=str(tmp_path / "s"), compressor=codec)
     return Job(z._chunked.layout, plan_basic(..., z._chunked.metadata.grid), data, True, 0, 1)
@@ -210,6 +210,8 @@ def test_ctrl_c_ends_shared_work() -> None:
     code = """
 import os, signal, tempfile, threading, time
 import numpy as np, zchunk
+# A shell that starts a command in the background has it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 zchunk.set_threads(2)
 data = np.random.default_rng(0).integers(0, 3, (300, 200_000), "u1")
 with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.choice import rounds
 from tests.store_conformance import in_child
 from zchunk.engine import execute
 from zchunk.engine import native as executor
@@ -271,7 +272,7 @@ def test_an_archive_that_is_cut_while_it_is_read(tmp_path: Path, path: str) -> N
         z[...]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_damage_is_no_wrong_value(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """Of a file, and of a value in another store, by both executors."""

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.choice import rounds
 from tests.store_conformance import in_child
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
 from zchunk.storage import ZipStore
@@ -25,7 +26,7 @@ METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=rounds(30), deadline=None)
 @given(value=st.binary(max_size=3000), repeat=st.sampled_from([0, 1, 100]))
 def test_zip_methods_agree_with_zipfile(
     tmp_path_factory: pytest.TempPathFactory, method: int, value: bytes, repeat: int
@@ -406,6 +407,7 @@ def test_zip_store_random_damage_never_crashes(tmp_path: Path, method: int) -> N
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory from /proc")
 @pytest.mark.parametrize("method", METHODS[1:])
 @pytest.mark.parametrize("claim", [10, 0, 1 << 31])
+@pytest.mark.each_value
 def test_zip_store_bomb(tmp_path: Path, method: int, claim: int) -> None:
     path = tmp_path / "a.zip"
     raw = make_zip(path, method, bytes(100_000_000))

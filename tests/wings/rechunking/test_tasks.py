@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.choice import rounds
 from zchunk.errors import ChunkError, ContainsArrayError, ContainsGroupError, CopyError, StoreError
 from zchunk.runtime import threads as pool
 from zchunk.wings.rechunking import target as making
@@ -68,7 +69,7 @@ def rechunkings(draw: st.DrawFn) -> Any:
     return shape, draw(chunks), draw(chunks)
 
 
-@settings(max_examples=100)
+@settings(max_examples=rounds(100))
 @given(
     rechunkings(),
     st.integers(0, 500),
@@ -96,7 +97,7 @@ def test_items_are_the_same(
     np.testing.assert_array_equal(found[...], expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=rounds(60))
 @given(
     rechunkings(), st.integers(0, 500), st.booleans(), st.integers(0, 9), st.floats(1, 4), st.integers(1, 40)
 )

@@ -1,0 +1,98 @@
+"""Which cases a default run has: pairs of parameters instead of products, fewer examples, and nothing slow.
+
+`python -m pytest` is for everybody and every change, so it takes minutes; `python -m pytest --all` has every
+case. Three things make the difference, and all that a default run leaves out is counted as deselected:
+
+- Of a test with several parameters (those of its fixtures are among them) it has the cases in which every
+  pair of values occurs, since nearly all faults show with two values. Of one that is marked `each_value` it
+  has those in which every value occurs.
+- Tests marked `slow` are left out.
+- hypothesis tries a quarter of the examples, and other numbers of rounds are smaller too (`rounds`).
+
+The choice depends on nothing but the cases, so it is the same in every process and on every machine. A case
+that the command names by its id always runs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import pytest
+
+# Whether everything runs: set before the test modules are imported, some of which ask for it.
+everything = False
+
+SHARE = 4
+
+
+def rounds(full: int) -> int:
+    """Return how often something is tried, of which a full run tries `full`."""
+    return full if everything else max(full // SHARE, 1)
+
+
+def covering(rows: Sequence[tuple[int, ...]], strength: int) -> list[int]:
+    """Return the numbers of few rows in which everything occurs that does in any: so many columns together.
+
+    Greedy: always the row that brings the most that is new, the first of those that bring as much.
+    """
+    together = list(combinations(range(len(rows[0])), strength))
+    parts = [{(columns, tuple(row[c] for c in columns)) for columns in together} for row in rows]
+    missing = set().union(*parts)
+    left = dict(enumerate(parts))
+    chosen = []
+    while missing:
+        best = max(left, key=lambda number: len(left[number] & missing))
+        missing -= left.pop(best)
+        chosen.append(best)
+    return sorted(chosen)
+
+
+def rows_of(items: Sequence[pytest.Function]) -> list[tuple[int, ...]]:
+    """Return what tells the cases of a test apart: for each the number of the value of each parameter."""
+    columns = set()
+    for name in sorted({name for item in items for name in item.callspec.params}):
+        # Some values cannot be hashed, and the cases share them.
+        values = [id(item.callspec.params.get(name)) for item in items]
+        numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+        if len(numbers) > 1:
+            # Parameters that are given together are one.
+            columns.add(tuple(numbers[value] for value in values))
+    return list(zip(*sorted(columns), strict=True))
+
+
+def thinned(items: Sequence[pytest.Function]) -> list[pytest.Function]:
+    """Return the cases of one test that a default run has."""
+    rows = rows_of(items)
+    strength = 1 if items[0].get_closest_marker("each_value") else 2
+    if not rows or len(rows[0]) <= strength:
+        return list(items)
+    return [items[number] for number in covering(rows, strength)]
+
+
+def left_out(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Return the cases that only a full run has."""
+    slow = {item for item in items if item.get_closest_marker("slow")}
+    tests: dict[tuple[pytest.Item | pytest.Collector | None, str], list[pytest.Function]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item not in slow:
+            tests[item.parent, item.originalname].append(item)
+    return slow.union(*(set(cases) - set(thinned(cases)) for cases in tests.values()))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", dest="every_case", help="run every case")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global everything
+    everything = config.getoption("every_case")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if everything or any("::" in argument for argument in config.args):
+        return
+    out = left_out(items)
+    config.hook.pytest_deselected(items=[item for item in items if item in out])
+    items[:] = [item for item in items if item not in out]
