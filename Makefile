@@ -5,12 +5,15 @@ FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
 FUZZ_TESTS := tests/promises/test_fuzz.py
 ASAN := build/asan
+TRACED := build/coverage
+# For `make coverage`: which tests, by default all.
+COVERED ?=
 AZURITE := build/node/node_modules/.bin/azurite-blob
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test lint types warnings bench example example-small tutorial layers fuzz fuzz-short conformance clients differential golden dist ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short conformance clients differential golden dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,8 +37,22 @@ servers:  ## the programs that tests of remote stores talk to: Redis, nginx, Azu
 build:  ## compile the extension modules in place
 	$(PYTHON) setup.py build_ext --inplace
 
-test:  ## all tests
+test:  ## the tests: pairs of parameters, few examples, nothing slow
 	$(PYTHON) -m pytest
+
+test-all:  ## every case of every test
+	$(PYTHON) -m pytest --all
+
+coverage:  ## lines that the tests run, those of .pyx files too: a report, and build/coverage/html
+	mkdir -p $(TRACED)/tree
+	tar -cf - --exclude='_ext/*.c' --exclude='*.so' --exclude=__pycache__ _ext zchunk tests benchmarks examples docs \
+	    setup.py pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md | tar -xf - -C $(TRACED)/tree
+	cd $(TRACED)/tree && ZCHUNK_COVERAGE=1 $(PYTHON) setup.py -q build_ext --inplace
+	cd $(TRACED)/tree && $(PYTHON) -m coverage erase
+	cd $(TRACED)/tree && PYTHONPATH=$$PWD $(PYTHON) -m coverage run -m pytest -p no:cacheprovider $(COVERED) \
+	    || echo "some tests failed; those of memory and threads may, where every line is traced"
+	cd $(TRACED)/tree && $(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d ../html \
+	    && $(PYTHON) -m coverage report --skip-covered
 
 lint:  ## ruff and cython-lint
 	$(PYTHON) -m ruff check .
@@ -53,6 +70,9 @@ warnings:  ## build with compiler warnings and Cython's hints and warnings as er
 
 bench:  ## the benchmark, beside the peers that are installed
 	$(PYTHON) -m benchmarks
+
+bench-guard: build  ## five cases of the hot path beside the commit before; fails above 1.15
+	$(PYTHON) -m benchmarks.guard
 
 example:  ## the main job at full size
 	$(PYTHON) examples/simulation.py
