@@ -21,6 +21,7 @@ from tests.store_conformance import in_child
 from zchunk.errors import InvalidKeyError, ReadOnlyError, StoreError
 from zchunk.storage import ZipStore
 from zchunk.storage.zip import archive
+from zchunk.storage.zip.archive import Archive
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
@@ -526,3 +527,229 @@ def test_folders_in_the_archive(tmp_path: Path) -> None:
         assert dict(store) == {"a/k": b"v"}
         store["b"] = b"w"
     assert sorted(zipfile.ZipFile(path).namelist()) == ["a/", "a/k", "b"]
+
+
+# ---- archives that were not closed
+
+
+def good_archive(path: Path, comment: bytes = b"") -> dict[str, bytes]:
+    values = {"a": bytes(range(256)) * 9, "b/c": b"value", ".zattrs": b"{}"}
+    with ZipStore(path, mode="w") as store:
+        store._archive._comment = comment
+        for key, value in values.items():
+            store[key] = value
+    return values
+
+
+def nested_archive(tmp_path: Path) -> bytes:
+    good_archive(tmp_path / "inner.zip")
+    return (tmp_path / "inner.zip").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from zchunk.storage import ZipStore
+store = ZipStore(sys.argv[1])
+store["a"] = b"new"
+store["d"] = open(sys.argv[2], "rb").read()
+store["e"] = bytes(100_000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("cut", [0, 1, 50_000, 100_031])
+@pytest.mark.parametrize("comment", [b"", b"a comment" * 100])
+def test_an_archive_whose_writer_was_killed_is_what_it_was_before(
+    tmp_path: Path, cut: int, comment: bytes
+) -> None:
+    path = tmp_path / "a.zip"
+    values = good_archive(path, comment)
+    size = path.stat().st_size
+    # A value that is an archive itself, with a directory that is not that of the whole.
+    nested_archive(tmp_path)
+    command = [sys.executable, "-c", KILLED, str(path), str(tmp_path / "inner.zip")]
+    subprocess.run(command, check=False)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - cut])
+    with pytest.warns(UserWarning, match=rf"{len(whole) - cut - size} bytes .* left out, values of 'a', 'd'"):
+        store = ZipStore(path, mode="r")
+    assert dict(store) == values
+    with pytest.warns(UserWarning, match="left out"), ZipStore(path) as store:
+        assert dict(store) == values
+        store["f"] = b"later"
+    # Without a warning, to everybody.
+    assert dict(ZipStore(path, mode="r")) == {**values, "f": b"later"}
+    with zipfile.ZipFile(path) as theirs:
+        assert theirs.testzip() is None
+        assert theirs.comment == comment
+
+
+def test_an_archive_is_cut_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    values = good_archive(path)
+    first = path.stat().st_size
+    with ZipStore(path) as store:
+        store["d"] = b"more"
+        second = store._archive._end
+    whole = path.read_bytes()
+    assert dict(ZipStore(path, mode="r")) == {**values, "d": b"more"}
+    for end in range(first + 1, len(whole), 3):
+        path.write_bytes(whole[:end])
+        with pytest.warns(UserWarning, match="values of 'd'" if end >= second else "left out"):
+            assert dict(ZipStore(path, mode="r")) == values
+    for end in range(0, first, 9):
+        path.write_bytes(whole[:end])
+        with pytest.raises(StoreError, match="probably not closed"):
+            ZipStore(path, mode="r")
+
+
+def test_zip64_directories_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.zip"
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
+    values = good_archive(path)
+    assert b"PK\6\6" in path.read_bytes()
+    with path.open("ab") as file:
+        file.write(bytes(3_000_000))
+    with pytest.warns(UserWarning, match="3000000 bytes"):
+        assert dict(ZipStore(path, mode="r")) == values
+
+
+def test_what_stands_in_front_of_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    values = good_archive(path)
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+    assert dict(ZipStore(path, mode="r")) == values
+
+
+LIMITED = """
+import resource, signal, sys
+from zchunk.storage import ZipStore
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = ZipStore(sys.argv[1])
+for i in range(int(sys.argv[2])):
+    store[f"new/{i}"] = bytes(10)
+# As a full disk: no directory fits.
+resource.setrlimit(resource.RLIMIT_FSIZE, (store._archive._end + int(sys.argv[3]),) * 2)
+try:
+    store["large"] = bytes(100_000)
+except OSError as error:
+    print(error.errno)
+try:
+    store.close()
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 10, 500])
+def test_a_full_disk_leaves_the_archive_as_it_was(tmp_path: Path, room: int) -> None:
+    pytest.importorskip("resource")
+    path = tmp_path / "a.zip"
+    values = good_archive(path)
+    before = path.read_bytes()
+    found = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path), "50", str(room)], capture_output=True, text=True
+    )
+    assert found.stdout == "27\n27\n", found.stderr
+    assert path.read_bytes() == before
+    assert dict(ZipStore(path, mode="r")) == values
+
+
+def test_a_flush_that_fails_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.zip"
+    values = good_archive(path)
+    store = ZipStore(path)
+    store["d"] = b"more"
+    pwrite = os.pwrite
+
+    def fail(fd: int, data: Any, offset: int) -> int:
+        pwrite(fd, data[:9], offset)
+        raise OSError(28, "No space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        with pytest.raises(OSError, match="No space"):
+            store.flush()
+    store.flush()
+    assert dict(ZipStore(path, mode="r")) == {**values, "d": b"more"}
+    store.close()
+
+
+def test_closing_while_others_write_keeps_the_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    for _ in range(50):
+        store = ZipStore(path, mode="w")
+        store["first"] = b"v" * 1000
+        ready = threading.Barrier(5)
+
+        def write(key: str, store: ZipStore = store, ready: threading.Barrier = ready) -> None:
+            ready.wait()
+            try:
+                for i in range(20):
+                    store[f"{key}/{i}"] = b"w" * 100
+            except StoreError:
+                # Closed.
+                pass
+
+        threads = [threading.Thread(target=write, args=(str(n),)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        store.close()
+        for thread in threads:
+            thread.join()
+        assert ZipStore(path, mode="r")["first"] == b"v" * 1000
+
+
+def test_a_writer_that_waits_for_close_does_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    store = ZipStore(path, mode="w")
+    store["k"] = b"v"
+    archive = store._archive
+    assert isinstance(archive, Archive)
+    errors: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            store["l"] = b"w"
+        except StoreError as error:
+            errors.append(error)
+
+    with archive._lock:
+        thread = threading.Thread(target=write)
+        thread.start()
+        # It waits for the lock now, or will.
+        thread.join(0.2)
+        store.close()
+        size = path.stat().st_size
+    thread.join()
+    assert len(errors) == 1
+    assert path.stat().st_size == size
+    assert dict(ZipStore(path, mode="r")) == {"k": b"v"}
+
+
+@pytest.mark.parametrize("durability", ["atomic", "fsync", "none"])
+def test_what_is_synced(tmp_path: Path, durability: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("fsync", "replace", "pwrite"):
+
+        def call(*args: Any, real: Any = getattr(os, name), name: str = name) -> Any:
+            if not (calls and calls[-1] == name):
+                calls.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(os, name, call)
+    path = tmp_path / "a.zip"
+    with ZipStore(path, mode="w", durability=durability) as store:
+        store["k"] = bytes(100_000)
+    # Entries, then the directory, then the name in the folder.
+    assert calls == (["pwrite", "fsync", "pwrite", "fsync"] if durability == "fsync" else ["pwrite"])
+    calls.clear()
+    with pickle.loads(pickle.dumps(ZipStore(path, durability=durability))) as store:
+        assert store.durability == durability
+        store["k"] = b"v"
+    # What replaces the archive is on the disk before it does so.
+    synced = ["fsync"] if durability == "fsync" else []
+    assert calls == ["pwrite", "fsync", "replace", *synced]
+    with pytest.raises(ValueError, match="durability"):
+        ZipStore(path, durability="always")  # type: ignore[arg-type]

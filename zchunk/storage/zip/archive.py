@@ -18,6 +18,7 @@ from copy import copy
 
 from zchunk._ext.engine.file_job import crc32
 from zchunk.errors import StoreError
+from zchunk.storage.local.files import PARTIAL, sync_folder
 from zchunk.storage.zip.methods import encode
 from zchunk.storage.zip.reader import File, Reader
 
@@ -36,18 +37,20 @@ class Archive(Reader):
     than half of it is dead. So replacing costs what writing costs, no matter how large the archive.
     """
 
-    def __init__(self, path: str, mode: str, allow_zip64: bool) -> None:
+    def __init__(self, path: str, mode: str, allow_zip64: bool, synced: bool = False) -> None:
         self.path = path
         self.writable = mode != "r"
         # Nothing is made or replaced before the first write, so that a call that fails loses nothing.
         self._create_flag = os.O_TRUNC if mode == "w" else os.O_EXCL
         self.dirty = mode in ("w", "x")
         self._allow_zip64 = allow_zip64
+        self._synced = synced
         self._owner = os.getpid()
         self._lock = threading.RLock()
         file = None if self.dirty else self._open()
         if mode == "x" and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        # Behind what a killed writer may have left, which is dead space: another writer may be alive.
         self._end = 0 if file is None else file.size
         super().__init__(repr(path), file if self._end or mode == "r" else None)
         self._file = file
@@ -94,8 +97,8 @@ class Archive(Reader):
                 self._end = file.write(end, packed)
             except BaseException:
                 # A full disk must not leave rubbish that later entries would be written behind.
-                with suppress(OSError):
-                    os.ftruncate(file.fd, info.header_offset)
+                self._end = info.header_offset
+                _truncate(file, self._end)
                 raise
             if folder:
                 self._foreign = [other for other in self._foreign if other.orig_filename != key]
@@ -108,19 +111,21 @@ class Archive(Reader):
         if key not in self.entries:
             raise KeyError(key)
         with self._writing():
+            # KeyError, if another thread was first.
             del self.entries[key]
             self.dirty = True
 
     @contextmanager
     def _writing(self) -> Iterator[File]:
         """Give the file to the one writer, once it is sure that there is no other."""
-        self.check_open()
         if os.getpid() != self._owner:
             # Before the lock, which a thread of the parent may have held during the fork.
             raise StoreError(
                 f"zip store {self.name} was opened by process {self._owner}; a forked child can only read"
             )
         with self._lock:
+            # Not before: another thread may close the archive while this one waits.
+            self.check_open()
             if self._file is None:
                 self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
                 self.dirty = True
@@ -137,11 +142,29 @@ class Archive(Reader):
         if not self.dirty:
             return
         with self._writing() as file:
-            self._end = self._write_directory(file, self._end, self._infos())
-            self.dirty = False
+            if self.dirty:
+                self._flush(file)
+
+    def _flush(self, file: File) -> None:
+        if self._synced:
+            # A directory on the disk is one of entries that are there.
+            os.fsync(file.fd)
+        try:
+            end = self._write_directory(file, self._end, self._infos())
+            if self._synced:
+                os.fsync(file.fd)
+                sync_folder(os.path.dirname(self.path))
+        except BaseException:
+            _truncate(file, self._end)
+            raise
+        self._end = self._complete = end
+        self.dirty = False
 
     def close(self) -> None:
-        """Flush, or rewrite without dead space if there is much; then let go of the file. May be repeated."""
+        """Flush, or rewrite without dead space if there is much; then let go of the file. May be repeated.
+
+        If that fails, by a full disk perhaps, the file becomes what it was at the last `flush`.
+        """
         if os.getpid() != self._owner:
             self._closed, self._file = True, None
             return
@@ -150,16 +173,27 @@ class Archive(Reader):
                 return
             try:
                 if self.dirty:
-                    live = sum(info.compress_size for info in self._infos())
-                    # What else an entry takes: two headers with its name.
-                    live += sum(128 + 2 * len(info.filename) for info in self._infos())
-                    if self._end > 2 * live + 4096:
-                        # Where it fails (full disk, damaged entry), dead space is the lesser evil.
-                        with self._writing() as file, suppress(OSError, ValueError):
-                            self._compact(file)
-                    self.flush()
+                    with self._writing() as file:
+                        self._finish(file)
             finally:
                 self._closed, self._file = True, None
+
+    def _finish(self, file: File) -> None:
+        live = sum(info.compress_size for info in self._infos())
+        # What else an entry takes: two headers with its name.
+        live += sum(128 + 2 * len(info.filename) for info in self._infos())
+        if self._end > 2 * live + 4096:
+            # Where it fails (full disk, damaged entry), dead space is the lesser evil.
+            with suppress(OSError, ValueError):
+                self._compact(file)
+        if not self.dirty:
+            return
+        try:
+            self._flush(file)
+        except BaseException:
+            if self._complete:
+                _truncate(file, self._complete)
+            raise
 
     def release(self) -> None:
         """Close an archive that nobody can use any more; without a file, there is nothing to close."""
@@ -171,7 +205,7 @@ class Archive(Reader):
 
     def _compact(self, file: File) -> None:
         path = os.path.realpath(self.path)
-        partial = f"{path}.{os.urandom(8).hex()}.partial"
+        partial = f"{path}.{os.urandom(8).hex()}{PARTIAL}"
         target = File(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             os.fchmod(target.fd, os.fstat(file.fd).st_mode & 0o777)
@@ -189,12 +223,16 @@ class Archive(Reader):
                     start += len(part)
                     size -= len(part)
             self._write_directory(target, end, moved)
+            # Or a power cut could leave an empty file by the name of the archive.
+            os.fsync(target.fd)
             os.replace(partial, path)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(partial)
             raise
         self.dirty = False
+        if self._synced:
+            sync_folder(os.path.dirname(path))
 
     def _write_directory(self, file: File, start: int, infos: list[zipfile.ZipInfo]) -> int:
         """Write the central directory at `start`; return where it ends."""
@@ -205,6 +243,11 @@ class Archive(Reader):
         directory.comment = self._comment
         directory.close()
         return file.write(start, stream.getbuffer())
+
+
+def _truncate(file: File, size: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(file.fd, size)
 
 
 class _Tail(io.BytesIO):

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from zchunk.spec.keys import METADATA_KEYS, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import check_range
 from zchunk.storage.local.files import read_at
+from zchunk.storage.zip.directory import end_of_archive, names_behind
 from zchunk.storage.zip.methods import decode
 
 _CALL_MAX = 1 << 30
@@ -43,6 +45,8 @@ _MORE = 64
 _LARGE = 1 << 26
 _PER_STORED = 1000
 _PER_STORED_TEXT = 100
+# So many names of entries a warning tells.
+_TOLD = 5
 
 Place: TypeAlias = tuple[int, int, int]
 
@@ -127,9 +131,9 @@ Bytes: TypeAlias = File | Value | Piece
 class _Stream(io.RawIOBase):
     """What `zipfile` reads the directory from."""
 
-    def __init__(self, file: Bytes) -> None:
+    def __init__(self, file: Bytes, size: int | None = None) -> None:
         self._file = file
-        self._size = file.size
+        self._size = file.size if size is None else size
         self._at = 0
 
     def seekable(self) -> bool:
@@ -174,14 +178,17 @@ class Reader:
         self._comment = b""
         self._file = file
         self._closed = False
+        # Where the last complete directory ends.
+        self._complete = 0
         # Where the bytes of an entry begin, by where its header does.
         self._starts: dict[int, int] = {}
         if file is not None:
             self._parse()
 
     def _parse(self) -> None:
+        end = end_of_archive(self._file) if isinstance(self._file, File) else None
         try:
-            with self.stream() as stream, zipfile.ZipFile(stream) as directory:
+            with self.stream(end) as stream, zipfile.ZipFile(stream) as directory:
                 infos, self._comment = directory.infolist(), directory.comment
         except _BAD_ARCHIVE as error:
             if isinstance(error, StoreError):
@@ -196,12 +203,28 @@ class Reader:
                 self.entries[info.orig_filename] = info
             else:
                 self._foreign.append(info)
+        if isinstance(self._file, File) and end is not None:
+            self._complete = end
+            if end < self._file.size:
+                self._tell(self._file, end)
 
-    def stream(self) -> io.RawIOBase:
-        """Return the archive as a file for `zipfile`."""
+    def _tell(self, file: File, end: int) -> None:
+        """Warn that an archive is read only as far as its last complete directory."""
+        names = names_behind(file, end)
+        told = ", ".join(map(repr, names[:_TOLD])) + (", ..." if len(names) > _TOLD else "")
+        warnings.warn(
+            f"{self.name} was not closed after writing, or is being written: it is read as it was before. "
+            f"{file.size - end} bytes behind its last complete directory are left out"
+            + (f", values of {told}" if names else ""),
+            UserWarning,
+            stacklevel=6,
+        )
+
+    def stream(self, end: int | None = None) -> io.RawIOBase:
+        """Return the archive, which ends at `end`, as a file for `zipfile`."""
         file = self.file
         if isinstance(file, File):
-            return _Stream(file)
+            return _Stream(file, end)
         return _Stream(Piece(file, file.size - len(file.tail), file.tail))
 
     @property

@@ -12,6 +12,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_range, check_separator
+from zchunk.storage.local.directory import DURABILITY, Durability
 from zchunk.storage.mapping import as_store
 from zchunk.storage.zip.archive import Archive
 from zchunk.storage.zip.methods import METHODS
@@ -22,7 +23,8 @@ class ZipStore(Store):
     """A store in a zip archive.
 
     Values that are written go to the end of the file at once, and the archive's directory at `flush` and
-    `close`; an archive that was written and not closed cannot be opened. A key that is written again is a
+    `close`. An archive that was changed and not closed, since its writer was killed, is opened as it was when
+    its directory was last written, with a warning; a new one cannot be opened. A key that is written again is a
     new entry that takes the place of the old one in the directory, so an archive never has two entries of a
     name. The old bytes stay as dead space until `close` finds that more than half of the file is dead, and
     replaces it by a copy without them. (Keeping changed values in memory until the end instead would need
@@ -43,6 +45,9 @@ class ZipStore(Store):
         before leaves what was there.
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
+    durability : {"atomic", "fsync", "none"}, default "atomic"
+        ``"fsync"``: what `flush` and `close` have written is on the disk when they return. The other two are
+        the same here.
 
     Notes
     -----
@@ -66,7 +71,10 @@ class ZipStore(Store):
         allowZip64: bool = True,
         mode: Literal["r", "w", "a", "x"] = "a",
         dimension_separator: str | None = None,
+        durability: Durability = "atomic",
     ) -> None:
+        if durability not in DURABILITY:
+            raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
         if mode not in ("r", "w", "a", "x"):
             raise ValueError(f"the mode of a zip store is 'r', 'w', 'a' or 'x', not {mode!r}")
         if compression not in METHODS:
@@ -76,8 +84,9 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = check_separator(dimension_separator)
+        self.durability = durability
         self._source: tuple[Store, str] | None = None
-        self._keep(Archive(self.path, mode, allowZip64))
+        self._keep(Archive(self.path, mode, allowZip64, durability == "fsync"))
 
     @classmethod
     def over(cls, store: Any, key: str, dimension_separator: str | None = None) -> Self:
@@ -110,7 +119,7 @@ class ZipStore(Store):
         self.path = f"{store.lock_identity}/{check_key(key)}"
         self.compression = zipfile.ZIP_STORED
         self.allowZip64 = True
-        self.mode = "r"
+        self.mode, self.durability = "r", "atomic"
         self._dimension_separator = check_separator(dimension_separator)
         self._source = store, key
         try:
@@ -137,7 +146,7 @@ class ZipStore(Store):
             self.flush()
         # Opened with "w" or "x" again, the file would be lost.
         mode = "r" if self.mode == "r" else "a"
-        return self.path, self.compression, self.allowZip64, mode, self._dimension_separator
+        return self.path, self.compression, self.allowZip64, mode, self._dimension_separator, self.durability
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if isinstance(state[0], Store):
