@@ -47,7 +47,7 @@ def end_of_archive(file: Readable) -> int:
         if len(record) < _END.size:
             continue
         *_, nbytes, offset, comment = _END.unpack(record)
-        end = at + _END.size + comment
+        end: int = at + _END.size + comment
         if end <= size and (offset + nbytes == at or _is_end64(file, at)):
             return end
     return size

@@ -23,8 +23,8 @@ class ZipStore(Store):
     """A store in a zip archive.
 
     Values that are written go to the end of the file at once, and the archive's directory at `flush` and
-    `close`. An archive that was changed and not closed, since its writer was killed, is opened as it was when
-    its directory was last written, with a warning; a new one cannot be opened. A key that is written again is a
+    `close`. An archive whose writer was killed is opened as it was when its directory was last written, with
+    a warning; one without any directory cannot be opened. A key that is written again is a
     new entry that takes the place of the old one in the directory, so an archive never has two entries of a
     name. The old bytes stay as dead space until `close` finds that more than half of the file is dead, and
     replaces it by a copy without them. (Keeping changed values in memory until the end instead would need
