@@ -31,16 +31,42 @@ cdef extern from * nogil:
     #include <sys/time.h>
     #include <unistd.h>
 
-    static uint64_t zc_temp_counter;
+    static uint64_t zc_hash(uint64_t h, const void *data, size_t n) {
+        const unsigned char *p = data;
+        while (n--) h = (h ^ *p++) * 0x100000001B3u;
+        return h;
+    }
+    /* Where a pid means one process: this boot of this machine, and on Linux this namespace of processes. */
+    static uint64_t zc_machine(void) {
+        char text[256] = "";
+        struct stat st;
+        uint64_t h = 0xCBF29CE484222325u;
+        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            if (read(fd, text, sizeof text) <= 0) text[0] = 0;
+            close(fd);
+        }
+        if (!text[0]) gethostname(text, sizeof text - 1);
+        h = zc_hash(h, text, sizeof text);
+        if (stat("/proc/self/ns/pid", &st) == 0) h = zc_hash(h, &st.st_ino, sizeof st.st_ino);
+        return h ^ h >> 32;
+    }
+    static uint64_t zc_temp_counter, zc_temp_owner, zc_temp_pid;
 
-    /* Unique among threads by the counter, among processes by pid and time; O_EXCL settles the rest. */
+    /* 18 bits of the machine, 22 of the process, so that others can tell whether it lives; the rest is unique
+       among its threads by a counter, and by the time among those with one pid. O_EXCL settles what is left. */
     static uint64_t zc_temp_number(void) {
         struct timeval now;
+        uint64_t pid = (uint64_t)getpid();
+        if (__atomic_load_n(&zc_temp_pid, __ATOMIC_ACQUIRE) != pid) {
+            uint64_t owner = zc_machine() << 46 | (pid & 0x3FFFFF) << 24;
+            __atomic_store_n(&zc_temp_owner, owner, __ATOMIC_RELAXED);
+            __atomic_store_n(&zc_temp_pid, pid, __ATOMIC_RELEASE);
+        }
         gettimeofday(&now, NULL);
         uint64_t n = __atomic_add_fetch(&zc_temp_counter, 1, __ATOMIC_RELAXED);
-        uint64_t h = (uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec;
-        h = (h ^ ((uint64_t)getpid() << 32)) * 0x9E3779B97F4A7C15u;
-        return h + n * 0xD1B54A32D192ED03u;
+        uint64_t h = ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec) * 0x9E3779B97F4A7C15u >> 40;
+        return __atomic_load_n(&zc_temp_owner, __ATOMIC_RELAXED) | ((h + n) & 0xFFFFFF);
     }
     /* A signal is no failure. Opening never blocks, for a FIFO that somebody put there; files do not care. */
     static int zc_openat(int folder, const char *path, int flags) {
@@ -57,7 +83,11 @@ cdef extern from * nogil:
     #else
     #define ZC_LOOK O_RDONLY
     #endif
-    static int zc_open_folder(const char *path) { return open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); }
+    static int zc_open_folder(const char *path) {
+        int fd;
+        do fd = open(path, ZC_LOOK | O_DIRECTORY | O_CLOEXEC); while (fd < 0 && errno == EINTR);
+        return fd;
+    }
     static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
     static int zc_fsync(int fd) {
         int code;
@@ -365,6 +395,11 @@ def real_path(bytes path not None):
         return <bytes>found
     finally:
         free(found)
+
+
+def temp_number():
+    """Return a number for the name of a temporary file: machine (18 bits), pid (22), and what is unique (24)."""
+    return zc_temp_number()
 
 
 def write_file(bytes path not None, data, int durability):

@@ -74,6 +74,8 @@ def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = Non
     array.check_writable()
     if not value.size or not array.item.itemsize:
         return
+    if array.folder is not None:
+        array.store.tidy(array.path)
     try:
         _write(array, plan, value, field)
     finally:

@@ -13,7 +13,7 @@ from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.local.directory import DirectoryStore, NestedDirectoryStore
 from zchunk.storage.mapping import KVStore, as_store
 from zchunk.storage.memory import DictStore, MemoryStore
-from zchunk.storage.queries import contains_array, contains_group, getsize, listdir
+from zchunk.storage.queries import contains_array, contains_group, getsize, listdir, remove_leftovers
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ __all__ = [
     "normalize_storage_path",
     "normalize_store_arg",
     "open_store",
+    "remove_leftovers",
     "rename",
     "rmdir",
 ]

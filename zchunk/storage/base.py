@@ -67,6 +67,23 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
     def make_folder(self, path: str) -> None:
         """Make the folder at a node path, for who writes the files below `root`. Nothing, by default."""
 
+    def tidy(self, path: str) -> None:
+        """Remove what killed writers have left at a node path, before files below `root` are written.
+
+        Called before every write, so a store does something the first time only. Nothing, by default.
+        """
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        """Delete the temporary files of writers that were killed; return their paths. There are none here.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().remove_leftovers()
+        []
+        """
+        return []
+
     @property
     def lock_identity(self) -> str:
         """Name of the values for locks in this process: the same for all stores that share them."""

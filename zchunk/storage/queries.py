@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import PathNotFoundError
 from zchunk.metadata.formats import formats
 from zchunk.spec.keys import normalize_path
 from zchunk.storage.resolve import using_store
+
+if TYPE_CHECKING:
+    from zchunk.typing import StoreLike
 
 
 def listdir(store: Any, path: str | None = None) -> list[str]:
@@ -47,6 +50,35 @@ def contains_group(
 ) -> bool:
     """Whether a group is at `path` of any store. `explicit_only` means nothing: all groups are explicit."""
     return _contains(store, path, zarr_format, "group")
+
+
+def remove_leftovers(store: StoreLike, path: str | None = None) -> list[str]:
+    """Delete the temporary files that killed writers have left at `path` of a store in a folder, and below.
+
+    The next writer does so too, but in a folder of some thousand files only.
+
+    Parameters
+    ----------
+    store : path or store
+        One that is not in a folder has none.
+    path : str, optional
+        Of a node; the whole store by default.
+
+    Returns
+    -------
+    list of str
+        Paths of the files. Those whose writers live stay; a writer on another machine, or in another
+        container, counts as gone when it has not written to its file for a day.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.open("run.zarr", mode="w", shape=4)
+    >>> zchunk.storage.remove_leftovers("run.zarr")
+    []
+    """
+    with using_store(store, "r") as target:
+        return target.remove_leftovers(path)
 
 
 def _contains(store: Any, path: str | None, zarr_format: int | None, kind: str) -> bool:

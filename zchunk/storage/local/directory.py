@@ -14,7 +14,6 @@ from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_pa
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
-    PARTIAL,
     RETRIES,
     each_file,
     is_absence,
@@ -25,6 +24,7 @@ from zchunk.storage.local.files import (
     sync_folder,
     walk,
 )
+from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
@@ -39,9 +39,10 @@ _READ = os.O_RDONLY | _FLAGS
 class DirectoryStore(Store):
     """A store in a folder, where the value of the key ``a/b`` is the file ``a/b``.
 
-    The folder is made by the first write. Files that are not regular, and files named ``*.partial`` (left by
-    writers that were killed), are not part of the store. Writing or deleting a key that is a folder erases
-    all that is in it, as in zarr 2.
+    The folder is made by the first write. Files that are not regular, and temporary files named
+    ``*.partial``, are not part of the store. Temporary files of writers that were killed are removed by the
+    next writer in their folder (in a folder of more than some thousand files by `remove_leftovers` only).
+    Writing or deleting a key that is a folder erases all that is in it, as in zarr 2.
 
     Parameters
     ----------
@@ -118,6 +119,30 @@ class DirectoryStore(Store):
     def make_folder(self, path: str) -> None:
         self._make_folder(path, self._folder(path))
 
+    def tidy(self, path: str) -> None:
+        tidy(self._folder(path))
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        """Delete the temporary files of writers that were killed, and return their paths.
+
+        A file of a writer on another machine, or in another container, counts as left over when nothing was
+        written to it for a day. Files of writers that live stay.
+
+        Parameters
+        ----------
+        path : str, optional
+            Of the node whose folder, with all below, is looked through; the whole store by default.
+
+        Examples
+        --------
+        >>> from zchunk.storage import DirectoryStore
+        >>> store = DirectoryStore("run.zarr")
+        >>> store["a/0"] = b"value"
+        >>> store.remove_leftovers()
+        []
+        """
+        return remove_leftovers(self.dir_path(path))
+
     def file_path(self, key: str) -> str:
         """Return the path of the file that holds the value of `key`."""
         if check_key(key).endswith(PARTIAL):
@@ -162,6 +187,7 @@ class DirectoryStore(Store):
     def __setitem__(self, key: str, value: Any) -> None:
         path = self.file_path(key)
         data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
+        tidy(os.path.dirname(path))
         for _ in range(RETRIES):
             try:
                 return write_file(encoded, data, how)

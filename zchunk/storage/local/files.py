@@ -10,9 +10,7 @@ from typing import Any
 from zchunk.errors import StoreError
 from zchunk.runtime import threads
 from zchunk.spec.keys import is_key
-
-# Ends the name of a file that is being written, after 16 random hexadecimal digits.
-PARTIAL = ".partial"
+from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers
 
 # Attempts at what others in the folder can make fail.
 RETRIES = 100
@@ -173,7 +171,8 @@ def _fail(error: OSError) -> None:
 
 
 def remove_empty(folder: str) -> None:
-    """Delete the folders without files that deleted keys left at `folder`, if any."""
+    """Delete the folders without files that deleted keys, and killed writers, left at `folder`, if any."""
+    remove_leftovers(folder)
     for level, _, _ in os.walk(folder, topdown=False):
         try:
             os.rmdir(level)

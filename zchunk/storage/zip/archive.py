@@ -18,7 +18,8 @@ from copy import copy
 
 from zchunk._ext.engine.file_job import crc32
 from zchunk.errors import StoreError
-from zchunk.storage.local.files import PARTIAL, sync_folder
+from zchunk.storage.local.files import sync_folder
+from zchunk.storage.local.leftovers import partial_path, tidy_beside
 from zchunk.storage.zip.methods import encode
 from zchunk.storage.zip.reader import File, Reader
 
@@ -179,6 +180,8 @@ class Archive(Reader):
                 self._closed, self._file = True, None
 
     def _finish(self, file: File) -> None:
+        # Of a compaction that was killed.
+        tidy_beside(os.path.realpath(self.path))
         live = sum(info.compress_size for info in self._infos())
         # What else an entry takes: two headers with its name.
         live += sum(128 + 2 * len(info.filename) for info in self._infos())
@@ -205,7 +208,7 @@ class Archive(Reader):
 
     def _compact(self, file: File) -> None:
         path = os.path.realpath(self.path)
-        partial = f"{path}.{os.urandom(8).hex()}{PARTIAL}"
+        partial = partial_path(path)
         target = File(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             os.fchmod(target.fd, os.fstat(file.fd).st_mode & 0o777)

@@ -1,0 +1,188 @@
+"""Temporary files of writers that were killed: the next writer removes them, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zchunk
+from tests.store_conformance import in_child
+from zchunk.storage import DirectoryStore, N5Store, ZipStore
+from zchunk.storage.local import leftovers
+
+WRITER = """
+import sys, zchunk
+store = zchunk.DirectoryStore(sys.argv[1])
+print("ready", flush=True)
+while True:
+    store[sys.argv[2]] = bytes(1 << 24)
+"""
+
+
+@contextmanager
+def stopped_writer(folder: Path, key: str) -> Iterator[Path]:
+    """A process that stands still while it writes a value; its temporary file."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, folder, key], stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            while True:
+                found = list((folder / key).parent.glob("*.partial"))
+                if found:
+                    writer.send_signal(signal.SIGSTOP)
+                    os.waitpid(writer.pid, os.WUNTRACED)
+                    if found[0].exists():
+                        break
+                    writer.send_signal(signal.SIGCONT)
+            yield found[0]
+        finally:
+            writer.kill()
+
+
+def dead_name(path: Path) -> Path:
+    """Make a temporary file by a process that has ended."""
+
+    def make() -> None:
+        Path(leftovers.partial_path(str(path))).write_bytes(b"half")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = set(path.parent.iterdir())
+    in_child(make)
+    (found,) = set(path.parent.iterdir()) - before
+    return found
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> None:
+    """As if this process had not looked anywhere yet."""
+    leftovers.tidy._folders.clear()
+
+
+def test_files_of_a_writer_that_lives_stay(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    with stopped_writer(tmp_path, "a/0") as left:
+        store["a/1"] = b"v"
+        assert store.remove_leftovers() == []
+        assert left.exists()
+    # Killed.
+    assert left.exists()
+    assert sorted(store) == ["a/0", "a/1"] or sorted(store) == ["a/1"]
+    assert store.remove_leftovers("b") == []
+    assert zchunk.storage.remove_leftovers(tmp_path, "a") == [str(left)]
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("shards", [None, 4])
+def test_the_next_writer_removes_what_was_left(tmp_path: Path, version: int, shards: int | None) -> None:
+    if version == 2 and shards:
+        pytest.skip("format 3 has shards")
+    options = {"shards": shards} if shards else {}
+    z = zchunk.create(8, chunks=2, dtype="i4", store=tmp_path / "z", zarr_format=version, **options)
+    z[:] = 1
+    left = dead_name(tmp_path / "z" / ("0" if version == 2 else "c/0"))
+    assert left.exists()
+    leftovers.tidy._folders.clear()
+    assert (zchunk.open_array(tmp_path / "z", mode="r+")[:] == 1).all()
+    assert left.exists()
+    z[0] = 2
+    assert not left.exists()
+    assert np.array_equal(z[:], [2] + 7 * [1])
+
+
+def test_once_in_a_process_and_folder(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a/0"] = b"v"
+    left = dead_name(tmp_path / "a" / "0")
+    store["a/0"] = b"w"
+    assert left.exists()
+    other = dead_name(tmp_path / "b" / "0")
+    store["b/0"] = b"w"
+    assert not other.exists()
+
+
+def test_what_is_no_temporary_file_stays(tmp_path: Path) -> None:
+    for name in ("notes.partial", "0.partial", "0.0123456789ABCDEF.partial", "0.0123456789abcdef.partial.txt"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "0123456789abcdef.partial").mkdir()
+    (tmp_path / "1.0123456789abcdef.partial").symlink_to(tmp_path / "notes.partial")
+    before = sorted(tmp_path.iterdir())
+    DirectoryStore(tmp_path).remove_leftovers()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_those_of_other_machines_stay_for_a_day(tmp_path: Path) -> None:
+    number = leftovers.temp_number() ^ 1 << 50
+    left = tmp_path / f"0.{number:016x}.partial"
+    left.write_bytes(b"")
+    store = DirectoryStore(tmp_path)
+    assert store.remove_leftovers() == []
+    os.utime(left, (time.time() - 23 * 3600,) * 2)
+    assert store.remove_leftovers() == []
+    os.utime(left, (time.time() - 25 * 3600,) * 2)
+    assert store.remove_leftovers() == [str(left)]
+
+
+def test_in_a_large_folder_no_writer_looks_at_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_LOOKED_AT", 10)
+    for i in range(50):
+        dead_name(tmp_path / str(i)) if i < 15 else (tmp_path / str(i)).write_bytes(b"")
+    store = DirectoryStore(tmp_path)
+    store["new"] = b"v"
+    left = list(tmp_path.glob("*.partial"))
+    assert len(left) >= 5
+    assert len(store.remove_leftovers()) == len(left)
+
+
+def test_a_group_is_moved_over_what_was_left(tmp_path: Path) -> None:
+    group = zchunk.open_group(tmp_path, mode="w")
+    group.zeros("a", shape=4)[:] = 1
+    left = dead_name(tmp_path / "b" / "0")
+    group.move("a", "b")
+    assert not left.exists()
+    assert (group["b"][:] == 1).all()
+    with stopped_writer(tmp_path, "c/0") as left:
+        for path in (tmp_path / "c").iterdir():
+            if path != left:
+                path.unlink()
+        with pytest.raises(zchunk.errors.StoreError, match="holds files"):
+            group.move("b", "c")
+        assert left.exists()
+
+
+def test_n5(tmp_path: Path) -> None:
+    store = N5Store(tmp_path)
+    left = dead_name(tmp_path / "a" / "attributes.json")
+    zchunk.group(store, path="a")
+    assert not left.exists()
+
+
+def test_of_a_zip_archive_that_was_rewritten(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    others = dead_name(tmp_path / "b.zip")
+    left = dead_name(path)
+    with ZipStore(path) as store:
+        store["k"] = b"v"
+    assert not left.exists()
+    assert others.exists()
+
+
+def test_the_number_tells_machine_and_process(tmp_path: Path) -> None:
+    code = "from zchunk._ext.io.files import temp_number as n; import os; print(n(), n(), os.getpid())"
+    first, second, pid = map(int, subprocess.check_output([sys.executable, "-c", code]).split())
+    own = leftovers.temp_number()
+    assert first != second
+    assert first >> 46 == second >> 46 == own >> 46
+    assert first >> 24 & 0x3FFFFF == second >> 24 & 0x3FFFFF == pid
+    assert own >> 24 & 0x3FFFFF == os.getpid()

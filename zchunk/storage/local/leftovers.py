@@ -1,0 +1,119 @@
+"""Temporary files that killed writers have left: their names, whether their writers live, and removing them.
+
+The name says which process on which machine writes the file. So nothing is removed under a writer that lives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from zchunk._ext.io.files import temp_number
+
+# Ends the name of a file that is being written, after 16 random hexadecimal digits.
+PARTIAL = ".partial"
+
+_NAME = re.compile(r"(?:.*\.)?([0-9a-f]{16})\.partial", re.DOTALL)
+# Seconds after which a file of another machine, or of another container, is nobody's: its writer would have
+# written to it.
+_ABANDONED = 24 * 3600
+# The first writer in a process looks at so many names, which takes a millisecond.
+_LOOKED_AT = 2000
+
+
+def partial_path(path: str) -> str:
+    """Return the path of a temporary file that is to replace the one at `path`."""
+    return f"{path}.{temp_number():016x}{PARTIAL}"
+
+
+def is_leftover(entry: os.DirEntry[str]) -> bool:
+    """Whether a file is a temporary one whose writer is gone."""
+    found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
+    if found is None or not entry.is_file(follow_symlinks=False):
+        return False
+    number, own = int(found[1], 16), temp_number()
+    if number >> 46 == own >> 46:
+        return not _lives(number >> 24 & 0x3FFFFF)
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def remove_leftovers(folder: str, most: int | None = None) -> list[str]:
+    """Delete what writers that are gone have left in a folder and below; return the paths.
+
+    Parameters
+    ----------
+    folder : str
+        Links in it are not followed.
+    most : int, optional
+        Look at so many names only.
+    """
+    removed = []
+    for entry in _below(folder, most):
+        if is_leftover(entry):
+            # Another writer may delete it at the same time.
+            with suppress(FileNotFoundError):
+                os.unlink(entry.path)
+                removed.append(entry.path)
+    return removed
+
+
+def tidy_beside(path: str) -> None:
+    """Delete what writers that are gone have left of a file that was to replace the one at `path`."""
+    folder, name = os.path.split(path)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{name}.") and is_leftover(entry):
+                os.unlink(entry.path)
+
+
+def _below(folder: str, most: int | None) -> Iterator[os.DirEntry[str]]:
+    left, seen = [folder], 0
+    while left:
+        try:
+            entries = os.scandir(left.pop())
+        except OSError:
+            # It is gone, or not for this user to see.
+            continue
+        with entries:
+            for entry in entries:
+                seen += 1
+                if most is not None and seen > most:
+                    return
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+
+
+class Tidied:
+    """The folders in which this process has looked for what killed writers left: it does so once."""
+
+    _MOST_FOLDERS = 10_000
+
+    def __init__(self) -> None:
+        self._folders: set[str] = set()
+
+    def __call__(self, folder: str) -> None:
+        """Look in a folder, if this is the first time; what cannot be removed stays."""
+        if folder in self._folders:
+            return
+        if len(self._folders) >= self._MOST_FOLDERS:
+            self._folders.clear()
+        self._folders.add(folder)
+        with suppress(OSError):
+            remove_leftovers(folder, _LOOKED_AT)
+
+
+tidy = Tidied()
