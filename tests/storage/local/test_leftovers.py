@@ -111,7 +111,8 @@ def test_once_in_a_process_and_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_no_temporary_file_stays(tmp_path: Path) -> None:
-    for name in ("notes.partial", "0.partial", "0.0123456789ABCDEF.partial", "0.0123456789abcdef.partial.txt"):
+    names = ["notes.partial", "0.partial", "0.0123456789ABCDEF.partial", "0.0123456789abcdef.partial.txt"]
+    for name in names:
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "0123456789abcdef.partial").mkdir()
     (tmp_path / "1.0123456789abcdef.partial").symlink_to(tmp_path / "notes.partial")
