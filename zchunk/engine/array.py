@@ -99,7 +99,8 @@ class ChunkedArray:
         facts["metadata"] = metadata
         facts["store"] = store
         facts["path"] = path
-        facts["write_empty_chunks"] = write_empty_chunks
+        # Without a fill value a chunk that is not stored has no values: zeros are to be stored, too.
+        facts["write_empty_chunks"] = write_empty_chunks or metadata.fill_value is None
         facts["synchronizer"] = synchronizer
         facts["chain"] = metadata.chain
         facts["item"] = metadata.item
@@ -297,7 +298,7 @@ class ChunkedArray:
             if self.metadata.dtype.names:
                 # The fill value of a structure passes the codecs too.
                 check_allowed(self.metadata.filters)
-            return object_fill(self.metadata.fill_value, self.metadata.dtype)
+            return object_fill(self.metadata.fill_object, self.metadata.dtype)
         return np.ndarray((), self.metadata.dtype, self.fill)
 
     @property

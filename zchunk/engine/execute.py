@@ -239,7 +239,7 @@ def _read_opened(
     array: ChunkedArray, plan: Plan, target: Items, since: list[int] | None, part: ChunkPart, shard: Shard
 ) -> None:
     if not shard.found:
-        target.view(array.item)[part.outer] = array.raw_fill
+        target.view(array.item)[*part.outer, ...] = array.raw_fill
         return
     into = target[*part.outer, ...]
     inner = array.inner(shard, shard.name, shard.stamp, since is not None, since)

@@ -25,7 +25,7 @@ def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> b
             # In this order: no part is taken when there are no more values.
             for data, part in zip(values, parts, strict=False):
                 if data is None:
-                    target[part.outer] = array.raw_fill
+                    target[*part.outer, ...] = array.raw_fill
                 else:
                     target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
     return True
