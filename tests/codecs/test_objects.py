@@ -100,7 +100,12 @@ def test_what_zarr_2_wrote_is_read(case: str) -> None:
     assert z.dtype.kind == "O" if expected["dtype"] == "|O" else z.dtype.names or z.dtype == expected["dtype"]
     fill = z.fill_value.item() if isinstance(z.fill_value, np.generic) else z.fill_value
     assert same(fill, untagged(expected["fill_value"]))
-    values = [untagged(item) for item in expected["values"]]
+    # zarr reads the integer 0 where text, bytes and arrays were never written; here they are empty.
+    mixed = z.metadata.object_codec in ("vlen-utf8", "vlen-bytes", "vlen-array")
+    values = [
+        z.metadata.fill_object if mixed and type(item) is int and item == 0 else item
+        for item in map(untagged, expected["values"])
+    ]
     assert same(z[...].reshape(-1).tolist(), values)
     if z.ndim == 2:
         wanted = objects(values).reshape(z.shape)
@@ -203,7 +208,7 @@ def test_a_codec_that_leaves_objects() -> None:
 @pytest.mark.parametrize("fill", [None, 0, "", "x"])
 def test_missing_chunks_hold_the_fill_value(fill: Any, variant: Variant) -> None:
     z = zchunk.create((5, 3), chunks=2, dtype=str, fill_value=fill)
-    if variant.kind != "v2":
+    if variant.kind != "v2" or fill == 0:
         # Text is nothing but text.
         fill = fill or ""
     wanted = np.full((5, 3), fill, object)
@@ -264,13 +269,14 @@ def test_resize_and_append() -> None:
 def test_chunks_of_nothing_but_the_fill_value(fill: Any, variant: Variant) -> None:
     z = zchunk.create(6, chunks=2, dtype=str, fill_value=fill, write_empty_chunks=False)
     z[:] = ["a", "b", "", "", "x", "x"]
-    if variant.kind != "v2":
+    if variant.kind != "v2" or fill == 0:
         fill = fill or ""
     empty = {"": 1, "x": 2}.get(fill, 3)
     assert z.nchunks_initialized == variant.initialized(z, *(n for n in range(3) if n != empty))
     assert z[:].tolist() == ["a", "b", "", "", "x", "x"]
     z[:] = np.full(6, fill, object)
-    assert z.nchunks_initialized == 0
+    # Without a fill value all is stored.
+    assert z.nchunks_initialized == (0 if fill is not None else 3)
     assert z[:].tolist() == [fill] * 6
 
 

@@ -511,7 +511,8 @@ SIGNATURES = {
     "tree": "grp expand level",
     "load": "store zarr_version path",
     "open_consolidated": "store metadata_key mode **kwargs",
-    "consolidate_metadata": "store metadata_key * path",
+    # The synchronizer is zchunk's own.
+    "consolidate_metadata": "store metadata_key * path synchronizer",
     "Array": "store path read_only chunk_store synchronizer cache_metadata cache_attrs partial_decompress "
     "write_empty_chunks zarr_version meta_array",
     "Group": "store path read_only chunk_store cache_attrs synchronizer zarr_version * meta_array",

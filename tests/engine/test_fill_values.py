@@ -22,7 +22,9 @@ def _zeros(dtype: Any) -> Any:
     return items
 
 
-@pytest.mark.parametrize("dtype", ["f8", ">i4", "?", "M8[s]", "c8", "U3", "S3", "V3", "i4,f8", *EMPTY, object])
+@pytest.mark.parametrize(
+    "dtype", ["f8", ">i4", "?", "M8[s]", "c8", "U3", "S3", "V3", "i4,f8", *EMPTY, object]
+)
 @pytest.mark.parametrize("native", [True, False])
 def test_without_a_fill_value_nothing_is_dropped(
     dtype: Any, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from zchunk.creation.arrays import array
 from zchunk.creation.likeness import chunks_of, codecs_of
 from zchunk.creation.nodes import new_path
 from zchunk.hierarchy.groups import Group, group
+from zchunk.indexing.values import check_data, ragged
 from zchunk.spec.dtypes import encode_dtype
 from zchunk.spec.keys import parents
 from zchunk.spec.versions import asked_format
@@ -177,8 +178,9 @@ def _parameters(data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _read(data: Any, parameters: dict[str, Any]) -> Any:
     """Return array-like data as a NumPy array that can be stored with these parameters of `array`."""
-    items = np.asanyarray(data)
+    check_data(data)
     dtype, codec = object_dtype(parameters.get("dtype"), parameters.get("object_codec"))
+    items = ragged(data) if codec is not None and codec.codec_id == "vlen-array" else np.asanyarray(data)
     dtype = np.dtype(items.dtype if dtype is None else dtype)
     encode_dtype(dtype)
     if dtype.hasobject and codec is None and not parameters.get("filters"):

@@ -249,7 +249,15 @@ class Array(Iteration):
         """
         self._check_writable()
         with self._changing() as array:
-            items = convert(data, array.metadata.dtype, array.path)
+            metadata = array.metadata
+            items = convert(
+                data,
+                metadata.dtype,
+                array.path,
+                ndim=metadata.ndim,
+                object_codec=metadata.object_codec,
+                fill_value=metadata.fill_value,
+            )
             return resize.append(array, items, operator.index(axis), self._publish)
 
     @contextmanager

@@ -368,7 +368,19 @@ def _copy(items: Any, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _write(
     array: ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
 ) -> None:
-    items = convert(value, dtype, array.path, plan.scalar)
+    metadata = array.metadata
+    fill_value = metadata.fill_value
+    if field is not None and fill_value is not None:
+        fill_value = fill_value[field]
+    items = convert(
+        value,
+        dtype,
+        array.path,
+        plan.scalar,
+        ndim=len(plan.shape),
+        object_codec=metadata.object_codec,
+        fill_value=fill_value,
+    )
     execute.write(array, plan, broadcast(items, plan, array.path), field)
 
 

@@ -18,7 +18,7 @@ from zchunk.creation.nodes import format_for, init_array
 from zchunk.creation.parameters import make_metadata, takes_size_of_data
 from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.indexing.values import convert
+from zchunk.indexing.values import check_data, convert, ragged
 from zchunk.spec.versions import check_unsupported
 
 
@@ -331,17 +331,21 @@ def array(data: Any, **kwargs: Any) -> Array:
         The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
     """
     dtype, object_codec = object_dtype(kwargs.get("dtype"), kwargs.get("object_codec"))
+    check_data(data, None if dtype is None else np.dtype(dtype))
     chunks = kwargs.get("chunks")
     chunks = chunks_of(data) if chunks is None else chunks
     if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
         # NumPy finds the size, or the axes that a sub-array adds.
-        data, dtype = np.asarray(data, dtype), None
+        data, dtype = np.asanyarray(data, dtype), None
+    elif getattr(object_codec, "codec_id", None) == "vlen-array":
+        data = ragged(data)
     elif not hasattr(data, "shape") or not hasattr(data, "dtype"):
         # Only as objects may lists be of different lengths.
         data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
     dtype = np.dtype(data.dtype if dtype is None else dtype)
     # Read and converted before anything is overwritten: it may be just that, or impossible.
-    items = convert(data, dtype, str(kwargs.get("path") or "").strip("/"))
+    fill_value = kwargs.get("fillvalue", kwargs.get("fill_value", 0))
+    items = convert(data, dtype, str(kwargs.get("path") or "").strip("/"), fill_value=fill_value)
     read_only = kwargs.pop("read_only", False)
     given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
     result = create(**kwargs | given)

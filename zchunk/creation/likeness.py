@@ -10,6 +10,7 @@ from zchunk.codecs.registry import trusted_ids
 from zchunk.core.array import Array
 from zchunk.core.node import Node
 from zchunk.creation.conversion import merged, parameters_of
+from zchunk.indexing.values import check_data
 from zchunk.spec.versions import asked_format
 
 
@@ -50,6 +51,7 @@ def trusted_codecs(
 
 def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return `kwargs`, those of `create`, with what is not given taken from the array `a`."""
+    check_data(a)
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}

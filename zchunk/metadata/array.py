@@ -299,21 +299,26 @@ class ArrayMetadata:
         return b"" if self.dtype.hasobject else fill_bytes(self.fill_value, self.dtype)
 
     @cached_property
+    def object_codec(self) -> str | None:
+        """Name of the codec that makes bytes of the items, None if they are no objects."""
+        filters = self.innermost.filters
+        return filters[0].codec_id if filters and self.dtype.kind == "O" else None
+
+    @cached_property
     def fill_object(self) -> Any:
         """Value of an object that was never written: the empty one, where zarr 2 has its default 0.
 
         That is no value for the codecs of text, bytes and arrays.
         """
-        codec = self.innermost.filters[0] if self.innermost.filters else None
-        if codec is None or self.dtype.kind != "O" or type(self.fill_value) is not int or self.fill_value:
+        if type(self.fill_value) is not int or self.fill_value:
             return self.fill_value
-        match codec.codec_id:
+        match self.object_codec:
             case "vlen-utf8":
                 return ""
             case "vlen-bytes":
                 return b""
             case "vlen-array":
-                return np.empty(0, codec.get_config()["dtype"])
+                return np.empty(0, self.innermost.filters[0].get_config()["dtype"])
         return self.fill_value
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:

@@ -16,6 +16,7 @@ import numpy as np
 from zchunk.codecs import NativeCodec, checked
 from zchunk.codecs.registry import RefusedCodec, is_registered, stored_codec
 from zchunk.errors import CodecError, MetadataError
+from zchunk.indexing.values import is_masked
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.dtypes import decode_dtype, encode_dtype
 from zchunk.spec.fill_values import decode_fill_value, encode_fill_value
@@ -74,6 +75,8 @@ def render_document(obj: object) -> bytes:
 def to_json(obj: object) -> Any:
     """Return what JSON has for a value that the `json` module does not know."""
     if isinstance(obj, np.generic | np.ndarray):
+        if is_masked(obj):
+            raise TypeError(f"{obj!r:.80} has no JSON form, for it is masked: give a value, or None")
         match obj.dtype.kind:
             case "M":
                 return obj.astype(str).tolist()
