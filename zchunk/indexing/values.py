@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.selection.basic import Plan
+from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)
 
@@ -119,17 +120,6 @@ def _convert_object(
 
 
 # ---- masked values
-
-
-def is_masked(value: Any) -> bool:
-    """Whether `value` is a masked array that has masked items, or is `numpy.ma.masked`."""
-    # Asked for last: NumPy imports its module of masked arrays when it is first used.
-    derived = isinstance(value, np.ndarray) and type(value) is not np.ndarray
-    if not derived or not isinstance(value, np.ma.MaskedArray):
-        return False
-    mask = np.ma.getmask(value)
-    # That of a structure has fields, of which NumPy's `any` knows nothing.
-    return bool(mask.any()) if mask.dtype.names is None else b"\1" in mask.tobytes()
 
 
 def _unmasked(value: np.ma.MaskedArray[Any, Any], dtype: np.dtype[Any], fill_value: Any) -> Any:

@@ -16,10 +16,9 @@ import numpy as np
 from zchunk.codecs import NativeCodec, checked
 from zchunk.codecs.registry import RefusedCodec, is_registered, stored_codec
 from zchunk.errors import CodecError, MetadataError
-from zchunk.indexing.values import is_masked
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.dtypes import decode_dtype, encode_dtype
-from zchunk.spec.fill_values import decode_fill_value, encode_fill_value
+from zchunk.spec.fill_values import decode_fill_value, encode_fill_value, is_masked
 from zchunk.spec.keys import ChunkKeyEncoding
 
 if TYPE_CHECKING:

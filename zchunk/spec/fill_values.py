@@ -277,3 +277,14 @@ def holds_only(items: np.ndarray[Any, Any], fill: Any) -> bool:
     # Objects may refuse to be compared, such as arrays to be true or false as a whole.
     except Exception:
         return False
+
+
+def is_masked(value: Any) -> bool:
+    """Whether `value` is a masked array that has masked items, or is `numpy.ma.masked`."""
+    # Asked for last: NumPy imports its module of masked arrays when it is first used.
+    derived = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+    if not derived or not isinstance(value, np.ma.MaskedArray):
+        return False
+    mask = np.ma.getmask(value)
+    # That of a structure has fields, of which NumPy's `any` knows nothing.
+    return bool(mask.any()) if mask.dtype.names is None else b"\1" in mask.tobytes()
