@@ -1,5 +1,5 @@
 """Blosc 1 frames as C-Blosc 1.21 would make them: its block sizes and its rule for splitting blocks, so that
-other readers meet the frames they know. `blosc` says what a frame is.
+other readers get the frames they know. `blosc_decode` says what a frame is.
 """
 
 from libc.stdint cimport int32_t, uint32_t
@@ -180,10 +180,10 @@ cdef int64_t encode_blocks(
 ) noexcept nogil:
     """Write the frame of the next items to `dst`, which has room for ``layout.nbytes + 16``.
 
-    Returns the frame's size, 0 if it shall hold the bytes as they are, or minus a Status.
+    Returns the frame's size, 0 if the frame is to hold the bytes as they are, or minus a Status.
     """
     cdef int64_t b, got, end, used = HEADER + 4 * layout.nblocks, cap = layout.nbytes + HEADER
-    # Blocks that were not written, all before the first that compresses.
+    # Blocks before the first that compresses: they are not written yet.
     cdef int64_t owed = 0
     cdef int mode = LAZY
     cdef Items start = items[0]

@@ -1,7 +1,7 @@
 """CRC-32C (Castagnoli) of plain memory.
 
-That of nothing is 0, that of the nine bytes ``123456789`` is 0xE3069283. Other extension modules call the kernel
-without the GIL; Python has the same by a buffer, and by the tables alone for the test that both agree.
+The checksum of no bytes is 0, that of the nine bytes ``123456789`` is 0xE3069283. Other extension modules call the
+kernel without the GIL. Python calls it with a buffer, or the tables alone, for the test that both agree.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -24,7 +24,7 @@ cdef uint32_t crc32c(const uint8_t* p, size_t n) noexcept nogil:
 
 
 def checksum(data, *, bint table=False):
-    """Return the CRC-32C of a bytes-like object; `table` leaves the processor's instruction aside."""
+    """Return the CRC-32C of a bytes-like object; with `table` not by the processor's instruction."""
     cdef Py_buffer v
     cdef uint32_t crc
     PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)

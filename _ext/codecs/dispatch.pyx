@@ -114,7 +114,7 @@ cdef int parse_spec(object spec, Spec* out) except -1:
     out.crc = len(spec) > 7 and spec[7]
     out.blosc.clevel = out.level
     if out.kind < 0 or out.kind > GZIP_KIND:
-        raise ValueError(f"no native codec of kind {out.kind}")
+        raise ValueError(f"there is no native codec of kind {out.kind}")
     if (out.kind == ZLIB_KIND or out.kind == GZIP_KIND) and not -1 <= out.level <= 9:
         raise ValueError(f"zlib and gzip take levels -1 to 9, not {out.level}")
     if out.kind == BLOSC_KIND and not (
@@ -127,7 +127,7 @@ cdef int parse_spec(object spec, Spec* out) except -1:
 def describe(int status, int64_t found, int64_t expected):
     """Return in words what a Status of a decoder or encoder means."""
     if status == TRUNCATED and expected < 0:
-        return f"truncated, or followed by something else: {found} bytes are no whole number of frames"
+        return f"truncated, or followed by something else: {found} bytes are not a whole number of frames"
     if status == TRUNCATED:
         return f"truncated: {found} bytes are there, {expected} are needed"
     if status == TRAILING:
@@ -210,13 +210,13 @@ def decode(spec, data, int64_t nbytes, *, bint exact=True):
     Raises
     ------
     RuntimeError
-        The data is no such thing: the message says what was wrong, with sizes.
+        The codec cannot decode the data: the message says what is wrong, with sizes.
     """
     cdef Spec c
     cdef Py_buffer v
     parse_spec(spec, &c)
     if nbytes < 0:
-        raise ValueError(f"{nbytes} bytes cannot be")
+        raise ValueError(f"nbytes is {nbytes}, not a size of at least 0")
     PyObject_GetBuffer(data, &v, PyBUF_ANY_CONTIGUOUS)
     try:
         out = PyBytes_FromStringAndSize(NULL, nbytes)

@@ -1,9 +1,9 @@
 """LZ4, Zstd, zlib, gzip and the shuffles on plain memory, without the GIL.
 
 Encoders return the size of the result, 0 when it does not fit `cap` (the data does not compress), or minus a
-`Status`. Decoders fill exactly `nbytes` and return a `Status`: anything shorter, longer or senseless is told
-by `Failure`. The destination's size always comes from the metadata, never from the bytes, so that hostile
-bytes can neither overrun it nor make anyone allocate.
+`Status`. Decoders fill exactly `nbytes` and return a `Status`; `Failure` says what was shorter, longer or
+corrupt. The destination's size always comes from the metadata, never from the bytes, so that hostile bytes can
+neither overrun it nor cause an allocation.
 
 Other extension modules call these kernels; Python reaches them through `_ext.codecs.dispatch` and
 `_ext.codecs.blosc_decode`.
@@ -70,7 +70,7 @@ cdef Scratch* thread_scratch() noexcept nogil:
 
 
 cdef void trim(Scratch* s) noexcept nogil:
-    """Let go of what is too much to keep. New memory costs a page fault every 4 KiB: more than a small read takes."""
+    """Free too large a scratch. Others are kept: new memory costs a page fault every 4 KiB, more than a small read."""
     cdef size_t size = s.encoded_size + s.stored_size + s.chunk_size + s.block_size + s.planes_size
     if s.zstd_encoder != NULL:
         size += ZSTD_sizeof_CCtx(<ZSTD_CCtx*>s.zstd_encoder)
@@ -176,7 +176,7 @@ cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, siz
     cdef int64_t size
     cdef int code
     if n == 0:
-        # To Zstd no frames are a fine way to store no bytes.
+        # Zstd accepts that no frames decode to no bytes.
         return fail(f, TRUNCATED, n, -1)
     if s.zstd_decoder == NULL:
         s.zstd_decoder = ZSTD_createDCtx()

@@ -1,6 +1,6 @@
 /* LZ4 for blocks of any size with one state. To clear its table of 16 KiB takes longer than to encode a few hundred
    bytes; LZ4 can go on with the table of the last block, of which it then takes no match, so that the bytes are the
-   same. It does not declare that function to those who link it as a shared library. */
+   same. The library declares that function only for static linking. */
 #ifndef ZCHUNK_LZ4_SMALL_H
 #define ZCHUNK_LZ4_SMALL_H
 

@@ -1,10 +1,10 @@
 """Frames that several threads encode together, block by block: so that few large chunks keep all threads busy.
 
 Blocks are given out in order, chunk after chunk. A chunk that is being encoded has a `Joint`: a place for each
-of its blocks. Whoever encodes the last block writes the file, in which blocks are in order, so that the bytes
+of its blocks. The thread that encodes the last block writes the file, with its blocks in order, so that the bytes
 do not depend on the threads (but for a frame that saves a few bytes only, which a single thread may store raw).
-There are few joints; who needs one that is taken waits for the chunk before, whose blocks are all in the hands
-of threads that do not wait for later ones.
+There are few joints. A thread that needs one that is taken waits for the chunk before, whose blocks all belong to
+threads that do not wait for later chunks.
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -45,7 +45,7 @@ cdef extern from * nogil:
     static void zc_enter(zc_monitor *m) { pthread_mutex_lock(&m->mutex); }
     static void zc_leave(zc_monitor *m) { pthread_mutex_unlock(&m->mutex); }
     static void zc_notify(zc_monitor *m) { pthread_cond_broadcast(&m->changed); }
-    /* Until somebody notifies, and for 10 ms at most: a cancel notifies nobody. */
+    /* Until a thread notifies, and for 10 ms at most: a cancel does not notify. */
     static void zc_wait(zc_monitor *m) {
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
@@ -136,7 +136,7 @@ cdef int64_t team_blocks(const Team* team) noexcept nogil:
 
 
 cdef Joint* _join(Team* team, const Plan* p, int64_t k) noexcept nogil:
-    """Return the joint of chunk `k`; NULL if all shall stop."""
+    """Return the joint of chunk `k`; NULL if all threads are to stop."""
     cdef Joint* joint = &team.joints[k % team.n]
     zc_enter(&team.monitor)
     while joint.chunk != k:

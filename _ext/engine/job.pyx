@@ -3,10 +3,10 @@
 A `Job` is a regular selection of a chunked array and the memory it is read into or written from. The stored
 bytes are in a local folder, or the caller hands them over and takes them, a batch of chunks at a time. Each
 thread that calls `Job.run` takes the next task by an atomic counter until none is left: a chunk, or a part of
-one where chunks are few and large. The first failure stops all; `Job.failure` tells it, and `zchunk.engine.execute`
+one where chunks are few and large. The first failure stops all; `Job.failure` tells it, and `zchunk.engine.native`
 raises. What each chunk costs does not depend on how many there are.
 
-`zchunk.engine.execute` also has the generic path, the definition of what happens here. This one skips work.
+`zchunk.engine.generic` is the definition of what happens here; this loop skips work.
 """
 
 import os
@@ -142,7 +142,7 @@ cdef class Layout:
     order : {"C", "F"}
         Memory order of a chunk.
     spec : tuple
-        The codec, see `_ext.chain`.
+        The codec, see `zchunk._ext.codecs.dispatch`.
     fill : bytes
         One item.
     folder : bytes or None
@@ -204,7 +204,7 @@ cdef class Job(Shared):
     layout : Layout
         Of the array.
     selection : Plan
-        What is selected, see `_ext.selection`.
+        What is selected, see `zchunk._ext.selection`.
     array : numpy.ndarray
         Read into or written from; of the selection's shape, any strides.
     writing : bool
@@ -212,7 +212,7 @@ cdef class Job(Shared):
     lock_seed : int
         Hash of store and array path; the key's stripe is `locks.Stripe(lock_seed, key)`.
     threads : int
-        How many are to work on it.
+        How many threads are to work on it.
 
     Raises
     ------

@@ -31,7 +31,7 @@ cdef uint64_t NOWHERE = <uint64_t>-1
 cdef enum:
     # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
     SMALL_FILE = 32768
-    # What a task reads of a chunk, about, counted in the chunk's memory, if a chunk may be several.
+    # About what a task reads of a chunk, counted in the chunk's memory, if several tasks read it.
     PART = 1 << 20
 
 
@@ -53,7 +53,7 @@ cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s,
 
 
 cdef bint _take_part(const Plan* p, Region* r, int64_t part, int64_t most) noexcept nogil:
-    """Leave of the region the part that this task has to read, of `most` at most; whether there is any."""
+    """Reduce the region to the part that this task reads, one of at most `most`; return whether there is one."""
     cdef int64_t parts
     if p.splits == 1:
         return True
@@ -103,7 +103,7 @@ cdef int open_file(const Plan* p, const Region* r, Source* source, Scratch* s, F
 
 
 cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    """Compare the bytes with the checksum that follows them, if one does, and leave it out."""
+    """Compare the bytes with the checksum that follows them, if there is one, and leave that out."""
     cdef int64_t n
     cdef uint32_t found, stored
     if not p.codec.crc:
@@ -125,7 +125,7 @@ cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexce
 cdef int _open_value(
     const Plan* p, const Value* value, const Region* r, Source* source, Scratch* s, Failure* f
 ) noexcept nogil:
-    """Find a chunk in memory or in the one file. There, the sum is checked of one whose bytes are all wanted."""
+    """Find a chunk in memory or in the one file, where its sum is checked if all of its bytes are wanted."""
     cdef uint32_t found
     if value.size < 0:
         return MISSING

@@ -1,7 +1,7 @@
 """From the stored bytes of a chunk to the items that are wanted: fetch, decode, and scatter to the caller.
 
-No more is read and decoded than the selection needs: runs of bytes of an uncompressed chunk, blocks of a Blosc
-frame, of each of their planes the part up to the last item. What is decoded at a time fits the second cache.
+No more is read and decoded than the selection needs: of an uncompressed chunk runs of bytes, of a Blosc frame
+blocks, and of each plane of a block the part up to the last item. What is decoded at a time fits the second cache.
 """
 
 from libc.stdint cimport uint8_t

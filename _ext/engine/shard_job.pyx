@@ -159,7 +159,7 @@ cdef class ShardJob(Job):
         Parameters
         ----------
         path : bytes or None
-            Of the file; None if `commit` shall return the bytes.
+            Of the file; None if `commit` is to return the bytes.
         durability : int
             0 in place, 1 atomic, 2 atomic and synced.
         start : int

@@ -142,7 +142,7 @@ cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, 
     cdef int64_t encoded
     cdef bint raw
     if s.incompressible and p.codec.kind == BLOSC_KIND and p.chunk_nbytes <= GATHERED and items.c.block != NULL:
-        # As this may be, too; what is stored as it is would be gathered twice.
+        # This may be empty too; and a chunk that is stored as it is would be gathered twice.
         if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
             return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
         memory_items(&start, take(items, p.chunk_nbytes, s.chunk), p.chunk_nbytes)
@@ -241,7 +241,7 @@ cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Fail
     if p.values != NULL:
         return _write_value(p, r, &p.values[k - p.first], s, f)
     stripe = hash_key(p.lock_seed, r.key, r.key_size)
-    # A blind write takes the lock too: it must not fall between another's read and replace.
+    # A blind write takes the lock too: it must not come between the read and the write of another thread.
     lock_stripe(stripe)
     if takes_items(p, r):
         whole_items(p, r, 0, &items)

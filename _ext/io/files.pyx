@@ -149,7 +149,7 @@ cdef extern from * nogil:
 cdef enum:
     # Some systems take no more in one call than an int can say.
     MAX_CALL = 1 << 30
-    # Others may be removing folders as fast as they are made.
+    # Another process may remove folders as fast as they are made.
     RETRIES = 100
     NAME_MAX = 255
     # Characters of the temporary name's end.
@@ -230,7 +230,7 @@ cdef int _sync_parent(int folder, const char* path, Failure* f) noexcept nogil:
 
 
 cdef int _make_above(int folder, const char* path, bint sync, Failure* f) noexcept nogil:
-    """Make the folders above `path` that are not there; others may be removing them."""
+    """Make the folders above `path` that are not there; another process may be removing them."""
     cdef char part[MAX_PATH]
     cdef size_t n = strlen(path), i = n
     cdef int code = ENOENT
@@ -278,7 +278,7 @@ cdef int _open_creating(int folder, const char* path, bint exclusive, bint sync,
 
 
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil:
-    """Open what shall become the file `path`: itself, or a temporary file beside it.
+    """Open what is to become the file `path`: itself, or a temporary file beside it.
 
     Then come `put`, `finish_file` and, if that was OK, `commit_file`.
     """
@@ -297,7 +297,7 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
     kept = <int>n
     above = 0 if slash == NULL else slash + 1 - path
     if n - above + SUFFIX > NAME_MAX >= n - above:
-        # Its name, with something behind it, would be too long.
+        # The name of the temporary file would be too long.
         kept = <int>above
     for _tries in range(RETRIES):
         snprintf(d.temp, MAX_PATH, b"%.*s.%016llx.partial", kept, path, <unsigned long long>zc_temp_number())
@@ -335,7 +335,7 @@ cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure
 
 
 cdef int finish_file(Draft* d, Failure* f) noexcept nogil:
-    """Close the file; sync it before, if it shall be durable."""
+    """Close the file; sync it before, if it is to be durable."""
     if d.status == OK and d.durability == FSYNC and zc_fsync(d.fd) != 0:
         d.status = _system(f)
     if zc_close(d.fd) != 0 and d.status == OK:
@@ -358,7 +358,7 @@ cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil:
 
 
 cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil:
-    """Remove `path`; that it was not there is fine."""
+    """Remove `path`, if it is there."""
     if unlinkat(folder, path, 0) == 0:
         return _sync_parent(folder, path, f) if durability == FSYNC else OK
     return OK if errno == ENOENT or errno == ENOTDIR else _system(f)
@@ -367,14 +367,14 @@ cdef int remove_file(int folder, const char* path, int durability, Failure* f) n
 # ---- boundary
 
 def are_files(list paths not None):
-    """Return of each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""
+    """Return for each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""
     cdef bytes path
     cdef const char* name
     cdef int found
     cdef list result = []
     for path in paths:
         name = path
-        # Asking takes its time where the file system is far.
+        # The answer takes time where the file system is remote.
         with nogil:
             found = zc_is_file(name)
         if found < 0:

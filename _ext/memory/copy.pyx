@@ -1,4 +1,4 @@
-"""N-d strided copy, fill and comparison with the fill value. Copying knows bytes, not dtypes.
+"""N-d strided copy, fill and comparison with the fill value. They work on bytes, not on dtypes.
 
 Kernels assume nothing of alignment and take strides in bytes, of any sign and zero. Source and destination
 must not overlap; the boundary functions refuse that.
@@ -110,7 +110,7 @@ cdef void copy_block(const Block* given, char* dst, const char* src, size_t item
 
 
 cdef void fill_block(const Block* given, char* dst, const char* item, size_t itemsize) noexcept nogil:
-    """Set every item of the block's destination to `item`. The source strides are not looked at."""
+    """Set every item of the block's destination to `item`. The source strides are ignored."""
     cdef Block b = given[0]
     cdef int64_t at[MAX_NDIM]
     cdef int i, outer

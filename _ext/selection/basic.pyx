@@ -1,7 +1,7 @@
 """Basic selections: what stands between the brackets becomes a `Plan`, the product of its axes.
 
-The engine takes a plan's axes from C; Python sees them as tuples, made when asked for. A selection that is
-none gives no plan: `zchunk.indexing.plans` says why, and raises.
+The engine takes a plan's axes from C; Python sees them as tuples, which are made when asked for. For an illegal
+selection there is no plan: `zchunk.indexing.plans` raises, and says why.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.selection.axis cimport Axis, axis_init
 from zchunk._ext.selection.axis import AxisParts
 
-# Cython's own declarations leave out those that steal the reference to the dtype.
+# Cython's own declarations leave out the functions that steal the reference to the dtype.
 cdef extern from "numpy/arrayobject.h":
     PyTypeObject PyArray_Type
     cnp.ndarray PyArray_Zeros(int ndim, cnp.npy_intp* shape, cnp.dtype dtype, int fortran)
@@ -74,8 +74,8 @@ cdef class Plan:
         return 0
 
     cdef int reserve(self, Py_ssize_t ndim) except -1:
-        """Make place for the axes; to be called once."""
-        # Apart from the object, which a place for 64 axes would make dear: up to 9 are a small block of Python's.
+        """Make room for the axes; called once."""
+        # Not in the object, since room for 64 axes is slow to get: up to 9 fit in a small block of Python's.
         self.at = <Axis*>PyMem_Malloc(ndim * sizeof(Axis))
         if self.at == NULL:
             raise MemoryError()
@@ -177,7 +177,7 @@ cdef class Plan:
         Py_INCREF(dtype)
         if dtype.itemsize:
             return results.empty(ndim, shape, dtype, order == "F")
-        # Of a dtype without bytes NumPy makes one with some, which nobody would fill.
+        # For a dtype without bytes NumPy takes one with some, which would stay as they are.
         return PyArray_Zeros(ndim, shape, dtype, order == "F")
 
     def view(self, cnp.ndarray memory not None):
@@ -277,7 +277,7 @@ cdef bint take_integer(Axis* a, entry) except -1:
 cdef bint take_slice(Axis* a, slice entry, bint* backward) except -1:
     cdef Py_ssize_t start, stop, step
     try:
-        # What needs more than 64 bits becomes the greatest number that does not, which no axis reaches either.
+        # A number of more than 64 bits becomes the greatest one of 64 bits, which no axis reaches either.
         PySlice_Unpack(entry, &start, &stop, &step)
     except (TypeError, ValueError):
         return False

@@ -57,7 +57,7 @@ cdef bint next_picked_row(Cursor* c) noexcept nogil:
 
 
 cdef bint cut(Region* r, int64_t part, int64_t parts) noexcept nogil:
-    """Leave of a region one of `parts` parts of about the same size; return whether there is anything in it."""
+    """Reduce a region to one of `parts` parts of about the same size; return whether there is anything in it."""
     cdef int64_t start, stop
     if r.block.ndim == 0:
         return part == 0
@@ -142,7 +142,7 @@ cdef void read_region(const Region* r, const char* chunk, size_t itemsize) noexc
 
 
 cdef void write_region(const Region* r, char* chunk, size_t itemsize) noexcept nogil:
-    """Copy the region's items from the user to the chunk; of several for one place the last one stays."""
+    """Copy the region's items from the user to the chunk; where several go to one place, the last one stays."""
     cdef Block b
     cdef Cursor c
     cdef int i

@@ -1,7 +1,7 @@
 """Threads that wait for work outside the GIL: what the helpers of `zchunk.runtime.threads` share.
 
-Work of kernels is taken up within microseconds of being offered, and done, without a word of Python. Tasks of
-Python are done by who called `get`. All are taken up in the order in which they were offered.
+A thread takes up the work of a kernel within microseconds and does it without Python. A Python task is returned by
+`get`, to the thread that called it. All work is taken up in the order in which it was offered.
 """
 
 from libc.stdint cimport int64_t
@@ -90,12 +90,12 @@ cdef struct Desk:
     Ticket* first
     Ticket* last
     int64_t offers          # how often something was offered
-    # What was offered and is neither done nor withdrawn.
+    # Tickets that are neither done nor withdrawn.
     int64_t open
     long pid
 
 
-# How long who waits looks out before going to sleep, in nanoseconds: as long as waking up would take.
+# How long a thread looks out for work before it sleeps, in nanoseconds: as long as waking up would take.
 LOOK = LOOK_NS
 
 
@@ -114,7 +114,7 @@ cdef void _offer(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
     zc_store(&desk.offers, desk.offers + 1)
     n = min(n, desk.asleep)
     pthread_mutex_unlock(&desk.mutex)
-    # Without the lock, which those who wake up take.
+    # Without the lock, which the threads that wake up take.
     for _sleeper in range(n):
         pthread_cond_signal(&desk.offer)
 
@@ -130,10 +130,10 @@ cdef void _look_out(Desk* desk) noexcept nogil:
 
 
 cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
-    """Do what is offered, until a task of Python is, and return that. `finished`: the one before is done."""
+    """Do the work that is offered until it is a Python task, and return that; `finished`: the last one is done."""
     cdef Ticket* ticket
     cdef void* task
-    # Tasks of Python take long, and do not come in quick succession.
+    # Python tasks take long, and do not follow each other quickly.
     cdef bint worked = False
     pthread_mutex_lock(&desk.mutex)
     desk.open -= finished
@@ -158,7 +158,7 @@ cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
         worked = True
         pthread_mutex_lock(&desk.mutex)
         desk.open -= 1
-        # Who offered it may free it from here on.
+        # The thread that offered it may free it from here on.
         zc_store(&ticket.state, DONE)
         pthread_cond_broadcast(&desk.done)
 
@@ -192,7 +192,7 @@ cdef bint _finish(Desk* desk, Ticket* tickets, int64_t n, double seconds) noexce
     """Wait until all of `tickets` are done, or for about `seconds`; whether they are."""
     cdef bint done
     cdef int64_t until
-    # Not anew after every call, which there may be many of, for others.
+    # One deadline for the whole wait: the condition may be signalled many times, for other tickets.
     cdef timespec end = zc_deadline(seconds)
     _withdraw(desk, tickets, n)
     until = zc_ns() + LOOK_NS
@@ -210,7 +210,7 @@ cdef bint _finish(Desk* desk, Ticket* tickets, int64_t n, double seconds) noexce
 # ---- boundary
 
 cdef class Crew:
-    """Where helpers wait for work, and others offer it."""
+    """Where helpers wait for the work that other threads offer."""
 
     def __cinit__(self):
         self._desk = <Desk*>calloc(1, sizeof(Desk))
@@ -237,7 +237,7 @@ cdef class Crew:
         free(self._desk)
 
     def put(self, task):
-        """Offer a task of Python, any object."""
+        """Offer a Python task, which may be any object."""
         cdef Ticket* ticket = <Ticket*>calloc(1, sizeof(Ticket))
         if ticket == NULL:
             raise MemoryError
@@ -246,7 +246,7 @@ cdef class Crew:
         _offer(self._desk, ticket, 1)
 
     def get(self, bint finished):
-        """Do work of kernels until there is a task of Python, and return it; `finished`: the last one is done."""
+        """Do the work of kernels until there is a Python task, and return that; `finished`: the last one is done."""
         cdef void* taken
         with nogil:
             taken = _serve(self._desk, finished)
@@ -256,7 +256,7 @@ cdef class Crew:
 
     @property
     def open(self):
-        """How much was offered and is not done."""
+        """Number of tasks and shares of work that were offered and are not done."""
         return zc_load(&self._desk.open)
 
 
@@ -264,12 +264,12 @@ cdef class Shared:
     """Work that threads of a crew may share with the calling one."""
 
     def share(self, Crew crew not None, int64_t helpers):
-        """Offer it to up to `helpers` threads. Then `wait` until it says that none is at it."""
+        """Offer the work to up to `helpers` threads. Then call `wait` until no thread is at work."""
         cdef int64_t i
         if self._tickets != NULL:
-            raise ValueError("it is shared already")
+            raise ValueError("the work is shared already")
         if self._work == NULL or self._stop == NULL or helpers < 0:
-            raise ValueError(f"no work, or for {helpers} threads")
+            raise ValueError(f"helpers is {helpers}, not a number of threads, or there is no work")
         self._tickets = <Ticket*>calloc(helpers + 1, sizeof(Ticket))
         if self._tickets == NULL:
             raise MemoryError
@@ -293,14 +293,14 @@ cdef class Shared:
         return not done
 
     cdef void _settle(self) noexcept:
-        """Let no thread be at it any more, whatever happened."""
+        """Wait until no thread is at work, whatever happened."""
         if self._tickets != NULL and self._desk.pid == getpid():
             zc_store(self._stop, 1)
             while self._wait(1.0):
                 pass
 
     def wait(self, double seconds):
-        """Let no thread begin, and wait for those that did, or for about `seconds`; return whether some are at it."""
+        """Let no more threads begin, wait for the others for about `seconds`; return whether some are at work."""
         return self._wait(seconds)
 
     def __dealloc__(self):

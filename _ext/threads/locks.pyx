@@ -4,7 +4,7 @@ Threads that write parts of one chunk read, merge and replace it under its strip
 whichever path or `Array` object each of them uses; the same holds for attributes and shapes. Two keys may
 share a stripe. A thread holds one stripe of each table, that of the metadata first, or several of chunks that
 it took in their order; a thread that comes again, from a signal handler or a store that is itself made of
-arrays, gets in. A forked child finds all stripes free: whoever held one in the parent does not exist in the
+arrays, gets in. A forked child finds all stripes free: a thread that held one in the parent does not exist in the
 child.
 """
 

@@ -1,7 +1,7 @@
-"""The engine: plans in, chunks read and written. `execute` has `read` and `write`, and the table of routes.
+"""The engine reads and writes chunks by plans. `execute` has `read` and `write`, and the table of routes.
 
-`array` is what the engine knows of an array; `native` runs the compiled kernels, `generic` is the definition
-that they agree with; `partial_reads` fetches parts of chunks, `shard` and `sharded` are about shards,
-`chunk_cache` keeps decoded chunks, `listing` and `resize` look at and delete what is stored. Nothing here is
-public.
+`array` is what the engine knows of an array. `native` runs the compiled kernels, `generic` is the definition
+that they agree with. `partial_reads` fetches parts of chunks, `shard` finds the chunks in a shard,
+`chunk_cache` keeps decoded chunks, `listing` finds what is stored, `resize` changes the shape. Nothing here
+is public.
 """

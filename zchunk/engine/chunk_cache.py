@@ -297,7 +297,7 @@ def look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
     return stamp, keep and stat.S_ISREG(found.st_mode)
 
 
-# All caches of the process, so that what is written through one array is forgotten for all others.
+# All caches of the process, so that all of them forget what is written through any array.
 _registry: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
 _registry_lock = threading.RLock()
 

@@ -1,7 +1,7 @@
-"""Chunks of which only what a selection needs is fetched, from stores that are far away.
+"""Fetches only the bytes of a chunk that a selection needs, from stores whose answers take time.
 
-A decoder of an uncompressed chunk or of a Blosc frame looks at the blocks that it needs only. So it is given
-a value of the full size in which nothing but these, and what says where they are, is filled in.
+The decoder of an uncompressed chunk or of a Blosc frame reads only the blocks that it needs. So it gets a
+value of the full size in which only these blocks, and the table that says where they are, are filled in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zchunk.runtime import requests
 
 Ranges = list[tuple[int, int]]
 
-# A value is fetched whole unless so many bytes of it are not needed: about what one request more costs.
+# A value is fetched whole unless this many bytes of it are not needed: about what one more request costs.
 _SAVED = 1 << 19
 # The beginning of a frame, with the table of its blocks.
 _HEAD = 1 << 16
@@ -51,21 +51,21 @@ def batches(
 
 
 def _lasting(value: Any) -> Any:
-    """Return memory that nobody changes while it is decoded."""
+    """Return memory that does not change while it is decoded."""
     if type(value) is bytes or value is None or memoryview(value).readonly:
         return value
     return bytes(value)
 
 
 def _fetch_of(array: ChunkedArray, plan: Plan) -> Any:
-    """Return what fetches parts of chunks, None if their decoder looks at all of a chunk."""
+    """Return a function that fetches parts of a chunk, None if its decoder reads all of the chunk."""
     spec = array.chain.native_spec
     # A checksum is of all bytes.
     if spec is None or len(spec) > 7:
         return None
     if spec[0] == KINDS["raw"]:
         return partial(_raw, array)
-    # A frame is decoded as a whole if positions are there twice; and it takes two requests of one version.
+    # A frame is decoded as a whole if positions repeat; and its two requests must be of one version.
     if spec[0] == KINDS["blosc"] and array.store.versioned and not isinstance(plan, OrthogonalPlan):
         return partial(_frame, array)
     return None
@@ -101,7 +101,7 @@ def _raw(array: ChunkedArray, key: str, low: int, high: int) -> Any:
 
 def _frame(array: ChunkedArray, key: str, low: int, high: int) -> Any:
     if high - low > array.chain.nbytes // 2:
-        # That takes two requests, one after the other.
+        # A frame in parts takes two requests, one after the other.
         return None
     head, size, version = array.store.get_piece(key, _HEAD)
     if len(head) == size:
@@ -119,7 +119,7 @@ def _frame(array: ChunkedArray, key: str, low: int, high: int) -> Any:
 
 
 def _filled(size: int, ranges: Ranges, pieces: list[bytes]) -> Any:
-    # Memory that nobody looks at is not even taken from the system.
+    # The system gives no memory for the pages that are never touched.
     value = np.zeros(size, np.uint8)
     for (start, stop), piece in zip(ranges, pieces, strict=True):
         value[start:stop] = np.frombuffer(piece, np.uint8)
@@ -130,11 +130,11 @@ def _filled(size: int, ranges: Ranges, pieces: list[bytes]) -> Any:
 def _needed(head: bytes, size: int, nbytes: int, itemsize: int, low: int, high: int) -> Ranges | None:
     """Return the ranges of a frame that hold the blocks of bytes ``low:high``, beside its head.
 
-    None for what is no such frame, which its decoder shall see whole, or if they are nearly all of it.
+    None if they are most of the frame, or if this is not such a frame: its decoder is to see all of it.
     """
     _, _, flags, _, decoded, blocksize, stored = _FRAME.unpack_from(head)
     count = -(-nbytes // blocksize) if blocksize else 0
-    # Of blocks that end within an item all are decoded.
+    # If blocks end inside an item, all of them are decoded.
     if decoded != nbytes or stored != size or not count or (count > 1 and blocksize % itemsize):
         return None
     if flags & _STORED_RAW:

@@ -28,21 +28,21 @@ from zchunk.storage.local.files import read_at
 
 # Chunks that are no farther apart are fetched together.
 _GAP = 1 << 16
-# But not more than this, beside a chunk that is larger: several requests at a time are faster.
+# But not more than this at a time, or one larger chunk: several requests at a time are faster.
 _RUN = 8 << 20
-# Inner chunks that are smaller, on average, are read with all others of their shard, if many are wanted.
+# If inner chunks are smaller than this on average and many are wanted, the whole shard is read.
 _SMALL = 1 << 15
 _WHOLE = 64 << 20
 # Most bytes of indexes that are kept for an open array.
 _KEPT = 32 << 20
-# O_NONBLOCK: a FIFO in the folder must not hang anyone.
+# O_NONBLOCK: opening a FIFO in the folder must not block.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Shard(Store):
     """One shard of an array as a store of inner chunks, by keys such as ``"0.1"``.
 
-    For one thread that writes, or any number that read. To be closed.
+    One thread may write to it, or any number of threads read from it. It must be closed.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Shard(Store):
     Raises
     ------
     ChunkError
-        What is stored is no shard.
+        What is stored is not a shard.
     """
 
     def __init__(
@@ -228,12 +228,12 @@ class Shard(Store):
         return np.full((math.prod(self._index.shape), 2), EMPTY, np.uint64)
 
     def begin(self, job: ShardJob, by_store: bool) -> None:
-        """Let a job write the shard anew, into a file, or a value for the store; then comes `finish`."""
+        """Let a job write a new shard, into a file or a value for the store; then comes `finish`."""
         entries = self._new_entries() if self.entries is None else self.entries
         job.attach(self._index.shape, entries, -1, self._load_to_keep(), 0)
         folder = None if by_store else self._array.folder
         path = None if folder is None else folder + b"/" + self.name.encode()
-        # Never in place: others may read chunks of the shard that nobody writes.
+        # Never in place: other threads and processes may be reading the shard.
         job.begin(path, max(self._array.durability, 1), self._start)
 
     def finish(self, job: ShardJob) -> None:
@@ -372,7 +372,7 @@ class Shard(Store):
         self._put(b"".join([index, *parts] if self._start else [*parts, index]))
 
     def _load_to_keep(self) -> bytes | None:
-        """Return the whole shard, whose chunks shall be copied: together they are not more than it is."""
+        """Return the whole shard to copy chunks from it, which together are not larger than the shard."""
         if self.entries is not None:
             nbytes = self.entries[:, 1][self.entries[:, 0] != EMPTY].sum(dtype=float)
             if nbytes > self._size:

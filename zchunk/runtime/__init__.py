@@ -1,6 +1,6 @@
-"""What the process has once: worker threads, requests, locks, what survives no fork, progress, late imports.
+"""What a process has once: worker threads, requests, locks, forks, progress, late imports.
 
-`threads` is the pool (`get_threads`, `set_threads`), `workers` its threads and tasks, `requests` the window
-of requests to far stores, `locks` the locks of metadata, `fork` what each process makes for itself. Imports
-nothing above it.
+`threads` is the pool (`get_threads`, `set_threads`), `workers` its threads and tasks, `requests` the windows
+of requests to remote stores, `locks` the locks of metadata, `fork` what each process makes for itself.
+Imports nothing above it.
 """

@@ -1,6 +1,6 @@
-"""What every process makes for itself, for it does not survive a fork: database handles, locks, caches.
+"""What every process makes for itself since it does not survive a fork: database handles, locks, caches.
 
-And whether other processes find the same values in a store.
+Also here: whether other processes find the same values in a store.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _shut: list[ForkGate] = []
 
 
 class ForkGate:
-    """A block that many threads may be in, but none while the process forks: forks wait for them.
+    """A block that many threads may be in, but none while the process forks: a fork waits for them.
 
-    For libraries in C that have locks and state of their own, out of reach, which a child finds as they were.
+    For C libraries with locks and state of their own, which a child would find as they were.
     """
 
     def __init__(self) -> None:
@@ -47,21 +47,21 @@ class ForkGate:
             self._free.notify_all()
 
     def shut(self) -> None:
-        """Wait until nobody is inside, and let nobody in."""
+        """Wait until no thread is inside, and let none in."""
         self._free.acquire()
         self._shutting = True
         while self._inside:
             self._free.wait()
 
     def open(self) -> None:
-        """Let others in again."""
+        """Let threads in again."""
         self._shutting = False
         self._free.notify_all()
         self._free.release()
 
 
 class PerProcess(Generic[T]):
-    """Calling it returns what `make` made in this process, which it makes at once and again after a fork."""
+    """Returns, when called, what `make` made in this process; after a fork it is made again."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -103,8 +103,8 @@ def _after_fork() -> None:
 
 def _after_fork_in_child() -> None:
     for inherited in _made:
-        # Never destroyed, not even when the child ends: closing its copy of a connection, SQLite would roll
-        # back what the parent is writing.
+        # Never destroyed, not even when the child ends: if SQLite closed its copy of a connection, it would
+        # roll back what the parent is writing.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited._made))
     _after_fork()
 

@@ -15,7 +15,7 @@ from typing import Any
 from zchunk._ext.threads.locks import Stripe
 
 _SLOTS = 1024
-# Signal handlers may read and write, too.
+# A signal handler may read and write too, in the thread that holds the lock.
 _lock = threading.RLock()
 # How many replacements have begun and have ended, by hash of what is replaced.
 _begun = [0] * _SLOTS
@@ -23,7 +23,7 @@ _ended = [0] * _SLOTS
 
 
 def state(name: object) -> int | None:
-    """Return a number that is another one after the value `name` was replaced; None while it is."""
+    """Return a number that changes when the value `name` is replaced; None while it is being replaced."""
     slot = hash(name) % _SLOTS
     with _lock:
         return _begun[slot] if _begun[slot] == _ended[slot] else None
@@ -45,8 +45,8 @@ def replacing(name: object) -> Iterator[None]:
 def metadata_lock(store: Any, key: str) -> Stripe:
     """Return the lock to hold while the metadata under `key` of a store (any mapping) are read and replaced.
 
-    All stores over the same values, and all arrays and groups in them, meet at the same lock. All metadata of
-    a node have one: a store may keep them in one value.
+    All stores over the same values, and all arrays and groups in them, get the same lock. All metadata of a
+    node have one lock, since a store may keep them in one value.
     """
     node = key.rpartition("/")[0]
     identity = getattr(store, "lock_identity", None)
@@ -54,7 +54,7 @@ def metadata_lock(store: Any, key: str) -> Stripe:
 
 
 def _after_fork() -> None:
-    # What other threads were replacing does not end in the child, and one may have held the lock.
+    # In the child the replacements of other threads never end, and one may have held the lock.
     global _lock
     _lock = threading.RLock()
     _ended[:] = _begun

@@ -1,4 +1,4 @@
-"""How far a long operation is, for who asks."""
+"""Progress of long operations, shown as a bar or reported to a function."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 # Seconds between two lines, where there is no bar.
 _INTERVAL = 0.5
 
-# Is told how much was done since the last call.
+# Called with how much was done since the last call.
 Advance = Callable[[int], None]
 
 
 @contextmanager
 def reporting_progress(progress: Any, total: Callable[[], int], unit: str) -> Iterator[Advance]:
-    """Give a function to call with how much was done since the last call.
+    """Yield a function to call with how much was done since the last call.
 
     Parameters
     ----------
     progress : bool, None or callable
-        True: a bar by tqdm if that is installed, else a line on standard error. A function gets how much is
-        done and how much there is, at the beginning, as it goes and at the end.
+        True: a bar by tqdm if that is installed, else a line on standard error. A function is called with how
+        much is done and how much there is, at the beginning, as it goes and at the end.
     total : callable
-        Returns how much there is; not called if nobody wants to know.
+        Returns how much there is; called only if progress is wanted.
     unit : str
         Of what, for the bar.
     """

@@ -105,7 +105,7 @@ def test_work_is_shared_once_at_a_time(array: Any) -> None:
     with pytest.raises(ValueError, match="shared already"):
         work.share(crew, 1)
     work.wait(1)
-    with pytest.raises(ValueError, match="for -1 threads"):
+    with pytest.raises(ValueError, match="helpers is -1"):
         work.share(crew, -1)
     with pytest.raises(ValueError, match="no work"):
         Shared().share(crew, 1)

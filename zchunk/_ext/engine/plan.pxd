@@ -11,7 +11,7 @@ from zchunk._ext.memory.status cimport Failure
 cdef struct Value:
     # The stored bytes of a chunk in memory, or room for them, or where they are.
     uint8_t* data       # NULL: in the plan's `file`
-    int64_t size        # -1: there are none; EMPTY: none shall be
+    int64_t size        # -1: there are none; EMPTY: the chunk is to be erased
     int64_t number      # of the chunk in its shard, once it was encoded; or of the first byte in the file
     uint32_t sum        # CRC-32 of the bytes in the file
 
@@ -56,7 +56,7 @@ cdef struct Plan:
     uint64_t lock_seed
     int64_t total
     int64_t splits                  # tasks of a chunk
-    void* team                      # its blocks are encoded by several threads, see `team`; or NULL
+    void* team                      # its blocks are encoded by several threads, see `frame_team`; or NULL
     int64_t* opened                 # descriptors of the chunks' files, if a chunk may be several tasks; else NULL
     int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.

@@ -9,7 +9,7 @@ from zchunk._ext.io.source cimport Source
 from zchunk._ext.memory.status cimport Failure
 
 cdef enum:
-    # In `Plan.opened`: nobody came yet
+    # In `Plan.opened`: no task has opened the file yet
     UNOPENED = -100
 
 cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil

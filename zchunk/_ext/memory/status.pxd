@@ -1,4 +1,4 @@
-"""What a kernel can return. The boundary turns it into an exception; see `describe` in `_ext/chain.pyx`."""
+"""What a kernel can return. The boundary turns it into an exception; see `describe` in `_ext/codecs/dispatch.pyx`."""
 
 from libc.stdint cimport int64_t
 

@@ -1,6 +1,6 @@
 """Where a selection along one axis meets the chunks.
 
-Of a regular selection by arithmetic: no table, whatever the number. Of positions in any order by `Picks`.
+For a regular selection by arithmetic, so that no table is needed; for positions in any order by `Picks`.
 """
 
 from libc.stdint cimport int64_t
@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 cdef struct Picks:
     # Positions along an axis, or of points in a whole array, chunk by chunk.
     int64_t parts           # chunks that hold one
-    bint repeated           # some are there more than once
+    bint repeated           # some positions occur more than once
     const int64_t* chunk    # per part: index of the chunk; of points an index for every axis of the array
     const int64_t* begin    # where its positions begin, and where the last end
     const int64_t* step     # if they are a run: distance to the next in the chunk, > 0, and in the result; else 0

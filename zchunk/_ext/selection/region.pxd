@@ -17,7 +17,7 @@ cdef struct Region:
     bint full                       # the selection covers all of the chunk that lies in the array
     bint padded                     # part of the chunk lies beyond the array
     # Axes along which the items are no run have their positions, to be multiplied by src and dst, in `inners`
-    # and `outers`; the others NULL. Nothing is in there unless `picked`.
+    # and `outers`; for other axes these are NULL. They are filled in only if `picked`.
     bint picked
     bint repeated                   # rows go back in the chunk: positions along a slower axis repeat
     const int64_t* inners[MAX_NDIM]

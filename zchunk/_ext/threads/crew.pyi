@@ -1,4 +1,4 @@
-"""Threads that wait for work outside the GIL: what the helpers of `zchunk.runtime.threads` share."""
+"""Threads that wait for work outside the GIL: what the threads of `zchunk.runtime.workers` wait with."""
 
 from typing import Any
 
