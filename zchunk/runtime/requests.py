@@ -18,7 +18,8 @@ from zchunk.runtime.workers import Pool, Task
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_lock = threading.Lock()
+# Signal handlers may read and write, too.
+_lock = threading.RLock()
 # By the number of their threads. A caller that needs a result which no thread has begun does the work itself.
 _pools: dict[int, Pool] = {}
 
@@ -32,9 +33,7 @@ def _begin(
     tasks = [Task(partial(work, item)) for item in items]
     waiting.extend(tasks)
     with _lock:
-        pool = _pools.get(most)
-        if pool is None:
-            pool = _pools[most] = Pool(most, "request")
+        pool = _pools.get(most) or _pools.setdefault(most, Pool(most, "request"))
         try:
             for task in tasks:
                 pool.submit(task)
@@ -118,7 +117,7 @@ def _abandon(waiting: Iterable[Task[Any]], wait: bool) -> None:
 def _after_fork() -> None:
     # Threads do not survive a fork, and one of them may have held the lock.
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _pools.clear()
 
 

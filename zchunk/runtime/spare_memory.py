@@ -107,6 +107,11 @@ def cgroup_limits(membership: str, mount: str) -> Iterator[int]:
     mount : str
         Where the hierarchies are mounted. In a container the path may be the host's, of which only the root
         is there: parents are asked, too, whose limits count as well.
+
+    Examples
+    --------
+    >>> list(cgroup_limits("/no/such/file", "/no/such/folder"))
+    []
     """
     for line in _text(membership).splitlines():
         number, _, rest = line.partition(":")

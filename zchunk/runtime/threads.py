@@ -19,7 +19,9 @@ from zchunk.runtime.workers import Pool, Task, Work
 Item = TypeVar("Item")
 
 
-_lock = threading.Lock()
+# A signal handler may read and write while the code that it interrupts holds the lock: what the lock guards
+# is whole wherever a handler can begin.
+_lock = threading.RLock()
 _pool: Pool | None = None
 _threads: int | None = None
 _awake_until = 0
@@ -109,7 +111,9 @@ def idle() -> int:
 def _the_pool() -> Pool:
     global _pool
     if _pool is None:
-        _pool = Pool(max(get_threads() - 1, 1), "zchunk")
+        made = Pool(max(get_threads() - 1, 1), "zchunk")
+        # A signal handler may have made one meanwhile.
+        _pool = _pool or made
     return _pool
 
 
@@ -235,7 +239,7 @@ def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> Non
 def _after_fork() -> None:
     # Threads do not survive a fork, and one of them may have held the lock.
     global _pool, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _pool = None
 
 

@@ -106,12 +106,12 @@ class Pool:
         self._crew = Crew()
 
     def submit(self, task: Task[Any]) -> None:
-        """Have a thread do the task; `RuntimeError` if there can be none. For one caller at a time."""
+        """Have a thread do the task; `RuntimeError` if there can be none. For one thread at a time."""
         self._require(1)
         self._crew.put(task)
 
     def share(self, work: Shared, helpers: int) -> None:
-        """Have up to `helpers` threads do the work, until it is waited for. For one caller at a time."""
+        """Have up to `helpers` threads do the work, until it is waited for. For one thread at a time."""
         # The interpreter shuts down, or the system starts no more threads: the caller does the rest.
         with suppress(RuntimeError):
             self._require(helpers)
@@ -124,12 +124,19 @@ class Pool:
 
     def _require(self, helpers: int) -> None:
         """Start threads, so that `helpers` more can be at work if there may be as many."""
-        for _ in range(min(self._crew.open + helpers, self._limit) - self._threads):
-            # A daemon: it waits for work when the interpreter exits, which must not wait for it.
-            threading.Thread(
-                target=_help, args=(self._crew,), name=f"{self._name}_{self._threads}", daemon=True
-            ).start()
-            self._threads += 1
+        wanted = min(self._crew.open + helpers, self._limit)
+        while self._threads < wanted:
+            # Counted first, for a signal handler that calls this while the thread starts.
+            number = self._threads
+            self._threads = number + 1
+            try:
+                # A daemon: it waits for work when the interpreter exits, which must not wait for it.
+                threading.Thread(
+                    target=_help, args=(self._crew,), name=f"{self._name}_{number}", daemon=True
+                ).start()
+            except BaseException:
+                self._threads -= 1
+                raise
 
     def end(self) -> None:
         """Let the threads end once all that was submitted is done."""
