@@ -1,4 +1,4 @@
-"""What all tests share: both executors of the engine, kinds of arrays, and how hard hypothesis tries."""
+"""Fixtures for all tests: both executors of the engine, kinds of arrays, and the number of examples."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ EXAMPLES = 200
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say how hard hypothesis tries.
+    """Set how many examples hypothesis tries.
 
-    No deadline: machines that run CI stall. The same examples every time in CI, so that a red build is about
-    the change at hand; new ones at home, and many when asked for.
+    There is no deadline, since machines that run CI stall. CI tries the same examples every time, so that a
+    red build is about the change at hand; other runs try new ones, and many if asked to.
     """
     choice.pytest_configure(config)
     quiet = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
@@ -46,7 +46,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 @pytest.fixture(params=[2, 3], ids=["v2", "v3"])
 def zarr_format(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run the test with new nodes of format 2, and again of format 3, where it does not say which."""
+    """Run the test with format 2 as the default of new nodes, and again with format 3."""
     version: int = request.param
     if version == 3 and request.node.get_closest_marker("format2") is not None:
         pytest.skip("about format 2")

@@ -1,4 +1,4 @@
-"""A value that means nothing to anybody, with the same name in every process."""
+"""A value without any meaning, with the same name in every process."""
 
 
 class Nonsense:

@@ -1,4 +1,4 @@
-"""Runs a notebook in the current folder, without Jupyter, and writes a copy with what its cells show.
+"""Runs a notebook in the current folder, without Jupyter, and writes a copy with the outputs of its cells.
 
     python tests/notebook.py notebook.ipynb copy.ipynb
 
@@ -22,7 +22,7 @@ Output = dict[str, Any]
 def execute(notebook: dict[str, Any]) -> None:
     """Run the code cells one after the other, in one namespace, and replace their outputs.
 
-    What a cell raises ends the run.
+    An exception in a cell ends the run.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -56,7 +56,7 @@ def _run(source: str, number: int, namespace: dict[str, Any]) -> list[Output]:
 
 
 def _last_states(text: str) -> str:
-    """Return text without what was written over, in the lines of a bar of progress."""
+    """Return text without the overwritten states of progress bars."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
@@ -65,7 +65,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _figures() -> list[Output]:
-    """Take all figures that Matplotlib has."""
+    """Close all figures of Matplotlib, and return them as outputs."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     outputs = []
     for number in pyplot.get_fignums() if pyplot else ():

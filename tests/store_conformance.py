@@ -1,4 +1,4 @@
-"""What every store must do: subclass `StoreConformance` and say how the store is made."""
+"""The contract of stores as tests: subclass `StoreConformance` and define how the store is made."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def without_below(model: dict[str, bytes], key: str) -> dict[str, bytes]:
 # Python 3.12 warns of a fork beside threads, which is what `test_fork` is about.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 class StoreConformance:
-    """Subclasses give `make`, and say where their store differs.
+    """The tests of a store. Subclasses define `make`, and where their store differs.
 
     `folders`: a key is a value or a folder; writing or deleting it erases what is below.
     `atomic`: readers see whole values. `child_writes`: a forked child may write. `pickles_share`: a copy has

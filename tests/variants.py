@@ -1,7 +1,7 @@
 """The kinds of arrays that the same tests run for: format 2, format 3, and format 3 with shards.
 
-A test that uses the fixture `variant` makes arrays of that kind wherever it does not say a format. For
-"sharded" its chunks are the inner ones. What is about one kind only says so::
+A test that uses the fixture `variant` makes arrays of that kind wherever it does not name a format. For
+"sharded" its chunks are the inner ones. A test that is about one kind only says so::
 
     @pytest.mark.variants("v2", reason="the bytes that zarr 2 writes")
 """
@@ -24,7 +24,7 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import FORMAT2, FORMAT3, FORMATS, Format
 
 KINDS = ("v2", "v3", "sharded")
-# hypothesis tries less for each of the others than for format 2.
+# hypothesis tries fewer examples for each of the other kinds than for format 2.
 SHARE = 5
 _SETTINGS = "_hypothesis_internal_use_settings"
 _PASSED = pytest.StashKey[bool]()
@@ -39,20 +39,20 @@ def only_v2(reason: str) -> pytest.MarkDecorator:
 
 
 def kind_of(metadata: ArrayMetadata) -> str:
-    """The kind of an array."""
+    """Return the kind of an array."""
     if metadata.zarr_format == 2:
         return "v2"
     return "v3" if metadata.shards is None else "sharded"
 
 
 def shards_of(chunks: tuple[int, ...]) -> tuple[int, ...]:
-    """Two chunks to a shard along the first axes, three along the last of several."""
+    """Return a shard of two chunks along the first axes, and three along the last of several."""
     counts = [2] * (len(chunks) - 1) + [2 if len(chunks) == 1 else 3]
     return tuple(n * c for n, c in zip(counts, chunks, strict=False))
 
 
 def chunks_per_key(z: zchunk.Array) -> int:
-    """How many chunks are stored under a key: in a shard, or one."""
+    """Return how many chunks are stored under a key: those of a shard, or one."""
     shards = z.metadata.shards
     return 1 if shards is None else shards.inner.grid.nchunks
 
@@ -63,7 +63,7 @@ class Variant:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.format: Format = FORMAT3 if kind in ("v3", "sharded") else FORMAT2
-        # Whether the test must make arrays; not if it is about those of another library.
+        # Whether the test must make arrays; a test of another library's arrays makes none.
         self.needed = kind != "none"
         # How many arrays of each kind were made.
         self.made = dict.fromkeys(KINDS, 0)
@@ -99,18 +99,18 @@ class Variant:
         return len(orders) <= 1 and not any(part.subdtype for part in _parts(dtype))
 
     def dtype(self, dtype: Any) -> np.dtype[Any]:
-        """What an array that was made with this dtype shows: in format 3 no byte order, and no padding."""
+        """Return the dtype of an array made with this dtype: format 3 has no byte order, and no padding."""
         dtype = np.dtype(dtype)
         return dtype if self.format is FORMAT2 else _plain(dtype)
 
     def blocks(self, chunks: tuple[int, ...]) -> tuple[int, ...]:
-        """Length of what is stored as one along every axis: shards, or chunks."""
+        """Return the shape of what one key stores: a shard, or a chunk."""
         return shards_of(chunks) if self.sharded else chunks
 
     # ---- keys
 
     def chunk(self, *coords: int, separator: str | None = None) -> str:
-        """Name of what holds the chunk at these coordinates: a shard, if there are some."""
+        """Return the name under which the chunk at these coordinates is stored: its shard's, if any."""
         if self.sharded:
             coords = tuple(i // n for i, n in zip(coords, shards_of((1,) * len(coords)), strict=True))
         if self.format is FORMAT2:
@@ -118,7 +118,7 @@ class Variant:
         return (separator or "/").join(["c", *map(str, coords)])
 
     def keys(self, *counts: int, separator: str | None = None) -> list[str]:
-        """Names of what holds the chunks of a grid of so many, in their order."""
+        """Return the names under which the chunks of a grid are stored, in their order."""
         found: dict[str, None] = {}
         for number in range(math.prod(counts)):
             coords = []
@@ -132,7 +132,7 @@ class Variant:
     # ---- what is stored
 
     def values(self, z: zchunk.Array) -> dict[str, Any]:
-        """All values of an array by their keys; of shards what is in them, which may lie in any order."""
+        """Return all values of an array by key; for a shard its chunks, which may lie in any order."""
         found: dict[str, Any] = {key: bytes(z.store[key]) for key in z.store}
         if self.sharded:
             for key, coords in listing.listed(z._current):
@@ -141,12 +141,12 @@ class Variant:
         return found
 
     def initialized(self, z: zchunk.Array, *chunks: Any) -> int:
-        """What `nchunks_initialized` is if these chunks were written, given by their coordinates."""
+        """Return `nchunks_initialized` if the chunks at these coordinates were written."""
         keys = {self.chunk(*(c if isinstance(c, tuple) else (c,))) for c in chunks}
         return len(keys) * chunks_per_key(z)
 
     def all_initialized(self, z: zchunk.Array) -> int:
-        """What it is if all chunks were written."""
+        """Return `nchunks_initialized` if all chunks were written."""
         return z.metadata.grid.nchunks * chunks_per_key(z)
 
 
@@ -163,13 +163,13 @@ def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def note_outcome(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-    """Remember whether the body of a test has passed, for what checks it when the test is over."""
+    """Remember whether the body of a test has passed, for checks after the test."""
     if call.when == "call":
         item.stash[_PASSED] = call.excinfo is None
 
 
 def passed(item: pytest.Item) -> bool:
-    """Whether the body of a test has run to its end: it was neither skipped nor did it fail."""
+    """Whether the body of a test has run to its end, neither skipped nor failed."""
     return item.stash.get(_PASSED, False)
 
 
@@ -186,7 +186,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Variant]:
-    """Make arrays of one kind the default for the time of a test, and check that it has made some."""
+    """Make arrays of one kind the default during a test, and check that the test has made some."""
     variant = Variant(request.param)
     monkeypatch.setattr(nodes, "DEFAULT_FORMAT", variant.format)
     decide = parameters_v3.chunks_and_shards

@@ -6,7 +6,7 @@ Every test can ask for the fixtures of `tests.servers.fixtures`, one for each se
         where = s3_server.new("run.zarr")
         store = obstore.store.from_url(where.url, **where.options)
 
-Servers listen on free ports of 127.0.0.1, are started when a test first asks for them, and end with the test
-process, however that ends. A test is skipped where the program or the package is absent; ``make servers``
+Servers listen on free ports of 127.0.0.1, start when a test first asks for them, and end with the test
+process, even if that is killed. A test is skipped if the program or the package is absent; ``make servers``
 installs the programs.
 """

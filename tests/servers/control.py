@@ -1,6 +1,6 @@
-"""A server of this package in a process of its own, and the line on which tests tell it what to do.
+"""A server of this package in a process of its own, and the pipe through which tests control it.
 
-The process reads commands as lines of JSON and answers each with one; when its input ends, so does it.
+The process reads commands as lines of JSON and answers each with one line; it ends when its input ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COMMANDS = ("set", "fail", "clear", "reset", "counts", "requests")
 
 
 class Controlled:
-    """A running server that is its own network, as tests see it.
+    """A running server that simulates its own network, as tests see it.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ class Controlled:
         stall : float, optional
             It is done; the answer comes so many seconds late.
         times : int, optional
-            How many requests fail; None for no end.
+            How many requests fail; None for all.
         every : int, default 1
-            Of those that the rule is about, each how-manieth.
+            Only every n-th of the requests that match the rule fails.
         method, path : str, optional
             The rule is about requests of this method, and of paths that contain this.
         """
@@ -104,11 +104,11 @@ class Controlled:
         self._ask("clear")
 
     def reset(self) -> None:
-        """Make the network perfect, forget all rules, and begin to count anew."""
+        """Make the network perfect, remove all rules, and reset the counts."""
         self._ask("reset")
 
     def counts(self) -> dict[str, Any]:
-        """What was counted since `clear`.
+        """Return the counts since `clear`.
 
         Returns
         -------
@@ -140,7 +140,7 @@ def controlled(module: str, *arguments: str) -> Iterator[Controlled]:
 def serve(
     network: Network, client: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ) -> None:
-    """Serve on a free port, say which, and obey until the input ends."""
+    """Serve on a free port, print the port, and execute commands until the input ends."""
     asyncio.run(_serve(network, client))
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: each starts its server when a test first asks for it, once a session, or skips the test."""
+"""Fixtures: each starts its server on first use, once per session, or skips the test."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def gcs_server(_gcs_server: google.GCSServer) -> google.GCSServer:
 def gcs_emulator() -> Iterator[google.GCSEmulator]:
     """gcp-storage-emulator, for gcsfs."""
     pytest.importorskip("gcp_storage_emulator", reason="gcp-storage-emulator is not installed")
-    # Read when gcsfs is imported; else it asks over gRPC, for a minute each time, what kind a bucket is.
+    # gcsfs reads it on import; else it asks over gRPC for the kind of a bucket, for a minute each time.
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     pytest.importorskip("gcsfs", reason="gcsfs is not installed")
     with google.gcs_emulator() as server:

@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as clients of objects speak, through a `Network`."""
+"""The part of HTTP/1.1 that clients of object stores use, through a `Network`."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def parse_head(head: bytes) -> tuple[list[str], dict[str, str]]:
 
 
 class Connections:
-    """What to do with each connection: read requests, ask `answer`, and send what it says.
+    """Handle a connection: read requests, call `answer`, and send the result.
 
     Parameters
     ----------
     network : Network
-        What happens on the way.
+        The network between client and server.
     answer : callable
         A coroutine function, from a `Request` to an `Answer`.
     """

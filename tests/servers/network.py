@@ -1,7 +1,6 @@
-"""What a network does to requests: delays, a limit of bytes per second, failures, and counts of it all.
+"""A simulated network: delays, a bandwidth, failures, and counts of them.
 
-Used by the servers of this package that are their own network, `objects` and `proxy`; tests set it through
-`control`.
+The servers `objects` and `proxy` of this package simulate their own network; tests set it through `control`.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ class Link:
 
 
 class Failures:
-    """Which requests fail, and how: rules that are tried in turn."""
+    """Rules for failing requests, tried in turn."""
 
     def __init__(self) -> None:
         self.rules: list[dict[str, Any]] = []
 
     def pick(self, method: str, path: str) -> dict[str, Any] | None:
-        """The first rule that says that this request fails."""
+        """Return the first rule by which this request fails."""
         for rule in self.rules:
             if rule["method"] not in (None, method) or (rule["path"] or "") not in path or rule["times"] == 0:
                 continue

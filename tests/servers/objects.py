@@ -1,7 +1,7 @@
-"""A fast server of objects in memory that is also its own network.
+"""A fast server of objects in memory that also simulates its network.
 
-It speaks what S3 and Google's XML API have in common (buckets in the path, ranges, lists of version 2,
-conditional writes, uploads in parts), with the headers of either, and believes every signature. Run as
+It implements what S3 and Google's XML API have in common (buckets in the path, ranges, lists of version 2,
+conditional writes, uploads in parts), with the headers of either, and accepts every signature. Run as
 ``python -m tests.servers.objects`` (see `control`).
 """
 
@@ -141,7 +141,7 @@ class Buckets:
             new = self._put(request, objects, key, copied.data)
             return xml("CopyObjectResult", f"<ETag>{escape(new.etag)}</ETag>")._replace(headers=new.headers)
         if request.method == "DELETE":
-            # S3 does not say that there was nothing.
+            # S3 does not report that there was no such object.
             objects.pop(key, None)
             return Answer(204)
         if old is None:

@@ -30,7 +30,7 @@ class ObjectServer:
         self.endpoint = endpoint
 
     def options(self, endpoint: str) -> dict[str, Any]:
-        """What obstore must be told to talk to the server at this address."""
+        """Return the options with which obstore talks to the server at this address."""
         raise NotImplementedError
 
     def make_bucket(self, name: str) -> None:

@@ -19,14 +19,14 @@ STOP_SECONDS = 5.0
 
 
 def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         return int(sock.getsockname()[1])
 
 
 def with_parent(command: Sequence[str]) -> list[str]:
-    """The command, changed so that Linux kills it when the thread that starts it has ended."""
+    """Return the command, changed so that Linux kills it when the thread that started it ends."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
 

@@ -1,6 +1,6 @@
 """A proxy that puts a `Network` before an HTTP server: ``python -m tests.servers.proxy HOST PORT``.
 
-It holds each request and each answer as a whole, and connects to the server for each anew.
+It holds each request and each answer as a whole, and opens a new connection to the server for each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.servers.control import serve
 from tests.servers.http11 import Answer, Connections, Request, parse_head
 from tests.servers.network import Network
 
-# What is about one connection only, or what the proxy writes itself.
+# Headers that concern one connection only, or that the proxy writes itself.
 OWN = ("connection", "keep-alive", "transfer-encoding")
 
 

@@ -29,7 +29,7 @@ class RedisServer:
         self.url = f"redis://{HOST}:{port}/0"
 
     def prefix(self) -> str:
-        """What the keys of no other test begin with."""
+        """Return a prefix of keys that no other test uses."""
         return f"test-{next(_numbers)}"
 
 

@@ -85,7 +85,7 @@ def by_tensorstore() -> None:
 
     archive = Archive3("tensorstore")
     for case in cases(floats=True):
-        # It ends the process when it shall create an array of these.
+        # tensorstore ends the process when it has to create an array of these.
         if case.name.partition("-")[2] not in ("raw", "struct"):
             archive.add(case, create, write, read)
     archive.pack()

@@ -1,6 +1,6 @@
-"""What zchunk itself writes in format 3, byte for byte: run by hand when that shall change, ``python …``.
+"""The bytes that zchunk itself writes in format 3: run by hand when they are to change, ``python …``.
 
-Only codecs whose bytes are no matter of a library's version.
+Only codecs whose bytes do not depend on the version of a library.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def made() -> dict[str, dict[str, str]]:
                     p.read_text("utf-8") if p.name == "zarr.json" else p.read_bytes().hex()
                 )
                 for p in files
-                # The bytes of Blosc are those of its version.
+                # The bytes of Blosc depend on its version.
                 if name != "defaults" or p.name == "zarr.json"
             }
         root = zchunk.open_group(Path(folder) / "g", mode="w", zarr_format=3)

@@ -1,4 +1,4 @@
-"""What the producers share: values to store, a record of what a reader must see, one archive per producer.
+"""Shared by the producers: values to store, a record of what a reader must see, one archive per producer.
 
 An archive holds, for every case, ``<case>/store/…`` (a hierarchy as the producer wrote it) and
 ``<case>/expected.json``; the arrays of values are in ``values/<digest>.npy``, once each. A record is what

@@ -1,4 +1,4 @@
-"""What the producers of golden data of format 3 share: the cases, as metadata, and what is written into them.
+"""Shared by the producers of golden data of format 3: the cases, as metadata, and the values in them.
 
 A producer creates an array from metadata, writes some boxes of it, and reads everything back. What a reader
 must see is put together here, from the boxes and the fill value that was asked for.
@@ -19,7 +19,7 @@ from record import LETTERS, Archive, noise, smooth
 
 
 def pair(name: str, **configuration: Any) -> dict[str, Any]:
-    """The JSON of anything that has a name."""
+    """Return the JSON of an extension with a name."""
     return {"name": name, "configuration": configuration}
 
 
@@ -126,7 +126,7 @@ def cases(floats: bool = False) -> Iterator[Case]:
 
 
 def codec_cases() -> Iterator[Case]:
-    """What is stored how: codecs, shards, keys and shapes."""
+    """The ways to store: codecs, shards, keys and shapes."""
     blosc = {"clevel": 5, "typesize": 2, "blocksize": 0}
     codecs: dict[str, list[Any]] = {
         "none": [],
@@ -181,7 +181,7 @@ class Archive3(Archive):
     folder = "v3"
 
     def add(self, case: Case, create: Callable[..., None], write: Callable[..., None], read: Any) -> None:
-        """Make one case, if the producer can: what it cannot is left out, and said."""
+        """Make one case; a case that the producer cannot make is left out and reported."""
         folder = Path(self.store(case.name))
         wanted = np.zeros(case.values.shape, case.values.dtype)
         wanted[...] = np.array(case.fill, case.values.dtype)
@@ -211,7 +211,7 @@ class Archive3(Archive):
         shutil.rmtree(self.root / name, ignore_errors=True)
 
     def record(self, name: str, path: str, wanted: np.ndarray, obj: dict[str, Any], fill: Any) -> None:
-        """Say what a reader must see."""
+        """Record what a reader must see."""
         values: Any
         if wanted.dtype.hasobject:
             values = [x if isinstance(x, str) else list(x) for x in wanted.reshape(-1)]
