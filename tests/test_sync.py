@@ -1,4 +1,4 @@
-"""Synchronizers: exclusion among threads and processes, whatever becomes of who holds a lock."""
+"""Synchronizers: exclusion among threads and processes, whatever becomes of the holder of a lock."""
 
 from __future__ import annotations
 

@@ -371,7 +371,7 @@ def test_pickles_are_decoded_by_who_asked_for_it() -> None:
     z[:] = ["a", (1,)]
     z.resize(3)
     assert z[:].tolist() == ["a", (1,), 0]
-    # Who unpickles an array lets it run code anyway.
+    # A program that unpickles an array lets it run code anyway.
     assert pickle.loads(pickle.dumps(z))[:].tolist() == ["a", (1,), 0]
     with pytest.raises(CodecError):
         pickle.loads(pickle.dumps(zchunk.create(3))).__class__(z.store)[:]

@@ -137,7 +137,7 @@ def test_stored_chunks_are_copied_as_they_are(variant: Variant) -> None:
     g.store[f"a/{variant.chunk(1)}"] = other
     zchunk.copy(g["a"], g, "b")
     assert g.store[f"b/{variant.chunk(1)}"] == other
-    # The empty chunks of this one shall not be stored.
+    # The empty chunks of this one are not to be stored.
     zchunk.copy(g["a"], g, "c", write_empty_chunks=False)
     assert g.store.list_dir("c") == [variant.array_key]
 

@@ -1,4 +1,4 @@
-"""What arrays of other libraries say of the array that shall be like them, and `open_like`."""
+"""What arrays of other libraries say of an array that is made like them, and `open_like`."""
 
 from __future__ import annotations
 

@@ -352,7 +352,7 @@ class TensorStore(Peer):
         if case.data_type == "structured" and case.endian == "big" and case.fill:
             return "tensorstore swaps the fill value of structures, which others take for little-endian"
         if case.data_type in ("raw", "structured") and writes:
-            return "tensorstore aborts the process when it shall create an array of raw bytes"
+            return "tensorstore aborts the process when it has to create an array of raw bytes"
         if "after" in LAYOUTS[case.layout]:
             return "tensorstore has no codecs after a shard's"
         return None

@@ -58,7 +58,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers that all is well, and keeps what it was told of who asks."""
+    """Answers that all is well, and keeps what it was told of the client."""
 
     seen: list[str]
 
@@ -77,7 +77,7 @@ class Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server, and what it has heard of who asks."""
+    """The address of a server, and what it has heard of the client."""
     handler = type("OwnEcho", (Echo,), {"seen": []})
     with ThreadingHTTPServer((HOST, 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

@@ -100,25 +100,25 @@ KINDS = {"sqlite": SQLiteStore, "lmdb": LMDBStore}
 WRITER = """
 import sys
 from zchunk.storage import LMDBStore, SQLiteStore
-kind, path, who = sys.argv[1:]
+kind, path, writer = sys.argv[1:]
 store = {"sqlite": SQLiteStore, "lmdb": LMDBStore}[kind](path)
 if kind == "sqlite":
     store.db.execute("PRAGMA synchronous = OFF")
 print("ready", flush=True)
 i = 0
-while who == "endless" or i < 40:
-    if who == "endless":
+while writer == "endless" or i < 40:
+    if writer == "endless":
         store["k"] = bytes([i % 256]) * 200_000
         store.set_many({"x": b"%d" % i, "y": b"%d" % i})
     else:
-        store[f"{who}/{i}"] = f"{who} {i}".encode()
+        store[f"{writer}/{i}"] = f"{writer} {i}".encode()
     i += 1
 store.close()
 """
 
 
-def start(kind: str, path: Path, who: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", WRITER, kind, path, who], stdout=subprocess.PIPE)
+def start(kind: str, path: Path, writer: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, kind, path, writer], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return process
@@ -126,7 +126,7 @@ def start(kind: str, path: Path, who: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_processes(kind: str, tmp_path: Path) -> None:
-    processes = [start(kind, tmp_path / "db", str(who)) for who in range(3)]
+    processes = [start(kind, tmp_path / "db", str(writer)) for writer in range(3)]
     for process in processes:
         assert process.wait(60) == 0
         process.stdout.close()  # type: ignore[union-attr]

@@ -198,7 +198,7 @@ def test_chunks_that_are_missing_stay_missing(stages: list[int]) -> None:
     found = zchunk.rechunk(z, (5, 4), max_memory=limit)
     assert 0 in stages
     rows = {key.split(".")[0] for key in found.store if key[0].isdigit()}
-    # Stored chunks that are empty are written, unless they shall not be.
+    # Stored chunks that are empty are written, unless the caller excludes them.
     assert rows == {"0", "2"}
     np.testing.assert_array_equal(found[...], z[...])
     found = zchunk.rechunk(z, (5, 4), max_memory=limit, write_empty_chunks=False)
