@@ -404,3 +404,81 @@ def test_dbm_without_sync(tmp_path: Path) -> None:
         store.flush()
         assert store["k"] == b"v"
     assert flags == ["n", "c"]
+
+
+# ---- updates
+
+KINDS_OF_MANY = {"SQLiteStore": "a.db", "LMDBStore": "a.lmdb"}
+UPDATES = """
+import sys, zchunk
+from zchunk.storage import LMDBStore, SQLiteStore
+kind, path, first = sys.argv[1:]
+store = globals()[kind](path)
+z = zchunk.open_array(store, mode="r+", path="z")
+group = zchunk.open_group(store, mode="r+")
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(int(first), 256, 4):
+    z[i] = i + 1
+    group.attrs[str(i)] = i
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_MANY)
+@pytest.mark.parametrize("version, shards", [(2, None), (3, None), (3, 256)])
+def test_processes_lose_no_update(kind: str, version: int, shards: int | None, tmp_path: Path) -> None:
+    path = tmp_path / KINDS_OF_MANY[kind]
+    cls = {"SQLiteStore": SQLiteStore, "LMDBStore": LMDBStore}[kind]
+    store = cls(path)
+    if kind == "SQLiteStore":
+        store.db.execute("PRAGMA journal_mode = WAL")
+    group = zchunk.group(store, zarr_format=version)
+    options = {} if shards is None else {"shards": shards}
+    z = group.create("z", shape=256, chunks=128, dtype="i4", **options)
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPDATES, kind, path, str(i)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for i in range(4)
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0] * 4
+    assert z[:].tolist() == list(range(1, 257))
+    assert dict(zchunk.open_group(store, mode="r").attrs) == {str(i): i for i in range(256)}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_MANY)
+def test_modify(kind: str, tmp_path: Path) -> None:
+    cls = {"SQLiteStore": SQLiteStore, "LMDBStore": LMDBStore}[kind]
+    store = cls(tmp_path / "a")
+    seen: list[bytes | None] = []
+
+    def change(old: bytes | None) -> bytes | None:
+        seen.append(old)
+        if len(seen) < 3:
+            # As another process would.
+            store["k"] = bytes([len(seen)])
+        return (old or b"") + b"!"
+
+    store.modify("k", change)
+    assert seen == [None, b"\1", b"\2"]
+    assert store["k"] == b"\2!"
+    store.modify("k", lambda old: None)
+    store.modify("k", lambda old: None)
+    assert "k" not in store
+    with pytest.raises(ZeroDivisionError):
+        store.modify("k", lambda old: 1 // 0)
+    store.modify("k", lambda old: np.arange(3, dtype="u1"))
+    assert store["k"] == bytes(range(3))
+    with pytest.raises(zchunk.errors.InvalidKeyError):
+        store.modify("../k", lambda old: b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -44,7 +44,8 @@ class LMDBStore(Store):
     Safe to use from many threads and processes: readers never wait, writers take turns. Stores of one
     process over one folder share the open database, as LMDB demands. After a fork the child opens it
     again. A write is a transaction (`set_many` and `erase_many` are one for all keys): whatever
-    happens to the process, a reader sees the old or the new values. When the machine fails, a database that
+    happens to the process, a reader sees the old or the new values. Processes that change parts of the same
+    chunks, attributes or shapes lose no update of each other. When the machine fails, a database that
     was not synced (`flush`, `close`, or ``sync=True, metasync=True``) may be damaged. Not for network file
     systems. A key has at most 511 bytes.
     """
@@ -119,13 +120,36 @@ class LMDBStore(Store):
         self.set_many({key: value})
 
     def set_many(self, items: Mapping[str, Any]) -> None:
-        rows = [(_encode(key), as_buffer(value)) for key, value in items.items()]
-        for key, _ in rows:
-            if len(key) > _KEY_MAX:
-                raise StoreError(f"a key in an LMDB store has at most {_KEY_MAX} bytes: {key.decode()!r}")
+        rows = [(self._checked(key), as_buffer(value)) for key, value in items.items()]
         with self._transaction(write=True) as transaction:
             for key, value in rows:
                 transaction.put(key, value)
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
+        # still the one that was changed.
+        raw = self._checked(key)
+        with self._transaction() as transaction:
+            value = _copied(transaction.get(raw))
+        while True:
+            new = change(value)
+            data = None if new is None else as_buffer(new)
+            with self._transaction(write=True) as transaction:
+                found, value = value, _copied(transaction.get(raw))
+                if value == found:
+                    if data is not None:
+                        transaction.put(raw, data)
+                    elif value is not None:
+                        transaction.delete(raw)
+                    return
+
+    @staticmethod
+    def _checked(key: str) -> bytes:
+        """Return a key that is written, as LMDB has it."""
+        raw = _encode(key)
+        if len(raw) > _KEY_MAX:
+            raise StoreError(f"a key in an LMDB store has at most {_KEY_MAX} bytes: {key!r}")
+        return raw
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set the values of many keys, in one transaction."""
@@ -280,6 +304,10 @@ def _identity(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _copied(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
 
 
 def _prefix(path: str) -> bytes:

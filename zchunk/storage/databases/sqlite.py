@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pickle import PicklingError
@@ -47,7 +47,8 @@ class SQLiteStore(Store):
     Safe to use from many threads, which take turns, and from many processes. After a fork the child opens
     the file again; it cannot use a store in memory. Every write is a transaction (`set_many`, `erase_many`,
     `rename` and `erase_prefix` are one for all keys): whatever happens to the process or the machine, a
-    reader sees the old or the new values. SQLite relies on file locks for this, which some network file
+    reader sees the old or the new values. Processes that change parts of the same chunks, attributes or
+    shapes lose no update of each other. SQLite relies on file locks for this, which some network file
     systems do not have. A value has at most 1,000,000,000 bytes, unless SQLite was built for others.
     """
 
@@ -119,7 +120,9 @@ class SQLiteStore(Store):
         return row[0]
 
     def _bytes(self, query: str, key: str, **parameters: Any) -> bytes:
-        value = self._value(query, key, **parameters)
+        return self._blob(key, self._value(query, key, **parameters))
+
+    def _blob(self, key: str, value: Any) -> bytes:
         if type(value) is not bytes:
             raise StoreError(f"SQLite store {self.path!r} has no BLOB for key {key!r}")
         return value
@@ -142,6 +145,24 @@ class SQLiteStore(Store):
         rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
         with self._changing() as db:
             db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+
+    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+        # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
+        # still the one that was changed.
+        query, where = "SELECT v FROM zarr WHERE k = ?", (check_key(key),)
+        with self._using() as db:
+            row = db.execute(query, where).fetchone()
+        while True:
+            value = change(None if row is None else self._blob(key, row[0]))
+            data = None if value is None else as_buffer(value)
+            with self._changing() as db:
+                found, row = row, db.execute(query, where).fetchone()
+                if row == found:
+                    if data is not None:
+                        db.execute("REPLACE INTO zarr VALUES (?, ?)", (key, data))
+                    elif row is not None:
+                        db.execute("DELETE FROM zarr WHERE k = ?", where)
+                    return
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set the values of many keys, in one transaction."""
