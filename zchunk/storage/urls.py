@@ -43,9 +43,13 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
 
 
 def _is_archive(url: str) -> bool:
-    """Whether a URL names a file whose name ends in ``.zip``, not a bucket or server with such a name."""
+    """Whether a URL names a file whose name ends in ``.zip``, not a bucket or server with such a name.
+
+    Nor what is inside it: the files in the archive ``x.zip`` of ``zip::x.zip``.
+    """
     before, _, place = url.rpartition("://")
-    return url.endswith(".zip") and ("/" in place or before.endswith("memory"))
+    inside = any(part.partition("://")[0] == "zip" for part in url.split("::"))
+    return url.endswith(".zip") and not inside and ("/" in place or before.endswith("memory"))
 
 
 def _zip_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store:

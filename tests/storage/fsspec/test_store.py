@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +21,11 @@ import fsspec
 import numpy as np
 import pytest
 from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.tar import TarFileSystem
+from fsspec.implementations.zip import ZipFileSystem
 
 import zchunk
 from tests.store_conformance import StoreConformance, in_child
@@ -356,3 +362,131 @@ def test_paths_in_their_normal_form(tmp_path: Path) -> None:
     store["a/b"] = b"v"
     assert [store._normalize_key(path) for path in ("/A//b/", "a", None)] == ["a/b", "a", ""]
     assert store.getsize("/A/") == 1
+
+
+# ---- at the root of a file system
+
+
+class TestFSStoreRootOfFolder(StoreConformance):
+    # Files are written in place.
+    atomic = False
+
+    def make(self, path: Path) -> Store:
+        return FSStore("", fs=DirFileSystem(str(path), Plain(auto_mkdir=True)))
+
+    def test_threads_write_what_others_erase(self, store: Store) -> None:
+        pytest.skip("fsspec's local files do not survive that")
+
+
+class TestFSStoreRootOfMemory(StoreConformance):
+    def make(self, path: Path) -> Store:
+        MemoryFileSystem.store.clear()
+        return FSStore("memory://")
+
+
+def hierarchy(folder: Path) -> Path:
+    """A group with an array in a group, and attributes."""
+    root = folder / "data"
+    group = zchunk.open_group(root, mode="w")
+    group.attrs["x"] = 1
+    group.zeros("a/z", shape=6, chunks=2, dtype="i4")[:] = range(6)
+    return root
+
+
+def archived(folder: Path, kind: str) -> str:
+    root = hierarchy(folder)
+    return shutil.make_archive(str(folder / "data"), kind, root)
+
+
+def references(folder: Path) -> str:
+    """The files of a hierarchy as kerchunk and tifffile refer to them."""
+    root = hierarchy(folder)
+    refs: dict[str, Any] = {}
+    for path in filter(Path.is_file, root.rglob("*")):
+        key = path.relative_to(root).as_posix()
+        refs[key] = path.read_text() if path.name.startswith(".") else [str(path), 0, path.stat().st_size]
+    (folder / "refs.json").write_text(json.dumps({"version": 1, "refs": refs}))
+    return str(folder / "refs.json")
+
+
+def in_zip(folder: Path) -> Any:
+    return ZipFileSystem(archived(folder, "zip"))
+
+
+def in_tar(folder: Path) -> Any:
+    path = archived(folder, "tar")
+    # Without the "./" that make_archive puts before names.
+    with tarfile.open(path, "w") as archive:
+        for member in (folder / "data").iterdir():
+            archive.add(member, member.name)
+    return TarFileSystem(path)
+
+
+ROOTS: dict[str, Any] = {
+    "zip": in_zip,
+    "tar": in_tar,
+    "folder": lambda folder: DirFileSystem(str(hierarchy(folder)), fsspec.filesystem("file")),
+    "references": lambda folder: fsspec.filesystem("reference", fo=references(folder)),
+    "zip://": lambda folder: f"zip://::{archived(folder, 'zip')}",
+    "zip::": lambda folder: f"zip::{archived(folder, 'zip')}",
+    "simplecache::zip::": lambda folder: f"simplecache::zip::{archived(folder, 'zip')}",
+    "simplecache::zip://": lambda folder: f"simplecache::zip://::file://{archived(folder, 'zip')}",
+    "filecache::zip://": lambda folder: f"filecache::zip://::{archived(folder, 'zip')}",
+    "a folder in a zip": lambda folder: f"zip://a::{archived(folder, 'zip')}",
+    "reference://": lambda folder: f"reference://::{references(folder)}",
+}
+
+
+@pytest.mark.format2
+@pytest.mark.parametrize("kind", ROOTS)
+def test_at_the_root(kind: str, tmp_path: Path) -> None:
+    where = ROOTS[kind](tmp_path)
+    store = open_store(where, "r")
+    path = "" if kind == "a folder in a zip" else "a"
+    keys = {f"{path}/{name}".strip("/") for name in (".zgroup", "z/.zarray", "z/0", "z/1", "z/2")}
+    assert keys <= set(store)
+    assert not [key for key in store if key.startswith("/")]
+    assert store.list_dir(path) == [".zgroup", "z"]
+    assert store.list_dir() == [".zgroup", "z"] if not path else [".zattrs", ".zgroup", "a"]
+    assert not store.is_empty()
+    assert not store.is_empty(f"{path}/z".strip("/"))
+    assert store.is_empty("nothing")
+    group = zchunk.open_group(where, mode="r")
+    assert [name for name, _ in (group[path] if path else group).arrays()] == ["z"]
+    assert zchunk.open_array(where, mode="r", path=f"{path}/z")[:].tolist() == list(range(6))
+    assert "z" in str(group.tree())
+    copy: dict[str, bytes] = {}
+    zchunk.copy_store(store, copy)
+    assert set(copy) == set(store)
+    zchunk.consolidate_metadata(copy)
+    assert zchunk.open_consolidated(copy)[f"{path}/z".strip("/")][1:3].tolist() == [1, 2]
+    with pytest.raises(zchunk.errors.ReadOnlyError):
+        zchunk.open_group(where, mode="r").create_group("b")
+
+
+def test_consolidating_at_the_root(tmp_path: Path) -> None:
+    root = hierarchy(tmp_path)
+    store = FSStore("", fs=DirFileSystem(str(root), fsspec.filesystem("file")))
+    assert zchunk.consolidate_metadata(store)["a/z"][:].tolist() == list(range(6))
+    assert len(json.loads((root / ".zmetadata").read_text())["metadata"]) == 4
+
+
+# ---- as dask up to 2024 and ome-zarr call it
+
+
+def test_a_store_of_a_store(tmp_path: Path) -> None:
+    outer = FSStore(f"memory://{next(_numbers)}", dimension_separator="/")
+    outer["k"] = b"v"
+    for store in (FSStore(outer), FSStore(outer, chunks=(1, 2)), FSStore(outer, mode="r")):
+        assert store["k"] == b"v"
+        assert store.path == outer.path
+        assert store._dimension_separator == "/"
+    assert FSStore(FSStore(outer, mode="r")).mode == "r"
+    local = FSStore(str(tmp_path))
+    again = FSStore(local, **{"auto_mkdir": True, "dimension_separator": "."})
+    again["a/b"] = b"v"
+    assert local["a/b"] == b"v"
+    assert again.root == local.root == str(tmp_path)
+    assert again._dimension_separator == "."
+    folder = FSStore("", fs=DirFileSystem(str(tmp_path), fsspec.filesystem("file")))
+    assert FSStore(folder, something=1)["a/b"] == b"v"

@@ -47,14 +47,18 @@ class Objects(Store):
         self.fs = fs
         self.missing = missing
         self.root_path = root_path.rstrip("/")
-        # What the file system makes of the path of a key, for which "" may become "/".
-        self._prefix: str = fs._strip_protocol(f"{self.root_path}/x")[:-1]
+        # What the file system makes of the path of a key. Its root may be "" or "/", and so the paths in it
+        # may begin with "/" or not.
+        top = self.root_path or fs.root_marker
+        self._prefix: str = fs._strip_protocol(f"{self.root_path}/x" if self.root_path else f"{top}x")[:-1]
+        self._top: str = self._prefix[:-1] if self.root_path else top
         self._web = _web_of(fs)
         self._quotes = self._web is not None
         # Whether that is known: web servers may not.
         self._gives_ranges = not self._quotes
+        self._is_async = _is_async(fs)
         # Others have no folders, and asking whether there is one is slow.
-        self._has_folders = not fs.async_impl
+        self._has_folders = not self._is_async
 
     @property
     def lock_identity(self) -> str:
@@ -64,14 +68,18 @@ class Objects(Store):
     @property
     def concurrency(self) -> int:
         # Others do one after the other.
-        return _CONCURRENCY if self.fs.async_impl else 1
+        return _CONCURRENCY if self._is_async else 1
 
     def _file(self, key: str) -> str:
         key = check_key(key)
         return self._prefix + (key.translate(_QUOTED) if self._quotes else key)
 
-    def _folder(self, path: str) -> str:
-        return self._file(path) if check_path(path) else self.root_path
+    def _folder(self, path: str) -> tuple[str, str]:
+        """Return the folder at a node path, and what the paths of the files in it begin with."""
+        if check_path(path) == "":
+            return self._top, self._prefix
+        folder = self._file(path)
+        return folder, f"{folder}/"
 
     def _ask(self, key: str, call: Callable[..., Any], *args: Any, missing: Any = None, **kwargs: Any) -> Any:
         """Call the file system for a key: `KeyError` if there is none, `StoreError` if it fails."""
@@ -157,7 +165,7 @@ class Objects(Store):
         try:
             if self._has_folders and self.fs.isdir(path):
                 # As in zarr 2.
-                self._erase_folder(path)
+                self._erase_folder(path, f"{path}/")
             try:
                 self._ask(key, self.fs.pipe_file, path, data, missing=FileNotFoundError)
             except KeyError:
@@ -185,7 +193,7 @@ class Objects(Store):
         if key not in self:
             if not self._has_folders or self.is_empty(key):
                 raise KeyError(key)
-            self._erase_folder(path)
+            self._erase_folder(path, f"{path}/")
             return
         self._ask(key, self.fs.rm_file, path)
         self._changed(path)
@@ -221,9 +229,8 @@ class Objects(Store):
         except KeyError:
             return False
 
-    def _names_below(self, folder: str) -> list[str]:
+    def _names_below(self, folder: str, prefix: str) -> list[str]:
         """Return the paths of the files below a folder, relative to it."""
-        prefix = f"{folder}/"
         try:
             # Others do not walk.
             checked = {"on_error": self._check} if self._quotes else {}
@@ -238,7 +245,7 @@ class Objects(Store):
             raise error
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key in self._names_below(self._prefix[:-1]) if is_key(key))
+        return (key for key in self._names_below(self._top, self._prefix) if is_key(key))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -257,17 +264,19 @@ class Objects(Store):
         return len(self[key]) if info["size"] is None else int(info["size"])
 
     def list_dir(self, path: str = "") -> list[str]:
-        prefix = f"{self._prefix[:-1] if path == '' else self._file(path)}/"
+        folder, prefix = self._folder(path)
         try:
-            found = self._ask(path, self.fs.ls, prefix[:-1], detail=False)
+            found = self._ask(path, self.fs.ls, folder, detail=False)
         except KeyError:
             return []
         names = {str(name).rstrip("/")[len(prefix) :] for name in found if str(name).startswith(prefix)}
         return sorted(name for name in names if is_key(name) and "/" not in name)
 
     def is_empty(self, path: str = "") -> bool:
+        folder, _ = self._folder(path)
+
         def has_files() -> bool:
-            found = self.fs.walk(self._folder(path), on_error=self._check)
+            found = self.fs.walk(folder, on_error=self._check)
             # A file that is walked has one with no name in it.
             return any(name for _, _, files in found for name in files)
 
@@ -277,22 +286,28 @@ class Objects(Store):
             return True
 
     def erase_prefix(self, path: str = "") -> None:
-        folder = self._folder(path)
+        folder, prefix = self._folder(path)
         if self._has_folders and path and self.fs.isfile(folder):
             return
-        self._erase_folder(folder)
+        self._erase_folder(folder, prefix)
 
-    def _erase_folder(self, folder: str) -> None:
-        if _MAGIC.isdisjoint(folder) and folder:
+    def _erase_folder(self, folder: str, prefix: str) -> None:
+        if _MAGIC.isdisjoint(folder) and folder != self.fs.root_marker:
             try:
                 if self.fs.isdir(folder):
                     self._ask(folder, self.fs.rm, folder, recursive=True)
             except KeyError:
                 # Others delete in it; what is left is deleted below.
                 pass
-        prefix = f"{folder}/"
-        self._remove([prefix + name for name in self._names_below(folder)])
+        self._remove([prefix + name for name in self._names_below(folder, prefix)])
         self.fs.invalidate_cache(folder)
+
+
+def _is_async(fs: Any) -> bool:
+    """Whether a file system can have many requests at a time; a folder says so of any file system in it."""
+    while "dir" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol):
+        fs = fs.fs
+    return bool(fs.async_impl)
 
 
 def _web_of(fs: Any) -> Any:

@@ -27,9 +27,9 @@ class FSStore(Store):
 
     Parameters
     ----------
-    url : str
+    url : str or FSStore
         Where the values are, such as ``"s3://bucket/data.zarr"`` or ``"simplecache::https://host/data.zarr"``.
-        With `fs`, the path in it.
+        With `fs`, the path in it. Another `FSStore`: the same files, with `storage_options` in addition.
     normalize_keys : bool, default False
         Turn keys to lower case.
     key_separator : {".", "/"}, optional
@@ -72,7 +72,7 @@ class FSStore(Store):
 
     def __init__(
         self,
-        url: str | os.PathLike[str],
+        url: str | os.PathLike[str] | FSStore,
         normalize_keys: bool = False,
         key_separator: str | None = None,
         mode: str = "w",
@@ -84,6 +84,12 @@ class FSStore(Store):
         missing_exceptions: Iterable[type[Exception]] | None = None,
         **storage_options: Any,
     ) -> None:
+        if isinstance(url, FSStore):
+            # As dask and ome-zarr do it, to pass options on.
+            mode = "r" if url.mode == "r" else mode
+            dimension_separator = dimension_separator or key_separator or url._dimension_separator
+            fs = _with_options(url.fs, storage_options) if fs is None else fs
+            url, storage_options = url.path, {}
         url = os.fspath(url)
         if fs is not None:
             if storage_options:
@@ -246,7 +252,12 @@ class FSStore(Store):
     def dir_path(self, path: str | None = None) -> str:
         """Return the path of the folder at a node path, in the file system."""
         path = self._normalize_key(path)
-        return f"{self.path.rstrip('/')}/{path}" if path else self.path
+        return f"{self.path.rstrip('/')}/{path}" if path and self.path else path or self.path
+
+
+def _with_options(fs: Any, options: dict[str, Any]) -> Any:
+    """Return a file system as another one, with more options."""
+    return type(fs)(*fs.storage_args, **fs.storage_options | options) if options else fs
 
 
 def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
