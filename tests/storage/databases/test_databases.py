@@ -425,7 +425,7 @@ for i in range(int(first), 256, 4):
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_MANY)
-@pytest.mark.parametrize("version, shards", [(2, None), (3, None), (3, 256)])
+@pytest.mark.parametrize(("version", "shards"), [(2, None), (3, None), (3, 256)])
 def test_processes_lose_no_update(kind: str, version: int, shards: int | None, tmp_path: Path) -> None:
     path = tmp_path / KINDS_OF_MANY[kind]
     cls = {"SQLiteStore": SQLiteStore, "LMDBStore": LMDBStore}[kind]
