@@ -86,7 +86,8 @@ class FSStore(Store):
     ) -> None:
         if isinstance(url, FSStore):
             # As dask and ome-zarr do it, to pass options on.
-            mode = "r" if url.mode == "r" else mode
+            if url.mode == "r":
+                mode = "r"
             dimension_separator = dimension_separator or key_separator or url._dimension_separator
             fs = _with_options(url.fs, storage_options) if fs is None else fs
             url, storage_options = url.path, {}
@@ -101,7 +102,7 @@ class FSStore(Store):
             fs, path = _file_system(url, storage_options)
         self.path: str = path
         self.normalize_keys = normalize_keys
-        self.mode = mode
+        self.mode: str = mode
         missing = missing_exceptions if exceptions is None else exceptions
         self.exceptions: tuple[type[Exception], ...] = _MISSING if missing is None else tuple(missing)
         self._dimension_separator = check_separator(
