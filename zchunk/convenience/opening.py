@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from zchunk.core.access import access_to
 from zchunk.core.array import Array
@@ -15,8 +15,10 @@ from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.creation import h5py_names
+    from zchunk.creation.options import OpenedGroup, OpenedNode
     from zchunk.hierarchy import groups
     from zchunk.hierarchy.groups import Group
+    from zchunk.typing import ShapeLike, StoreLike, ZarrFormat
 else:
     # A program that opens an array to read it needs none of them.
     h5py_names = LazyModule("zchunk.creation.h5py_names")
@@ -36,12 +38,28 @@ _ACCESS = (
 _CODECS = ("object_codec", "compressor", "filters", "compressors")
 
 
+@overload
 def open(
-    store: Any = None,
+    store: StoreLike = None,
+    mode: Literal["a", "w", "w-", "x"] = "a",
+    *,
+    shape: ShapeLike,
+    **kwargs: Unpack[OpenedNode],
+) -> Array: ...
+@overload
+def open(
+    store: StoreLike = None, mode: Literal["w", "w-", "x"] = ..., **kwargs: Unpack[OpenedGroup]
+) -> Group: ...
+@overload
+def open(
+    store: StoreLike = None, mode: Mode = "a", *, shape: ShapeLike = ..., **kwargs: Unpack[OpenedNode]
+) -> Array | Group: ...
+def open(
+    store: StoreLike = None,
     mode: Mode = "a",
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     path: str | None = None,
     **kwargs: Any,
 ) -> Array | Group:
@@ -69,6 +87,15 @@ def open(
         Nodes of both formats are there, and no version is given.
     PathNotFoundError
         Nothing is there and `mode` does not create it.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.open("a.zarr", mode="w", shape=(4, 4), chunks=2, dtype="i4")
+    >>> zchunk.open("a.zarr", mode="r")
+    <zchunk.core.Array (4, 4) int32 read-only>
+    >>> zchunk.open("b.zarr", mode="a")
+    <zchunk.hierarchy.Group '/'>
     """
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(

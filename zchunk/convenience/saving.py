@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from zchunk.spec.dtypes import encode_dtype
 from zchunk.spec.keys import parents
 from zchunk.spec.versions import asked_format
 from zchunk.storage import Store, open_store
+
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
 
 
 def save_array(
@@ -218,7 +221,11 @@ class LazyLoader(Mapping[str, Any]):
 
 
 def load(
-    store: Any, zarr_version: int | None = None, path: str | None = None, *, zarr_format: int | None = None
+    store: Any,
+    zarr_version: ZarrFormat | None = None,
+    path: str | None = None,
+    *,
+    zarr_format: ZarrFormat | None = None,
 ) -> Any:
     """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from zchunk.storage.base import Store
 
 if TYPE_CHECKING:
     from zchunk.core import tokens
-    from zchunk.typing import Synchronizer
+    from zchunk.typing import Synchronizer, ZarrFormat
 else:
     # For dask only.
     tokens = LazyModule("zchunk.core.tokens")
@@ -60,14 +61,18 @@ class Node:
         return tokens.dask_token(self)
 
     @property
-    def zarr_format(self) -> int:
+    def zarr_format(self) -> ZarrFormat:
         """Version of the format, 2 or 3."""
         return self._format.version
 
-    @property
-    def _version(self) -> int:
-        # By the name that programs ask zarr 2 for.
-        return self._format.version
+    # Under these names zarr 2 keeps it, and programs look for it.
+    _version = zarr_format
+    _store = property(attrgetter("_access.store"))
+    _chunk_store = property(attrgetter("_access.chunk_store"))
+    _path = property(attrgetter("_access.path"))
+    _read_only = property(attrgetter("_access.read_only"))
+    _synchronizer = property(attrgetter("_access.synchronizer"))
+    _cache_metadata = property(attrgetter("_access.cache_metadata"))
 
     @property
     def store(self) -> Store:

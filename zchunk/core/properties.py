@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import read_array, serializer_of
+
+if TYPE_CHECKING:
+    from zchunk.typing import DimensionSeparator, MemoryOrder
 
 
 def find_array(access: Access) -> tuple[Access, ArrayMetadata]:
@@ -101,6 +104,11 @@ class ArrayProperties(Node):
         return self._current.metadata
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        return self.metadata.shape
+
+    @property
     def chunks(self) -> tuple[Any, ...]:
         """Length of a chunk along every axis; of those in a shard if there are shards.
 
@@ -147,19 +155,17 @@ class ArrayProperties(Node):
         return list(self.metadata.innermost.filters) or None
 
     @property
-    def order(self) -> str:
+    def order(self) -> MemoryOrder:
         """Layout of the items in a chunk, ``"C"`` or ``"F"``."""
-        return self.metadata.innermost.order
+        return cast("MemoryOrder", self.metadata.innermost.order)
 
     @property
-    def dimension_separator(self) -> str:
+    def dimension_separator(self) -> DimensionSeparator:
         """What stands between the coordinates in a chunk's key."""
-        return self.metadata.chunk_key_encoding.separator
+        return cast("DimensionSeparator", self.metadata.chunk_key_encoding.separator)
 
-    @property
-    def _dimension_separator(self) -> str:
-        # The only name that zarr 2 has for it, and so known to programs.
-        return self.dimension_separator
+    # The only name that zarr 2 has for it, so programs use it.
+    _dimension_separator = dimension_separator
 
     @property
     def ndim(self) -> int:

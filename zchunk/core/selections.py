@@ -1,21 +1,39 @@
-"""Selections: reading and writing the items that a selection names."""
+"""Selections: reading and writing the items that a selection names.
+
+Every method plans its kind of selection, then reads or writes by the plan: `_get` and `_set` are the way of
+all. ``z[...]`` has a shorter one first, for selections that are planned in C at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from zchunk._ext.selection.basic import Plan
 from zchunk._ext.selection.basic import plan_basic as plan_at_once
+from zchunk.core.items import read, read_items, write, write_items
 from zchunk.core.properties import ArrayProperties
-from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
-from zchunk.errors import ReadOnlyError, SelectionError
+from zchunk.errors import ReadOnlyError
 from zchunk.indexing import plans
-from zchunk.indexing.fields import field_dtype, pop_fields
-from zchunk.indexing.values import broadcast, convert
+from zchunk.indexing.fields import pop_fields
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from zchunk.typing import (
+        BasicSelection,
+        BlockSelection,
+        CoordinateSelection,
+        Fields,
+        MaskSelection,
+        OrthogonalSelection,
+        Selection,
+    )
+
+    _Index = int | np.integer[Any]
 
 # How a kind of selection is planned.
 Planner = Callable[[Any, ChunkedArray], Plan]
@@ -58,65 +76,122 @@ class Selections(ArrayProperties):
 
     # ---- any kind
 
-    def _get(self, plan: Planner, selection: Any, out: Any = None, fields: Any = None) -> Any:
+    def _get(
+        self, plan: Planner, selection: Any, out: npt.NDArray[Any] | None = None, fields: Fields = None
+    ) -> Any:
         array = self._current
-        found = plan(selection, array)
-        if fields is None or fields == [] or fields == ():
-            return _read(array, found) if out is None else _read_into(array, found, out)
-        dtype = field_dtype(fields, array.metadata.dtype)
-        items = _read(array, found)
-        items = items[fields] if isinstance(fields, str) else _only(items, list(fields), dtype)
-        return items if out is None else _copy(items, out)
+        return read_items(array, plan(selection, array), out, fields)
 
-    def _set(self, plan: Planner, selection: Any, value: Any, fields: Any = None) -> None:
+    def _set(self, plan: Planner, selection: Any, value: Any, fields: Fields = None) -> None:
         self._check_writable()
         array = self._current
-        found, dtype, field = plan(selection, array), array.metadata.dtype, None
-        if fields is not None and fields != [] and fields != ():
-            if not isinstance(fields, str) and len(fields) > 1:
-                raise SelectionError(
-                    f"values can be assigned to one field at a time, not to {fields!r:.80}"
-                )
-            field = fields if isinstance(fields, str) else fields[0]
-            dtype = field_dtype(field, dtype)
-            if dtype.subdtype is not None:
-                raise SelectionError(f"field {field!r} has axes of its own; assign whole items")
-        _write(array, found, value, dtype, field)
+        write_items(array, plan(selection, array), value, fields)
 
     # ---- z[...]
 
-    def __getitem__(self, selection: Any) -> Any:
+    # One entry may leave one item, or rows of an array of more axes: that is known when it is read.
+    @overload
+    def __getitem__(self, selection: _Index | tuple[_Index, ...]) -> Any: ...
+    @overload
+    def __getitem__(self, selection: Selection) -> npt.NDArray[Any]: ...
+    def __getitem__(self, selection: Selection) -> Any:
+        """Return the items that a selection names, as NumPy does.
+
+        Parameters
+        ----------
+        selection : tuple or single entry
+            Per axis an integer, a slice of any step, or a list or array of positions; an Ellipsis; a mask of
+            the array's shape; a field of a structured dtype, or a list of them. If there are arrays for more
+            than one axis, they are points, as in NumPy; `oindex` takes each by itself.
+
+        Returns
+        -------
+        numpy.ndarray or NumPy scalar
+            A scalar if every axis is selected by an integer.
+
+        Raises
+        ------
+        BoundsCheckError
+            An integer is out of range.
+        SelectionError
+            There is no such selection, or no such field.
+        ChunkError
+            A stored chunk cannot be what the metadata say.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z[1, ::2]
+        array([4, 6])
+        >>> z[[0, 2], 1]
+        array([1, 9])
+        >>> z[2, 3]
+        np.int64(11)
+        """
         array = self._chunked if self._access.cache_metadata else self._current
         metadata = array.metadata
         plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
-            fields, selection = pop_fields(selection)
-            return self._get(_items, selection, fields=fields)
-        return _read(array, plan)
+            fields, rest = pop_fields(selection)
+            return self._get(_items, rest, fields=fields)
+        return read(array, plan)
 
-    def __setitem__(self, selection: Any, value: Any) -> None:
+    def __setitem__(self, selection: Selection, value: Any) -> None:
+        """Assign to the items that a selection names, as NumPy does.
+
+        Parameters
+        ----------
+        selection : tuple or single entry
+            As for ``z[...]``. If an item is selected repeatedly, the last of its values stays.
+        value : array-like
+            Broadcast to the selection and converted to the array's dtype.
+
+        Raises
+        ------
+        BoundsCheckError, SelectionError
+            As for ``z[...]``.
+        ReadOnlyError
+            The array was opened for reading.
+        ValueError
+            The value does not fit shape or dtype.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros((2, 4), chunks=2, dtype="i4")
+        >>> z[0] = [1, 2, 3, 4]
+        >>> z[:, -1] = 9
+        >>> z[...]
+        array([[1, 2, 3, 9],
+               [0, 0, 0, 9]], dtype=int32)
+        """
         self._check_writable()
         array = self._chunked if self._access.cache_metadata else self._current
         metadata = array.metadata
         plan = plan_at_once(selection, metadata.grid.shape, metadata.grid.chunk_shape)
         if plan is None:
-            fields, selection = pop_fields(selection)
-            self._set(_items, selection, value, fields)
+            fields, rest = pop_fields(selection)
+            self._set(_items, rest, value, fields)
         else:
-            _write(array, plan, value, metadata.dtype)
+            write(array, plan, value, metadata.dtype)
 
     # ---- basic
 
     def get_basic_selection(
-        self, selection: Any = Ellipsis, out: np.ndarray[Any, Any] | None = None, fields: Any = None
+        self,
+        selection: BasicSelection = Ellipsis,
+        out: npt.NDArray[Any] | None = None,
+        fields: Fields = None,
     ) -> Any:
         """Return the items that integers, slices and an Ellipsis select.
 
         Parameters
         ----------
         selection : tuple or single entry, optional
-            Per axis an integer or a slice of any step; an Ellipsis, or what is missing at the end, stands for
-            whole axes.
+            Per axis an integer or a slice of any step. An Ellipsis stands for whole axes, and so do entries
+            that are left out at the end.
         out : numpy.ndarray, optional
             Read into this array of the result's shape, whatever its strides, and return it. Another dtype is
             converted as NumPy's assignment does.
@@ -136,10 +211,23 @@ class Selections(ArrayProperties):
             The selection is of another kind, or there is no such field.
         ChunkError
             A stored chunk cannot be what the metadata say.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.get_basic_selection((slice(None), 1))
+        array([1, 5, 9])
+        >>> out = np.empty((3, 2), "f4")
+        >>> z.get_basic_selection((slice(None), slice(2)), out=out)
+        array([[0., 1.],
+               [4., 5.],
+               [8., 9.]], dtype=float32)
         """
         return self._get(_basic, selection, out, fields)
 
-    def set_basic_selection(self, selection: Any, value: Any, fields: Any = None) -> None:
+    def set_basic_selection(self, selection: BasicSelection, value: Any, fields: Fields = None) -> None:
         """Assign to the items that integers, slices and an Ellipsis select.
 
         Parameters
@@ -159,6 +247,15 @@ class Selections(ArrayProperties):
             The array was opened for reading.
         ValueError
             The value does not fit shape or dtype.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.set_basic_selection((0, slice(2)), [7, 8])
+        >>> z[0]
+        array([7, 8, 2, 3])
         """
         self._set(_basic, selection, value, fields)
 
@@ -166,35 +263,59 @@ class Selections(ArrayProperties):
 
     @property
     def oindex(self) -> Index:
-        """``z.oindex[...]`` reads and writes orthogonal selections, see `get_orthogonal_selection`."""
+        """``z.oindex[...]`` reads and writes orthogonal selections, see `get_orthogonal_selection`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.oindex[[0, 2], [1, 3]]
+        array([[ 1,  3],
+               [ 9, 11]])
+        """
         return Index(self, _orthogonal)
 
     def get_orthogonal_selection(
-        self, selection: Any, out: np.ndarray[Any, Any] | None = None, fields: Any = None
+        self,
+        selection: OrthogonalSelection,
+        out: npt.NDArray[Any] | None = None,
+        fields: Fields = None,
     ) -> Any:
         """Return the product of what is selected along every axis.
 
         Parameters
         ----------
         selection : tuple or single entry
-            Per axis an integer, a slice, a list or 1-d array of integers in any order and repeated at
-            will, or a 1-d array of bool as long as the axis; an Ellipsis.
+            Per axis an integer, a slice, a list or 1-d array of integers in any order, repeated ones too, or
+            a 1-d array of bool as long as the axis; an Ellipsis.
         out, fields : optional
             As for `get_basic_selection`.
 
         Returns
         -------
         numpy.ndarray or NumPy scalar
-            As many axes as there are entries that are no integers.
+            With as many axes as there are entries that are not integers.
 
         Raises
         ------
         BoundsCheckError, SelectionError, ChunkError
             As for `get_basic_selection`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.get_orthogonal_selection(([0, 2], [1, 3]))
+        array([[ 1,  3],
+               [ 9, 11]])
         """
         return self._get(_orthogonal, selection, out, fields)
 
-    def set_orthogonal_selection(self, selection: Any, value: Any, fields: Any = None) -> None:
+    def set_orthogonal_selection(
+        self, selection: OrthogonalSelection, value: Any, fields: Fields = None
+    ) -> None:
         """Assign to the product of what is selected along every axis.
 
         Parameters
@@ -204,6 +325,17 @@ class Selections(ArrayProperties):
             values stays.
         value, fields
             As for `set_basic_selection`, which raises the same errors.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.set_orthogonal_selection(([0, 2], [1, 3]), 0)
+        >>> z[...]
+        array([[ 0,  0,  2,  0],
+               [ 4,  5,  6,  7],
+               [ 8,  0, 10,  0]])
         """
         self._set(_orthogonal, selection, value, fields)
 
@@ -211,12 +343,24 @@ class Selections(ArrayProperties):
 
     @property
     def vindex(self) -> Index:
-        """``z.vindex[...]`` reads and writes points or by a mask, see `get_coordinate_selection`."""
+        """``z.vindex[...]`` reads and writes points or by a mask, see `get_coordinate_selection`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.vindex[[0, 2], [1, 3]]
+        array([ 1, 11])
+        """
         return Index(self, _vindex)
 
     def get_coordinate_selection(
-        self, selection: Any, out: np.ndarray[Any, Any] | None = None, fields: Any = None
-    ) -> Any:
+        self,
+        selection: CoordinateSelection,
+        out: npt.NDArray[Any] | None = None,
+        fields: Fields = None,
+    ) -> npt.NDArray[Any]:
         """Return the items at points.
 
         Parameters
@@ -235,10 +379,21 @@ class Selections(ArrayProperties):
         ------
         BoundsCheckError, SelectionError, ChunkError
             As for `get_basic_selection`.
-        """
-        return self._get(_coordinates, selection, out, fields)
 
-    def set_coordinate_selection(self, selection: Any, value: Any, fields: Any = None) -> None:
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.get_coordinate_selection(([0, 2], [1, 3]))
+        array([ 1, 11])
+        """
+        items: npt.NDArray[Any] = self._get(_coordinates, selection, out, fields)
+        return items
+
+    def set_coordinate_selection(
+        self, selection: CoordinateSelection, value: Any, fields: Fields = None
+    ) -> None:
         """Assign to the items at points.
 
         Parameters
@@ -250,12 +405,24 @@ class Selections(ArrayProperties):
             Broadcast to the points, or as many items as there are points.
         fields : str, optional
             As for `set_basic_selection`, which raises the same errors.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.set_coordinate_selection(([0, 2], [1, 3]), [-1, -2])
+        >>> z[0, 1], z[2, 3]
+        (np.int64(-1), np.int64(-2))
         """
         self._set(_coordinates, selection, value, fields)
 
     def get_mask_selection(
-        self, selection: Any, out: np.ndarray[Any, Any] | None = None, fields: Any = None
-    ) -> Any:
+        self,
+        selection: MaskSelection,
+        out: npt.NDArray[Any] | None = None,
+        fields: Fields = None,
+    ) -> npt.NDArray[Any]:
         """Return the items where a mask is true, in C order.
 
         Parameters
@@ -269,10 +436,19 @@ class Selections(ArrayProperties):
         -------
         numpy.ndarray
             1-d.
-        """
-        return self._get(_mask, selection, out, fields)
 
-    def set_mask_selection(self, selection: Any, value: Any, fields: Any = None) -> None:
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.get_mask_selection(z[...] % 5 == 0)
+        array([ 0,  5, 10])
+        """
+        items: npt.NDArray[Any] = self._get(_mask, selection, out, fields)
+        return items
+
+    def set_mask_selection(self, selection: MaskSelection, value: Any, fields: Fields = None) -> None:
         """Assign to the items where a mask is true.
 
         Parameters
@@ -281,6 +457,17 @@ class Selections(ArrayProperties):
             Of the array's shape.
         value, fields
             As for `set_coordinate_selection`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.set_mask_selection(z[...] > 3, 0)
+        >>> z[...]
+        array([[0, 1, 2, 3],
+               [0, 0, 0, 0],
+               [0, 0, 0, 0]])
         """
         self._set(_mask, selection, value, fields)
 
@@ -288,12 +475,25 @@ class Selections(ArrayProperties):
 
     @property
     def blocks(self) -> Index:
-        """``z.blocks[...]`` reads and writes whole chunks, or shards, see `get_block_selection`."""
+        """``z.blocks[...]`` reads and writes whole chunks, or shards, see `get_block_selection`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.blocks[0, 1]
+        array([[2, 3],
+               [6, 7]])
+        """
         return Index(self, _blocks)
 
     def get_block_selection(
-        self, selection: Any = Ellipsis, out: np.ndarray[Any, Any] | None = None, fields: Any = None
-    ) -> Any:
+        self,
+        selection: BlockSelection = Ellipsis,
+        out: npt.NDArray[Any] | None = None,
+        fields: Fields = None,
+    ) -> npt.NDArray[Any]:
         """Return the items of whole chunks, or of whole shards if there are some.
 
         Parameters
@@ -306,11 +506,21 @@ class Selections(ArrayProperties):
         Returns
         -------
         numpy.ndarray
-            As many axes as the array has.
-        """
-        return self._get(_blocks, selection, out, fields)
+            With as many axes as the array has.
 
-    def set_block_selection(self, selection: Any, value: Any, fields: Any = None) -> None:
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.get_block_selection((0, slice(1)))
+        array([[0, 1],
+               [4, 5]])
+        """
+        items: npt.NDArray[Any] = self._get(_blocks, selection, out, fields)
+        return items
+
+    def set_block_selection(self, selection: BlockSelection, value: Any, fields: Fields = None) -> None:
         """Assign to the items of whole chunks.
 
         Parameters
@@ -319,84 +529,45 @@ class Selections(ArrayProperties):
             As for `get_block_selection`.
         value, fields
             As for `set_basic_selection`, which raises the same errors.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> z.set_block_selection((0, 1), -1)
+        >>> z[...]
+        array([[ 0,  1, -1, -1],
+               [ 4,  5, -1, -1],
+               [ 8,  9, 10, 11]])
         """
         self._set(_blocks, selection, value, fields)
 
 
 class Index:
-    """``[...]`` with another kind of selection: what `oindex`, `vindex` and `blocks` give."""
+    """``[...]`` with another kind of selection: what `oindex`, `vindex` and `blocks` give.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2)
+    >>> z.vindex[[True, False, False, True]]
+    array([1, 4])
+    >>> z.vindex[[0, 1]] = 7
+    >>> z.blocks[0]
+    array([7, 7])
+    """
 
     def __init__(self, array: Selections, plan: Planner) -> None:
         self._array = array
         self._plan = plan
 
-    def __getitem__(self, selection: Any) -> Any:
-        fields, selection = pop_fields(selection)
-        return self._array._get(self._plan, selection, fields=fields)
+    def __getitem__(self, selection: Selection | CoordinateSelection | MaskSelection) -> Any:
+        """Return the items that a selection of this kind names."""
+        fields, rest = pop_fields(selection)
+        return self._array._get(self._plan, rest, fields=fields)
 
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        fields, selection = pop_fields(selection)
-        self._array._set(self._plan, selection, value, fields)
-
-
-# ---- results
-
-
-def _read(array: ChunkedArray, plan: Plan) -> Any:
-    items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
-    execute.read(array, plan, items)
-    return items[()] if plan.scalar else items
-
-
-def _read_into(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    _check_out(out, plan.shape)
-    if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
-        items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
-        execute.read(array, plan, items)
-        out[...] = items
-    else:
-        execute.read(array, plan, np.asarray(out))
-    return out
-
-
-def _copy(items: Any, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    _check_out(out, np.shape(items))
-    out[...] = items
-    return out
-
-
-def _write(
-    array: ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
-) -> None:
-    metadata = array.metadata
-    fill_value = metadata.fill_value
-    if field is not None and fill_value is not None:
-        fill_value = fill_value[field]
-    items = convert(
-        value,
-        dtype,
-        array.path,
-        plan.scalar,
-        ndim=len(plan.shape),
-        object_codec=metadata.object_codec,
-        fill_value=fill_value,
-    )
-    execute.write(array, plan, broadcast(items, plan, array.path), field)
-
-
-def _check_out(out: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:
-    # Another array in a store does too.
-    if not isinstance(out, np.ndarray | Selections):
-        raise TypeError(f"out is a {type(out).__name__}, not a numpy.ndarray")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, the selection {shape}")
-    if isinstance(out, np.ndarray) and not out.flags.writeable:
-        raise ValueError("out is read-only")
-
-
-def _only(items: Any, fields: list[str], dtype: np.dtype[Any]) -> Any:
-    """Return a structure of some fields, without the bytes of the others between."""
-    result = np.empty(np.shape(items), dtype)
-    for name in fields:
-        result[name] = items[name]
-    return result if np.ndim(items) else result[()]
+    def __setitem__(self, selection: Selection | CoordinateSelection | MaskSelection, value: Any) -> None:
+        """Assign to the items that a selection of this kind names."""
+        fields, rest = pop_fields(selection)
+        self._array._set(self._plan, rest, value, fields)

@@ -1,9 +1,9 @@
-"""Creating arrays: what users call, with the names and defaults of zarr 2.18, and zarr 3's beside."""
+"""Creating arrays: what users call, with zarr 2.18's names and defaults, and zarr 3's beside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -21,40 +21,64 @@ from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.indexing.values import check_data, convert, ragged
 from zchunk.spec.versions import check_unsupported
 
+if TYPE_CHECKING:
+    from zchunk.creation.options import ArrayLike, FilledArray, FilledArrayLike, H5pyNames, NewArray, OfCreate
+    from zchunk.typing import (
+        AttributesLike,
+        ChunkKeyEncodingLike,
+        ChunksLike,
+        CodecLike,
+        CompressorLike,
+        CompressorsLike,
+        DimensionNames,
+        DimensionSeparator,
+        DTypeLike,
+        FillValue,
+        FiltersLike,
+        MemoryOrder,
+        SerializerLike,
+        ShapeLike,
+        ShardsLike,
+        StorageOptions,
+        StoreLike,
+        Synchronizer,
+        ZarrFormat,
+    )
+
 
 def create(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    store: Any = None,
-    synchronizer: Any = None,
+    shape: ShapeLike,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CompressorLike = "default",
+    fill_value: FillValue = 0,
+    order: MemoryOrder = "C",
+    store: StoreLike = None,
+    synchronizer: Synchronizer | None = None,
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
+    chunk_store: StoreLike = None,
+    filters: FiltersLike = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     read_only: bool = False,
-    object_codec: Any = None,
-    dimension_separator: str | None = None,
+    object_codec: CodecLike | None = None,
+    dimension_separator: DimensionSeparator | None = None,
     write_empty_chunks: bool = True,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
-    shards: Any = None,
-    compressors: Any = "auto",
-    serializer: Any = None,
-    chunk_key_encoding: Any = None,
-    dimension_names: Any = None,
-    attributes: Mapping[str, Any] | None = None,
-    storage_options: Any = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
+    shards: ShardsLike = None,
+    compressors: CompressorsLike = "auto",
+    serializer: SerializerLike = None,
+    chunk_key_encoding: ChunkKeyEncodingLike = None,
+    dimension_names: DimensionNames = None,
+    attributes: AttributesLike | None = None,
+    storage_options: StorageOptions | None = None,
     meta_array: Any = None,
     storage_transformers: Sequence[Any] = (),
     cache_bytes: int | ChunkCache | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[H5pyNames],
 ) -> Array:
     """Create an array.
 
@@ -82,7 +106,7 @@ def create(
     path : str, optional
         Of the array in the store.
     chunk_store : as `store`, optional
-        Holds the chunks, if they shall not be in `store`.
+        Holds the chunks, if `store` is not to.
     filters : sequence of codecs, optional
         What chunks pass before the compressor. Codecs are zchunk's, numcodecs', or for format 3 its JSON
         (``{"name": "zstd", "configuration": {"level": 3}}``) and those of zarr 3.
@@ -96,11 +120,11 @@ def create(
         Store chunks that hold nothing but the fill value.
     object_codec : codec or dict, optional
         Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
-        filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: only an array that
-        it was handed to does that.
+        filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: zchunk lets it do so
+        only in an array that it was given for.
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
-        one decode. None by default. What other processes write is seen in a local folder, not elsewhere.
+        one decode. None by default. Changes by other processes are seen in a local folder, not elsewhere.
     zarr_format : {None, 2, 3}, optional
         Version of the format. By default that of the groups above, or else 2. `zarr_version` means the same.
     shards : int, sequence of int or "auto", optional
@@ -121,10 +145,10 @@ def create(
     storage_options : dict, optional
         Options of the file system, if `store` is a URL.
     meta_array, storage_transformers : optional
-        zarr's. A NumPy array and ``()`` are what there is.
+        zarr's. zchunk takes a NumPy array and ``()`` only.
     **kwargs
-        h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` are taken; what else h5py knows
-        is ignored, with a warning.
+        h5py's names: ``compression``, ``compression_opts`` and ``fillvalue`` count; zchunk ignores the others
+        that h5py has, with a warning.
 
     Returns
     -------
@@ -145,6 +169,19 @@ def create(
     ValueError
         A parameter has no valid value, or is of the other format; the dtype holds objects and there is no
         object codec.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.create((1000, 1000), chunks=(100, 100), dtype="i4", fill_value=-1)
+    >>> z[5, 5]
+    np.int32(-1)
+
+    In a folder, in format 3, with 100 chunks in each file:
+
+    >>> z = zchunk.create((1000, 1000), chunks=(10, 10), shards=(100, 100), store="a.zarr", zarr_format=3)
+    >>> z.nchunks
+    10000
     """
     check_unsupported(storage_transformers=storage_transformers)
     compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)
@@ -197,26 +234,26 @@ def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
 
 
 def create_array(
-    store: Any = None,
+    store: StoreLike = None,
     *,
     name: str | None = None,
-    shape: Any = None,
-    dtype: Any = None,
+    shape: ShapeLike | None = None,
+    dtype: DTypeLike = None,
     data: Any = None,
-    chunks: Any = "auto",
-    shards: Any = None,
-    filters: Any = "auto",
-    compressors: Any = "auto",
-    serializer: Any = "auto",
-    fill_value: Any = 0,
-    order: str | None = None,
-    zarr_format: int | None = None,
-    attributes: Mapping[str, Any] | None = None,
-    chunk_key_encoding: Any = None,
-    dimension_names: Any = None,
-    storage_options: Any = None,
+    chunks: ChunksLike = "auto",
+    shards: ShardsLike = None,
+    filters: FiltersLike = "auto",
+    compressors: CompressorsLike = "auto",
+    serializer: SerializerLike = "auto",
+    fill_value: FillValue = 0,
+    order: MemoryOrder | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
+    chunk_key_encoding: ChunkKeyEncodingLike = None,
+    dimension_names: DimensionNames = None,
+    storage_options: StorageOptions | None = None,
     overwrite: bool = False,
-    **kwargs: Any,
+    **kwargs: Unpack[OfCreate],
 ) -> Array:
     """Create an array, with the parameters of zarr 3's function of this name.
 
@@ -243,8 +280,17 @@ def create_array(
     ------
     ValueError
         Both `data` and a shape or dtype are given, or neither; or as `create`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.create_array(shape=(6, 4), chunks=(3, 2), dtype="u1", zarr_format=3)
+    >>> z.nchunks
+    4
+    >>> zchunk.create_array(data=[1, 2, 3])[:]
+    array([1, 2, 3])
     """
-    given = {
+    given: dict[str, Any] = {
         "store": store,
         "path": name,
         "chunks": chunks,
@@ -260,57 +306,84 @@ def create_array(
         "dimension_names": dimension_names,
         "storage_options": storage_options,
         "overwrite": overwrite,
+        **kwargs,
     }
     if data is None:
         if shape is None:
             raise ValueError("give the shape of the array, or data")
-        return create(shape, dtype=dtype, **given | kwargs)
+        return create(shape, dtype=dtype, **given)
     if shape is not None or dtype is not None:
         raise ValueError("give data, or shape and dtype, not both: data have their own")
-    return array(data, **given | kwargs)
+    return array(data, **given)
 
 
-def empty(shape: Any, **kwargs: Any) -> Array:
+def empty(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     """Create an array without a fill value. Parameters are those of `create`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.empty((4, 4), chunks=2).fill_value is None
+    True
     """
     return create(shape, fill_value=None, **kwargs)
 
 
-def zeros(shape: Any, **kwargs: Any) -> Array:
+def zeros(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     """Create an array with the fill value 0. Parameters are those of `create`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros((2, 3), chunks=(1, 3), dtype="i4")
+    >>> z[...]
+    array([[0, 0, 0],
+           [0, 0, 0]], dtype=int32)
     """
     return create(shape, fill_value=0, **kwargs)
 
 
-def ones(shape: Any, **kwargs: Any) -> Array:
+def ones(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     """Create an array with the fill value 1. Parameters are those of `create`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.ones(3, dtype="i4")[...]
+    array([1, 1, 1], dtype=int32)
     """
     return create(shape, fill_value=1, **kwargs)
 
 
-def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
+def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[NewArray]) -> Array:
     """Create an array with the fill value `fill_value`. Other parameters are those of `create`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.full(3, 7.5)[...]
+    array([7.5, 7.5, 7.5])
     """
     return create(shape, fill_value=fill_value, **kwargs)
 
 
-def array(data: Any, **kwargs: Any) -> Array:
+def array(data: Any, **kwargs: Unpack[FilledArray]) -> Array:
     """Create an array that holds `data`.
 
     Parameters
@@ -329,10 +402,18 @@ def array(data: Any, **kwargs: Any) -> Array:
     ------
     ValueError, TypeError
         The data cannot be converted to the dtype; or what `create` raises. Nothing was overwritten then.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.array([[1, 2], [3, 4]], chunks=1, dtype="i2")
+    >>> z[1]
+    array([3, 4], dtype=int16)
     """
-    dtype, object_codec = object_dtype(kwargs.get("dtype"), kwargs.get("object_codec"))
+    given: dict[str, Any] = {**kwargs}
+    dtype, object_codec = object_dtype(given.get("dtype"), given.get("object_codec"))
     check_data(data, None if dtype is None else np.dtype(dtype))
-    chunks = kwargs.get("chunks")
+    chunks = given.get("chunks")
     chunks = chunks_of(data) if chunks is None else chunks
     if takes_size_of_data(dtype) or np.dtype(dtype).subdtype is not None:
         # NumPy finds the size, or the axes that a sub-array adds.
@@ -344,53 +425,90 @@ def array(data: Any, **kwargs: Any) -> Array:
         data = np.asanyarray(data, object if np.dtype(dtype).kind == "O" else None)
     dtype = np.dtype(data.dtype if dtype is None else dtype)
     # Read and converted before anything is overwritten: it may be just that, or impossible.
-    fill_value = kwargs.get("fillvalue", kwargs.get("fill_value", 0))
-    items = convert(data, dtype, str(kwargs.get("path") or "").strip("/"), fill_value=fill_value)
-    read_only = kwargs.pop("read_only", False)
-    given = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
-    result = create(**kwargs | given)
+    fill_value = given.get("fillvalue", given.get("fill_value", 0))
+    items = convert(data, dtype, str(given.get("path") or "").strip("/"), fill_value=fill_value)
+    read_only = given.pop("read_only", False)
+    own = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
+    result = create(**given | own)
     result[...] = items
     result.read_only = read_only
     return result
 
 
-def empty_like(a: Any, **kwargs: Any) -> Array:
+def empty_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
     """Create an array like `a`, without a fill value.
 
-    Returns
-    -------
-    Array
-    """
-    return empty(**parameters_like(a, kwargs))
-
-
-def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 0.
+    Parameters
+    ----------
+    a : array-like
+        Gives what `kwargs` do not: shape, chunks, dtype, and if it is an `Array` codecs and order.
+    **kwargs
+        Parameters of `create`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros((6, 6), chunks=3, dtype="i2")
+    >>> new = zchunk.empty_like(z)
+    >>> (new.shape, new.chunks, new.dtype, new.fill_value)
+    ((6, 6), (3, 3), dtype('int16'), None)
     """
-    return zeros(**parameters_like(a, kwargs))
+    return empty(**parameters_like(a, {**kwargs}))
 
 
-def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array like `a`, with the fill value 1.
+def zeros_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
+    """Create an array like `a`, with the fill value 0. Parameters are those of `empty_like`.
 
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.zeros_like(zchunk.ones(3, dtype="i2"))[...]
+    array([0, 0, 0], dtype=int16)
     """
-    return ones(**parameters_like(a, kwargs))
+    return zeros(**parameters_like(a, {**kwargs}))
 
 
-def full_like(a: Any, **kwargs: Any) -> Array:
+def ones_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
+    """Create an array like `a`, with the fill value 1. Parameters are those of `empty_like`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> zchunk.ones_like(np.zeros(3))[...]
+    array([1., 1., 1.])
+    """
+    return ones(**parameters_like(a, {**kwargs}))
+
+
+def full_like(a: Any, **kwargs: Unpack[FilledArrayLike]) -> Array:
     """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
 
+    Other parameters are those of `empty_like`.
+
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.full_like(zchunk.ones(2, dtype="i2"), fill_value=5)[...]
+    array([5, 5], dtype=int16)
     """
+    given: dict[str, Any] = {**kwargs}
     if isinstance(a, Array):
-        kwargs.setdefault("fill_value", a.fill_value)
-    return full(**parameters_like(a, kwargs))
+        given.setdefault("fill_value", a.fill_value)
+    return full(**parameters_like(a, given))

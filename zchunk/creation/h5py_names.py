@@ -1,4 +1,4 @@
-"""Parameters of arrays by h5py's names, as zarr 2.18 takes them."""
+"""Parameters of arrays by h5py's names, as zarr 2.18 takes them: translated to zarr's, or ignored."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _IGNORED = {
 }  # fmt: skip
 
 
-def translate(compressor: Any, fill_value: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+def translate(compressor: Any, fill_value: Any, kwargs: Mapping[str, object]) -> tuple[Any, Any]:
     """Return the compressor and fill value that a user asks for, by zarr's names or in `kwargs` by h5py's.
 
     Parameters
     ----------
     compressor, fill_value
-        By zarr's names. A compressor that is not ``"default"`` counts, and not what `kwargs` say.
+        By zarr's names. A compressor that is not ``"default"`` counts, instead of what `kwargs` say.
     kwargs
         Other parameters that the user gave: ``compression`` (a codec or its name), ``compression_opts`` (its
-        parameters) and ``fillvalue``. What else h5py knows is ignored, with a warning.
+        parameters) and ``fillvalue``. Others that h5py has are ignored, with a warning.
 
     Raises
     ------
     TypeError
-        `kwargs` have a parameter that neither zarr nor h5py know.
+        There is a parameter that neither zarr nor h5py has.
     CodecError
         There is no such codec.
     """
     if not kwargs:
         return compressor, fill_value
-    others = dict(kwargs)
+    others: dict[str, Any] = dict(kwargs)
     # Popped in any case, so that what is left is unknown.
     compression, options = others.pop("compression", "default"), others.pop("compression_opts", None)
     fill_value = others.pop("fillvalue", fill_value)

@@ -1,9 +1,8 @@
-"""Opening what is there, or creating it if need be, with the names and defaults of zarr 2.18."""
+"""Opening the array that is there, or creating it if need be, with the names and defaults of zarr 2.18."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
@@ -18,6 +17,28 @@ from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.creation import arrays, h5py_names, likeness, nodes
+    from zchunk.creation.options import H5pyNames, OpenedArray
+    from zchunk.typing import (
+        AttributesLike,
+        ChunkKeyEncodingLike,
+        ChunksLike,
+        CodecLike,
+        CompressorLike,
+        CompressorsLike,
+        DimensionNames,
+        DimensionSeparator,
+        DTypeLike,
+        FillValue,
+        FiltersLike,
+        MemoryOrder,
+        SerializerLike,
+        ShapeLike,
+        ShardsLike,
+        StorageOptions,
+        StoreLike,
+        Synchronizer,
+        ZarrFormat,
+    )
 else:
     # A program that opens an array to read it makes none.
     arrays = LazyModule("zchunk.creation.arrays")
@@ -29,37 +50,37 @@ _NO_CODECS: frozenset[str] = frozenset()
 
 
 def open_array(
-    store: Any = None,
+    store: StoreLike = None,
     mode: Mode = "a",
-    shape: Any = None,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
-    order: str = "C",
-    synchronizer: Any = None,
-    filters: Any = None,
+    shape: ShapeLike | None = None,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CompressorLike = "default",
+    fill_value: FillValue = 0,
+    order: MemoryOrder = "C",
+    synchronizer: Synchronizer | None = None,
+    filters: FiltersLike = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     path: str | None = None,
-    object_codec: Any = None,
-    chunk_store: Any = None,
-    storage_options: Any = None,
+    object_codec: CodecLike | None = None,
+    chunk_store: StoreLike = None,
+    storage_options: StorageOptions | None = None,
     partial_decompress: Any = None,
     write_empty_chunks: bool = True,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
-    dimension_separator: str | None = None,
-    shards: Any = None,
-    compressors: Any = "auto",
-    serializer: Any = None,
-    chunk_key_encoding: Any = None,
-    dimension_names: Any = None,
-    attributes: Mapping[str, Any] | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
+    dimension_separator: DimensionSeparator | None = None,
+    shards: ShardsLike = None,
+    compressors: CompressorsLike = "auto",
+    serializer: SerializerLike = None,
+    chunk_key_encoding: ChunkKeyEncodingLike = None,
+    dimension_names: DimensionNames = None,
+    attributes: AttributesLike | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[H5pyNames],
 ) -> Array:
     """Open an array, or create one.
 
@@ -80,11 +101,11 @@ def open_array(
     synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes
         As for `create`.
     partial_decompress : object, optional
-        Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
+        Ignored: zchunk decodes no more of a chunk than a selection needs, where the codecs allow it.
     object_codec, storage_options
         As for `create`.
     meta_array : optional
-        zarr's. A NumPy array is what there is.
+        zarr's. zchunk takes a NumPy array only.
     **kwargs
         h5py's names, as for `create`.
 
@@ -101,6 +122,14 @@ def open_array(
     MixedFormatsError
         Nodes of both formats are there, and no version is given; or an array would be made in a group of the
         other one.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.open_array("a.zarr", mode="w", shape=(4, 4), chunks=2, dtype="i4")
+    >>> z[0] = 7
+    >>> zchunk.open_array("a.zarr", mode="r")[0]
+    array([7, 7, 7, 7], dtype=int32)
     """
     if kwargs:
         compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)
@@ -172,7 +201,7 @@ def _check_no_group(access: Access) -> None:
         ) from None
 
 
-def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
+def open_like(a: Any, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
     """Open an array at the store `path`, or create one like the array `a`.
 
     Parameters
@@ -188,16 +217,25 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.full((4, 4), 5, chunks=2, dtype="i4")
+    >>> copy = zchunk.open_like(z, "copy.zarr")
+    >>> (copy.shape, copy.chunks, copy.fill_value)
+    ((4, 4), (2, 2), np.int32(5))
     """
-    mode = kwargs.pop("mode", "a")
-    store = open_store(path, mode, kwargs.pop("storage_options", None))
+    given: dict[str, Any] = {**kwargs}
+    mode: Mode = given.pop("mode", "a")
+    store = open_store(path, mode, given.pop("storage_options", None))
     if mode in ("r", "r+", "a"):
         try:
             # The codecs of `a` are not the caller's word on what is stored.
-            return open_array(store, "r+" if mode == "a" else mode, **kwargs)
+            return open_array(store, "r+" if mode == "a" else mode, **given)
         except ArrayNotFoundError:
             if mode != "a":
                 raise
     if isinstance(a, Array):
-        kwargs.setdefault("fill_value", a.fill_value)
-    return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, kwargs))
+        given.setdefault("fill_value", a.fill_value)
+    return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, given))

@@ -1,10 +1,14 @@
-"""Groups: the hierarchy of arrays, and what users call to open and create it, as in zarr 2.18."""
+"""Groups: `Group`, and the functions that users call to open and create one, with zarr 2.18's names.
+
+A group is a chain of classes, each whole by itself and read in this order: `Node` (where it is), `Members`
+(the mapping of names to arrays and groups), `MemberCreation`, and here `Group`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from zchunk.core.access import Access, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
@@ -15,6 +19,9 @@ from zchunk.hierarchy.member_creation import MemberCreation
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
 from zchunk.storage.base import Mode
+
+if TYPE_CHECKING:
+    from zchunk.typing import AttributesLike, StorageOptions, StoreLike, Synchronizer, ZarrFormat
 
 
 class Group(MemberCreation):
@@ -40,9 +47,9 @@ class Group(MemberCreation):
     synchronizer : mapping of keys to locks, optional
         Held by key while a chunk, the attributes or the members change.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Version of the format; found by itself if not given. What is in the group is of the same.
+        Version of the format; zchunk finds it if none is given. All that is in the group has the same.
     meta_array : numpy.ndarray or None, optional
-        Items are read into NumPy arrays.
+        zarr's. zchunk takes a NumPy array only.
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks, of all arrays that are opened through the group together.
 
@@ -54,6 +61,16 @@ class Group(MemberCreation):
         An array is there.
     MixedFormatsError
         Nodes of both formats are at `path`, and no version is given.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.group()
+    >>> z = g.zeros("a/b", shape=(4, 4), chunks=2)
+    >>> g["a/b"] == g.a.b == z
+    True
+    >>> list(g), list(g["a"])
+    (['a'], ['b'])
     """
 
     # Where users have it from, as in zarr 2: `info` and pickles name it.
@@ -61,15 +78,15 @@ class Group(MemberCreation):
 
     def __init__(
         self,
-        store: Any,
+        store: MutableMapping[str, Any],
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
+        chunk_store: MutableMapping[str, Any] | None = None,
         cache_attrs: bool = True,
-        synchronizer: Any = None,
-        zarr_version: int | None = None,
+        synchronizer: Synchronizer | None = None,
+        zarr_version: ZarrFormat | None = None,
         *,
-        zarr_format: int | None = None,
+        zarr_format: ZarrFormat | None = None,
         meta_array: Any = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
@@ -100,11 +117,32 @@ class Group(MemberCreation):
 
     @property
     def info(self) -> InfoReporter:
-        """Table of the group's properties, as text and HTML."""
+        """Table of the group's properties, as text and HTML.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.group().info
+        Name        : /
+        Type        : zchunk.hierarchy.Group
+        Read-only   : False
+        Store type  : zchunk.storage.memory.MemoryStore
+        No. members : 0
+        No. arrays  : 0
+        No. groups  : 0
+        <BLANKLINE>
+        """
         return InfoReporter(self.info_items)
 
     def info_items(self) -> Items:
-        """Return the rows of `info`."""
+        """Return the rows of `info`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.group().info_items()[0]
+        ('Name', '/')
+        """
         return group_items(self, self._access)
 
     def __repr__(self) -> str:
@@ -124,14 +162,25 @@ class Group(MemberCreation):
         Returns
         -------
         TreeViewer
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3), g.zeros("c", shape=2)
+        >>> g.tree()
+        /
+         ├── a
+         │   └── b (3,) float64
+         └── c (2,) float64
         """
         return TreeViewer(self, expand, level)
 
     def _repr_none(self, **kwargs: Any) -> None:
         return None
 
-    # Asked for by IPython, which shows the `repr` then. Members may have such names, so that they would be
-    # looked up in the store.
+    # IPython asks for them, and shows the `repr` then. Without them it would look in the store for members
+    # of these names.
     _repr_html_ = _repr_markdown_ = _repr_latex_ = _repr_json_ = _repr_javascript_ = _repr_none
     _repr_svg_ = _repr_png_ = _repr_jpeg_ = _repr_pdf_ = _repr_mimebundle_ = _repr_none
 
@@ -159,14 +208,14 @@ def reopen(kind: type[_G], access: Access) -> _G:
 # ---- what users call
 
 
-def make_group(access: Access, overwrite: bool, attributes: Mapping[str, Any] | None) -> Group:
+def make_group(access: Access, overwrite: bool, attributes: AttributesLike | None) -> Group:
     """Make a group, with the groups above it, and return it: what all functions that make one end in."""
     fmt = format_for(access.store, access.path, access.version)
     init_group(access.store, access.path, overwrite, access.chunk_store, fmt, attributes)
     return Group._of(access.at(access.path, fmt.version))
 
 
-def find_or_make_group(access: Access, mode: Mode, attributes: Mapping[str, Any] | None) -> Group:
+def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | None) -> Group:
     """Return the group that is there, or a new one, as the mode says.
 
     Raises
@@ -184,16 +233,16 @@ def find_or_make_group(access: Access, mode: Mode, attributes: Mapping[str, Any]
 
 
 def group(
-    store: Any = None,
+    store: StoreLike = None,
     overwrite: bool = False,
-    chunk_store: Any = None,
+    chunk_store: StoreLike = None,
     cache_attrs: bool = True,
-    synchronizer: Any = None,
+    synchronizer: Synchronizer | None = None,
     path: str | None = None,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
-    attributes: Mapping[str, Any] | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
@@ -213,7 +262,7 @@ def group(
     attributes : mapping, optional
         User attributes of a group that is created.
     meta_array : optional
-        zarr's. A NumPy array is what there is.
+        zarr's. zchunk takes a NumPy array only.
 
     Returns
     -------
@@ -225,6 +274,14 @@ def group(
         An array is there, or above, and `overwrite` is false.
     InvalidKeyError
         No group can be at `path`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.group("data.zarr", attributes={"title": "tides"})
+    >>> z = g.zeros("a", shape=3)
+    >>> zchunk.group("data.zarr")["a"] == z
+    True
     """
     access = access_to(
         store,
@@ -246,17 +303,17 @@ def group(
 
 
 def open_group(
-    store: Any = None,
+    store: StoreLike = None,
     mode: Mode = "a",
     cache_attrs: bool = True,
-    synchronizer: Any = None,
+    synchronizer: Synchronizer | None = None,
     path: str | None = None,
-    chunk_store: Any = None,
-    storage_options: Any = None,
+    chunk_store: StoreLike = None,
+    storage_options: StorageOptions | None = None,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
-    attributes: Mapping[str, Any] | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
     meta_array: Any = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
@@ -278,7 +335,7 @@ def open_group(
     attributes : mapping, optional
         User attributes of a group that is created.
     meta_array : optional
-        zarr's. A NumPy array is what there is.
+        zarr's. zchunk takes a NumPy array only.
 
     Returns
     -------
@@ -290,6 +347,14 @@ def open_group(
         There is no group and `mode` does not create one.
     ContainsArrayError, ContainsGroupError
         Something else is there.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.open_group("data.zarr", mode="w")
+    >>> g["a"] = [1, 2, 3]
+    >>> zchunk.open_group("data.zarr", mode="r")["a"][:]
+    array([1, 2, 3])
     """
     access = access_to(
         store,
@@ -309,13 +374,13 @@ def open_group(
 
 
 def create_group(
-    store: Any = None,
+    store: StoreLike = None,
     *,
     path: str | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     overwrite: bool = False,
-    attributes: Mapping[str, Any] | None = None,
-    storage_options: Any = None,
+    attributes: AttributesLike | None = None,
+    storage_options: StorageOptions | None = None,
 ) -> Group:
     """Create a group; zarr 3's name for `open_group` with the mode ``"w-"``, or ``"w"`` if `overwrite`.
 
@@ -329,6 +394,12 @@ def create_group(
     Returns
     -------
     Group
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.create_group("data.zarr", path="a", zarr_format=3)
+    <zchunk.hierarchy.Group '/a'>
     """
     return open_group(
         store,

@@ -1,9 +1,9 @@
-"""Making, requiring and moving the members of a group."""
+"""Member creation: making, requiring and moving the members of a group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
@@ -33,6 +33,19 @@ from zchunk.hierarchy.members import Members
 from zchunk.spec.keys import check_rename
 from zchunk.spec.regular_grid import normalize_shape
 
+if TYPE_CHECKING:
+    from zchunk.creation.options import (
+        FilledMember,
+        FilledMemberLike,
+        MemberLike,
+        MemberOfData,
+        MemberOfZarr3,
+        NewMember,
+        RequiredMember,
+    )
+    from zchunk.hierarchy.groups import Group
+    from zchunk.typing import AttributesLike, DTypeLike, FillValue, ShapeLike
+
 
 class MemberCreation(Members):
     """A group whose members are made, required and moved."""
@@ -40,8 +53,8 @@ class MemberCreation(Members):
     # ---- groups
 
     def create_group(
-        self, name: str, overwrite: bool = False, *, attributes: Mapping[str, Any] | None = None
-    ) -> Self:
+        self, name: str, overwrite: bool = False, *, attributes: AttributesLike | None = None
+    ) -> Group:
         """Make a group, and the groups above it.
 
         Parameters
@@ -65,17 +78,35 @@ class MemberCreation(Members):
             There can be no such name.
         ReadOnlyError
             The group was opened for reading.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.create_group("a/b", attributes={"units": "m"})
+        <zchunk.hierarchy.Group '/a/b'>
+        >>> list(g)
+        ['a']
         """
         path = self._member_path(name)
         with self._changing():
             init_group(self.store, path, overwrite, self._access.chunk_store, self._format, attributes)
-        return self._of(self._access_to(path))
+        return cast("Group", self._of(self._access_to(path)))
 
-    def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Self, ...]:
-        """Make several groups, each as `create_group` does."""
+    def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Group, ...]:
+        """Make several groups, each as `create_group` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> a, b = g.create_groups("a", "b")
+        >>> a.name, b.name
+        ('/a', '/b')
+        """
         return tuple(self.create_group(name, overwrite) for name in names)
 
-    def require_group(self, name: str, overwrite: bool = False) -> Self:
+    def require_group(self, name: str, overwrite: bool = False) -> Group:
         """Return the group `name`, made if it is not there.
 
         Parameters
@@ -93,6 +124,13 @@ class MemberCreation(Members):
         ------
         ContainsArrayError
             An array is there and `overwrite` is false.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.require_group("a") == g.require_group("a")
+        True
         """
         path = self._member_path(name)
         if self._kind(path) != "group":
@@ -103,8 +141,16 @@ class MemberCreation(Members):
                 pass
         return self._group(path)
 
-    def require_groups(self, *names: str) -> tuple[Self, ...]:
-        """Return several groups, each as `require_group` does."""
+    def require_groups(self, *names: str) -> tuple[Group, ...]:
+        """Return several groups, each as `require_group` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> a, b = zchunk.group().require_groups("a", "b")
+        >>> a.name, b.name
+        ('/a', '/b')
+        """
         return tuple(self.require_group(name) for name in names)
 
     # ---- arrays
@@ -124,7 +170,7 @@ class MemberCreation(Members):
                 *args, store=access.store, path=path, chunk_store=access.chunk_store, **(own | kwargs)
             )
 
-    def create_dataset(self, name: str, *, data: Any = None, **kwargs: Any) -> Array:
+    def create_dataset(self, name: str, *, data: Any = None, **kwargs: Unpack[FilledMemberLike]) -> Array:
         """Make an array, and the groups above it, with the parameters of h5py's method.
 
         Parameters
@@ -134,8 +180,8 @@ class MemberCreation(Members):
         data : array-like, optional
             What the array holds. Shape and dtype are taken from it.
         **kwargs
-            Parameters of `zchunk.create`, without those that say where. Of h5py's, ``compression``,
-            ``compression_opts`` and ``fillvalue`` count; others are ignored with a warning.
+            Parameters of `zchunk.create`, without those that say where, such as the `shape`. Of h5py's,
+            ``compression``, ``compression_opts`` and ``fillvalue`` count; others are ignored with a warning.
 
         Returns
         -------
@@ -145,13 +191,27 @@ class MemberCreation(Members):
         ------
         ContainsArrayError, ContainsGroupError, InvalidKeyError, MetadataError, ReadOnlyError
             As `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.create_dataset("a", shape=(4, 4), chunks=2, dtype="i4", compression="gzip")
+        >>> z.compressor
+        GZip(level=1)
+        >>> g.create_dataset("b", data=[1, 2, 3])[:]
+        array([1, 2, 3])
         """
-        if data is None:
-            return self.create(name, **kwargs)
-        return self.array(name, data, **kwargs)
+        given: dict[str, Any] = {**kwargs}
+        return self.create(name, **given) if data is None else self.array(name, data, **given)
 
     def require_dataset(
-        self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any
+        self,
+        name: str,
+        shape: ShapeLike,
+        dtype: DTypeLike = None,
+        exact: bool = False,
+        **kwargs: Unpack[RequiredMember],
     ) -> Array:
         """Return the array `name`, made if it is not there.
 
@@ -178,17 +238,26 @@ class MemberCreation(Members):
             The array that is there has another shape, or a `dtype` that does not do.
         ContainsGroupError
             A group is there.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.require_dataset("a", shape=(4, 4), dtype="i4")
+        >>> g.require_dataset("a", shape=(4, 4), dtype="i2") == z
+        True
         """
+        given: dict[str, Any] = {**kwargs}
         path = self._member_path(name)
         if self._kind(path) != "array":
             try:
-                return self.create_dataset(name, shape=shape, dtype=dtype, **kwargs)
+                return self.create_dataset(name, shape=shape, dtype=dtype, **given)
             except ContainsArrayError:
                 # Another thread or process was faster; or an array is above, which is an error.
                 if self._kind(path) != "array":
                     raise
-        found = Array._of(*find_array(self._access_with(path, kwargs)))
-        wanted = np.dtype(object_dtype(dtype, kwargs.get("object_codec"))[0])
+        found = Array._of(*find_array(self._access_with(path, given)))
+        wanted = np.dtype(object_dtype(dtype, given.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
             raise TypeError(f"array {found.name!r} has the shape {found.shape}, not {shape}")
         if exact and wanted != found.dtype:
@@ -206,7 +275,7 @@ class MemberCreation(Members):
         codecs = {name: given.get(name) for name in ("object_codec", "compressor", "filters", "compressors")}
         return self._access_to(path)._replace(trusted=trusted_codecs(**codecs), **changes)
 
-    def create(self, name: str, **kwargs: Any) -> Array:
+    def create(self, name: str, **kwargs: Unpack[FilledMember]) -> Array:
         """Make an array, and the groups above it.
 
         Parameters
@@ -230,14 +299,29 @@ class MemberCreation(Members):
             There can be no such array.
         ReadOnlyError
             The group was opened for reading.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.create("a/b", shape=(4, 4), chunks=2, dtype="i4")
+        <zchunk.core.Array '/a/b' (4, 4) int32>
         """
         return self._make(create, name, **kwargs)
 
-    def create_array(self, name: str, **kwargs: Any) -> Array:
-        """Make an array with the parameters of `zchunk.create_array`, without those that say where."""
+    def create_array(self, name: str, **kwargs: Unpack[MemberOfZarr3]) -> Array:
+        """Make an array with the parameters of `zchunk.create_array`, without those that say where.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group(zarr_format=3)
+        >>> g.create_array("a", shape=(4, 4), chunks=(1, 1), shards=(2, 2), dtype="i4").nchunks
+        16
+        """
         return self._make(create_array, name, **kwargs)
 
-    def array(self, name: str, data: Any, **kwargs: Any) -> Array:
+    def array(self, name: str, data: Any, **kwargs: Unpack[MemberOfData]) -> Array:
         """Make an array that holds `data`.
 
         Parameters
@@ -257,42 +341,127 @@ class MemberCreation(Members):
         ------
         ValueError, TypeError
             As `zchunk.array` and `create`. Nothing was overwritten then.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.array("a", [[1, 2], [3, 4]])[1]
+        array([3, 4])
         """
         return self._make(array, name, data, **kwargs)
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
+        """Make an array that holds `value`, in the place of what is there.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g["a/b"] = [1, 2, 3]
+        >>> g["a/b"][:]
+        array([1, 2, 3])
+        """
         self.array(name, value, overwrite=True)
 
-    def empty(self, name: str, **kwargs: Any) -> Array:
-        """Make an array without a fill value. Parameters are those of `create`."""
+    def empty(self, name: str, **kwargs: Unpack[NewMember]) -> Array:
+        """Make an array without a fill value. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.empty("a", shape=3).fill_value is None
+        True
+        """
         return self._make(empty, name, **kwargs)
 
-    def zeros(self, name: str, **kwargs: Any) -> Array:
-        """Make an array with the fill value 0. Parameters are those of `create`."""
+    def zeros(self, name: str, **kwargs: Unpack[NewMember]) -> Array:
+        """Make an array with the fill value 0. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.zeros("a", shape=3)[:]
+        array([0., 0., 0.])
+        """
         return self._make(zeros, name, **kwargs)
 
-    def ones(self, name: str, **kwargs: Any) -> Array:
-        """Make an array with the fill value 1. Parameters are those of `create`."""
+    def ones(self, name: str, **kwargs: Unpack[NewMember]) -> Array:
+        """Make an array with the fill value 1. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.ones("a", shape=3, dtype="i4")[:]
+        array([1, 1, 1], dtype=int32)
+        """
         return self._make(ones, name, **kwargs)
 
-    def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
-        """Make an array with the fill value `fill_value`. Other parameters are those of `create`."""
+    def full(self, name: str, fill_value: FillValue, **kwargs: Unpack[NewMember]) -> Array:
+        """Make an array with the fill value `fill_value`. Other parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> g.full("a", 7.5, shape=2)[:]
+        array([7.5, 7.5])
+        """
         return self._make(full, name, fill_value=fill_value, **kwargs)
 
-    def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Make an array like `data`, without a fill value. Parameters are those of `create`."""
+    def empty_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+        """Make an array like `data`, without a fill value. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.full("a", 5, shape=2, dtype="i4")
+        >>> g.empty_like("b", z).shape
+        (2,)
+        """
         return self._make(empty_like, name, data, **kwargs)
 
-    def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Make an array like `data`, with the fill value 0. Parameters are those of `create`."""
+    def zeros_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+        """Make an array like `data`, with the fill value 0. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.full("a", 5, shape=2, dtype="i4")
+        >>> g.zeros_like("b", z)[:]
+        array([0, 0], dtype=int32)
+        """
         return self._make(zeros_like, name, data, **kwargs)
 
-    def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Make an array like `data`, with the fill value 1. Parameters are those of `create`."""
+    def ones_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+        """Make an array like `data`, with the fill value 1. Parameters are those of `create`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.full("a", 5, shape=2, dtype="i4")
+        >>> g.ones_like("b", z)[:]
+        array([1, 1], dtype=int32)
+        """
         return self._make(ones_like, name, data, **kwargs)
 
-    def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Make an array like `data`, with its fill value if none is given."""
+    def full_like(self, name: str, data: Any, **kwargs: Unpack[FilledMemberLike]) -> Array:
+        """Make an array like `data`, with its fill value if none is given.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.full("a", 5, shape=2, dtype="i4")
+        >>> g.full_like("b", z)[:]
+        array([5, 5], dtype=int32)
+        """
         return self._make(full_like, name, data, **kwargs)
 
     # ---- moving
@@ -315,6 +484,15 @@ class MemberCreation(Members):
             One is the root or lies inside the other, or nothing can be at `dest`.
         ReadOnlyError
             The group was opened for reading.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a", shape=3)
+        >>> g.move("a", "b/c")
+        >>> g["b/c"]
+        <zchunk.core.Array '/b/c' (3,) float64>
         """
         old, new = check_rename(self._member_path(source), new_path(self._member_path(dest)))
         store, chunk_store = self.store, self._access.chunk_store

@@ -1,4 +1,4 @@
-"""Members of a group: finding, listing and visiting them."""
+"""Members of a group: a mapping of names to arrays and groups, which finds, lists and visits them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from zchunk.core.access import Access
 from zchunk.core.array import Array
@@ -17,6 +17,11 @@ from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyErro
 from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
 from zchunk.spec.keys import join, normalize_path
+
+if TYPE_CHECKING:
+    from zchunk.hierarchy.groups import Group
+
+_T = TypeVar("_T")
 
 
 def find_group(access: Access) -> Access:
@@ -41,7 +46,7 @@ def find_group(access: Access) -> Access:
     return access.at(access.path, fmt.version)
 
 
-class Members(Node, MutableMapping[str, Any]):
+class Members(Node, MutableMapping[str, "Array | Group"]):
     """A node that is a mapping of names to arrays and groups."""
 
     def _member_path(self, name: Any) -> str:
@@ -57,8 +62,9 @@ class Members(Node, MutableMapping[str, Any]):
     def _array(self, path: str) -> Array:
         return Array._of(*find_array(self._access_to(path)))
 
-    def _group(self, path: str) -> Self:
-        return self._of(find_group(self._access_to(path)))
+    def _group(self, path: str) -> Group:
+        # What this is a part of, and its members are of the same class.
+        return cast("Group", self._of(find_group(self._access_to(path))))
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -77,7 +83,27 @@ class Members(Node, MutableMapping[str, Any]):
 
     # ---- by name
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Array | Group:
+        """Return the array or group at a path.
+
+        Parameters
+        ----------
+        name : str
+            Path below this group, or from the root if it begins with a slash.
+
+        Raises
+        ------
+        KeyError
+            Nothing is there.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> g["a"]["b"] == g["a/b"] == g["a"]["/a/b"] == z
+        True
+        """
         path = self._member_path(name)
         # Opened at once: looking what is there would be one access more.
         try:
@@ -89,7 +115,7 @@ class Members(Node, MutableMapping[str, Any]):
         except GroupNotFoundError:
             raise KeyError(name) from None
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Array | Group:
         # What Python, NumPy and IPython ask of any object is no member, and not looked up: the store may be
         # slow. Nor is anything before there is a store, as while a pickle is read.
         if not name.startswith(("__", "_ipython_")) and "_access" in vars(self):
@@ -109,11 +135,30 @@ class Members(Node, MutableMapping[str, Any]):
         return sorted(self)
 
     def __contains__(self, name: object) -> bool:
+        """Whether a member is at a path: below this group, or from the root if it begins with a slash."""
         if not isinstance(name, str):
             return False
         return self._format.contains(self.store, self._member_path(name))
 
     def __delitem__(self, name: str) -> None:
+        """Delete the array or group at a path, with all that is below it.
+
+        Raises
+        ------
+        KeyError
+            Nothing is there.
+        ReadOnlyError
+            The group was opened for reading.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> del g["a"]
+        >>> "a/b" in g
+        False
+        """
         with self._changing():
             if name not in self:
                 raise KeyError(name)
@@ -125,12 +170,14 @@ class Members(Node, MutableMapping[str, Any]):
     # ---- listing
 
     def __iter__(self) -> Iterator[str]:
+        """Yield the names of the arrays and groups directly below."""
         for name in self.store.list_dir(self.path):
             path = self._key_prefix + name
             if self._format.contains(self.store, path):
                 yield name
 
     def __len__(self) -> int:
+        """Return how many arrays and groups are directly below."""
         return sum(1 for _ in self)
 
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
@@ -144,6 +191,16 @@ class Members(Node, MutableMapping[str, Any]):
         Returns
         -------
         iterator of str
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a", shape=3), g.zeros("b/c", shape=3)
+        >>> list(g.array_keys())
+        ['a']
+        >>> list(g.array_keys(recurse=True))
+        ['a', 'c']
         """
         for name, _ in self._each(lambda path: self._kind(path) == "array" or None, recurse):
             yield name
@@ -152,7 +209,16 @@ class Members(Node, MutableMapping[str, Any]):
         return self._format.node_type(self.store, path)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
-        """Yield name and array of the arrays that `array_keys` names."""
+        """Yield name and array of the arrays that `array_keys` names.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a", shape=3)
+        >>> [(name, array.shape) for name, array in g.arrays()]
+        [('a', (3,))]
+        """
         return self._each(self._array_or_none, recurse)
 
     def _array_or_none(self, path: str) -> Array | None:
@@ -161,7 +227,7 @@ class Members(Node, MutableMapping[str, Any]):
         except ArrayNotFoundError:
             return None
 
-    def _each(self, look: Callable[[str], Any], recurse: bool) -> Iterator[tuple[str, Any]]:
+    def _each(self, look: Callable[[str], _T | None], recurse: bool) -> Iterator[tuple[str, _T]]:
         """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
         # No recursion, here and in `_below`: there may be more levels than Python has.
         levels = [self._looked(look, self.path)]
@@ -174,7 +240,7 @@ class Members(Node, MutableMapping[str, Any]):
             elif recurse and self._kind(path) == "group":
                 levels.append(self._looked(look, path))
 
-    def _looked(self, look: Callable[[str], Any], parent: str) -> Iterator[tuple[str, str, Any]]:
+    def _looked(self, look: Callable[[str], _T], parent: str) -> Iterator[tuple[str, str, _T]]:
         """Yield name, path and what `look` returns for it, of all that is directly below `parent`."""
         names, several = self.store.list_dir(parent), self.store.concurrency
         paths = [join(parent, name) for name in names]
@@ -184,19 +250,37 @@ class Members(Node, MutableMapping[str, Any]):
         return zip(names, paths, map(look, paths), strict=True)
 
     def group_keys(self) -> Iterator[str]:
-        """Yield the names of the groups directly below."""
+        """Yield the names of the groups directly below.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> made = g.create_groups("a", "b/c")
+        >>> list(g.group_keys())
+        ['a', 'b']
+        """
         for name, _, kind in self._looked(self._kind, self.path):
             if kind == "group":
                 yield name
 
-    def groups(self) -> Iterator[tuple[str, Self]]:
-        """Yield name and group of the groups directly below."""
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """Yield name and group of the groups directly below.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> a = g.create_group("a")
+        >>> list(g.groups()) == [("a", a)]
+        True
+        """
         for name in self.group_keys():
             yield name, self._group(self._key_prefix + name)
 
     # ---- visiting
 
-    def _below(self) -> Iterator[Any]:
+    def _below(self) -> Iterator[Array | Group]:
         """Yield all arrays and groups below, a group before its members, those of a group by name."""
         levels: list[tuple[Members, Iterator[str]]] = [(self, iter(self))]
         while levels:
@@ -207,10 +291,10 @@ class Members(Node, MutableMapping[str, Any]):
                 continue
             member = group[name]
             yield member
-            if isinstance(member, Members):
+            if not isinstance(member, Array):
                 levels.append((member, iter(member)))
 
-    def visitvalues(self, func: Callable[[Any], Any]) -> Any:
+    def visitvalues(self, func: Callable[[Array | Group], _T | None]) -> _T | None:
         """Call `func` with each array and group below, until it returns something.
 
         Parameters
@@ -222,6 +306,15 @@ class Members(Node, MutableMapping[str, Any]):
         -------
         object
             What `func` returned that was not None; None if it never did.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> g.visitvalues(print)
+        <zchunk.hierarchy.Group '/a'>
+        <zchunk.core.Array '/a/b' (3,) float64>
         """
         for member in self._below():
             result = func(member)
@@ -229,15 +322,44 @@ class Members(Node, MutableMapping[str, Any]):
                 return result
         return None
 
-    def visititems(self, func: Callable[[str, Any], Any]) -> Any:
-        """Call `func` with path below this group and object of each array and group, as `visitvalues`."""
+    def visititems(self, func: Callable[[str, Array | Group], _T | None]) -> _T | None:
+        """Call `func` with path below this group and object of each array and group, as `visitvalues` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> g.visititems(lambda path, node: path if isinstance(node, zchunk.Array) else None)
+        'a/b'
+        """
         start = len(self._key_prefix)
         return self.visitvalues(lambda member: func(member.path[start:], member))
 
-    def visit(self, func: Callable[[str], Any]) -> Any:
-        """Call `func` with the path below this group of each array and group, as `visitvalues` does."""
+    def visit(self, func: Callable[[str], _T | None]) -> _T | None:
+        """Call `func` with the path below this group of each array and group, as `visitvalues` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> g.visit(print)
+        a
+        a/b
+        """
         return self.visititems(lambda path, member: func(path))
 
-    def visitkeys(self, func: Callable[[str], Any]) -> Any:
-        """Do what `visit` does."""
+    def visitkeys(self, func: Callable[[str], _T | None]) -> _T | None:
+        """Do what `visit` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group()
+        >>> z = g.zeros("a/b", shape=3)
+        >>> g.visitkeys(print)
+        a
+        a/b
+        """
         return self.visit(func)

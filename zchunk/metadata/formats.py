@@ -6,12 +6,15 @@ Who opens or makes a node gets a `Format` here, once; nothing behind asks which 
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from zchunk.errors import ContainsArrayError, MetadataError, MixedFormatsError, StoreError
 from zchunk.metadata import v2, v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, NODE_KEY, join
+
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
 
 NodeType: TypeAlias = Literal["array", "group"]
 
@@ -19,7 +22,7 @@ NodeType: TypeAlias = Literal["array", "group"]
 class Format:
     """How the nodes of one version of the format are kept. There is one instance for each version."""
 
-    version: ClassVar[int]
+    version: ClassVar[ZarrFormat]
     # Names below the path of a node, of what holds its metadata and attributes.
     array_key: ClassVar[str]
     group_key: ClassVar[str]
@@ -68,7 +71,7 @@ class Format:
 class _Format2(Format):
     """A key for each: ``.zarray`` or ``.zgroup``, and ``.zattrs``."""
 
-    version = 2
+    version: ClassVar[ZarrFormat] = 2
     array_key, group_key, attrs_key, attrs_member = ARRAY_KEY, GROUP_KEY, ATTRS_KEY, None
 
     def node_type(self, store: Any, path: str) -> NodeType | None:
@@ -129,7 +132,7 @@ def _with_attrs(attributes: dict[str, Any] | None) -> dict[str, bytes]:
 class _Format3(Format):
     """One key, ``zarr.json``, which says what it is the metadata of."""
 
-    version = 3
+    version: ClassVar[ZarrFormat] = 3
     array_key = group_key = attrs_key = NODE_KEY
     attrs_member = "attributes"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
 
-def asked_format(zarr_version: int | None = None, zarr_format: int | None = None) -> int | None:
+
+def asked_format(zarr_version: int | None = None, zarr_format: int | None = None) -> ZarrFormat | None:
     """Return the version of the format that a user asks for, by either name; None for no wish.
 
     Raises
@@ -24,7 +27,7 @@ def asked_format(zarr_version: int | None = None, zarr_format: int | None = None
         )
     version = zarr_version if zarr_format is None else zarr_format
     if version in (2, 3) and not isinstance(version, bool):
-        return version
+        return 2 if version == 2 else 3
     raise ValueError(f"zarr_format is {version!r}; Zarr formats 2 and 3 are supported")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xarray import Dataset, DataTree
 
@@ -19,6 +19,9 @@ from zchunk.wings.xarray._own import (
     normalize_path,
 )
 from zchunk.wings.xarray.store import ZchunkStore, open_group
+
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
 
 
 class ZchunkBackendEntrypoint(BackendEntrypoint):
@@ -60,7 +63,7 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         group: str | None = None,
         consolidated: bool | None = None,
         storage_options: dict[str, Any] | None = None,
-        zarr_format: int | None = None,
+        zarr_format: ZarrFormat | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
     ) -> Dataset:
         """Open one group; see the class, and `xarray.open_dataset`."""
@@ -91,7 +94,7 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         group: str | None = None,
         consolidated: bool | None = None,
         storage_options: dict[str, Any] | None = None,
-        zarr_format: int | None = None,
+        zarr_format: ZarrFormat | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
         **decoding: Any,
     ) -> dict[str, Dataset]:
@@ -126,7 +129,7 @@ def _open(
     group: str | None,
     consolidated: bool | None,
     storage_options: dict[str, Any] | None,
-    zarr_format: int | None,
+    zarr_format: ZarrFormat | None,
     mask: bool | None,
     drop_variables: str | Iterable[str] | None,
 ) -> ZchunkStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xarray import Variable
 
@@ -22,6 +22,9 @@ from zchunk.spec.keys import join, normalize_path
 from zchunk.wings.xarray import arrays
 from zchunk.wings.xarray._own import AbstractWritableDataStore, indexing
 
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
+
 
 def open_group(
     store: Any,
@@ -29,7 +32,7 @@ def open_group(
     group: str | None = None,
     consolidated: bool | None = None,
     storage_options: Any = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     synchronizer: Any = None,
 ) -> Group:
     """Open the group that a user of xarray names; with the modes that create one, make it if need be.
@@ -120,7 +123,9 @@ class ZchunkStore(AbstractWritableDataStore):
 
     def child(self, name: str) -> Self:
         """Return the store of a group below."""
-        return type(self)(self.group[name], self.mask, drop_variables=self._dropped)
+        found = self.group[name]
+        assert isinstance(found, Group)
+        return type(self)(found, self.mask, drop_variables=self._dropped)
 
     def __dask_tokenize__(self) -> Any:
         return dask_token(self.group), self.mask, sorted(self._dropped)
@@ -132,7 +137,7 @@ class ZchunkStore(AbstractWritableDataStore):
         if not self._dropped:
             return self.group.arrays()
         names = (name for name in self.group.array_keys() if name not in self._dropped)
-        return ((name, self.group[name]) for name in names)
+        return ((name, found) for name in names if isinstance(found := self.group[name], Array))
 
     def variable(self, array: Array) -> Variable:
         """Return an array as a lazy variable, not decoded.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xarray as xr
 from xarray import Dataset, DataTree
@@ -14,6 +14,9 @@ from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.wings.xarray import _own
 from zchunk.wings.xarray.store import open_group
 from zchunk.wings.xarray.writable import WritableStore
+
+if TYPE_CHECKING:
+    from zchunk.typing import ZarrFormat
 
 
 def to_zarr(
@@ -30,7 +33,7 @@ def to_zarr(
     align_chunks: bool = False,
     compute: bool = True,
     storage_options: dict[str, Any] | None = None,
-    zarr_format: int | None = None,
+    zarr_format: ZarrFormat | None = None,
     write_empty_chunks: bool | None = None,
     write_inherited_coords: bool = False,
     synchronizer: Any = None,
