@@ -95,7 +95,7 @@ WRONG = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor='zl
 WRONG_ALONE = [
     "zchunk.zerso(3)", "g.zerso('a', shape=3)", "z.resise(3)", "z.shpae", "g.create('a')", "z[1.5]",
     "zchunk.group(zarr_format=5)", "zchunk.open_group('a', 'rw')", "zchunk.open_group('a', chunks=3)",
-    "zchunk.open('a', mode='rw')", "zchunk.create(2.5)", "zchunk.create()", "z.oindex['a', 1.5]",
+    "zchunk.open('a', mode='rw')", "zchunk.create(2.5)", "zchunk.create()",
     "z.view(shpae=3)", "zchunk.Array({}, chnks=3)", "zchunk.Group({}, read_onyl=True)",
 ]  # fmt: skip
 
