@@ -8,12 +8,10 @@ with what changes the metadata. So each part uses nothing but what the ones befo
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar
 
 from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
@@ -29,13 +27,22 @@ from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_shape
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from zchunk.typing import Synchronizer, ZarrFormat
+
+    # None keeps a length.
+    _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
+
 
 class Array(Iteration):
     """A chunked, compressed N-d array in a store.
 
-    Made by `zchunk.create`, `zchunk.open` and the like. Reading gives NumPy arrays, assigning takes them.
-    An array holds no open files: it pickles, survives a fork, and may be shared between threads. Threads that
-    write parts of one chunk, set attributes or append never lose an update of each other's.
+    `zchunk.create`, `zchunk.open` and the like make one; this constructor opens the one that is in a store.
+    Reading gives NumPy arrays, assigning takes them. An array holds no open files: it pickles, survives a
+    fork, and may be shared between threads. Threads that write parts of one chunk, set attributes or append
+    never lose an update of each other's.
 
     Parameters
     ----------
@@ -54,13 +61,13 @@ class Array(Iteration):
     cache_attrs : bool, optional
         The same for the user attributes.
     partial_decompress : object, optional
-        Ignored: of a chunk no more is decoded than is wanted, where the codecs allow it.
+        Ignored: zchunk decodes no more of a chunk than a selection needs, where the codecs allow it.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value; otherwise they are erased.
     zarr_version, zarr_format : {None, 2, 3}, optional
-        Version of the format; found by itself if not given.
+        Version of the format; zchunk finds it if none is given.
     meta_array : numpy.ndarray or None, optional
-        Items are read into NumPy arrays.
+        zarr's. zchunk takes a NumPy array only.
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks for the next read (see `zchunk.engine.chunk_cache`); none by
         default.
@@ -73,6 +80,17 @@ class Array(Iteration):
         Its metadata are not those of an array.
     MixedFormatsError
         Nodes of both formats are at `path`, and no version is given.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros((4, 6), chunks=(2, 3), dtype="i4")
+    >>> z[1, :3] = 7
+    >>> z[:2]
+    array([[0, 0, 0, 0, 0, 0],
+           [7, 7, 7, 0, 0, 0]], dtype=int32)
+    >>> zchunk.Array(z.store, read_only=True)
+    <zchunk.core.Array (4, 6) int32 read-only>
     """
 
     # Where users have it from, as in zarr 2: `info` and pickles name it.
@@ -80,19 +98,19 @@ class Array(Iteration):
 
     def __init__(
         self,
-        store: Any,
+        store: MutableMapping[str, Any],
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
-        synchronizer: Any = None,
+        chunk_store: MutableMapping[str, Any] | None = None,
+        synchronizer: Synchronizer | None = None,
         cache_metadata: bool = True,
         cache_attrs: bool = True,
         partial_decompress: Any = None,
         write_empty_chunks: bool = True,
-        zarr_version: int | None = None,
+        zarr_version: ZarrFormat | None = None,
         meta_array: Any = None,
         *,
-        zarr_format: int | None = None,
+        zarr_format: ZarrFormat | None = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         access = access_to(
@@ -144,7 +162,7 @@ class Array(Iteration):
         return self.metadata.shape
 
     @shape.setter
-    def shape(self, value: Any) -> None:
+    def shape(self, value: _Lengths) -> None:
         self.resize(value)
 
     @property
@@ -156,7 +174,7 @@ class Array(Iteration):
         return self.metadata.fill_value
 
     @fill_value.setter
-    def fill_value(self, value: Any) -> None:
+    def fill_value(self, value: object) -> None:
         self._check_writable()
         with self._changing() as array:
             old = array.metadata
@@ -167,11 +185,29 @@ class Array(Iteration):
 
     @property
     def info(self) -> InfoReporter:
-        """Table of the array's properties, as text and HTML."""
+        """Table of the array's properties, as text and HTML.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros((4, 6), chunks=(2, 3), dtype="i4").info  # doctest: +ELLIPSIS
+        Type               : zchunk.core.Array
+        Data type          : int32
+        Shape              : (4, 6)
+        Chunk shape        : (2, 3)
+        ...
+        """
         return InfoReporter(self.info_items)
 
     def info_items(self) -> Items:
-        """Return the rows of `info`."""
+        """Return the rows of `info`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> dict(zchunk.zeros(3, dtype="i4").info_items())["Data type"]
+        'int32'
+        """
         return array_items(self, self._access)
 
     def __repr__(self) -> str:
@@ -182,14 +218,15 @@ class Array(Iteration):
     # ---- like a NumPy array
 
     def __len__(self) -> int:
+        """Return the length of the first axis."""
         if not self.shape:
             raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("an array in a store cannot become a NumPy array without a copy; use copy=None")
-        items: np.ndarray[Any, Any] = self[...]
+        items = self[...]
         return items if dtype is None else items.astype(dtype, copy=False)
 
     # ---- changes of the metadata
@@ -198,11 +235,23 @@ class Array(Iteration):
         """Read the metadata again from the store, as after a resize by another process.
 
         Those of a view are not in the store: they stay.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3)
+        >>> other = zchunk.Array(z.store)
+        >>> z.resize(5)
+        >>> other.shape
+        (3,)
+        >>> other.refresh()
+        >>> other.shape
+        (5,)
         """
         if not self.is_view:
             self._load()
 
-    def resize(self, *args: Any) -> None:
+    def resize(self, *args: _Lengths) -> None:
         """Change the shape, in place. Items that are added have the fill value.
 
         Chunks that lie outside the new shape are erased. At any moment, also when the process is killed, the
@@ -219,6 +268,16 @@ class Array(Iteration):
             The array was opened for reading, or is a view.
         ValueError
             The shape has another number of axes, or a length below 0.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.ones((2, 2), chunks=2)
+        >>> z.resize(3, None)
+        >>> z[...]
+        array([[1., 1.],
+               [1., 1.],
+               [1., 1.]])
         """
         self._check_writable()
         wanted = args[0] if len(args) == 1 else args
@@ -246,6 +305,15 @@ class Array(Iteration):
             The array was opened for reading, or is a view.
         ValueError
             The data do not fit, or there is no such axis.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.array([1, 2, 3], chunks=2)
+        >>> z.append([4, 5])
+        (5,)
+        >>> z[:]
+        array([1, 2, 3, 4, 5])
         """
         self._check_writable()
         with self._changing() as array:
@@ -281,7 +349,7 @@ class Array(Iteration):
         if self._format.attrs_member is None and self.store.concurrency == 1:
             self.store[key] = change(None)
         else:
-            # Attributes are under the key as well, or processes on other machines may change it.
+            # The attributes are under the same key, or processes on other machines may change it.
             self.store.modify(key, change)
         self._chunked = array
 

@@ -25,12 +25,12 @@ class Attributes(MutableMapping[str, Any]):
     as they are.
 
     Every change reads the stored attributes, changes them and replaces them in one write. NumPy scalars and
-    arrays become JSON numbers and lists, tuples lists, dates ISO 8601 strings; what is read back right after
-    a change is what any later reader gets. NaN and the infinities are written as zarr 2.18 does, as bare
-    tokens that strict JSON does not have.
+    arrays become JSON numbers and lists, tuples lists, dates ISO 8601 strings; what is read right after a
+    change is what any later reader gets. NaN and the infinities are written as zarr 2.18 does, as bare tokens
+    that strict JSON does not have.
 
-    None of the changes that threads make is lost, whether they share an instance or not. For processes that
-    change the same attributes give a `synchronizer`.
+    No change that a thread makes is lost, whether threads share an instance or not. Processes that change the
+    same attributes need a `synchronizer`.
 
     Parameters
     ----------
@@ -47,7 +47,16 @@ class Attributes(MutableMapping[str, Any]):
     member : str, optional
         Name of the attributes in the JSON object under `key`; without it they are that object. A missing
         member means no attributes, and the first change adds it. It is ``"attributes"`` for a store of zarr
-        2's draft of format 3 (`zchunk.spec.versions.KVStoreV3`).
+        2's draft of format 3 (`zchunk.compat.draft3.KVStoreV3`).
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros(3)
+    >>> z.attrs["units"] = "m"
+    >>> z.attrs.update(scale=0.5, valid=(0, 10))
+    >>> z.attrs
+    Attributes({'scale': 0.5, 'units': 'm', 'valid': [0, 10]})
     """
 
     def __init__(
@@ -101,7 +110,7 @@ class Attributes(MutableMapping[str, Any]):
         def render(old: bytes | None) -> bytes:
             nonlocal raw
             if old is None and self.key.rpartition("/")[2] == NODE_KEY:
-                raise PathNotFoundError(f"{self._where()} is no more; what is not there has no attributes")
+                raise PathNotFoundError(f"{self._where()} is gone; the array or group was deleted or moved")
             document = {} if old is None else parse_json(old, self._where())
             attrs = change(self._of(document))
             whole = self.member is None
@@ -110,7 +119,7 @@ class Attributes(MutableMapping[str, Any]):
 
         self.store.modify(self.key, render)
         if self.cache:
-            # What a later reader gets: tuples, for one, are lists then.
+            # What a later reader gets: in it tuples are lists, for instance.
             stored = parse_json(raw, self.key)
             self._cached = stored if self.member is None else stored[self.member]
 
@@ -119,7 +128,7 @@ class Attributes(MutableMapping[str, Any]):
         cached = self._cached
         if self.cache and cached is not None:
             return cached
-        # A change by another thread between reading and caching would be hidden by the older state.
+        # Otherwise another thread's change, between reading and caching, would be hidden by the older state.
         with metadata_lock(self.store, self.key):
             attrs = self._load()
             if self.cache:
@@ -134,27 +143,75 @@ class Attributes(MutableMapping[str, Any]):
             self._replace(change)
 
     def asdict(self) -> dict[str, Any]:
-        """Return all attributes as a dictionary."""
+        """Return all attributes as a dictionary.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> z.attrs.asdict()
+        {'a': 1}
+        """
         return dict(self._current())
 
     def refresh(self) -> None:
-        """Read the attributes again from the store, if they are cached."""
+        """Read the attributes again from the store, if they are cached.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> other = zchunk.Array(z.store)
+        >>> other.attrs["a"], z.attrs["a"]
+        (1, 1)
+        >>> z.attrs["a"] = 2
+        >>> other.attrs.refresh()
+        >>> other.attrs["a"]
+        2
+        """
         if self.cache:
             with metadata_lock(self.store, self.key):
                 self._cached = self._load()
 
     def put(self, d: Mapping[str, Any]) -> None:
-        """Replace all attributes by those in `d`, in one write."""
+        """Replace all attributes by those in `d`, in one write.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> z.attrs.put({"b": 2})
+        >>> z.attrs
+        Attributes({'b': 2})
+        """
         new = with_string_keys(d)
         self._change(lambda attrs: new)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several attributes, in one write; the arguments are those of `dict.update`."""
+        """Set several attributes, in one write; the arguments are those of `dict.update`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> z.attrs.update({"b": 2}, c=3)
+        >>> z.attrs
+        Attributes({'a': 1, 'b': 2, 'c': 3})
+        """
         new = with_string_keys(dict(*args, **kwargs))
         self._change(lambda attrs: attrs | new)
 
     def clear(self) -> None:
-        """Remove all attributes, in one write."""
+        """Remove all attributes, in one write.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> z.attrs.clear()
+        >>> z.attrs
+        Attributes({})
+        """
         self.put({})
 
     def __getitem__(self, item: str) -> Any:
@@ -181,7 +238,15 @@ class Attributes(MutableMapping[str, Any]):
         return len(self._current())
 
     def keys(self) -> KeysView[str]:
-        """Return the names of the attributes."""
+        """Return the names of the attributes.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, attributes={"a": 1})
+        >>> list(z.attrs.keys())
+        ['a']
+        """
         return self._current().keys()
 
     def __repr__(self) -> str:

@@ -14,7 +14,17 @@ _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;",
 
 
 class InfoReporter:
-    """A table of facts that is made anew each time it is shown."""
+    """A table of facts that is made anew each time it is shown.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros(3)
+    >>> type(z.info)
+    <class 'zchunk.core.info.InfoReporter'>
+    >>> "float64" in repr(z.info)
+    True
+    """
 
     def __init__(self, items: Callable[[], Items]) -> None:
         self._items = items

@@ -15,7 +15,7 @@ _BATCH_KEYS = 1024
 
 
 class Iteration(Views):
-    """An array that one goes through."""
+    """An array to go through."""
 
     def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
         """Iterate over items ``start`` to ``end`` of the first axis, decoding each chunk once.
@@ -25,7 +25,7 @@ class Iteration(Views):
         start : int, optional
             The first, 0 by default.
         end : int, optional
-            Behind the last; the length of the axis at most, and by default.
+            One more than the last; the length of the axis at most, and by default.
 
         Returns
         -------
@@ -38,7 +38,14 @@ class Iteration(Views):
         TypeError
             The array has no axes.
         ValueError
-            `start` or `end` is no integer, or below 0.
+            `start` or `end` is not an integer, or below 0.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.array([[1, 2], [3, 4], [5, 6]], chunks=2)
+        >>> [row.tolist() for row in z.islice(1)]
+        [[3, 4], [5, 6]]
         """
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
@@ -54,6 +61,7 @@ class Iteration(Views):
             start = stop
 
     def __iter__(self) -> Iterator[Any]:
+        """Iterate over the first axis, as `islice` does."""
         return self.islice()
 
     # ---- checksums
@@ -61,8 +69,8 @@ class Iteration(Views):
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum of the array as it is stored: its chunks, then its metadata and attributes.
 
-        Equal arrays that are compressed in another way differ. It is the checksum that zarr 2.18 gives for
-        the same stored bytes.
+        Equal arrays that are compressed in different ways have different checksums. It is the checksum that
+        zarr 2.18 gives for the same stored bytes.
 
         Parameters
         ----------
@@ -72,6 +80,12 @@ class Iteration(Views):
         Returns
         -------
         bytes
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.array([1, 2]).digest() == zchunk.array([1, 2]).digest()
+        True
         """
         import hashlib
 
@@ -88,7 +102,14 @@ class Iteration(Views):
         return checksum.digest()
 
     def hexdigest(self, hashname: str = "sha1") -> str:
-        """Return `digest` as hexadecimal digits."""
+        """Return `digest` as hexadecimal digits.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros(3, dtype="i4").hexdigest("md5")
+        'e9442062c6a07c1dc028b909b2924c08'
+        """
         return self.digest(hashname).hex()
 
 

@@ -1,4 +1,4 @@
-"""Tokens by which dask tells data apart: equal for equal data, as far as that is seen without reading it."""
+"""Tokens by which dask tells data apart: equal for data that are equal as far as one sees without reading."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from uuid import uuid4
 def token_of(node: Any) -> str | None:
     """Return a token of an array, or of a group with all that is below, whose chunks are local files.
 
-    It is made of names, sizes, times and numbers of the files, metadata included, so that it is the same in
-    every process and another one once a file was written. None of them is read, but all are looked at: about
-    a second for a hundred thousand. Views of an array, which take the same files for something else, have
-    tokens of their own.
+    It is made of names, sizes, times and inodes of the files, metadata included, so that it is the same in
+    every process, and changes once a file was written. No file is read, but each is looked at: that takes
+    about a second for a hundred thousand. Views of an array, which take the same files for something else,
+    have tokens of their own.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def token_of(node: Any) -> str | None:
     Returns
     -------
     str or None
-        None if the chunks are not local files: nothing tells whether they are still the same.
+        None if the chunks are not local files: then nothing shows whether they are still the same.
     """
     root = node.chunk_store.root
     if root is None:
@@ -51,10 +51,10 @@ def token_of(node: Any) -> str | None:
 
 
 def new_token() -> str:
-    """Return a token that is equal to no other."""
+    """Return a token that differs from every other."""
     return uuid4().hex
 
 
 def dask_token(node: Any) -> Any:
-    """Return what dask shall know a node by: `token_of`, or where that is None a new token every time."""
+    """Return what dask knows a node by: `token_of`, or where that is None a new token every time."""
     return "zchunk", token_of(node) or new_token()

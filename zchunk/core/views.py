@@ -1,9 +1,9 @@
-"""Views: other interpretations of the chunks of an array."""
+"""Views: arrays that take the chunks of another one for something else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from zchunk.typing import ChunksLike, CodecLike, FillValue, ShapeLike, Synchronizer
 
 
 class Views(Selections):
@@ -33,13 +38,13 @@ class Views(Selections):
 
     def view(
         self,
-        shape: Any = None,
-        chunks: Any = None,
-        dtype: Any = None,
-        fill_value: Any = None,
-        filters: Iterable[Any] | None = None,
+        shape: ShapeLike | None = None,
+        chunks: ChunksLike = None,
+        dtype: npt.DTypeLike | None = None,
+        fill_value: FillValue = None,
+        filters: Iterable[CodecLike] | None = None,
         read_only: bool | None = None,
-        synchronizer: Any = None,
+        synchronizer: Synchronizer | None = None,
     ) -> Self:
         """Return an array that takes the chunks of this one for something else.
 
@@ -74,6 +79,13 @@ class Views(Selections):
             There is no such filter.
         MetadataError
             There can be no such array.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.array([1, -1], dtype="i2")
+        >>> z.view(dtype="u2")[:]
+        array([    1, 65535], dtype=uint16)
         """
         wanted = {
             "shape": shape,
@@ -96,7 +108,7 @@ class Views(Selections):
             view._chunked = view._chunked.converting(self._chunked)
         return view
 
-    def astype(self, dtype: Any) -> Self:
+    def astype(self, dtype: npt.DTypeLike) -> Self:
         """Return a read-only view whose items are converted to `dtype` when they are read.
 
         Parameters
@@ -107,6 +119,12 @@ class Views(Selections):
         Returns
         -------
         Array
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.array([1, 2, 3]).astype("f4")[:]
+        array([1., 2., 3.], dtype=float32)
         """
         import numcodecs
 

@@ -1,4 +1,4 @@
-"""The tree of a hierarchy, as text and as HTML: of zchunk's groups, h5py's, and any that are like them."""
+"""The tree of a hierarchy, as text and as HTML: of groups of zchunk, of h5py, and of others like them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ class TreeViewer:
         In HTML: unfold everything, or so many levels.
     level : int, optional
         Show only so many levels.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.group()
+    >>> z = g.zeros("a/b", shape=3)
+    >>> print(bytes(g.tree()).decode())
+    /
+     +-- a
+         +-- b (3,) float64
     """
 
     def __init__(self, group: Any, expand: bool | int = False, level: int | None = None) -> None:
