@@ -474,6 +474,7 @@ def test_every_array_in_format_3_has_its_codecs_compared():
 
 @pytest.mark.parametrize("name", COMPRESSORS)
 @pytest.mark.parametrize("peer", [name for name in ZARR if name != "zarr2"])
+@pytest.mark.each_value
 def test_zarr_libraries_store_the_same_in_format_3(tmp_path, peer, name):
     path, layout = tmp_path / "array", STORED[name].layout("tiny")
     command = [sys.executable, "-c", STORE, peer, name, str(path)]

@@ -367,6 +367,7 @@ def test_filters_and_foreign_codecs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.each_value
 def test_no_failure_of_a_helper_goes_unnoticed(threads: int, variant: Variant, tmp_path: Path) -> None:
     """The calling thread is done long before the chunk that a helper finds corrupt at its end."""
     z = zchunk.zeros((2, 1 << 19), chunks=(1, 1 << 19), compressor=Zlib(1), store=tmp_path)
@@ -445,6 +446,7 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
+@pytest.mark.each_value
 def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
     """They are written past the caches where they are aligned."""
     items = (np.arange((66 << 20) // np.dtype(dtype).itemsize) % 100_003).astype(dtype).reshape(-1, 512)

@@ -207,7 +207,7 @@ def test_fork_while_threads_write(kind: str, tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     try:
-        for _ in range(15):
+        for _ in range(rounds(15)):
             in_child(lambda: (z.__setitem__(slice(1, None), 1), z[...].all() or os._exit(3)))
     finally:
         stop.set()
