@@ -11,7 +11,9 @@ import pytest
 import zchunk
 from tests.variants import NO_ARRAYS, Variant
 from zchunk.codecs import Zlib
-from zchunk.errors import InvalidKeyError
+from zchunk.errors import (
+    InvalidKeyError,
+)
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -96,3 +98,89 @@ def test_objects(variant: Variant, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="missing object_codec"):
             zchunk.save_array(store, texts)
         assert zchunk.open(store, "r").dtype.names == ("a", "b")
+
+
+def test_save_and_load_one(tmp_path: Path) -> None:
+    for store in (tmp_path / "a", str(tmp_path / "a.zip"), {}):
+        for source in (np.arange(12).reshape(3, 4), [1.5, 2.5]):
+            zchunk.save(store, source)
+            np.testing.assert_array_equal(zchunk.load(store), source)
+    zchunk.save(tmp_path / "b", np.arange(3), path="x/y")
+    np.testing.assert_array_equal(zchunk.load(tmp_path / "b", path="x/y"), np.arange(3))
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_save_and_load_many(name: str, tmp_path: Path) -> None:
+    zchunk.save(tmp_path / name, np.arange(3), np.arange(4), x=np.ones((2, 2)), y=[5])
+    found = zchunk.load(tmp_path / name)
+    assert repr(found) == "<LazyLoader: arr_0, arr_1, x, y>"
+    assert (sorted(found), len(found), "x" in found, "z" in found) == (
+        ["arr_0", "arr_1", "x", "y"],
+        4,
+        True,
+        False,
+    )
+    assert found["arr_1"].tolist() == [0, 1, 2, 3]
+    assert found["x"] is found["x"]
+    assert {name: array.tolist() for name, array in found.items()}["y"] == [5]
+    with pytest.raises(KeyError):
+        found["z"]
+
+
+def test_save_nonsense_loses_nothing(tmp_path: Path) -> None:
+    for name in ("a", "a.zip"):
+        zchunk.save(tmp_path / name, x=np.arange(3))
+        for args, kwargs in (
+            ((), {}),
+            ((object(),), {}),
+            ((np.arange(3),), {"arr_0": 1}),
+            ((), {"y": [object()]}),
+            ((), {"../y": [1]}),
+            ((), {"y": [1], ".zattrs": [1]}),
+            ((), {"y": [1], "y/z": [1]}),
+            ((), {"y": [1], "/y/": [1]}),
+            ((), {"": [1]}),
+            (([1],), {"path": ".."}),
+            (([1],), {"path": "y.partial"}),
+            (([1],), {"zarr_version": 4}),
+            (([1],), {"zarr_version": 2, "zarr_format": 3}),
+        ):
+            with pytest.raises(ValueError):
+                zchunk.save(tmp_path / name, *args, **kwargs)
+        assert zchunk.load(tmp_path / name)["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_save_what_is_replaced(name: str, tmp_path: Path) -> None:
+    store = tmp_path / name
+    zchunk.save(store, np.arange(6))
+    zchunk.save(store, zchunk.open(store, "r"))
+    assert zchunk.load(store).tolist() == [0, 1, 2, 3, 4, 5]
+    zchunk.save(store, x=zchunk.open(store, "r"), y=[1])
+    zchunk.save(store, y=zchunk.open(store, "r")["x"], x=zchunk.open(store, "r")["y"])
+    found = zchunk.load(store)
+    assert (found["x"].tolist(), found["y"].tolist()) == ([1], [0, 1, 2, 3, 4, 5])
+    with zchunk.storage.open_store(store) as target:
+        z = zchunk.array(zchunk.open(target)["y"], store=target, overwrite=True)
+        assert z[...].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_save_keeps_chunks() -> None:
+    store: dict[str, bytes] = {}
+    zchunk.save(store, x=zchunk.ones(6, chunks=2), y=np.ones(6))
+    assert (zchunk.open(store)["x"].chunks, zchunk.open(store)["y"].chunks) == ((2,), (6,))
+
+
+def test_lazy_loader_has_arrays_only() -> None:
+    g = zchunk.group({})
+    g["s/a"] = [1]
+    found = zchunk.load(g.store)
+    assert (list(found), "s" in found, "s/a" in found, 3 in found, found.get("s")) == (
+        [],
+        False,
+        True,
+        False,
+        None,
+    )
+    with pytest.raises(KeyError, match="s"):
+        found["s"]

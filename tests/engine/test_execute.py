@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ import zchunk
 from tests.variants import Variant, only_v2
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.engine import execute
-from zchunk.errors import ChunkError
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -349,131 +347,3 @@ def test_dtypes_without_bytes(dtype: str, tmp_path: Path) -> None:
     z.resize(5, 4)
     z.append(np.zeros((1, 4), dtype))
     assert zchunk.open(str(tmp_path)).shape == (6, 4)
-
-
-@pytest.mark.usefixtures("path")
-def test_filters_and_foreign_codecs(tmp_path: Path) -> None:
-    numcodecs = pytest.importorskip("numcodecs")
-    source = np.arange(50, dtype="<i4").reshape(5, 10) * 3
-    z = zchunk.array(
-        source, chunks=(2, 4), store=tmp_path, filters=[numcodecs.Delta("<i4")], compressor=numcodecs.LZMA()
-    )
-    z[1, ::-2] = source[1, ::-2] = 9
-    assert same(z[...], source)
-    assert same(zchunk.open(tmp_path)[1:, 3], source[1:, 3].copy())
-
-
-# ---- failures
-
-
-@pytest.mark.parametrize("threads", [1, 2, 4])
-@pytest.mark.each_value
-def test_no_failure_of_a_helper_goes_unnoticed(threads: int, variant: Variant, tmp_path: Path) -> None:
-    """The calling thread is done long before the chunk that a helper finds corrupt at its end."""
-    z = zchunk.zeros((2, 1 << 19), chunks=(1, 1 << 19), compressor=Zlib(1), store=tmp_path)
-    z[1] = np.random.default_rng(0).integers(0, 1000, 1 << 19)
-    path = tmp_path / variant.chunk(1, 0)
-    raw = bytearray(path.read_bytes())
-    # Before the index, if it is a shard.
-    raw[-1 - 16 * 6 - 4 if variant.sharded else -1] ^= 1
-    path.write_bytes(raw)
-    zchunk.set_threads(threads)
-    try:
-        for _ in range(30):
-            with pytest.raises(ChunkError, match=r"1[./]0"):
-                z[...]
-    finally:
-        zchunk.set_threads(None)
-
-
-@pytest.mark.usefixtures("path")
-def test_errors_of_the_system_are_raised(variant: Variant, tmp_path: Path) -> None:
-    """A chunk that cannot be read is not a missing one."""
-    z = zchunk.ones((4, 8), chunks=2, store=tmp_path)
-    z[...] = 2
-    path = tmp_path / variant.chunk(0, 3)
-    path.unlink()
-    path.symlink_to(path.name)
-    with pytest.raises(OSError, match=str(path.relative_to(tmp_path))) as caught:
-        z[...]
-    assert isinstance(caught.value, OSError)
-    assert (z[:, :6] == 2).all()
-    z[0, 0] = 5
-    assert z[0, 0] == 5
-
-
-def test_errors_of_a_store_are_raised(variant: Variant) -> None:
-    class Failing(dict):  # type: ignore[type-arg]
-        def __getitem__(self, key: str) -> Any:
-            if key == variant.chunk(2):
-                raise PermissionError(key)
-            return super().__getitem__(key)
-
-    z = zchunk.zeros(6, chunks=2, store=Failing())
-    with pytest.raises(PermissionError):
-        z[:]
-    with pytest.raises(PermissionError):
-        z[4] = 1
-    assert z[0] == 0
-
-
-@pytest.mark.variants("v2", "v3", reason="shards are asked for one by one")
-def test_store_sees_bounded_batches() -> None:
-    """A large read asks for a bounded number of chunks at a time."""
-    asked: list[int] = []
-
-    class Counting(dict):  # type: ignore[type-arg]
-        def get_many(self, keys: Any) -> dict[str, bytes]:
-            asked.append(len(keys))
-            return {key: self[key] for key in keys if key in self}
-
-    z = zchunk.zeros((5000,), chunks=1, dtype="u1", store=Counting())
-    z[4000] = 1
-    assert z[:].sum() == 1
-    assert sum(asked) == 5000
-    assert max(asked) <= 1024
-
-
-def test_descriptors_are_closed(tmp_path: Path) -> None:
-    z = zchunk.zeros((400, 400), chunks=10, store=tmp_path)
-    z[...] = 1
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    for _ in range(50):
-        z[...]
-        z[0] = 2
-    if before:
-        assert len(os.listdir("/proc/self/fd")) <= before
-
-
-@pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
-@pytest.mark.each_value
-def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
-    """They are written past the caches where they are aligned."""
-    items = (np.arange((66 << 20) // np.dtype(dtype).itemsize) % 100_003).astype(dtype).reshape(-1, 512)
-    z = zchunk.array(items, chunks=(3000, 333), store=tmp_path)
-    memory = np.empty(items.nbytes + 16, "u1")
-    for offset in (0, 1, 8):
-        out = memory[offset : offset + items.nbytes].view(dtype).reshape(items.shape)
-        z.get_basic_selection(out=out)
-        assert np.array_equal(out, items)
-    assert np.array_equal(z[::-1], items[::-1])
-
-
-@only_v2("chunks in shards are no files")
-@pytest.mark.parametrize("codec", [Blosc(), Blosc("zstd", 1, 2), Blosc("lz4", 5, 0)], ids=repr)
-def test_chunks_after_one_that_does_not_compress(codec: Blosc, tmp_path: Path) -> None:
-    """They are gathered before they are encoded, and become the same bytes."""
-    random = np.random.default_rng(0)
-    data = np.zeros((64, 6 * 64), "f4")
-    for k in (0, 1, 3):
-        data[:, 64 * k : 64 * (k + 1)] = random.integers(0, 2**32, (64, 64), "u4").view("f4")
-    data[:, 4 * 64 :] = random.normal(size=(64, 2 * 64)).round(1)
-    zchunk.set_threads(1)
-    try:
-        array = zchunk.array(data, chunks=64, compressor=codec, store=str(tmp_path / "a"))
-    finally:
-        zchunk.set_threads(None)
-    for k in range(6):
-        stored = (tmp_path / "a" / f"0.{k}").read_bytes()
-        assert stored == codec.encode(np.ascontiguousarray(data[:, 64 * k : 64 * (k + 1)]))
-    assert np.array_equal(array[...].view("u4"), data.view("u4"))

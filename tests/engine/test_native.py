@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zchunk
+from tests.variants import Variant, only_v2
+from zchunk.codecs import Blosc, Zlib
+from zchunk.errors import ChunkError
 
 
 @pytest.mark.parametrize("dtype", ["<i4", ">i4"])
@@ -18,3 +23,87 @@ def test_chunks_of_which_there_is_not_even_a_folder(path: str, dtype: str, tmp_p
     assert z[...].tolist() == [1] * 4
     z[1] = 7
     assert z[...].tolist() == [1, 7, 1, 1]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.each_value
+def test_no_failure_of_a_helper_goes_unnoticed(threads: int, variant: Variant, tmp_path: Path) -> None:
+    """The calling thread is done long before the chunk that a helper finds corrupt at its end."""
+    z = zchunk.zeros((2, 1 << 19), chunks=(1, 1 << 19), compressor=Zlib(1), store=tmp_path)
+    z[1] = np.random.default_rng(0).integers(0, 1000, 1 << 19)
+    path = tmp_path / variant.chunk(1, 0)
+    raw = bytearray(path.read_bytes())
+    # Before the index, if it is a shard.
+    raw[-1 - 16 * 6 - 4 if variant.sharded else -1] ^= 1
+    path.write_bytes(raw)
+    zchunk.set_threads(threads)
+    try:
+        for _ in range(30):
+            with pytest.raises(ChunkError, match=r"1[./]0"):
+                z[...]
+    finally:
+        zchunk.set_threads(None)
+
+
+@pytest.mark.usefixtures("path")
+def test_errors_of_the_system_are_raised(variant: Variant, tmp_path: Path) -> None:
+    """A chunk that cannot be read is not a missing one."""
+    z = zchunk.ones((4, 8), chunks=2, store=tmp_path)
+    z[...] = 2
+    path = tmp_path / variant.chunk(0, 3)
+    path.unlink()
+    path.symlink_to(path.name)
+    with pytest.raises(OSError, match=str(path.relative_to(tmp_path))) as caught:
+        z[...]
+    assert isinstance(caught.value, OSError)
+    assert (z[:, :6] == 2).all()
+    z[0, 0] = 5
+    assert z[0, 0] == 5
+
+
+@pytest.mark.usefixtures("variant")
+def test_descriptors_are_closed(tmp_path: Path) -> None:
+    z = zchunk.zeros((400, 400), chunks=10, store=tmp_path)
+    z[...] = 1
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for _ in range(50):
+        z[...]
+        z[0] = 2
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
+@pytest.mark.each_value
+@pytest.mark.usefixtures("variant")
+def test_results_that_no_cache_holds(dtype: str, tmp_path: Path) -> None:
+    """They are written past the caches where they are aligned."""
+    items = (np.arange((66 << 20) // np.dtype(dtype).itemsize) % 100_003).astype(dtype).reshape(-1, 512)
+    z = zchunk.array(items, chunks=(3000, 333), store=tmp_path)
+    memory = np.empty(items.nbytes + 16, "u1")
+    for offset in (0, 1, 8):
+        out = memory[offset : offset + items.nbytes].view(dtype).reshape(items.shape)
+        z.get_basic_selection(out=out)
+        assert np.array_equal(out, items)
+    assert np.array_equal(z[::-1], items[::-1])
+
+
+@only_v2("chunks in shards are no files")
+@pytest.mark.parametrize("codec", [Blosc(), Blosc("zstd", 1, 2), Blosc("lz4", 5, 0)], ids=repr)
+@pytest.mark.usefixtures("variant")
+def test_chunks_after_one_that_does_not_compress(codec: Blosc, tmp_path: Path) -> None:
+    """They are gathered before they are encoded, and become the same bytes."""
+    random = np.random.default_rng(0)
+    data = np.zeros((64, 6 * 64), "f4")
+    for k in (0, 1, 3):
+        data[:, 64 * k : 64 * (k + 1)] = random.integers(0, 2**32, (64, 64), "u4").view("f4")
+    data[:, 4 * 64 :] = random.normal(size=(64, 2 * 64)).round(1)
+    zchunk.set_threads(1)
+    try:
+        array = zchunk.array(data, chunks=64, compressor=codec, store=str(tmp_path / "a"))
+    finally:
+        zchunk.set_threads(None)
+    for k in range(6):
+        stored = (tmp_path / "a" / f"0.{k}").read_bytes()
+        assert stored == codec.encode(np.ascontiguousarray(data[:, 64 * k : 64 * (k + 1)]))
+    assert np.array_equal(array[...].view("u4"), data.view("u4"))

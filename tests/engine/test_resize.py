@@ -87,19 +87,6 @@ def test_append_over_stale_chunks(separator: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(z[...], np.repeat([[5], [6], [1]], [4, 1, 3], axis=0) * np.ones((1, 4)))
 
 
-def test_many_chunks_are_found_by_listing(tmp_path: Path) -> None:
-    z = zchunk.zeros((10, 10), chunks=3, dtype="i4", store=tmp_path)
-    z[...] = 5
-    z.resize(5, 5)
-    z.resize(5, 10**6)
-    z.resize(10**5, 10**6)
-    assert z[..., :10][:10].sum() == 5 * 25
-    assert z[4:7, 4:9].sum() == 5
-    z.shape = (5, 4)
-    assert z.shape == (5, 4)
-    assert z[...].sum() == 100
-
-
 @pytest.mark.variants("v2", "v3", reason="makes chunks that are no shards")
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """The model of array metadata, and the JSON of v2: read, refused, and written as by zarr 2.18.7."""
 
 import json
-import pickle
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +9,9 @@ from hypothesis import strategies as st
 
 from tests.nonsense import Nonsense
 from zchunk.codecs import Zlib, register_codec
-from zchunk.compat import KVStoreV3
-from zchunk.errors import CodecError, MetadataError, ReadOnlyError
-from zchunk.metadata import ArrayMetadata, consolidated, v2
+from zchunk.errors import CodecError, MetadataError
+from zchunk.metadata import v2
 from zchunk.spec.keys import ChunkKeyEncoding
-from zchunk.storage import ConsolidatedMetadataStore
 
 # Written by zarr 2.18.7: zarr.create((10000, 1000), chunks=(1000, 100), dtype="<f4", fill_value=np.nan,
 # order="F", compressor=Zlib(3), filters=[Delta("<f4")], dimension_separator="/").
@@ -89,88 +84,6 @@ BASE = {
 
 def raw(**members):
     return json.dumps(BASE | members).encode()
-
-
-def meta(**members):
-    defaults = {"shape": (5, 6), "dtype": np.dtype("<i4"), "chunk_shape": (2, 3), "fill_value": np.int32(0)}
-    return ArrayMetadata(**(defaults | members))
-
-
-class FakeCodec:
-    def __init__(self, codec_id, max_size):
-        self.codec_id = codec_id
-        self.max_size = max_size
-
-
-class TestModel:
-    def test_sizes(self):
-        m = meta()
-        assert (m.ndim, m.size, m.nbytes, m.chunk_nbytes) == (2, 30, 120, 24)
-        assert m.grid.cdata_shape == (3, 2)
-        assert m.grid is m.grid
-
-    def test_sizes_do_not_overflow(self):
-        m = meta(shape=(2**62, 2**62), chunk_shape=(2**31, 2**29))
-        assert m.nbytes == 2**126
-        assert m.chunk_nbytes == 2**62
-
-    def test_with_shape(self):
-        m = meta()
-        assert m.grid.shape == (5, 6)
-        grown = m.with_shape((50, 6))
-        assert grown.shape == grown.grid.shape == (50, 6)
-        assert grown.replace(shape=m.shape).shape == m.shape
-        with pytest.raises(MetadataError):
-            m.with_shape((50, 6, 1))
-
-    def test_is_frozen_and_pickles(self):
-        m = meta()
-        with pytest.raises(AttributeError):
-            m.shape = (1, 1)
-        assert v2.render_array(pickle.loads(pickle.dumps(m))) == v2.render_array(m)
-
-    @pytest.mark.parametrize(
-        ("members", "words"),
-        [
-            ({"shape": (5, -6)}, "shape has -6"),
-            ({"shape": (5, 6.0)}, "shape has 6.0"),
-            ({"shape": (5, True)}, "shape has True"),
-            ({"shape": (5, 2**63)}, "shape has 9223372036854775808"),
-            ({"chunk_shape": (0, 3)}, "chunks has 0"),
-            ({"chunk_shape": (2,)}, "shape has 2 axes, chunks has 1"),
-            ({"shape": (1,) * 65, "chunk_shape": (1,) * 65}, "65 axes, the limit is 64"),
-            ({"order": "c"}, "order is 'c'"),
-            ({"dimension_separator": "/"}, "dimension_separator is '/'"),
-            ({"chunk_shape": (2**62, 2)}, "36893488147419103232 bytes"),
-        ],
-    )
-    def test_refuses_what_no_array_can_be(self, members, words):
-        with pytest.raises(MetadataError, match=words):
-            meta(**members)
-
-    def test_64_axes_are_fine(self):
-        assert meta(shape=(1,) * 64, chunk_shape=(1,) * 64).ndim == 64
-
-    def test_codec_limit(self):
-        limit = 2**31 - 1
-        codec = FakeCodec("blosc", limit)
-        m = meta(shape=(2**40,), dtype=np.dtype("i1"), chunk_shape=(limit,), compressors=(codec,))
-        with pytest.raises(MetadataError) as info:
-            m.replace(chunk_shape=(limit + 1,))
-        for words in (
-            "2147483648 bytes",
-            "shape (1099511627776,)",
-            "chunks (2147483648,)",
-            "'blosc'",
-            "2147483647",
-        ):
-            assert words in str(info.value)
-        assert "choose smaller chunks" in str(info.value)
-        # A filter before it may make the chunk smaller; no limit at all is fine too.
-        m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("packbits", None),))
-        m.replace(chunk_shape=(limit + 1,), compressors=(FakeCodec("zstd", None),))
-        with pytest.raises(MetadataError, match="'lz4'"):
-            m.replace(chunk_shape=(limit + 1,), filters=(FakeCodec("lz4", limit),))
 
 
 class TestParsedOnce:
@@ -470,131 +383,3 @@ class TestGroupAndAttributes:
     def test_values_without_a_json_form(self, value):
         with pytest.raises(TypeError, match="has no JSON form"):
             v2.render_attrs({"v": value})
-
-
-# Written by zarr 2.18.7 for a group with attributes and one with a NaN below it.
-ZMETADATA = b"""{
-    "metadata": {
-        ".zattrs": {
-            "z": 1
-        },
-        ".zgroup": {
-            "zarr_format": 2
-        },
-        "x/.zattrs": {
-            "a": NaN
-        }
-    },
-    "zarr_consolidated_format": 1
-}"""
-
-
-
-def built(store):
-    keys = consolidated.keys_of(store, "", 2)
-    return consolidated.build(keys, lambda key: v2.parse_json(store[key], key))
-
-
-class TestConsolidated:
-    def test_is_written_as_by_zarr_2(self):
-        store = {
-            "x/.zattrs": b'{"a": NaN}',
-            "x/0.0": b"\xff",
-            ".zgroup": b'{"zarr_format": 2}',
-            ".zattrs": b'{"z": 1}',
-            ".zmetadata": b"old",
-            "x.zarray": b"not metadata",
-        }
-        assert consolidated.render(built(store)) == ZMETADATA
-
-    def test_store(self):
-        store = {".zmetadata": ZMETADATA, "other": ZMETADATA}
-        for key in store:
-            view = ConsolidatedMetadataStore(store, metadata_key=key)
-            assert view.store is store
-            assert sorted(view) == [".zattrs", ".zgroup", "x/.zattrs"]
-            assert len(view) == 3
-            assert view[".zgroup"] == v2.render_group()
-            assert ".zattrs" in view
-            assert ".zarray" not in view
-            with pytest.raises(KeyError):
-                view[".zarray"]
-            assert repr(key) in repr(view)
-
-    def test_entries_render_as_they_were_written(self):
-        store = {"a/.zarray": ZARRAY, "b/.zarray": STRUCTURED, ".zgroup": v2.render_group()}
-        view = ConsolidatedMetadataStore({".zmetadata": consolidated.render(built(store))})
-        assert dict(view) == store
-
-    def test_metadata_are_given_parsed_and_shared_with_nobody(self):
-        raw = json.dumps(
-            json.loads(ZARRAY)
-            | {"dtype": [["a", "<f4"], ["b", "<i2", [2]]], "fill_value": None, "filters": []}
-        ).encode()
-        store = {"a/.zarray": raw, "b/.zarray": ZARRAY, ".zgroup": v2.render_group()}
-        view = ConsolidatedMetadataStore({".zmetadata": consolidated.render(built(store))})
-        for key in ("a/.zarray", "b/.zarray"):
-            obj = view.metadata(key)
-            assert v2.render_array(v2.parse_array(obj, key)) == v2.render_array(
-                v2.parse_array(store[key], key)
-            )
-            model = v2.parse_array(obj, key)
-            for change in (
-                lambda model: setattr(model.dtype, "names", ("x", "y")),
-                lambda model: setattr(model.filters[0], "astype", np.dtype("f8")),
-                lambda model: setattr(model.compressor, "level", 9),
-            ):
-                with suppress(AttributeError, ValueError, IndexError):
-                    change(model)
-            again = v2.parse_array(view.metadata(key), key)
-            assert v2.render_array(again) == v2.render_array(v2.parse_array(store[key], key))
-            assert b'"level": 3' in v2.render_array(again)
-        v2.parse_group(view.metadata(".zgroup"), ".zgroup")
-        with pytest.raises(KeyError):
-            view.metadata("c/.zarray")
-
-    def test_store_is_read_only(self):
-        view = ConsolidatedMetadataStore({".zmetadata": ZMETADATA})
-        with pytest.raises(ReadOnlyError):
-            view[".zattrs"] = b"{}"
-        with pytest.raises(ReadOnlyError):
-            del view[".zattrs"]
-        with pytest.raises(ReadOnlyError):
-            view.clear()
-        assert len(view) == 3
-
-    def test_missing(self):
-        with pytest.raises(KeyError):
-            ConsolidatedMetadataStore({})
-        with pytest.raises(ValueError, match="draft of format 3"):
-            ConsolidatedMetadataStore(KVStoreV3({}))
-        for path in ("a.zarr", Path("a.zarr")):
-            with pytest.raises(ValueError, match="is a path"):
-                ConsolidatedMetadataStore(path)
-
-    def test_build_names_the_damaged_key(self):
-        with pytest.raises(MetadataError, match=r"^x/\.zarray: "):
-            built({"x/.zarray": b"["})
-
-    @pytest.mark.parametrize(
-        ("obj", "words"),
-        [
-            ([], "not an object"),
-            ({}, "zarr_consolidated_format is None"),
-            ({"zarr_consolidated_format": 2, "metadata": {}}, "zarr_consolidated_format is 2"),
-            ({"zarr_consolidated_format": True, "metadata": {}}, "zarr_consolidated_format is True"),
-            ({"zarr_consolidated_format": 1}, "metadata is None"),
-            ({"zarr_consolidated_format": 1, "metadata": []}, "metadata is"),
-            ({"zarr_consolidated_format": 1, "metadata": {".zgroup": 5}}, "entry '.zgroup' is 5"),
-            ({"zarr_consolidated_format": 1, "metadata": {".zgroup": "{}"}}, "entry '.zgroup' is '{}'"),
-            ({"zarr_consolidated_format": 1, "metadata": {"../.zgroup": {}}}, r"segment '\.\.'"),
-            ({"zarr_consolidated_format": 1, "metadata": {"/.zgroup": {}}}, "segment ''"),
-        ],
-    )
-    def test_nonsense_is_refused(self, obj, words):
-        with pytest.raises(MetadataError, match=r"^\.zmetadata: .*" + words):
-            consolidated.parse(json.dumps(obj).encode())
-
-    def test_keys_that_name_no_metadata_are_left_out(self):
-        obj = {"zarr_consolidated_format": 1, "metadata": {"0.0": {}, "a/.zgroup": {}, "a.zarray": {}}}
-        assert list(consolidated.parse(json.dumps(obj).encode())) == ["a/.zgroup"]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import zchunk
+from tests.storage.test_base import Plain
+from tests.store_conformance import StoreConformance
 from zchunk import storage
+from zchunk.storage import (
+    DirectoryStore,
+    KVStore,
+    MemoryStore,
+    NestedDirectoryStore,
+    Store,
+    open_store,
+)
 
 DATA = np.arange(3)
 # What would erase, or set, keys of a store.
@@ -70,3 +81,42 @@ def test_groups_of_others_are_no_stores(make: Callable[[], Any], change: Callabl
     with pytest.raises(TypeError, match="is no store"):
         change(group)
     assert list(group) == ["x"]
+
+
+class TestKVStore(StoreConformance):
+    folders = False
+    pickles_share = False
+
+    def make(self, path: Path) -> Store:
+        return KVStore({})
+
+
+class TestKVStoreOverStore(StoreConformance):
+    pickles_share = False
+
+    def make(self, path: Path) -> Store:
+        return KVStore(MemoryStore())
+
+
+def test_kvstore_wraps_what_a_user_has() -> None:
+    mapping: dict[Any, Any] = {
+        "a": bytearray(b"v"),
+        "n": np.arange(2, dtype="u1"),
+        "../x": b"no",
+        5: b"no",
+        "b/": b"no",
+    }
+    store = KVStore(mapping)
+    assert dict(store) == {"a": b"v", "n": b"\0\1"}
+    assert len(store) == 2
+    store["k"] = b"w"
+    assert mapping["k"] == b"w"
+    assert store == KVStore(mapping)
+    assert KVStore(NestedDirectoryStore("x"))._dimension_separator == "/"
+
+
+def test_foreign_root_is_not_believed(tmp_path: Path) -> None:
+    foreign = Plain()
+    foreign.root = str(tmp_path)  # type: ignore[attr-defined]
+    assert open_store(foreign).root is None
+    assert DirectoryStore(tmp_path).root == str(tmp_path)

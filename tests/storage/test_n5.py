@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import pickle
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +15,11 @@ import numcodecs
 import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 import zchunk
-from tests.choice import rounds
 from tests.store_conformance import LEGAL_KEYS, StoreConformance
-from zchunk.codecs import GZip, N5ChunkWrapper, get_codec
-from zchunk.errors import ChunkError, CodecError, MetadataError
+from zchunk.codecs import GZip, N5ChunkWrapper
+from zchunk.errors import MetadataError
 from zchunk.n5 import N5_FORMAT, n5_attrs_key, n5_keywords
 from zchunk.storage import FSStore, MemoryStore, N5FSStore, N5Store, Store, open_store
 
@@ -271,26 +265,6 @@ def test_other_files_beside_blocks(store: Store) -> None:
     assert zchunk.open(store, path="a").nchunks_initialized == 4
 
 
-@pytest.mark.parametrize(
-    ("error", "arguments"),
-    [
-        (ValueError, {"fill_value": 1}),
-        (ValueError, {"fill_value": np.nan}),
-        (ValueError, {"order": "F"}),
-        (ValueError, {"filters": [numcodecs.Delta("f8")]}),
-        (ValueError, {"dtype": str}),
-        (TypeError, {"dtype": "S3"}),
-        (TypeError, {"dtype": "U3"}),
-        (TypeError, {"dtype": "c16"}),
-        (TypeError, {"dtype": [("a", "i4"), ("b", "f8")], "fill_value": None}),
-    ],
-)
-def test_what_n5_has_not(store: Store, error: type[Exception], arguments: dict[str, Any]) -> None:
-    with pytest.raises(error, match="N5"):
-        zchunk.create(**{"shape": (4, 4), "store": store} | arguments)
-    assert list(store) == []
-
-
 @pytest.mark.parametrize("dtype", ["?", "u1", "<i2", ">i4", "u8", "f2", "f4", ">f8", "M8[ms]", "m8[s]"])
 def test_dtypes(tmp_path: Path, dtype: str) -> None:
     data = np.arange(20).reshape(5, 4).astype(dtype)
@@ -338,29 +312,6 @@ def test_compressions(tmp_path: Path, codec: Any, expected: dict[str, Any]) -> N
     assert found.items() >= expected.items()
     assert "id" not in found
     assert (zchunk.open(N5Store(tmp_path))[...] == data).all()
-
-
-@pytest.mark.parametrize(
-    ("compression", "config"),
-    [
-        ({"type": "gzip"}, {"id": "gzip", "level": -1}),
-        ({"type": "bzip2"}, {"id": "bz2", "level": 9}),
-        ({"type": "xz"}, {"id": "lzma", "format": 1, "check": -1, "preset": 6, "filters": None}),
-        (
-            {"type": "blosc", "cname": "zstd", "clevel": 1, "shuffle": 1, "nthreads": 4},
-            {"id": "blosc", "cname": "zstd", "clevel": 1, "shuffle": 1, "blocksize": 0},
-        ),
-        # As zarr 2 writes it.
-        ({"type": "zstd", "id": "zstd", "level": 3}, {"id": "zstd", "level": 3}),
-    ],
-)
-def test_members_that_may_be_missing(
-    tmp_path: Path, compression: dict[str, Any], config: dict[str, Any]
-) -> None:
-    attributes = {"dimensions": [4], "blockSize": [2], "dataType": "uint8", "compression": compression}
-    (tmp_path / n5_attrs_key).write_text(json.dumps(attributes))
-    codec = zchunk.open(N5Store(tmp_path)).compressor
-    assert {name: codec.compressor_config[name] for name in config} == config
 
 
 def test_which_store_is_opened(tmp_path: Path) -> None:
@@ -460,181 +411,3 @@ def test_tensorstore_reads_what_is_made_here(tmp_path: Path) -> None:
             zchunk.array(data, store=N5Store(tmp_path), path=str(i), chunks=4, compressor=codec)
             spec = {"driver": "n5", "kvstore": {"driver": "file", "path": f"{tmp_path}/{i}"}}
             assert (data == tensorstore.open(spec, open=True).result().read().result().T).all()
-
-
-# --- strangers
-
-
-def attributes_with(**members: Any) -> bytes:
-    found = {"dimensions": [4, 4], "blockSize": [2, 2], "dataType": "uint8", "compression": {"type": "raw"}}
-    return json.dumps(
-        {name: value for name, value in (found | members).items() if value is not ...}
-    ).encode()
-
-
-@pytest.mark.parametrize(
-    ("members", "error", "match"),
-    [
-        ({"blockSize": ...}, MetadataError, "lacks blockSize"),
-        ({"compression": ...}, MetadataError, "lacks compression"),
-        ({"dataType": ...}, MetadataError, "lacks dataType"),
-        ({"dataType": "object"}, MetadataError, "dataType 'object'"),
-        ({"dataType": "i4,i4"}, MetadataError, "dataType"),
-        ({"dataType": "datetime64[x]"}, MetadataError, "dataType"),
-        ({"dataType": ["uint8"]}, MetadataError, "dataType"),
-        ({"dimensions": 5}, MetadataError, "dimensions is 5"),
-        ({"dimensions": [4, -1]}, MetadataError, "dimensions"),
-        ({"dimensions": [4, 4, 4]}, MetadataError, "axes"),
-        ({"blockSize": [2, 0]}, MetadataError, "blockSize"),
-        ({"blockSize": [2, "2"]}, MetadataError, "blockSize"),
-        ({"blockSize": [2**40, 2**40]}, MetadataError, "bytes"),
-        ({"compression": None}, MetadataError, "compression"),
-        ({"compression": {"type": 5}}, MetadataError, "compression"),
-        ({"compression": {"type": "none such"}}, CodecError, "none such"),
-        ({"compression": {"type": "gzip", "level": "x"}}, CodecError, "level"),
-        ({"compression": {"type": "lz4", "blockSize": 65536}}, CodecError, "blockSize"),
-        ({"compression": {"type": "pickle"}}, CodecError, "pickle"),
-        (
-            {"compression": {"type": "n5_wrapper", "dtype": "|u1", "chunk_shape": [2, 2]}},
-            CodecError,
-            "another",
-        ),
-    ],
-)
-def test_attributes_of_strangers(
-    tmp_path: Path, members: dict[str, Any], error: type[Exception], match: str
-) -> None:
-    (tmp_path / n5_attrs_key).write_bytes(attributes_with(**members))
-    # Codecs that are not trusted show when a chunk is read.
-    (tmp_path / "0").mkdir()
-    (tmp_path / "0" / "0").write_bytes(b"x")
-    with pytest.raises(error, match=match):
-        zchunk.open_array(N5Store(tmp_path), "r")[:]
-
-
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"[" * 100_000, b"\xff"])
-def test_attributes_that_are_no_json(store: Store, raw: bytes) -> None:
-    store[n5_attrs_key] = raw
-    for operation in (
-        lambda: zchunk.open(store, "r"),
-        lambda: ".zarray" in store,
-        lambda: store.__setitem__(".zattrs", b"{}"),
-        lambda: store.list_dir(),
-        lambda: list(store),
-    ):
-        with pytest.raises(MetadataError, match=n5_attrs_key):
-            operation()
-    assert store[n5_attrs_key] == raw
-    store.clear()
-    assert list(store) == []
-
-
-def header(*shape: int, mode: int = 0) -> bytes:
-    return struct.pack(f">HH{len(shape)}I", mode, len(shape), *shape)
-
-
-@pytest.mark.parametrize(
-    ("block", "match"),
-    [
-        (b"", "begins with"),
-        (header(2, 2)[:-1], "begins with"),
-        (header(2, 2, mode=1) + bytes(8), "mode 1"),
-        (header(2) + bytes(20), "1 axes"),
-        (header(2, 3) + bytes(6), "larger"),
-        (header(2**32 - 1, 2**32 - 1) + bytes(4), "larger"),
-        (header(2, 2) + bytes(3), "3 bytes, not 4"),
-        (header(2, 2) + bytes(5), "5 bytes, not 4"),
-        (header(0, 2) + bytes(1), "1 bytes, not 0"),
-    ],
-)
-def test_blocks_of_strangers(tmp_path: Path, block: bytes, match: str) -> None:
-    store = N5Store(tmp_path)
-    store[n5_attrs_key] = attributes_with()
-    store["0/0"] = block
-    with pytest.raises(ChunkError, match=match):
-        zchunk.open_array(store, "r")[...]
-
-
-@pytest.mark.parametrize("codec", [c for c, _ in CODECS if c is not None], ids=str)
-def test_bombs(codec: Any) -> None:
-    bomb = header(2, 2) + bytes(codec.encode(bytes(10_000_000)))
-    with pytest.raises((ValueError, RuntimeError)):
-        N5ChunkWrapper("u1", (2, 2), compressor=codec).decode(bomb)
-
-
-def test_codec_of_a_stranger_in_a_zarr_array() -> None:
-    store = MemoryStore()
-    zchunk.create(4, chunks=4, dtype="u1", store=store)
-    meta = json.loads(store[".zarray"])
-    meta["compressor"] = N5ChunkWrapper("u1", (2**62,)).get_config()
-    store[".zarray"] = json.dumps(meta).encode()
-    store["0"] = header(1) + b"1"
-    with pytest.raises(ChunkError, match="or fewer"):
-        zchunk.open_array(store, "r")[...]
-
-
-# --- the codec
-
-
-def test_codec_is_made_of_its_configuration() -> None:
-    codec = N5ChunkWrapper(">f4", (2, 3), compressor=GZip(3))
-    assert get_codec(codec.get_config()) == codec
-    assert N5ChunkWrapper("f4", (2, 3), compressor_config={"id": "raw"}).compressor_config is None
-    assert codec != N5ChunkWrapper(">f4", (3, 2), compressor=GZip(3))
-    assert hash(codec) == hash(pickle.loads(pickle.dumps(codec)))
-    assert "GZip" in repr(codec)
-    with pytest.raises(ValueError, match="leave one out"):
-        N5ChunkWrapper("f4", (2,), GZip().get_config(), GZip())
-    for arguments in (("O", (2,)), ("S3", (2,)), ("f4", (0,)), ("f4", (2.5,))):
-        with pytest.raises(CodecError, match="n5_wrapper"):
-            N5ChunkWrapper(*arguments)
-
-
-@settings(max_examples=rounds(60), deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), shape=npst.array_shapes(min_dims=0, max_dims=4, max_side=5))
-def test_codec_roundtrips(data: Any, shape: tuple[int, ...]) -> None:
-    dtype = data.draw(st.sampled_from(["?", "u1", "<i2", ">i4", "<f8", ">f8", "<M8[s]"]))
-    compressor = data.draw(st.sampled_from([None, GZip(), zchunk.Blosc(), numcodecs.BZ2()]))
-    codec = N5ChunkWrapper(dtype, shape, compressor=compressor)
-    chunk = np.frombuffer(
-        data.draw(st.binary(min_size=64, max_size=64)) * 160, "u1", math.prod(shape) * codec.dtype.itemsize
-    )
-    chunk = (chunk & 1).view(dtype).reshape(shape) if dtype == "?" else chunk.view(dtype).reshape(shape)
-    block = codec.encode(chunk)
-    assert codec.encode(chunk.tobytes()) == block
-    assert codec.decode(block).tobytes() == chunk.tobytes()
-    out = np.empty(shape, dtype)
-    assert codec.decode(block, out) is out
-    assert out.tobytes() == chunk.tobytes()
-    # A part of it, as others cut it off at the edges of an array.
-    part = tuple(slice(0, data.draw(st.integers(0, n))) for n in shape)
-    expected = np.zeros_like(chunk)
-    expected[part] = chunk[part]
-    block = codec.encode(np.asarray(chunk[part], dtype))
-    assert codec.decode(block).tobytes() == expected.tobytes()
-
-
-@settings(max_examples=rounds(200), deadline=None)
-@given(
-    raw=st.binary(max_size=60),
-    codec=st.sampled_from([None, GZip(), zchunk.Blosc(), zchunk.Zstd(), zchunk.LZ4()]),
-)
-def test_any_bytes_as_blocks(raw: bytes, codec: Any) -> None:
-    wrapper = N5ChunkWrapper("<i4", (3, 2), compressor=codec)
-    for block in (raw, header(2, 3) + raw, header(1, 2) + raw):
-        try:
-            found = wrapper.decode(block)
-        except (ValueError, RuntimeError):
-            continue
-        assert found.shape == (3, 2)
-
-
-def test_out_that_cannot_be_filled() -> None:
-    codec = N5ChunkWrapper("i4", (2, 2))
-    block = codec.encode(np.ones((2, 2), "i4"))
-    for out in (np.zeros(3, "i4"), np.zeros((2, 4), "i4")[:, ::2]):
-        with pytest.raises(ValueError, match="out has"):
-            codec.decode(block, out)
-    raw = bytearray(16)
-    codec.decode(block, raw)
-    assert bytes(raw) == np.ones((2, 2), "i4").tobytes()

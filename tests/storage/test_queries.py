@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.storage.test_base import Plain
 from zchunk import storage
+from zchunk.errors import InvalidKeyError
+from zchunk.storage import (
+    KVStore,
+    MemoryStore,
+)
 
 
 @pytest.mark.parametrize("name", ["x.zarr", "x.zip", "x.n5"])
@@ -51,3 +57,22 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     # Not the home folder of somebody with that name.
     assert [p.name for p in (tmp_path / "work").iterdir()] == ["~mine"]
     assert zchunk.load(tmp_path / "a.zarr").tolist() == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:.*no `listdir`:UserWarning")
+@pytest.mark.parametrize("make", [dict, Plain, MemoryStore, lambda: KVStore({})])
+def test_functions_take_any_mapping(make: Any) -> None:
+    store = make()
+    storage.as_store(store).set_many({"g/.zgroup": b"{}", "g/a/.zarray": b"{}", "g/a/0.0": b"01234"})
+    assert storage.listdir(store, "/g/a") == [".zarray", "0.0"]
+    assert storage.getsize(store, "g/a") == 7
+    assert storage.contains_array(store, "/g/a")
+    assert not storage.contains_array(store, "g")
+    assert storage.contains_group(store, "g")
+    assert not storage.contains_group(store)
+    storage.rename(store, "g/a", "h/b")
+    assert sorted(store) == ["g/.zgroup", "h/b/.zarray", "h/b/0.0"]
+    storage.rmdir(store, "h/b")
+    assert list(store) == ["g/.zgroup"]
+    with pytest.raises(InvalidKeyError):
+        storage.listdir(store, "../x")

@@ -138,7 +138,8 @@ class ShardIndex:
             )
         self._chain = chain_of(array)
         # Numbers of this machine and their checksum, as nearly all shards have it.
-        self._plain = not array.filters and not array.swapped and array.compressors == (Crc32c(),)
+        usual = not array.filters and array.compressors == (Crc32c(),)
+        self._plain = usual and not array.swapped and array.order == "C"
 
     def span(self, size: int) -> tuple[int, int]:
         """Return where in a shard of `size` bytes the index is: its start and stop.

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import dbm.dumb
 import pickle
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,80 +14,8 @@ import numpy as np
 import pytest
 
 import zchunk
-from tests.store_conformance import StoreConformance, in_child
-from zchunk.errors import ReadOnlyError, StoreError
-from zchunk.storage import DBMStore, LMDBStore, SQLiteStore, Store
-
-
-class TestSQLiteStore(StoreConformance):
-    folders = False
-
-    def make(self, path: Path) -> Store:
-        # Syncing, thousands of times, is what takes long here.
-        store = SQLiteStore(path)
-        store.db.execute("PRAGMA synchronous = OFF")
-        return store
-
-
-class TestSQLiteStoreInMemory(StoreConformance):
-    folders = False
-
-    def make(self, path: Path) -> Store:
-        return SQLiteStore(":memory:")
-
-    def test_pickle(self, store: Store) -> None:
-        with pytest.raises(pickle.PicklingError, match="memory"):
-            pickle.dumps(store)
-
-    def test_fork(self, store: Store) -> None:
-        store["a"] = b"v"
-
-        def use() -> str:
-            with pytest.raises(StoreError, match="process"):
-                store["a"]
-            return "refused"
-
-        assert in_child(use) == "refused"
-        assert store["a"] == b"v"
-
-
-class TestLMDBStore(StoreConformance):
-    folders = False
-
-    def make(self, path: Path) -> Store:
-        return LMDBStore(path)
-
-
-class TestDBMStore(StoreConformance):
-    folders = False
-
-    def make(self, path: Path) -> Store:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return DBMStore(path, open=dbm.dumb.open)
-
-    def test_pickle(self, store: Store) -> None:
-        store["a/0"] = b"v"
-        dumped = pickle.dumps(store)
-        store.close()
-        assert pickle.dumps(store) == dumped
-        copy = pickle.loads(dumped)
-        assert copy == store
-        assert dict(copy) == {"a/0": b"v"}
-        copy.close()
-
-    def test_fork(self, store: Store) -> None:
-        store["a"] = b"v"
-
-        def use() -> str:
-            for operation in (lambda: store["a"], lambda: store.__setitem__("a", b"w"), lambda: list(store)):
-                with pytest.raises(StoreError, match="forked"):
-                    operation()
-            store.close()
-            return "refused"
-
-        assert in_child(use) == "refused"
-        assert store["a"] == b"v"
-
+from zchunk.errors import StoreError
+from zchunk.storage import DBMStore, LMDBStore, SQLiteStore
 
 # --- many processes, and processes that die
 
@@ -222,125 +145,6 @@ def test_arrays(make: Any, tmp_path: Path) -> None:
         assert (zchunk.open(store, "r", path="a/b")[5:7] == data[5:7]).all()
 
 
-# --- SQLite
-
-
-def test_sqlite_patterns_are_no_patterns(tmp_path: Path) -> None:
-    with SQLiteStore(tmp_path / "db") as store:
-        names = ["a_b", "a%b", "axb", "a_b0", "a_b/", "A_B", "a_b\U0001f600"]
-        store.update({f"{name.rstrip('/')}/k": name.encode() for name in names})
-        store.erase_prefix("a_b")
-        assert sorted(store) == ["A_B/k", "a%b/k", "a_b0/k", "a_b\U0001f600/k", "axb/k"]
-        assert store.list_dir("a%b") == ["k"]
-        store.rename("a%b", "a_b")
-        assert store["a_b/k"] == b"a%b"
-
-
-def test_sqlite_opens_what_zarr_wrote_and_strangers(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "db")
-    db.execute("PRAGMA encoding = 'UTF-16le'")
-    db.execute("CREATE TABLE zarr(k TEXT PRIMARY KEY, v BLOB)")
-    rows = [("a/k", b"v"), ("a\u012f", b"between"), ("../x", b"v"), ("t", "text"), ("n", None), ("", b"v")]
-    db.executemany("INSERT INTO zarr VALUES (?, ?)", rows)
-    db.execute("INSERT INTO zarr VALUES (x'ff', x'00')")
-    db.commit()
-    db.close()
-    with SQLiteStore(tmp_path / "db") as store:
-        assert sorted(store) == ["a/k", "a\u012f", "n", "t"]
-        assert store.list_dir() == ["a", "a\u012f", "n", "t"]
-        for key in ("t", "n"):
-            with pytest.raises(StoreError, match="BLOB"):
-                store[key]
-        store.erase_prefix("a")
-        assert "a\u012f" in store
-    (tmp_path / "no").write_bytes(b"no database at all, " * 100)
-    with pytest.raises(StoreError, match="not a database"):
-        SQLiteStore(tmp_path / "no")
-
-
-def test_sqlite_writes_many_or_none(tmp_path: Path) -> None:
-    with SQLiteStore(tmp_path / "db") as store:
-        store["k"] = b"old"
-        with pytest.raises(TypeError):
-            store.set_many({"k": b"new", "l": "text"})
-        assert dict(store) == {"k": b"old"}
-        store.db.execute(
-            "CREATE TRIGGER t BEFORE INSERT ON zarr WHEN NEW.k = 'bad' BEGIN SELECT RAISE(FAIL, 'no'); END"
-        )
-        with pytest.raises(StoreError, match="no"):
-            store.set_many({"k": b"new", "bad": b"v"})
-        assert dict(store) == {"k": b"old"}
-        store["l"] = b"after"
-
-
-def test_sqlite_waits_for_other_writers(tmp_path: Path) -> None:
-    with SQLiteStore(tmp_path / "db") as store, SQLiteStore(tmp_path / "db", timeout=0.01) as hasty:
-        other = sqlite3.connect(tmp_path / "db", isolation_level=None, check_same_thread=False)
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(StoreError, match="locked"):
-            hasty["k"] = b"v"
-        timer = threading.Timer(0.2, lambda: other.execute("COMMIT"))
-        timer.start()
-        store["k"] = b"v"
-        timer.join()
-        other.close()
-        assert hasty["k"] == b"v"
-
-
-# --- LMDB
-
-
-def test_lmdb_is_open_once_in_a_process(tmp_path: Path) -> None:
-    one, two = LMDBStore(tmp_path / "db"), LMDBStore(tmp_path / "db")
-    assert one.db is two.db
-    with pytest.raises(StoreError, match="other options"):
-        LMDBStore(tmp_path / "db", map_size=1 << 20)
-    one["k"] = b"v"
-    one.close()
-    assert two["k"] == b"v"
-    two.close()
-    with LMDBStore(tmp_path / "db", map_size=1 << 20, buffers=False) as small:
-        assert type(small["k"]) is bytes
-        with pytest.raises(StoreError, match="MDB_MAP_FULL"):
-            small["large"] = bytes(1 << 21)
-        assert small["k"] == b"v"
-
-
-def test_lmdb_folder_that_was_replaced(tmp_path: Path) -> None:
-    old = LMDBStore(tmp_path / "db")
-    old["k"] = b"old"
-    shutil.rmtree(tmp_path / "db")
-    with LMDBStore(tmp_path / "db") as new:
-        assert list(new) == []
-        new["k"] = b"new"
-    old.close()
-    with LMDBStore(tmp_path / "db") as new:
-        assert new["k"] == b"new"
-
-
-def test_lmdb_long_keys(tmp_path: Path) -> None:
-    with LMDBStore(tmp_path / "db") as store:
-        key = "x/" * 255 + "y"
-        store[key] = b"v"
-        assert store[key] == b"v"
-        for long in (key + "z", "x/" * 300 + "y"):
-            with pytest.raises(StoreError, match="511 bytes"):
-                store[long] = b"v"
-            assert long not in store
-            assert store.get(long) is None
-            assert store.get_many([key, long]) == {key: b"v"}
-            store.erase_many([long])
-
-
-def test_lmdb_readonly(tmp_path: Path) -> None:
-    with LMDBStore(tmp_path / "db") as store:
-        store["k"] = b"v"
-    with LMDBStore(tmp_path / "db", readonly=True) as store:
-        assert store["k"] == b"v"
-        with pytest.raises(StoreError):
-            store["k"] = b"w"
-
-
 @pytest.mark.parametrize(("name", "package"), [("LMDBStore", "lmdb"), ("FSStore", "fsspec")])
 def test_optional_packages(name: str, package: str, tmp_path: Path) -> None:
     code = (
@@ -353,57 +157,6 @@ def test_optional_packages(name: str, package: str, tmp_path: Path) -> None:
     assert package in out
     assert "pip install" in out
     assert f"zchunk[{package}]" in out
-
-
-# --- dbm
-
-
-def test_dbm_flags(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with pytest.raises(StoreError, match="dbm store"):
-        DBMStore(path, flag="r", open=dbm.dumb.open)
-    with DBMStore(path, flag="n", open=dbm.dumb.open) as store:
-        store["k"] = b"v"
-        dumped = pickle.dumps(store)
-    # A copy of what replaced a database must not replace it again.
-    with pickle.loads(dumped) as store:
-        assert store["k"] == b"v"
-    with DBMStore(path, flag="r", open=dbm.dumb.open) as store:
-        assert store["k"] == b"v"
-        with pytest.raises(ReadOnlyError):
-            store["k"] = b"w"
-        with pytest.raises(ReadOnlyError):
-            del store["k"]
-    with DBMStore(path, write_lock=False) as store, ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: store["k"], range(50))) == {b"v"}
-
-
-def test_dbm_without_sync(tmp_path: Path) -> None:
-    flags: list[str] = []
-
-    class NoSync:
-        """As ndbm's."""
-
-        def __init__(self, path: str, flag: str, mode: int) -> None:
-            self._db = dbm.dumb.open(path, flag, mode)  # type: ignore[arg-type]  # noqa: SIM115
-            flags.append(flag)
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "sync":
-                raise AttributeError(name)
-            return getattr(self._db, name)
-
-        def __getitem__(self, key: bytes) -> bytes:
-            return self._db[key]
-
-        def __setitem__(self, key: bytes, value: bytes) -> None:
-            self._db[key] = value
-
-    with DBMStore(tmp_path / "db", flag="n", open=NoSync) as store:
-        store["k"] = b"v"
-        store.flush()
-        assert store["k"] == b"v"
-    assert flags == ["n", "c"]
 
 
 # ---- updates

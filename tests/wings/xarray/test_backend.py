@@ -7,8 +7,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -83,42 +81,6 @@ def test_reads_what_xarray_wrote_with_zarr(by_zarr: Path) -> None:
         assert ds.air.encoding["preferred_chunks"] == expected.air.encoding["preferred_chunks"]
 
 
-@pytest.mark.parametrize(
-    "select",
-    [
-        lambda a: a[3, 2, 1],
-        lambda a: a[::-2, 1:4, -1],
-        lambda a: a.isel(time=[4, 0, 0], x=[3, 1]),
-        lambda a: a.isel(y=np.array([True, False, True, False, True])),
-        lambda a: a.isel(time=xr.DataArray([0, 5], dims="p"), y=xr.DataArray([4, 1], dims="p")),
-        lambda a: a.isel(time=xr.DataArray([[0, 5]], dims=("p", "q")), x=slice(None, None, 2)),
-        lambda a: a[1:, ::2][::2, 1].T,
-    ],
-)
-def test_selections_are_lazy_and_right(by_zarr: Path, select: Any) -> None:
-    found = xr.open_dataset(by_zarr, engine="zchunk").air
-    part = select(found)
-    assert not part.variable._in_memory
-    xr.testing.assert_identical(part.load(), select(sample().air))
-    assert not found.variable._in_memory
-
-
-def test_dask_chunks_are_the_stored_ones_and_those_of_shards(tmp_path: Path) -> None:
-    path = tmp_path / "x.zarr"
-    root = zchunk.open_group(path, "w", zarr_format=3)
-    root.create("plain", shape=(10, 6), chunks=(4, 3), dtype="i4", dimension_names=("a", "b"))
-    sharded = root.create(
-        "sharded", shape=(10, 6), chunks=(1, 3), shards=(4, 6), dtype="i4", dimension_names=("a", "b")
-    )
-    sharded[...] = np.arange(60).reshape(10, 6)
-    ds = xr.open_dataset(path, engine="zchunk", chunks={})
-    assert ds.plain.chunks == ((4, 4, 2), (3, 3))
-    assert ds.sharded.chunks == ((4, 4, 2), (6,))
-    assert ds.sharded.encoding["chunks"] == (1, 3)
-    assert ds.sharded.encoding["shards"] == (4, 6)
-    np.testing.assert_array_equal(ds.sharded, np.arange(60).reshape(10, 6))
-
-
 @pytest.mark.parametrize("inner", [None, (1, 2)])
 def test_rectilinear_grids_can_be_read_and_not_written(inner: Any) -> None:
     items = np.arange(60).reshape(10, 6)
@@ -190,40 +152,6 @@ def test_a_group_and_parameters_of_the_engine(by_zarr: Path) -> None:
     assert "label" not in raw.coords
 
 
-def test_consolidated_metadata_are_used_if_they_are_there(tmp_path: Path) -> None:
-    path = tmp_path / "x.zarr"
-    root = zchunk.open_group(path, "w")
-    root.create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["x"]})
-    with pytest.raises(KeyError):
-        xr.open_dataset(path, engine="zchunk", consolidated=True)
-    assert list(xr.open_dataset(path, engine="zchunk")) == ["a"]
-    zchunk.consolidate_metadata(path)
-    root.create("b", shape=3, attributes={"_ARRAY_DIMENSIONS": ["x"]})
-    assert list(xr.open_dataset(path, engine="zchunk")) == ["a"]
-    assert list(xr.open_dataset(path, engine="zchunk", consolidated=False)) == ["a", "b"]
-
-
-@FORMATS
-def test_axes_without_names_are_an_error_that_says_so(version: int) -> None:
-    root = zchunk.group(zarr_format=version)
-    root.create("a", shape=(3, 4))
-    with pytest.raises(KeyError, match="no names for its 2 axes"):
-        xr.open_dataset(root, engine="zchunk")
-    assert not xr.open_dataset(root, engine="zchunk", drop_variables="a").variables
-
-
-@FORMATS
-@pytest.mark.parametrize("names", [3, "xy", ["x"], ["x", None], {"x": 1}, [], None])
-def test_axes_with_impossible_names(version: int, names: Any) -> None:
-    root = zchunk.group(zarr_format=version)
-    root.create("a", shape=(3, 4), attributes={"_ARRAY_DIMENSIONS": names})
-    if version == 3:
-        document = json.loads(root.store["a/zarr.json"])
-        root.store["a/zarr.json"] = json.dumps(document | {"dimension_names": names}).encode()
-    with pytest.raises((KeyError, zchunk.MetadataError), match="a"):
-        xr.open_dataset(root, engine="zchunk")
-
-
 def test_codecs_that_are_not_known_and_that_run_code(tmp_path: Path) -> None:
     root = zchunk.group(zarr_format=2)
     for name in ("a", "b"):
@@ -251,17 +179,6 @@ class Touch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
-
-
-def test_nczarr_names_of_axes() -> None:
-    store = zchunk.MemoryStore()
-    zchunk.group(store, zarr_format=2).create("a", shape=3, dtype="i4")
-    raw = store["a/.zarray"].decode().rstrip().removesuffix("}")
-    store["a/.zarray"] = (raw + ', "_NCZARR_ARRAY": {"dimrefs": ["/x"]}}').encode()
-    store["a/.zattrs"] = b'{"_NCProperties": "x", "units": "m"}'
-    ds = xr.open_dataset(store, engine="zchunk")
-    assert ds.a.dims == ("x",)
-    assert ds.a.attrs == {"units": "m"}
 
 
 def test_trees_and_groups(tmp_path: Path) -> None:
@@ -344,19 +261,3 @@ def test_tokens_of_other_stores_are_never_taken_for_the_same(by_zarr: Path) -> N
     assert tokens(zchunk.open_group(store, "r")) != tokens(zchunk.open_group(store, "r"))
     air = xr.open_dataset(store, engine="zchunk").air.variable._data
     assert dask.base.tokenize(air) == dask.base.tokenize(pickle.loads(pickle.dumps(air)))
-
-
-def total(ds: Any) -> float:
-    return float(ds.air.max())
-
-
-def test_pickles_and_other_processes(by_zarr: Path) -> None:
-    ds = xr.open_dataset(by_zarr, engine="zchunk", chunks=None)
-    expected = total(sample())
-    again = pickle.loads(pickle.dumps(ds))
-    assert not again.air.variable._in_memory
-    assert total(again) == expected
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert pool.submit(total, ds).result(60) == expected
-    chunked = xr.open_dataset(by_zarr, engine="zchunk", chunks={"x": 4})
-    assert float(chunked.air.max().compute(scheduler="processes", num_workers=1)) == expected

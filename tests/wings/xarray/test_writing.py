@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,30 +115,6 @@ def test_real_data(name: str, version: int, tmp_path: Path) -> None:
     xr.testing.assert_identical(raw(one, "zchunk"), raw(two, "zchunk"))
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1")
-@FORMATS
-@pytest.mark.parametrize("chunks", [None, 2])
-def test_text_of_numpy_2(version: int, chunks: int | None) -> None:
-    words = np.array(["a", "", "größer"], dtype=np.dtypes.StringDType())
-    ds = xr.Dataset({"words": ("x", words)})
-    found = (ds if chunks is None else ds.chunk(chunks)).zchunk.to_zarr(zarr_format=version)
-    assert opened(found.group).words.values.tolist() == words.tolist()
-
-
-def test_attribute_fill_values_of_others() -> None:
-    root = zchunk.group(zarr_format=3)
-    for name, dtype, value in (("a", "f4", -1.0), ("b", "i2", 3), ("c", "f8", "AAAAAAAA+H8=")):
-        root.create(name, shape=3, dtype=dtype, dimension_names=["x"], attributes={"_FillValue": value})
-    ds = xr.open_dataset(root, mask_and_scale=False)
-    assert ds.a.attrs["_FillValue"] == -1
-    assert ds.b.attrs["_FillValue"] == 3
-    assert np.isnan(ds.c.attrs["_FillValue"])
-    for bad in ("AA", {}, [], "not base 64", None):
-        root["c"].attrs["_FillValue"] = bad
-        with pytest.raises(zchunk.MetadataError, match="'/c'"):
-            xr.open_dataset(zchunk.open_group(root.store))
-
-
 # ---- modes
 
 
@@ -151,70 +126,6 @@ def steps(*numbers: int) -> Any:
     )
 
 
-@FORMATS
-def test_modes(version: int, tmp_path: Path) -> None:
-    path = tmp_path / "x.zarr"
-
-    def write(ds: Any, mode: str | None = None, **kwargs: Any) -> None:
-        ds.zchunk.to_zarr(path, mode, zarr_format=version, **kwargs)
-
-    write(steps(1, 2))
-    with pytest.raises(FileExistsError):
-        write(steps(1, 2))
-    xr.testing.assert_identical(opened(path), steps(1, 2))
-    write(steps(5, 6).a.to_dataset(name="b").drop_vars(["t", "x"]), "a")
-    assert set(opened(path)) == {"a", "b", "fixed"}
-    write(steps(3, 4), "w")
-    xr.testing.assert_identical(opened(path), steps(3, 4))
-    write(steps(7, 8), append_dim="t")
-    xr.testing.assert_identical(opened(path).a, steps(3, 4, 7, 8).a)
-    assert opened(path).fixed.values.tolist() == [0, 7, 14, 21]
-    write(steps(9), "a-", append_dim="t")
-    xr.testing.assert_identical(opened(path).a, steps(3, 4, 7, 8, 9).a)
-    assert opened(path).fixed.values.tolist() == [0, 7, 14, 21]
-    xr.testing.assert_identical(xr.open_zarr(path).load(), opened(path))
-    with pytest.raises(ValueError, match="non-pre-existing"):
-        write(xr.Dataset({"new": 1}), "r+")
-    with pytest.raises(ValueError, match="different dimension sizes"):
-        write(steps(1, 2), "a")
-    with pytest.raises(ValueError, match="encoding was provided"):
-        write(steps(1), append_dim="t", encoding={"a": {"chunks": (1, 1)}})
-    with pytest.raises(FileNotFoundError):
-        xr.Dataset({"new": 1}).zchunk.to_zarr(tmp_path / "none.zarr", "r+")
-    assert not (tmp_path / "none.zarr").exists()
-
-
-@FORMATS
-def test_regions(version: int, tmp_path: Path) -> None:
-    path = tmp_path / "x.zarr"
-    whole = steps(*range(8)).drop_vars("fixed")
-    whole.chunk(t=3, x=4).zchunk.to_zarr(path, zarr_format=version, compute=False)
-    assert (opened(path).a == 0).all()
-    for t in (slice(3, 6), slice(0, 3), slice(6, 8)):
-        part = whole.isel(t=t)
-        if t.start == 3:
-            part.drop_vars(["t", "x"]).zchunk.to_zarr(path, region={"t": t})
-        elif t.start == 0:
-            part.zchunk.to_zarr(path, region={"t": "auto", "x": slice(None)})
-        else:
-            part.chunk().zchunk.to_zarr(path, region="auto")
-    xr.testing.assert_identical(opened(path), whole)
-    for region, error in (
-        ({"t": slice(0, 8, 2)}, ValueError),
-        ({"u": slice(0, 8)}, ValueError),
-        ({"t": 3}, TypeError),
-        ([], TypeError),
-        ({"t": slice(0, 4)}, ValueError),
-    ):
-        with pytest.raises(error):
-            whole.drop_vars("x").zchunk.to_zarr(path, region=region)
-    with pytest.raises(KeyError):
-        steps(100).drop_vars("fixed").zchunk.to_zarr(path, region="auto")
-    with pytest.raises(ValueError, match="non-contiguous"):
-        whole.isel(t=[0, 2]).zchunk.to_zarr(path, region="auto")
-    xr.testing.assert_identical(opened(path), whole)
-
-
 def test_compute_false_writes_later(tmp_path: Path) -> None:
     path = tmp_path / "x.zarr"
     ds = steps(1, 2, 3).chunk(t=1)
@@ -223,34 +134,6 @@ def test_compute_false_writes_later(tmp_path: Path) -> None:
     xr.testing.assert_identical(opened(path).t, ds.t)
     later.compute()
     xr.testing.assert_identical(opened(path), ds.compute())
-
-
-def test_chunks_of_nothing_but_the_fill_value(tmp_path: Path) -> None:
-    ds = xr.Dataset({"a": ("x", np.array([np.nan, np.nan, 1, 2]))})
-    encoding = {"a": {"chunks": (2,)}}
-    for wanted, count in ((None, 1), (False, 1), (True, 2)):
-        found = ds.zchunk.to_zarr(tmp_path, "w", encoding=encoding, write_empty_chunks=wanted)
-        assert found.group["a"].nchunks_initialized == count
-    (ds * np.nan).zchunk.to_zarr(tmp_path, "r+", write_empty_chunks=False)
-    assert found.group["a"].nchunks_initialized == 0
-
-
-@pytest.mark.parametrize("kind", ["zip", "url", "dict", "group", "memory"])
-def test_where_it_can_be_written(kind: str, tmp_path: Path) -> None:
-    source: Any = {"zip": tmp_path / "x.zip", "url": "memory://zchunk-xarray", "dict": {}}.get(kind)
-    if kind == "url":
-        pytest.importorskip("fsspec")
-    if kind == "group":
-        source = zchunk.open_group(tmp_path / "y.zarr").create_group("below")
-    found = sample().zchunk.to_zarr(source, "w", group=None if kind == "group" else "deep/er")
-    if kind == "group":
-        assert found.group.path == "below"
-        xr.testing.assert_identical(opened(tmp_path / "y.zarr", group="below", consolidated=True), sample())
-        with pytest.raises(PermissionError):
-            sample().zchunk.to_zarr(zchunk.open_group(tmp_path / "y.zarr", "r"), "w")
-    else:
-        where = (found.group, None) if source is None else (source, "deep/er")
-        xr.testing.assert_identical(opened(where[0], group=where[1]), sample())
 
 
 def test_progress(tmp_path: Path) -> None:
@@ -264,22 +147,6 @@ def test_progress(tmp_path: Path) -> None:
     assert len(seen) > 5
     with pytest.raises(ValueError, match="compute"):
         ds.zchunk.to_zarr(tmp_path / "b.zarr", compute=False, progress=print)
-
-
-def test_attributes_without_json() -> None:
-    for ds in (xr.Dataset(attrs={"bad": object()}), xr.Dataset({"a": ("x", [1], {"bad": object()})})):
-        with pytest.raises(TypeError, match="Invalid attribute"):
-            ds.zchunk.to_zarr()
-
-
-def test_path_tokens_change_with_a_region(tmp_path: Path) -> None:
-    ds = steps(1, 2)[["a"]].drop_vars(["t", "x"])
-    ds.zchunk.to_zarr(tmp_path)
-    os.utime(tmp_path, (1, 1))
-    name = xr.open_dataset(tmp_path, engine="zchunk", chunks={}).a.data.name
-    assert name == xr.open_dataset(tmp_path, engine="zchunk", chunks={}).a.data.name
-    ds.zchunk.to_zarr(tmp_path, region={"t": slice(0, 2)})
-    assert name != xr.open_dataset(tmp_path, engine="zchunk", chunks={}).a.data.name
 
 
 # ---- trees

@@ -1,0 +1,56 @@
+"""`open`: the modes, for arrays, groups and nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import zchunk
+from tests.variants import NO_ARRAYS
+from zchunk.errors import (
+    ArrayNotFoundError,
+    GroupNotFoundError,
+    PathNotFoundError,
+)
+
+pytestmark = pytest.mark.usefixtures("variant")
+
+
+@NO_ARRAYS
+def test_modes_for_nothing(tmp_path: Path) -> None:
+    where = tmp_path / "new"
+    for mode in ("r", "r+"):
+        for call, error in (
+            (zchunk.open, PathNotFoundError),
+            (zchunk.open_array, ArrayNotFoundError),
+            (zchunk.open_group, GroupNotFoundError),
+        ):
+            with pytest.raises(error):
+                call(where, mode)
+            with pytest.raises(error):
+                call(where, mode, path="a/b")
+    for call in (zchunk.load, zchunk.open_consolidated, zchunk.consolidate_metadata):
+        with pytest.raises((ValueError, KeyError)):
+            call(where)
+    for mode in ("r", "r+"):
+        for call in (zchunk.open, zchunk.open_array, zchunk.open_group, zchunk.open_consolidated):
+            with pytest.raises(PathNotFoundError, match=r"new\.zip"):
+                call(f"{where}.zip", mode=mode)
+    with pytest.raises(PathNotFoundError):
+        zchunk.load(f"{where}.zip")
+    for mode in ("a", "w", "w-", "x"):
+        with pytest.raises(TypeError, match="shape"):
+            zchunk.open_array(where, mode)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["a", "w", "w-", "x"])
+def test_modes_that_create(mode: str, tmp_path: Path) -> None:
+    z = zchunk.open(tmp_path / "a", mode, shape=3, dtype="i2")
+    assert isinstance(z, zchunk.Array)
+    z[...] = 1
+    assert zchunk.open(tmp_path / "a", "r")[...].tolist() == [1, 1, 1]
+    g = zchunk.open(tmp_path / "g", mode)
+    assert isinstance(g, zchunk.Group)
+    assert zchunk.open_group(tmp_path / "h", mode, path="x/y").path == "x/y"

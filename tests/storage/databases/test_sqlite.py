@@ -1,0 +1,108 @@
+"""`SQLiteStore`: one file, many processes."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.store_conformance import StoreConformance, in_child
+from zchunk.errors import StoreError
+from zchunk.storage import SQLiteStore, Store
+
+
+class TestSQLiteStore(StoreConformance):
+    folders = False
+
+    def make(self, path: Path) -> Store:
+        # Syncing, thousands of times, is what takes long here.
+        store = SQLiteStore(path)
+        store.db.execute("PRAGMA synchronous = OFF")
+        return store
+
+
+class TestSQLiteStoreInMemory(StoreConformance):
+    folders = False
+
+    def make(self, path: Path) -> Store:
+        return SQLiteStore(":memory:")
+
+    def test_pickle(self, store: Store) -> None:
+        with pytest.raises(pickle.PicklingError, match="memory"):
+            pickle.dumps(store)
+
+    def test_fork(self, store: Store) -> None:
+        store["a"] = b"v"
+
+        def use() -> str:
+            with pytest.raises(StoreError, match="process"):
+                store["a"]
+            return "refused"
+
+        assert in_child(use) == "refused"
+        assert store["a"] == b"v"
+
+
+def test_sqlite_patterns_are_no_patterns(tmp_path: Path) -> None:
+    with SQLiteStore(tmp_path / "db") as store:
+        names = ["a_b", "a%b", "axb", "a_b0", "a_b/", "A_B", "a_b\U0001f600"]
+        store.update({f"{name.rstrip('/')}/k": name.encode() for name in names})
+        store.erase_prefix("a_b")
+        assert sorted(store) == ["A_B/k", "a%b/k", "a_b0/k", "a_b\U0001f600/k", "axb/k"]
+        assert store.list_dir("a%b") == ["k"]
+        store.rename("a%b", "a_b")
+        assert store["a_b/k"] == b"a%b"
+
+
+def test_sqlite_opens_what_zarr_wrote_and_strangers(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "db")
+    db.execute("PRAGMA encoding = 'UTF-16le'")
+    db.execute("CREATE TABLE zarr(k TEXT PRIMARY KEY, v BLOB)")
+    rows = [("a/k", b"v"), ("a\u012f", b"between"), ("../x", b"v"), ("t", "text"), ("n", None), ("", b"v")]
+    db.executemany("INSERT INTO zarr VALUES (?, ?)", rows)
+    db.execute("INSERT INTO zarr VALUES (x'ff', x'00')")
+    db.commit()
+    db.close()
+    with SQLiteStore(tmp_path / "db") as store:
+        assert sorted(store) == ["a/k", "a\u012f", "n", "t"]
+        assert store.list_dir() == ["a", "a\u012f", "n", "t"]
+        for key in ("t", "n"):
+            with pytest.raises(StoreError, match="BLOB"):
+                store[key]
+        store.erase_prefix("a")
+        assert "a\u012f" in store
+    (tmp_path / "no").write_bytes(b"no database at all, " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        SQLiteStore(tmp_path / "no")
+
+
+def test_sqlite_writes_many_or_none(tmp_path: Path) -> None:
+    with SQLiteStore(tmp_path / "db") as store:
+        store["k"] = b"old"
+        with pytest.raises(TypeError):
+            store.set_many({"k": b"new", "l": "text"})
+        assert dict(store) == {"k": b"old"}
+        store.db.execute(
+            "CREATE TRIGGER t BEFORE INSERT ON zarr WHEN NEW.k = 'bad' BEGIN SELECT RAISE(FAIL, 'no'); END"
+        )
+        with pytest.raises(StoreError, match="no"):
+            store.set_many({"k": b"new", "bad": b"v"})
+        assert dict(store) == {"k": b"old"}
+        store["l"] = b"after"
+
+
+def test_sqlite_waits_for_other_writers(tmp_path: Path) -> None:
+    with SQLiteStore(tmp_path / "db") as store, SQLiteStore(tmp_path / "db", timeout=0.01) as hasty:
+        other = sqlite3.connect(tmp_path / "db", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked"):
+            hasty["k"] = b"v"
+        timer = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+        timer.start()
+        store["k"] = b"v"
+        timer.join()
+        other.close()
+        assert hasty["k"] == b"v"

@@ -1,0 +1,499 @@
+"""Stores in folders: keys, files, links, erasing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zchunk
+from tests import ROOT
+from tests.store_conformance import StoreConformance, in_child
+from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.runtime import threads
+from zchunk.storage import (
+    DirectoryStore,
+    NestedDirectoryStore,
+    Store,
+)
+
+DURABILITIES = ["atomic", "fsync", "none"]
+
+
+class TestDirectoryStore(StoreConformance):
+    def make(self, path: Path) -> Store:
+        return DirectoryStore(path)
+
+
+class TestDirectoryStoreSynced(StoreConformance):
+    def make(self, path: Path) -> Store:
+        return DirectoryStore(path, durability="fsync")
+
+
+class TestDirectoryStoreInPlace(StoreConformance):
+    atomic = False
+
+    def make(self, path: Path) -> Store:
+        return DirectoryStore(path, durability="none")
+
+
+class TestNestedDirectoryStore(StoreConformance):
+    def make(self, path: Path) -> Store:
+        return NestedDirectoryStore(path)
+
+
+def files(path: Path) -> list[str]:
+    return sorted(str(p.relative_to(path)) for p in path.rglob("*") if not p.is_dir())
+
+
+def test_directory_store_makes_its_folder_at_the_first_write(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    store = DirectoryStore(path)
+    assert list(store) == store.list_dir() == []
+    assert "k" not in store
+    store.erase_prefix()
+    assert not os.listdir(tmp_path)
+    store["c/k"] = b"v"
+    assert (path / "c" / "k").read_bytes() == b"v"
+    assert store.path == str(path)
+    assert store.dir_path("/c/") == str(path / "c")
+    assert store.file_path("c/k") == str(path / "c" / "k")
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_directory_store_leaves_only_values(tmp_path: Path, durability: Any) -> None:
+    store = DirectoryStore(tmp_path, durability=durability)
+    for i in range(20):
+        store[f"a/{i % 3}"] = bytes(i)
+    assert files(tmp_path) == ["a/0", "a/1", "a/2"]
+    mode = os.stat(tmp_path / "a" / "0").st_mode & 0o777
+    (tmp_path / "plain").write_bytes(b"")
+    assert mode == os.stat(tmp_path / "plain").st_mode & 0o777
+
+
+def test_directory_store_ignores_unfinished_writes(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a/0"] = b"v"
+    (tmp_path / "a" / "0.0123456789abcdef.partial").write_bytes(b"half")
+    (tmp_path / "folder.partial").mkdir()
+    store["folder.partial/k"] = b"a folder may be named so"
+    assert sorted(store) == ["a/0", "folder.partial/k"]
+    assert store.list_dir("a") == ["0"]
+    assert store.getsize("a") == 1
+    for operation in (store.__getitem__, store.__contains__, store.__delitem__, store.size):
+        with pytest.raises(InvalidKeyError, match="unfinished"):
+            operation("a/0.0123456789abcdef.partial")
+    with pytest.raises(InvalidKeyError, match="unfinished"):
+        store["x.partial"] = b"v"
+    with pytest.raises(InvalidKeyError, match="unfinished"):
+        store.rename("a/0", "x.partial")
+    store.erase_prefix("a")
+    assert files(tmp_path) == ["folder.partial/k"]
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[list[str]]]:
+    """Runs code with `faults.c` before the C library, and returns what it notes, as paths below a folder."""
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = ROOT / "tests" / "promises" / "faults.c"
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler by the name of cc")
+    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+
+    def run(folder: Path, code: str, *argv: str) -> list[list[str]]:
+        log = folder / "log"
+        begin = "import os, sys; from zchunk.storage import DirectoryStore; os.environ['LOG'] = sys.argv[1]\n"
+        done = subprocess.run(
+            [sys.executable, "-c", begin + code, log, folder / "s", *argv],
+            env={**os.environ, "LD_PRELOAD": preload},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        noted = log.read_text() if log.exists() else ""
+        return [line.replace(f"{folder}/", "").split() for line in noted.splitlines()]
+
+    return run
+
+
+needs_faults = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD and /proc")
+
+
+@needs_faults
+def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
+    ((_, partial, final),) = faults(tmp_path, "DirectoryStore(sys.argv[2])['a/0.0'] = b'v'")
+    assert final == "s/a/0.0"
+    folder, name = os.path.split(partial)
+    assert folder == "s/a"
+    digits = name.removeprefix("0.0.").removesuffix(".partial")
+    assert name == f"0.0.{digits}.partial"
+    assert len(digits) == 16
+    assert set(digits) <= set("0123456789abcdef")
+
+
+@needs_faults
+@pytest.mark.parametrize("call", ["write", "close", "renameat", "fsync"])
+def test_directory_store_failed_write(tmp_path: Path, faults: Any, call: str) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2], durability="fsync")
+store["a/k"] = b"old"
+os.environ["FAULT"] = sys.argv[3]
+try:
+    store["a/k"] = b"new"
+except OSError as error:
+    del os.environ["FAULT"]
+    assert error.strerror == "No space left on device", error
+    assert error.filename == sys.argv[2] + "/a/k", error
+else:
+    os._exit(1)
+"""
+    faults(tmp_path, code, call)
+    assert files(tmp_path / "s") == ["a/k"]
+    assert DirectoryStore(tmp_path / "s")["a/k"] == b"old"
+
+
+@needs_faults
+def test_directory_store_short_writes(tmp_path: Path, faults: Any) -> None:
+    code = "os.environ['SHORT'] = '1'; DirectoryStore(sys.argv[2])['k'] = bytes(range(250)) * 40"
+    faults(tmp_path, code)
+    assert DirectoryStore(tmp_path / "s")["k"] == bytes(range(250)) * 40
+
+
+def test_directory_store_short_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = DirectoryStore(tmp_path)
+    value = os.urandom(10_000)
+    read = os.read
+    store["k"] = value
+    monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 777)))
+    assert store["k"] == value
+    assert store.get_range("k", 100, 5000) == value[100:5000]
+
+
+@needs_faults
+def test_directory_store_syncs_file_before_and_folders_after(tmp_path: Path, faults: Any) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2], durability=sys.argv[3])
+store["a/b/k"] = b"v"
+"""
+
+    def events(durability: str) -> list[str]:
+        noted = faults(tmp_path, code, durability)
+        os.unlink(tmp_path / "log")
+        return [
+            "partial" if path.endswith(".partial") and what == "fsync" else what if what == "rename" else path
+            for what, path, *_ in noted
+        ]
+
+    # What the folders that were made are in, the file before it is renamed, its folder after.
+    above = [str(tmp_path), "s", "s/a"]
+    assert events("fsync") == [*above, "partial", "rename", "s/a/b"]
+    assert events("fsync") == ["partial", "rename", "s/a/b"]
+    assert events("atomic") == ["rename"]
+
+
+def test_directory_store_syncs_a_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), fsync(fd))[1])
+    store = DirectoryStore(tmp_path / "s", durability="fsync")
+    store.erase_many(["a/missing", "missing/k"])
+    store["a/k"] = store["a/l"] = b"v"
+    assert synced == []
+    store.erase_many(["a/k", "a/l"])
+    assert len(synced) == 1
+
+
+def test_directory_store_erases_many_as_a_subclass_erases_one(tmp_path: Path) -> None:
+    erased = []
+
+    class Noting(DirectoryStore):
+        def __delitem__(self, key: str) -> None:
+            erased.append(key)
+            super().__delitem__(key)
+
+    store = Noting(tmp_path)
+    store["a"] = b"v"
+    store["b/c"] = b"v"
+    store.erase_many(["a", "b", "x"])
+    assert erased == ["a"]
+    assert dict(store) == {"b/c": b"v"}
+
+
+def test_directory_store_existing_is_what_it_contains(tmp_path: Path) -> None:
+    class Derived(DirectoryStore):
+        def __contains__(self, key: object) -> bool:
+            return key == "x/y"
+
+    store = DirectoryStore(tmp_path / "s")
+    keys = ["a/k", "a", "a/k/x", "b", "fifo", "link", "n" * 300, "gone"]
+    assert store.existing(keys) == set()
+    store["a/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "fifo")
+    os.symlink(tmp_path / "s" / "a" / "k", tmp_path / "s" / "link")
+    os.symlink("nowhere", tmp_path / "s" / "gone")
+    assert store.existing(iter(keys)) == {"a/k", "link"} == {key for key in keys if key in store}
+    assert Derived(tmp_path / "s").existing(["a/k", "x/y"]) == {"x/y"}
+    os.symlink("loop", tmp_path / "s" / "loop")
+    with pytest.raises(OSError, match="symbolic") as caught:
+        store.existing(["a/k", "loop"])
+    assert caught.value.filename == str(tmp_path / "s" / "loop")
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_directory_store_link_that_leads_nowhere(tmp_path: Path, durability: Any) -> None:
+    store = DirectoryStore(tmp_path / "s", durability=durability)
+    store["x"] = b"v"
+    os.symlink("nowhere", tmp_path / "s" / "link")
+    for key in ("link/k", "link/b/k"):
+        with pytest.raises(KeyBelowValueError, match="a file stands where"):
+            store[key] = b"v"
+    z = zchunk.create((4, 4), chunks=2, store=store, path="a", dimension_separator="/")
+    os.symlink("nowhere", tmp_path / "s" / "a" / "1")
+    with pytest.raises(KeyBelowValueError, match="a file stands where"):
+        z[...] = 1
+    os.unlink(tmp_path / "s" / "a" / "1")
+    os.mkdir(tmp_path / "folder")
+    os.symlink(tmp_path / "folder", tmp_path / "s" / "a" / "1")
+    z[...] = 1
+    assert sorted(os.listdir(tmp_path / "folder")) == ["0", "1"]
+
+
+@pytest.mark.parametrize("way", ["many", "prefix"])
+def test_directory_store_deletes_many_files_together(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not pytest's folder, which lets only its owner in.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        store = DirectoryStore(folder)
+        keys = [f"a/{i}" for i in range(1000)]
+
+        def erase() -> None:
+            if way == "many":
+                store.erase_many(keys)
+            else:
+                store.erase_prefix("a")
+
+        def child() -> None:
+            if os.getuid() == 0:
+                # Root may delete everything.
+                os.setuid(65534)
+            assert store["a/999"] == b"v"
+            with pytest.raises(PermissionError):
+                erase()
+
+        store.set_many(dict.fromkeys([*keys, "b"], b"v"))
+        os.chmod(f"{folder}/a", 0o555)
+        in_child(child)
+        os.chmod(f"{folder}/a", 0o755)
+        assert len(store) == 1001
+        counts: list[int] = []
+        each = threads.each
+        with monkeypatch.context() as patch:
+            patch.setattr(threads, "each", lambda *args: (counts.append(args[1]), each(*args)))
+            erase()
+        assert counts[0] > 10
+        assert dict(store) == {"b": b"v"}
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_directory_store_file_and_folder_clash(tmp_path: Path, durability: Any) -> None:
+    store = DirectoryStore(tmp_path / "s", durability=durability)
+    store["a/b"] = b"v"
+    with pytest.raises(KeyBelowValueError, match="a file stands"):
+        store["a/b/c/d"] = b"v"
+    assert files(tmp_path) == ["s/a/b"]
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"v")
+    (tmp_path / "s" / "a" / "link").symlink_to(outside)
+    (tmp_path / "s" / "link").symlink_to(outside)
+    store["a"] = b"value"
+    store["link"] = b"value"
+    assert files(tmp_path) == ["outside/kept", "s/a", "s/link"]
+    with pytest.raises(StoreError, match="not a folder"):
+        DirectoryStore(tmp_path / "s" / "a")
+    store.clear()
+    store["a/b"] = b"v"
+    assert files(tmp_path) == ["outside/kept", "s/a/b"]
+    with pytest.raises(StoreError, match="not a folder"):
+        DirectoryStore(tmp_path / "s" / "a" / "b")
+    with pytest.raises(ValueError, match="NUL"):
+        DirectoryStore("a\0b")
+    with pytest.raises(ValueError, match="durability"):
+        DirectoryStore(tmp_path, durability="maybe")  # type: ignore[arg-type]
+
+
+def test_directory_store_other_failures_are_not_missing(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    os.symlink("loop", tmp_path / "loop")
+    for operation in (store.__getitem__, store.__contains__, store.size, store.get):
+        with pytest.raises(OSError, match="symbolic"):
+            operation("loop")
+    # By such a name there can be nothing.
+    for key in ("x" * 256, "x/" * 5000 + "x"):
+        assert key not in store
+        assert store.get(key) is None
+        assert store.list_dir(key) == []
+        with pytest.raises(KeyError):
+            store.size(key)
+    with pytest.raises(OSError, match="too long"):
+        store["x" * 256] = b"v"
+    assert files(tmp_path) == ["loop"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "I/O"), OSError(116, "stale")])
+def test_directory_store_read_errors_propagate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a/k"] = b"v"
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    for name in ("open", "stat", "scandir", "unlink"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            operations: dict[str, list[Any]] = {
+                "open": [lambda: store["a/k"], lambda: store.get_many(["a/k"])],
+                "stat": [lambda: "a/k" in store, lambda: store.size("a/k")],
+                "scandir": [lambda: list(store), lambda: store.list_dir("a"), lambda: store.is_empty()],
+                "unlink": [lambda: store.__delitem__("a/k")],
+            }
+            for operation in operations[name]:
+                with pytest.raises(type(error), match=str(error.strerror)):
+                    operation()
+    assert dict(store) == {"a/k": b"v"}
+
+
+def test_directory_store_forbidden_folder() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        # Not pytest's folder, which lets only its owner in.
+        os.chmod(folder, 0o755)
+        store = DirectoryStore(folder)
+        store["a/b/k"] = b"v"
+        os.chmod(f"{folder}/a", 0)
+
+        def child() -> None:
+            if os.getuid() == 0:
+                # Root may read everything.
+                os.setuid(65534)
+            assert store.list_dir() == ["a"]
+            for operation in (
+                lambda: store["a/k"],
+                lambda: "a/k" in store,
+                lambda: store.list_dir("a"),
+                lambda: store.erase_prefix("a/b"),
+                lambda: store.erase_prefix("a"),
+            ):
+                with pytest.raises(PermissionError):
+                    operation()
+
+        try:
+            in_child(child)
+        finally:
+            os.chmod(f"{folder}/a", 0o755)
+        assert store["a/b/k"] == b"v"
+
+
+def test_directory_store_odd_files(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "s")
+    store["a/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "fifo")
+    (tmp_path / "s" / "back\\slash").write_bytes(b"")
+    assert "fifo" not in store
+    with pytest.raises(KeyError):
+        store["fifo"]
+    assert list(store) == ["a/k"]
+
+
+def test_directory_store_follows_links(tmp_path: Path) -> None:
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "real" / "sub" / "k").write_bytes(b"v")
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    store = DirectoryStore(tmp_path / "link")
+    os.symlink(tmp_path / "real" / "sub", tmp_path / "real" / "alias")
+    os.symlink(tmp_path / "real", tmp_path / "real" / "sub" / "up")
+    assert store["alias/k"] == b"v"
+    assert sorted(store) == ["alias/k", "sub/k"]
+    store.erase_prefix("alias")
+    assert sorted(store) == ["sub/k"]
+    store.erase_prefix()
+    assert os.path.islink(tmp_path / "link")
+    assert os.listdir(tmp_path / "real") == []
+    store["k"] = b"v"
+    assert (tmp_path / "real" / "k").read_bytes() == b"v"
+
+
+def test_directory_store_erases_links_but_not_what_they_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "outside" / "folder").mkdir(parents=True)
+    (tmp_path / "outside" / "file").write_bytes(b"v")
+    store = DirectoryStore(tmp_path / "s")
+    store["a/b/c/k"] = b"v"
+    os.mkfifo(tmp_path / "s" / "a" / "fifo")
+    for name in ("folder", "file", "missing"):
+        os.symlink(tmp_path / "outside" / name, tmp_path / "s" / "a" / "b" / name)
+    os.symlink(tmp_path / "s", tmp_path / "s" / "a" / "up")
+    store["k"] = b"v"
+    store.erase_prefix("a")
+    assert os.listdir(tmp_path / "s") == ["k"]
+    assert sorted(os.listdir(tmp_path / "outside")) == ["file", "folder"]
+
+
+def test_directory_store_normalize_keys(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, normalize_keys=True)
+    store["Foo/BAR"] = b"v"
+    assert files(tmp_path) == ["foo/bar"]
+    assert "FOO/bar" in store
+    assert store.list_dir("FOO") == ["bar"]
+    assert store.file_path("A") == str(tmp_path / "a")
+    assert store.root is None
+    store.erase_prefix("FOO")
+    assert not list(store)
+
+
+def test_directory_store_root(tmp_path: Path) -> None:
+    class Logged(DirectoryStore):
+        def list_dir(self, path: str = "") -> list[str]:
+            return super().list_dir(path)
+
+    class Upper(DirectoryStore):
+        def __getitem__(self, key: str) -> bytes:
+            return super().__getitem__(key).upper() * 2
+
+    assert DirectoryStore(tmp_path).root == Logged(tmp_path).root == str(tmp_path)
+    store = Upper(tmp_path)
+    assert store.root is None
+    store["k"] = b"ab"
+    assert store.get_range("k", 1, 3) == b"BA"
+    assert store.size("k") == 4
+    for name in ("__setitem__", "__delitem__", "__contains__", "file_path"):
+        method = getattr(DirectoryStore, name)
+        changed = type(
+            "Changed", (DirectoryStore,), {name: lambda self, *args, method=method: method(self, *args)}
+        )
+        assert changed(tmp_path).root is None
+
+
+def test_directory_store_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = DirectoryStore("s")
+    monkeypatch.chdir("/")
+    store["k"] = b"v"
+    assert files(tmp_path) == ["s/k"]
+
+
+def test_directory_stores_are_equal_by_path(tmp_path: Path) -> None:
+    assert DirectoryStore(tmp_path) == DirectoryStore(str(tmp_path) + "/")
+    assert DirectoryStore(tmp_path) != DirectoryStore(tmp_path / "x")
+    assert NestedDirectoryStore(tmp_path) == NestedDirectoryStore(tmp_path)
+    assert NestedDirectoryStore(tmp_path) != DirectoryStore(tmp_path)
+    assert DirectoryStore(tmp_path) != NestedDirectoryStore(tmp_path)
