@@ -60,7 +60,8 @@ def extensions() -> list[Extension]:
         compile_args.append("-Werror")
     if sanitize := os.environ.get("ZCHUNK_SANITIZE"):
         compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"]
-        compile_args.append("-fno-sanitize-recover=undefined")
+        # Python's own flags have -fwrapv, by which no signed overflow would be found.
+        compile_args += ["-fno-sanitize-recover=undefined", "-fno-wrapv"]
         link_args.append(f"-fsanitize={sanitize}")
     macros = [
         ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),

@@ -203,7 +203,11 @@ cdef int64_t encode_blocks(
         return 0
     end, used = used, HEADER + 4 * layout.nblocks
     for b in range(owed):
-        used += encode_block(p, layout, b, &start, RAW_STREAMS, dst + used, cap - used, s)
+        got = encode_block(p, layout, b, &start, RAW_STREAMS, dst + used, cap - used, s)
+        # Shuffling bits takes memory, also where the block was shuffled before.
+        if got <= 0:
+            return got
+        used += got
     encode_header(layout, False, end, dst)
     return end
 

@@ -49,8 +49,9 @@ cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil:
 
 cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil:
     """Return how large a stored chunk may be: what other encoders may need more than ours is allowed for."""
-    cdef int64_t bound = encoded_bound(c, nbytes), spare = bound // 2 + 65536
-    return bound + spare if bound < INT64_MAX - spare else INT64_MAX
+    # Unsigned: Zstd's bound for what is too large is the greatest numbers.
+    cdef size_t bound = encoded_bound(c, nbytes)
+    return <int64_t>(bound + bound // 2 + 65536) if bound <= <size_t>INT64_MAX // 2 else INT64_MAX
 
 
 cdef int64_t encode_bytes(const Spec* c, const uint8_t* src, int64_t nbytes, uint8_t* dst, Scratch* s) noexcept nogil:

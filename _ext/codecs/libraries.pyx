@@ -30,6 +30,7 @@ cdef enum:
     Z_FINISH = 4
     Z_STREAM_END = 1
     Z_BUF_ERROR = -5
+    Z_MEM_ERROR = -4
     Z_DEFLATED = 8
     Z_MEM_LEVEL = 7
     ZLIB_WINDOW = 15
@@ -157,6 +158,7 @@ cdef int64_t zstd_encode(
     Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint checksum
 ) noexcept nogil:
     cdef size_t got
+    cdef int code
     if s.zstd_encoder == NULL:
         s.zstd_encoder = ZSTD_createCCtx()
         if s.zstd_encoder == NULL:
@@ -167,7 +169,10 @@ cdef int64_t zstd_encode(
     ZSTD_CCtx_setParameter(<ZSTD_CCtx*>s.zstd_encoder, ZC_ZSTD_C_CHECKSUM, checksum)
     got = ZSTD_compress2(<ZSTD_CCtx*>s.zstd_encoder, dst, cap, src, n)
     if ZSTD_isError(got):
-        return 0 if ZSTD_getErrorCode(got) == ZC_ZSTD_E_DST_TOO_SMALL else -CORRUPT
+        code = ZSTD_getErrorCode(got)
+        if code == ZC_ZSTD_E_NO_MEMORY:
+            return -NO_MEMORY
+        return 0 if code == ZC_ZSTD_E_DST_TOO_SMALL else -CORRUPT
     return <int64_t>got
 
 
@@ -185,6 +190,8 @@ cdef int zstd_decode(Scratch* s, const uint8_t* src, size_t n, uint8_t* dst, siz
     got = ZSTD_decompressDCtx(<ZSTD_DCtx*>s.zstd_decoder, dst, nbytes, src, n)
     if ZSTD_isError(got):
         code = ZSTD_getErrorCode(got)
+        if code == ZC_ZSTD_E_NO_MEMORY:
+            return fail(f, NO_MEMORY, nbytes, 0)
         if code == ZC_ZSTD_E_DST_TOO_SMALL:
             # The frame may not tell its size, or be one of several: only a larger one is worth telling.
             size = zstd_content_size(src, n)
@@ -299,6 +306,8 @@ cdef int deflate_decode(
         if used < n and done == nbytes:
             return fail(f, WRONG_SIZE, -1, nbytes)
         return fail(f, TRUNCATED, n, -1)
+    if code == Z_MEM_ERROR:
+        return fail(f, NO_MEMORY, nbytes, 0)
     return fail(f, CORRUPT, n, nbytes)
 
 

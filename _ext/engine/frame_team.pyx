@@ -28,6 +28,9 @@ from zchunk._ext.engine.write_chunk cimport put_items, takes_items, whole_items,
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
 
+cdef extern from "<unistd.h>" nogil:
+    long getpid()
+
 cdef extern from * nogil:
     """
     #include <pthread.h>
@@ -79,6 +82,8 @@ cdef struct Joint:
     uint8_t* head       # header and block table
 
 cdef struct Team:
+    # The process that made it.
+    long pid
     zc_monitor monitor
     Layout layout
     int64_t room
@@ -101,6 +106,7 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
     team = <Team*>calloc(1, sizeof(Team))
     if team == NULL:
         return NULL
+    team.pid = getpid()
     zc_monitor_make(&team.monitor)
     team.layout = layout
     team.room = layout.blocksize + 4 * MAX_SPLITS
@@ -119,7 +125,8 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
 
 cdef void free_team(Team* team) noexcept nogil:
     cdef int64_t i
-    if team == NULL:
+    # In a forked child the threads that wait at the monitor do not exist, and would be waited for.
+    if team == NULL or team.pid != getpid():
         return
     for i in range(team.n):
         free(team.joints[i].sizes)

@@ -14,7 +14,7 @@ import os
 from libc.errno cimport errno
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset, strerror
+from libc.string cimport memset
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport PyObject, Py_XDECREF
@@ -228,7 +228,8 @@ cdef class Job(Shared):
                  bint writing, uint64_t lock_seed, int threads):
         cdef Plan* p = &self.plan
         cdef Axis* a
-        cdef int d
+        cdef const char* folder
+        cdef int d, error
         if self._layout is not None:
             raise ValueError("a job is made once")
         if selection.ndim != layout.plan.ndim or <size_t>cnp.PyArray_ITEMSIZE(array) != layout.plan.itemsize:
@@ -263,9 +264,12 @@ cdef class Job(Shared):
                 p.folder = HERE
                 return
             p.root_size = 0
-            p.folder = open_folder(layout._folder)
+            folder = layout._folder
+            with nogil:
+                p.folder = open_folder(folder)
+                error = errno
             if p.folder < 0:
-                raise OSError(errno, (<bytes>strerror(errno)).decode(), os.fsdecode(layout._folder))
+                raise OSError(error, os.strerror(error), os.fsdecode(layout._folder))
 
     cdef void _split(self, int threads) noexcept:
         """Make several tasks of a chunk, if there are few and they are large."""
@@ -279,11 +283,12 @@ cdef class Job(Shared):
         elif (not p.writing and not p.codec.crc and p.total < 4 * threads and p.chunk_nbytes >= LARGE and p.whole_items
                 and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND)
                 and cnp.PyArray_SIZE(<cnp.ndarray>self._array) * <int64_t>p.itemsize >= SMALL):
-            p.opened = <int64_t*>malloc(p.total * sizeof(int64_t))
+            p.opened = <int64_t*>malloc(2 * p.total * sizeof(int64_t))
             if p.opened != NULL:
                 p.splits = 4 * threads // p.total + 1
+                p.parts = p.opened + p.total
                 for k in range(p.total):
-                    p.opened[k] = UNOPENED
+                    p.opened[k], p.parts[k] = UNOPENED, 0
 
     def __dealloc__(self):
         cdef int64_t k
@@ -291,12 +296,14 @@ cdef class Job(Shared):
         self._forget()
         free_team(<Team*>self.plan.team)
         if self.plan.opened != NULL:
-            for k in range(self.plan.total):
-                if self.plan.opened[k] >= 0:
-                    close_file(<int>self.plan.opened[k])
+            with nogil:
+                for k in range(self.plan.total):
+                    if self.plan.opened[k] >= 0:
+                        close_file(<int>self.plan.opened[k])
             free(self.plan.opened)
         if self.plan.folder >= 0:
-            close_file(self.plan.folder)
+            with nogil:
+                close_file(self.plan.folder)
 
     cdef void _forget(self) noexcept:
         """Let go of the values of the last batch."""
@@ -304,8 +311,11 @@ cdef class Job(Shared):
         for i in range(self._count):
             Py_XDECREF(self._rooms[i])
         free(self._rooms)
+        for i in range(self._viewed):
+            PyBuffer_Release(&self._views[i])
+        free(self._views)
         free(self.plan.values)
-        self._rooms, self.plan.values, self._count, self._given = NULL, NULL, 0, None
+        self._rooms, self._views, self.plan.values, self._count, self._viewed = NULL, NULL, NULL, 0, 0
 
     cdef int _batch(self, int64_t first, int64_t n) except -1:
         """Make `run` work on the `n` chunks from `first` on, in memory."""
@@ -322,17 +332,20 @@ cdef class Job(Shared):
 
     def give(self, int64_t first, list values not None):
         """Make `run` read the chunks from `first` on, whose stored bytes are `values`; None if a chunk has none."""
-        # Memory that is not `bytes` must not change or move as long as the object lives.
+        # The buffers are held until the next batch, so that memory that is not `bytes` does not move.
         cdef int64_t i
-        cdef Py_buffer view
+        cdef Py_buffer* view
         self._batch(first, len(values))
-        self._given = values
+        self._views = <Py_buffer*>calloc(self._count + 1, sizeof(Py_buffer))
+        if self._views == NULL:
+            raise MemoryError
         for i in range(self._count):
             self.plan.values[i].size = -1
             if values[i] is not None:
-                PyObject_GetBuffer(values[i], &view, PyBUF_SIMPLE)
+                view = &self._views[self._viewed]
+                PyObject_GetBuffer(values[i], view, PyBUF_SIMPLE)
+                self._viewed += 1
                 self.plan.values[i].data, self.plan.values[i].size = <uint8_t*>view.buf, view.len
-                PyBuffer_Release(&view)
 
     def make_room(self, int64_t first, int64_t n):
         """Make `run` encode the `n` chunks from `first` on, for `take`."""

@@ -103,7 +103,8 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
         d = p.memory_order[i]
         r.block.shape[i] = parts[d].count
         r.block.dst[i] = parts[d].stride * p.user_strides[d]
-        r.block.src[i] = parts[d].step * p.chunk_strides[d]
+        # The step to no other item may be longer than the chunk, and the product overflow.
+        r.block.src[i] = parts[d].step * p.chunk_strides[d] if parts[d].count > 1 else p.chunk_strides[d]
         r.inners[i] = r.outers[i] = NULL
         if parts[d].inners != NULL:
             r.block.dst[i], r.block.src[i] = p.user_strides[d], p.chunk_strides[d]

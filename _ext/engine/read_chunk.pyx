@@ -5,7 +5,7 @@ contiguous there, else through scratch the size of a block or a chunk. A chunk t
 value.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from zchunk._ext.codecs.blosc_decode cimport Frame, frame_nbytes, open_frame
@@ -19,7 +19,7 @@ from zchunk._ext.engine.read_chunk cimport UNOPENED
 from zchunk._ext.selection.region cimport Region, cut, fill_region, one_run, read_region, region_items, region_span
 from zchunk._ext.engine.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.io.source cimport Source, Whole, close_source, load_source, open_source
-from zchunk._ext.memory.status cimport NO_MEMORY, OK, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail
+from zchunk._ext.memory.status cimport NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail
 
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
@@ -52,36 +52,43 @@ cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s,
     return OK
 
 
-cdef bint _take_part(const Plan* p, Region* r, int64_t part, int64_t most) noexcept nogil:
-    """Reduce the region to the part that this task reads, one of at most `most`; return whether there is one."""
-    cdef int64_t parts
+cdef bint _take_part(const Plan* p, int64_t k, Region* r, int64_t part, int64_t most) noexcept nogil:
+    """Reduce the region to the part that this task reads, one of at most `most`; return whether there is one.
+
+    The first task says for all how many parts there are. Another one may find another header and `most` if the
+    file is written in place meanwhile; still every item is read by one task.
+    """
+    cdef int64_t parts, first
     if p.splits == 1:
         return True
     parts = max(min(min(p.splits, most), region_span(r, p.itemsize) // PART), 1)
+    first = zc_store_first(&p.parts[k], 0, parts)
+    if first:
+        parts = first
     return part < parts and cut(r, part, parts)
 
 
-cdef int _read_blosc(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read_blosc(const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
     cdef Frame frame
     if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
         return f.status
     if open_frame(source, p.chunk_nbytes, &frame, s, f) != OK:
         return f.status
     if r.repeated or (frame.nblocks > 1 and frame.blocksize % p.itemsize):
-        return _read_whole(p, r, source, s, f) if _take_part(p, r, part, 1) else OK
-    return scatter_frame(p, r, &frame, s, f) if _take_part(p, r, part, max(frame.nblocks, 1)) else OK
+        return _read_whole(p, r, source, s, f) if _take_part(p, k, r, part, 1) else OK
+    return scatter_frame(p, r, &frame, s, f) if _take_part(p, k, r, part, max(frame.nblocks, 1)) else OK
 
 
-cdef int _read(const Plan* p, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read(const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
     if p.codec.kind == BLOSC_KIND:
-        return _read_blosc(p, r, part, source, s, f)
+        return _read_blosc(p, k, r, part, source, s, f)
     if p.codec.kind != RAW_KIND:
         return _read_whole(p, r, source, s, f)
     if source.size < p.chunk_nbytes:
         return fail(f, TRUNCATED, source.size, p.chunk_nbytes)
     if source.size > p.chunk_nbytes:
         return fail(f, TRAILING, source.size, p.chunk_nbytes)
-    return scatter_raw(p, r, source, 0, s, f) if _take_part(p, r, part, p.splits) else OK
+    return scatter_raw(p, r, source, 0, s, f) if _take_part(p, k, r, part, p.splits) else OK
 
 
 cdef bint _whole_raw(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil:
@@ -145,10 +152,12 @@ cdef int _open_value(
 
 cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) noexcept nogil:
     """Find a chunk in the shard, whose index was checked. The file stays open."""
-    cdef uint64_t offset = p.shard.entries[2 * r.number]
+    cdef uint64_t offset = p.shard.entries[2 * r.number], size = p.shard.entries[2 * r.number + 1]
     if offset == NOWHERE:
         return MISSING
-    source.size = f.stored = <int64_t>p.shard.entries[2 * r.number + 1]
+    if offset > INT64_MAX or size > INT64_MAX - offset:
+        return fail(f, TOO_LARGE, INT64_MAX, INT64_MAX)
+    source.size = f.stored = <int64_t>size
     source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
     if p.shard.data != NULL:
         source.data = p.shard.data + source.base
@@ -194,7 +203,7 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
         return f.status
     status = check_sum(p, &source, s, f)
     if status == OK:
-        status = _read(p, r, part, &source, s, f)
+        status = _read(p, k, r, part, &source, s, f)
     if p.opened == NULL and p.shard.entries == NULL and p.values == NULL:
         close_source(&source)
     return status

@@ -72,8 +72,10 @@ cdef int _put_values(Draft* d, const Value* values, int64_t n, int64_t nbytes, F
 # ---- boundary
 
 cdef uint64_t* _entries(cnp.ndarray array, int64_t n) except NULL:
-    if cnp.PyArray_TYPE(array) != cnp.NPY_UINT64 or not cnp.PyArray_IS_C_CONTIGUOUS(array) or array.size != 2 * n:
-        raise ValueError(f"an index of {n} chunks is an array of {2 * n} numbers of uint64, not {array!r:.80}")
+    if (
+        cnp.PyArray_TYPE(array) != cnp.NPY_UINT64 or not cnp.PyArray_ISCARRAY_RO(array) or array.size != 2 * n
+    ):
+        raise ValueError(f"an index of {n} chunks is an aligned array of {2 * n} numbers of uint64, not {array!r:.80}")
     return <uint64_t*>cnp.PyArray_DATA(array)
 
 
@@ -123,8 +125,9 @@ cdef class ShardJob(Job):
             further on in it.
         """
         cdef Plan* p = &self.plan
-        cdef int64_t n = 1, end
+        cdef int64_t n = 1, i
         cdef uint64_t* at
+        cdef uint64_t first, size
         cdef int d
         if len(counts) != p.ndim or self._held is not None:
             raise ValueError(f"a grid of {counts} chunks for {p.ndim} axes, or for a second time")
@@ -139,10 +142,16 @@ cdef class ShardJob(Job):
         p.shard.entries = at
         p.shard.fd, p.shard.base = fd, base
         if data is not None:
-            end = base + len(data)
-            for d in range(n):
-                if at[2 * d] != NOWHERE and not base <= <int64_t>at[2 * d] <= end - <int64_t>at[2 * d + 1]:
-                    raise ValueError(f"chunk {d} at {at[2 * d]}, {at[2 * d + 1]} bytes, is outside {base} to {end}")
+            if base < 0:
+                raise ValueError(f"base is {base}, not an offset in the shard")
+            first, size = base, len(data)
+            for i in range(n):
+                # Without sums, which could be more than 64 bits.
+                if at[2 * i] != NOWHERE and not (
+                    at[2 * i] >= first and at[2 * i + 1] <= size and at[2 * i] - first <= size - at[2 * i + 1]
+                ):
+                    raise ValueError(f"chunk {i} at {at[2 * i]}, {at[2 * i + 1]} bytes, is outside {base} to "
+                                     f"{base + len(data)}")
             p.shard.data = <const uint8_t*>PyBytes_AS_STRING(data)
         p.end = p.total
 
@@ -172,6 +181,7 @@ cdef class ShardJob(Job):
         """
         cdef Failure f
         cdef const char* name
+        cdef int status
         if self.plan.shard.entries == NULL or self._fresh is not None:
             raise ValueError("no shard is attached, or it was begun before")
         self._fresh = np.full((self._size, 2), NOWHERE, np.uint64)
@@ -181,7 +191,9 @@ cdef class ShardJob(Job):
         if path is None:
             return
         name = self._path = path
-        if begin_file(HERE, name, durability, &self._draft, &f) != OK:
+        with nogil:
+            status = begin_file(HERE, name, durability, &self._draft, &f)
+        if status != OK:
             self._raise(&f)
         self._drafting = True
         self._put(bytes(start))
@@ -254,15 +266,22 @@ cdef class ShardJob(Job):
         """Add the index, and put the file in its place; return the bytes if there is no file."""
         cdef Failure f
         cdef const char* src = index
+        cdef const char* path = NULL
+        cdef int64_t n = len(index)
+        cdef int status = OK
         if not self._drafting:
             return b"".join([index, *self._parts] if in_front else [*self._parts, index])
         if not in_front:
             self._put(index)
-        elif put_at(&self._draft, <const uint8_t*>src, len(index), 0, &f) != OK:
-            self._raise(&f)
-        self._drafting = False
-        src = self._path
-        if finish_file(&self._draft, &f) != OK or commit_file(&self._draft, src, &f) != OK:
+        path, self._drafting = self._path, False
+        with nogil:
+            if in_front:
+                # After a failure this file is only cleared up.
+                put_at(&self._draft, <const uint8_t*>src, n, 0, &f)
+            status = finish_file(&self._draft, &f)
+            if status == OK:
+                status = commit_file(&self._draft, path, &f)
+        if status != OK:
             self._raise(&f)
         return None
 
@@ -275,7 +294,8 @@ cdef class ShardJob(Job):
         if self._drafting:
             self._drafting = False
             self._draft.status = NO_MEMORY
-            finish_file(&self._draft, &f)
+            with nogil:
+                finish_file(&self._draft, &f)
 
     cdef int _put(self, bytes data) except -1:
         cdef Failure f

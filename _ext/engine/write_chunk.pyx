@@ -192,9 +192,12 @@ cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* ite
 cdef int _load_inner(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Fill `s.chunk` with what the shard has of the chunk, or with the fill value if there is nothing."""
     cdef Source source
-    if p.shard.entries == NULL or open_inner(p, r, &source, f) == MISSING:
+    cdef int status = MISSING if p.shard.entries == NULL else open_inner(p, r, &source, f)
+    if status == MISSING:
         _fill_chunk(p, s)
         return OK
+    if status != OK:
+        return status
     if load_source(&source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
         return f.status
     if check_sum(p, &source, s, f) != OK:

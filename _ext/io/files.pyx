@@ -234,6 +234,8 @@ cdef int _make_above(int folder, const char* path, bint sync, Failure* f) noexce
     cdef char part[MAX_PATH]
     cdef size_t n = strlen(path), i = n
     cdef int code = ENOENT
+    if n == 0:
+        return OK
     memcpy(part, path, n + 1)
     # Up to the lowest that is there, or can be made,
     while code == ENOENT:
@@ -415,6 +417,8 @@ def write_file(bytes path not None, data, int durability):
     cdef Py_buffer view
     cdef int status
     cdef const char* name = path
+    if not path:
+        raise ValueError("the path of the file is empty")
     memset(&f, 0, sizeof(f))
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     with nogil:

@@ -179,7 +179,7 @@ class ShardIndex:
             if self._plain and checksum(raw[:-4]) == int.from_bytes(raw[-4:], "little"):
                 entries = np.frombuffer(raw, np.uint64, len(raw) // 8).reshape(-1, 2)
             else:
-                entries = np.ascontiguousarray(self._chain.decode(raw)).reshape(-1, 2)
+                entries = np.require(self._chain.decode(raw), requirements=("C", "A")).reshape(-1, 2)
         # A codec of another package may raise anything.
         except Exception as err:
             raise ValueError(f"shard index: {err}") from err

@@ -52,6 +52,7 @@ cdef extern from * nogil:
     #define ZC_ZSTD_C_LEVEL 100
     #define ZC_ZSTD_C_CHECKSUM 201
     #define ZC_ZSTD_C_SPLIT_LEVEL 1017 /* not stable: versions without it refuse it, and do not split */
+    #define ZC_ZSTD_E_NO_MEMORY 64
     #define ZC_ZSTD_E_DST_TOO_SMALL 70
     #define ZC_ZSTD_E_SRC_WRONG 72
 
@@ -110,6 +111,7 @@ cdef extern from * nogil:
     int ZC_ZSTD_C_LEVEL
     int ZC_ZSTD_C_CHECKSUM
     int ZC_ZSTD_C_SPLIT_LEVEL
+    int ZC_ZSTD_E_NO_MEMORY
     int ZC_ZSTD_E_DST_TOO_SMALL
     int ZC_ZSTD_E_SRC_WRONG
 

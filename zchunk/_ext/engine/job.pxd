@@ -15,8 +15,9 @@ cdef class Layout:
 cdef class Job(Shared):
     cdef Plan plan
     cdef object _array, _layout, _selection
-    # Of the values of a batch, those that are read or have room to be written.
-    cdef list _given
+    # Of the values of a batch, those that are read, and those that have room to be written.
+    cdef Py_buffer* _views
+    cdef int64_t _viewed
     cdef PyObject** _rooms
     cdef int64_t _count
 

@@ -58,6 +58,7 @@ cdef struct Plan:
     int64_t splits                  # tasks of a chunk
     void* team                      # its blocks are encoded by several threads, see `frame_team`; or NULL
     int64_t* opened                 # descriptors of the chunks' files, if a chunk may be several tasks; else NULL
+    int64_t* parts                  # then into how many parts each chunk was cut by its first task; 0: not yet
     int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.
     int64_t next
