@@ -68,7 +68,9 @@ cdef bint _take_part(const Plan* p, int64_t k, Region* r, int64_t part, int64_t 
     return part < parts and cut(r, part, parts)
 
 
-cdef int _read_blosc(const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read_blosc(
+    const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f
+) noexcept nogil:
     cdef Frame frame
     if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
         return f.status
@@ -79,7 +81,9 @@ cdef int _read_blosc(const Plan* p, int64_t k, Region* r, int64_t part, Source* 
     return scatter_frame(p, r, &frame, s, f) if _take_part(p, k, r, part, max(frame.nblocks, 1)) else OK
 
 
-cdef int _read(const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int _read(
+    const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f
+) noexcept nogil:
     if p.codec.kind == BLOSC_KIND:
         return _read_blosc(p, k, r, part, source, s, f)
     if p.codec.kind != RAW_KIND:
