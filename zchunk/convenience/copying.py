@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zchunk.convenience.copy_report import Report, reporting
+from zchunk.convenience.places import is_below, places
 from zchunk.core.array import Array
 from zchunk.core.node import Node
 from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
@@ -272,23 +272,9 @@ def _is_at_or_below(node: Any, name: str, other: Any) -> bool:
     path, top = normalize_path(f"{base}/{name}"), normalize_path(other.name)
     if isinstance(node, Node) and isinstance(other, Node):
         # Metadata and chunks may be in different stores: one that both use is enough.
-        inner, outer = _places(node, path), _places(other, top)
-        return any(_is_below(place, above) for place in inner for above in outer)
-    return _is_h5py(node) and _is_h5py(other) and node.file == other.file and _is_below(path, top)
-
-
-def _places(node: Node, path: str) -> set[str]:
-    """Return where the values below a path are, as names that are the same for all stores that share them."""
-    places = set()
-    for store in (node.store, node.chunk_store):
-        place = os.path.join(store.lock_identity, path)
-        # Of a folder, in which another store may begin further down.
-        places.add(os.path.realpath(place) if os.path.isabs(place) else place.rstrip("/"))
-    return places
-
-
-def _is_below(path: str, top: str) -> bool:
-    return not top or f"{path}/".startswith(f"{top.rstrip('/')}/")
+        inner, outer = places(node, path), places(other, top)
+        return any(is_below(place, above) for place in inner for above in outer)
+    return _is_h5py(node) and _is_h5py(other) and node.file == other.file and is_below(path, top)
 
 
 def _parameters(source: Any, dest: Any) -> dict[str, Any]:

@@ -118,9 +118,11 @@ def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> St
 
 
 @contextmanager
-def using_store(store: StoreLike, mode: Mode) -> Iterator[Store]:
+def using_store(
+    store: StoreLike, mode: Mode, storage_options: dict[str, Any] | None = None
+) -> Iterator[Store]:
     """Give the store that `store` names, and close it at the end if it was opened here, by its path."""
-    target = open_store(store, mode)
+    target = open_store(store, mode, storage_options)
     try:
         yield target
     finally:

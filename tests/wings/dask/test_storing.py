@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests import ROOT
-from zchunk.errors import ContainsArrayError, ReadOnlyError
+from zchunk.errors import ContainsArrayError, CopyError, ReadOnlyError
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -340,3 +340,25 @@ def test_without_dask() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "zchunk[dask]" in run.stdout
+
+
+def test_the_source_is_not_replaced(tmp_path: Path) -> None:
+    z = zchunk.array(ITEMS, store=tmp_path / "x.zarr", chunks=10)
+    (tmp_path / "link").symlink_to(tmp_path / "x.zarr")
+    everything = zd.from_zchunk(z, (10, 10))
+    lazily = [
+        everything, (everything + 1)[::-1], everything.sum(axis=0), da.from_array(z, chunks=10),
+        zd.from_zchunk(z, inline_array=True),
+        da.map_blocks(lambda z=z: z[:], chunks=((30,), (40,)), dtype=z.dtype),
+    ]  # fmt: skip
+    for x in lazily:
+        for target in (tmp_path / "x.zarr", z.store, str(tmp_path), tmp_path / "link"):
+            with pytest.raises(CopyError, match="write elsewhere"):
+                zd.store(x, target, overwrite=True)
+        with pytest.raises(CopyError):
+            zd.store(x, tmp_path, path="x.zarr/below", overwrite=True)
+        zd.store(x, tmp_path / "y.zarr", overwrite=True)
+    np.testing.assert_array_equal(z[:], ITEMS)
+    # An array in its own place stays: parts may be written over themselves.
+    zd.store(everything + 1, z)
+    np.testing.assert_array_equal(z[:], ITEMS + 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate, pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import dask.array as da
 import numpy as np
@@ -12,6 +13,7 @@ from dask import local, threaded
 from dask.base import get_scheduler
 from dask.utils import SerializableLock, get_scheduler_lock
 
+from zchunk.convenience.places import check_apart
 from zchunk.core.array import Array
 from zchunk.core.tokens import new_token
 from zchunk.creation.arrays import create
@@ -20,6 +22,10 @@ from zchunk.runtime.fork import PerProcess, is_shared
 from zchunk.spec.keys import normalize_path
 from zchunk.storage import MemoryStore, Store, open_store
 from zchunk.sync import KeyLock, ProcessSynchronizer
+from zchunk.wings.sources import arrays_in
+
+if TYPE_CHECKING:
+    from zchunk.typing import StoreLike
 
 # What tells this process from all others, on other machines too.
 _this_process = PerProcess(new_token)
@@ -50,7 +56,8 @@ def store(
     source : dask.array.Array
         What to write.
     target : Array, path, URL or MutableMapping
-        The array to write into, or the store to make one in, as for `zchunk.create`.
+        The array to write into, or the store to make one in, as for `zchunk.create`. An array may be what
+        `source` is read from, if each dask chunk is read from where it is written to, as that of ``x + 1``.
     region : slice or tuple of slice, optional
         The part of `target` to write, with steps of 1; all of it by default.
     path : str, optional
@@ -66,7 +73,7 @@ def store(
     return_stored : bool, optional
         Return a dask array of what is stored.
     overwrite : bool, optional
-        Replace what is where the array shall be made. `source` must not read it.
+        Replace what is where the array is to be made.
     storage_options : dict, optional
         Options of the file system, if `target` is a URL.
     compute_kws : dict, optional
@@ -88,7 +95,9 @@ def store(
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is where the array shall be made, and `overwrite` is false.
+        Something is where the array is to be made, and `overwrite` is false.
+    CopyError
+        `source` is read from what would be replaced.
     ReadOnlyError
         `target` was opened for reading, or has a rectilinear chunk grid.
     TypeError
@@ -99,24 +108,14 @@ def store(
         written then, nor made. With `compute` false, computing raises it if it is other processes that do it.
     """
     _check(source, align)
+    given = {"path": path, "storage_options": storage_options}
     if isinstance(target, Array):
-        given = {"path": path, "storage_options": storage_options, "overwrite": overwrite or None}
-        if wrong := [key for key, value in (given | create_kws).items() if value is not None]:
-            raise TypeError(f"{target!r} is there already: it takes no {', '.join(wrong)}")
-        array = target
-        array._check_writable()
-        array._current.check_writable()
+        place = _place_there(target, given | {"overwrite": overwrite or None} | create_kws)
+    elif region is not None:
+        raise TypeError("a region is of an array that is there; make it with zchunk.create")
     else:
-        if region is not None:
-            raise TypeError("a region is of an array that is there; make it with zchunk.create")
-        target = open_store(target, "a", storage_options)
-        version = create_kws.pop("zarr_version", None) or create_kws.get("zarr_format")
-        create_kws["zarr_format"] = format_for(target, normalize_path(path), version).version
-        create_kws |= {"shape": source.shape, "path": path, "storage_options": storage_options}
-        _set_chunks(create_kws, tuple(max(1, *sizes) for sizes in source.chunks))
-        create_kws.setdefault("dtype", source.dtype)
-        # Not in its place yet: what is there stays if this one cannot be made or written.
-        array = create(**create_kws | {"store": MemoryStore(), "chunk_store": None})
+        place = _place_of_new(source, target, overwrite, given | create_kws)
+    array = place.like
     slices = _normalized(region, array, source.shape)
     starts = tuple(part.start for part in slices)
     grid = array.metadata.grid.chunk_shape
@@ -125,16 +124,14 @@ def store(
     scheduler = (compute_kws or {}).get("scheduler")
     if lock is True:
         lock = get_scheduler_lock(collection=source, scheduler=scheduler)
-    safe = (
+    safe = bool(
         _is_aligned(source.chunks, starts, grid)
         or (lock and not _is_of_threads(lock))
         or isinstance(array.synchronizer, ProcessSynchronizer)
     )
     if compute:
-        holds = target.chunk_store if array is target else create_kws.get("chunk_store") or target
-        _check_scheduler(source, scheduler, array, open_store(holds, "a", storage_options), bool(safe))
-    if array is not target:
-        array = create(store=target, overwrite=overwrite, **create_kws)
+        _check_scheduler(source, scheduler, array, place.chunks, safe)
+    array = place.make()
     if return_stored:
         source = source.astype(array.dtype)
     # Not an array to mypy, but dask wants no more of it.
@@ -152,6 +149,42 @@ def store(
         return array
     # Older versions of dask return a tuple of one.
     return written[0] if isinstance(written, tuple) else written
+
+
+class _Place(NamedTuple):
+    """Where a dask array is written to.
+
+    `like` is the array, or one that is the same except that it lies in memory; `make` returns the array, and
+    makes it if need be. `chunks` is the store of the chunks.
+    """
+
+    chunks: Store
+    like: Array
+    make: Callable[[], Array]
+
+
+def _place_there(array: Array, given: dict[str, Any]) -> _Place:
+    """Return an array that is there, if nothing is given of how to make one."""
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise TypeError(f"{array!r} is there already: it takes no {', '.join(wrong)}")
+    array._check_writable()
+    array._current.check_writable()
+    return _Place(array.chunk_store, array, lambda: array)
+
+
+def _place_of_new(source: da.Array, target: StoreLike, overwrite: bool, given: dict[str, Any]) -> _Place:
+    """Return where an array can be made; what is there now stays until it is."""
+    options = given["storage_options"]
+    store, path = open_store(target, "a", options), normalize_path(given["path"])
+    check_apart(arrays_in(source.dask), store, path, "; write elsewhere, or compute it first")
+    version = given.pop("zarr_version", None) or given.get("zarr_format")
+    parameters = given | {"zarr_format": format_for(store, path, version).version, "shape": source.shape}
+    _set_chunks(parameters, tuple(max(1, *sizes) for sizes in source.chunks))
+    parameters.setdefault("dtype", source.dtype)
+    chunks = open_store(parameters.get("chunk_store") or store, "a", options)
+    like = create(**parameters | {"store": MemoryStore(), "chunk_store": None})
+    make = partial(create, store=store, overwrite=overwrite, **parameters)
+    return _Place(chunks, like, make)
 
 
 class Target:

@@ -10,9 +10,9 @@ from shutil import rmtree
 from typing import Any
 
 from zchunk.convenience.opening import open as open_node
+from zchunk.convenience.places import check_apart
 from zchunk.core.array import Array
 from zchunk.creation.nodes import format_for
-from zchunk.errors import CopyError
 from zchunk.hierarchy.groups import Group, open_group
 from zchunk.metadata.formats import find
 from zchunk.runtime.progress import reporting_progress
@@ -109,7 +109,7 @@ def rechunk(
     """
     node = source if isinstance(source, Array | Group) else open_node(source, "r")
     store, top = open_store(target, "a", storage_options), normalize_path(path)
-    _check_apart(node, store, top)
+    check_apart([node], store, top)
     version = zarr_format
     if version is None and all(find(store, above) is None for above in parents(top)):
         version = node.zarr_format
@@ -163,20 +163,6 @@ def _members(node: Array | Group) -> tuple[dict[str, Array], dict[str, Group]]:
 
     node.visititems(visit)
     return arrays, groups
-
-
-def _check_apart(node: Array | Group, store: Store, path: str) -> None:
-    """Raise `CopyError` if a path in a store is at, in or above a node."""
-    new = _place(store, path)
-    for old in (_place(node.store, node.path), _place(node.chunk_store, node.path)):
-        if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
-            raise CopyError(f"{'/' + path!r} in {store!r} would be in or instead of its source {node!r}")
-
-
-def _place(store: Store, path: str) -> str:
-    """Return the name of a path that is the same for all stores that share it."""
-    place = os.path.join(store.lock_identity, path)
-    return (os.path.realpath(place) if os.path.isabs(place) else place).rstrip("/")
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from xarray import Dataset, DataTree
 
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.wings.xarray import _own
+from zchunk.wings.xarray.sources import Part, check_sources
 from zchunk.wings.xarray.store import open_group
 from zchunk.wings.xarray.writable import WritableStore
 
@@ -106,22 +107,18 @@ def to_zarr(
         Something is there, with the mode ``w-``.
     GroupNotFoundError
         There is no group, with the mode ``r+``.
+    CopyError
+        What is written is read from what would be replaced, or from what other parts of it are written to.
     KeyError, TypeError, ValueError
         As xarray's methods.
     """
     if progress and not compute:
-        raise ValueError("progress can be shown only by who computes: leave it out with compute=False")
+        raise ValueError("with compute=False nothing is written yet of which progress could be shown")
     delayed = None if compute else _dask_delayed()
     encoding = {} if encoding is None else encoding
-    if isinstance(data, DataTree):
-        if append_dim is not None:
-            raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
-        parts = _parts(data, write_inherited_coords, encoding)
-    else:
-        parts = [_Part("", data, encoding)]
-    for part in parts:
-        _own.check_names(part.dataset)
+    parts = _parts_of(data, append_dim, write_inherited_coords, encoding)
     mode = _own.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
+    check_sources(parts, mode, append_dim, store, group, storage_options)
     top = WritableStore(
         open_group(
             _own.normalize_path(store),
@@ -146,11 +143,9 @@ def to_zarr(
     try:
         with reporting_progress(progress, lambda: _items(parts), "items") as advance:
             counter = _Counter(advance)
-            # Who writes later may be another process, which could not tell.
+            # What is written later may be written by another process, which could not tell.
             top.advance = counter if compute else None
-            for path, dataset, wanted in parts:
-                at = top.child(path) if path else top
-                _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
+            _prepare(top, parts, writer)
             if mode != "r+" and consolidated is not False:
                 top.consolidate()
             writes = writer.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
@@ -164,21 +159,35 @@ def to_zarr(
     return top if delayed is None else delayed(_finish, pure=False)(writes, top)
 
 
-class _Part(NamedTuple):
-    """A data set, where it goes below the group, and its encoding."""
+def _prepare(top: WritableStore, parts: list[Part], writer: Any) -> None:
+    """Make arrays and groups, and hand what is in the variables to `writer`."""
+    for path, dataset, wanted in parts:
+        at = top.child(path) if path else top
+        _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
 
-    path: str
-    dataset: Dataset
-    encoding: Mapping[Any, Any]
+
+def _parts_of(
+    data: Dataset | DataTree, append_dim: Hashable | None, inherit: bool, encoding: Mapping[Any, Any]
+) -> list[Part]:
+    """Return what is written: a data set, or those of a tree."""
+    if not isinstance(data, DataTree):
+        parts = [Part("", data, encoding)]
+    elif append_dim is None:
+        parts = _parts_of_tree(data, inherit, encoding)
+    else:
+        raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
+    for part in parts:
+        _own.check_names(part.dataset)
+    return parts
 
 
-def _parts(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[_Part]:
+def _parts_of_tree(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[Part]:
     """Return the data sets of a tree, those above first; `encoding` is by path from the root of the tree."""
     unknown = set(encoding) - set(tree.groups)
     if unknown:
         raise ValueError(f"unexpected encoding group name(s) provided: {unknown}")
     return [
-        _Part(
+        Part(
             "" if node is tree else path,
             node.to_dataset(inherit=inherit or node is tree),
             encoding.get(node.path) or {},
@@ -187,7 +196,7 @@ def _parts(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[_
     ]
 
 
-def _items(parts: list[_Part]) -> int:
+def _items(parts: list[Part]) -> int:
     return sum(v.size for part in parts for v in part.dataset.variables.values())
 
 
