@@ -41,6 +41,7 @@ def check_sources(
     parts: list[Part],
     mode: str,
     append_dim: Hashable | None,
+    region: Any,
     store: Any,
     group: str | None,
     storage_options: dict[str, Any] | None,
@@ -51,11 +52,14 @@ def check_sources(
     ----------
     parts : list of Part
         What is written.
-    mode, append_dim, store, group, storage_options
+    mode, append_dim, region, store, group, storage_options
         As for `to_zarr`; `mode` is not None.
     """
+    if store is None or (mode == "r+" and region is None):
+        # Whole arrays are changed in their place, item by item, which is what the mode is for.
+        return
     reads = [read for part in parts for read in _reads(part)]
-    if not reads or store is None:
+    if not reads:
         return
     if isinstance(store, Group):
         _check(reads, parts, mode, append_dim, store.store, store.path, group)
@@ -99,6 +103,4 @@ def _check(
     for array, path, whole in reads:
         own = place(store, normalize_path(f"{top}/{path}"))
         if (places(array) & written) - ({own} if whole else set()):
-            raise CopyError(
-                f"{'/' + path!r} would be read from {array!r} while that is written to{_ADVICE}"
-            )
+            raise CopyError(f"{'/' + path!r} would be read from {array!r} while that is written to{_ADVICE}")

@@ -54,7 +54,7 @@ def to_zarr(
     mode : {"w", "w-", "a", "a-", "r+"}, optional
         ``w`` replaces the group; ``w-`` fails if there is one; ``a`` replaces the values of variables that
         are there and adds others; ``a-`` with `append_dim` leaves alone what does not have that axis; ``r+``
-        writes values of arrays that are there. By default ``a`` with `append_dim`, ``r+`` with `region`, else
+        writes values of arrays that are there, item by item if they are read from there too. By default ``a`` with `append_dim`, ``r+`` with `region`, else
         ``w-``.
     group : str, optional
         Path of the group below the root.
@@ -118,7 +118,7 @@ def to_zarr(
     encoding = {} if encoding is None else encoding
     parts = _parts_of(data, append_dim, write_inherited_coords, encoding)
     mode = _own.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
-    check_sources(parts, mode, append_dim, store, group, storage_options)
+    check_sources(parts, mode, append_dim, region, store, group, storage_options)
     top = WritableStore(
         open_group(
             _own.normalize_path(store),
