@@ -54,8 +54,8 @@ def to_zarr(
     mode : {"w", "w-", "a", "a-", "r+"}, optional
         ``w`` replaces the group; ``w-`` fails if there is one; ``a`` replaces the values of variables that
         are there and adds others; ``a-`` with `append_dim` leaves alone what does not have that axis; ``r+``
-        writes values of arrays that are there, item by item if they are read from there too. By default ``a`` with `append_dim`, ``r+`` with `region`, else
-        ``w-``.
+        writes values of arrays that are there, in their own place if they are read from there too. By default
+        ``a`` with `append_dim`, ``r+`` with `region`, else ``w-``.
     group : str, optional
         Path of the group below the root.
     encoding : mapping, optional
