@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from zchunk.core.attributes import with_string_keys
 from zchunk.creation.parameters import parsed_again
@@ -89,14 +89,49 @@ def init_array(
     MixedFormatsError
         A group above is of the other format.
     """
-    # All that can fail comes before what is there is erased.
+    new = new_array(store, path, metadata, attributes)
+    new.prepare(overwrite, chunk_store)
+    new.publish()
+    return new.metadata
+
+
+class NewArray(NamedTuple):
+    """An array that is to be put at a path: `prepare` makes the place, `publish` shows the array.
+
+    Chunks that are written in between are those of an array which nobody sees before it is complete.
+    """
+
+    store: Store
+    path: str
+    items: dict[str, bytes]
+    fmt: Format
+    # As they will be read; None if that depends on the store.
+    metadata: ArrayMetadata | None
+
+    def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
+        """Make the groups above, and erase what is there. Raises as `init_array` does."""
+        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store)
+
+    def publish(self) -> None:
+        """Put the metadata in their place."""
+        _put(self.store, self.path, self.items)
+
+
+def new_array(
+    store: Store, path: str, metadata: ArrayMetadata, attributes: Mapping[str, Any] | None = None
+) -> NewArray:
+    """Return what puts an array at the normalised `path`. All that can fail does before anything is erased.
+
+    Raises
+    ------
+    InvalidKeyError
+        No node can be at `path`.
+    """
     _check_new(path)
     fmt = get_format(metadata.zarr_format)
     items = fmt.array_items(metadata, _attributes(attributes))
     parsed = parsed_again(metadata, items[fmt.array_key])
-    _prepare(store, path, fmt, overwrite, chunk_store)
-    _put(store, path, items)
-    return parsed if vars(type(store)).get("verbatim", False) else None
+    return NewArray(store, path, items, fmt, parsed if vars(type(store)).get("verbatim", False) else None)
 
 
 def init_group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 import zchunk
 from tests.wings.rechunking.test_tasks import items_of, least, tall
-from zchunk.errors import ContainsArrayError, StoreError
+from zchunk.errors import ContainsArrayError, PathNotFoundError, StoreError
 from zchunk.runtime import threads as pool
 from zchunk.wings.rechunking import target as making
 from zchunk.wings.rechunking.tasks import Job
@@ -164,3 +165,71 @@ def test_a_part_of_the_intermediate_copy_that_is_lost(tmp_path: Path, stages: li
             zchunk.rechunk(z, (64, 5), tmp_path / "target", limit)
         zchunk.rechunk(z, (64, 4), tmp_path / "target", overwrite=True)
         (tmp_path / "target").rename(tmp_path / str(len(list(tmp_path.iterdir()))))
+
+
+@pytest.mark.parametrize(("name", "calls"), [("add_made", 1), ("_cut", 5), ("_put", 9), ("_write", 7)])
+def test_what_a_killed_call_leaves_is_no_array(
+    name: str, calls: int, tmp_path: Path, stages: list[int]
+) -> None:
+    z = tall(tmp_path / "z")
+    limit = least(z, (64, 5), target=tmp_path / "target") + 3000
+    kill(tmp_path, limit, name, calls)
+    with pytest.raises(PathNotFoundError):
+        zchunk.open(tmp_path / "target", "r")
+    # If it is deleted, nothing of it counts as done.
+    shutil.rmtree(tmp_path / "target")
+    found = zchunk.rechunk(z, (64, 5), tmp_path / "target", limit)
+    np.testing.assert_array_equal(found[...], z[...])
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _Stops(zchunk.MemoryStore):
+    """A store of an intermediate copy whose user is stopped at some deletion."""
+
+    left: int | None = None
+
+    def _count(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise _Stopped
+
+    def erase_many(self, keys: Any) -> None:
+        for key in [key for key in keys if key in self]:
+            self._count()
+            super().erase_many([key])
+
+    def erase_prefix(self, path: str = "") -> None:
+        for key in [key for key in self if key.startswith(path)]:
+            self._count()
+            super().erase_many([key])
+
+
+def test_a_call_that_stops_while_it_clears_up(tmp_path: Path) -> None:
+    z = tall(tmp_path / "z")
+    limit = least(z, (64, 5), target=tmp_path / "target") + 3000
+    deletions = 0
+    while True:
+        temp = _Stops()
+        # Nothing is deleted before the end.
+        temp.left = deletions
+        target = tmp_path / str(deletions)
+        try:
+            zchunk.rechunk(z, (64, 5), target, limit, temp)
+        except _Stopped:
+            temp.left = None
+            np.testing.assert_array_equal(zchunk.load(target), z[...])
+            # As if it had ended, or goes on to the end.
+            try:
+                zchunk.rechunk(z, (64, 5), target, limit, temp)
+            except ContainsArrayError:
+                zchunk.rechunk(z, (64, 5), target, limit, temp, overwrite=True)
+            np.testing.assert_array_equal(zchunk.load(target), z[...])
+            assert not temp
+            deletions += 1 + deletions // 4
+        else:
+            break
+    assert deletions > 5

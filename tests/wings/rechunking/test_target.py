@@ -93,3 +93,20 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(CopyError):
         zchunk.rechunk(z, 5, tmp_path, overwrite=True)
     np.testing.assert_array_equal(z[...], items_of((64, 48)))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("named", ["folder", "dict", "zip"])
+def test_a_path_in_the_target(named: str, zarr_format: Any, tmp_path: Path) -> None:
+    target: Any = {"folder": tmp_path / "x.zarr", "dict": {}, "zip": tmp_path / "x.zip"}[named]
+    z = zchunk.array(items_of((8, 6)), chunks=2)
+    for path in ("re", "a/b"):
+        with zchunk.open_group(target, zarr_format=zarr_format) as group:
+            found = zchunk.rechunk(z, 3, group.store, path=path)
+            assert (found.path, found.chunks, found.zarr_format) == (path, (3, 3), zarr_format)
+            np.testing.assert_array_equal(group[path][:], z[:])
+            assert not [key for key in group.store if "unfinished" in key or "rechunk" in key]
+    source = zchunk.group()
+    source["x"] = z
+    zchunk.rechunk(source, 3, tmp_path / "g.zarr", path="g")
+    np.testing.assert_array_equal(zchunk.load(tmp_path / "g.zarr", path="g/x"), z[:])

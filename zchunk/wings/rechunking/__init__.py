@@ -118,13 +118,14 @@ def rechunk(
     arrays, groups = _members(node)
     wanted = chunks_of_all(chunks, arrays)
     makings = [
-        Making(array, store, join(top, name), fmt, create_kws | {"chunks": wanted[name]})
+        Making(array, store, join(top, name) if name else top, fmt, create_kws | {"chunks": wanted[name]})
         for name, array in arrays.items()
     ]
     for making in makings:
         making.choose(make_executor(executor, making.native), limit)
     for name, group in groups.items():
-        found = open_group(store, "a", path=join(top, name), zarr_format=fmt.version)
+        at = join(top, name) if name else top
+        found = open_group(store, "a", path=at, zarr_format=fmt.version)
         found.attrs.update(group.attrs)
     with _temporary(temp, store, any(not making.plan.direct for making in makings)) as kept:
         if any(making.executor.processes for making in makings):
@@ -141,6 +142,8 @@ def rechunk(
 
             for making in makings:
                 making.run(report)
+        for making in makings:
+            making.publish()
         for making in makings:
             making.end()
     if isinstance(node, Group):

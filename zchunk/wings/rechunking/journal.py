@@ -62,11 +62,11 @@ class Journal:
 
     @property
     def made(self) -> bool:
-        """Whether the target is in its place."""
+        """Whether the place of the target is ready for its chunks."""
         return join(self.path, "done/target") in self.store
 
     def add_made(self) -> None:
-        """Record that the target is in its place."""
+        """Record that the place of the target is ready for its chunks."""
         self.store[join(self.path, "done/target")] = b""
 
     @property
@@ -84,9 +84,9 @@ class Journal:
         self.store[join(self.path, f"done/{stage}/{number}")] = b""
 
     def erase(self) -> None:
-        """Delete the record and the pieces; the parameters last, so that a call may go on with that."""
-        for name in ("pieces", "done"):
-            self.store.erase_prefix(join(self.path, name))
+        """Delete the record and the pieces; the parameters first.
+
+        Without them no call goes on by what is left, of which tasks may seem done whose pieces are gone.
+        """
         self.store.erase_many([self._key])
-        # The folder, where there are folders.
         self.store.erase_prefix(self.path)

@@ -11,20 +11,19 @@ import numpy as np
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.access import Access
 from zchunk.core.array import Array
-from zchunk.core.properties import find_array
 from zchunk.creation.arrays import create
 from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
-from zchunk.creation.nodes import check_absent, erase, init_array
+from zchunk.creation.nodes import check_absent, erase, new_array
 from zchunk.engine.array import ChunkedArray
-from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.formats import Format
+from zchunk.spec.keys import join
 from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
 from zchunk.wings.rechunking import memory
 from zchunk.wings.rechunking.executors import Executor
 from zchunk.wings.rechunking.journal import Journal
 from zchunk.wings.rechunking.plan import Plan, box_of, least_items, make_plan, shape_of
-from zchunk.wings.rechunking.tasks import Job
+from zchunk.wings.rechunking.tasks import Job, Made
 
 # Where nothing has to be kept, a task is no larger: its memory is used again, in part from the caches.
 _ENOUGH = 32 << 20
@@ -67,6 +66,7 @@ class Making:
         made = create(source.shape, store=like, path=path, zarr_format=fmt.version, **parameters)
         self._metadata = made.metadata
         self._chunked = ChunkedArray(made.metadata, store, path)
+        self._new = new_array(store, path, made.metadata, self._attributes)
 
     @property
     def native(self) -> bool:
@@ -160,36 +160,58 @@ class Making:
                 check_absent(self._store, self._path)
             self._journal.begin()
         if not self._journal.made:
-            # What a call before may have begun to make.
-            erase(self._store, self._path, None)
-            try:
-                init_array(self._store, self._path, self._metadata, overwrite, None, self._attributes)
-            except BaseException:
-                self._journal.erase()
-                raise
+            self._make(overwrite)
             self._journal.add_made()
-        self.target = self._open()
-        self._job = Job(self.source, self.target, self.plan, temp, self._journal.pieces)
+        made = Made(self._access, self._new.items[self._format.array_key], self._published)
+        self.target = made.open()
+        self._job = Job(self.source, made, self.plan, temp, self._journal.pieces)
 
-    def _open(self) -> Array:
-        access = Access(
+    def _make(self, overwrite: bool) -> None:
+        """Make the place of the target ready for its chunks."""
+        # What a call before may have begun to make.
+        erase(self._store, self._path, None)
+        try:
+            self._new.prepare(overwrite)
+            self._store[self._mark] = self._new.items[self._format.array_key]
+            if self._published:
+                self._new.publish()
+        except BaseException:
+            self._journal.erase()
+            raise
+
+    @property
+    def _published(self) -> bool:
+        """Whether the metadata come first: what they will be is for the store to say."""
+        return self._new.metadata is None
+
+    @property
+    def _mark(self) -> str:
+        """Key of what shows, in the place of the target, that its chunks are those of this call."""
+        return join(self._path, ".unfinished")
+
+    @property
+    def _access(self) -> Access:
+        return Access(
             self._store,
             self._path,
             self._format.version,
             write_empty_chunks=bool(self._write_empty),
             trusted=trusted_ids(*self._metadata.codecs),
         )
-        return Array._of(*find_array(access))
 
     def _is_made(self) -> bool:
-        try:
-            return self._rendered(self._open()) == self._rendered(self)
-        except ArrayNotFoundError:
-            return False
+        wanted = self._new.items[self._format.array_key]
+        if self._store.get(self._mark) == wanted:
+            return True
+        # Killed between the last two steps of the call.
+        return self._new.metadata is not None and self._store.get(self._key) == wanted
 
-    def _rendered(self, made: Any) -> str:
-        items = self._format.array_items(made._metadata if made is self else made.metadata)
-        return items[self._format.array_key].decode()
+    @property
+    def _key(self) -> str:
+        return join(self._path, self._format.array_key)
+
+    def _rendered(self) -> str:
+        return self._format.array_items(self._metadata)[self._format.array_key].decode()
 
     def _parameters(self) -> dict[str, Any]:
         """Return what must be the same for a call to go on where another one stopped."""
@@ -197,7 +219,7 @@ class Making:
         old = source._format.array_items(source.metadata)[source._format.array_key].decode()
         return {
             "source": [_name(source.chunk_store), source.path, old],
-            "target": [_name(self._store), self._path, self._rendered(self)],
+            "target": [_name(self._store), self._path, self._rendered()],
             "write_empty_chunks": self._write_empty,
             "zarr_format": fmt.version,
             "regions": [list(grid.chunk_shape) for grid in self.plan.stages],
@@ -221,6 +243,12 @@ class Making:
 
     def _nbytes_of(self, grid: RegularGrid, number: int) -> int:
         return int(np.prod(shape_of(box_of(grid, number)), dtype=object)) * self.source.itemsize
+
+    def publish(self) -> None:
+        """Put the metadata in their place: the array is complete."""
+        if not self._published:
+            self._new.publish()
+        self._store.erase_many([self._mark])
 
     def end(self) -> None:
         """Delete the intermediate copy and the record."""

@@ -6,12 +6,15 @@ import math
 import os
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.properties import find_array
 from zchunk.errors import StoreError
+from zchunk.metadata.formats import get_format
 from zchunk.runtime import threads
 from zchunk.spec.keys import join
 from zchunk.spec.regular_grid import RegularGrid
@@ -22,6 +25,25 @@ from zchunk.wings.rechunking.plan import Box, Plan, box_of, meeting, shape_of, w
 _COUNTED = 100_000
 
 
+class Made(NamedTuple):
+    """An array that is being made: its metadata are not in their place before all chunks are."""
+
+    access: Access
+    document: bytes
+    # Whether the metadata are in their place nevertheless.
+    published: bool
+
+    def open(self) -> Array:
+        """Return the array."""
+        access = self.access
+        if self.published or access.version is None:
+            return Array._of(*find_array(access))
+        fmt, separator = get_format(access.version), access.store._dimension_separator or "."
+        return Array._of(
+            access, fmt.parse_array(self.document, fmt.array_key, separator, access.trusted)
+        )
+
+
 class Job:
     """The rechunking of one array; a stage is a grid of regions, each of which is a task.
 
@@ -30,8 +52,10 @@ class Job:
 
     Parameters
     ----------
-    source, target : Array
-        From and to.
+    source : Array
+        From.
+    made : Made
+        To.
     plan : Plan
         The regions.
     pieces : Store
@@ -40,15 +64,24 @@ class Job:
         Below which the pieces are.
     """
 
-    def __init__(self, source: Array, target: Array, plan: Plan, pieces: Store, path: str) -> None:
+    def __init__(self, source: Array, made: Made, plan: Plan, pieces: Store, path: str) -> None:
         self.source = source
-        self.target = target
+        self._made = made
+        self.target = target = made.open()
         self.plan = plan
         self.pieces = pieces
         self.path = path
         self.order: Any = "F" if source.order == target.order == "F" else "C"
         # Whether no chunk can be left out of the target.
         self.dense = not _same_fill(source, target) or _is_stored(source)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An array pickles as its place, where there are no metadata yet.
+        return {name: value for name, value in vars(self).items() if name != "target"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.target = self._made.open()
 
     def run(self, stage: int, number: int, memory: Memory) -> None:
         """Do a task: the region of this number in a stage."""
