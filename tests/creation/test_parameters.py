@@ -11,7 +11,7 @@ import pytest
 import zchunk
 from tests.nonsense import Nonsense
 from zchunk import storage
-from zchunk.creation import parameters as newarray
+from zchunk.creation import parameters
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.wanted import Wanted
 from zchunk.errors import MetadataError
@@ -63,30 +63,30 @@ COMPRESSORS += [zchunk.Zstd(1)]
 @pytest.mark.parametrize("dtype", ["f8", "<f8", ">f8", np.dtype("f4"), float, "i4", "M8[s]", "S3"], ids=str)
 @pytest.mark.parametrize("compressor", COMPRESSORS, ids=str)
 def test_what_is_remembered_is_what_would_be_made(dtype: Any, compressor: Any) -> None:
-    newarray._made.clear()
+    parameters._made.clear()
     for separator in (None, "/"):
         for chunks in (True, False, 3, (3,)):
             for fill_value in SCALARS:
-                parameters = {
+                given = {
                     "shape": 7, "chunks": chunks, "dtype": dtype, "compressor": compressor,
                     "fill_value": fill_value, "dimension_separator": separator,
                 }  # fmt: skip
                 results = []
                 for _ in range(2):
                     try:
-                        results.append(render_array(make_metadata(Wanted(**parameters))))
+                        results.append(render_array(make_metadata(Wanted(**given))))
                     except Exception as err:
                         results.append(str(err).encode())
-                newarray._made.clear()
+                parameters._made.clear()
                 try:
-                    wanted = render_array(make_metadata(Wanted(**parameters)).replace())
+                    wanted = render_array(make_metadata(Wanted(**given)).replace())
                 except Exception as err:
                     wanted = str(err).encode()
                 assert results == [wanted, wanted]
 
 
 def test_like_parameters_are_told_apart() -> None:
-    newarray._made.clear()
+    parameters._made.clear()
     wanted = {}
     for remembered in (False, True):
         for shape in (6, (6,), (6, 1)):
@@ -99,7 +99,7 @@ def test_like_parameters_are_told_apart() -> None:
                     value = None if fill_value is None else made.fill_value.tobytes()
                     key = (shape, repr(fill_value), dtype)
                     assert wanted.setdefault(key, (made.shape, value)) == (made.shape, value), remembered
-    assert len(newarray._made) <= newarray._MADE_MAX
+    assert len(parameters._made) <= parameters._MADE_MAX
 
 
 def test_what_is_alike_shares_metadata_and_nothing_else(tmp_path: Path) -> None:

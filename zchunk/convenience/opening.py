@@ -101,10 +101,7 @@ def open(
         return open_array(
             store, mode, path=path, zarr_version=zarr_version, zarr_format=zarr_format, **kwargs
         )
-    given = {name: kwargs.pop(name) for name in _ACCESS if name in kwargs}
-    kwargs.pop("partial_decompress", None)
-    if others := {name: value for name, value in kwargs.items() if name not in Wanted._fields}:
-        h5py_names.translate(kwargs.get("compressor", "default"), 0, others)
+    given = _take_access(kwargs) if kwargs else {}
     access = access_to(
         store,
         path,
@@ -112,7 +109,6 @@ def open(
         read_only=mode == "r",
         zarr_version=zarr_version,
         zarr_format=zarr_format,
-        trusted=trusted_by(**{name: kwargs[name] for name in _CODECS if name in kwargs}),
         **given,
     )
     if mode in ("r", "r+", "a"):
@@ -128,3 +124,19 @@ def open(
         return groups.find_or_make_group(access, mode, attributes)
     except GroupNotFoundError:
         raise PathNotFoundError(f"nothing at path {'/' + access.path!r} in {access.store!r}") from None
+
+
+def _take_access(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of `access_to` among those of `open_array`, and leave in `kwargs` what is not.
+
+    Raises
+    ------
+    TypeError
+        A parameter is unknown.
+    """
+    found = {name: kwargs.pop(name) for name in _ACCESS if name in kwargs}
+    found["trusted"] = trusted_by(**{name: kwargs[name] for name in _CODECS if name in kwargs})
+    kwargs.pop("partial_decompress", None)
+    if others := {name: value for name, value in kwargs.items() if name not in Wanted._fields}:
+        h5py_names.translate(kwargs.get("compressor", "default"), 0, others)
+    return found

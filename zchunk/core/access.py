@@ -58,10 +58,12 @@ class Access(NamedTuple):
     write_empty_chunks: bool = True
     trusted: frozenset[str] = frozenset()
 
-    def at(self, path: str, version: int) -> Access:
+    def at(self, path: str, version: int, trusted: frozenset[str] | None = None) -> Access:
         """Return how a node at another path, or of a version that was found, is accessed in the same way."""
         # As `_replace`, in half the time.
-        return Access(self.store, path, version, *self[3:])
+        if trusted is None:
+            return Access(self.store, path, version, *self[3:])
+        return Access(self.store, path, version, *self[3:-1], trusted)
 
 
 def access_to(

@@ -154,7 +154,7 @@ class Array(Iteration):
     @read_only.setter
     def read_only(self, value: bool) -> None:
         self._access = self._access._replace(read_only=bool(value))
-        self._attrs.read_only = bool(value)
+        self.attrs.read_only = bool(value)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -97,7 +97,7 @@ class Iteration(Views):
             found = store.get_many(batch)
             for key in batch:
                 checksum.update(found.get(key, b""))
-        for key in dict.fromkeys((self._key_prefix + self._format.array_key, self._attrs.key)):
+        for key in dict.fromkeys((self._key_prefix + self._format.array_key, self.attrs.key)):
             checksum.update(self.store.get(key, b""))
         return checksum.digest()
 

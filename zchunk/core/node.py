@@ -30,7 +30,6 @@ class Node:
     _format: Format
     # What all keys of the node begin with.
     _key_prefix: str
-    _attrs: Attributes
 
     @classmethod
     def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
@@ -46,17 +45,8 @@ class Node:
         """Set what the records say. The version of the format is among it."""
         assert access.version is not None
         self._access = access
-        self._format = fmt = get_format(access.version)
+        self._format = get_format(access.version)
         self._key_prefix = access.path + "/" if access.path else ""
-        self._attrs = Attributes(
-            access.store,
-            self._key_prefix + fmt.attrs_key,
-            access.read_only,
-            access.cache_attrs,
-            access.synchronizer,
-            member=fmt.attrs_member,
-        )
-
     def __dask_tokenize__(self) -> Any:
         return tokens.dask_token(self)
 
@@ -113,7 +103,22 @@ class Node:
     @property
     def attrs(self) -> Attributes:
         """User attributes, a mapping that writes through to the store."""
-        return self._attrs
+        found: Attributes | None = vars(self).get("_attrs")
+        return self._make_attrs() if found is None else found
+
+    def _make_attrs(self) -> Attributes:
+        # When they are first asked for: many an array is only read. All threads get the same.
+        access, fmt = self._access, self._format
+        attrs = Attributes(
+            access.store,
+            self._key_prefix + fmt.attrs_key,
+            access.read_only,
+            access.cache_attrs,
+            access.synchronizer,
+            member=fmt.attrs_member,
+        )
+        found: Attributes = vars(self).setdefault("_attrs", attrs)
+        return found
 
     def __eq__(self, other: object) -> bool:
         return (

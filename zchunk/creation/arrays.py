@@ -229,7 +229,7 @@ def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
     version = format_for(store, path, access.version).version
     metadata = make_metadata(wanted, version, store._dimension_separator)
     stored = init_array(store, path, metadata, overwrite, access.chunk_store, wanted.attributes)
-    access = access._replace(version=version, trusted=trusted_ids(*metadata.codecs))
+    access = access.at(path, version, trusted_ids(*metadata.codecs))
     return Array._of(*find_array(access)) if stored is None else Array._of(access, stored)
 
 
