@@ -59,8 +59,8 @@ def copy(
     log : callable, path or file, optional
         Gets a line of text for each array and group, and a summary.
     if_exists : {"raise", "replace", "skip", "skip_initialized"}, optional
-        What to do with what stands where an array shall be. The last: skip arrays of which all chunks are
-        stored, and replace others; not for h5py.
+        What to do if something is already at the place of an array. ``"skip_initialized"`` skips arrays whose
+        chunks are all stored, and replaces others; h5py does not have it.
     dry_run : bool, optional
         Only log what would be copied.
     progress : bool or callable, optional
@@ -78,7 +78,7 @@ def copy(
     Raises
     ------
     CopyError
-        Something is where a copy shall be, or the copy would be in or instead of its source.
+        Something is already at the place of the copy, or the copy would be in or instead of its source.
     ValueError, TypeError
         The parameters make no sense, or the source has no name and none is given.
     """
@@ -134,7 +134,7 @@ def copy_all(
 def _name_of(node: Any) -> str:
     name: str = (node.name or "").rpartition("/")[2]
     if not name:
-        raise TypeError(f"{node!r} has no name; say with `name` what the copy shall be called")
+        raise TypeError(f"{node!r} has no name; give the copy a name with `name`")
     return name
 
 
@@ -206,7 +206,7 @@ class _Copier:
                 yield member, dest, name
 
     def copy_attrs(self, source: Any, target: Any) -> None:
-        """Copy the user attributes of an array or group, if they shall be."""
+        """Copy the user attributes of an array or group, unless the caller leaves them out."""
         if self.without_attrs:
             return
         between = isinstance(source, Array) and isinstance(target, Array)

@@ -195,7 +195,7 @@ def _convert(
     above, _, name = path.rpartition("/")
     if isinstance(node, Array):
         if not name:
-            raise ValueError("an array is copied into a group; give dest_path, the path that it shall have")
+            raise ValueError("an array is copied into a group; give dest_path, the path of the copy")
         return copy(node, group(dest, path=above, zarr_format=zarr_format), name, **how)
     if how["dry_run"]:
         # Into nothing: what is there is not looked at.

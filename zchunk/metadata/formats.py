@@ -1,6 +1,6 @@
 """The versions of the format: where each keeps its nodes, and what is at a path.
 
-Who opens or makes a node gets a `Format` here, once; nothing behind asks which version it is.
+A caller that opens or makes a node gets its `Format` here, once; no code behind it asks for the version.
 """
 
 from __future__ import annotations

@@ -266,7 +266,7 @@ def _render_array(meta: ArrayMetadata) -> bytes:
         obj["dimension_separator"] = meta.dimension_separator
     raw = render_json(obj)
     if _is_exact(meta.fill_value, meta.dtype):
-        # Who writes it is likely to read it again, before the next append for instance.
+        # The writer is likely to read it again, before the next append for instance.
         _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
     return raw
 

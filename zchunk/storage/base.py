@@ -38,7 +38,7 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
       `InvalidKeyError` in every method.
     - Values are given as any contiguous bytes-like object and come back as bytes. The store never keeps
       a reference to memory that the caller may change.
-    - To who reads, only `KeyError` means missing. Whatever else fails raises something else.
+    - A reader gets `KeyError` only for a missing key. Every other failure raises something else.
     - A reader sees the old or the new value of a key, never a mixture, unless the store says otherwise.
     - Single operations are safe from many threads. Stores pickle, and survive a fork.
     - `list_dir`, `erase_prefix` and `is_empty` take a node path in its normal form, ``""`` for the root. The
@@ -65,7 +65,7 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         return None
 
     def make_folder(self, path: str) -> None:
-        """Make the folder at a node path, for who writes the files below `root`. Nothing, by default."""
+        """Make the folder at a node path, for a caller that writes the files below `root`."""
 
     def tidy(self, path: str) -> None:
         """Remove what killed writers have left at a node path, before files below `root` are written.

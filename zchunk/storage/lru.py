@@ -24,8 +24,8 @@ R = TypeVar("R")
 class _Cache:
     """What is known of a store, in one process. All but `lock` is to be used while holding that.
 
-    A reader registers in `readers` before it asks the store; who changes a key sends the readers of it away,
-    at the beginning and at the end. So what a reader got is kept only if nobody changed it meanwhile.
+    A reader registers in `readers` before it asks the store; a writer of a key sends the readers of it away,
+    at the beginning and at the end. So a value that was read is kept only if no writer changed it meanwhile.
     """
 
     def __init__(self, max_size: int | None) -> None:

@@ -98,7 +98,7 @@ def open_store(
 
 
 def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> Store:
-    # Who has one has imported that.
+    # A program that has such an object has imported the module.
     buckets = sys.modules.get("obstore.store")
     if buckets is not None and isinstance(store, buckets.ObjectStore):
         return registry.ObjectStore(store, read_only=mode == "r", **storage_options)

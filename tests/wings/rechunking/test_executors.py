@@ -1,4 +1,4 @@
-"""Who rechunks: threads, a cluster, the caller's own."""
+"""What runs the tasks of rechunking: threads, a cluster, the caller's executor."""
 
 from __future__ import annotations
 

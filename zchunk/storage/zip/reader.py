@@ -105,7 +105,7 @@ class Value:
             raise self._deleted() from error
 
     def _deleted(self) -> StoreError:
-        # To who reads an entry, a KeyError would be one that is missing.
+        # A reader would take a KeyError for an entry that is missing.
         return StoreError(f"{self._key!r} was deleted from {self.store!r}")
 
 

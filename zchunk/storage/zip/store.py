@@ -175,12 +175,12 @@ class ZipStore(Store):
         return self._archive.read_many([check_key(key) for key in keys])
 
     def locate(self, keys: Iterable[str]) -> tuple[File, list[Place | None]] | None:
-        """Return where values lie, for who reads the file itself.
+        """Return where values lie, for a caller that reads the file itself.
 
         Returns
         -------
         file, places
-            A file, which is as it is as long as somebody has it, with its descriptor `fd`; and for every key
+            A file, which stays as it is while the caller has it, with its descriptor `fd`; and for every key
             offset, size and CRC-32 of the value in it, None if there is none. Or None, if there is no file or
             a value is compressed.
         """

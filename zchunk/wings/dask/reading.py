@@ -78,7 +78,7 @@ def from_zchunk(
 
 
 def _chunks_of(array: Array, chunks: Any) -> Any:
-    """Return what dask shall take for a user's `chunks`."""
+    """Return the chunks for dask that a user's `chunks` mean."""
     stored: tuple[Any, ...] = array.metadata.grid.chunks
     if chunks is not None and not isinstance(chunks, str):
         return chunks

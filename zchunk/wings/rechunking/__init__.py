@@ -70,7 +70,7 @@ def rechunk(
     path : str, optional
         Of the array or group in the target.
     executor : "threads", "dask", Client or Executor, optional
-        Who does the tasks: this process; dask, with the client of dask.distributed that the program has made
+        What runs the tasks: this process; dask, with the client of dask.distributed that the program has made
         if there is one; such a client; an executor of `concurrent.futures`.
     progress : bool or callable, optional
         True: show a bar, by tqdm if that is installed. A function gets how many bytes of items are done, and
@@ -95,7 +95,7 @@ def rechunk(
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is where the target shall be, and `overwrite` is false.
+        Something is already at the target, and `overwrite` is false.
     CopyError
         Source and target are the same, or one is in the other.
     ImportError

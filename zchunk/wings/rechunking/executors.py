@@ -1,4 +1,4 @@
-"""Who does the tasks: this process, an executor of `concurrent.futures`, or dask. Each a few at a time."""
+"""What runs the tasks, a few at a time: this process, an executor of `concurrent.futures`, or dask."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _nczarr_dimensions(array: Array) -> Any:
 
 
 def attributes(array: Array, mask: bool) -> dict[str, Any]:
-    """Return the attributes that xarray shall see.
+    """Return the attributes for xarray.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def encoding(array: Array, dims: tuple[str, ...], mask: bool) -> dict[str, Any]:
 
 
 def _numcodecs(codec: Codec) -> Any:
-    # Not above: only who opens arrays of format 2 needs it.
+    # Not above: only readers of arrays of format 2 need it.
     from numcodecs import get_codec
 
     return get_codec(codec.get_config())

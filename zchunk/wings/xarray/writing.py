@@ -91,7 +91,7 @@ def to_zarr(
         Held by chunk key while a chunk changes: with a `zchunk.ProcessSynchronizer`, processes may write
         regions that share chunks.
     chunkmanager_store_kwargs : dict, optional
-        What dask's `store` shall be given besides.
+        Further parameters for dask's `store`.
     progress : bool or callable, optional
         True shows a bar; a function is called with items done and items in total. What other processes write
         is counted at the end.
