@@ -58,11 +58,6 @@ class Wanted(NamedTuple):
     generation: int
     parts: list[ChunkPart]
 
-    @property
-    def coords(self) -> tuple[int, ...]:
-        """Of the chunk, in the grid."""
-        return self.parts[0].coords
-
 
 class Chunks(Protocol):
     """An array, as far as the cache has to know it: `zchunk.engine.array.ChunkedArray`."""

@@ -124,9 +124,9 @@ def _read_cached(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 def _decode_into(array: ChunkedArray, target: Items, wanted: Wanted) -> None:
     """Decode a chunk, with what lies beyond the edge of the array, and keep it."""
     assert array.cache is not None
-    lengths = array.metadata.chunk_shape
-    ends = tuple(min((c + 1) * n, 2**63 - 1) for c, n in zip(wanted.coords, lengths, strict=True))
-    selection = tuple(slice(c * n, end) for c, n, end in zip(wanted.coords, lengths, ends, strict=True))
+    coords, lengths = wanted.parts[0].coords, array.metadata.chunk_shape
+    ends = tuple([min((c + 1) * n, 2**63 - 1) for c, n in zip(coords, lengths, strict=True)])
+    selection = tuple([slice(c * n, end) for c, n, end in zip(coords, lengths, ends, strict=True)])
     plan = plan_basic(selection, RegularGrid(ends, lengths))
     chunk = plan.empty(array.metadata.dtype, array.metadata.order)
     read(array, plan, chunk)
