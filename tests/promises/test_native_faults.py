@@ -94,6 +94,75 @@ def test_an_allocation_that_fails_is_a_memory_error_and_no_damage(run: Callable[
     assert raised >= 4 * 15
 
 
+ARRAYS = """
+import ctypes, sys
+import numpy as np
+import zchunk
+from zchunk import Blosc
+
+fail = ctypes.CDLL(sys.argv[1]).fail_allocation
+zchunk.set_threads(1)
+# Chunks so large that a thread does not keep the memory to work on them.
+old = np.arange(2 << 20, dtype="i4").reshape(2, 1024, 1024)
+new = old[::-1].copy()
+new[:, 5:] = np.random.default_rng(0).integers(0, 1 << 30, (2, 1019, 1024))
+found = dict(done=0, raised=0)
+
+
+def attempt(work, check):
+    number = 0
+    while True:
+        number += 1
+        fail(number)
+        try:
+            work()
+        except MemoryError:
+            raised = True
+        else:
+            raised = False
+        made = fail(0)
+        found["raised" if raised else "done"] += 1
+        check(raised)
+        if made < number:
+            assert not raised
+            return
+
+
+def check_chunks(raised):
+    items = z[...]
+    for got, before, after in zip(items, old, want):
+        assert (got == after).all() or (raised and (got == before).all())
+    z[...] = old
+
+
+def check_read(raised):
+    assert raised or (out == old).all()
+    out[...] = -1
+
+
+for shards in (None, (2, 1024, 1024)):
+    for compressor in (Blosc("lz4", 5, Blosc.BITSHUFFLE), Blosc("zstd", 1), zchunk.Zstd(1)):
+        kind = {"zarr_format": 3, "shards": shards, "compressors": [compressor]}
+        z = zchunk.create(
+            old.shape, chunks=(1, 1024, 1024), dtype="i4", store=f"{sys.argv[2]}/{found}", **kind
+        )
+        z[...] = old
+        for selection in (..., (slice(None), slice(1, None))):
+            want = old.copy()
+            want[selection] = new[selection]
+            attempt(lambda: z.__setitem__(selection, new[selection]), check_chunks)
+        out = np.full(old.shape, -1, "i4")
+        attempt(lambda: z.get_basic_selection(out=out), check_read)
+print(found["done"], found["raised"])
+"""
+
+
+def test_arrays_without_memory_hold_what_was_written(run: Callable[..., str], tmp_path: Path) -> None:
+    done, raised = map(int, run(ARRAYS, tmp_path).split())
+    assert done >= 18
+    assert raised >= 18
+
+
 GIL = """
 import sys
 import numpy as np
