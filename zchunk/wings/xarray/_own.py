@@ -36,13 +36,17 @@ from xarray.backends.zarr import (
     extract_zarr_variable_encoding,
 )
 from xarray.coding.strings import check_vlen_dtype, create_vlen_dtype
+from xarray.coding.variables import lazy_elemwise_func
 from xarray.core import indexing
+from xarray.core.common import contains_cftime_datetimes
 from xarray.core.utils import close_on_error
 
 choose_mode = _choose_default_mode
 check_append_dtypes = _validate_datatypes_for_zarr_append
 check_names = _validate_dataset_names
 fit_to_existing = _validate_and_transpose_existing_dims
+is_cftime = contains_cftime_datetimes
+map_lazily = lazy_elemwise_func
 normalize_path = _normalize_path
 stored_name = _encode_variable_name
 
@@ -87,7 +91,9 @@ __all__ = [
     "fit_to_existing",
     "grid_rechunk",
     "indexing",
+    "is_cftime",
     "is_text",
+    "map_lazily",
     "normalize_path",
     "stored_name",
     "validate_grid_chunks_alignment",

@@ -19,6 +19,7 @@ from zchunk.runtime.progress import Advance
 from zchunk.spec.keys import join
 from zchunk.wings.xarray import _own, arrays
 from zchunk.wings.xarray.encoding import create_options
+from zchunk.wings.xarray.exact import check_as_stored, encode_exactly, encoding_of
 from zchunk.wings.xarray.regions import Region, find_region
 from zchunk.wings.xarray.store import ZchunkStore
 
@@ -130,9 +131,23 @@ class WritableStore(ZchunkStore):
 
     # ---- xarray's protocol
 
+    def encode(
+        self, variables: Mapping[Any, Variable], attributes: Mapping[Any, Any]
+    ) -> tuple[dict[Any, Variable], dict[Any, Any]]:
+        """Return variables and attributes as they are stored; that of xarray tells nobody their names."""
+        encoded = {}
+        for name, variable in variables.items():
+            try:
+                encoded[name] = self.encode_variable(variable, name)
+            except Exception as err:
+                err.add_note(f"Raised while encoding variable {name!r} with value {variable!r}")
+                raise
+        result: Any = super().encode({}, attributes)
+        return encoded, result[1]
+
     def encode_variable(self, variable: Variable, name: Any = None) -> Variable:
         """Return a variable with the items and attributes that are stored."""
-        return _own.encode_variable(variable, name)
+        return encode_exactly(variable, name, _own.encode_variable)
 
     def encode_attribute(self, a: Any) -> Any:
         """Return an attribute without NumPy's types."""
@@ -193,8 +208,10 @@ class WritableStore(ZchunkStore):
         for name in existing:
             _own.check_append_dtypes(name, stored[name], variables[name])
             alike[name] = variables[name].copy(deep=False)
-            alike[name].encoding = stored[name].encoding
+            alike[name].encoding = encoding_of(stored[name], raw[name], variables[name])
         encoded, _ = self.encode(alike, {})
+        for name in existing:
+            encoded[name] = check_as_stored(alike[name], encoded[name], raw[name], name)
         fit: Any = _own.fit_to_existing
         region = self._slices if self._region is not None else None
         return {
