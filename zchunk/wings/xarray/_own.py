@@ -35,8 +35,8 @@ from xarray.backends.zarr import (
     encode_zarr_variable,
     extract_zarr_variable_encoding,
 )
+from xarray.coding import variables as coding_variables
 from xarray.coding.strings import check_vlen_dtype, create_vlen_dtype
-from xarray.coding.variables import lazy_elemwise_func
 from xarray.core import indexing
 from xarray.core.common import contains_cftime_datetimes
 from xarray.core.utils import close_on_error
@@ -46,7 +46,9 @@ check_append_dtypes = _validate_datatypes_for_zarr_append
 check_names = _validate_dataset_names
 fit_to_existing = _validate_and_transpose_existing_dims
 is_cftime = contains_cftime_datetimes
-map_lazily = lazy_elemwise_func
+# Where it is defined depends on the release.
+_variables: Any = coding_variables
+map_lazily = _variables.lazy_elemwise_func
 normalize_path = _normalize_path
 stored_name = _encode_variable_name
 
