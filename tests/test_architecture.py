@@ -18,6 +18,8 @@ PACKAGE = ROOT / "zchunk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600
 MAX_FOLDERS = 14
+# Modules of a few imports each.
+NAMES_ALONE = ["attrs", "dask", "meta", "meta_v1", "n5", "util", "xarray"]
 
 # The rooms, from the ground up: each imports from those to the left only. `docs/design/architecture.md` has
 # the list from here.
@@ -173,7 +175,18 @@ def test_modules_are_short_and_say_what_they_are(path: Path) -> None:
     assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
 
 
-@pytest.mark.parametrize("name", ["attrs", "dask", "meta", "meta_v1", "n5", "util", "xarray"])
+def test_every_module_has_a_test_module() -> None:
+    """Faces and names alone are left out, and extension modules, of which some are for others in C only."""
+    for path in MODULES:
+        own = path.relative_to(PACKAGE)
+        if path.name == "__init__.py" or str(own) in {f"{name}.py" for name in NAMES_ALONE}:
+            continue
+        test = ROOT / "tests" / own.parent / f"test_{own.stem.removeprefix('_')}.py"
+        assert test.exists(), f"{path} has no {test}"
+        assert "def test_" in test.read_text(), f"{test} has no test"
+
+
+@pytest.mark.parametrize("name", NAMES_ALONE)
 def test_single_modules_are_names_alone(name: str) -> None:
     docstring, *rest = ast.parse((PACKAGE / f"{name}.py").read_text()).body
     assert isinstance(docstring, ast.Expr)

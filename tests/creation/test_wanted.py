@@ -1,0 +1,24 @@
+"""What a new array is to be: the defaults are those of `zchunk.create`."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import zchunk
+from zchunk.creation.wanted import Wanted
+
+
+def test_defaults_are_those_that_users_see() -> None:
+    parameters = inspect.signature(zchunk.create).parameters
+    for name, default in Wanted._field_defaults.items():
+        assert parameters[name].default == default, name
+
+
+def test_it_is_made_of_names_and_does_not_change() -> None:
+    wanted = Wanted((3, 4), dtype="i4")
+    assert (wanted.shape, wanted.chunks, wanted.dtype) == ((3, 4), True, "i4")
+    with pytest.raises(AttributeError):
+        wanted.shape = 5  # type: ignore[misc]
+    assert wanted._replace(chunks=2) == Wanted((3, 4), 2, "i4")

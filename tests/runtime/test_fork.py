@@ -1,0 +1,62 @@
+"""What every process makes for itself, and what waits while the process forks."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+import zchunk
+from tests.store_conformance import in_child
+from zchunk.runtime.fork import ForkGate, PerProcess, is_shared
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+
+def test_a_process_makes_its_own_once() -> None:
+    own = PerProcess(lambda: [os.getpid()])
+    assert own() is own()
+    assert own() == [os.getpid()]
+
+    def child() -> tuple[bool, list[int], int]:
+        return own() is own(), own(), os.getpid()
+
+    same, made, pid = in_child(child)
+    assert same
+    assert made == [pid] != own()
+
+
+def test_a_fork_waits_for_what_is_inside_the_gate() -> None:
+    gate = ForkGate()
+    inside, steps = threading.Event(), []
+
+    def work() -> None:
+        with gate:
+            inside.set()
+            steps.append("begun")
+            # Long enough for the fork to find it here, were it not waiting.
+            threading.Event().wait(0.05)
+            steps.append("done")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    assert in_child(lambda: list(steps)) == ["begun", "done"]
+    thread.join()
+    with gate:
+        # Open again, in the parent and in the child.
+        pass
+
+    def child() -> bool:
+        with gate:
+            return True
+
+    assert in_child(child)
+
+
+def test_stores_that_other_processes_share(tmp_path) -> None:
+    assert is_shared(zchunk.DirectoryStore(tmp_path))
+    assert not is_shared(zchunk.MemoryStore())
+    assert not is_shared(zchunk.KVStore({"a": b"1"}))
+    assert not is_shared(zchunk.SQLiteStore(":memory:"))

@@ -1,0 +1,90 @@
+"""Many requests at a time: their order, how many, and what an error leaves."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+
+import pytest
+
+from tests.store_conformance import in_child
+from zchunk.runtime.requests import Window, each, in_order
+
+
+class Busy:
+    """Work that counts how many threads do it at once."""
+
+    def __init__(self) -> None:
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.done: list[int] = []
+
+    def __call__(self, item: int) -> int:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        threading.Event().wait(0.001)
+        with self.lock:
+            self.now -= 1
+            self.done.append(item)
+        return item * item
+
+
+def test_results_come_in_order_and_not_too_many_at_a_time() -> None:
+    work = Busy()
+    batches = list(in_order(work, range(50), 4))
+    assert [result for batch in batches for result in batch] == [n * n for n in range(50)]
+    assert all(batches)
+    # The caller may help.
+    assert work.most <= 5
+
+
+def test_several_are_under_way_at_a_time() -> None:
+    # They end only when all three are there.
+    together = threading.Barrier(3)
+    each(lambda n: together.wait(60), range(3), 3)
+
+
+def test_no_more_is_begun_than_is_wanted() -> None:
+    items = count(1)
+    results = in_order(lambda n: n, items, 3)
+    assert next(results)[0] == 1
+    results.close()
+    assert next(items) <= 13
+
+
+def test_an_error_comes_where_the_result_would() -> None:
+    results = in_order(lambda n: 1 // (3 - n), range(9), 1)
+    seen: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        seen.extend(result for batch in results for result in batch)
+    assert seen == [0, 0, 1]
+
+
+def test_all_is_done_when_a_window_ends() -> None:
+    work = Busy()
+    with Window(work, 3) as window:
+        window.add(range(10))
+        window.add(range(10, 13))
+    assert sorted(work.done) == list(range(13))
+    each(work, range(13, 20), 2)
+    assert sorted(work.done) == list(range(20))
+
+
+def test_after_an_error_what_has_begun_is_waited_for() -> None:
+    work = Busy()
+
+    def failing(item: int) -> None:
+        work(item)
+        if item == 2:
+            raise OSError("the service fails")
+
+    with pytest.raises(OSError, match="service"):
+        each(failing, range(1000), 3)
+    assert work.now == 0
+    assert len(work.done) < 100
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_has_threads_of_its_own() -> None:
+    each(Busy(), range(5), 3)
+    assert in_child(lambda: [n for batch in in_order(abs, range(-3, 0), 3) for n in batch]) == [3, 2, 1]

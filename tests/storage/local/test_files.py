@@ -1,0 +1,95 @@
+"""What is asked of the file system: parts of files, folders with what is strange in them, deleting."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from zchunk.errors import StoreError
+from zchunk.storage.local import files
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("a/b/c", "a/d", "e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def test_parts_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The system gives less at a time than is asked for.
+    monkeypatch.setattr(files, "_CALL_MAX", 3)
+    (tmp_path / "f").write_bytes(bytes(range(20)))
+    fd = os.open(tmp_path / "f", os.O_RDONLY)
+    try:
+        assert files.read_fd(fd, 10) == bytes(range(10))
+        assert files.read_fd(fd, 99) == bytes(range(10, 20))
+        assert files.read_fd(fd, 99) == b""
+        assert files.read_at(fd, 15, 4) == bytes(range(15, 19))
+        assert files.read_at(fd, 15, 99) == bytes(range(15, 20))
+        assert files.read_at(fd, 99, 1) == b""
+    finally:
+        os.close(fd)
+
+
+def test_walking(tree: Path) -> None:
+    (tree / "a" / "circle").symlink_to(tree / "a", target_is_directory=True)
+    (tree / "link").symlink_to(tree / "a" / "b", target_is_directory=True)
+    found = {
+        folder[len(str(tree)) :]: (sorted(folders), sorted(names))
+        for folder, folders, names in files.walk(str(tree))
+    }
+    assert found == {
+        "": (["a", "link"], ["e"]),
+        "/a": (["b"], ["d"]),
+        "/a/b": ([], ["c"]),
+        "/link": ([], ["c"]),
+    }
+    assert files.is_cycle(str(tree / "a" / "circle"))
+    assert not files.is_cycle(str(tree / "link"))
+
+
+def test_scanning_what_is_not_there(tree: Path) -> None:
+    assert files.scan(str(tree / "nothing")) == []
+    assert files.scan(str(tree / "e")) == []
+    assert sorted(entry.name for entry in files.scan(str(tree))) == ["a", "e"]
+
+
+def test_what_means_absent() -> None:
+    assert files.is_absence(OSError(errno.ENOENT, ""))
+    assert files.is_absence(OSError(errno.ENAMETOOLONG, ""))
+    assert not files.is_absence(OSError(errno.EACCES, ""))
+
+
+def test_trees_are_removed_and_what_links_lead_to_stays(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "kept").touch()
+    (tree / "a" / "link").symlink_to(other, target_is_directory=True)
+    for n in range(200):
+        (tree / "a" / str(n)).touch()
+    files.remove_tree(str(tree / "a"))
+    assert sorted(os.listdir(tree)) == ["e"]
+    assert os.listdir(other) == ["kept"]
+    files.remove_tree(str(tree / "a"))
+
+
+def test_only_folders_without_files_are_empty(tree: Path) -> None:
+    (tree / "x" / "y" / "z").mkdir(parents=True)
+    files.remove_empty(str(tree / "x"))
+    assert not (tree / "x").exists()
+    with pytest.raises(StoreError, match="holds files"):
+        files.remove_empty(str(tree / "a"))
+    assert (tree / "a" / "b" / "c").read_bytes() == b"a/b/c"
+
+
+def test_every_file_is_worked_on_once() -> None:
+    seen: list[str] = []
+    names = [str(n) for n in range(1000)]
+    files.each_file(seen.append, names)
+    assert sorted(seen) == sorted(names)
