@@ -9,7 +9,7 @@ array([1., 1., 1.], dtype=float32)
 
 from typing import TYPE_CHECKING
 
-# All that has modules of its own, which import each other: that is safe under the lock of one import only.
+# Packages whose modules import each other: that is safe under the lock of one import only.
 from zchunk import codecs, errors, metadata, storage  # noqa: F401
 from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.errors import CopyError, MetadataError

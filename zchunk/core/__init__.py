@@ -1,8 +1,8 @@
-"""Arrays as a user holds them: `Array` (in `array`), and the parts that it is made of.
+"""Arrays as users hold them: `Array` (in `array`), and the parts that it is made of.
 
-`selections` reads and writes, `views` reinterprets, `iteration` goes through rows and chunks, `properties`
-says what an array is, `node` and `attributes` are shared with groups, `info` draws the table. Only `Array` is
-public, by this name.
+`access` is the record of how a node is accessed, which `node` keeps, for groups too, beside the `attributes`.
+`properties` says what an array is, `selections` reads and writes (with `items`), `views` reinterprets,
+`iteration` goes through rows and chunks; `info` draws the table, `tokens` are for dask. `Array` is public.
 """
 
 from typing import TYPE_CHECKING

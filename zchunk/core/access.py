@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """How a node is accessed. A tuple, which pickles and is made in no time.
+    """How a node is accessed. It is a tuple, which is made fast, and pickles.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def group_items(group: Any, access: Access) -> Items:
 
 
 def _format_items(node: Any) -> Items:
-    # zarr 2's table, where there is but one format, has no such row.
+    # The table of zarr 2, which has one format only, has no such row.
     return [] if node.zarr_format == 2 else [("Zarr format", str(node.zarr_format))]
 
 

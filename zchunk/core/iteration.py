@@ -9,7 +9,7 @@ from typing import Any
 
 from zchunk.core.views import Views
 
-# A checksum asks the store for this much at a time.
+# A checksum reads at most this much from the store at a time.
 _BATCH_BYTES = 4 << 20
 _BATCH_KEYS = 1024
 

@@ -35,14 +35,14 @@ class Node:
     def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
         """Return the node of these records: how it is accessed, and of an array what it is.
 
-        This is how all nodes are made; the public constructors look for the records in the store first.
+        All nodes are made of records. The public constructors look for them in the store first.
         """
         node = cls.__new__(cls)
         node._become(access, metadata)
         return node
 
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
-        """Set what the records say. The version of the format is among it."""
+        """Set what the records say. They have the version of the format."""
         assert access.version is not None
         self._access = access
         self._format = get_format(access.version)
@@ -55,7 +55,7 @@ class Node:
         """Version of the format, 2 or 3."""
         return self._format.version
 
-    # Under these names zarr 2 keeps it, and programs look for it.
+    # Programs have these names from zarr 2.
     _version = zarr_format
     _store = property(attrgetter("_access.store"))
     _chunk_store = property(attrgetter("_access.chunk_store"))
@@ -107,7 +107,7 @@ class Node:
         return self._make_attrs() if found is None else found
 
     def _make_attrs(self) -> Attributes:
-        # When they are first asked for: many an array is only read. All threads get the same.
+        # Made when first asked for: many arrays are only read. All threads get the same ones.
         access, fmt = self._access, self._format
         attrs = Attributes(
             access.store,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find_array(access: Access) -> tuple[Access, ArrayMetadata]:
-    """Return the records of the array that is in the store: the version is among the first.
+    """Return the records of the array that is in the store. The first then has the version of the format.
 
     Raises
     ------

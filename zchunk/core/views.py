@@ -143,7 +143,7 @@ def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any
 
 
 def _converts_only(old: ArrayMetadata, new: ArrayMetadata) -> bool:
-    """Whether `new` differs from `old` in nothing but that items are converted to another dtype."""
+    """Whether `new` is `old` with items that are converted to another dtype, and nothing else differs."""
     filters = new.innermost.filters
     same = (new.shape, new.chunk_shape, filters[1:])
     if (old.shape, old.chunk_shape, old.innermost.filters) != same:
@@ -193,11 +193,11 @@ def _reinterpret(
         else normalize_fill_value(fill_value, new_dtype),
     }
     if dtype is not None:
-        # What the metadata call the dtype is that of the array.
+        # The name of the data type in the metadata is that of the array's dtype.
         changes["data_type"] = None
     inner = old.innermost
     if filters is not None:
-        # They get the items as they are stored.
+        # The filters get the items as they are stored.
         changes |= {"filters": filters, "swapped": False}
     elif inner.swapped and new_dtype.itemsize != inner.dtype.itemsize:
         raise MetadataError(

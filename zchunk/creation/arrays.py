@@ -221,9 +221,9 @@ def create(
 
 
 def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
-    """Make the array that is wanted, with the groups above it, and return it: what all functions end in."""
+    """Make the array that is wanted, with the groups above it, and return it: all functions end here."""
     if getattr(wanted.compressor, "codec_id", None) == "n5_wrapper":
-        # Of an array in an N5 store, which wraps what it is given, for its own chunks.
+        # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
         wanted = wanted._replace(compressor=wanted.compressor.compressor)
     store, path = access.store, access.path
     version = format_for(store, path, access.version).version

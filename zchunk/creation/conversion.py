@@ -1,4 +1,4 @@
-"""What an array of one format is in another: parameters of `create`, and attributes."""
+"""Conversion: what an array of one format is in another, as parameters of `create` and as attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
 
 # Where xarray keeps the names of axes in format 2.
 DIMENSIONS = "_ARRAY_DIMENSIONS"
-# What a parameter that is given is in the place of.
+# Parameters that a given parameter takes the place of.
 _INSTEAD_OF = {
     "compressor": ("compressors",),
     "compressors": ("compressor",),
@@ -30,7 +30,7 @@ _INSTEAD_OF = {
     "chunk_key_encoding": ("dimension_separator",),
     "dtype": ("serializer",),
 }
-# Stored in other ways, or not at all, in format 2.
+# Codecs that format 2 stores in another way, or not at all.
 _ONLY_IN_3 = {"crc32c", "transpose", "byteswap"}
 
 
@@ -38,7 +38,8 @@ def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
     """Return the parameters of `create` that give an array of a format the properties of the array `a`.
 
     Shape and dtype are not among them, unless items are stored in another byte order than `a` shows. A codec
-    that the format does not have is left out, with a warning; the compressor is the default one then.
+    that the format does not have is left out, with a warning; if it is the compressor, the default takes its
+    place.
     """
     found = _layout_of(a, zarr_format)
     filters, compressors = a.filters or [], list(a.compressors)
@@ -53,13 +54,13 @@ def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
         compressors = known
     if zarr_format == 3:
         return found | {"filters": filters, "compressors": compressors}
-    # A compressor more is a filter, which may change bytes as well.
+    # Format 2 has one compressor; the others are filters, which may change bytes as well.
     found["compressor"] = compressors.pop() if compressors else None
     return found | {"filters": [*filters, *compressors]}
 
 
 def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters of `create`: those `given`, and of those `found` what does not contradict them."""
+    """Return parameters of `create`: all that are `given`, and those `found` that do not contradict them."""
     without = {other for name in given for other in _INSTEAD_OF.get(name, ())}
     if found.get("shards") is not None:
         found = found | {"shards": _shards(found["shards"], found["chunks"], given)}
@@ -69,7 +70,7 @@ def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
     """Return `shards` of an array with `chunks`, as whole numbers of the chunks that are given instead.
 
-    Arrays of another number of axes have none.
+    None if the given shape has another number of axes.
     """
     wanted: Any = given.get("chunks", chunks)
     if isinstance(wanted, int) and not isinstance(wanted, bool):
@@ -83,7 +84,7 @@ def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
 
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
     metadata = a.metadata
-    # Of a rectilinear grid the largest chunk: no larger one has to be held in memory.
+    # In place of a rectilinear grid, its largest chunk: no larger one has to be held in memory.
     chunks, shards = metadata.grid_of_chunks.largest, metadata.grid.largest
     found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}
     if zarr_format == a.zarr_format == 3:
@@ -102,7 +103,7 @@ def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
 
 
 def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
-    """Return those codecs of an array that there are in a format, as that has them."""
+    """Return those codecs of an array that a format has, as that format has them."""
     found = []
     for codec in codecs:
         try:
@@ -117,7 +118,7 @@ def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
 
 
 def _config(codec: Codec) -> dict[str, Any]:
-    """Return the configuration of a codec, without what format 2 leaves to the items."""
+    """Return the configuration of a codec, without what follows from the items in format 2."""
     config = codec.get_config()
     if codec.codec_id == "blosc":
         config.pop("typesize", None)
@@ -125,7 +126,7 @@ def _config(codec: Codec) -> dict[str, Any]:
 
 
 def _warn_of_others(a: Array, codecs: list[Codec], kept: int, zarr_format: int) -> None:
-    # Another order of axes, or a checksum less, changes nothing of what is read.
+    # Without a transposition or a checksum, readers get the same items.
     needed = [codec for codec in codecs if codec.codec_id not in _ONLY_IN_3 or zarr_format == 3]
     if kept < len(needed):
         message = f"not all of the codecs {needed!r:.200} of array {a.name!r} are in format {zarr_format}"
@@ -151,14 +152,14 @@ def attributes_of(a: Array, zarr_format: int) -> dict[str, Any]:
         return attrs
     names = a.dimension_names
     if names is not None and any(name is not None for name in names):
-        # xarray needs a name for each.
+        # xarray needs a name for every axis.
         listed = [f"dim_{axis}" if name is None else name for axis, name in enumerate(names)]
         attrs.setdefault(DIMENSIONS, listed)
     return attrs
 
 
 def chunks_are_alike(old: ArrayMetadata, new: ArrayMetadata) -> bool:
-    """Whether what is stored of chunks of the one array can be stored as chunks of the other."""
+    """Whether the stored bytes of a chunk of the one array are those of a chunk of the other."""
     if old.zarr_format == new.zarr_format:
         fmt = get_format(old.zarr_format)
         return fmt.array_items(old)[fmt.array_key] == fmt.array_items(new)[fmt.array_key]
@@ -172,7 +173,7 @@ def _chunk_layout(metadata: ArrayMetadata) -> tuple[Any, ...]:
         metadata.shape,
         metadata.chunk_shape,
         metadata.dtype.newbyteorder("S") if metadata.swapped else metadata.dtype,
-        # Of one axis or none there is but one order.
+        # With one axis or none both orders are the same.
         metadata.order if metadata.ndim > 1 else "C",
         [_config(codec) for codec in metadata.codecs],
         fill_bytes(metadata.fill_value, metadata.dtype),

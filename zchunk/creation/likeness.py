@@ -1,4 +1,4 @@
-"""What an array-like says of a new array that is to be like it."""
+"""Likeness: the parameters of a new array that is to be like another one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from zchunk.spec.versions import asked_format
 
 
 def chunks_of(a: Any) -> Any:
-    """Return the chunk shape of an array-like that has one, else None, which stands for a guess."""
+    """Return the chunk shape of an array-like that has one; otherwise None, which stands for a guess."""
     if isinstance(a, Array):
         return a.metadata.grid_of_chunks.largest
     chunks: Any = getattr(a, "chunks", None)
     if chunks is None and hasattr(a, "chunklen"):
-        # bcolz': rows of chunks.
+        # An array of bcolz: its chunks are rows.
         chunks = (a.chunklen, *a.shape[1:])
-    # dask's are tuples of tuples.
+    # Those of dask are tuples of tuples.
     regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
     return chunks if regular and len(chunks) == len(a.shape) else None
 
@@ -50,7 +50,7 @@ def trusted_codecs(
 
 
 def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return `kwargs`, those of `create`, with what is not given taken from the array `a`."""
+    """Return parameters of `create`: those in `kwargs`, and from the array `a` those that are not given."""
     check_data(a)
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
@@ -62,7 +62,7 @@ def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         found |= parameters_of(a, version or 2)
         del found["fill_value"]
         if "dtype" in kwargs:
-            # Other items may be no objects, or objects of another kind.
+            # Items of another dtype may not be objects, or be objects of another kind.
             found.pop("object_codec", None)
         if "shape" in kwargs:
             found.pop("dimension_names", None)

@@ -1,4 +1,4 @@
-"""Nodes in a store: putting the metadata of arrays and groups there, with the groups above them; erasing."""
+"""Nodes in a store: storing the metadata of arrays and groups, with the groups above them, and erasing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.base import Store
 
-# Of what is made where nothing says otherwise.
+# Where neither the caller nor a group above says otherwise.
 DEFAULT_FORMAT: Format = FORMAT2
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
@@ -39,7 +39,7 @@ def new_path(path: str | bytes | None) -> str:
     Raises
     ------
     InvalidKeyError
-        It could leave the store, or a name in it is one that stores use for something else.
+        It could leave the store, or stores use a name in it for something else.
     """
     path = normalize_path(path)
     _check_new(path)
@@ -55,9 +55,9 @@ def _check_new(path: str) -> None:
 
 
 def format_for(store: Store, path: str, version: int | None) -> Format:
-    """Return the format of a new node at the normalised `path`, where a user says `version`.
+    """Return the format of a new node at the normalised `path`, where the caller asks for `version`.
 
-    Without that it is the format of the groups above; format 2 if there are none.
+    If that is None, it is the format of the groups above; format 2 if there are none.
     """
     if version is not None:
         return get_format(version)
@@ -78,7 +78,7 @@ def init_array(
 ) -> ArrayMetadata | None:
     """Put an array without chunks at the normalised `path`.
 
-    Returns its metadata as they will be read; None if that depends on the store.
+    Returns its metadata as a reader will have them; None if that depends on the store.
 
     Raises
     ------
@@ -161,12 +161,12 @@ def _put(store: Store, path: str, items: dict[str, bytes]) -> None:
 def require_parents(
     store: Store, path: str, fmt: Format, overwrite: bool = False, chunk_store: Store | None = None
 ) -> None:
-    """Make every group above `path` that is not there."""
+    """Make the groups above `path` that are missing."""
     _make_groups(store, fmt, _missing_groups(store, path, fmt, overwrite), chunk_store)
 
 
 def _missing_groups(store: Store, path: str, fmt: Format, overwrite: bool) -> list[tuple[str, bool]]:
-    """Return the paths above `path` that have no group, and whether an array is there. Changes nothing."""
+    """Return the paths above `path` without a group, and whether an array is there. Changes nothing."""
     missing = []
     for parent in parents(path):
         kind = fmt.node_type(store, parent)
@@ -200,7 +200,7 @@ def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
 
 def check_absent(store: Store, path: str, else_: str = "use overwrite=True to replace it") -> None:
     """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`; `else_` is the advice."""
-    # All are asked for at once: mostly there is none.
+    # One access for all keys: mostly none is there.
     keys = [join(path, name) for name in (ARRAY_KEY, GROUP_KEY, NODE_KEY)]
     found = find(store, path) if store.existing(keys) else None
     if found is None:
@@ -221,7 +221,7 @@ def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store:
     if overwrite:
         erase(store, path, chunk_store)
     _make_groups(store, fmt, missing, chunk_store)
-    # Something else may have been here, and have been moved away.
+    # Another array may have been here before it was moved away.
     chunk_cache.forget(store if chunk_store is None else chunk_store, path)
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         ZarrFormat,
     )
 else:
-    # A program that opens an array to read it makes none.
+    # A program that only reads arrays imports nothing that makes them.
     arrays = LazyModule("zchunk.creation.arrays")
     h5py_names = LazyModule("zchunk.creation.h5py_names")
     likeness = LazyModule("zchunk.creation.likeness")
@@ -161,7 +161,7 @@ def open_array(
                     "create it"
                 ) from None
     if shape is None:
-        # What is in the way is the likelier reason.
+        # If something is there already, that is the likelier reason.
         if mode != "w":
             nodes.check_absent(access.store, access.path)
         raise TypeError(f"creating an array at {'/' + access.path!r} in {access.store!r} needs a shape")
@@ -231,7 +231,7 @@ def open_like(a: Any, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
     store = open_store(path, mode, given.pop("storage_options", None))
     if mode in ("r", "r+", "a"):
         try:
-            # The codecs of `a` are not the caller's word on what is stored.
+            # What is stored may use the codecs that the caller names, not those of `a`.
             return open_array(store, "r+" if mode == "a" else mode, **given)
         except ArrayNotFoundError:
             if mode != "a":

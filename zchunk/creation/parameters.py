@@ -1,4 +1,7 @@
-"""The metadata of a new array: from the parameters of `zchunk.create`, by zarr 2's names and by zarr 3's."""
+"""Parameters: the metadata of a new array, made from what the caller of `zchunk.create` says.
+
+What both formats share is here, and format 2; `parameters_v3` has format 3.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,13 @@ DEFAULT_COMPRESSOR = Blosc()
 # Parameters that most arrays of format 2 leave alone: what comes before tells them apart.
 _REST = slice(Wanted._fields.index("filters"), Wanted._fields.index("attributes"))
 _NOTHING = tuple(Wanted(()))[_REST]
-# What came of parameters that were given before: programs make many arrays that are alike. Emptied when full.
+# Metadata by the parameters that led to them: programs make many arrays that are alike. Emptied when full.
 _made: dict[tuple[Any, ...], ArrayMetadata] = {}
 _MADE_MAX = 64
 
 
 def takes_size_of_data(dtype: Any) -> bool:
-    """Whether `dtype` is text or bytes of no size, such as ``"U"`` or ``"S"``: NumPy's "as long as need be".
+    """Whether `dtype` is text or bytes without a size, such as ``"U"`` or ``"S"``: NumPy finds the size.
 
     ``"S0"`` says a size, and a `numpy.dtype` has one.
     """
@@ -55,7 +58,7 @@ def make_metadata(
 ) -> ArrayMetadata:
     """Return the metadata of the array that is wanted.
 
-    `store_separator` is what the store wants between chunk coordinates, if it says so.
+    `store_separator` is what the store puts between chunk coordinates, if it has a rule of its own.
     """
     asked, plain = None, zarr_format == 2 and not any(map(is_not, tuple(wanted)[_REST], _NOTHING))
     if plain and "default_compressor" not in vars(storage):
@@ -72,7 +75,7 @@ def make_metadata(
 
 
 def _asked(parameters: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
-    """Return what tells parameters apart that always mean the same; None if there are others among them."""
+    """Return a key for parameters that always mean the same; None if one of them may change its meaning."""
     key: list[Any] = []
     if type(fill_value) is float:
         # There are two zeros, and NaN is not equal to itself.
@@ -135,7 +138,7 @@ def _make2(wanted: Wanted, store_separator: str | None) -> ArrayMetadata:
         dimension_separator=separator,
     )
     if dtype.names and dtype.hasobject and isinstance(wanted.fill_value, int) and not wanted.fill_value:
-        # The default: no fill value reads the same.
+        # The default value 0: without a fill value a reader gets the same.
         return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
     return metadata
 
@@ -145,7 +148,7 @@ def _chunks(chunks: Any) -> Any:
 
 
 def _compressors(compressor: Any, compressors: Any, shape: tuple[int, ...]) -> list[Any]:
-    """Return the codecs from bytes to bytes that a user asks for, by zarr 2's name or by zarr 3's."""
+    """Return the codecs from bytes to bytes that the caller asks for, by zarr 2's name or by zarr 3's."""
     if isinstance(compressor, str) and compressor != "default":
         raise BadCompressorError(
             f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None"
@@ -156,17 +159,17 @@ def _compressors(compressor: Any, compressors: Any, shape: tuple[int, ...]) -> l
         return _listed("compressors", compressors)
     if compressors != "auto":
         raise BadCompressorError(f"compressors is {compressors!r}; give codecs, None or 'auto'")
-    # One item does not compress; zarr 2 stores it raw whatever is asked for.
+    # One item does not compress. zarr 2 stores it raw, whatever compressor is given.
     if compressor is None or not shape:
         return []
     if isinstance(compressor, str):
-        # zarr 2's place to set another one.
+        # The place where zarr 2 lets programs set another one.
         compressor = vars(storage).get("default_compressor", DEFAULT_COMPRESSOR)
     return [] if compressor is None else [compressor]
 
 
 def _listed(name: str, codecs: Any) -> list[Any]:
-    """Return a user's codecs, of which there may be one or none, as a list."""
+    """Return the codecs that the caller gives, which may be one or none, as a list."""
     if codecs is None:
         return []
     if name == "compressors" and (not isinstance(codecs, Iterable) or isinstance(codecs, Mapping)):
@@ -184,7 +187,7 @@ def _check_no_format3(wanted: Wanted) -> None:
 
 
 def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> str | None:
-    """Return the separator that the metadata of an array of format 2 name."""
+    """Return the separator that the metadata of an array of format 2 have."""
     if encoding is not None:
         name, separator = parameters_v3.key_encoding(encoding)
         if name != "v2" or wanted not in (None, separator):
@@ -198,7 +201,7 @@ def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> 
 
 
 def _is_stored(metadata: ArrayMetadata) -> bool:
-    """Whether the fill value, with which the object codec has its own ways, can be read again."""
+    """Whether the fill value can be read again: not all object codecs store it as it is."""
     try:
         found = parsed_again(metadata, render_array(metadata)).fill_value
     except MetadataError:
@@ -207,6 +210,6 @@ def _is_stored(metadata: ArrayMetadata) -> bool:
 
 
 def parsed_again(metadata: ArrayMetadata, raw: bytes) -> ArrayMetadata:
-    """Return the metadata that `raw`, made of `metadata`, is read as."""
+    """Return the metadata that a reader gets from `raw`, which was made of `metadata`."""
     fmt, trusted = get_format(metadata.zarr_format), trusted_ids(*metadata.codecs)
     return fmt.parse_array(raw, fmt.array_key, metadata.chunk_key_encoding.separator, trusted)

@@ -1,6 +1,7 @@
-"""The metadata of a new array of format 3.
+"""Parameters of format 3: the metadata of a new array of this format.
 
-They are put together as the document that is stored, and read as any other is: what is made can be opened.
+They are put together as the document that is stored, and then parsed as any other document: so an array that
+is made can be opened.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import NODE_KEY, ChunkKeyEncoding
 from zchunk.spec.regular_grid import guess_chunks, normalize_chunks
 
-# Bytes of a shard, uncompressed, if its size is left to zchunk: a file that any file system and object store
-# moves at full speed, and that fits in memory many times.
+# Bytes of a shard, uncompressed, where zchunk chooses: file systems and object stores move such a file
+# at full speed, and many of them fit in memory.
 _SHARD_BYTES = 128 << 20
 _INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
-# Names of data types that are no dtypes of NumPy's.
+# Names of data types that NumPy does not have.
 _TYPES = {"string": str, "variable_length_bytes": bytes}
 
 
 def native_type(dtype: Any, zarr_format: int) -> Any:
-    """Return what a user's dtype is in NumPy's terms, where it is one of Zarr format 3's or zarr 3's."""
+    """Return a dtype in NumPy's terms, where the caller gives a data type of format 3 or of zarr 3."""
     if zarr_format == 3 and isinstance(dtype, str):
         if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
             return f"V{int(dtype[1:]) // 8}"
@@ -65,7 +66,7 @@ def make_metadata(wanted: Wanted) -> ArrayMetadata:
         document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
     document["codecs"] = codecs
     trusted = trusted_ids(*known, *(codec for codec in compressors if not isinstance(codec, dict)))
-    # For messages there is no place yet.
+    # There is no place yet that messages could name.
     return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted)
 
 
@@ -94,7 +95,7 @@ def _is_auto(value: Any) -> bool:
 
 
 def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a dtype without the padding between fields, for which format 3 has no place."""
+    """Return a dtype without padding between fields, which format 3 does not have."""
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return np.dtype((_packed(base), shape))
@@ -115,7 +116,7 @@ def _is_swapped(dtype: np.dtype[Any], native: np.dtype[Any]) -> bool:
 
 
 def _fill_value(value: Any, dtype: np.dtype[Any], filters: tuple[Codec, ...]) -> Any:
-    # There is no "undefined" in format 3.
+    # Format 3 always has a fill value.
     if dtype.kind == "O" and (value is None or (isinstance(value, int) and not value)):
         return b"" if filters and filters[0].codec_id == "vlen-bytes" else ""
     found = normalize_fill_value(value, dtype)
@@ -130,7 +131,7 @@ def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
 
 
 def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
-    """Return a user's codec as one of zchunk's or numcodecs', or as JSON of format 3."""
+    """Return a codec as one of zchunk or numcodecs, or as JSON of format 3."""
     if isinstance(obj, Mapping) and "id" not in obj:
         return _json_of(obj)
     if not isinstance(obj, Mapping) and not isinstance(obj, Codec) and hasattr(obj, "to_dict"):
@@ -139,7 +140,7 @@ def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
 
 
 def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
-    """Return the JSON of a codec of zarr 3, with what that leaves open until it sees the items."""
+    """Return the JSON of a codec of zarr 3, with parameters that it leaves open until it sees the items."""
     found = _json_of(obj)
     unset = getattr(obj, "_tunable_attrs", ())
     if "typesize" in unset:
@@ -150,13 +151,13 @@ def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
 
 
 def _json_of(obj: Any) -> dict[str, Any]:
-    """Return the JSON of format 3 that a user's codec, zarr 3's too, is or has."""
+    """Return the JSON of format 3 of a codec: the caller gives that, a name, or an object of zarr 3."""
     if not isinstance(obj, Mapping) and hasattr(obj, "to_dict"):
         obj = obj.to_dict()
     if isinstance(obj, str):
         obj = {"name": obj}
     if not isinstance(obj, Mapping) or not isinstance(obj.get("name"), str):
-        raise CodecError(f"{obj!r:.80} is no codec of format 3: an object with the member 'name' is")
+        raise CodecError(f"{obj!r:.80} is not a codec of format 3, which is an object with the member 'name'")
     return json.loads(json.dumps(dict(obj), default=str))  # type: ignore[no-any-return]
 
 
@@ -181,19 +182,19 @@ def _key_encoding(encoding: Any, separator: str | None) -> ChunkKeyEncoding:
 
 
 def checked_separator(separator: Any) -> str | None:
-    """Return a user's `dimension_separator`, `ValueError` if there is no such one."""
+    """Return a `dimension_separator`; raise `ValueError` if it is not one."""
     if separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
     return separator  # type: ignore[no-any-return]
 
 
 def key_encoding(encoding: Any) -> tuple[str, str]:
-    """Return name and separator of a user's `chunk_key_encoding`: a name, a pair, a dict, or zarr 3's object.
+    """Return name and separator of a `chunk_key_encoding`: a name, a pair, a dict, or an object of zarr 3.
 
     Raises
     ------
     ValueError
-        There is none of that name, or with that separator.
+        There is no encoding of that name, or none with that separator.
     """
     given = encoding
     if hasattr(encoding, "to_dict"):
@@ -254,18 +255,18 @@ def chunks_and_shards(
 
 
 def _divisor(length: int, wanted: int) -> int:
-    """Return a length that divides `length`, at most `wanted` if one is found soon."""
+    """Return a divisor of `length`, at most `wanted` if the search for one is short."""
     first = -(-length // wanted)
     return next((length // n for n in range(first, min(first + 4096, length + 1)) if length % n == 0), length)
 
 
 def _guess_shards(chunks: tuple[int, ...], shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return so many chunks that a shard has about 128 MiB, about the same number along all axes."""
+    """Return the shape of a shard of about 128 MiB, with about as many chunks along every axis."""
     most = [max(-(-n // c), 1) for n, c in zip(shape, chunks, strict=True)]
     counts = [1] * len(chunks)
     room = _SHARD_BYTES // max(math.prod(chunks) * itemsize, 1)
     while True:
-        # The last axis first: what lies side by side in an array then lies in one shard.
+        # The last axis first: then items that are side by side in an array are in one shard.
         axes = [axis for axis in reversed(range(len(counts))) if counts[axis] < most[axis]]
         axis = min(axes, key=counts.__getitem__, default=-1)
         if axis < 0:

@@ -1,7 +1,7 @@
 """Wanted: the record of what a new array is to be, in the words of the caller.
 
-It goes as a whole from the functions that users call to where the metadata are made. It is apart from that,
-for a program that opens an array to read it makes no metadata.
+It goes as a whole from the functions that users call to where the metadata are made. It has a module of its
+own so that a program that only reads arrays need not import that.
 """
 
 from __future__ import annotations

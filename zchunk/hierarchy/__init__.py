@@ -1,7 +1,7 @@
-"""Groups: `Group`, `group`, `open_group` and `create_group` (in `groups`), and what they are made of.
+"""Groups: `Group`, `group`, `open_group` and `create_group` (in `groups`), and the parts they are made of.
 
-`members` finds and lists, `member_creation` makes arrays and groups below a group, `tree` draws them.
-The names here are public.
+`members` finds and lists the arrays and groups below a group, `member_creation` makes them, `tree` draws
+them. The names here are public.
 """
 
 from typing import TYPE_CHECKING

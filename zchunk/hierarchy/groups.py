@@ -209,7 +209,7 @@ def reopen(kind: type[_G], access: Access) -> _G:
 
 
 def make_group(access: Access, overwrite: bool, attributes: AttributesLike | None) -> Group:
-    """Make a group, with the groups above it, and return it: what all functions that make one end in."""
+    """Make a group, with the groups above it, and return it: all functions that make one end here."""
     fmt = format_for(access.store, access.path, access.version)
     init_group(access.store, access.path, overwrite, access.chunk_store, fmt, attributes)
     return Group._of(access.at(access.path, fmt.version))

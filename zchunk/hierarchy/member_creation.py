@@ -137,7 +137,7 @@ class MemberCreation(Members):
             try:
                 return self.create_group(name, overwrite)
             except ContainsGroupError:
-                # Another thread or process was faster.
+                # Another thread or process made it first.
                 pass
         return self._group(path)
 
@@ -253,7 +253,7 @@ class MemberCreation(Members):
             try:
                 return self.create_dataset(name, shape=shape, dtype=dtype, **given)
             except ContainsArrayError:
-                # Another thread or process was faster; or an array is above, which is an error.
+                # Another thread or process made it first; or an array is above, which is an error.
                 if self._kind(path) != "array":
                     raise
         found = Array._of(*find_array(self._access_with(path, given)))
@@ -502,7 +502,7 @@ class MemberCreation(Members):
             check_absent(store, new, f"{'/' + old!r} cannot be moved there")
             require_parents(store, new, self._format)
             if chunk_store is not None:
-                # Chunks of no array, which would stop the second move after the first.
+                # Chunks that belong to no array: they would stop the second move after the first.
                 chunk_store.erase_prefix(new)
             store.rename(old, new)
             if chunk_store is not None and not chunk_store.is_empty(old):

@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 
 def find_group(access: Access) -> Access:
-    """Return the record of the group that is in the store: the version is among it.
+    """Return the record of the group that is in the store. It then has the version of the format.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         return Array._of(*find_array(self._access_to(path)))
 
     def _group(self, path: str) -> Group:
-        # What this is a part of, and its members are of the same class.
+        # Every object of this class is a Group, and its members are of the same class.
         return cast("Group", self._of(find_group(self._access_to(path))))
 
     def _check_writable(self) -> None:
@@ -71,9 +71,9 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
             raise ReadOnlyError(f"group {self.name!r} is read-only; open it with mode 'r+' or 'a'")
 
     def _changing(self) -> AbstractContextManager[Any]:
-        """Return what to hold while members are made, moved or deleted; `ReadOnlyError` if they cannot be."""
+        """Return the lock for making, moving and deleting members; `ReadOnlyError` if that is refused."""
         self._check_writable()
-        # One lock for the whole hierarchy, as in zarr 2, with whose processes it may be shared.
+        # One lock for the whole hierarchy, as in zarr 2: it may be shared with processes that run zarr 2.
         return nullcontext() if self.synchronizer is None else self.synchronizer[self._format.group_key]
 
     @property
@@ -105,7 +105,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         True
         """
         path = self._member_path(name)
-        # Opened at once: looking what is there would be one access more.
+        # Opened at once: to look first what is there would be one access more.
         try:
             return self._array(path)
         except ArrayNotFoundError:
@@ -116,8 +116,8 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
             raise KeyError(name) from None
 
     def __getattr__(self, name: str) -> Array | Group:
-        # What Python, NumPy and IPython ask of any object is no member, and not looked up: the store may be
-        # slow. Nor is anything before there is a store, as while a pickle is read.
+        # Names that Python, NumPy and IPython ask of every object are not members, and are not looked up: the
+        # store may be slow. While a pickle is read, there is no store yet.
         if not name.startswith(("__", "_ipython_")) and "_access" in vars(self):
             try:
                 return self[name]
@@ -228,8 +228,8 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
             return None
 
     def _each(self, look: Callable[[str], _T | None], recurse: bool) -> Iterator[tuple[str, _T]]:
-        """Yield name and what `look` returns for its path, if that is not None, else look into groups."""
-        # No recursion, here and in `_below`: there may be more levels than Python has.
+        """Yield name and what `look` returns for its path; where that is None, look into groups if asked."""
+        # No recursion, here and in `_below`: there may be more levels than Python's stack has.
         levels = [self._looked(look, self.path)]
         while levels:
             name, path, found = next(levels[-1], ("", "", None))
@@ -241,7 +241,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
                 levels.append(self._looked(look, path))
 
     def _looked(self, look: Callable[[str], _T], parent: str) -> Iterator[tuple[str, str, _T]]:
-        """Yield name, path and what `look` returns for it, of all that is directly below `parent`."""
+        """Yield name, path, and what `look` returns for the path, of everything directly below `parent`."""
         names, several = self.store.list_dir(parent), self.store.concurrency
         paths = [join(parent, name) for name in names]
         if several > 1:

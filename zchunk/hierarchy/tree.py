@@ -10,7 +10,7 @@ from zchunk.creation.likeness import is_array
 
 
 class _Lines(NamedTuple):
-    """What stands before a node: the branch to it, and the trunk beside what is below it."""
+    """The text before a node: the branch to it, and the trunk beside the nodes below it."""
 
     branch: str
     trunk: str
@@ -60,7 +60,7 @@ class TreeViewer:
         return list(node.values())
 
     def _lines(self, inner: _Lines, last: _Lines) -> Iterator[str]:
-        # No recursion, here and below: there may be more levels than Python has.
+        # No recursion, here and below: there may be more levels than Python's stack has.
         todo = [(self.group, "", "", 0)]
         while todo:
             node, branch, trunk, depth = todo.pop()
@@ -74,7 +74,7 @@ class TreeViewer:
         return f'<div class="zarr-tree">{"".join(self._html())}</div>'
 
     def _html(self) -> Iterator[str]:
-        # Nodes with their depth, and what stands between and after them.
+        # Nodes with their depth, and the text between and after them.
         todo: list[tuple[Any, int] | str] = [(self.group, 0)]
         while todo:
             step = todo.pop()
@@ -96,7 +96,7 @@ class TreeViewer:
 def _label(node: Any) -> str:
     name: str = (node.name or "").rpartition("/")[2] or "/"
     if not name.isprintable():
-        # A terminal would obey it.
+        # A terminal would take it for a command.
         name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return f"{name} {node.shape} {node.dtype}" if is_array(node) else name
 
