@@ -1,4 +1,4 @@
-"""dask arrays out of stored arrays, and into them: `from_zchunk` and `store`.
+"""dask arrays from stored arrays, and into them: `from_zchunk` and `store`.
 
 >>> import dask.array as da
 >>> import zchunk.dask

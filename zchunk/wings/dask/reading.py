@@ -31,16 +31,16 @@ def from_zchunk(
     source : Array, path, URL or MutableMapping
         The array, or the store that it is in, as for `zchunk.open_array`.
     chunks : "auto", None, str, int or tuple, optional
-        ``"auto"``: so many stored chunks, or shards where there are some, as fit into the size that dask's
-        ``array.chunk-size`` says; if one shard is more than that, chunks of it. A size such as ``"64 MiB"``
-        means the same with that size. None: the stored chunks, or shards. Otherwise as
-        `dask.array.from_array` has it.
+        ``"auto"``: as many stored chunks, or shards if there are shards, as fit into dask's
+        ``array.chunk-size``; if one shard is larger than that, chunks of it. A size such as ``"64 MiB"``
+        means the same with that size. None: the stored chunks, or shards. Otherwise as for
+        `dask.array.from_array`.
     path : str, optional
-        Of the array in the store.
+        Path of the array in the store.
     name : str or bool, optional
-        Of the dask array. By default made of what `zchunk.core.tokens.token_of` says, so that it is the same
-        as long as nothing is written; if the chunks are not local files, another one each time. That looks at
-        all files of the array; False saves it, with a name that is always another one.
+        Name of the dask array. By default it is made of `zchunk.core.tokens.token_of`, so that it is the same
+        as long as nothing is written; if the chunks are not local files, it is a new one each time. The token
+        looks at all files of the array; False avoids that, with a new name each time.
     storage_options : dict, optional
         Options of the file system, if `source` is a URL.
     inline_array : bool, optional
@@ -57,7 +57,7 @@ def from_zchunk(
     ArrayNotFoundError
         There is no array.
     TypeError
-        `source` is an array, and something is given of how to open it.
+        `source` is an array, and parameters for opening it are given.
     ValueError
         `chunks` do not fit the shape.
     """
@@ -83,7 +83,7 @@ def _chunks_of(array: Array, chunks: Any) -> Any:
     if chunks is not None and not isinstance(chunks, str):
         return chunks
     if array.metadata.edges is not None:
-        # Along an axis of length 0 there is no chunk; dask has one.
+        # There is no chunk along an axis of length 0, but dask has one.
         return tuple(sizes or (0,) for sizes in stored)
     # The size of objects is not known.
     if chunks is None or array.dtype.hasobject or not array.itemsize:
@@ -93,20 +93,20 @@ def _chunks_of(array: Array, chunks: Any) -> Any:
     one = tuple(map(min, stored, array.shape))
     if math.prod(one) <= items:
         return _grown(array.shape, stored, items)
-    # Parts of a shard; one chunk at least.
+    # Parts of a shard, of at least one chunk.
     return _grown(one, array.chunks, items)
 
 
 def _grown(shape: tuple[int, ...], unit: tuple[int, ...], items: int) -> tuple[int, ...]:
-    """Return lengths that are multiples of those of a chunk, evenly, or reach over all of `shape`.
+    """Return even lengths that are multiples of those of a chunk, or reach over all of `shape`.
 
-    Those have `items` at most, unless one chunk has more.
+    They have at most `items` items, unless one chunk has more.
     """
     lengths = list(map(min, unit, shape))
     counts = [1] * len(unit)
     growing = set(range(len(unit)))
     while growing:
-        # What is read in one go lies along the last axes.
+        # Items that are read in one go lie along the last axes.
         axis = min(growing, key=lambda i: (counts[i], -i))
         twice = [*lengths]
         twice[axis] = min(2 * counts[axis] * unit[axis], shape[axis])

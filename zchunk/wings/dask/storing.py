@@ -1,4 +1,4 @@
-"""dask arrays into stored arrays, without two tasks that write one stored chunk in different processes."""
+"""dask arrays into stored arrays, so that no two processes write one stored chunk without a lock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from zchunk.wings.sources import arrays_in
 if TYPE_CHECKING:
     from zchunk.typing import StoreLike
 
-# What tells this process from all others, on other machines too.
+# The identity of this process among all others, on other machines too.
 _this_process = PerProcess(new_token)
 
 
@@ -46,41 +46,42 @@ def store(
     compute_kws: dict[str, Any] | None = None,
     **create_kws: Any,
 ) -> Any:
-    """Write a dask array into a stored array: one that is there, or one that is made for it.
+    """Write a dask array into a stored array, which exists or is created for it.
 
     If two dask chunks lie in one stored chunk (in one shard, if there are shards), two tasks write it.
-    Threads of one process lose nothing then. Other processes would: that is refused, unless they have a lock.
+    Threads of one process lose nothing then. Other processes would, so that is refused unless they have a
+    lock.
 
     Parameters
     ----------
     source : dask.array.Array
-        What to write.
+        The dask array to write.
     target : Array, path, URL or MutableMapping
-        The array to write into, or the store to make one in, as for `zchunk.create`. An array may be what
-        `source` is read from, if each dask chunk is read from where it is written to, as that of ``x + 1``.
+        The array to write into, or the store to create one in, as for `zchunk.create`. `source` may read the
+        array that it is written to, if each dask chunk is read from where it is written, as in ``x + 1``.
     region : slice or tuple of slice, optional
         The part of `target` to write, with steps of 1; all of it by default.
     path : str, optional
-        Of the array that is made in the store.
+        Path of the array that is created in the store.
     align : {None, "rechunk"}, optional
         ``"rechunk"``: rechunk `source` before, so that no two dask chunks lie in one stored chunk.
     lock : bool or lock, optional
-        Held while a dask chunk is written. True: one for dask's scheduler. A lock for several processes is
-        one of dask.distributed, of a manager of `multiprocessing`, or of a `zchunk.ProcessSynchronizer`. An
+        Held while a dask chunk is written. True: a lock for dask's scheduler. Locks for several processes are
+        those of dask.distributed, of a manager of `multiprocessing`, or of a `zchunk.ProcessSynchronizer`. An
         array whose `synchronizer` is a `zchunk.ProcessSynchronizer` needs none.
     compute : bool, optional
         Write now; otherwise when the result is computed.
     return_stored : bool, optional
-        Return a dask array of what is stored.
+        Return a dask array of the stored data.
     overwrite : bool, optional
-        Replace what is where the array is to be made.
+        Replace what is already at the place of the new array.
     storage_options : dict, optional
         Options of the file system, if `target` is a URL.
     compute_kws : dict, optional
         Parameters of dask's `compute`, as ``{"scheduler": "threads"}``.
     **create_kws
-        Parameters of `zchunk.create` for the array that is made. Its shape is that of `source`, and so by
-        default its dtype. Its chunks are by default the largest of the dask chunks along every axis; with
+        Parameters of `zchunk.create` for a new array. Its shape is that of `source`, and so is its dtype by
+        default. Its chunks are by default the largest of the dask chunks along every axis; with
         ``shards=True`` its shards are.
 
     Returns
@@ -88,24 +89,25 @@ def store(
     Array
         The array that was written into.
     dask.array.Array
-        With `return_stored`: what is stored, as it is read back.
+        With `return_stored`: the stored data.
     dask.delayed.Delayed or dask.array.Array
-        With `compute` false: what writes when it is computed.
+        With `compute` false: an object that writes when it is computed.
 
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        Something is where the array is to be made, and `overwrite` is false.
+        Something is already at the place of the new array, and `overwrite` is false.
     CopyError
         `source` is read from what would be replaced.
     ReadOnlyError
         `target` was opened for reading, or has a rectilinear chunk grid.
     TypeError
-        `source` is no dask array, or `target` an array and something is given of how to make one.
+        `source` is not a dask array, or `target` is an array and parameters for creating one are given.
     ValueError
-        `source` has not the shape of `target`, or of the `region`, or dask does not know its shape; other
-        processes would write into the memory of this one, or into one stored chunk without a lock. Nothing is
-        written then, nor made. With `compute` false, computing raises it if it is other processes that do it.
+        `source` does not have the shape of `target`, or of the `region`, or dask does not know its shape;
+        other processes would write into the memory of this one, or into one stored chunk without a lock.
+        Nothing is written then, nor created. With `compute` false, the computation raises it if it runs in
+        other processes.
     """
     _check(source, align)
     given = {"path": path, "storage_options": storage_options}
@@ -134,7 +136,7 @@ def store(
     array = place.make()
     if return_stored:
         source = source.astype(array.dtype)
-    # Not an array to mypy, but dask wants no more of it.
+    # It is not an array to mypy, but it has all that dask needs.
     into: Any = Target(array, None if safe else _this_process())
     written: Any = da.store(
         source,
@@ -152,10 +154,10 @@ def store(
 
 
 class _Place(NamedTuple):
-    """Where a dask array is written to.
+    """The array that a dask array is written to.
 
-    `like` is the array, or one that is the same except that it lies in memory; `make` returns the array, and
-    makes it if need be. `chunks` is the store of the chunks.
+    `like` is that array, or an equal one in memory; `make` returns the array, and creates it if necessary.
+    `chunks` is the store of the chunks.
     """
 
     chunks: Store
@@ -164,7 +166,7 @@ class _Place(NamedTuple):
 
 
 def _place_there(array: Array, given: dict[str, Any]) -> _Place:
-    """Return an array that is there, if nothing is given of how to make one."""
+    """Return an existing array, if no parameters for creating one are given."""
     if wrong := [name for name, value in given.items() if value is not None]:
         raise TypeError(f"{array!r} is there already: it takes no {', '.join(wrong)}")
     array._check_writable()
@@ -173,7 +175,7 @@ def _place_there(array: Array, given: dict[str, Any]) -> _Place:
 
 
 def _place_of_new(source: da.Array, target: StoreLike, overwrite: bool, given: dict[str, Any]) -> _Place:
-    """Return where an array can be made; what is there now stays until it is."""
+    """Return the place where an array can be created; what is there now stays until then."""
     options = given["storage_options"]
     store, path = open_store(target, "a", options), normalize_path(given["path"])
     check_apart(arrays_in(source.dask), store, path, "; write elsewhere, or compute it first")
@@ -197,7 +199,7 @@ class Target:
     process : str, optional
         The only process whose tasks may write, if two of them may write one stored chunk.
     shared : bool, optional
-        Whether other processes have the same chunks, if that is known.
+        Whether other processes see the same chunks, if that is known.
     """
 
     def __init__(self, array: Array, process: str | None, shared: bool = False) -> None:
@@ -222,7 +224,7 @@ class Target:
         return type(self), (self._array, self._process, True)
 
     def __dask_tokenize__(self) -> str:
-        # Tasks that write are never the same as others that wrote. That of the array would look at all files.
+        # No task that writes equals an earlier one. The token of the array would look at all files.
         return self._token
 
 
@@ -236,12 +238,12 @@ def _check(source: Any, align: str | None) -> None:
 
 
 def _is_of_threads(lock: Any) -> bool:
-    """Whether a lock becomes another one in another process. (Those of `threading` do not get there.)"""
+    """Whether a lock is a different one in another process. (Locks of `threading` do not pickle.)"""
     return isinstance(lock, SerializableLock) or (isinstance(lock, KeyLock) and lock.file is None)
 
 
 def _check_scheduler(source: Any, scheduler: Any, array: Array, holds: Store, safe: bool) -> None:
-    """Raise `ValueError` if dask's scheduler would write where or what it must not."""
+    """Raise `ValueError` if dask's scheduler would write in a place or in a way that loses data."""
     get = get_scheduler(collections=[source], scheduler=scheduler)
     if get in (threaded.get, local.get_sync):
         return
@@ -282,7 +284,7 @@ def _unsafe(array: Array) -> ValueError:
 
 
 def _set_chunks(create_kws: dict[str, Any], largest: tuple[int, ...]) -> None:
-    """Set what a user does not say of the chunks of an array that is made."""
+    """Set the chunks of a new array, as far as the user does not give them."""
     shards = create_kws.get("shards")
     if "chunks" not in create_kws and (shards is True or (isinstance(shards, str) and shards == "auto")):
         create_kws["shards"] = largest
@@ -291,7 +293,7 @@ def _set_chunks(create_kws: dict[str, Any], largest: tuple[int, ...]) -> None:
 
 
 def _normalized(region: Any, array: Array, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return a user's `region` with a start and a stop for every axis, if an array of a shape fits it."""
+    """Return a user's `region` with a start and a stop for every axis, if an array of this shape fits it."""
     parts = list(region) if isinstance(region, tuple) else [] if region is None else [region]
     if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
         raise ValueError(f"region is {region!r:.80}, not a slice, or a tuple of them, with steps of 1")
@@ -311,7 +313,7 @@ _Sizes: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 def _cuts(sizes: tuple[int, ...], start: int) -> Iterator[int]:
-    """Yield where in the array dask chunks begin, along an axis."""
+    """Yield the positions in the array at which dask chunks begin, along an axis."""
     return accumulate(sizes[:-1], initial=start)
 
 
@@ -322,7 +324,7 @@ def _is_aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) 
 
 
 def _aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) -> _Sizes:
-    """Return lengths of dask chunks, about as they are, of which no two lie in one stored chunk."""
+    """Return lengths of dask chunks, close to the present ones, of which no two lie in one stored chunk."""
     result = []
     for sizes, start, c in zip(chunks, starts, grid, strict=True):
         cuts = {max(cut // c * c, start) for cut in _cuts(sizes, start)}

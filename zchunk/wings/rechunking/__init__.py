@@ -1,4 +1,4 @@
-"""`rechunk`: an array or group again with other chunks, out of core, in memory that has a bound."""
+"""`rechunk`: write an array or group again with other chunks, out of core, within a bound of memory."""
 
 from __future__ import annotations
 
@@ -42,50 +42,51 @@ def rechunk(
 ) -> Array | Group:
     """Write an array, or all arrays of a group, again with other chunks.
 
-    Memory has a bound, whatever the size of the array: regions of whole source chunks are read, and regions
-    of whole target chunks written. If no region can be both within `max_memory`, the items pass one
-    intermediate copy. Either way each source chunk is read once, and each target chunk written once.
+    Memory has a bound, whatever the size of the array: tasks read regions of whole source chunks, and write
+    regions of whole target chunks. If no region can be both within `max_memory`, the items pass through one
+    intermediate copy. Either way each source chunk is read once, and each target chunk is written once.
 
-    A call that was killed goes on where it stopped when it is repeated with the same arguments, provided that
-    the target is a local folder or `temp` is given. The source must not change meanwhile.
+    A call that was killed resumes where it stopped when it is repeated with the same arguments, provided that
+    the target is a local folder or `temp` is given. The source must not change in the meantime.
 
     Parameters
     ----------
     source : Array, Group, path or store
-        What to rechunk.
+        The array or group to rechunk.
     chunks : int, sequence of int, bool, "auto" or mapping, optional
-        Of the target, as for `create`; by default those of the source. A mapping of names of axes to lengths
-        (-1 is the whole axis) leaves the other axes as they are. For a group also a mapping of paths of
-        arrays to their chunks; arrays that are not named keep theirs.
+        Chunks of the target, as for `create`; by default those of the source. A mapping of names of axes to
+        lengths (-1 is the whole axis) leaves the other axes as they are. For a group also a mapping of paths
+        of arrays to their chunks; arrays that are not named keep theirs.
     target : path, MutableMapping or None, optional
-        Where to, as `store` for `create`.
+        The store to write to, as `store` for `create`.
     max_memory : int or str, optional
-        Most bytes that all tasks that run at the same time take together, beside what the process has
-        already; text may have a unit: ``"512MB"``, ``"2GiB"``. For a client of dask.distributed, of each
+        Most bytes that all tasks take together at any time, in addition to what the process already uses;
+        text may have a unit: ``"512MB"``, ``"2GiB"``. For a client of dask.distributed it applies to each
         worker. Arrays of Python objects, whose size is not known, may take more.
     temp : path or MutableMapping, optional
-        Where the intermediate copy is kept, with a record of what is done. Deleted at the end. By default, if
-        the target is a local folder, the folder beside it with ``.rechunk`` added to the name; else a
-        temporary folder.
+        Holds the intermediate copy, and a record of the tasks that are done; it is deleted at the end. By
+        default, if the target is a local folder, the folder beside it with ``.rechunk`` added to the name;
+        else a temporary folder.
     path : str, optional
-        Of the array or group in the target.
+        Path of the array or group in the target.
     executor : "threads", "dask", Client or Executor, optional
         What runs the tasks: this process; dask, with the client of dask.distributed that the program has made
         if there is one; such a client; an executor of `concurrent.futures`.
     progress : bool or callable, optional
-        True: show a bar, by tqdm if that is installed. A function gets how many bytes of items are done, and
-        how many there are; those that pass an intermediate copy count twice.
+        True: show a bar, by tqdm if that is installed. A function is called with the bytes of items that are
+        done, and with their total; bytes that pass through an intermediate copy count twice.
     overwrite : bool, optional
-        Replace arrays that are in the way, and begin anew if a call with other parameters was not finished.
-        Groups that are there stay.
+        Replace existing arrays, and start over if a call with other parameters was not finished. Existing
+        groups stay.
     zarr_format : {None, 2, 3}, optional
         Version of the format; by default that of the groups above, or else of the source.
     storage_options : dict, optional
         Options of the file system, if `target` is a URL.
     **create_kws
-        Other parameters of `create`, such as `shards` (then a shard is what is written once), `compressor`
-        or `dtype`. By default all is as in the source: data type, codecs, order, fill value, attributes,
-        names of axes, and if it has shards, shards of about that shape. For a group they are for every array.
+        Other parameters of `create`, such as `shards` (then each shard is written once), `compressor` or
+        `dtype`. By default everything is as in the source: data type, codecs, order, fill value, attributes,
+        names of axes, and if it has shards, shards of about that shape. For a group they apply to every
+        array.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def rechunk(
     ContainsArrayError, ContainsGroupError
         Something is already at the target, and `overwrite` is false.
     CopyError
-        Source and target are the same, or one is in the other.
+        Source and target are the same, or one of them is inside the other.
     ImportError
         `executor` is ``"dask"``, and dask is not installed.
     StoreError
@@ -152,7 +153,7 @@ def rechunk(
 
 
 def _members(node: Array | Group) -> tuple[dict[str, Array], dict[str, Group]]:
-    """Return the arrays and groups in a node, itself included, by their path in it."""
+    """Return the arrays and groups in a node, including itself, by their path in it."""
     if isinstance(node, Array):
         return {"": node}, {}
     arrays: dict[str, Array] = {}
@@ -170,16 +171,16 @@ def _members(node: Array | Group) -> tuple[dict[str, Array], dict[str, Group]]:
 
 @contextmanager
 def _temporary(temp: Any, target: Store, large: bool) -> Iterator[Store]:
-    """Give the store of intermediate copies and records, large or small; delete what nobody could find."""
+    """Yield the store of intermediate copies and records; delete it if no later call could find it."""
     if temp is not None:
         yield open_store(temp)
     elif target.root is not None:
-        # As durable as the target.
+        # It is as durable as the target.
         synced = getattr(target, "durability", "") == "fsync"
         kept = DirectoryStore(f"{target.root}.rechunk", durability="fsync" if synced else "atomic")
         yield kept
         for folder, _, _ in os.walk(kept.path, topdown=False):
-            # One that is not empty is of another call.
+            # A folder that is not empty belongs to another call.
             with suppress(OSError):
                 os.rmdir(folder)
     elif large:

@@ -13,26 +13,26 @@ from zchunk.runtime.fork import is_shared
 from zchunk.storage import Store
 from zchunk.wings.rechunking.tasks import Job, Memory
 
-# dask's schedulers that use no other processes.
+# The schedulers of dask that use no other processes.
 _WITH_THREADS = (None, "threads", "threading", "sync", "synchronous", "single-threaded")
-# Is told the number of each task that is done.
+# A function that is called with the number of each task that is done.
 Done = Callable[[int], None]
 
 
 class Threads:
     """The calling thread, and those of zchunk's pool.
 
-    One task at a time where reading and writing are native and so use all threads; otherwise as many as there
-    are threads.
+    It runs one task at a time where reading and writing are native, and so use all threads; otherwise as many
+    as there are threads.
 
     Attributes
     ----------
     workers : int
-        How many tasks are done at the same time in one process, whose memory they share.
+        How many tasks run at the same time in one process, whose memory they share.
     processes : bool
-        Whether tasks are done in other processes.
+        Whether tasks run in other processes.
     fixed : bool
-        Whether `workers` cannot be made less.
+        Whether `workers` cannot be lowered.
     """
 
     processes = False
@@ -42,7 +42,7 @@ class Threads:
         self.workers = 1 if native else pool.get_threads()
 
     def run(self, job: Job, stage: int, numbers: Iterator[int], count: int, done: Done) -> None:
-        """Do tasks of a stage, of which there are `count`."""
+        """Run the `count` tasks of a stage."""
         if self.workers == 1:
             memory = Memory()
             for number in numbers:
@@ -68,7 +68,7 @@ class Futures:
             threads = executor.nthreads().values()
             self.workers, self._pending = max(threads, default=1), 2 * max(sum(threads), 1)
             self._wait = import_module("distributed").wait
-            # Tasks are not values: none is like another.
+            # Tasks are not values: no two tasks are the same.
             self._submit = partial(executor.submit, pure=False)
             self.processes = self.fixed = True
         else:
@@ -78,7 +78,7 @@ class Futures:
             self.processes = not isinstance(executor, import_module("concurrent.futures").ThreadPoolExecutor)
 
     def run(self, job: Job, stage: int, numbers: Iterator[int], count: int, done: Done) -> None:
-        """Do tasks of a stage."""
+        """Run the tasks of a stage."""
         pending: dict[Any, int] = {}
         try:
             while True:
@@ -92,7 +92,7 @@ class Futures:
                     future.result()
                     done(number)
         finally:
-            # After an error: no task may go on when the caller knows of it.
+            # After an error: no task may run when the caller learns of it.
             for future in pending:
                 future.cancel()
             if pending:
@@ -110,7 +110,7 @@ class Dask:
         self.processes = self._dask.config.get("scheduler", None) not in _WITH_THREADS
 
     def run(self, job: Job, stage: int, numbers: Iterator[int], count: int, done: Done) -> None:
-        """Do tasks of a stage."""
+        """Run the tasks of a stage."""
         delayed = self._dask.delayed(run_task, pure=False)
         while batch := list(islice(numbers, 4 * self.workers)):
             tasks = [delayed(job, stage, number) for number in batch]
@@ -123,18 +123,18 @@ Executor = Threads | Futures | Dask
 
 
 def run_task(job: Job, stage: int, number: int) -> None:
-    """Do a task, with memory of its own."""
+    """Run a task, with memory of its own."""
     job.run(stage, number, Memory())
 
 
 def make_executor(executor: Any, native: bool) -> Threads | Futures | Dask:
-    """Return who does the tasks that a user's `executor` stands for."""
+    """Return the object that runs tasks for a user's `executor`."""
     if isinstance(executor, str) and executor == "threads":
         return Threads(native)
     if isinstance(executor, str) and executor == "dask":
         import_dask()
         try:
-            # The client that the program has made, if there is one.
+            # The client that the program has created, if there is one.
             return Futures(import_module("distributed").get_client())
         except (ImportError, ValueError):
             return Dask()
@@ -147,7 +147,7 @@ def make_executor(executor: Any, native: bool) -> Threads | Futures | Dask:
 
 
 def import_dask() -> Any:
-    """Return dask, or say how to get it."""
+    """Return dask; if it is missing, the error says how to install it."""
     try:
         return import_module("dask")
     except ImportError as err:
@@ -155,7 +155,7 @@ def import_dask() -> Any:
 
 
 def check_shared(store: Store, written: bool) -> None:
-    """Raise `ValueError` if other processes would not have the same values, or must not write them."""
+    """Raise `ValueError` if other processes would not see the same values, or must not write them."""
     if not is_shared(store) or (written and not store.many_writers):
         raise ValueError(
             f"{store!r} is of this process, and the executor uses others; use executor='threads'"

@@ -1,4 +1,4 @@
-"""What is done of a rechunking, so that a call after a kill goes on where the first one stopped."""
+"""The journal of a rechunking: a call after a kill resumes where the first one stopped."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from zchunk.storage import Store
 class Journal:
     """A record of the tasks that are done, in the store of the intermediate copy.
 
-    There are the parameters of the rechunking, a key for every task that is done, and the pieces.
+    It has the parameters of the rechunking, a key for every task that is done, and the pieces.
 
     Parameters
     ----------
     store : Store
-        Holds it.
+        Holds the record.
     path : str
-        Below which it is.
+        The path of the record in it.
     parameters : dict
-        What must be the same for a call to go on where another one stopped, as JSON.
+        What must be the same for a call to resume where another one stopped, as JSON.
     """
 
     def __init__(self, store: Store, path: str, parameters: dict[str, Any]) -> None:
         self.store = store
-        # A name that no array in a group has, whose record is elsewhere.
+        # No array in a group has this name, and its record is elsewhere.
         self.path = join(path, ".rechunk")
         self._parameters = parameters
         self._key = join(self.path, "rechunk.json")
 
     def resumes(self, overwrite: bool) -> bool:
-        """Return whether tasks of a call with the same parameters may be done; if not, nothing is left of it.
+        """Return whether a call with the same parameters may have done tasks; if not, erase what is left.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class Journal:
 
     @property
     def pieces(self) -> str:
-        """Path below which the intermediate copy is."""
+        """Path of the intermediate copy."""
         return join(self.path, "pieces")
 
     def done(self, stage: int) -> set[int]:
@@ -86,7 +86,7 @@ class Journal:
     def erase(self) -> None:
         """Delete the record and the pieces; the parameters first.
 
-        Without them no call goes on by what is left, of which tasks may seem done whose pieces are gone.
+        Without parameters no call resumes from the rest, in which tasks may seem done whose pieces are gone.
         """
         self.store.erase_many([self._key])
         self.store.erase_prefix(self.path)

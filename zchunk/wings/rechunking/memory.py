@@ -1,4 +1,4 @@
-"""What reading and writing take of memory beside the items, so that a plan keeps to a bound."""
+"""The memory that reading and writing take in addition to the items, so that a plan keeps to a bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from zchunk.engine.array import ChunkedArray
 from zchunk.runtime import threads as pool
 
-# A shard of small chunks is read as a whole, up to this size.
+# A shard of small chunks is read as a whole up to this size.
 _WHOLE_SHARD = 64 << 20
 # Objects, tables and buffers that do not depend on the array.
 _FIXED = 2 << 20
@@ -23,7 +23,7 @@ def parse_bytes(size: Any) -> int:
     Raises
     ------
     ValueError
-        It is no such size, or none above 0.
+        It is not a size, or not above 0.
     """
     if isinstance(size, str) and (found := _SIZE.fullmatch(size)) and (found[2] or not found[3]):
         power = _PREFIXES.index(found[2].lower() or " ")
@@ -39,7 +39,7 @@ def threads() -> int:
 
 
 def of_reading(array: ChunkedArray) -> int:
-    """Return how many bytes a read takes at most beside the items that it gives."""
+    """Return how many bytes a read takes at most, in addition to the items that it returns."""
     threads = pool.get_threads()
     chunk = _chunk_nbytes(array)
     if array.metadata.shards is None:
@@ -51,7 +51,7 @@ def of_reading(array: ChunkedArray) -> int:
 
 
 def of_writing(array: ChunkedArray) -> int:
-    """Return how many bytes a write takes at most beside the items that it is given."""
+    """Return how many bytes a write takes at most, in addition to the items that it is given."""
     threads = pool.get_threads()
     chunk = _chunk_nbytes(array)
     if array.metadata.shards is None:
@@ -72,9 +72,9 @@ def _shards_at_once(array: ChunkedArray) -> int:
 def _of_values(array: ChunkedArray, chunk: int) -> int:
     threads = pool.get_threads()
     if array.folder is not None and _is_native(array):
-        # Of each thread a chunk as it is stored, and decoded.
+        # Each thread has a chunk, stored and decoded.
         return 2 * threads * chunk
-    # A batch that is decoded or encoded, and one that is fetched or stored.
+    # One batch is decoded or encoded, while another is fetched or stored.
     batch = chunk * min(array.store.batch_size(chunk), max(threads, array.metadata.grid.nchunks))
     return 2 * batch + 3 * threads * chunk
 

@@ -1,11 +1,12 @@
-"""What regions an array is read and written by, so that they fit in memory. Nothing is read or written here.
+"""The regions by which an array is read and written, so that they fit in memory; nothing is read here.
 
 An array is rechunked by regions: boxes of whole source chunks are read, boxes of whole target chunks written.
-Where one region can be both, nothing else is needed; nor where regions of target chunks need but few source
-chunks more than once, if that is cheap. Otherwise the items pass an intermediate copy, in two stages: regions
-of source chunks are read and cut into pieces, one for each region of target chunks that they meet; then these
-are put together from their pieces. That is the method of the Rechunker package, but for the pieces: they need
-not be of one shape: chunks whose lengths have no common divisor cost no more than others.
+Where one region can be both, nothing else is needed; nor where regions of target chunks need only few source
+chunks more than once, if that is cheap. Otherwise the items pass through an intermediate copy, in two stages:
+tasks read regions of source chunks and cut them into pieces, one for each region of target chunks that they
+meet; then tasks put those regions together from their pieces. That is the method of the Rechunker package,
+with one difference: pieces need not have the same shape, so chunks whose lengths have no common divisor cost
+no more than others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from zchunk.spec.regular_grid import RegularGrid
 Shape = tuple[int, ...]
 Box = tuple[slice, ...]
 
-# Shares of the memory that are kept for pieces: the first that is enough for all threads is taken.
+# Shares of the memory that are kept for pieces; the first one that is enough for all threads is used.
 _SHARES = (8, 4, 2)
 _MANY = 4096
 
@@ -33,7 +34,7 @@ class Plan(NamedTuple):
     read, write : RegularGrid
         Regions that are read from the source, and written to the target.
     copies : int
-        How many pieces may be in memory beside a region; 0 where there is no intermediate copy.
+        How many pieces may be in memory in addition to a region; 0 without an intermediate copy.
     """
 
     read: RegularGrid
@@ -42,7 +43,7 @@ class Plan(NamedTuple):
 
     @property
     def direct(self) -> bool:
-        """Whether there is but one stage."""
+        """Whether there is only one stage."""
         return not self.copies
 
     @property
@@ -79,14 +80,14 @@ def make_plan(
     items : int
         Most items in memory.
     threads : int
-        How many pieces would best be in memory beside a region.
+        How many pieces are best in memory in addition to a region.
     enough : int
-        A region of so many items need not be larger, if there is one stage only.
+        A region of so many items need not be larger, if there is only one stage.
     reads : float, optional
-        How often items may be read, on average, to do without an intermediate copy.
+        How often items may be read, on average, to avoid an intermediate copy.
     run : int, optional
-        So many items that lie one after the other in a source chunk can be read without the rest of it. By
-        default a chunk is read as a whole.
+        So many consecutive items of a source chunk can be read without the rest of it. By default a chunk is
+        read as a whole.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def make_plan(
     Raises
     ------
     ValueError
-        There is no plan with so little memory.
+        No plan takes so little memory.
     """
     source, target = (tuple(map(_within, shape, chunks)) for chunks in (source, target))
     both = tuple(map(_common, shape, source, target))
@@ -107,7 +108,7 @@ def make_plan(
         if math.prod(lengths) <= items and reads_of(shape, source, lengths, run) <= reads:
             return Plan(RegularGrid(shape, lengths), RegularGrid(shape, lengths), 0)
     for share in _SHARES:
-        # Along axes where the other chunks are long first: pieces are what two regions have in common.
+        # First along axes where the other chunks are long: pieces are what two regions have in common.
         room = items - items // share
         read = _grown(source, shape, [target, shape], room)
         plan = _of_two(shape, read, _grown(target, shape, [read, shape], room), items, threads)
@@ -129,7 +130,7 @@ def least_items(shape: Shape, source: Sequence[int], target: Sequence[int]) -> i
 def reads_of(shape: Shape, source: Sequence[int], region: Sequence[int], run: int = 0) -> float:
     """Return how often items are read, on average, if each region reads the source chunks that it meets."""
     if run:
-        # What of a chunk lies one after the other: whole axes, and a part of the one before them.
+        # The consecutive items of a chunk: whole axes, and a part of the axis before them.
         found = 1
         for chunk, length in zip(reversed(source), reversed(region), strict=True):
             found *= min(chunk, length)
@@ -143,19 +144,19 @@ def reads_of(shape: Shape, source: Sequence[int], region: Sequence[int], run: in
 def _reads_along(n: int, chunk: int, length: int) -> float:
     if length >= n:
         return 1
-    # What is true of so many regions is true of more.
+    # What holds for so many regions holds for more.
     stop = min(n, length * _MANY)
     ends = ((a // chunk * chunk, min(_up(min(a + length, n), chunk), n)) for a in range(0, stop, length))
     return sum(b - a for a, b in ends) / stop
 
 
 def _within(length: int, chunk: int) -> int:
-    """Return the length of a chunk without what lies beyond the array, along an axis of this length."""
+    """Return the length of a chunk along an axis of this length, without the part beyond the array."""
     return max(min(length, chunk), 1)
 
 
 def _common(length: int, a: int, b: int) -> int:
-    """Return the shortest length of whole chunks of both kinds along an axis; all of it is such a one."""
+    """Return the shortest length along an axis that is whole chunks of both kinds; all of the axis is."""
     return _within(length, math.lcm(a, b))
 
 
@@ -167,18 +168,20 @@ def _of_two(shape: Shape, read: Shape, write: Shape, items: int, threads: int) -
 
 
 def _grown(unit: Shape, shape: Shape, limits: Sequence[Shape], items: int) -> Shape:
-    """Return lengths of a region of whole units, as long as `items` allows, but along each axis no more than
-    is needed to cover the limits, the first of them first."""
+    """Return lengths of a region of whole units, as long as `items` allows.
+
+    Along each axis it is no longer than needed to cover the limits, the first of them first.
+    """
     lengths = list(unit)
     for limit in limits:
-        # Along the last axis first, where items lie one after the other.
+        # First along the last axis, where items are consecutive.
         for axis in reversed(range(len(shape))):
             others = math.prod(lengths) // lengths[axis]
             n, u = shape[axis], unit[axis]
             fit = n if items // others >= n else items // others // u * u
             wanted = min(fit, n if limit[axis] >= n else _up(limit[axis], u))
             if wanted > lengths[axis]:
-                # As many regions, but of about one length.
+                # The same number of regions, of about the same length.
                 regions = -(-n // wanted)
                 lengths[axis] = min(_up(-(-n // regions), u), wanted)
     return tuple(lengths)
@@ -203,14 +206,14 @@ def _box(grid: RegularGrid, coords: Sequence[int]) -> Box:
 
 
 def meeting(grid: RegularGrid, box: Box) -> tuple[int, Iterator[tuple[int, Box]]]:
-    """Return how many regions or chunks of a grid have items in a box that is not empty, and these.
+    """Return how many regions or chunks of a grid have items in a box that is not empty, and which.
 
     Returns
     -------
     count : int
         How many there are.
     each : iterator
-        Yields the number of each in C order, and what it has of the box.
+        Yields the number of each in C order, and its part of the box.
     """
     ranges = [
         range(s.start // c, -(-s.stop // c)) for s, c in zip(box, grid.chunk_shape, strict=True)
@@ -228,13 +231,13 @@ def _each(grid: RegularGrid, box: Box, ranges: list[range]) -> Iterator[tuple[in
 
 
 def common(a: Box, b: Box) -> Box:
-    """Return what two boxes, which meet, have in common."""
+    """Return what two boxes that meet have in common."""
     pairs = zip(a, b, strict=True)
     return tuple(slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in pairs)
 
 
 def within(box: Box, outer: Box) -> Box:
-    """Return where a box lies in another one, counted from its corner."""
+    """Return the place of a box in another one, counted from its corner."""
     pairs = zip(box, outer, strict=True)
     return tuple(slice(p.start - q.start, p.stop - q.start) for p, q in pairs)
 

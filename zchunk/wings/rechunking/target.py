@@ -1,4 +1,4 @@
-"""One array that is rechunked: what its target is like, by what plan, and what was done of it before."""
+"""The rechunking of one array: its target, its plan, and the tasks that an earlier call has done."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from zchunk.wings.rechunking.journal import Journal
 from zchunk.wings.rechunking.plan import Plan, box_of, least_items, make_plan, shape_of
 from zchunk.wings.rechunking.tasks import Job, Made
 
-# Where nothing has to be kept, a task is no larger: its memory is used again, in part from the caches.
+# A task is no larger if nothing has to be kept: its memory is reused, in part from the caches.
 _ENOUGH = 32 << 20
-# How often the chunks of local files are read, which native codecs decode, before an intermediate copy costs
-# less; and how many bytes of an uncompressed chunk are read by themselves as fast as together with others.
+# How often chunks of local files, with native codecs, are read before an intermediate copy costs less; and
+# how many bytes of an uncompressed chunk are read alone as fast as together with others.
 _READS = 2.0
 _RUN = 1 << 15
 
 
 class Making:
-    """The rechunking of one array. First comes `choose`, then `begin`, `run` and at last `end`.
+    """The rechunking of one array: call `choose`, then `begin`, `run` and `end`.
 
     Parameters
     ----------
     source : Array
-        What to rechunk.
+        The array to rechunk.
     store, path : Store, str
-        Where to.
+        The place of the target.
     fmt : Format
-        Of the target.
+        Format of the target.
     given : dict
-        Parameters of `create` that are not as in the source.
+        Parameters of `create` that differ from the source.
     """
 
     executor: Executor
@@ -61,7 +61,7 @@ class Making:
         parameters = merged(found, given)
         self._attributes = parameters["attributes"]
         self._write_empty = parameters["write_empty_chunks"]
-        # Not in its place yet: what may be there is to be compared with it.
+        # It is not in its place yet, since it is to be compared with what may be there.
         like = MemoryStore(dimension_separator=store._dimension_separator)
         made = create(source.shape, store=like, path=path, zarr_format=fmt.version, **parameters)
         self._metadata = made.metadata
@@ -82,7 +82,7 @@ class Making:
     # ---- the plan
 
     def choose(self, executor: Executor, limit: int) -> None:
-        """Choose the plan, by which all tasks at one time take no more than `limit` bytes.
+        """Choose a plan by which all tasks at any time take no more than `limit` bytes.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Making:
         each = max(self._item_nbytes(), 1)
         least = least_items(shape, source, target)
         if self.source.dtype.hasobject:
-            # What they take is not known, nor can they be kept as bytes.
+            # Their size is not known, nor can they be kept as bytes.
             region = RegularGrid(shape, tuple(max(min(n, c), 1) for n, c in zip(shape, target, strict=True)))
             self.plan = Plan(region, region, 0)
             return
@@ -111,7 +111,7 @@ class Making:
         self.plan = make_plan(shape, source, target, items, memory.threads(), _ENOUGH // each, reads, run)
 
     def _reads(self) -> tuple[float, int]:
-        """Return how often items may be read, and how many of them by themselves; see `make_plan`."""
+        """Return how often items may be read, and how many of them alone; see `make_plan`."""
         current = self.source._current
         layout, item = current.layout, max(self.source.itemsize, 1)
         if current.folder is None or layout is None:
@@ -120,13 +120,13 @@ class Making:
         return _READS, _RUN // item if raw else 0
 
     def _read_chunks(self) -> tuple[int, ...]:
-        """Return the lengths of what is read as a whole."""
+        """Return the lengths of a chunk, or of a shard that is read as a whole."""
         current = self.source._current
         in_parts = current.folder is not None or current.store.ranged
         return current.metadata.grid_of_chunks.largest if in_parts else current.metadata.grid.largest
 
     def _item_nbytes(self) -> int:
-        """Return what an item takes on its way: once more for each conversion."""
+        """Return the bytes that an item takes on its way: once more for each conversion."""
         current, metadata = self.source._current, self._metadata
         nbytes = self.source.itemsize
         if current.source is not None:
@@ -140,7 +140,7 @@ class Making:
     # ---- the work
 
     def begin(self, temp: Store, overwrite: bool) -> None:
-        """Put the target in its place, or find what a call before has done.
+        """Put the target in its place, or find what an earlier call has done.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Making:
 
     def _make(self, overwrite: bool) -> None:
         """Make the place of the target ready for its chunks."""
-        # What a call before may have begun to make.
+        # An earlier call may have begun to make it.
         erase(self._store, self._path, None)
         try:
             self._new.prepare(overwrite)
@@ -181,12 +181,12 @@ class Making:
 
     @property
     def _published(self) -> bool:
-        """Whether the metadata come first: what they will be is for the store to say."""
+        """Whether the metadata come first, because the store decides what they will be."""
         return self._new.metadata is None
 
     @property
     def _mark(self) -> str:
-        """Key of what shows, in the place of the target, that its chunks are those of this call."""
+        """Key, in the place of the target, of the mark that its chunks are those of this call."""
         return join(self._path, ".unfinished")
 
     @property
@@ -203,7 +203,7 @@ class Making:
         wanted = self._new.items[self._format.array_key]
         if self._store.get(self._mark) == wanted:
             return True
-        # Killed between the last two steps of the call.
+        # The call was killed between its last two steps.
         return self._new.metadata is not None and self._store.get(self._key) == wanted
 
     @property
@@ -214,7 +214,7 @@ class Making:
         return self._format.array_items(self._metadata)[self._format.array_key].decode()
 
     def _parameters(self) -> dict[str, Any]:
-        """Return what must be the same for a call to go on where another one stopped."""
+        """Return what must be the same for a call to resume where another one stopped."""
         source, fmt = self.source, self._format
         old = source._format.array_items(source.metadata)[source._format.array_key].decode()
         return {
@@ -226,7 +226,7 @@ class Making:
         }
 
     def run(self, advance: Callable[[int], None]) -> None:
-        """Do all tasks that are not done; `advance` gets the bytes of the items of each."""
+        """Run all tasks that are not done; `advance` is called with the bytes of the items of each."""
         if not self.source.nbytes:
             return
         for stage, grid in enumerate(self.plan.stages):
@@ -256,19 +256,19 @@ class Making:
 
 
 def _name(store: Store) -> str:
-    """Return a name of a store by which it is known again, in another process if it has its values there."""
+    """Return a name by which a store is recognised, also in another process that has the same values."""
     if store.root is not None:
         return os.path.realpath(store.root)
     return store.lock_identity if isinstance(store, KVStore | MemoryStore) else repr(store)
 
 
 def chunks_of_all(chunks: Any, arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """Return the chunk shape of the target for each of some arrays, as `rechunk` has it.
+    """Return the chunk shape of the target for each array, as `rechunk` takes it.
 
     Raises
     ------
     ValueError
-        A name is that of no array and no axis.
+        A name belongs to no array and no axis.
     """
     given = chunks.values() if isinstance(chunks, Mapping) else ()
     by_path = any(isinstance(c, Mapping | tuple | list) for c in given)

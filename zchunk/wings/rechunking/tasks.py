@@ -1,4 +1,4 @@
-"""What a task does: it reads one region, and writes it or cuts it into pieces. Any process may do it."""
+"""Tasks: each reads one region, and writes it or cuts it into pieces. Any process may run one."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage import Store
 from zchunk.wings.rechunking.plan import Box, Plan, box_of, meeting, shape_of, within
 
-# As many chunks are counted before the work begins; of more, each task looks up those that it reads.
+# So many chunks are counted before the work begins; if there are more, each task looks up its own.
 _COUNTED = 100_000
 
 
 class Made(NamedTuple):
-    """An array that is being made: its metadata are not in their place before all chunks are."""
+    """An array that is being made: its metadata are put in their place after all chunks."""
 
     access: Access
     document: bytes
-    # Whether the metadata are in their place nevertheless.
+    # Whether the metadata are in their place already.
     published: bool
 
     def open(self) -> Array:
@@ -47,21 +47,21 @@ class Made(NamedTuple):
 class Job:
     """The rechunking of one array; a stage is a grid of regions, each of which is a task.
 
-    Pickles if its stores do. Tasks of one stage may be done in any order and at the same time; those of the
-    first come before those of the second.
+    It pickles if its stores do. Tasks of one stage may run in any order and at the same time; those of the
+    first stage come before those of the second.
 
     Parameters
     ----------
     source : Array
-        From.
+        The array to read.
     made : Made
-        To.
+        The array to write.
     plan : Plan
         The regions.
     pieces : Store
         Holds the intermediate copy: pieces of items as they are in memory.
     path : str
-        Below which the pieces are.
+        The path of the pieces in it.
     """
 
     def __init__(self, source: Array, made: Made, plan: Plan, pieces: Store, path: str) -> None:
@@ -72,11 +72,11 @@ class Job:
         self.pieces = pieces
         self.path = path
         self.order: Any = "F" if source.order == target.order == "F" else "C"
-        # Whether no chunk can be left out of the target.
+        # Whether every chunk of the target must be written.
         self.dense = not _same_fill(source, target) or _is_stored(source)
 
     def __getstate__(self) -> dict[str, Any]:
-        # An array pickles as its place, where there are no metadata yet.
+        # An array pickles as its place, but there are no metadata yet.
         return {name: value for name, value in vars(self).items() if name != "target"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ class Job:
         self.target = self._made.open()
 
     def run(self, stage: int, number: int, memory: Memory) -> None:
-        """Do a task: the region of this number in a stage."""
+        """Run a task: the region of this number in a stage."""
         box = box_of(self.plan.stages[stage], number)
         stored = Stored(self.source, box, self.dense)
         if not stored.any(box):
@@ -113,7 +113,7 @@ class Job:
                 self.target[part] = items[within(part, box)]
 
     def _each(self, grid: RegularGrid, box: Box, work: Any) -> None:
-        """Do the work on every piece of a region, several at a time if there is memory for them."""
+        """Do the work on every piece of a region, on several at a time if there is memory for them."""
         count, pieces = meeting(grid, box)
         if self.plan.copies >= threads.get_threads():
             threads.each(pieces, count, work)
@@ -124,7 +124,7 @@ class Job:
     def _cut(
         self, read: int, box: Box, items: np.ndarray[Any, Any], stored: Stored, piece: tuple[int, Box]
     ) -> None:
-        """Keep what a region that was read has of a region to write."""
+        """Store the piece that a region to read has in common with a region to write."""
         write, part = piece
         if not stored.any(part):
             return
@@ -137,7 +137,7 @@ class Job:
     def _put(
         self, write: int, box: Box, items: np.ndarray[Any, Any], stored: Stored, piece: tuple[int, Box]
     ) -> None:
-        """Put what a region that was read has of a region to write in its place."""
+        """Load the piece that a region to read has in common with a region to write."""
         read, part = piece
         raw = self._raw(items)[within(part, box)]
         if not stored.any(part):
@@ -172,7 +172,7 @@ class Job:
 
 
 def _read_file(path: str, into: memoryview) -> int:
-    """Read a file, if it has as many bytes, to where they belong; return how many it has."""
+    """Read a file into its place, if it has the right number of bytes; return how many it has."""
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         if size != len(into):
@@ -184,25 +184,25 @@ def _read_file(path: str, into: memoryview) -> int:
 
 
 class Memory:
-    """The memory of one task after the other: what was taken once costs no time again."""
+    """Memory that one task leaves to the next: what was taken once costs no time again."""
 
     def __init__(self) -> None:
         self._bytes = np.empty(0, np.uint8)
 
     def items(self, shape: tuple[int, ...], dtype: np.dtype[Any], order: Any) -> np.ndarray[Any, Any]:
-        """Return an array, whose items are anything, that is good until the next is asked for."""
+        """Return an array with any items, which is valid until the next call."""
         if dtype.hasobject:
             return np.empty(shape, dtype, order)
         nbytes = math.prod(shape) * dtype.itemsize
         if self._bytes.nbytes < nbytes:
-            # First the old is let go.
+            # The old array is released first.
             del self._bytes
             self._bytes = np.empty(nbytes, np.uint8)
         return self._bytes[:nbytes].view(dtype).reshape(shape, order=order)
 
 
 class Stored:
-    """Which chunks of an array that have items in a box are stored.
+    """The chunks of an array that have items in a box and are stored.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ class Stored:
         return [range(s.start // c, -(-s.stop // c)) for s, c in zip(box, self._chunks, strict=True)]
 
     def any(self, box: Box) -> bool:
-        """Whether one that has items in this part of the box is stored."""
+        """Whether a chunk that has items in this part of the box is stored."""
         if self.all:
             return True
         part = tuple(
@@ -249,7 +249,7 @@ def _same_fill(source: Array, target: Array) -> bool:
 
 
 def _is_stored(array: Array) -> bool:
-    """Whether all chunks are stored, as far as that is soon found out."""
+    """Whether all chunks are stored, if that is quickly known."""
     grid = array.metadata.grid
     if array.metadata.edges is not None:
         return True

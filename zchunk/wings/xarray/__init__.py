@@ -1,6 +1,6 @@
 """xarray's data sets in Zarr hierarchies, without zarr: the engine ``"zchunk"``, and `to_zarr`.
 
-Importing it gives data sets and trees an accessor::
+Importing this module adds an accessor to data sets and trees::
 
     import xarray as xr
     import zchunk.xarray
