@@ -57,7 +57,7 @@ def most_changes(trip: Callable[[int], Any]) -> int:
 def test_local_read(tmp_path: Path) -> None:
     z = zchunk.array(ROWS, chunks=(1, 100), store=tmp_path)
     assert most_changes(lambda turn: z[...]) <= 14
-    assert most_changes(lambda turn: z[3, 3]) <= 6
+    assert most_changes(lambda turn: z[3, 3]) <= 8
 
 
 def test_partial_write(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_partial_write(tmp_path: Path) -> None:
     assert most_changes(lambda turn: z.set_basic_selection((slice(2), slice(50)), 3)) <= 20
 
 
-@pytest.mark.parametrize(("shards", "most"), [(None, 80), ((4, 100), 145)])
+@pytest.mark.parametrize(("shards", "most"), [(None, 90), ((4, 100), 150)])
 def test_far_read(shards: Any, most: int) -> None:
     """Eight chunks, or two shards that hold them."""
     memory = obstore.MemoryStore()
@@ -88,9 +88,9 @@ def test_shards(tmp_path: Path, write: bool) -> None:
     z = zchunk.create((8, 100), chunks=(1, 100), shards=(4, 100), dtype="i4", store=tmp_path, zarr_format=3)
     z[...] = ROWS
     if write:
-        assert most_changes(lambda turn: z.set_basic_selection(slice(1, 7), turn)) <= 92
+        assert most_changes(lambda turn: z.set_basic_selection(slice(1, 7), turn)) <= 98
     else:
-        assert most_changes(lambda turn: z[...]) <= 54
+        assert most_changes(lambda turn: z[...]) <= 56
 
 
 def test_a_long_way_is_counted() -> None:
