@@ -47,7 +47,7 @@ class Node:
         self._access = access
         self._format = get_format(access.version)
         self._key_prefix = access.path + "/" if access.path else ""
-    def __dask_tokenize__(self) -> Any:
+    def __dask_tokenize__(self) -> tuple[str, str]:
         return tokens.dask_token(self)
 
     @property

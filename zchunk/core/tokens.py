@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+if TYPE_CHECKING:
+    from zchunk.core.node import Node
 
-def token_of(node: Any) -> str | None:
+
+def token_of(node: Node) -> str | None:
     """Return a token of an array, or of a group with all that is below, whose chunks are local files.
 
     It is made of names, sizes, times and inodes of the files, metadata included, so that it is the same in
@@ -55,6 +58,6 @@ def new_token() -> str:
     return uuid4().hex
 
 
-def dask_token(node: Any) -> Any:
+def dask_token(node: Node) -> tuple[str, str]:
     """Return what dask knows a node by: `token_of`, or where that is None a new token every time."""
     return "zchunk", token_of(node) or new_token()
