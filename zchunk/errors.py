@@ -119,6 +119,10 @@ class ValueChangedError(StoreError):
     """A value that was replaced while it was read in several pieces."""
 
 
+class ChangeInProgressError(StoreError):
+    """A change of what the same thread is changing, by a signal handler that interrupted it."""
+
+
 class KeyBelowValueError(StoreError, KeyError):
     """A key below one that has a value, in a store where that is a file. A ``KeyError`` as in zarr 2."""
 

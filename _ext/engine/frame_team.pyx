@@ -7,7 +7,7 @@ There are few joints. A thread that needs one that is taken waits for the chunk 
 threads that do not wait for later chunks.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -19,10 +19,10 @@ from zchunk._ext.codecs.dispatch cimport BLOSC_KIND
 from zchunk._ext.memory.scratch cimport reserve
 from zchunk._ext.io.files cimport Draft, begin_file, commit_file, finish_file, put
 from zchunk._ext.codecs.items cimport Items
-from zchunk._ext.threads.locks cimport hash_key, lock_stripe, unlock_stripe
+from zchunk._ext.threads.locks cimport Hold, hash_key, lock_chunk, unlock_chunk
 from zchunk._ext.engine.plan cimport locate
 from zchunk._ext.selection.region cimport Region
-from zchunk._ext.memory.status cimport NO_MEMORY, OK, fail
+from zchunk._ext.memory.status cimport NO_MEMORY, OK, fail, fail_reentry
 from zchunk._ext.engine.write_chunk cimport put_items, takes_items, whole_items, write_chunk
 
 cdef extern from "threads/atomics.h" nogil:
@@ -228,7 +228,7 @@ cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s,
     """Encode block `b` of chunk `k`, and write the file if it is the last to be encoded."""
     cdef Region r
     cdef Joint* joint
-    cdef uint64_t stripe
+    cdef Hold hold
     cdef int64_t left, got
     cdef int status
     locate(p, k, &r)
@@ -248,10 +248,11 @@ cdef int team_block(Team* team, const Plan* p, int64_t k, int64_t b, Scratch* s,
     zc_leave(&team.monitor)
     if left:
         return OK
-    stripe = hash_key(p.lock_seed, r.key, r.key_size)
-    lock_stripe(stripe)
-    status = _write(team, p, &r, joint, s, f)
-    unlock_stripe(stripe)
+    if lock_chunk(&hold, hash_key(p.lock_seed, r.key, r.key_size)):
+        status = _write(team, p, &r, joint, s, f)
+        unlock_chunk(&hold)
+    else:
+        status = fail_reentry(f)
     zc_enter(&team.monitor)
     joint.chunk = -1
     zc_notify(&team.monitor)

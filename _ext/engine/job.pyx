@@ -210,7 +210,7 @@ cdef class Job(Shared):
     writing : bool
         Direction.
     lock_seed : int
-        Hash of store and array path; the key's stripe is `locks.Stripe(lock_seed, key)`.
+        Hash of store and array path; the key's lock is `locks.KeyLock(lock_seed, key)`.
     threads : int
         How many threads are to work on it.
 

@@ -3,7 +3,7 @@
 A chunk that lies whole in the caller's memory is encoded from there. A file is replaced in one step.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from zchunk._ext.codecs.blosc_decode cimport HEADER
@@ -16,12 +16,12 @@ from zchunk._ext.io.files cimport (
     MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file,
 )
 from zchunk._ext.codecs.items cimport Items, memory_items, region_items_from, take
-from zchunk._ext.threads.locks cimport hash_key, lock_stripe, unlock_stripe
+from zchunk._ext.threads.locks cimport Hold, hash_key, lock_chunk, unlock_chunk
 from zchunk._ext.engine.plan cimport EMPTY, Plan, Value
 from zchunk._ext.engine.read_chunk cimport check_sum, open_file, open_inner
 from zchunk._ext.selection.region cimport Region, one_run, write_region
 from zchunk._ext.io.source cimport Source, close_source, load_source
-from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure, fail
+from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure, fail, fail_reentry
 
 cdef enum:
     # Uncompressed bytes are written this much at a time.
@@ -238,18 +238,18 @@ cdef int _write_value(const Plan* p, const Region* r, Value* value, Scratch* s, 
 
 cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Write what is selected of chunk `k` of the selection."""
-    cdef uint64_t stripe
+    cdef Hold hold
     cdef Items items
     cdef int status
     if p.values != NULL:
         return _write_value(p, r, &p.values[k - p.first], s, f)
-    stripe = hash_key(p.lock_seed, r.key, r.key_size)
     # A blind write takes the lock too: it must not come between the read and the write of another thread.
-    lock_stripe(stripe)
+    if not lock_chunk(&hold, hash_key(p.lock_seed, r.key, r.key_size)):
+        return fail_reentry(f)
     if takes_items(p, r):
         whole_items(p, r, 0, &items)
         status = _store_items(p, r, &items, s, f)
     else:
         status = _merge_chunk(p, r, s, f)
-    unlock_stripe(stripe)
+    unlock_chunk(&hold)
     return status

@@ -1,42 +1,30 @@
-"""Striped in-process locks by (store, key): one table for chunks, one for metadata.
+"""Locks by key, in three tables: of chunks, of metadata, of what a store keeps in one value.
 
-Threads that write parts of one chunk read, merge and replace it under its stripe, so no update is lost,
-whichever path or `Array` object each of them uses; the same holds for attributes and shapes. Two keys may
-share a stripe. A thread holds one stripe of each table, that of the metadata first, or several of chunks that
-it took in their order; a thread that comes again, from a signal handler or a store that is itself made of
-arrays, gets in. A forked child finds all stripes free: a thread that held one in the parent does not exist in the
-child.
+Threads that write parts of one chunk read, merge and replace it while they hold its key, so no update is lost,
+whichever path or `Array` object each of them uses; the same holds for attributes and shapes. A thread holds one
+key of each table, that of the metadata first, or several of chunks that it took in their order.
+
+A thread that comes again, from a signal handler, gets in to read. A change inside a change of the same would be
+lost when the code that was interrupted goes on with what it had read, and is refused. So it is if a helper makes
+it: helpers work on behalf of the thread that waits for them.
+
+A forked child finds all keys free.
 """
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
 
-cdef extern from * nogil:
-    """
-    #include <pthread.h>
-    #include <stdint.h>
+from zchunk._ext.threads.locks cimport Hold
 
-    #define ZC_STRIPES 1024
-    static pthread_mutex_t zc_stripes[2][ZC_STRIPES];
+cdef extern from "threads/locks.h" nogil:
+    int zc_locks_setup()
+    int64_t zc_on_behalf()
+    void zc_work_for(int64_t thread)
+    int zc_hold_key(int table, Hold* hold, uint64_t key, int changes)
+    void zc_let_go(int table, Hold* hold)
 
-    static void zc_stripes_reset(void) {
-        pthread_mutexattr_t attr;
-        pthread_mutexattr_init(&attr);
-        pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-        for (int table = 0; table < 2; table++)
-            for (int i = 0; i < ZC_STRIPES; i++) pthread_mutex_init(&zc_stripes[table][i], &attr);
-        pthread_mutexattr_destroy(&attr);
-    }
-    static int zc_stripes_setup(void) {
-        zc_stripes_reset();
-        return pthread_atfork(NULL, NULL, zc_stripes_reset);
-    }
-    static void zc_stripe_lock(int table, uint64_t h) { pthread_mutex_lock(&zc_stripes[table][h % ZC_STRIPES]); }
-    static void zc_stripe_unlock(int table, uint64_t h) { pthread_mutex_unlock(&zc_stripes[table][h % ZC_STRIPES]); }
-    """
-    const uint64_t ZC_STRIPES
-    int zc_stripes_setup()
-    void zc_stripe_lock(int table, uint64_t h)
-    void zc_stripe_unlock(int table, uint64_t h)
+cdef enum:
+    OF_CHUNKS = 0
 
 
 cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
@@ -50,16 +38,27 @@ cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
     return h ^ (h >> 29)
 
 
-cdef void lock_stripe(uint64_t h) noexcept nogil:
-    zc_stripe_lock(0, h)
+cdef bint lock_chunk(Hold* hold, uint64_t key) noexcept nogil:
+    """Hold the key of a chunk to change it; false if the thread was interrupted while it changed the same."""
+    return zc_hold_key(OF_CHUNKS, hold, key, 1)
 
 
-cdef void unlock_stripe(uint64_t h) noexcept nogil:
-    zc_stripe_unlock(0, h)
+cdef void unlock_chunk(Hold* hold) noexcept nogil:
+    zc_let_go(OF_CHUNKS, hold)
 
 
-cdef class Stripe:
-    """Context manager that holds the lock of `key` in the store whose identity hashes to `seed`.
+cdef int64_t on_behalf() noexcept nogil:
+    """The thread that waits for what this one does, or this one."""
+    return zc_on_behalf()
+
+
+cdef void work_for(int64_t thread) noexcept nogil:
+    """Say which thread waits for what this one does from now on."""
+    zc_work_for(thread)
+
+
+cdef class KeyLock:
+    """Context manager that holds a key of the store whose identity hashes to `seed`. For use by one thread, once.
 
     Parameters
     ----------
@@ -67,51 +66,111 @@ cdef class Stripe:
         Hash of the store and, for chunks, of the array's path.
     key : str
         What is locked.
-    metadata : bool, optional
-        Of the table for metadata, not of that for chunks.
+    refused : callable
+        Is given the key, and returns the exception to raise for a change inside a change.
+    table : int, optional
+        0 for chunks, 1 for metadata, 2 for what a store keeps in one value.
+    changes : bool, optional
+        What is under the key is to be changed.
     """
 
-    cdef uint64_t h
+    cdef uint64_t number
+    cdef Hold hold
     cdef int table
+    cdef bint changes
+    cdef bint held
+    cdef str key
+    cdef object refused
 
-    def __init__(self, uint64_t seed, str key, bint metadata=False):
-        cdef bytes raw = key.encode()
-        self.h = hash_key(seed, raw, len(raw))
-        self.table = metadata
+    def __init__(self, uint64_t seed, str key, refused, int table=0, bint changes=True):
+        cdef bytes raw = key.encode("utf-8", "surrogatepass")
+        if not 0 <= table <= 2 or self.held:
+            raise ValueError(f"table {table}, or a lock that is held")
+        self.number = hash_key(seed, raw, len(raw))
+        self.table, self.changes, self.key, self.refused = table, changes, key, refused
 
     def __enter__(self):
-        cdef uint64_t h = self.h
+        cdef bint held
+        if self.held:
+            raise ValueError("a lock is for one use")
         with nogil:
-            zc_stripe_lock(self.table, h)
+            held = zc_hold_key(self.table, &self.hold, self.number, self.changes)
+        if not held:
+            raise self.refused(self.key)
+        self.held = True
         return self
 
     def __exit__(self, *exc):
-        zc_stripe_unlock(self.table, self.h)
+        if self.held:
+            self.held = False
+            zc_let_go(self.table, &self.hold)
+
+    def __dealloc__(self):
+        if self.held:
+            zc_let_go(self.table, &self.hold)
 
 
-class Stripes:
-    """Context manager that holds the locks of several chunks, the parameters being those of `Stripe`."""
+cdef class ChunkLocks:
+    """Context manager that holds the keys of several chunks to change them. For use by one thread, once.
 
-    def __init__(self, uint64_t seed, keys):
-        cdef set numbers = set()
+    Parameters
+    ----------
+    seed : int
+        Hash of the store and the array's path.
+    keys : iterable of str
+        Of the chunks.
+    refused : callable
+        Is given a key, and returns the exception to raise for a change inside a change.
+    """
+
+    cdef list numbers
+    cdef Hold* holds
+    cdef size_t held
+    cdef object refused
+
+    def __init__(self, uint64_t seed, keys, refused):
         cdef bytes raw
+        cdef dict found = {}
+        if self.holds != NULL:
+            raise ValueError("locks that are held")
         for key in keys:
-            raw = key.encode()
-            numbers.add(hash_key(seed, raw, len(raw)) % ZC_STRIPES)
+            raw = key.encode("utf-8", "surrogatepass")
+            found[hash_key(seed, raw, len(raw))] = key
         # All threads take them in this order, so that none waits for one that waits for it.
-        self._numbers = sorted(numbers)
+        self.numbers = sorted(found.items())
+        self.refused = refused
 
     def __enter__(self):
-        cdef uint64_t h
-        for h in self._numbers:
+        cdef uint64_t number
+        cdef bint held
+        cdef Hold* hold
+        if self.holds != NULL:
+            raise ValueError("locks are for one use")
+        self.holds = <Hold*>malloc((len(self.numbers) + 1) * sizeof(Hold))
+        if self.holds == NULL:
+            raise MemoryError
+        for number, key in self.numbers:
+            hold = &self.holds[self.held]
             with nogil:
-                zc_stripe_lock(0, h)
+                held = zc_hold_key(OF_CHUNKS, hold, number, 1)
+            if not held:
+                self._release()
+                raise self.refused(key)
+            self.held += 1
         return self
 
+    cdef void _release(self) noexcept:
+        while self.held:
+            self.held -= 1
+            zc_let_go(OF_CHUNKS, &self.holds[self.held])
+
     def __exit__(self, *exc):
-        for number in self._numbers:
-            zc_stripe_unlock(0, number)
+        self._release()
+
+    def __dealloc__(self):
+        self._release()
+        free(self.holds)
 
 
-if zc_stripes_setup() != 0:
+if zc_locks_setup() != 0:
     raise MemoryError("pthread_atfork failed")

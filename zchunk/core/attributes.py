@@ -128,12 +128,17 @@ class Attributes(MutableMapping[str, Any]):
         cached = self._cached
         if self.cache and cached is not None:
             return cached
-        # Otherwise another thread's change, between reading and caching, would be hidden by the older state.
-        with metadata_lock(self.store, self.key):
-            attrs = self._load()
-            if self.cache:
-                self._cached = attrs
-            return attrs
+        with metadata_lock(self.store, self.key, changes=False):
+            return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        # A change between reading and caching would be hidden by the older state. The lock keeps other
+        # threads from that, and a signal handler has cached what it changed.
+        before = self._cached
+        attrs = self._load()
+        if self.cache and self._cached is before:
+            self._cached = attrs
+        return attrs
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         if self.read_only:
@@ -170,8 +175,8 @@ class Attributes(MutableMapping[str, Any]):
         2
         """
         if self.cache:
-            with metadata_lock(self.store, self.key):
-                self._cached = self._load()
+            with metadata_lock(self.store, self.key, changes=False):
+                self._read()
 
     def put(self, d: Mapping[str, Any]) -> None:
         """Replace all attributes by those in `d`, in one write.

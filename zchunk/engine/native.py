@@ -27,6 +27,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.engine.generic import write_chunk
 from zchunk.engine.shard import Shard
 from zchunk.runtime import requests, threads
+from zchunk.runtime.locks import change_in_progress
 
 Items: TypeAlias = np.ndarray[Any, Any]
 # Name and part of a chunk, and what to store of it; None if the part has to be merged with the stored chunk.
@@ -87,6 +88,8 @@ def _error(
 ) -> Exception:
     """Return the error for what `Job.failure` tells."""
     key = array.key_of(name)
+    if status == _SYSTEM and number == errno.EDEADLK:
+        return change_in_progress(f"chunk {key!r} of array {array.name!r}")
     if status == _SYSTEM:
         return OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
     if status == _NO_MEMORY:

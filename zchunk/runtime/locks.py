@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from zchunk._ext.threads.locks import Stripe
+from zchunk._ext.threads.locks import KeyLock
+from zchunk.errors import ChangeInProgressError
 
 _SLOTS = 1024
 # A signal handler may read and write too, in the thread that holds the lock.
@@ -42,15 +43,62 @@ def replacing(name: object) -> Iterator[None]:
             _ended[slot] += 1
 
 
-def metadata_lock(store: Any, key: str) -> Stripe:
+def change_in_progress(what: str) -> ChangeInProgressError:
+    """Return the error for a change inside a change of the same.
+
+    Parameters
+    ----------
+    what : str
+        What is being changed.
+
+    Examples
+    --------
+    >>> raise change_in_progress("chunk '0'")
+    Traceback (most recent call last):
+    zchunk.errors.ChangeInProgressError: chunk '0' is being changed by the code that ...
+    """
+    return ChangeInProgressError(
+        f"{what} is being changed by the code that this change interrupts, and would undo it; a signal "
+        "handler can read, change something else, or set a flag so that the change is made later"
+    )
+
+
+def metadata_lock(store: Any, key: str, *, changes: bool = True, of_value: bool = False) -> KeyLock:
     """Return the lock to hold while the metadata under `key` of a store (any mapping) are read and replaced.
 
     All stores over the same values, and all arrays and groups in them, get the same lock. All metadata of a
     node have one lock, since a store may keep them in one value.
+
+    Parameters
+    ----------
+    store : mapping
+        The store.
+    key : str
+        The key of the metadata.
+    changes : bool, optional
+        The metadata are to be changed; False to read them only, which signal handlers may do at any time.
+    of_value : bool, optional
+        Another lock, for the store itself, which replaces the metadata under it.
+
+    Returns
+    -------
+    KeyLock
+        A context manager, which raises `ChangeInProgressError` if the thread is interrupted in such a block.
+
+    Examples
+    --------
+    >>> store = {".zattrs": b"{}"}
+    >>> with metadata_lock(store, ".zattrs"):
+    ...     store[".zattrs"] = b'{"units": "m"}'
     """
     node = key.rpartition("/")[0]
     identity = getattr(store, "lock_identity", None)
-    return Stripe(hash(str(id(store)) if identity is None else identity) & (2**64 - 1), node, metadata=True)
+    seed = hash(str(id(store)) if identity is None else identity) & (2**64 - 1)
+    return KeyLock(seed, node, _refused, 2 if of_value else 1, changes)
+
+
+def _refused(node: str) -> ChangeInProgressError:
+    return change_in_progress(f"the metadata of {'/' + node!r}")
 
 
 def _after_fork() -> None:

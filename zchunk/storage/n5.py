@@ -71,7 +71,7 @@ class _N5(Store):
             super().__setitem__(_block_key(key), value)
             return
         obj = parse_json(as_bytes(value), key)
-        with metadata_lock(self, key):
+        with metadata_lock(self, key, of_value=True):
             attributes = self._attributes(path) or {}
             if name == ARRAY_KEY:
                 attributes |= array_to_n5(obj, key)
@@ -87,7 +87,7 @@ class _N5(Store):
         if name not in _METADATA_KEYS:
             super().__delitem__(_block_key(key))
             return
-        with metadata_lock(self, key):
+        with metadata_lock(self, key, of_value=True):
             attributes = self._attributes(path)
             if attributes is None:
                 raise KeyError(key)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.errors import StoreError
+from zchunk.errors import ChangeInProgressError, StoreError
 from zchunk.storage import DBMStore, LMDBStore, SQLiteStore
 
 # --- many processes, and processes that die
@@ -235,3 +237,39 @@ def test_modify(kind: str, tmp_path: Path) -> None:
     assert store["k"] == bytes(range(3))
     with pytest.raises(zchunk.errors.InvalidKeyError):
         store.modify("../k", lambda old: b"")
+
+
+# --- signal handlers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_handlers_read_but_do_not_write_inside_a_transaction(kind: str, tmp_path: Path) -> None:
+    store = KINDS[kind](tmp_path / "db")
+    store["k"] = b"1"
+    seen: list[object] = []
+
+    def attempt(change: Callable[[], object]) -> None:
+        try:
+            change()
+        except Exception as error:
+            seen.append(type(error))
+
+    def handle(number: int, frame: object) -> None:
+        seen.extend([store["k"], list(store)])
+        attempt(lambda: store.__setitem__("j", b"4"))
+        attempt(lambda: store.set_many({"j": b"4"}))
+        attempt(lambda: store.modify("k", lambda old: b"5"))
+        attempt(lambda: store.__delitem__("k"))
+        attempt(lambda: store.erase_prefix())
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    writing = partial(store._transaction, write=True) if kind == "lmdb" else store._changing
+    try:
+        with writing():
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [b"1", ["k"], *[ChangeInProgressError] * 5]
+    assert dict(store) == {"k": b"1"}
+    store["k"] = b"6"
+    assert dict(store) == {"k": b"6"}

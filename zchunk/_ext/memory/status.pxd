@@ -2,6 +2,9 @@
 
 from libc.stdint cimport int64_t
 
+cdef extern from "errno.h" nogil:
+    const int EDEADLK
+
 cdef enum Status:
     OK = 0
     NO_MEMORY = 1    # malloc said no
@@ -30,3 +33,10 @@ cdef inline int fail(Failure* f, int status, int64_t found, int64_t expected) no
     f.found = found
     f.expected = expected
     return status
+
+
+cdef inline int fail_reentry(Failure* f) noexcept nogil:
+    """Record and return that a signal handler changes what its thread is changing."""
+    fail(f, SYSTEM, 0, 0)
+    f.err = EDEADLK
+    return SYSTEM

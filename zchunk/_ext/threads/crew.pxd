@@ -8,6 +8,7 @@ cdef struct Ticket:
     void (*work)(void*) noexcept nogil      # NULL: a task of Python, which the caller of `get` does,
     void* arg                               # and which the ticket owns
     int64_t state
+    int64_t thread                          # the one that waits for the work
     Ticket* next
 
 cdef struct Desk

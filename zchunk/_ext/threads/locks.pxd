@@ -1,7 +1,13 @@
-"""Striped locks of the process, shared by the native and the generic path."""
+"""Locks by key, shared by the native and the generic path."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
+
+cdef extern from "threads/locks.h" nogil:
+    ctypedef struct Hold "zc_hold":
+        uint64_t key
 
 cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil
-cdef void lock_stripe(uint64_t h) noexcept nogil
-cdef void unlock_stripe(uint64_t h) noexcept nogil
+cdef bint lock_chunk(Hold* hold, uint64_t key) noexcept nogil
+cdef void unlock_chunk(Hold* hold) noexcept nogil
+cdef int64_t on_behalf() noexcept nogil
+cdef void work_for(int64_t thread) noexcept nogil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
@@ -93,11 +95,20 @@ class LMDBStore(Store):
     def _transaction(self, write: bool = False) -> Iterator[Any]:
         # Kept here, so that another thread that closes the store does not close the database meanwhile.
         environment = self._environment
+        thread = threading.get_ident()
+        if write and thread in environment.writers:
+            # A database has one transaction at a time that writes: a second one would wait for the first.
+            raise change_in_progress(f"LMDB store {self.path!r}")
         try:
+            if write:
+                environment.writers.add(thread)
             with _gate, environment.db.begin(write=write, buffers=True) as transaction:
                 yield transaction
         except environment.error as error:
             raise StoreError(f"LMDB store {self.path!r}: {error}") from error
+        finally:
+            if write:
+                environment.writers.discard(thread)
 
     def _read(self, key: str, start: int, stop: int | None) -> bytes:
         raw = _encode(key)
@@ -244,6 +255,8 @@ class _Environment:
     def __init__(self, path: str, options: dict[str, Any]) -> None:
         self.pid = os.getpid()
         self.options = options
+        # The threads that write, or wait to.
+        self.writers: set[int] = set()
         try:
             import lmdb
         except ImportError:

@@ -13,6 +13,7 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
@@ -65,6 +66,7 @@ class SQLiteStore(Store):
         self.kwargs = kwargs
         self._dimension_separator = check_separator(dimension_separator)
         self._closed = False
+        self._in_transaction = False
         self._handle = PerProcess(partial(_connect, self.path, kwargs, os.getpid()))
 
     @property
@@ -98,17 +100,28 @@ class SQLiteStore(Store):
                 raise StoreError(f"SQLite store {self.path!r}: {error}") from error
 
     @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread that writes; not inside a transaction of `_changing`."""
+        with self._using() as db:
+            if self._in_transaction:
+                raise change_in_progress(f"SQLite store {self.path!r}")
+            yield db
+
+    @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
         """Give the connection to one thread, with all that it does in one transaction."""
-        with self._using() as db:
-            db.execute("BEGIN IMMEDIATE")
+        with self._writing() as db:
+            self._in_transaction = True
             try:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+            finally:
+                self._in_transaction = False
 
     def _value(self, query: str, key: str, **parameters: Any) -> Any:
         """Return the one column that a query for the row of a key gives."""
@@ -138,7 +151,7 @@ class SQLiteStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)
-        with self._using() as db:
+        with self._writing() as db:
             db.execute("REPLACE INTO zarr VALUES (?, ?)", row)
 
     def set_many(self, items: Mapping[str, Any]) -> None:
@@ -169,7 +182,7 @@ class SQLiteStore(Store):
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
-        with self._using() as db:
+        with self._writing() as db:
             if not db.execute("DELETE FROM zarr WHERE k = ?", (check_key(key),)).rowcount:
                 raise KeyError(key)
 
@@ -223,7 +236,7 @@ class SQLiteStore(Store):
 
     def erase_prefix(self, path: str = "") -> None:
         where, parameters = _below(check_path(path))
-        with self._using() as db:
+        with self._writing() as db:
             db.execute(f"DELETE FROM zarr WHERE {where}", parameters)
 
     def rename(self, src_path: str, dst_path: str) -> None:
