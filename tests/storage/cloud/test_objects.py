@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import zchunk
 from tests.store_conformance import LEGAL_KEYS, StoreConformance, in_child
 from zchunk.errors import InvalidKeyError, StoreError
 from zchunk.storage import Store
@@ -125,3 +126,94 @@ class TestAzure(Buckets):
     @pytest.fixture(autouse=True)
     def use(self, azure_server: Any) -> None:
         self.server = azure_server
+
+
+# ---- what obstore takes as options of a service, and panics at when it is asked for them
+
+OF_CLIENT = [
+    {"allow_http": True},
+    {"timeout": "30s", "connect_timeout": "5s"},
+    {"user_agent": "zchunk", "allow_http": "true"},
+    {"pool_max_idle_per_host": "3"},
+]
+
+
+@pytest.mark.parametrize("options", OF_CLIENT, ids=str)
+@pytest.mark.parametrize("prefixed", ["", "aws_", "AWS_"])
+def test_options_of_connections(fast_s3_server: Any, options: dict[str, Any], prefixed: str) -> None:
+    place = fast_s3_server.new("a")
+    options = {prefixed + name: value for name, value in options.items()}
+    store = ObjectStore.from_url(place.url, **place.options, **options, pickle_credentials=True)
+    store["k"] = b"v"
+    again = pickle.loads(pickle.dumps(store))
+    assert again["k"] == b"v"
+    assert again.lock_identity == store.lock_identity
+    z = zchunk.open_array(
+        f"{place.url}/z", mode="w", shape=4, storage_options=place.options | options
+    )
+    z[:] = 1
+    assert z[:].tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_options_of_connections_of_other_services(scheme: str) -> None:
+    options = {"account_name": "x"} if scheme == "az" else {}
+    store = ObjectStore.from_url(f"{scheme}://bucket/a", allow_http=True, skip_signature=True, **options)
+    assert store.url.startswith(f"{scheme}://bucket/a")
+    pickle.dumps(store)
+
+
+def test_a_store_that_cannot_tell_its_configuration(fast_s3_server: Any) -> None:
+    place = fast_s3_server.new("a")
+    bucket, _, prefix = place.url.removeprefix("s3://").partition("/")
+    made = {name: value for name, value in place.options.items() if name != "client_options"}
+    store = ObjectStore(obstore.store.S3Store(bucket, prefix=prefix, allow_http=True, **made))
+    other = ObjectStore(obstore.store.S3Store(bucket, prefix=prefix, allow_http=True, **made))
+    assert store.url.startswith(f"s3://{bucket}/{prefix}")
+    assert store.lock_identity != other.lock_identity
+    z = zchunk.open_array(store, mode="w", shape=4)
+    z[:] = 1
+    z[1] = 2
+    assert zchunk.open_array(other, mode="r")[:].tolist() == [1, 2, 1, 1]
+    with pytest.raises(pickle.PicklingError, match="client_options"):
+        pickle.dumps(store)
+
+
+def panic() -> BaseException:
+    """A real one, of pyo3."""
+    with pytest.raises(BaseException) as caught:
+        obstore.store.GCSStore("bucket", skip_signature=True, allow_http=True).config
+    return caught.value
+
+
+def test_no_panic_leaves_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = panic()
+    assert not isinstance(error, Exception)
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    store = ObjectStore(obstore.store.MemoryStore())
+    for name in ("get", "put", "head", "delete", "list", "list_with_delimiter", "copy", "get_range"):
+        monkeypatch.setattr(obstore, name, fail)
+    operations: list[Any] = [
+        lambda: store["k"],
+        lambda: store.__setitem__("k", b"v"),
+        lambda: store.__delitem__("k"),
+        lambda: "k" in store,
+        lambda: list(store),
+        lambda: store.list_dir(),
+        lambda: store.is_empty(),
+        lambda: store.get_range("k", 0, 1),
+        lambda: store.get_many(["a", "b"]),
+        lambda: store.set_many({"a": b"", "b": b""}),
+        lambda: store.erase_many(["a", "b"]),
+        lambda: store.modify("k", lambda old: b""),
+        lambda: store.rename("a", "b"),
+    ]
+    for operation in operations:
+        with pytest.raises(StoreError, match="config prefix"):
+            operation()
+    monkeypatch.setattr(obstore.store, "S3Store", fail)
+    with pytest.raises(ValueError, match="config prefix"):
+        ObjectStore.from_url("s3://bucket/a")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from pickle import PicklingError
 from typing import Any
 
 from zchunk.runtime.lazy import LazyModule
@@ -18,6 +19,14 @@ Options = dict[str, Any]
 
 # What is handed to obstore as it is.
 _PASSED = ("client_options", "retry_config", "credential_provider")
+# What obstore takes as options of a service, too, and then cannot tell again.
+_OF_CLIENT = {
+    "allow_http", "allow_invalid_certificates", "connect_timeout", "default_content_type", "default_headers",
+    "http1_only", "http2_keep_alive_interval", "http2_keep_alive_timeout", "http2_keep_alive_while_idle",
+    "http2_only", "pool_idle_timeout", "pool_max_idle_per_host", "proxy_ca_certificate", "proxy_excludes",
+    "proxy_url", "randomize_addresses", "read_timeout", "root_certificate", "timeout", "user_agent",
+}  # fmt: skip
+_PREFIX = re.compile("^(aws|google|azure)_")
 _SECRET = ("key", "token", "secret", "credential", "sas", "password", "authorization", "cookie")
 # Names of files and of keys that are kept elsewhere, and a switch.
 _NO_SECRET = {
@@ -58,13 +67,27 @@ def open_bucket(url: str, options: Options) -> tuple[Any, str]:
     if query and any(_secret(name) or _SIGNED.match(name) for name in _QUERY_NAME.findall(query[0])):
         raise ValueError(f"{shown!r} is signed or has a key in it; keys go into options or the environment")
     passed = {name: options.pop(name) for name in _PASSED if name in options}
+    options = dict(options)
+    _move_client_options(options, passed)
     # There may be a "?" or "#" in it.
     path = rest.partition("/")[2].strip("/")
     try:
-        return make(bucket, dict(options), passed), path
+        return make(bucket, options, passed), path
     except (_calls.exceptions.BaseError, TypeError) as err:
         text = cleaned(str(err).partition("\n\n")[0])
+    except BaseException as err:
+        if not _calls.is_panic(err):
+            raise
+        text = cleaned(str(err))
     raise ValueError(f"cannot open {shown!r} with the options {', '.join(sorted(options))}: {text}")
+
+
+def _move_client_options(options: Options, passed: Options) -> None:
+    """Put options of connections where obstore has them; those of `client_options` count first."""
+    names = {name: _PREFIX.sub("", name.lower()) for name in options}
+    found = {bare: options.pop(name) for name, bare in names.items() if bare in _OF_CLIENT}
+    if found:
+        passed["client_options"] = found | (passed.get("client_options") or {})
 
 
 def _s3(bucket: str, options: Options, passed: Options) -> Any:
@@ -207,7 +230,7 @@ def _settle_endpoint(kind: str, options: Options, passed: Options) -> None:
 
 def url_of(store: Any, prefix: str) -> str:
     """Return where a bucket is, without credentials, and the path in it."""
-    kind, config = type(store).__name__, getattr(store, "config", {})
+    kind, config = type(store).__name__, _config(store)
     inside = "/".join(part for part in (str(getattr(store, "prefix", None) or "").strip("/"), prefix) if part)
     if kind == "S3Store":
         name = f"s3://{config.get('bucket', '')}"
@@ -225,7 +248,27 @@ def url_of(store: Any, prefix: str) -> str:
     if kind == "AzureStore":
         account = account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
     at = f" at {cleaned_url(endpoint).rstrip('/')}" if endpoint else ""
+    if _UNTOLD in config:
+        # It may be anywhere.
+        at = f" ({id(store):#x})"
     return f"{name}/{inside}{f' of {account}' if account else ''}{at}"
+
+
+# Stands in a configuration that obstore cannot tell.
+_UNTOLD = "?"
+
+
+def _config(store: Any) -> Options:
+    """Return the configuration of a store; what its text says, if obstore panics when it is asked.
+
+    It does so of stores that were made with an option of connections among those of the service.
+    """
+    try:
+        return dict(getattr(store, "config", {}))
+    except BaseException as err:
+        if not _calls.is_panic(err):
+            raise
+    return {_UNTOLD: "", **dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', repr(store)))}
 
 
 def _secret(name: str) -> bool:
@@ -243,7 +286,12 @@ def without_secrets(store: Any, keep: bool) -> tuple[Any, ...]:
     if kind.__name__ not in (*_ENDPOINTS, "HTTPStore"):
         return (None, store)
     at_url = kind.__name__ == "HTTPStore"
-    config = {"url": store.url} if at_url else dict(store.config)
+    config = {"url": store.url} if at_url else _config(store)
+    if _UNTOLD in config:
+        raise PicklingError(
+            f"{store!r} cannot be pickled: obstore does not tell its configuration; give it options of "
+            'connections as client_options={"allow_http": True}, not by themselves'
+        )
     client = dict(store.client_options or {})
     provider = None if at_url else store.credential_provider
     whole = (config, dict(client), provider)

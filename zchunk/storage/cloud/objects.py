@@ -132,12 +132,16 @@ class ObjectStore(Store):
             failure = self._failure(key, err) if _NO_BUCKET.search(str(err)) else KeyError(key)
         except (_calls.exceptions.BaseError, OSError, ValueError) as err:
             failure = self._failure(key, err)
+        except BaseException as err:
+            if not _calls.is_panic(err):
+                raise
+            failure = self._failure(key, err)
         else:
             self._found = True
             return answer
         raise failure
 
-    def _failure(self, key: str, err: Exception) -> Exception:
+    def _failure(self, key: str, err: BaseException) -> Exception:
         what = "not found" if isinstance(err, KeyError) else f"{type(err).__name__}: {_calls.brief(err)}"
         if self._lost_keys:
             what += "; the keys that it was made with were not pickled, see pickle_credentials"

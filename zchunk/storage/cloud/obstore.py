@@ -58,6 +58,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.after_fork)
 
 
+def is_panic(err: BaseException) -> bool:
+    """Whether an error is a failure inside obstore, which Rust calls a panic and which is no `Exception`."""
+    return type(err).__module__ == "pyo3_runtime"
+
+
 def get(store: Any, path: str, most: int | None = None) -> Any:
     """Return a value as memory of obstore, `ValueError` if it has more than `most` bytes."""
     found = obstore.get(store, path)
@@ -95,7 +100,7 @@ def any_key_below(store: Any, folder: str) -> bool:
     )
 
 
-def brief(err: Exception) -> str:
+def brief(err: BaseException) -> str:
     """Return what an error says, without secrets."""
     text = str(err).partition("\n\nDebug source")[0]
     before, found, _ = text.partition("<?xml")
