@@ -182,7 +182,7 @@ def test_a_store_that_cannot_tell_its_configuration(fast_s3_server: Any) -> None
 def panic() -> BaseException:
     """A real one, of pyo3."""
     with pytest.raises(BaseException) as caught:
-        obstore.store.GCSStore("bucket", skip_signature=True, allow_http=True).config
+        _ = obstore.store.GCSStore("bucket", skip_signature=True, allow_http=True).config
     return caught.value
 
 
