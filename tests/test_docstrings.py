@@ -32,8 +32,8 @@ MODULES = {
 }
 # Rooms whose docstrings are still to get their examples.
 NOT_DONE = {
-    "_ext", "codecs", "compat", "convenience", "engine", "errors",
-    "spec", "storage", "sync", "wings",
+    "codecs", "compat", "convenience", "engine", "errors",
+    "spec", "storage", "wings",
 }  # fmt: skip
 # Operators that are documented where they are; others need no docstring.
 OPERATORS = {"__getitem__", "__setitem__", "__delitem__", "__iter__", "__contains__", "__len__"}
@@ -71,7 +71,8 @@ def function_of(member: Any) -> Any:
     if isinstance(member, property):
         return member.fget
     member = inspect.unwrap(member) if callable(member) else member
-    return member if inspect.isfunction(member) else None
+    compiled = type(member).__name__ == "cython_function_or_method"
+    return member if compiled or inspect.isfunction(member) else None
 
 
 def members(cls: type) -> Iterator[tuple[str, Any, bool]]:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk._ext.threads import key_locks
 from zchunk.errors import StoreError
 from zchunk.sync import KeyLock, ProcessSynchronizer, ThreadSynchronizer
 
@@ -54,7 +55,7 @@ def files(folder: Path) -> list[str]:
 def _nothing_stays(tmp_path: Path) -> Iterator[None]:
     """No lock stays in the table, no file open."""
     yield
-    assert zchunk.sync._entries == {}
+    assert key_locks.entries() == {}
     assert files(tmp_path) == []
 
 
@@ -187,7 +188,7 @@ def test_who_holds_metadata_gets_chunks(locks: ProcessSynchronizer) -> None:
     # Of all files, whichever a key falls on.
     for i in range(300):
         with locks[".zgroup"], locks[f"{i}/.zarray"], locks[f"{i}/0"]:
-            assert len(zchunk.sync._entries) == 3
+            assert len(key_locks.entries()) == 3
 
 
 def test_file_systems_without_locks_say_so(
@@ -338,7 +339,7 @@ def test_a_child_that_leaves_the_block_releases_nothing(locks: ProcessSynchroniz
             probe = child(lambda: is_free(locks["k"]) and os._exit(3))
             assert ended(probe) == 0
     if not pid:
-        os._exit(0 if not zchunk.sync._entries else 1)
+        os._exit(0 if not key_locks.entries() else 1)
 
 
 def test_forks_while_threads_come_and_go(locks: ProcessSynchronizer) -> None:
@@ -487,3 +488,32 @@ def test_resizing_takes_locks_in_order(tmp_path: Path, synchronizer: Any) -> Non
     assert type(again.synchronizer) is type(synchronizer)
     again[0, 0] = 5
     assert z[0, 0] == 5
+
+
+def test_signal_handlers_take_the_lock_that_they_interrupt(tmp_path: Path) -> None:
+    code = """
+import fcntl, os, signal, sys
+import zchunk
+from zchunk._ext.threads import key_locks
+locks = zchunk.ProcessSynchronizer(sys.argv[1])
+calls = 0
+
+def handle(signum, frame):
+    global calls
+    with locks["k"]:
+        calls += 1
+
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+while calls < 2000:
+    with locks["k"]:
+        pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert key_locks.entries() == {}
+for name in os.listdir(sys.argv[1]):
+    with open(os.path.join(sys.argv[1], name)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -217,7 +219,7 @@ def test_a_write_that_fails_leaves_nothing_in_memory() -> None:
     with pytest.raises(OSError, match="full"):
         cache["k"] = b"new"
     assert cache["k"] == b"old"
-    assert cache._process().writers == {}
+    assert cache._process().changing() == []
     assert cache._process().readers == {}
 
 
@@ -253,14 +255,15 @@ def test_threads_never_see_what_was_replaced(max_size: int | None) -> None:
     assert dict(cache) == dict.fromkeys(names, b"399")
     state = cache._process()
     assert state.size == sum(map(len, state.values.values()))
-    assert state.writers == {} == state.readers
+    assert state.changing() == []
+    assert state.readers == {}
 
 
 def test_a_child_has_a_cache_of_its_own() -> None:
     cache = LRUStoreCache(MemoryStore(), max_size=None)
     cache["k"] = b"v"
     # As another thread may hold it during the fork.
-    with cache._process().lock:
+    with cache._process()._lock:
         assert in_child(lambda: (cache["k"], cache.misses)) == (b"v", 1)
     copy = pickle.loads(pickle.dumps(cache))
     assert (copy.hits, copy.misses, copy.max_size) == (0, 0, None)
@@ -304,3 +307,50 @@ def test_no_reader_keeps_what_was_below_a_key_that_changes() -> None:
     cache = LRUStoreCache(Folders({"a/b": b"old"}), max_size=None)
     assert cache["a/b"] == b"old"
     assert cache.get("a/b") is None
+
+
+def test_signal_handlers_read_and_write(tmp_path: Path) -> None:
+    """Whenever they come: also while the code that they interrupt changes what the cache knows."""
+    code = """
+import random, signal, sys
+import zchunk
+store = zchunk.LRUStoreCache(zchunk.MemoryStore(), 1000)
+random.seed(1)
+calls = 0
+busy = False
+
+def handle(signum, frame):
+    global busy
+    if not busy:
+        busy = True
+        use()
+        busy = False
+
+def use():
+    global calls
+    calls += 1
+    key = f"a/{random.randrange(5)}"
+    store[key] = value = bytes([calls % 256]) * random.randrange(1, 300)
+    assert store[key] == value
+    assert key in store and key[2:] in store.list_dir("a")
+    if calls % 11 == 0:
+        store.invalidate()
+
+store["a/x"] = b"v"
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+while calls < 2000:
+    key = f"a/{random.randrange(5)}"
+    store[key] = bytes(random.randrange(1, 300))
+    store.get_many([f"a/{i}" for i in range(5)])
+    store.list_dir("a")
+    list(store)
+signal.setitimer(signal.ITIMER_REAL, 0)
+cache = store._process()
+assert dict(store) == dict(store.store)
+assert cache.size == sum(map(len, cache.values.values())) <= 1000
+assert store.list_dir("a") == store.store.list_dir("a")
+assert not cache.changing()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr

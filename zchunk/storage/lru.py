@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from weakref import ref
 
 from zchunk.runtime.fork import PerProcess
 from zchunk.spec.keys import check_key, is_key, normalize_path, parents
@@ -21,31 +22,83 @@ _LISTINGS_MAX = 1_000
 R = TypeVar("R")
 
 
-class _Cache:
-    """What is known of a store, in one process. All but `lock` is to be used while holding that.
+class _Token:
+    """What a reader or a writer is known by while it is at work."""
 
-    A reader registers in `readers` before it asks the store; a writer of a key sends the readers of it away,
-    at the beginning and at the end. So a value that was read is kept only if no writer changed it meanwhile.
+
+class _Cache:
+    """What is known of a store, in one process: to be used inside `holding` only.
+
+    A reader registers in `readers` before it asks the store; a writer sends the readers of the keys that it
+    changes away, at the beginning and at the end. So what a reader got is kept only if nothing changed it
+    meanwhile.
     """
 
     def __init__(self, max_size: int | None) -> None:
-        self.lock = threading.Lock()
+        # It lets its thread in again, so that a signal handler does not wait for the code that it interrupts.
+        self._lock = threading.RLock()
+        # Whether a handler changed the store while the lock was held.
+        self._outdated = False
         self.max_size = max_size
         self.values: OrderedDict[str, bytes] = OrderedDict()
         self.size = 0
         # How many values are below a path.
         self.folders: Counter[str] = Counter()
-        self.readers: dict[str, object] = {}
-        # By key, how many change it now; under None, those who change many.
-        self.writers: dict[str | None, int] = {}
+        self.readers: dict[str, _Token] = {}
+        # What every writer changes now, None for anything. One that Ctrl-C ends leaves a dead reference.
+        self._writers: list[tuple[ref[_Token], Mapping[str, bytes | None] | None]] = []
         # Of the names in the store. `version` grows with every change.
         self.version = 0
         self.keys: list[str] | None = None
         self.answers: dict[str, bool] = {}
         self.listings: dict[str, list[str]] = {}
 
+    @contextmanager
+    def holding(self) -> Iterator[bool]:
+        """Hold the lock; gives False to a signal handler that interrupts its holder, which must not look.
+
+        What it interrupts may be half done. And what is interrupted for good, by Ctrl-C, is forgotten.
+        """
+        # As `threading.Condition` asks.
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            yield False
+            return
+        with self._lock:
+            try:
+                if self._outdated:
+                    self._outdated = False
+                    self.forget()
+                yield True
+            except BaseException:
+                self._outdated = True
+                raise
+
+    def outdate(self) -> None:
+        """Forget everything, when the thread that holds the lock has let it go."""
+        self._outdated = True
+
+    def forget(self) -> None:
+        """Forget everything but who changes what now."""
+        self.drop_values()
+        self.drop_names()
+
     def is_quiet(self, key: str) -> bool:
-        return key not in self.writers and None not in self.writers
+        return all(keys is not None and key not in keys for keys in self.changing())
+
+    def changing(self) -> list[Mapping[str, bytes | None] | None]:
+        """Return what every writer changes now."""
+        return [keys for token, keys in self._writers if token() is not None]
+
+    def begin(self, token: _Token, keys: Mapping[str, bytes | None] | None) -> None:
+        """Note that a writer changes keys, None for any."""
+        self._writers = [*self._alive(), (ref(token), keys)]
+
+    def end(self, token: _Token) -> None:
+        """Note that a writer is done."""
+        self._writers = [writer for writer in self._alive() if writer[0]() is not token]
+
+    def _alive(self) -> list[tuple[ref[_Token], Mapping[str, bytes | None] | None]]:
+        return [writer for writer in self._writers if writer[0]() is not None]
 
     def keep(self, key: str, value: bytes) -> None:
         self.drop(key)
@@ -107,9 +160,10 @@ class LRUStoreCache(Store):
     Notes
     -----
     Safe to use from many threads, if the other store is. A value that was replaced or deleted through this
-    store is never seen again, whoever reads at that time. Changes made elsewhere, such as by another process
-    or another cache, are seen after `invalidate`. Also kept are the keys, listings, and which keys exist, all
-    until a key is written or deleted. Copies, pickles and forked children begin with nothing in memory.
+    store is never seen again, whatever reads at that time. Changes made elsewhere, such as by another process
+    or another cache, are seen after `invalidate`. Signal handlers may read and write, too. Also kept are the
+    keys, listings, and which keys exist, all until a key is written or deleted. Copies, pickles and forked
+    children begin with nothing in memory.
     """
 
     def __init__(self, store: Any, max_size: int | None) -> None:
@@ -154,78 +208,88 @@ class LRUStoreCache(Store):
     def invalidate_values(self) -> None:
         """Forget the values."""
         cache = self._process()
-        with cache.lock:
-            cache.drop_values()
+        with cache.holding() as held:
+            cache.drop_values() if held else cache.outdate()
 
     def invalidate_keys(self) -> None:
         """Forget which keys there are."""
         cache = self._process()
-        with cache.lock:
-            cache.drop_names()
+        with cache.holding() as held:
+            cache.drop_names() if held else cache.outdate()
 
     @contextmanager
     def _changing(self, items: Mapping[str, bytes | None]) -> Iterator[None]:
         """Keep nothing that is read of the keys of `items` while they change; in the end, their new values.
 
-        That is if nobody else changed them meanwhile: who was last, only the store knows.
+        That is if no other writer changed them meanwhile: only the store knows which one was last.
         """
         cache = self._process()
-        token = object()
+        token = _Token()
         done = False
-        with cache.lock:
-            cache.drop_names()
-            for key in items:
-                cache.drop(key)
-                cache.drop_below(key)
-                cache.readers.pop(key, None)
-                if cache.is_quiet(key):
-                    cache.readers[key] = token
-                cache.writers[key] = cache.writers.get(key, 0) + 1
+        with cache.holding() as held:
+            if held:
+                cache.drop_names()
+                for key in items:
+                    cache.drop(key)
+                    cache.drop_below(key)
+                    cache.readers.pop(key, None)
+                    if cache.is_quiet(key):
+                        cache.readers[key] = token
+                cache.begin(token, items)
         try:
             yield
             done = True
         finally:
-            with cache.lock:
-                cache.drop_names()
-                for key, value in items.items():
-                    _decrement(cache.writers, key)
-                    cache.drop_below(key)
-                    if cache.readers.get(key) is token:
-                        del cache.readers[key]
-                        if done and value is not None:
-                            cache.keep(key, value)
+            with cache.holding() as held:
+                if held:
+                    cache.end(token)
+                    cache.drop_names()
+                    for key, value in items.items():
+                        cache.drop_below(key)
+                        if cache.readers.get(key) is token:
+                            del cache.readers[key]
+                            if done and value is not None:
+                                cache.keep(key, value)
+                else:
+                    cache.outdate()
 
     @contextmanager
     def _changing_below(self, prefix: str) -> Iterator[None]:
         """Keep nothing of what is read at all, while keys are changed that begin with `prefix`."""
         cache = self._process()
-        with cache.lock:
-            cache.drop_names()
-            cache.writers[None] = cache.writers.get(None, 0) + 1
-            cache.drop_values(prefix)
+        token = _Token()
+        with cache.holding() as held:
+            if held:
+                cache.drop_names()
+                cache.begin(token, None)
+                cache.drop_values(prefix)
         try:
             yield
         finally:
-            with cache.lock:
-                cache.drop_names()
-                _decrement(cache.writers, None)
-                cache.drop_values(prefix)
+            with cache.holding() as held:
+                if held:
+                    cache.end(token)
+                    cache.drop_names()
+                    cache.drop_values(prefix)
+                else:
+                    cache.outdate()
 
     # --- values
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         keys = [check_key(key) for key in keys]
         cache = self._process()
-        token = object()
-        values = {}
-        with cache.lock:
-            for key in keys:
-                if key in cache.values:
-                    cache.values.move_to_end(key)
-                    values[key] = cache.values[key]
-                elif cache.is_quiet(key):
-                    cache.readers[key] = token
-            self.hits += len(values)
+        token = _Token()
+        values: dict[str, bytes] = {}
+        with cache.holding() as held:
+            if held:
+                for key in keys:
+                    if key in cache.values:
+                        cache.values.move_to_end(key)
+                        values[key] = cache.values[key]
+                    elif cache.is_quiet(key):
+                        cache.readers[key] = token
+                self.hits += len(values)
         missing = [key for key in keys if key not in values]
         found: dict[str, bytes] = {}
         try:
@@ -236,13 +300,14 @@ class LRUStoreCache(Store):
         except KeyError:
             pass
         finally:
-            with cache.lock:
-                self.misses += len(missing)
-                for key in missing:
-                    if cache.readers.get(key) is token:
-                        del cache.readers[key]
-                        if key in found:
-                            cache.keep(key, found[key])
+            with cache.holding() as held:
+                if held:
+                    self.misses += len(missing)
+                    for key in missing:
+                        if cache.readers.get(key) is token:
+                            del cache.readers[key]
+                            if key in found:
+                                cache.keep(key, found[key])
         return values | found
 
     def __getitem__(self, key: str) -> bytes:
@@ -270,8 +335,8 @@ class LRUStoreCache(Store):
 
     def size(self, key: str) -> int:
         cache = self._process()
-        with cache.lock:
-            value = cache.values.get(check_key(key))
+        with cache.holding() as held:
+            value = cache.values.get(check_key(key)) if held else None
         return self._store.size(key) if value is None else len(value)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -317,11 +382,11 @@ class LRUStoreCache(Store):
     def _remember(self, find: Callable[[], R], keep: Callable[[_Cache, R], None]) -> R:
         """Return what `find` finds in the store, and keep it unless something was changed meanwhile."""
         cache = self._process()
-        with cache.lock:
-            version = None if cache.writers else cache.version
+        with cache.holding() as held:
+            version = cache.version if held and not cache.changing() else None
         result = find()
-        with cache.lock:
-            if version == cache.version:
+        with cache.holding() as held:
+            if held and version == cache.version:
                 keep(cache, result)
         return result
 
@@ -330,8 +395,8 @@ class LRUStoreCache(Store):
             return False
         name = check_key(key)
         cache = self._process()
-        with cache.lock:
-            known = True if name in cache.values else cache.answers.get(name)
+        with cache.holding() as held:
+            known = (True if name in cache.values else cache.answers.get(name)) if held else None
         if known is not None:
             return known
 
@@ -344,8 +409,8 @@ class LRUStoreCache(Store):
 
     def __iter__(self) -> Iterator[str]:
         cache = self._process()
-        with cache.lock:
-            keys = cache.keys
+        with cache.holding() as held:
+            keys = cache.keys if held else None
         if keys is None:
 
             def keep(cache: _Cache, keys: list[str]) -> None:
@@ -359,8 +424,8 @@ class LRUStoreCache(Store):
 
     def list_dir(self, path: str = "") -> list[str]:
         cache = self._process()
-        with cache.lock:
-            names = cache.listings.get(check_path(path))
+        with cache.holding() as held:
+            names = cache.listings.get(check_path(path)) if held else None
         if names is None:
 
             def keep(cache: _Cache, names: list[str]) -> None:
@@ -389,8 +454,3 @@ class LRUStoreCache(Store):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._store!r:.80}, max_size={self._max_size}>"
 
-
-def _decrement(counts: dict[str | None, int], key: str | None) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]

@@ -23,6 +23,7 @@ from zchunk.storage import (
     NestedDirectoryStore,
     Store,
 )
+from zchunk.storage.local import directory
 
 DURABILITIES = ["atomic", "fsync", "none"]
 
@@ -361,7 +362,10 @@ def test_directory_store_read_errors_propagate(
 
     for name in ("open", "stat", "scandir", "unlink"):
         with monkeypatch.context() as patch:
-            patch.setattr(os, name, fail)
+            if name == "open":
+                patch.setattr(directory, "Descriptor", fail)
+            else:
+                patch.setattr(os, name, fail)
             operations: dict[str, list[Any]] = {
                 "open": [lambda: store["a/k"], lambda: store.get_many(["a/k"])],
                 "stat": [lambda: "a/k" in store, lambda: store.size("a/k")],

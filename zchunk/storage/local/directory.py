@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Any, Literal, TypeAlias
 
+from zchunk._ext.io.descriptor import Descriptor
 from zchunk._ext.io.files import are_files, real_path, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_path
@@ -168,21 +169,19 @@ class DirectoryStore(Store):
 
     def _read(self, key: str, start: int, stop: int | None) -> bytes:
         try:
-            fd = os.open(self.file_path(key), _READ)
+            file = Descriptor(os.fsencode(self.file_path(key)), _READ)
         except OSError as err:
             if not is_absence(err):
                 raise
             raise KeyError(key) from None
-        try:
-            status = os.fstat(fd)
+        with file:
+            status = os.fstat(file.fd)
             if not stat.S_ISREG(status.st_mode):
                 raise KeyError(key)
             if start:
-                os.lseek(fd, start, os.SEEK_SET)
+                os.lseek(file.fd, start, os.SEEK_SET)
             stop = status.st_size if stop is None else min(stop, status.st_size)
-            return read_fd(fd, max(stop - start, 0))
-        finally:
-            os.close(fd)
+            return read_fd(file.fd, max(stop - start, 0))
 
     def __setitem__(self, key: str, value: Any) -> None:
         path = self.file_path(key)

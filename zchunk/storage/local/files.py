@@ -7,10 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from zchunk._ext.io.descriptor import Descriptor
 from zchunk.errors import StoreError
 from zchunk.runtime import threads
 from zchunk.spec.keys import is_key
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers
+
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 # Attempts at what others in the folder can make fail.
 RETRIES = 100
@@ -51,14 +54,12 @@ def read_at(fd: int, start: int, size: int) -> bytes:
 def sync_folder(folder: str) -> None:
     """Wait until the names in a folder are on the disk."""
     try:
-        fd = os.open(folder, os.O_RDONLY)
+        opened = Descriptor(os.fsencode(folder), os.O_RDONLY | _CLOEXEC)
     except FileNotFoundError:
-        # Others have erased it, and what was in it.
+        # It was erased meanwhile, with what was in it.
         return
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    with opened:
+        os.fsync(opened.fd)
 
 
 def scan(folder: str) -> list[os.DirEntry[str]]:
@@ -151,19 +152,13 @@ def _remove_tree(folder: str) -> None:
 
 
 class _Folder:
-    """A folder that stays open as long as somebody deletes in it: a helper perhaps, after Ctrl-C."""
-
-    _fd = -1
+    """A folder that stays open as long as a thread deletes in it: a helper perhaps, after Ctrl-C."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = os.dup(fd)
+        self._opened = Descriptor.duplicate(fd)
 
     def unlink(self, name: str) -> None:
-        os.unlink(name, dir_fd=self._fd)
-
-    def __del__(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        os.unlink(name, dir_fd=self._opened.fd)
 
 
 def _fail(error: OSError) -> None:

@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from zchunk._ext.engine.file_job import crc32
+from zchunk._ext.io.descriptor import Descriptor
 from zchunk.errors import StoreError
 from zchunk.runtime import requests
 from zchunk.spec.keys import METADATA_KEYS, is_key
@@ -55,12 +56,9 @@ class File:
     """A file, closed when the last reader lets go of it: closing a store disturbs no reader."""
 
     def __init__(self, path: str, flags: int) -> None:
-        self.fd = -1
-        self.fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
-
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
+        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._opened = Descriptor(os.fsencode(path), flags)
+        self.fd = self._opened.fd
 
     @property
     def size(self) -> int:
@@ -251,10 +249,6 @@ class Reader:
     def close(self) -> None:
         """Let go of the file. May be repeated."""
         self._closed, self._file = True, None
-
-    def release(self) -> None:
-        """Close an archive that nobody can use any more."""
-        self.close()
 
     # ---- entries
 

@@ -130,7 +130,9 @@ class ZipStore(Store):
 
     def _keep(self, archive: Reader) -> None:
         self._archive = archive
-        weakref.finalize(self, archive.release)
+        if isinstance(archive, Archive) and archive.writable:
+            # Others need nothing: a file closes itself.
+            weakref.finalize(self, archive.release)
 
     # Each would write a directory of its own at the end.
     many_writers = False
