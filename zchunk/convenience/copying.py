@@ -11,10 +11,12 @@ from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.places import is_below, places
 from zchunk.core.array import Array
 from zchunk.core.node import Node
+from zchunk.creation.arrays import started
 from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
 from zchunk.creation.likeness import chunks_of, is_array
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError
+from zchunk.hierarchy.groups import Group
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.regular_grid import normalize_chunks
@@ -252,10 +254,27 @@ class _Copier:
         if old is not None:
             del dest[name]
         kwargs = merged({"dtype": source.dtype} | _parameters(source, dest), self.create_kws)
-        target = dest.create_dataset(name, shape=source.shape, **kwargs)
-        _copy_items(source, target, self.advance)
+        if isinstance(dest, Group):
+            self._copy_to_zchunk(source, dest, name, kwargs)
+        else:
+            target = dest.create_dataset(name, shape=source.shape, **kwargs)
+            _copy_items(source, target, self.advance)
+            self.copy_attrs(source, target)
         self.report.nbytes += source.size * source.dtype.itemsize
-        self.copy_attrs(source, target)
+
+    def _copy_to_zchunk(self, source: Any, dest: Group, name: str, kwargs: dict[str, Any]) -> None:
+        """Copy an array, its metadata last: what a copy that is killed leaves must not look complete."""
+        attributes = {**kwargs.pop("attributes", {})}
+        if not self.without_attrs:
+            known = isinstance(source, Array)
+            attributes |= attributes_of(source, dest.zarr_format) if known else dict(source.attrs)
+        new = dest._make(started, name, shape=source.shape, attributes=attributes, **kwargs)
+        try:
+            _copy_items(source, new.array, self.advance)
+        except BaseException:
+            new.discard()
+            raise
+        new.publish()
 
 
 def _is_h5py(node: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
 from zchunk.creation.likeness import chunks_of, parameters_like
-from zchunk.creation.nodes import format_for, init_array
+from zchunk.creation.nodes import NewArray, erase_chunks, format_for, new_array
 from zchunk.creation.parameters import make_metadata, takes_size_of_data
 from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
@@ -222,15 +223,82 @@ def create(
 
 def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
     """Make the array that is wanted, with the groups above it, and return it: all functions end here."""
+    new, access = _prepared(wanted, access, overwrite)
+    return _published(new, access)
+
+
+def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[NewArray, Access]:
+    """Make the place of an array, and return what puts it there, and how it is accessed then."""
     if getattr(wanted.compressor, "codec_id", None) == "n5_wrapper":
         # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
         wanted = wanted._replace(compressor=wanted.compressor.compressor)
     store, path = access.store, access.path
     version = format_for(store, path, access.version).version
     metadata = make_metadata(wanted, version, store._dimension_separator)
-    stored = init_array(store, path, metadata, overwrite, access.chunk_store, wanted.attributes)
-    access = access.at(path, version, trusted_ids(*metadata.codecs))
-    return Array._of(*find_array(access)) if stored is None else Array._of(access, stored)
+    new = new_array(store, path, metadata, wanted.attributes)
+    new.prepare(overwrite, access.chunk_store)
+    return new, access.at(path, version, trusted_ids(*metadata.codecs))
+
+
+def _published(new: NewArray, access: Access) -> Array:
+    new.publish()
+    return Array._of(*find_array(access)) if new.metadata is None else Array._of(access, new.metadata)
+
+
+class Started(NamedTuple):
+    """An array that is being made: what is written to `array` is there for all once `publish` is called.
+
+    Until then it is no array to anybody else, nor after a kill.
+    """
+
+    array: Array
+    publish: Callable[[], Array]
+    discard: Callable[[], None]
+
+
+def start_array(wanted: Wanted, access: Access, overwrite: bool) -> Started:
+    """Begin to make the array that is wanted, with the groups above it."""
+    new, access = _prepared(wanted, access, overwrite)
+    chunk_store = access.store if access.chunk_store is None else access.chunk_store
+    discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
+    if new.metadata is None:
+        # What the metadata will be is for the store to say.
+        array = _published(new, access)
+        return Started(array, lambda: array, discard)
+    # There are no metadata yet that could be read before every operation.
+    array = Array._of(access._replace(cache_metadata=True), new.metadata)
+    return Started(array, partial(_published, new, access), discard)
+
+
+def started(**kwargs: Any) -> Started:
+    """Begin to make an array, with parameters of `create`."""
+    given = dict(kwargs)
+    check_unsupported(storage_transformers=given.pop("storage_transformers", ()))
+    overwrite = given.pop("overwrite", False)
+    what = {name: given.pop(name) for name in Wanted._fields if name in given}
+    how = {name: given.pop(name) for name in _ACCESS if name in given}
+    compressor, fill_value = h5py_names.translate(
+        what.get("compressor", "default"), what.get("fill_value", 0), given
+    )
+    wanted = Wanted(**what | {"compressor": compressor, "fill_value": fill_value})
+    return start_array(wanted, access_to(how.pop("store", None), how.pop("path", None), **how), overwrite)
+
+
+_ACCESS = (
+    "store",
+    "path",
+    "storage_options",
+    "read_only",
+    "chunk_store",
+    "synchronizer",
+    "cache_metadata",
+    "cache_attrs",
+    "cache_bytes",
+    "write_empty_chunks",
+    "zarr_version",
+    "zarr_format",
+    "meta_array",
+)
 
 
 def create_array(
@@ -429,8 +497,13 @@ def array(data: Any, **kwargs: Unpack[FilledArray]) -> Array:
     items = convert(data, dtype, str(given.get("path") or "").strip("/"), fill_value=fill_value)
     read_only = given.pop("read_only", False)
     own = {"shape": items.shape, "dtype": dtype, "chunks": chunks, "object_codec": object_codec}
-    result = create(**given | own)
-    result[...] = items
+    new = started(**given | own)
+    try:
+        new.array[...] = items
+    except BaseException:
+        new.discard()
+        raise
+    result = new.publish()
     result.read_only = read_only
     return result
 

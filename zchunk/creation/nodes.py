@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from zchunk.spec.keys import (
     CONSOLIDATED_KEY,
     GROUP_KEY,
     NODE_KEY,
+    ChunkKeyEncoding,
     join,
     normalize_path,
     parents,
@@ -105,12 +107,18 @@ class NewArray(NamedTuple):
     path: str
     items: dict[str, bytes]
     fmt: Format
+    # How its chunks are named, and how many axes they have.
+    keys: tuple[ChunkKeyEncoding, int]
     # As they will be read; None if that depends on the store.
     metadata: ArrayMetadata | None
 
     def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
         """Make the groups above, and erase what is there. Raises as `init_array` does."""
         _prepare(self.store, self.path, self.fmt, overwrite, chunk_store)
+        store = self.store if chunk_store is None else chunk_store
+        # Elsewhere it takes a request.
+        if not overwrite and store.root is not None and os.path.isdir(os.path.join(store.root, self.path)):
+            erase_chunks(store, self.path, *self.keys)
 
     def publish(self) -> None:
         """Put the metadata in their place."""
@@ -131,7 +139,21 @@ def new_array(
     fmt = get_format(metadata.zarr_format)
     items = fmt.array_items(metadata, _attributes(attributes))
     parsed = parsed_again(metadata, items[fmt.array_key])
-    return NewArray(store, path, items, fmt, parsed if vars(type(store)).get("verbatim", False) else None)
+    keys = metadata.chunk_key_encoding, metadata.ndim
+    as_read = parsed if vars(type(store)).get("verbatim", False) else None
+    return NewArray(store, path, items, fmt, keys, as_read)
+
+
+def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:
+    """Erase what is left of an array that is no more, or never was complete: a new one would show it."""
+    first = encoding.encode([0] * ndim).partition("/")[0]
+    decode = encoding.decoder(ndim)
+    for name in store.list_dir(path):
+        at = join(path, name)
+        is_number = first.isdecimal() and name.isdecimal()
+        if (name == first or is_number or decode(name) is not None) and find(store, at) is None:
+            store.erase_prefix(at)
+            store.erase_many([at])
 
 
 def init_group(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 import numpy as np
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     )
     from zchunk.hierarchy.groups import Group
     from zchunk.typing import AttributesLike, DTypeLike, FillValue, ShapeLike
+
+_Made = TypeVar("_Made")
 
 
 class MemberCreation(Members):
@@ -155,7 +157,7 @@ class MemberCreation(Members):
 
     # ---- arrays
 
-    def _make(self, function: Callable[..., Array], name: str, /, *args: Any, **kwargs: Any) -> Array:
+    def _make(self, function: Callable[..., _Made], name: str, /, *args: Any, **kwargs: Any) -> _Made:
         access = self._access
         own = {
             "synchronizer": access.synchronizer,

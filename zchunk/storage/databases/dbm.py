@@ -48,6 +48,8 @@ class DBMStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.dbm"
 
+    verbatim = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -55,6 +55,8 @@ class LMDBStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.lmdb"
 
+    verbatim = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -65,6 +65,8 @@ class RedisStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.redis"
 
+    verbatim = True
+
     def __init__(
         self,
         prefix: str = "zarr",

@@ -56,6 +56,8 @@ class SQLiteStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.sqlite"
 
+    verbatim = True
+
     def __init__(
         self, path: str | os.PathLike[str], dimension_separator: str | None = None, **kwargs: Any
     ) -> None:

@@ -70,6 +70,8 @@ class FSStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.fs"
 
+    verbatim = True
+
     def __init__(
         self,
         url: str | os.PathLike[str] | FSStore,

@@ -376,6 +376,8 @@ class NestedDirectoryStore(DirectoryStore):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.directory"
 
+    verbatim = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -28,6 +28,8 @@ class TempStore(DirectoryStore):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.temporary"
 
+    verbatim = True
+
     def __init__(
         self,
         suffix: str = "",

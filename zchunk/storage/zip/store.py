@@ -64,6 +64,8 @@ class ZipStore(Store):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.zip"
 
+    verbatim = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],
