@@ -15,7 +15,7 @@ from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
 from zchunk.creation.likeness import chunks_of, parameters_like
-from zchunk.creation.nodes import NewArray, erase_chunks, format_for, new_array
+from zchunk.creation.nodes import Placement, erase_chunks, format_for, new_array
 from zchunk.creation.parameters import make_metadata, takes_size_of_data
 from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
@@ -227,7 +227,7 @@ def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
     return _published(new, access)
 
 
-def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[NewArray, Access]:
+def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[Placement, Access]:
     """Make the place of an array, and return what puts it there, and how it is accessed then."""
     if getattr(wanted.compressor, "codec_id", None) == "n5_wrapper":
         # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
@@ -240,7 +240,7 @@ def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[NewArray
     return new, access.at(path, version, trusted_ids(*metadata.codecs))
 
 
-def _published(new: NewArray, access: Access) -> Array:
+def _published(new: Placement, access: Access) -> Array:
     new.publish()
     return Array._of(*find_array(access)) if new.metadata is None else Array._of(access, new.metadata)
 

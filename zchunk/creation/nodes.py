@@ -97,7 +97,7 @@ def init_array(
     return new.metadata
 
 
-class NewArray(NamedTuple):
+class Placement(NamedTuple):
     """An array that is to be put at a path: `prepare` makes the place, `publish` shows the array.
 
     Chunks that are written in between are those of an array which nobody sees before it is complete.
@@ -127,7 +127,7 @@ class NewArray(NamedTuple):
 
 def new_array(
     store: Store, path: str, metadata: ArrayMetadata, attributes: Mapping[str, Any] | None = None
-) -> NewArray:
+) -> Placement:
     """Return what puts an array at the normalised `path`. All that can fail does before anything is erased.
 
     Raises
@@ -141,7 +141,7 @@ def new_array(
     parsed = parsed_again(metadata, items[fmt.array_key])
     keys = metadata.chunk_key_encoding, metadata.ndim
     as_read = parsed if vars(type(store)).get("verbatim", False) else None
-    return NewArray(store, path, items, fmt, keys, as_read)
+    return Placement(store, path, items, fmt, keys, as_read)
 
 
 def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:
