@@ -41,7 +41,7 @@ def trusted_ids(*codecs: Any) -> frozenset[str]:
         codec.codec_id
         for codec in codecs
         # Looked up, not asked whether it is a `Codec`: that takes longer than opening an array.
-        if not isinstance(codec, type | RefusedCodec) and getattr(codec, "codec_id", None) in _REFUSED
+        if getattr(codec, "codec_id", None) in _REFUSED and not isinstance(codec, type | RefusedCodec)
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import is_not
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -60,7 +60,8 @@ def make_metadata(
 
     `store_separator` is what the store puts between chunk coordinates, if it has a rule of its own.
     """
-    asked, plain = None, zarr_format == 2 and not any(map(is_not, tuple(wanted)[_REST], _NOTHING))
+    asked, rest = None, cast("tuple[Any, ...]", wanted[_REST])
+    plain = zarr_format == 2 and not any(map(is_not, rest, _NOTHING))
     if plain and "default_compressor" not in vars(storage):
         shape, chunks, dtype, compressor, fill_value, *layout = wanted[: _REST.start]
         asked = _asked((shape, chunks, dtype, compressor, *layout, store_separator), fill_value)
