@@ -116,7 +116,7 @@ def test_work_is_shared_once_at_a_time(array: Any) -> None:
 @pytest.fixture
 def slow(tmp_path: Path) -> Job:
     """Writing one chunk, which takes more than a second."""
-    data = np.random.default_rng(0).integers(0, 3, 1_500_000, "u1")
+    data = np.random.default_rng(0).integers(0, 3, 3_000_000, "u1")
     codec = zchunk.Zstd(19)
     z = zchunk.create(data.shape, chunks=data.shape, dtype="u1", store=str(tmp_path / "s"), compressor=codec)
     return Job(z._chunked.layout, plan_basic(..., z._chunked.metadata.grid), data, True, 0, 1)
