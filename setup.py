@@ -23,6 +23,8 @@ from setuptools import Extension, setup
 MODULES = sorted(path.relative_to("_ext").with_suffix("").as_posix() for path in Path("_ext").rglob("*.pyx"))
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs/libraries"}
+# Those whose kernels hold locks.
+HOLDS_LOCKS = {"engine/frame_team", "memory/results", "threads/crew", "threads/locks"}
 
 
 def switch(name: str) -> bool:
@@ -48,9 +50,20 @@ def static_library(prefix: Path) -> str:
     raise SystemExit(f"no lib/libblosc2.a below {prefix}: this blosc2 wheel carries no static library")
 
 
+def traced(name: str) -> list[tuple[str, str]]:
+    """Return what has the lines of a module traced for coverage.
+
+    A thread that traces takes the GIL. So what holds a lock of C's without the GIL is not traced there: a
+    thread that has the GIL and waits for the lock would never get it.
+    """
+    if not switch("ZCHUNK_COVERAGE"):
+        return []
+    return [("CYTHON_TRACE" if name in HOLDS_LOCKS else "CYTHON_TRACE_NOGIL", "1")]
+
+
 def extensions() -> list[Extension]:
     prefix = blosc2_prefix()
-    debug, coverage = switch("ZCHUNK_DEBUG"), switch("ZCHUNK_COVERAGE")
+    debug = switch("ZCHUNK_DEBUG")
     compile_args = ["-O0", "-g"] if debug else ["-O3", "-g1"]
     compile_args += ["-fvisibility=hidden", "-Wall", "-Wextra"]
     # Code that Cython writes, not ours: unused helpers, and structs with trailing zero members.
@@ -67,15 +80,13 @@ def extensions() -> list[Extension]:
         ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
         ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
     ]
-    if coverage:
-        macros.append(("CYTHON_TRACE_NOGIL", "1"))
     return [
         Extension(
             f"zchunk._ext.{name.replace('/', '.')}",
             [f"_ext/{name}.pyx"],
             include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
             depends=[str(header) for header in Path("_ext").rglob("*.h")],
-            define_macros=macros,
+            define_macros=macros + traced(name),
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],
             extra_compile_args=compile_args,
