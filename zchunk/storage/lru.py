@@ -78,7 +78,7 @@ class _Cache:
         self._outdated = True
 
     def forget(self) -> None:
-        """Forget everything but who changes what now."""
+        """Forget everything but the changes that are under way."""
         self.drop_values()
         self.drop_names()
 
