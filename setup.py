@@ -53,12 +53,10 @@ def static_library(prefix: Path) -> str:
 def traced(name: str) -> list[tuple[str, str]]:
     """Return what has the lines of a module traced for coverage.
 
-    A thread that traces takes the GIL. So what holds a lock of C's without the GIL is not traced there: a
+    A thread that traces a line may have to wait for the GIL. Lines that hold a lock of C's are not traced: a
     thread that has the GIL and waits for the lock would never get it.
     """
-    if not switch("ZCHUNK_COVERAGE"):
-        return []
-    return [("CYTHON_TRACE" if name in HOLDS_LOCKS else "CYTHON_TRACE_NOGIL", "1")]
+    return [("CYTHON_TRACE_NOGIL", "1")] if switch("ZCHUNK_COVERAGE") and name not in HOLDS_LOCKS else []
 
 
 def extensions() -> list[Extension]:
