@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numcodecs
+import numpy as np
 import pytest
 
+import zchunk
 from zchunk import codecs
 from zchunk.codecs import LZ4, Blosc, Codec, GZip, Zlib, Zstd, as_codec, get_codec, register_codec
 from zchunk.codecs import registry as codec_registry
+from zchunk.codecs.registry import stored_codec
 from zchunk.errors import CodecError
 
 PAIRS = [
@@ -163,3 +168,76 @@ def test_what_is_no_codec() -> None:
             as_codec(obj)
     delta = numcodecs.Delta("<i4")
     assert as_codec(delta) is delta
+
+
+# ---- as other programs write configurations
+
+
+FOREIGN = [
+    ({"id": "shuffle", "elementsize": 0}, {"id": "shuffle", "elementsize": 4}),
+    ({"id": "shuffle", "elementsize": "4"}, {"id": "shuffle", "elementsize": 4}),
+    ({"id": "shuffle", "elementsize": "0"}, {"id": "shuffle", "elementsize": 4}),
+    ({"id": "shuffle", "elementsize": 2}, {"id": "shuffle", "elementsize": 2}),
+    ({"id": "zlib", "level": "4"}, {"id": "zlib", "level": 4}),
+    ({"id": "zstd", "level": "-1"}, {"id": "zstd", "level": -1}),
+    ({"id": "lz4", "acceleration": "1"}, {"id": "lz4", "acceleration": 1}),
+    ({"id": "lzma", "preset": "6"}, {"id": "lzma", "preset": 6, "format": 1, "check": -1, "filters": None}),
+    *(
+        (
+            {"id": "blosc", "cname": "lz4", "clevel": "5", "shuffle": given, "blocksize": "0"},
+            {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": meant, "blocksize": 0},
+        )
+        for given, meant in (("NONE", 0), ("BYTE", 1), ("BIT", 2), ("bit", 2), ("1", 1), (2, 2))
+    ),
+]
+
+
+@pytest.mark.format2
+@pytest.mark.parametrize(("stored", "meant"), FOREIGN, ids=str)
+@pytest.mark.parametrize("member", ["filters", "compressor"])
+def test_configurations_of_others(stored: dict[str, Any], meant: dict[str, Any], member: str) -> None:
+    data = np.arange(40, dtype="i4")
+    reference = numcodecs.get_codec(dict(meant))
+    store: dict[str, Any] = {"0": bytes(reference.encode(data))}
+    written = {"filters": [meant], "compressor": None} if member == "filters" else {"compressor": meant}
+    plain = {"filters": None, "compressor": None} | written
+    document = {
+        "zarr_format": 2, "shape": [40], "chunks": [40], "dtype": "<i4", "fill_value": 0, "order": "C", **plain,
+    }  # fmt: skip
+    foreign = [stored] if member == "filters" else stored
+    store[".zarray"] = json.dumps(document | {member: foreign}).encode()
+    z = zchunk.open_array(store, mode="r+")
+    assert np.array_equal(z[:], data)
+    z[3] = 7
+    assert np.frombuffer(reference.decode(store["0"]), "i4")[3] == 7
+    # Metadata that are written again are as they should be.
+    z.resize(41)
+    again = json.loads(store[".zarray"])
+    assert again[member] == ([meant] if member == "filters" else meant)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"id": "zlib", "level": "four"},
+        {"id": "zlib", "level": ""},
+        {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": "BITS"},
+        {"id": "zlib", "level": "12345678901234567890"},
+    ],
+    ids=str,
+)
+def test_what_is_no_number_is_refused(config: dict[str, Any]) -> None:
+    with pytest.raises(CodecError):
+        stored_codec(config)
+
+
+def test_shuffles_of_format_3_mean_the_items(tmp_path: Path) -> None:
+    data = np.arange(40, dtype="i4")
+    z = zchunk.create(
+        40, dtype="i4", chunks=40, store=tmp_path / "z", zarr_format=3,
+        compressors=[{"name": "numcodecs.shuffle", "configuration": {"elementsize": 4}}],
+    )  # fmt: skip
+    z[:] = data
+    path = tmp_path / "z" / "zarr.json"
+    path.write_text(path.read_text().replace('"elementsize": 4', '"elementsize": 0'))
+    assert np.array_equal(zchunk.open_array(tmp_path / "z", mode="r")[:], data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -14,6 +15,13 @@ _registry: dict[str, Any] = {}
 # Decoding these runs code that the data chooses. They are for those who register them, and for arrays that
 # are made or opened by a user who hands such a codec over.
 _REFUSED = {"pickle"}
+
+# Parameters that are integers, and what GDAL calls the shuffles of Blosc.
+_NUMBERS = {
+    "acceleration", "blocksize", "clevel", "elementsize", "keepbits", "level", "preset", "shuffle", "typesize",
+}  # fmt: skip
+_INTEGER = re.compile("[+-]?[0-9]{1,10}")
+_SHUFFLES = {"NONE": 0, "BYTE": 1, "BIT": 2}
 
 
 def register_codec(cls: Any, codec_id: str | None = None) -> None:
@@ -84,8 +92,13 @@ def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) 
     return codec
 
 
-def stored_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) -> Codec:
-    """Return the codec that stored metadata describe, as `get_codec` does.
+def stored_codec(
+    config: Mapping[str, Any], trusted: frozenset[str] = frozenset(), itemsize: int | None = None
+) -> Codec:
+    """Return the codec that stored metadata describe, as `get_codec` does, for items of `itemsize` bytes.
+
+    Parameters may be written as GDAL and NCZarr write them (see `canonical`); the codec has them as they
+    should be.
 
     One that would run code from the data comes as a `RefusedCodec`, so that the array can be looked at.
     """
@@ -94,7 +107,29 @@ def stored_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset(
     except CodecError as err:
         if isinstance(config.get("id"), str):
             return RefusedCodec(config, str(err))
-    return get_codec(config, trusted)
+    return get_codec(canonical(config, itemsize), trusted)
+
+
+def canonical(config: Mapping[str, Any], itemsize: int | None) -> Mapping[str, Any]:
+    """Return the configuration of a codec as numcodecs writes it, from what others write.
+
+    GDAL has numbers as text and names the shuffles of Blosc; NCZarr means the size of the items by a shuffle
+    of elements of size 0.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    found = {name: _number(name, value) for name, value in config.items()}
+    if found.get("id") == "blosc" and isinstance(found.get("shuffle"), str):
+        found["shuffle"] = _SHUFFLES.get(found["shuffle"].upper(), found["shuffle"])
+    if found.get("id") == "shuffle" and found.get("elementsize") == 0 and itemsize:
+        found["elementsize"] = itemsize
+    return found
+
+
+def _number(name: str, value: Any) -> Any:
+    if name in _NUMBERS and isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    return value
 
 
 class RefusedCodec:

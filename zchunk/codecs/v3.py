@@ -14,7 +14,7 @@ from zchunk.codecs.base import Codec
 from zchunk.codecs.blosc import Blosc
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip
-from zchunk.codecs.registry import get_codec
+from zchunk.codecs.registry import canonical, get_codec
 from zchunk.codecs.transpose import Transpose
 from zchunk.codecs.zstd import Zstd
 from zchunk.errors import CodecError
@@ -91,7 +91,7 @@ def bytes_codec(name: str, configuration: dict[str, Any], itemsize: int) -> Code
             return Crc32c()
     if name == _PREFIX + "shuffle":
         configuration = {"elementsize": itemsize} | configuration
-    return _numcodec(name, configuration)
+    return _numcodec(name, configuration, itemsize)
 
 
 def _blosc(configuration: dict[str, Any]) -> Blosc:
@@ -110,10 +110,10 @@ def items_codec(name: str, configuration: dict[str, Any], dtype: np.dtype[Any]) 
     return _numcodec(name, configuration)
 
 
-def _numcodec(name: str, configuration: dict[str, Any]) -> Codec:
+def _numcodec(name: str, configuration: dict[str, Any], itemsize: int | None = None) -> Codec:
     if "id" in configuration:
         raise CodecError(f"codec {name!r} has no parameter 'id'")
-    return get_codec({"id": name.removeprefix(_PREFIX), **configuration})
+    return get_codec(canonical({"id": name.removeprefix(_PREFIX), **configuration}, itemsize))
 
 
 def _check(name: str, configuration: dict[str, Any], required: set[str], optional: set[str]) -> None:

@@ -164,10 +164,11 @@ def _parse_array(
     filters = [] if obj["filters"] is None else obj["filters"]
     if not isinstance(filters, list):
         raise MetadataError(f"{where}: filters is {filters!r:.80}, not a list or null")
-    codecs = tuple(_parse_codec(config, "filters", where, trusted) for config in filters)
+    itemsize = _itemsize(obj["dtype"])
+    codecs = tuple(_parse_codec(config, "filters", where, trusted, itemsize) for config in filters)
     compressor = None
     if obj["compressor"] is not None:
-        compressor = _parse_codec(obj["compressor"], "compressor", where, trusted)
+        compressor = _parse_codec(obj["compressor"], "compressor", where, trusted, itemsize)
     try:
         dtype = decode_dtype(obj["dtype"])
         if dtype.hasobject and not codecs:
@@ -226,12 +227,22 @@ def _decode_objects(codecs: tuple[Codec, ...], raw: bytes) -> Any:
     return checked.decode(codecs[0], raw, _FILL_MAX)
 
 
-def _parse_codec(config: object, member: str, where: str, trusted: frozenset[str]) -> Codec:
+def _itemsize(dtype: Any) -> int | None:
+    try:
+        return decode_dtype(dtype).itemsize
+    except MetadataError:
+        # The error comes where the dtype is needed.
+        return None
+
+
+def _parse_codec(
+    config: object, member: str, where: str, trusted: frozenset[str], itemsize: int | None
+) -> Codec:
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):
         raise MetadataError(f"{where}: {member}: {config!r:.80} is not an object with the member 'id'")
     try:
         # Of its own: a codec may keep what it is given.
-        return stored_codec(deepcopy(config), trusted)
+        return stored_codec(deepcopy(config), trusted, itemsize)
     # A codec from elsewhere may object to its parameters in any way.
     except Exception as err:
         raise CodecError(f"{where}: {member}: {err}") from err
