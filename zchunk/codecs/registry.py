@@ -18,7 +18,8 @@ _REFUSED = {"pickle"}
 
 # Parameters that are integers, and what GDAL calls the shuffles of Blosc.
 _NUMBERS = {
-    "acceleration", "blocksize", "clevel", "elementsize", "keepbits", "level", "preset", "shuffle", "typesize",
+    "acceleration", "blocksize", "clevel", "elementsize", "keepbits", "level", "preset", "shuffle",
+    "typesize",
 }  # fmt: skip
 _INTEGER = re.compile("[+-]?[0-9]{1,10}")
 _SHUFFLES = {"NONE": 0, "BYTE": 1, "BIT": 2}
