@@ -202,7 +202,8 @@ def test_configurations_of_others(stored: dict[str, Any], meant: dict[str, Any],
     written = {"filters": [meant], "compressor": None} if member == "filters" else {"compressor": meant}
     plain = {"filters": None, "compressor": None} | written
     document = {
-        "zarr_format": 2, "shape": [40], "chunks": [40], "dtype": "<i4", "fill_value": 0, "order": "C", **plain,
+        "zarr_format": 2, "shape": [40], "chunks": [40], "dtype": "<i4", "fill_value": 0, "order": "C",
+        **plain,
     }  # fmt: skip
     foreign = [stored] if member == "filters" else stored
     store[".zarray"] = json.dumps(document | {member: foreign}).encode()

@@ -19,18 +19,50 @@ ChainSpec = tuple[int, ...]
 
 @runtime_checkable
 class Codec(Protocol):
-    """A codec: numcodecs' interface, which all codecs of Zarr v2 have."""
+    """A codec: numcodecs' interface, which all codecs of Zarr v2 have.
+
+    Examples
+    --------
+    >>> import numcodecs
+    >>> import zchunk
+    >>> isinstance(zchunk.Zstd(), zchunk.codecs.Codec)
+    True
+    >>> isinstance(numcodecs.Delta("i4"), zchunk.codecs.Codec)
+    True
+    """
 
     codec_id: str
 
     def encode(self, buf: Any) -> Any:
-        """Return `buf`, anything with the buffer protocol, encoded."""
+        """Return `buf`, anything with the buffer protocol, encoded.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> type(zchunk.Zstd().encode(b"value"))
+        <class 'bytes'>
+        """
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """Return `buf` decoded; into `out` if that is given."""
+        """Return `buf` decoded; into `out` if that is given.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> codec = zchunk.Zstd()
+        >>> codec.decode(codec.encode(b"value"))
+        b'value'
+        """
 
     def get_config(self) -> dict[str, Any]:
-        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        """Return the parameters as JSON, with the codec's name under ``"id"``.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.Zstd(3).get_config()
+        {'id': 'zstd', 'level': 3}
+        """
 
 
 def flat(buf: Any) -> tuple[Any, int]:
@@ -55,6 +87,14 @@ class NativeCodec:
 
     A subclass gives its parameters as keyword arguments of ``__init__``, kept under the same names. They do
     not change: arrays share codecs.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> isinstance(zchunk.LZ4(), zchunk.codecs.NativeCodec)
+    True
+    >>> zchunk.LZ4() == zchunk.LZ4(acceleration=1)
+    True
     """
 
     codec_id: str
@@ -67,11 +107,26 @@ class NativeCodec:
         super().__setattr__(name, value)
 
     def spec(self, itemsize: int) -> Spec:
-        """Return what `_ext.chain` needs to encode and decode items of `itemsize` bytes."""
+        """Return what `_ext.chain` needs to encode and decode items of `itemsize` bytes.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.Zstd(3).spec(4)[1]
+        3
+        """
         raise NotImplementedError
 
     def encode(self, buf: Any) -> bytes:
-        """Return `buf`, anything with the buffer protocol, encoded."""
+        """Return `buf`, anything with the buffer protocol, encoded.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> len(zchunk.Blosc().encode(np.zeros(1000))) < 1000
+        True
+        """
         data, itemsize = flat(buf)
         return dispatch.encode(self.spec(itemsize), data)
 
@@ -92,6 +147,17 @@ class NativeCodec:
         RuntimeError
             The bytes are not what this codec makes, or decode to another size than that of `out`, or to more
             than `limit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> codec, data = zchunk.Blosc(), np.arange(3, dtype="i4")
+        >>> np.frombuffer(codec.decode(codec.encode(data)), "i4")
+        array([0, 1, 2], dtype=int32)
+        >>> out = np.empty(3, dtype="i4")
+        >>> codec.decode(codec.encode(data), out=out)
+        array([0, 1, 2], dtype=int32)
         """
         spec = self.spec(1)
         if out is not None:
@@ -110,12 +176,26 @@ class NativeCodec:
         raise RuntimeError(f"{len(memoryview(buf))} bytes are no {self.codec_id} data: the size is missing")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        """Return the parameters as JSON, with the codec's name under ``"id"``.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.GZip(9).get_config()
+        {'id': 'gzip', 'level': 9}
+        """
         return {"id": self.codec_id, **{name: getattr(self, name) for name in self._parameters()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the codec with these parameters (without ``"id"``)."""
+        """Return the codec with these parameters (without ``"id"``).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.GZip.from_config({"level": 9})
+        GZip(level=9)
+        """
         if unknown := set(config) - set(cls._parameters()):
             names = ", ".join(sorted(map(repr, unknown)))
             raise CodecError(f"codec {cls.codec_id!r} has no parameter {names}")

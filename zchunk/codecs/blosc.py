@@ -27,6 +27,18 @@ class Blosc(NativeCodec):
         Bytes of a block; 0 for C-Blosc's choice.
     typesize : int, optional
         Bytes of an item, if it is not that of what is encoded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> codec = zchunk.Blosc("zstd", clevel=3, shuffle=zchunk.Blosc.BITSHUFFLE)
+    >>> data = np.arange(1000, dtype="i4")
+    >>> len(codec.encode(data)) < data.nbytes
+    True
+    >>> z = zchunk.zeros(1000, chunks=100, compressor=codec)
+    >>> z.compressor
+    Blosc(cname='zstd', clevel=3, shuffle=BITSHUFFLE, blocksize=0)
     """
 
     codec_id = "blosc"

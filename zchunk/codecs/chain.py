@@ -43,6 +43,16 @@ class CodecChain:
         Layout of the items in a chunk.
     swapped : bool, optional
         Items are stored in the other byte order than that of `dtype`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from zchunk.codecs import CodecChain, Zstd
+    >>> chain = CodecChain((), (Zstd(),), np.dtype("i4"), (2, 2), "C")
+    >>> stored = chain.encode(np.ones((2, 2), dtype="i4"))
+    >>> chain.decode(stored)
+    array([[1, 1],
+           [1, 1]], dtype=int32)
     """
 
     def __init__(
@@ -65,7 +75,16 @@ class CodecChain:
         self.items_limit = 16 * self.nbytes + 2**20
 
     def limit(self, stored: int) -> int:
-        """Return the most bytes that a chunk of `stored` bytes may have between its codecs."""
+        """Return the most bytes that a chunk of `stored` bytes may have between its codecs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.codecs import CodecChain, Zstd
+        >>> chain = CodecChain((), (Zstd(),), np.dtype("i4"), (2, 2), "C")
+        >>> chain.limit(10) >= chain.nbytes
+        True
+        """
         if not self.dtype.hasobject:
             return self.items_limit
         ids = [codec.codec_id for codec in self.filters + self.compressors]
@@ -99,7 +118,16 @@ class CodecChain:
         return (*spec, 1) if crc else spec
 
     def encode(self, chunk: np.ndarray[Any, Any]) -> Any:
-        """Return the bytes to store of a whole chunk, any bytes-like object."""
+        """Return the bytes to store of a whole chunk, any bytes-like object.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.codecs import CodecChain, Zstd
+        >>> chain = CodecChain((), (Zstd(),), np.dtype("i4"), (2, 2), "C")
+        >>> type(chain.encode(np.ones((2, 2), dtype="i4")))
+        <class 'bytes'>
+        """
         # Filters see the items in the order of the chunk's memory.
         data: Any = np.asarray(chunk, order=self.order)
         if self.swapped:
@@ -139,6 +167,14 @@ class CodecChain:
         ------
         Exception
             Whatever a codec raises, or `ValueError` if what comes out has another size than a chunk.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.codecs import CodecChain, Zstd
+        >>> chain = CodecChain((), (Zstd(),), np.dtype("i4"), (2, 2), "C")
+        >>> chain.decode(chain.encode(np.ones((2, 2), dtype="i4"))).sum()
+        np.int64(4)
         """
         if self.dtype.itemsize == 0:
             return np.zeros(self.chunk_shape, self.dtype)

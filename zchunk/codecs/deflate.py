@@ -51,6 +51,15 @@ class Zlib(_Deflate):
     ----------
     level : int, optional
         0 (none) to 9 (most), -1 for the library's default.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> codec = zchunk.Zlib(level=6)
+    >>> codec.decode(codec.encode(b"value" * 100))[:5]
+    b'value'
+    >>> codec.get_config()
+    {'id': 'zlib', 'level': 6}
     """
 
     codec_id = "zlib"
@@ -63,6 +72,15 @@ class GZip(_Deflate):
     ----------
     level : int, optional
         0 (none) to 9 (most), -1 for the library's default.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> codec = zchunk.GZip()
+    >>> codec.decode(codec.encode(b"value" * 100))[:5]
+    b'value'
+    >>> codec.get_config()
+    {'id': 'gzip', 'level': 1}
     """
 
     codec_id = "gzip"

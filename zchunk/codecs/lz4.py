@@ -13,6 +13,15 @@ class LZ4(NativeCodec):
     ----------
     acceleration : int, optional
         Larger is faster and compresses less; 1 is LZ4's own speed.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> codec = zchunk.LZ4()
+    >>> codec.decode(codec.encode(b"value" * 100))[:5]
+    b'value'
+    >>> codec.get_config()
+    {'id': 'lz4', 'acceleration': 1}
     """
 
     codec_id = "lz4"

@@ -32,6 +32,15 @@ class N5ChunkWrapper(LimitedCodec):
         Configuration of the codec for what follows the header.
     compressor : codec, optional
         That codec itself.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> codec = zchunk.codecs.N5ChunkWrapper("i4", (2,), compressor=zchunk.GZip())
+    >>> import numpy as np
+    >>> block = codec.encode(np.array([1, 2], dtype="i4"))
+    >>> np.frombuffer(codec.decode(block), "i4")
+    array([1, 2], dtype=int32)
     """
 
     codec_id = "n5_wrapper"
@@ -64,7 +73,17 @@ class N5ChunkWrapper(LimitedCodec):
         return limit
 
     def encode(self, buf: Any) -> bytes:
-        """Return a chunk, or the part of one that is there, as a block."""
+        """Return a chunk, or the part of one that is there, as a block.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> codec = zchunk.codecs.N5ChunkWrapper("i4", (2,), compressor=zchunk.GZip())
+        >>> import numpy as np
+        >>> block = codec.encode(np.array([1, 2], dtype="i4"))
+        >>> block[:8].hex()
+        '0000000100000002'
+        """
         if isinstance(buf, np.ndarray) and buf.dtype == self.dtype:
             items = np.ascontiguousarray(buf).reshape(buf.shape)
         else:
@@ -92,6 +111,14 @@ class N5ChunkWrapper(LimitedCodec):
         ------
         Exception
             Whatever the compressor raises, or `ValueError` if it is no block of such a chunk.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> codec = zchunk.codecs.N5ChunkWrapper("i4", (2,), compressor=zchunk.GZip())
+        >>> import numpy as np
+        >>> np.frombuffer(codec.decode(codec.encode(np.array([1, 2], dtype="i4"))), "i4")
+        array([1, 2], dtype=int32)
         """
         nbytes = math.prod(self.chunk_shape) * self.dtype.itemsize
         if limit is not None and nbytes > limit:
@@ -143,7 +170,15 @@ class N5ChunkWrapper(LimitedCodec):
         return items.astype(self.dtype).reshape(shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        """Return the parameters as JSON, with the codec's name under ``"id"``.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> codec = zchunk.codecs.N5ChunkWrapper("i4", (2,), compressor=zchunk.GZip())
+        >>> codec.get_config()["id"]
+        'n5_wrapper'
+        """
         return {
             "id": self.codec_id,
             "compressor_config": self.compressor_config,
@@ -153,7 +188,17 @@ class N5ChunkWrapper(LimitedCodec):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the codec with these parameters (without ``"id"``)."""
+        """Return the codec with these parameters (without ``"id"``).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> codec = zchunk.codecs.N5ChunkWrapper("i4", (2,), compressor=zchunk.GZip())
+        >>> config = codec.get_config()
+        >>> del config["id"]
+        >>> zchunk.codecs.N5ChunkWrapper.from_config(config) == codec
+        True
+        """
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:

@@ -35,6 +35,28 @@ def register_codec(cls: Any, codec_id: str | None = None) -> None:
         Registering `numcodecs.Pickle` allows every array that this process opens to run code from its data.
     codec_id : str, optional
         Name in the metadata; `cls.codec_id` if not given.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> class Reverse:
+    ...     codec_id = "reverse"
+    ...
+    ...     def encode(self, buf):
+    ...         return bytes(buf)[::-1]
+    ...
+    ...     def decode(self, buf, out=None):
+    ...         return bytes(buf)[::-1]
+    ...
+    ...     def get_config(self):
+    ...         return {"id": self.codec_id}
+    ...
+    ...     @classmethod
+    ...     def from_config(cls, config):
+    ...         return cls()
+    >>> zchunk.codecs.register_codec(Reverse)
+    >>> zchunk.codecs.get_codec({"id": "reverse"}).encode(b"abc")
+    b'cba'
     """
     _registry[codec_id or cls.codec_id] = cls
 
@@ -68,6 +90,12 @@ def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) 
     ------
     CodecError
         No such codec is known, it does not take these parameters, or decoding would run code from the data.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.codecs.get_codec({"id": "zstd", "level": 3})
+    Zstd(level=3, checksum=False)
     """
     if not isinstance(config, Mapping):
         raise CodecError(f"{config!r:.80} is no codec's configuration: a JSON object with a member 'id' is")
@@ -193,6 +221,15 @@ def as_codec(obj: Any) -> Codec:
     """Return a user's codec argument, a codec or its configuration, as a codec.
 
     Those of numcodecs that zchunk has natively become zchunk's.
+
+    Examples
+    --------
+    >>> import numcodecs
+    >>> import zchunk
+    >>> zchunk.codecs.as_codec(numcodecs.Zstd(3))
+    Zstd(level=3, checksum=False)
+    >>> zchunk.codecs.as_codec({"id": "lz4"})
+    LZ4(acceleration=1)
     """
     if isinstance(obj, NativeCodec):
         return obj

@@ -20,6 +20,15 @@ class Zstd(NativeCodec):
         Up to 22, negative for speed; 0 is the library's default, 3.
     checksum : bool, optional
         Store a checksum, which decoding verifies.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> codec = zchunk.Zstd(level=5)
+    >>> codec.decode(codec.encode(b"value" * 100))[:5]
+    b'value'
+    >>> codec.get_config()
+    {'id': 'zstd', 'level': 5}
     """
 
     codec_id = "zstd"

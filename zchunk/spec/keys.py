@@ -53,6 +53,12 @@ def normalize_path(path: str | bytes | None) -> str:
 
     Leading, trailing and repeated slashes are dropped and backslashes become slashes, as zarr 2 does, so
     that ``"/"`` is the root. ``.`` and ``..`` are refused.
+
+    Examples
+    --------
+    >>> from zchunk.storage import normalize_storage_path
+    >>> normalize_storage_path("/a//b/")
+    'a/b'
     """
     if path is None or path == "":
         return ""
