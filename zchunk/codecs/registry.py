@@ -145,8 +145,6 @@ def canonical(config: Mapping[str, Any], itemsize: int | None) -> Mapping[str, A
     GDAL has numbers as text and names the shuffles of Blosc; NCZarr means the size of the items by a shuffle
     of elements of size 0.
     """
-    if not isinstance(config, Mapping):
-        return config
     found = {name: _number(name, value) for name, value in config.items()}
     if found.get("id") == "blosc" and isinstance(found.get("shuffle"), str):
         found["shuffle"] = _SHUFFLES.get(found["shuffle"].upper(), found["shuffle"])
