@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
+from zchunk.metadata import v3
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import ATTRS_KEY, NODE_KEY
@@ -123,6 +124,13 @@ class Attributes(MutableMapping[str, Any]):
             stored = parse_json(raw, self.key)
             self._cached = stored if self.member is None else stored[self.member]
 
+    def _new(self, attrs: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return attributes to set, if they can be stored. In format 3, JSON must have them."""
+        found = with_string_keys(attrs)
+        if self.member is not None:
+            v3.check_attributes(found)
+        return found
+
     def _current(self) -> dict[str, Any]:
         """Return the attributes; the dict is replaced by changes, never changed in place."""
         cached = self._cached
@@ -181,6 +189,8 @@ class Attributes(MutableMapping[str, Any]):
     def put(self, d: Mapping[str, Any]) -> None:
         """Replace all attributes by those in `d`, in one write.
 
+        In format 3, NaN and infinities raise `ValueError`: JSON does not have them.
+
         Examples
         --------
         >>> import zchunk
@@ -189,7 +199,7 @@ class Attributes(MutableMapping[str, Any]):
         >>> z.attrs
         Attributes({'b': 2})
         """
-        new = with_string_keys(d)
+        new = self._new(d)
         self._change(lambda attrs: new)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -203,7 +213,7 @@ class Attributes(MutableMapping[str, Any]):
         >>> z.attrs
         Attributes({'a': 1, 'b': 2, 'c': 3})
         """
-        new = with_string_keys(dict(*args, **kwargs))
+        new = self._new(dict(*args, **kwargs))
         self._change(lambda attrs: attrs | new)
 
     def clear(self) -> None:
@@ -223,7 +233,7 @@ class Attributes(MutableMapping[str, Any]):
         return self._current()[item]
 
     def __setitem__(self, item: str, value: Any) -> None:
-        new = with_string_keys({item: value})
+        new = self._new({item: value})
         self._change(lambda attrs: attrs | new)
 
     def __delitem__(self, item: str) -> None:

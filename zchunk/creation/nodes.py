@@ -35,8 +35,8 @@ DEFAULT_FORMAT: Format = FORMAT2
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
-def new_path(path: str | bytes | None) -> str:
-    """Return the normal form of the path of a new node.
+def new_path(path: str | bytes | None, version: int = 2) -> str:
+    """Return the normal form of the path of a new node, of a version of the format.
 
     Raises
     ------
@@ -44,12 +44,17 @@ def new_path(path: str | bytes | None) -> str:
         It could leave the store, or stores use a name in it for something else.
     """
     path = normalize_path(path)
-    _check_new(path)
+    _check_new(path, version)
     return path
 
 
-def _check_new(path: str) -> None:
+def _check_new(path: str, version: int = 2) -> None:
     for name in path.split("/"):
+        if version == 3 and name and (name.startswith("__") or not name.strip(".")):
+            raise InvalidKeyError(
+                f"path {path!r} has the name {name!r}; in Zarr format 3 no name begins with '__', "
+                "or is nothing but periods"
+            )
         if name in _RESERVED or name.endswith(".partial"):
             raise InvalidKeyError(
                 f"path {path!r} has the name {name!r}, which is kept for the store's own use"
@@ -135,8 +140,8 @@ def new_array(
     InvalidKeyError
         No node can be at `path`.
     """
-    _check_new(path)
     fmt = get_format(metadata.zarr_format)
+    _check_new(path, fmt.version)
     items = fmt.array_items(metadata, _attributes(attributes))
     parsed = parsed_again(metadata, items[fmt.array_key])
     keys = metadata.chunk_key_encoding, metadata.ndim
@@ -165,7 +170,7 @@ def init_group(
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
     """Put a group without members at the normalised `path`. Raises as `init_array` does."""
-    _check_new(path)
+    _check_new(path, fmt.version)
     items = fmt.group_items(_attributes(attributes))
     _prepare(store, path, fmt, overwrite, chunk_store)
     _put(store, path, items)

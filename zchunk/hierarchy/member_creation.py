@@ -496,7 +496,8 @@ class MemberCreation(Members):
         >>> g["b/c"]
         <zchunk.core.Array '/b/c' (3,) float64>
         """
-        old, new = check_rename(self._member_path(source), new_path(self._member_path(dest)))
+        wanted = new_path(self._member_path(dest), self._format.version)
+        old, new = check_rename(self._member_path(source), wanted)
         store, chunk_store = self.store, self._access.chunk_store
         with self._changing():
             if not self._format.contains(store, old):

@@ -171,9 +171,11 @@ class _Format3(Format):
     def array_items(
         self, metadata: ArrayMetadata, attributes: dict[str, Any] | None = None
     ) -> dict[str, bytes]:
+        v3.check_attributes(attributes)
         return {NODE_KEY: v3.render_array(metadata, attributes)}
 
     def group_items(self, attributes: dict[str, Any] | None = None) -> dict[str, bytes]:
+        v3.check_attributes(attributes)
         return {NODE_KEY: v3.render_group(attributes)}
 
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
@@ -182,11 +184,12 @@ class _Format3(Format):
     def changed(self, raw: bytes | None, old: ArrayMetadata, new: ArrayMetadata) -> bytes:
         if raw is None:
             raise KeyError(NODE_KEY)
-        _check_same(v2.parse_json(raw, NODE_KEY), old)
+        document = v2.parse_json(raw, NODE_KEY)
+        _check_same(document, old)
         # What else is there stays.
-        if new.fill_value is old.fill_value:
+        if new.fill_value is old.fill_value and document.get("fill_value") is not None:
             return v3.resized(raw, new.shape)
-        return v3.render_array(new, v2.parse_json(raw, NODE_KEY).get("attributes"))
+        return v3.render_array(new, document.get("attributes"))
 
 
 FORMAT2, FORMAT3 = _Format2(), _Format3()

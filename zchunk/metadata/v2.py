@@ -42,7 +42,9 @@ def parse_json(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
     if isinstance(raw, dict):
         return raw
     try:
-        obj = json.loads(str(raw, "utf-8"))
+        text = str(raw, "utf-8")
+        # A zero keeps its sign: JavaScript writes that of a float without a point.
+        obj = json.loads(text, parse_int=_integer if "-0" in text else None)
     except RecursionError:
         raise MetadataError(f"{where}: JSON is nested too deeply") from None
     except (TypeError, ValueError) as err:
@@ -50,6 +52,10 @@ def parse_json(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(obj, dict):
         raise MetadataError(f"{where}: JSON holds {obj!r:.80}, not an object")
     return obj
+
+
+def _integer(digits: str) -> int | float:
+    return -0.0 if digits == "-0" else int(digits)
 
 
 def render_json(obj: object) -> bytes:

@@ -91,7 +91,8 @@ def decode_fill_value(
 
     That of an object array is `obj` itself; a structure that holds objects is decoded by `decode_objects`.
     For bytes, text and structures the legacy ``0`` and the empty string mean zero bytes. Text longer than
-    the dtype is cut, since zarr 2.18 writes it whole and cuts it on use.
+    the dtype is cut, since zarr 2.18 writes it whole and cuts it on use. Numbers may be text, as GDAL has
+    written them.
 
     Raises
     ------
@@ -102,6 +103,8 @@ def decode_fill_value(
         return obj
     if dtype.hasobject:
         return _decode_objects(obj, dtype, decode_objects)
+    if isinstance(obj, str) and dtype.kind in "biufc":
+        obj = _number_of(obj)
     try:
         match dtype.kind:
             case "b":
@@ -121,6 +124,16 @@ def decode_fill_value(
                 return _decode_bytes(obj, dtype)
     except (TypeError, ValueError, OverflowError) as err:
         raise MetadataError(f"fill_value {obj!r:.80} is not valid for dtype {dtype}: {err}") from err
+
+
+def _number_of(text: str) -> object:
+    """Return the number that is written as text, or the text if it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text, text)
 
 
 def _decode_objects(obj: object, dtype: np.dtype[Any], decode: Callable[[bytes], Any] | None) -> Any:

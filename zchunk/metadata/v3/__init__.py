@@ -9,6 +9,9 @@ from zchunk.runtime.lazy import lazy_names
 
 if TYPE_CHECKING:
     from zchunk.metadata.v3.document import (
+        check_attributes as check_attributes,
+    )
+    from zchunk.metadata.v3.document import (
         known_array as known_array,
     )
     from zchunk.metadata.v3.document import (
@@ -42,7 +45,7 @@ else:
     __getattr__ = lazy_names(
         globals(),
         {
-            "zchunk.metadata.v3.document": "known_array node_type parse_array parse_consolidated parse_group "
-            "render_array render_group resized with_attributes with_chunks"
+            "zchunk.metadata.v3.document": "check_attributes known_array node_type parse_array "
+            "parse_consolidated parse_group render_array render_group resized with_attributes with_chunks"
         },
     )

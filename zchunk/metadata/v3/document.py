@@ -6,6 +6,7 @@ of errors.
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -15,7 +16,7 @@ from zchunk.codecs.registry import is_registered
 from zchunk.codecs.transpose import ByteSwap, Transpose
 from zchunk.errors import CodecError, InvalidKeyError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.v2 import parse_json
+from zchunk.metadata.v2 import parse_json, to_json
 from zchunk.metadata.v2 import render_document as render_json
 from zchunk.metadata.v3.chunk_grids import check_shards, largest_chunk, parse_grid, render_grid
 from zchunk.metadata.v3.codecs import object_codec_id, parse_codecs, parse_lengths, render_codecs
@@ -231,6 +232,22 @@ def _parse_names(obj: object, ndim: int) -> tuple[str | None, ...] | None:
     return tuple(obj)
 
 
+def check_attributes(attributes: dict[str, Any] | None) -> None:
+    """Raise `ValueError` if attributes hold NaN or infinities, which JSON does not have.
+
+    The bare tokens that zarr-python writes make a node unreadable for TensorStore, zarrs and zarrita. They
+    are read here, and what is there stays.
+    """
+    for name, value in (attributes or {}).items():
+        try:
+            json.dumps(value, allow_nan=False, default=to_json)
+        except ValueError:
+            raise ValueError(
+                f"the attribute {name!r} is {value!r:.80}, and JSON has no NaN and no infinities: store text "
+                "such as 'NaN', or None"
+            ) from None
+
+
 def render_array(meta: ArrayMetadata, attributes: dict[str, Any] | None = None) -> bytes:
     """Return the ``zarr.json`` of an array.
 
@@ -335,6 +352,7 @@ def parse_consolidated(raw: bytes | dict[str, Any], where: str) -> dict[str, dic
 
 
 __all__ = [
+    "check_attributes",
     "node_type",
     "parse_array",
     "parse_codecs",

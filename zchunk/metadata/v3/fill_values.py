@@ -25,6 +25,8 @@ _NAT = -(2**63)
 def parse_fill_value(obj: object, dtype: np.dtype[Any], object_codec: str | None = None) -> Any:
     """Return the fill value that the JSON value `obj` means: a NumPy scalar, or a str or bytes.
 
+    null, which GDAL and zarrita have written where there is none, means zero, or what is empty.
+
     Parameters
     ----------
     obj : object
@@ -39,6 +41,8 @@ def parse_fill_value(obj: object, dtype: np.dtype[Any], object_codec: str | None
     MetadataError
         It is no value of `dtype`.
     """
+    if obj is None:
+        return _nothing(dtype, object_codec)
     try:
         return _parse(obj, dtype, object_codec)
     except (TypeError, ValueError, OverflowError) as err:
@@ -77,6 +81,13 @@ def _parse(obj: object, dtype: np.dtype[Any], object_codec: str | None = None) -
             if len(raw) > dtype.itemsize or (dtype.kind == "V" and len(raw) < dtype.itemsize):
                 raise ValueError(f"it has {len(raw)} bytes, an item {dtype.itemsize}")
             return np.bytes_(raw.rstrip(b"\0")) if dtype.kind == "S" else _scalar(raw, dtype)
+
+
+def _nothing(dtype: np.dtype[Any], object_codec: str | None) -> Any:
+    """Return the value of items that have none: zero bytes, or empty text."""
+    if dtype.hasobject:
+        return "" if object_codec == "vlen-utf8" else b""
+    return _scalar(bytes(dtype.itemsize), dtype) if dtype.kind not in "SU" else dtype.type()
 
 
 def _scalar(raw: bytes, dtype: np.dtype[Any]) -> Any:

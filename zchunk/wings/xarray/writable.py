@@ -291,6 +291,10 @@ class WritableStore(ZchunkStore):
             attributes[arrays.DIMENSION_KEY] = list(v.dims)
         else:
             options["dimension_names"] = v.dims
+            missing = attributes.get("missing_value")
+            if isinstance(missing, float) and missing != missing:
+                # JSON has no NaN, which to xarray is missing in any case.
+                del attributes["missing_value"]
         with _attributes_of(f"variable {name!r}"):
             return self.group.create(
                 _own.stored_name(name),
