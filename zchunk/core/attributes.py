@@ -124,12 +124,10 @@ class Attributes(MutableMapping[str, Any]):
             stored = parse_json(raw, self.key)
             self._cached = stored if self.member is None else stored[self.member]
 
-    def _new(self, attrs: Mapping[Any, Any]) -> dict[str, Any]:
-        """Return attributes to set, if they can be stored. In format 3, JSON must have them."""
-        found = with_string_keys(attrs)
+    def _check(self, attrs: dict[str, Any]) -> None:
+        """Raise `ValueError` if format 3 has no form for attributes."""
         if self.member is not None:
-            v3.check_attributes(found)
-        return found
+            v3.check_attributes(attrs)
 
     def _current(self) -> dict[str, Any]:
         """Return the attributes; the dict is replaced by changes, never changed in place."""
@@ -199,7 +197,8 @@ class Attributes(MutableMapping[str, Any]):
         >>> z.attrs
         Attributes({'b': 2})
         """
-        new = self._new(d)
+        new = with_string_keys(d)
+        self._check(new)
         self._change(lambda attrs: new)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -213,7 +212,8 @@ class Attributes(MutableMapping[str, Any]):
         >>> z.attrs
         Attributes({'a': 1, 'b': 2, 'c': 3})
         """
-        new = self._new(dict(*args, **kwargs))
+        new = with_string_keys(dict(*args, **kwargs))
+        self._check(new)
         self._change(lambda attrs: attrs | new)
 
     def clear(self) -> None:
@@ -233,7 +233,8 @@ class Attributes(MutableMapping[str, Any]):
         return self._current()[item]
 
     def __setitem__(self, item: str, value: Any) -> None:
-        new = self._new({item: value})
+        new = with_string_keys({item: value})
+        self._check(new)
         self._change(lambda attrs: attrs | new)
 
     def __delitem__(self, item: str) -> None:

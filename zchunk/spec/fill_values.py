@@ -133,7 +133,7 @@ def _number_of(text: str) -> object:
             return kind(text)
         except ValueError:
             continue
-    return {"true": True, "false": False}.get(text, text)
+    return text
 
 
 def _decode_objects(obj: object, dtype: np.dtype[Any], decode: Callable[[bytes], Any] | None) -> Any:

@@ -108,7 +108,6 @@ class TestArray:
             ({"node_type": "table"}, "node_type is 'table', not 'array' or 'group'"),
             ({"node_type": ...}, "lacks node_type"),
             ({"fill_value": ...}, "lacks fill_value"),
-            ({"fill_value": None}, "fill_value None is not valid"),
             ({"codecs": ..., "shape": ...}, "lacks shape, codecs"),
             ({"shape": 3}, "shape is 3, not a list of integers"),
             ({"shape": [1, True]}, "shape has True"),

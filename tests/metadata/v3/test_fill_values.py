@@ -112,7 +112,6 @@ class TestFillValues:
     @pytest.mark.parametrize(
         ("obj", "dtype"),
         [
-            *((None, d) for d in DTYPES),
             *(({}, d) for d in DTYPES),
             *(([], d) for d in DTYPES),
             (0, "?"),
