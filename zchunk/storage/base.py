@@ -45,6 +45,25 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
       methods with zarr 2's names (`listdir`, `rmdir`, `rename`, `getsize`) normalise what they are given.
 
     A subclass gives the five methods of `MutableMapping` and overrides what it can do faster.
+
+    Examples
+    --------
+    A store that counts what is read:
+
+    >>> import zchunk
+    >>> class Counting(zchunk.MemoryStore):
+    ...     reads = 0
+    ...
+    ...     def __getitem__(self, key):
+    ...         self.reads += 1
+    ...         return super().__getitem__(key)
+    >>> store = Counting()
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> before = store.reads
+    >>> z[:2]
+    array([1, 2])
+    >>> store.reads - before
+    1
     """
 
     _dimension_separator: DimensionSeparator | None = None
@@ -65,12 +84,27 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         return None
 
     def make_folder(self, path: str) -> None:
-        """Make the folder at a node path, for a caller that writes the files below `root`."""
+        """Make the folder at a node path, for a caller that writes the files below `root`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.make_folder("a")
+        >>> list(store)
+        []
+        """
 
     def tidy(self, path: str) -> None:
         """Remove what killed writers have left at a node path, before files below `root` are written.
 
         Called before every write, so a store does something the first time only. Nothing, by default.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.tidy("a")
         """
 
     def remove_leftovers(self, path: str | None = None) -> list[str]:
@@ -93,6 +127,14 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """Return the value of a key that holds JSON; a store that has it parsed may give the object instead.
 
         That is the store's, and must not be changed.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> group = zchunk.group(store)
+        >>> type(store.metadata(".zgroup"))
+        <class 'bytes'>
         """
         return self[key]
 
@@ -102,7 +144,16 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         return type(self).get_range is not Store.get_range
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
-        """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end."""
+        """Return bytes ``start:stop`` of the value, fewer if it ends before `stop`; None is the end.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.get_range("a/x", 1, 3)
+        b'al'
+        """
         check_range(start, stop)
         return self[key][start:stop]
 
@@ -110,11 +161,30 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """Return several ranges of bytes ``(start, stop)`` of the value.
 
         With a `version` from `get_piece`, `ValueChangedError` is raised if the value is another one now.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.get_ranges("a/x", [(0, 1), (3, 5)])
+        [b'v', b'ue']
         """
         return [self.get_range(key, start, stop) for start, stop in ranges]
 
     def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:
-        """Return the first `nbytes` bytes of the value, or the last ones; fewer if it has not so many."""
+        """Return the first `nbytes` bytes of the value, or the last ones; fewer if it has not so many.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.get_piece("a/x", 2)
+        Piece(data=b'va', size=5, version=None)
+        >>> store.get_piece("a/x", 2, at_end=True).data
+        b'ue'
+        """
         size = self.size(key)
         start = max(size - nbytes, 0) if at_end else 0
         return Piece(self.get_range(key, start, min(start + nbytes, size)), size)
@@ -125,7 +195,15 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         return 1
 
     def batch_size(self, nbytes: int) -> int:
-        """Return how many values, of `nbytes` bytes or about so many, are handled at a time."""
+        """Return how many values, of `nbytes` bytes or about so many, are handled at a time.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.batch_size(1 << 30) >= 1
+        True
+        """
         if self.concurrency > 1:
             return max(2, min(self.concurrency, _FAR_BYTES // nbytes))
         return max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
@@ -141,6 +219,15 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         They are `bytes`, or objects that show memory which stays as it is. `nbytes` is about how many bytes
         a value has: not more than `batch_size` values are fetched before they are taken. A value of more than
         `most` bytes, which cannot be right, may be refused before it is fetched.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> for values in store.batches(["a/x", "a/z"], nbytes=5):
+        ...     print(values)
+        [b'value', None]
         """
         rest = iter(keys)
         while batch := list(islice(rest, self.batch_size(nbytes))):
@@ -154,6 +241,13 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
 
         Called before a chunk is fetched that cannot have more than `most` bytes; None if that is not known.
         Nothing, by default: a store that does not compress holds no small thing that takes all memory.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.refuse_larger("a/x", most=1)
         """
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
@@ -161,6 +255,15 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
 
         `change` is called with None if there is no value, and may be called more than once: if the store can
         tell that others changed the value meanwhile, so that no update is lost. Others hold a lock.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.modify("a/x", lambda old: old.upper())
+        >>> store["a/x"]
+        b'VALUE'
         """
         try:
             old = self[key]
@@ -173,7 +276,16 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
             self.erase_many([key])
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those `keys` that exist."""
+        """Return the values of those `keys` that exist.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.get_many(["a/x", "a/z"])
+        {'a/x': b'value'}
+        """
         values = {}
         for key in keys:
             try:
@@ -183,16 +295,44 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         return values
 
     def existing(self, keys: Iterable[str]) -> set[str]:
-        """Return those `keys` that exist."""
+        """Return those `keys` that exist.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.existing(["a/x", "a/z"])
+        {'a/x'}
+        """
         return {key for key in keys if key in self}
 
     def set_many(self, items: Mapping[str, Any]) -> None:
-        """Set the values of many keys, in any order. After an error some may be set."""
+        """Set the values of many keys, in any order. After an error some may be set.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> sorted(store)
+        ['a/x', 'a/y']
+        """
         for key, value in items.items():
             self[key] = value
 
     def erase_many(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that exist."""
+        """Delete those `keys` that exist.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.erase_many(["a/x", "a/z"])
+        >>> list(store)
+        ['a/y']
+        """
         for key in keys:
             try:
                 del self[key]
@@ -200,28 +340,84 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
                 continue
 
     def size(self, key: str) -> int:
-        """Return the number of bytes of the value."""
+        """Return the number of bytes of the value.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.size("a/x")
+        5
+        """
         return len(self[key])
 
     def list_dir(self, path: str = "") -> list[str]:
-        """Return the sorted names of the keys and folders directly below `path`, none if nothing is there."""
+        """Return the sorted names of the keys and folders directly below `path`, none if nothing is there.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.list_dir()
+        ['a']
+        >>> store.list_dir("a")
+        ['x', 'y']
+        """
         start = len(check_path(path)) + 1 if path != "" else 0
         return sorted({key[start:].partition("/")[0] for key in self._keys_below(path)})
 
     def is_empty(self, path: str = "") -> bool:
-        """Whether no key lies below `path`."""
+        """Whether no key lies below `path`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.is_empty("a"), store.is_empty("b")
+        (False, True)
+        """
         return not self.list_dir(path)
 
     def erase_prefix(self, path: str = "") -> None:
-        """Delete every key below `path`. A key that is `path` itself stays."""
+        """Delete every key below `path`. A key that is `path` itself stays.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.erase_prefix("a")
+        >>> list(store)
+        []
+        """
         self.erase_many(self._keys_below(path))
 
     def clear(self) -> None:
-        """Delete every key."""
+        """Delete every key.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.clear()
+        >>> list(store)
+        []
+        """
         self.erase_prefix()
 
     def close(self) -> None:
-        """Release what the store holds. Nothing, by default."""
+        """Release what the store holds. Nothing, by default.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> with zchunk.MemoryStore() as store:
+        ...     store["key"] = b"value"
+        """
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the key `src_path` and all keys below it to `dst_path`, where nothing may be.
@@ -232,6 +428,15 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
             Nothing is at `src_path`.
         StoreError
             Something is at `dst_path`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.rename("a", "b")
+        >>> sorted(store)
+        ['b/x', 'b/y']
         """
         src, dst = check_rename(src_path, dst_path)
         keys = self._keys_below(src)
@@ -249,7 +454,18 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
             del self[key]
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the size of the key `path`, or the sum over the keys (not folders) directly below it."""
+        """Return the size of the key `path`, or the sum over the keys (not folders) directly below it.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.getsize("a")
+        10
+        >>> store.getsize("a/x")
+        5
+        """
         path = normalize_path(path)
         sizes = 0
         for key in [path] if path and path in self else [join(path, name) for name in self.list_dir(path)]:

@@ -35,6 +35,16 @@ class ConsolidatedMetadataStore(Store):
         If they cannot be read.
     ValueError
         If the store is only a path to one, or one of zarr 2's draft of format 3.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> from zchunk.storage import ConsolidatedMetadataStore
+    >>> store = zchunk.MemoryStore()
+    >>> z = zchunk.group(store).zeros("z", shape=4)
+    >>> group = zchunk.consolidate_metadata(store)
+    >>> sorted(ConsolidatedMetadataStore(store))
+    ['.zgroup', 'z/.zarray']
     """
 
     quick_lookups = True

@@ -164,6 +164,16 @@ class LRUStoreCache(Store):
     or another cache, are seen after `invalidate`. Signal handlers may read and write, too. Also kept are the
     keys, listings, and which keys exist, all until a key is written or deleted. Copies, pickles and forked
     children begin with nothing in memory.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.LRUStoreCache(zchunk.DirectoryStore("run.zarr"), max_size=1 << 20)
+    >>> store["key"] = b"value"
+    >>> store["key"], store["key"]
+    (b'value', b'value')
+    >>> store.hits, store.misses
+    (2, 0)
     """
 
     def __init__(self, store: Any, max_size: int | None) -> None:
@@ -201,18 +211,55 @@ class LRUStoreCache(Store):
     # --- invalidation
 
     def invalidate(self) -> None:
-        """Forget everything."""
+        """Forget everything.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> values = zchunk.MemoryStore()
+        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> store["key"] = b"value"
+        >>> values["key"] = b"other"
+        >>> store.invalidate()
+        >>> store["key"]
+        b'other'
+        """
         self.invalidate_values()
         self.invalidate_keys()
 
     def invalidate_values(self) -> None:
-        """Forget the values."""
+        """Forget the values.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> values = zchunk.MemoryStore()
+        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> store["key"] = b"value"
+        >>> values["key"] = b"other"
+        >>> store.invalidate_values()
+        >>> store["key"]
+        b'other'
+        """
         cache = self._process()
         with cache.holding() as held:
             cache.drop_values() if held else cache.outdate()
 
     def invalidate_keys(self) -> None:
-        """Forget which keys there are."""
+        """Forget which keys there are.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> values = zchunk.MemoryStore()
+        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> list(store)
+        []
+        >>> values["key"] = b"value"
+        >>> store.invalidate_keys()
+        >>> list(store)
+        ['key']
+        """
         cache = self._process()
         with cache.holding() as held:
             cache.drop_names() if held else cache.outdate()
@@ -357,7 +404,16 @@ class LRUStoreCache(Store):
                 self._store.set_many(values)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set the values of many keys."""
+        """Set the values of many keys.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.LRUStoreCache({}, max_size=None)
+        >>> store.update({"a": b"value", "b": b"other"})
+        >>> sorted(store)
+        ['a', 'b']
+        """
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
@@ -440,7 +496,14 @@ class LRUStoreCache(Store):
         return self._store.getsize(normalize_path(path))
 
     def close(self) -> None:
-        """Close the other store, and forget everything."""
+        """Close the other store, and forget everything.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.LRUStoreCache(zchunk.SQLiteStore("run.db"), max_size=None)
+        >>> store.close()
+        """
         self.invalidate()
         self._store.close()
 

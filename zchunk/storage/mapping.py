@@ -25,6 +25,15 @@ class KVStore(Store):
     ------
     TypeError
         It is a group, zchunk's or another library's, or a data set: its values are no bytes.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> values = {}
+    >>> store = zchunk.KVStore(values)
+    >>> store["key"] = bytearray(b"value")
+    >>> values
+    {'key': b'value'}
     """
 
     def __init__(self, mutablemapping: MutableMapping[str, Any]) -> None:
@@ -143,7 +152,14 @@ def check_mapping(mapping: object) -> None:
 
 
 def as_store(store: Any) -> Store:
-    """Return `store` if it is a `Store`, else a `KVStore` over it; `TypeError` if it is no mapping."""
+    """Return `store` if it is a `Store`, else a `KVStore` over it; `TypeError` if it is no mapping.
+
+    Examples
+    --------
+    >>> from zchunk.storage import KVStore, as_store
+    >>> isinstance(as_store({}), KVStore)
+    True
+    """
     if isinstance(store, Store):
         if store._store_version != 2:
             raise ValueError(f"{store!r:.80} is of the draft of format 3, of which there are only attributes")

@@ -43,6 +43,14 @@ class MemoryStore(Store):
 
     Safe to use from many threads. Reading takes no lock. A pickle is a copy of all values, and a forked
     child has its own.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> sorted(store)
+    ['.zarray', '0', '1']
     """
 
     quick_lookups = verbatim = True
@@ -198,7 +206,18 @@ class MemoryStore(Store):
 
 
 class DictStore(MemoryStore):
-    """zarr 2's older name of `MemoryStore`."""
+    """zarr 2's older name of `MemoryStore`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import zchunk
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     store = zchunk.DictStore()
+    >>> isinstance(store, zchunk.MemoryStore)
+    True
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn("DictStore is an old name; use MemoryStore", DeprecationWarning, stacklevel=2)

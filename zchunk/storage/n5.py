@@ -228,6 +228,16 @@ class N5Store(_N5, NestedDirectoryStore):
     -----
     As safe to use from many threads and processes as a `DirectoryStore`, except that metadata and attributes
     of a node share a file: processes that change both at the same time may lose a change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> z = zchunk.array(np.ones((4, 4)), chunks=2, store=zchunk.N5Store("run.n5"), path="z")
+    >>> sorted(zchunk.DirectoryStore("run.n5"))
+    ['attributes.json', 'z/0/0', 'z/0/1', 'z/1/0', 'z/1/1', 'z/attributes.json']
+    >>> zchunk.open_array("run.n5", mode="r", path="z")[0, 0]
+    np.float64(1.0)
     """
 
     def __init__(
@@ -263,6 +273,16 @@ class N5FSStore(_N5, FSStore):
         Where the data are.
     *args, **kwargs
         Those of `FSStore`, but for `dimension_separator`, which is ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> store = zchunk.N5FSStore("memory://run.n5")
+    >>> z = zchunk.array(np.ones((4, 4)), chunks=2, store=store, path="z")
+    >>> z[0, 0]
+    np.float64(1.0)
+    >>> store.clear()
     """
 
     def __init__(self, url: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:

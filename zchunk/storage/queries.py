@@ -19,6 +19,13 @@ def listdir(store: Any, path: str | None = None) -> list[str]:
     """Return the sorted names directly below `path` of any store (zarr 2's name).
 
     A mapping that cannot list, such as a dict, is warned of, as in zarr 2: all its keys are looked at.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.open("run.zarr", mode="w", shape=4)
+    >>> zchunk.storage.listdir("run.zarr")
+    ['.zarray']
     """
     lists = hasattr(store, "listdir") or hasattr(store, "list_dir")
     if not lists and not isinstance(store, str | os.PathLike):
@@ -32,6 +39,12 @@ def getsize(store: Any, path: str | None = None) -> int:
     """Return the size of a key, or of the keys directly below a path, of any store.
 
     As in zarr 2 it is -1 for what is no store, or has values without a size.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> zchunk.storage.getsize({"a/x": b"value"}, "a")
+    5
     """
     try:
         with using_store(store, "r") as target:
@@ -41,14 +54,30 @@ def getsize(store: Any, path: str | None = None) -> int:
 
 
 def contains_array(store: Any, path: str | None = None, zarr_format: int | None = None) -> bool:
-    """Whether an array is at `path` of any store, of any format or of the one given."""
+    """Whether an array is at `path` of any store, of any format or of the one given.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.open("run.zarr", mode="w", shape=4)
+    >>> zchunk.storage.contains_array("run.zarr")
+    True
+    """
     return _contains(store, path, zarr_format, "array")
 
 
 def contains_group(
     store: Any, path: str | None = None, explicit_only: bool = True, zarr_format: int | None = None
 ) -> bool:
-    """Whether a group is at `path` of any store. `explicit_only` means nothing: all groups are explicit."""
+    """Whether a group is at `path` of any store. `explicit_only` means nothing: all groups are explicit.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> group = zchunk.open_group("run.zarr", mode="w")
+    >>> zchunk.storage.contains_group("run.zarr")
+    True
+    """
     return _contains(store, path, zarr_format, "group")
 
 

@@ -70,6 +70,14 @@ def open_store(
         For a URL, if the package for it is not installed; it names the extra of zchunk that has it.
     ValueError
         For a ``file://`` URL without an absolute path, `storage_options` with a path, or an unknown mode.
+
+    Examples
+    --------
+    >>> from zchunk.storage import open_store
+    >>> open_store(None)  # doctest: +ELLIPSIS
+    <MemoryStore at ...>
+    >>> type(open_store("run.zarr"))
+    <class 'zchunk.storage.directory.DirectoryStore'>
     """
     if mode not in _ZIP_MODES:
         raise ValueError(f"mode is one of {', '.join(map(repr, _ZIP_MODES))}, not {mode!r}")
@@ -149,6 +157,12 @@ def normalize_store_arg(
     Returns
     -------
     Store
+
+    Examples
+    --------
+    >>> from zchunk.storage import normalize_store_arg
+    >>> normalize_store_arg({})  # doctest: +ELLIPSIS
+    <KVStore of dict at ...>
     """
     asked_format(zarr_version)
     return open_store(store, mode, storage_options)

@@ -47,37 +47,105 @@ class Zarr2Names:
             raise ValueError(str(error)) from None
 
     def is_readable(self) -> bool:
-        """Whether values can be read: always."""
+        """Whether values can be read: always.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.is_readable()
+        True
+        """
         return True
 
     def is_writeable(self) -> bool:
-        """Whether there are methods for writing: always."""
+        """Whether there are methods for writing: always.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.is_writeable()
+        True
+        """
         return True
 
     def is_listable(self) -> bool:
-        """Whether keys can be listed: always."""
+        """Whether keys can be listed: always.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.is_listable()
+        True
+        """
         return True
 
     def is_erasable(self) -> bool:
-        """Whether there are methods for deleting: always."""
+        """Whether there are methods for deleting: always.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.is_erasable()
+        True
+        """
         return True
 
     def getitems(self: _Values, keys: Iterable[str], *, contexts: Any = None) -> dict[str, bytes]:
-        """Do what `get_many` does. `contexts` mean nothing here."""
+        """Do what `get_many` does. `contexts` mean nothing here.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.getitems(["a/x", "a/z"])
+        {'a/x': b'value'}
+        """
         return self.get_many(keys)
 
     def setitems(self: _Values, values: Mapping[str, Any]) -> None:
-        """Do what `set_many` does."""
+        """Do what `set_many` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.setitems({"a/x": b"value"})
+        >>> list(store)
+        ['a/x']
+        """
         self.set_many(values)
 
     def delitems(self: _Values, keys: Iterable[str]) -> None:
-        """Do what `erase_many` does."""
+        """Do what `erase_many` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.delitems(["a/x"])
+        >>> list(store)
+        ['a/y']
+        """
         self.erase_many(keys)
 
     def listdir(self: _Values, path: str | None = None) -> list[str]:
         """Do what `list_dir` does, except for an array in a store that has the separator ``/`` for all.
 
         There, the keys of chunks (``0/0``) come instead of the folders that they are in.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.listdir("/a/")
+        ['x', 'y']
         """
         path = normalize_path(path)
         names = self.list_dir(path)
@@ -93,5 +161,15 @@ class Zarr2Names:
             yield name
 
     def rmdir(self: _Values, path: str | None = None) -> None:
-        """Do what `erase_prefix` does."""
+        """Do what `erase_prefix` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store.rmdir("a")
+        >>> list(store)
+        []
+        """
         self.erase_prefix(normalize_path(path))

@@ -35,6 +35,12 @@ class ABSStore(ObjectStore):
         with the account, ``http://127.0.0.1:10000/devstoreaccount1``.
     **options
         As for `ObjectStore.from_url`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.ABSStore("container", "run.zarr", account_name="mine")  # doctest: +SKIP
+    >>> z = zchunk.open_array(store, mode="r")  # doctest: +SKIP
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -67,7 +73,13 @@ class ABSStore(ObjectStore):
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
-        """Open the container that a URL of Azure names, as `ObjectStore.from_url` does."""
+        """Open the container that a URL of Azure names, as `ObjectStore.from_url` does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ABSStore.from_url("az://container/run.zarr")  # doctest: +SKIP
+        """
         if not url.lower().startswith(_SCHEMES):
             raise ValueError(f"{cleaned_url(url)!r} is no URL of Azure: such are az://… and abfs://…")
         return super().from_url(url, **options)

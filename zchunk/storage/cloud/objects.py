@@ -61,6 +61,15 @@ class ObjectStore(Store):
     begins again: writers in other processes lose no update. Where a service has no such thing, it just puts.
 
     obstore does not survive a fork: a child gets a `StoreError` if it was used, or handed over as `store`.
+
+    Examples
+    --------
+    >>> import obstore
+    >>> import zchunk
+    >>> store = zchunk.ObjectStore(obstore.store.MemoryStore(), "run.zarr")
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> sorted(store)
+    ['.zarray', '0', '1']
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -101,6 +110,12 @@ class ObjectStore(Store):
             Those of this class, ``client_options``, ``retry_config`` and ``credential_provider`` of obstore,
             and the configuration of the service, with the names of obstore or those of s3fs, gcsfs and adlfs
             (``key``, ``secret``, ``anon``, ``endpoint_url``, ``profile``, ``account_name``).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ObjectStore.from_url("s3://bucket/run.zarr", anon=True)  # doctest: +SKIP
+        >>> z = zchunk.open_array(store, mode="r")  # doctest: +SKIP
         """
         own = {name: options.pop(name) for name in cls._own_options & options.keys()}
         store, prefix = open_bucket(url, options)

@@ -43,6 +43,15 @@ class DBMStore(Store):
     the file after `flush` or `close`; when the process dies before, the database may be damaged. `LMDBStore`
     and `SQLiteStore` have no such weaknesses. A pickle is opened by its own handle, which most kinds refuse
     before this one is closed.
+
+    Examples
+    --------
+    >>> import dbm.dumb
+    >>> import zchunk
+    >>> with zchunk.DBMStore("run.dbm", open=dbm.dumb.open) as store:
+    ...     z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    ...     z[:]
+    array([1, 2, 3, 4])
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -170,7 +179,17 @@ class DBMStore(Store):
         return f"{type(self).__name__}({self.path!r}, flag={self.flag!r})"
 
     def flush(self) -> None:
-        """Write everything to the file."""
+        """Write everything to the file.
+
+        Examples
+        --------
+        >>> import dbm.dumb
+        >>> import zchunk
+        >>> store = zchunk.DBMStore("run.dbm", open=dbm.dumb.open)
+        >>> store["key"] = b"value"
+        >>> store.flush()
+        >>> store.close()
+        """
         if self.flag.startswith("r"):
             return
         with self._using() as db:
@@ -182,7 +201,16 @@ class DBMStore(Store):
                 self.db = self._open(self._flag_again())
 
     def close(self) -> None:
-        """Close the database. May be repeated; nothing but `close` works afterwards."""
+        """Close the database. May be repeated; nothing but `close` works afterwards.
+
+        Examples
+        --------
+        >>> import dbm.dumb
+        >>> import zchunk
+        >>> store = zchunk.DBMStore("run.dbm", open=dbm.dumb.open)
+        >>> store.close()
+        >>> store.close()
+        """
         if not self._closed and os.getpid() == self._owner:
             with self.write_mutex:
                 self._closed = True

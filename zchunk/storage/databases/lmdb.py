@@ -50,6 +50,14 @@ class LMDBStore(Store):
     chunks, attributes or shapes lose no update of each other. When the machine fails, a database that
     was not synced (`flush`, `close`, or ``sync=True, metasync=True``) may be damaged. Not for network file
     systems. A key has at most 511 bytes.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> with zchunk.LMDBStore("run.lmdb") as store:
+    ...     z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    ...     z[:]
+    array([1, 2, 3, 4])
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -165,7 +173,17 @@ class LMDBStore(Store):
         return raw
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set the values of many keys, in one transaction."""
+        """Set the values of many keys, in one transaction.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.LMDBStore("run.lmdb")
+        >>> store.update({"a": b"value", "b": b"other"})
+        >>> sorted(store)
+        ['a', 'b']
+        >>> store.close()
+        """
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
@@ -239,13 +257,30 @@ class LMDBStore(Store):
                 found = cursor.delete() and bool(len(cursor.key()))
 
     def flush(self) -> None:
-        """Wait until everything is on the disk."""
+        """Wait until everything is on the disk.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.LMDBStore("run.lmdb")
+        >>> store["a"] = b"value"
+        >>> store.flush()
+        >>> store.close()
+        """
         environment = self._environment
         if not self.kwargs.get("readonly"):
             environment.db.sync(True)
 
     def close(self) -> None:
-        """Sync, and close the database unless another store of this process has it open. May be repeated."""
+        """Sync, and close the database unless another store of this process has it open. May be repeated.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.LMDBStore("run.lmdb")
+        >>> store.close()
+        >>> store.close()
+        """
         if self._handle is not None:
             self.flush()
             self._handle = None

@@ -60,6 +60,12 @@ class RedisStore(Store):
     one step. `set_many` stores several values in one step, up to 16 MiB; `rename` is one step; `modify` loses
     no update, whoever else changes the value. Listing keys looks at all keys of the database, whatever their
     prefix. How durable values are is up to the server. It takes values of at most 512 MiB, unless told.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.RedisStore("run", host="localhost", port=6379)  # doctest: +SKIP
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)  # doctest: +SKIP
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -99,6 +105,11 @@ class RedisStore(Store):
         ------
         ValueError
             For another URL.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.RedisStore.from_url("redis://localhost:6379/0/run")  # doctest: +SKIP
         """
         return cls(**{**parse_url(url), **options})
 
@@ -230,7 +241,14 @@ class RedisStore(Store):
             client.mset(batch)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set the values of many keys, at once."""
+        """Set the values of many keys, at once.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.RedisStore("run")  # doctest: +SKIP
+        >>> store.update({"a": b"value", "b": b"other"})  # doctest: +SKIP
+        """
         self.set_many(dict(*args, **kwargs))
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
@@ -248,6 +266,12 @@ class RedisStore(Store):
         StoreError
             Others changed the value a thousand times meanwhile; or the connection failed, and it is not known
             whether the value was replaced.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.RedisStore("run")  # doctest: +SKIP
+        >>> store.modify("key", lambda old: (old or b"") + b"more")  # doctest: +SKIP
         """
         name, redis = self._name(key), redis_package()
         for _ in range(_ATTEMPTS):
@@ -335,7 +359,14 @@ class RedisStore(Store):
             raise StoreError(exists)
 
     def close(self) -> None:
-        """Close the connections of this process. A store that is used again connects again."""
+        """Close the connections of this process. A store that is used again connects again.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.RedisStore("run")  # doctest: +SKIP
+        >>> store.close()  # doctest: +SKIP
+        """
         self.client.close()
 
 

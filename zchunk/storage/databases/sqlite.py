@@ -51,6 +51,14 @@ class SQLiteStore(Store):
     reader sees the old or the new values. Processes that change parts of the same chunks, attributes or
     shapes lose no update of each other. SQLite relies on file locks for this, which some network file
     systems do not have. A value has at most 1,000,000,000 bytes, unless SQLite was built for others.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> with zchunk.SQLiteStore("run.db") as store:
+    ...     z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> zchunk.open_array(zchunk.SQLiteStore("run.db"), mode="r")[:]
+    array([1, 2, 3, 4])
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -180,7 +188,17 @@ class SQLiteStore(Store):
                     return
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set the values of many keys, in one transaction."""
+        """Set the values of many keys, in one transaction.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.SQLiteStore("run.db")
+        >>> store.update({"a": b"value", "b": b"other"})
+        >>> sorted(store)
+        ['a', 'b']
+        >>> store.close()
+        """
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
@@ -271,7 +289,15 @@ class SQLiteStore(Store):
         return int(row[0])
 
     def close(self) -> None:
-        """Close the database, for this store. May be repeated."""
+        """Close the database, for this store. May be repeated.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.SQLiteStore("run.db")
+        >>> store.close()
+        >>> store.close()
+        """
         if not self._closed:
             self._closed = True
             connection, lock = self._handle()

@@ -65,6 +65,17 @@ class FSStore(Store):
 
     Keys are used as they are: ``0.0`` is never stored as ``0/0`` (arrays with the separator ``/`` ask for
     that key themselves).
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.FSStore("memory://run.zarr")
+    >>> z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> sorted(store)
+    ['.zarray', '0', '1']
+    >>> zchunk.open_array("memory://run.zarr", mode="r")[:]
+    array([1, 2, 3, 4])
+    >>> store.clear()
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -197,7 +208,17 @@ class FSStore(Store):
         self._files.set_many(items)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set the values of many keys."""
+        """Set the values of many keys.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.FSStore("memory://run.zarr")
+        >>> store.update({"a": b"value", "b": b"other"})
+        >>> sorted(store)
+        ['a', 'b']
+        >>> store.clear()
+        """
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
@@ -253,7 +274,15 @@ class FSStore(Store):
         return self._files.getsize(self._normalize_key(path))
 
     def dir_path(self, path: str | None = None) -> str:
-        """Return the path of the folder at a node path, in the file system."""
+        """Return the path of the folder at a node path, in the file system.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.FSStore("memory://run.zarr")
+        >>> store.dir_path("a")
+        '/run.zarr/a'
+        """
         path = self._normalize_key(path)
         return f"{self.path.rstrip('/')}/{path}" if path and self.path else path or self.path
 

@@ -62,6 +62,17 @@ class DirectoryStore(Store):
     -----
     Safe to use from many threads and processes, by the above. Symbolic links are followed; one that is a
     file is replaced when its key is written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> store = zchunk.DirectoryStore("run.zarr")
+    >>> z = zchunk.array(np.ones((4, 4)), chunks=2, store=store)
+    >>> store.list_dir()
+    ['.zarray', '0.0', '0.1', '1.0', '1.1']
+    >>> zchunk.open_array("run.zarr", mode="r")[0, 0]
+    np.float64(1.0)
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -145,13 +156,29 @@ class DirectoryStore(Store):
         return remove_leftovers(self.dir_path(path))
 
     def file_path(self, key: str) -> str:
-        """Return the path of the file that holds the value of `key`."""
+        """Return the path of the file that holds the value of `key`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> store.file_path("a/0.0") == f"{store.path}/a/0.0"
+        True
+        """
         if check_key(key).endswith(PARTIAL):
             raise InvalidKeyError(f"store key {key!r}: names ending in {PARTIAL!r} are for unfinished writes")
         return f"{self.path}/{key.lower() if self.normalize_keys else key}"
 
     def dir_path(self, path: str | None = None) -> str:
-        """Return the path of the folder at a node path."""
+        """Return the path of the folder at a node path.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> store.dir_path("a") == f"{store.path}/a"
+        True
+        """
         return self._folder(normalize_path(path))
 
     def _folder(self, path: str) -> str:
@@ -261,7 +288,17 @@ class DirectoryStore(Store):
         return next(self._keys_fast(self._folder(path)), None) is None
 
     def erase_prefix(self, path: str = "") -> None:
-        """Delete the folder at `path`: every key below it, and whatever else it holds."""
+        """Delete the folder at `path`: every key below it, and whatever else it holds.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> store["a/0"] = b"value"
+        >>> store.erase_prefix("a")
+        >>> list(store)
+        []
+        """
         folder = self._folder(path)
         try:
             # Not `isdir`, which says no if it cannot tell.
@@ -290,7 +327,17 @@ class DirectoryStore(Store):
             remove_tree(folder)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step."""
+        """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> store["a/0"] = b"value"
+        >>> store.rename("a", "b")
+        >>> list(store)
+        ['b/0']
+        """
         src, dst = check_rename(src_path, dst_path)
         src_file, dst_file = self._folder(src), self._folder(dst)
         if not os.path.lexists(src_file):
@@ -371,7 +418,16 @@ def _unlink(path: str) -> bool:
 
 
 class NestedDirectoryStore(DirectoryStore):
-    """A `DirectoryStore` whose arrays put their chunks in nested folders (``0/0`` rather than ``0.0``)."""
+    """A `DirectoryStore` whose arrays put their chunks in nested folders (``0/0`` rather than ``0.0``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import zchunk
+    >>> z = zchunk.array(np.ones((4, 4)), chunks=2, store=zchunk.NestedDirectoryStore("run.zarr"))
+    >>> sorted(z.store)
+    ['.zarray', '0/0', '0/1', '1/0', '1/1']
+    """
 
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.directory"

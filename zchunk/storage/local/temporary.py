@@ -23,6 +23,15 @@ class TempStore(DirectoryStore):
         Name and place of the folder, as for `tempfile.mkdtemp`.
     normalize_keys, dimension_separator, durability
         As for `DirectoryStore`.
+
+    Examples
+    --------
+    >>> import os
+    >>> import zchunk
+    >>> store = zchunk.TempStore()
+    >>> z = zchunk.array([1, 2, 3, 4], store=store)
+    >>> os.path.isdir(store.path)
+    True
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -51,13 +60,25 @@ def _remove_temporary(path: str, owner: int) -> None:
 
 
 def atexit_rmtree(path: str) -> None:
-    """Delete a folder, if there is one: to be registered with `atexit` (zarr 2's name)."""
+    """Delete a folder, if there is one: to be registered with `atexit` (zarr 2's name).
+
+    Examples
+    --------
+    >>> from zchunk.storage import atexit_rmtree
+    >>> atexit_rmtree("nothing")
+    """
     if os.path.isdir(path):
         shutil.rmtree(path)
 
 
 def atexit_rmglob(path: str) -> None:
-    """Delete the files and folders that match a pattern: to be registered with `atexit` (zarr 2's name)."""
+    """Delete the files and folders that match a pattern: to be registered with `atexit` (zarr 2's name).
+
+    Examples
+    --------
+    >>> from zchunk.storage import atexit_rmglob
+    >>> atexit_rmglob("nothing*")
+    """
     for match in glob.glob(path):
         if os.path.isfile(match):
             os.remove(match)

@@ -59,6 +59,14 @@ class ZipStore(Store):
     may read what was written before the fork. A store that is collected, or alive when its process ends
     normally, is closed. Pickling flushes, and the copy opens the file again (to change it, unless `mode` is
     ``"r"``): let only one of them write. Names in the archive that are no legal keys are ignored, and kept.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> with zchunk.ZipStore("run.zip", mode="w") as store:
+    ...     z = zchunk.array([1, 2, 3, 4], chunks=2, store=store)
+    >>> zchunk.open_array("run.zip", mode="r")[:]
+    array([1, 2, 3, 4])
     """
 
     # Its name in `info` and in pickles, since before the module moved.
@@ -112,6 +120,16 @@ class ZipStore(Store):
             The other store has no such key.
         StoreError
             The value is no archive.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> store.close()
+        >>> inside = zchunk.ZipStore.over(zchunk.DirectoryStore("."), "run.zip")
+        >>> inside["a/x"]
+        b'value'
         """
         self = cls.__new__(cls)
         self._open_over(as_store(store), key, dimension_separator)
@@ -187,6 +205,17 @@ class ZipStore(Store):
             A file, which stays as it is while the caller has it, with its descriptor `fd`; and for every key
             offset, size and CRC-32 of the value in it, None if there is none. Or None, if there is no file or
             a value is compressed.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> file, places = store.locate(["a/x", "a/y"])
+        >>> offset, size, crc = places[0]
+        >>> file.read(offset, size), places[1]
+        (b'value', None)
+        >>> store.close()
         """
         own = type(self).__getitem__ is ZipStore.__getitem__
         return self._archive.locate(keys) if own else None
@@ -211,7 +240,17 @@ class ZipStore(Store):
         return iter(list(self._archive.entries))
 
     def keylist(self) -> list[str]:
-        """Return all keys, sorted (zarr 2's name)."""
+        """Return all keys, sorted (zarr 2's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> store.keylist()
+        ['a/x']
+        >>> store.close()
+        """
         return sorted(self)
 
     def __len__(self) -> int:
@@ -237,7 +276,17 @@ class ZipStore(Store):
         return self._archive.entries[check_key(key)].file_size
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the compressed size of a key, or the sum over the keys directly below a path."""
+        """Return the compressed size of a key, or the sum over the keys directly below a path.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> store.getsize("a")
+        5
+        >>> store.close()
+        """
         self._archive.check_open()
         path = normalize_path(path)
         entries = self._archive.entries
@@ -267,11 +316,31 @@ class ZipStore(Store):
         return archive
 
     def flush(self) -> None:
-        """Write the directory of the archive, so that others can open it."""
+        """Write the directory of the archive, so that others can open it.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> store.flush()
+        >>> zchunk.ZipStore("run.zip", mode="r")["a/x"]
+        b'value'
+        >>> store.close()
+        """
         self._archive.flush()
 
     def close(self) -> None:
-        """Flush and close the archive. Nothing but `close` works afterwards."""
+        """Flush and close the archive. Nothing but `close` works afterwards.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.ZipStore("run.zip", mode="w")
+        >>> store["a/x"] = b"value"
+        >>> store.close()
+        >>> store.close()
+        """
         self._archive.close()
 
     def _writable(self) -> Archive:
