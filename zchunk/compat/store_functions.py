@@ -60,6 +60,14 @@ def init_array(
     ------
     ContainsArrayError, ContainsGroupError
         Something is there and `overwrite` is false.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = {}
+    >>> zchunk.storage.init_array(store, shape=4, chunks=2)
+    >>> list(store)
+    ['.zarray']
     """
     check_unsupported(storage_transformers=storage_transformers)
     version = asked_format(zarr_version, zarr_format)
@@ -93,14 +101,33 @@ def init_group(
     zarr_version: int | None = None,
     zarr_format: int | None = None,
 ) -> None:
-    """Put a group without members into a store. Parameters are those of `init_array`."""
+    """Put a group without members into a store. Parameters are those of `init_array`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = {}
+    >>> zchunk.storage.init_group(store)
+    >>> list(store)
+    ['.zgroup']
+    """
     target, path = open_store(store), normalize_path(path)
     fmt = format_for(target, path, asked_format(zarr_version, zarr_format))
     put_group(target, path, overwrite, _chunks(chunk_store), fmt)
 
 
 def rmdir(store: Any, path: str | None = None) -> None:
-    """Delete every key of any store below `path`, and forget the chunks that are cached of it."""
+    """Delete every key of any store below `path`, and forget the chunks that are cached of it.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> z = zchunk.array([1, 2], store=store, path="a")
+    >>> zchunk.storage.rmdir(store, "a")
+    >>> sorted(store)
+    ['.zgroup']
+    """
     with using_store(store, "r+") as target:
         try:
             target.rmdir(path)
@@ -109,7 +136,17 @@ def rmdir(store: Any, path: str | None = None) -> None:
 
 
 def rename(store: Any, src_path: str, dst_path: str) -> None:
-    """Move a key and all keys below it, in any store; as with `rmdir`, nothing of it stays in caches."""
+    """Move a key and all keys below it, in any store; as with `rmdir`, nothing of it stays in caches.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> z = zchunk.array([1, 2], store=store, path="a")
+    >>> zchunk.storage.rename(store, "a", "b")
+    >>> zchunk.open_array(store, mode="r", path="b")[:]
+    array([1, 2])
+    """
     with using_store(store, "r+") as target:
         try:
             target.rename(src_path, dst_path)

@@ -376,7 +376,6 @@ class LRUStoreCache(Store):
         self._store.refuse_larger(key, most)
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
-        """Return bytes ``start:stop`` of the value, all of which is read and kept."""
         check_range(start, stop)
         return self[key][start:stop]
 

@@ -128,7 +128,7 @@ class KVStore(Store):
             method(check_path(path))
 
     def close(self) -> None:
-        """Close the mapping, if it can be closed."""
+        # If it can be closed.
         method = self._optional("close")
         if method is not None:
             method()
