@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk.indexing.values import convert
 
 # ---- mappings
 
@@ -252,3 +253,20 @@ def test_arrays_that_could_not_be_read_again_are_refused(item: str) -> None:
     z = zchunk.create(1, dtype="array:U2")
     z[0] = np.array(["ab", "c"])
     assert _lists(z[:]) == [["ab", "c"]]
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u8", ">i4", "f2", "f8", "c8"])
+@pytest.mark.parametrize("value", [True, 0, -1, 300, 2**70, 1.5, float("nan"), float("inf"), 1e300, 1 + 2j])
+def test_a_number_becomes_what_a_sequence_of_it_does(value: Any, dtype: str) -> None:
+    def outcome(make: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = make()
+            except (OverflowError, TypeError, ValueError) as err:
+                return type(err)
+            return found.dtype, found.tobytes()
+
+    # A sequence takes the plain path.
+    plain = outcome(lambda: convert([value], np.dtype(dtype), "").reshape(()))
+    assert outcome(lambda: convert(value, np.dtype(dtype), "")) == plain

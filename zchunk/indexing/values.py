@@ -17,6 +17,8 @@ from zchunk._ext.selection.basic import Plan
 from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)
+# A number is neither masked nor a mapping, nor has it items: what is looked for in other values.
+_NUMBERS = frozenset({bool, int, float, complex})
 
 
 def convert(
@@ -57,6 +59,8 @@ def convert(
     if type(value) is np.ndarray and value.dtype == dtype:
         return value
     try:
+        if type(value) in _NUMBERS and dtype.kind in "biufc":
+            return np.asarray(value, dtype)
         if is_masked(value):
             value = _unmasked(value, dtype, fill_value)
         if one and dtype.kind == "O":
