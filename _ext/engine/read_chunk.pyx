@@ -5,6 +5,7 @@ contiguous there, else through scratch the size of a block or a chunk. A chunk t
 value.
 """
 
+from libc.errno cimport ENOENT, errno
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -13,17 +14,23 @@ from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, RAW_KIND, decode_bytes, enc
 from zchunk._ext.codecs.libraries cimport crc32_of
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.codecs.crc32c cimport crc32c, from_little
-from zchunk._ext.io.files cimport MISSING, close_file, file_size, open_read
+from zchunk._ext.io.files cimport HERE, MISSING, close_file, file_size, open_read
 from zchunk._ext.engine.plan cimport Plan, Value
 from zchunk._ext.engine.read_chunk cimport UNOPENED
 from zchunk._ext.selection.region cimport Region, cut, fill_region, one_run, read_region, region_items, region_span
 from zchunk._ext.engine.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.io.source cimport Source, Whole, close_source, load_source, open_source
-from zchunk._ext.memory.status cimport NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail
+from zchunk._ext.memory.status cimport (
+    NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail, fail_missing,
+)
 
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
     int64_t zc_store_first(int64_t* p, int64_t old, int64_t value)
+
+cdef extern from "unistd.h" nogil:
+    int F_OK
+    int access(const char* path, int mode)
 
 # Offset and size of a chunk that a shard does not hold.
 cdef uint64_t NOWHERE = <uint64_t>-1
@@ -187,6 +194,15 @@ cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, F
     return <int>mine
 
 
+cdef bint _folder_is_there(const Plan* p, Region* r) noexcept nogil:
+    """Whether the folder is there of a file that is opened by its path."""
+    cdef bint there
+    r.key[p.root_size - 1] = 0
+    there = access(r.key, F_OK) == 0 or errno != ENOENT
+    r.key[p.root_size - 1] = c"/"
+    return there
+
+
 cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Read what is selected of chunk `k` of the selection, or a part of it."""
     cdef Source source
@@ -200,6 +216,8 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     else:
         status = open_file(p, r, &source, s, f)
     if status == MISSING:
+        if p.folder == HERE and p.root_size and not _folder_is_there(p, r):
+            return fail_missing(f)
         if part == 0:
             fill_region(r, p.fill, p.itemsize)
         return OK

@@ -6,13 +6,17 @@ a whole: from the functions that users call to the node, from a group to its mem
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
+from zchunk.errors import PathNotFoundError
+from zchunk.metadata.formats import get_format
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.versions import asked_format, check_unsupported
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode, Store
+from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
@@ -119,3 +123,27 @@ def access_to(
         bool(write_empty_chunks),
         trusted,
     )
+
+
+def check_metadata(access: Access) -> None:
+    """Raise `PathNotFoundError` if the metadata of a node are gone from its store."""
+    store, version = access.store, access.version
+    assert version is not None
+    if isinstance(store, ConsolidatedMetadataStore):
+        # It holds what it has read once.
+        there = store.metadata_key in store.store
+    else:
+        there = get_format(version).contains(store, access.path)
+    if not there:
+        raise PathNotFoundError(
+            f"the array or group at {'/' + access.path!r} in {store!r:.200} is gone: it was deleted or "
+            "moved, or its file system is not mounted"
+        )
+
+
+def check_folder(access: Access) -> None:
+    """Raise `PathNotFoundError` if a node whose metadata are files is gone."""
+    root = access.store.root
+    # Other stores are not asked: it would be one more request.
+    if root is not None and not os.path.isdir(os.path.join(root, access.path)):
+        check_metadata(access)

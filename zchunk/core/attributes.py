@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from zchunk.core.access import Access, check_folder
+from zchunk.core.assignment import Closed
 from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from zchunk.sync import Synchronizer
 
 
-class Attributes(MutableMapping[str, Any]):
+class Attributes(Closed, MutableMapping[str, Any]):
     """A mapping of strings to JSON values, kept under one key of a store.
 
     They are the JSON object stored there, or a member of it, as in Zarr format 3: then the other members stay
@@ -60,6 +62,20 @@ class Attributes(MutableMapping[str, Any]):
     Attributes({'scale': 0.5, 'units': 'm', 'valid': [0, 10]})
     """
 
+    store: Store
+    key: str
+    read_only: bool
+    cache: bool
+    synchronizer: Synchronizer | None
+    member: str | None
+    _cached: dict[str, Any] | None
+    # Of the node whose attributes these are, if they are those of a node.
+    _access: Access | None = None
+    _instead: ClassVar = (
+        'attrs["{name}"] = ... sets an attribute that is stored',
+        'del attrs["{name}"] deletes an attribute that is stored',
+    )
+
     def __init__(
         self,
         store: MutableMapping[str, bytes],
@@ -70,13 +86,20 @@ class Attributes(MutableMapping[str, Any]):
         *,
         member: str | None = None,
     ) -> None:
-        self.store = store if isinstance(store, Store) else as_store(store)
-        self.key = key
-        self.read_only = read_only
-        self.cache = cache
-        self.synchronizer = synchronizer
-        self.member = "attributes" if member is None and self.store._store_version == 3 else member
-        self._cached: dict[str, Any] | None = None
+        # Not by assignments, which `Closed` looks at: all nodes have some.
+        facts = self.__dict__
+        facts["store"] = found = store if isinstance(store, Store) else as_store(store)
+        facts["key"] = key
+        facts["read_only"] = read_only
+        facts["cache"] = cache
+        facts["synchronizer"] = synchronizer
+        facts["member"] = "attributes" if member is None and found._store_version == 3 else member
+        facts["_cached"] = None
+
+    def _check_there(self) -> None:
+        """Raise if the node is gone whose attributes these would be."""
+        if self._access is not None:
+            check_folder(self._access)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cached": None}
@@ -88,6 +111,7 @@ class Attributes(MutableMapping[str, Any]):
         try:
             raw = self.store.metadata(self.key)
         except KeyError:
+            self._check_there()
             return {}
         if isinstance(raw, dict):
             # The store's own.
@@ -110,6 +134,8 @@ class Attributes(MutableMapping[str, Any]):
 
         def render(old: bytes | None) -> bytes:
             nonlocal raw
+            if old is None:
+                self._check_there()
             if old is None and self.key.rpartition("/")[2] == NODE_KEY:
                 raise PathNotFoundError(f"{self._where()} is gone; the array or group was deleted or moved")
             document = {} if old is None else parse_json(old, self._where())

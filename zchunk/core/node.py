@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from zchunk.core.access import Access
+from zchunk.core.assignment import Closed
 from zchunk.core.attributes import Attributes
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.metadata.array import ArrayMetadata
@@ -23,13 +24,20 @@ else:
     tokens = LazyModule("zchunk.core.tokens")
 
 
-class Node:
+class Node(Closed):
     """Base of `zchunk.Array` and `zchunk.Group`: where it is, and its attributes."""
 
     _access: Access
     _format: Format
     # What all keys of the node begin with.
     _key_prefix: str
+    _instead: ClassVar = (
+        'z.attrs["{name}"] = ... sets an attribute that is stored',
+        'del z.attrs["{name}"] deletes an attribute that is stored',
+    )
+    _instead_of: ClassVar = {
+        "attrs": (".attrs.put(...) replaces all attributes", ".attrs.clear() deletes all attributes")
+    }
 
     @classmethod
     def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
@@ -44,9 +52,12 @@ class Node:
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
         """Set what the records say. They have the version of the format."""
         assert access.version is not None
-        self._access = access
-        self._format = get_format(access.version)
-        self._key_prefix = access.path + "/" if access.path else ""
+        # Not by assignments, which `Closed` looks at, for many nodes are made.
+        facts = self.__dict__
+        facts["_access"] = access
+        facts["_format"] = get_format(access.version)
+        facts["_key_prefix"] = access.path + "/" if access.path else ""
+
     def __dask_tokenize__(self) -> tuple[str, str]:
         return tokens.dask_token(self)
 
@@ -117,6 +128,7 @@ class Node:
             access.synchronizer,
             member=fmt.attrs_member,
         )
+        vars(attrs)["_access"] = access
         found: Attributes = vars(self).setdefault("_attrs", attrs)
         return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from zchunk.codecs import Codec
-from zchunk.core.access import Access
+from zchunk.core.access import Access, check_metadata
 from zchunk.core.node import Node
 from zchunk.engine import listing
 from zchunk.engine.array import ChunkedArray
@@ -50,17 +51,18 @@ class ArrayProperties(Node):
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
         assert metadata is not None
         super()._become(access, metadata)
-        self._chunked = self._engine_array(metadata)
+        self.__dict__["_chunked"] = self._engine_array(metadata)
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
-        access = self._access
+        access, store = self._access, self.chunk_store
         return ChunkedArray(
             metadata,
-            self.chunk_store,
+            store,
             access.path,
             access.write_empty_chunks,
             access.synchronizer,
             access.cache,
+            None if store.root is None else partial(check_metadata, access),
         )
 
     def _load(self) -> None:

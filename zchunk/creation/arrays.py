@@ -267,6 +267,7 @@ def start_array(wanted: Wanted, access: Access, overwrite: bool) -> Started:
         return Started(array, lambda: array, discard)
     # There are no metadata yet that could be read before every operation.
     array = Array._of(access._replace(cache_metadata=True), new.metadata)
+    array._chunked = array._chunked.unpublished
     return Started(array, partial(_published, new, access), discard)
 
 

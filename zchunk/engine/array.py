@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -82,6 +82,8 @@ class ChunkedArray:
     prefix = ""
     # What the shard looks like, see `look`; its chunks are what they were if the shard is.
     stamp: tuple[Stamp | None, bool] | None = None
+    # Raises if the metadata are gone, too, when the folder is not there. None if that is not to be asked.
+    check_metadata: Callable[[], None] | None = None
     # Counts of the cache from before the shard was opened that the array is in; None if it is in none.
     since: list[int] | None = None
 
@@ -93,6 +95,7 @@ class ChunkedArray:
         write_empty_chunks: bool = True,
         synchronizer: Any = None,
         cache: ChunkCache | None = None,
+        check_metadata: Callable[[], None] | None = None,
     ) -> None:
         root, objects = store.root, metadata.dtype.hasobject
         # Item by item: with an update of the dictionary an array takes half as long again to make.
@@ -112,6 +115,8 @@ class ChunkedArray:
         if cache is not None and not objects and metadata.edges is None and metadata.shards is None:
             facts["keeps_chunks"] = True
             facts["meaning"] = chunk_cache.meaning(metadata, metadata.fill)
+        if check_metadata is not None:
+            facts["check_metadata"] = check_metadata
         facts["layout"] = self._layout()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -155,6 +160,11 @@ class ChunkedArray:
         """Name of the array in this process: the same through stores that begin at other folders above it."""
         return os.path.join(self.store.lock_identity.rstrip("/"), self.path).rstrip("/")
 
+    def check_there(self) -> None:
+        """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere."""
+        if self.folder is not None and self.check_metadata is not None and not os.path.isdir(self.folder):
+            self.check_metadata()
+
     @property
     def durability(self) -> int:
         """How files are replaced, as `zchunk._ext` has it."""
@@ -184,6 +194,11 @@ class ChunkedArray:
     def in_store(self, store: Store) -> ChunkedArray:
         """Return the same array whose chunks are the values of another store at this moment."""
         return self._with(store=store, folder=None, where=self.where)
+
+    @property
+    def unpublished(self) -> ChunkedArray:
+        """The array before its metadata are in the store, and before its folder is there."""
+        return self._with(check_metadata=None)
 
     @property
     def uncached(self) -> ChunkedArray:
@@ -283,7 +298,13 @@ class ChunkedArray:
         """
         if self.stamp is not None:
             return self.stamp
-        return (None, True) if self.folder is None else chunk_cache.look(self.folder, name)
+        if self.folder is None:
+            return None, True
+        found = chunk_cache.look(self.folder, name)
+        if found == (None, True):
+            # What is kept of chunks that are not there must not stand for an array that is gone.
+            self.check_there()
+        return found
 
     @property
     def are_files(self) -> bool:

@@ -239,6 +239,7 @@ def _read_opened(
     array: ChunkedArray, plan: Plan, target: Items, since: list[int] | None, part: ChunkPart, shard: Shard
 ) -> None:
     if not shard.found:
+        array.check_there()
         target.view(array.item)[*part.outer, ...] = array.raw_fill
         return
     into = target[*part.outer, ...]
@@ -250,6 +251,7 @@ def _read_opened(
 
 
 def _write_sharded(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    array.check_there()
     _each_shard(array, plan, partial(_write_shard, array, plan, plan.view(value), field))
     return True
 

@@ -17,7 +17,7 @@ from zchunk.runtime import requests
 
 def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
     """Read any chunks: fetch a batch of values, decode each, assign what is selected of it."""
-    target = plan.view(out).view(array.item)
+    target, there = plan.view(out).view(array.item), False
     parts, fetched = itertools.tee(plan.parts())
     keys = (array.key(part.coords) for part in fetched)
     with closing(array.store.batches(keys, array.chain.nbytes, array.chain.most_stored)) as batches:
@@ -25,6 +25,9 @@ def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> b
             # In this order: no part is taken when there are no more values.
             for data, part in zip(values, parts, strict=False):
                 if data is None:
+                    if not there:
+                        array.check_there()
+                    there = True
                     target[*part.outer, ...] = array.raw_fill
                 else:
                     target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
@@ -44,6 +47,7 @@ def _decode(array: ChunkedArray, key: str, data: Any) -> np.ndarray[Any, Any]:
 
 def write_chunks(array: ChunkedArray, plan: Plan, value: np.ndarray[Any, Any], field: str | None) -> bool:
     """Write any chunks; or a field of their items, of which `value` has the dtype."""
+    array.check_there()
     source = plan.view(value) if field is not None else plan.view(value).view(array.item)
     work = partial(_write_part, array, source, field)
     if array.store.concurrency > 1 and plan.touched > 1:

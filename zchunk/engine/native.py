@@ -106,12 +106,21 @@ def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     try:
         job = Job(array.layout, plan, out, False, 0, threads.get_threads())
     except (FileNotFoundError, NotADirectoryError):
-        # No chunk was ever written, or the metadata are elsewhere.
-        plan.view(out).view(array.item)[...] = array.raw_fill
-        return True
-    _drain(array, job)
+        return _fill(array, plan, out)
+    try:
+        _drain(array, job)
+    except FileNotFoundError:
+        # The only file that is wanted is missing, and its folder.
+        return _fill(array, plan, out)
     if array.metadata.swapped:
         out.byteswap(inplace=True)
+    return True
+
+
+def _fill(array: ChunkedArray, plan: Plan, out: Items) -> bool:
+    """Read from a folder that is not there: no chunk was ever written, and the metadata are elsewhere."""
+    array.check_there()
+    plan.view(out).view(array.item)[...] = array.raw_fill
     return True
 
 
@@ -176,6 +185,7 @@ def write_files(array: ChunkedArray, plan: Plan, value: Items, field: str | None
     try:
         job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
     except FileNotFoundError:
+        array.check_there()
         # The store makes the folder, as durable as its keys.
         array.store.make_folder(array.path)
         job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from zchunk.core.access import Access, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
@@ -75,6 +75,11 @@ class Group(MemberCreation):
 
     # Where users have it from, as in zarr 2: `info` and pickles name it.
     __module__ = "zchunk.hierarchy"
+
+    _instead: ClassVar = (
+        'g["{name}"] = ... makes a member, g.attrs["{name}"] = ... sets an attribute',
+        'del g["{name}"] deletes a member, del g.attrs["{name}"] an attribute',
+    )
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 cdef extern from "errno.h" nogil:
-    const int EDEADLK
+    const int EDEADLK, ENOENT
 
 cdef enum Status:
     OK = 0
@@ -39,4 +39,11 @@ cdef inline int fail_reentry(Failure* f) noexcept nogil:
     """Record and return that a signal handler changes what its thread is changing."""
     fail(f, SYSTEM, 0, 0)
     f.err = EDEADLK
+    return SYSTEM
+
+
+cdef inline int fail_missing(Failure* f) noexcept nogil:
+    """Record and return that the folder of the chunks is not there."""
+    fail(f, SYSTEM, 0, 0)
+    f.err = ENOENT
     return SYSTEM
