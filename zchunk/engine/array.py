@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -164,6 +165,19 @@ class ChunkedArray:
         """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere."""
         if self.folder is not None and self.check_metadata is not None and not os.path.isdir(self.folder):
             self.check_metadata()
+
+    @property
+    def most_stored(self) -> int | None:
+        """The most bytes that the value of a chunk, or of a shard, can have; None if that is not known.
+
+        A shard may have as much space again that other chunks had once.
+        """
+        shards = self.metadata.shards
+        if shards is None:
+            return self.chain.most_stored
+        inner = shards.inner.chain.most_stored
+        count = math.prod(shards.index_array.shape[:-1])
+        return None if inner is None else 2 * count * (inner + 16) + 2**20
 
     @property
     def durability(self) -> int:

@@ -271,6 +271,7 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
                 _write_opened(array, plan, source, field, part, blank)
             else:
                 change = partial(_changed_shard, array, plan, source, field, part, key)
+                array.store.refuse_larger(key, array.most_stored)
                 with replacing((array.lock_seed, name)):
                     array.store.modify(key, change)
         finally:

@@ -74,6 +74,7 @@ def write_chunk(
     """Write what is selected of one chunk. The calling thread holds its lock."""
     change = partial(_changed, array, key, part, items, field)
     if not part.full or field is not None:
+        array.store.refuse_larger(key, array.most_stored)
         array.store.modify(key, change)
         return
     data = change(None)

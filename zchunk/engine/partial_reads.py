@@ -73,6 +73,7 @@ def _fetch_of(array: ChunkedArray, plan: Plan) -> Any:
 
 def _fetch(array: ChunkedArray, fetch: Any, key: str, part: ChunkPart) -> Any:
     try:
+        array.store.refuse_larger(key, array.most_stored)
         span = _span(array, part)
         value = fetch(key, *span) if array.chain.nbytes - (span[1] - span[0]) >= _SAVED else None
         return array.store[key] if value is None else value

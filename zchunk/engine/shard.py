@@ -136,6 +136,7 @@ class Shard(Store):
             if place is not None:
                 self._fd, (self._at, self._size, _) = self._file.fd, place
             return place is not None
+        self._store.refuse_larger(self.key, self._array.most_stored)
         try:
             if self._in_requests:
                 at_end = self._index.location == "end"

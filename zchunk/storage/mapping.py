@@ -127,6 +127,11 @@ class KVStore(Store):
         else:
             method(check_path(path))
 
+    def refuse_larger(self, key: str, most: int | None) -> None:
+        method = self._optional("refuse_larger")
+        if method is not None:
+            method(key, most)
+
     def close(self) -> None:
         # If it can be closed.
         method = self._optional("close")

@@ -491,6 +491,9 @@ BOMBED = {
     "a/z/0.0": "zchunk.open_array(store, path='a/z', mode='r')[:]",
     "a/z/0.1": "zchunk.open_array(store, path='a/z', mode='r')[0, 12:15]",
     "a/f/0": "zchunk.open_array(store, path='a/f', mode='r')[:]",
+    "a/z/4.0": "zchunk.open_array(store, path='a/z', mode='r+')[40, 5] = 1",
+    "s/c/0": "zchunk.open_array(store, path='s', mode='r')[:]",
+    "s/c/1": "zchunk.open_array(store, path='s', mode='r+')[8] = 1",
     "b/.zattrs": "zchunk.open_group(store, path='b', mode='r').attrs.asdict()",
     "c/.zgroup": "zchunk.open_group(store, path='c', mode='r')",
     "d/.zarray": "zchunk.open_array(store, path='d', mode='r')",
@@ -536,6 +539,8 @@ def test_bombs_take_no_memory(tmp_path: Path, where: str) -> None:
         fill(store)
         zchunk.zeros(10, dtype="i4", store=store, path="a/f", filters=[{"id": "delta", "dtype": "i4"}])[:] = 1
         zchunk.group(store, path="b")
+        store.erase_many([".zgroup"])
+        zchunk.create(16, chunks=2, shards=8, dtype="i4", store=store, path="s", zarr_format=3)[:] = 1
         for key in BOMBED:
             store[key] = packed
             info = store._archive.entries[key]
