@@ -31,7 +31,7 @@ MODULES = {
     "zchunk.xarray": "xarray",
 }
 # Rooms whose docstrings are still to get their examples.
-NOT_DONE = {"convenience", "wings"}
+NOT_DONE = {"wings"}
 # Operators that are documented where they are; others need no docstring.
 OPERATORS = {"__getitem__", "__setitem__", "__delitem__", "__iter__", "__contains__", "__len__"}
 

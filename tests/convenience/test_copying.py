@@ -466,3 +466,14 @@ def test_hierarchies_deeper_than_python_nests() -> None:
         sys.setrecursionlimit(limit)
     assert copied[0] == 200
     assert path in dest
+
+
+def test_nodes_that_are_named_by_their_paths(tmp_path: Path) -> None:
+    fill(zchunk.open_group(tmp_path / "from.zarr", "w"))
+    for dest in (str(tmp_path / "to.zarr"), tmp_path / "to.zip"):
+        zchunk.copy(tmp_path / "from.zarr", dest, "g")
+        zchunk.copy_all(str(tmp_path / "from.zarr"), dest)
+        with zchunk.open_group(dest, "r") as found:
+            assert found["g/foo/bar/baz"][:].tolist() == found["foo/bar/baz"][:].tolist() == list(range(100))
+    with pytest.raises(TypeError, match="no name"):
+        zchunk.copy(str(tmp_path / "from.zarr"), str(tmp_path / "to.zarr"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from zchunk.convenience.copy_report import Report, reporting
+from zchunk.convenience.opening import open
 from zchunk.convenience.places import is_below, places
 from zchunk.core.array import Array
 from zchunk.core.node import Node
@@ -16,10 +19,17 @@ from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, 
 from zchunk.creation.likeness import chunks_of, is_array
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError
-from zchunk.hierarchy.groups import Group
+from zchunk.hierarchy.groups import Group, open_group
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.regular_grid import normalize_chunks
+from zchunk.storage.resolve import using_store
+
+if TYPE_CHECKING:
+    from zchunk.convenience.copy_report import LogLike
+    from zchunk.typing import PathLike, ProgressLike
+
+IfExists: TypeAlias = Literal["raise", "replace", "skip", "skip_initialized"]
 
 # What to copy, the group to copy it to, and its name there.
 _Step = tuple[Any, Any, str]
@@ -28,16 +38,16 @@ _PIECE = 64 << 20
 
 
 def copy(
-    source: Any,
-    dest: Any,
+    source: Array | Group | PathLike | Any,
+    dest: Group | PathLike | Any,
     name: str | None = None,
     shallow: bool = False,
     without_attrs: bool = False,
-    log: Any = None,
-    if_exists: str = "raise",
+    log: LogLike = None,
+    if_exists: IfExists = "raise",
     dry_run: bool = False,
     *,
-    progress: Any = None,
+    progress: ProgressLike = None,
     **create_kws: Any,
 ) -> tuple[int, int, int]:
     """Copy an array or group into a group, piece by piece.
@@ -46,12 +56,12 @@ def copy(
 
     Parameters
     ----------
-    source : Array, Group, h5py.Dataset or h5py.Group
+    source : Array, Group, h5py.Dataset, h5py.Group or path
         What to copy.
-    dest : Group or h5py.Group
-        Where to. What is copied into a group of another Zarr format gets that, with the codecs that both
-        have. Names of axes are `dimension_names` in format 3, and xarray's attribute ``_ARRAY_DIMENSIONS`` in
-        format 2.
+    dest : Group, h5py.Group or path
+        Where to; the group at a path is made if it is not there. What is copied into a group of another Zarr
+        format gets that, with the codecs that both have. Names of axes are `dimension_names` in format 3, and
+        xarray's attribute ``_ARRAY_DIMENSIONS`` in format 2.
     name : str, optional
         Name in `dest`, by default that of the source.
     shallow : bool, optional
@@ -83,8 +93,18 @@ def copy(
         Something is already at the place of the copy, or the copy would be in or instead of its source.
     ValueError, TypeError
         The parameters make no sense, or the source has no name and none is given.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> source, dest = zchunk.group(), zchunk.group(zarr_format=3)
+    >>> source["a"] = [1, 2, 3]
+    >>> zchunk.copy(source["a"], dest, log=print)
+    copy /a (3,) int64
+    all done: 1 copied, 0 skipped, 24 bytes copied
+    (1, 0, 24)
     """
-    with reporting(log, dry_run) as report:
+    with _opened(source, dest) as (source, dest), reporting(log, dry_run) as report:
         copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
         name = _name_of(source) if name is None else name
         with reporting_progress(progress, lambda: copier.total([source]), "B") as copier.advance:
@@ -93,15 +113,15 @@ def copy(
 
 
 def copy_all(
-    source: Any,
-    dest: Any,
+    source: Group | PathLike | Any,
+    dest: Group | PathLike | Any,
     shallow: bool = False,
     without_attrs: bool = False,
-    log: Any = None,
-    if_exists: str = "raise",
+    log: LogLike = None,
+    if_exists: IfExists = "raise",
     dry_run: bool = False,
     *,
-    progress: Any = None,
+    progress: ProgressLike = None,
     **create_kws: Any,
 ) -> tuple[int, int, int]:
     """Copy all members of a group, and its attributes, into another group.
@@ -122,8 +142,18 @@ def copy_all(
     ------
     CopyError, ValueError
         As for `copy`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> source, dest = zchunk.group(), zchunk.group()
+    >>> source["a"] = source["g/b"] = [1, 2, 3]
+    >>> zchunk.copy_all(source, dest)
+    (3, 0, 48)
+    >>> sorted(dest)
+    ['a', 'g']
     """
-    with reporting(log, dry_run) as report:
+    with _opened(source, dest) as (source, dest), reporting(log, dry_run) as report:
         copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
         members = (member for member, _, _ in copier.members(source, dest))
         with reporting_progress(progress, lambda: copier.total(members), "B") as copier.advance:
@@ -131,6 +161,17 @@ def copy_all(
         if not dry_run:
             copier.copy_attrs(source, dest)
         return report.counts()
+
+
+@contextmanager
+def _opened(source: Any, dest: Any) -> Iterator[tuple[Any, Any]]:
+    """Give what is copied, and the group it goes to, which may be named by their paths."""
+    with ExitStack() as opened:
+        if isinstance(source, str | os.PathLike):
+            source = open(opened.enter_context(using_store(source, "r")), "r")
+        if isinstance(dest, str | os.PathLike):
+            dest = open_group(opened.enter_context(using_store(dest, "a")), "a")
+        yield source, dest
 
 
 def _name_of(node: Any) -> str:

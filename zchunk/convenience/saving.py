@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -22,17 +22,20 @@ from zchunk.spec.versions import asked_format
 from zchunk.storage import Store, open_store
 
 if TYPE_CHECKING:
-    from zchunk.typing import ZarrFormat
+    import numpy.typing as npt
+
+    from zchunk.creation.options import SavedArray
+    from zchunk.typing import StoreLike, ZarrFormat
 
 
 def save_array(
-    store: Any,
-    arr: Any,
+    store: StoreLike,
+    arr: npt.ArrayLike | Array,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[SavedArray],
 ) -> None:
     """Save an array, replacing what is there.
 
@@ -55,21 +58,29 @@ def save_array(
         The dtype cannot be stored.
     InvalidKeyError
         No array can have such a path.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save_array(store, [1, 2, 3], chunks=2)
+    >>> zchunk.open_array(store).chunks
+    (2,)
     """
-    kwargs["zarr_format"] = asked_format(zarr_version, zarr_format)
-    path, parameters = new_path(path), _parameters(arr, kwargs)
+    given: dict[str, Any] = {**kwargs, "zarr_format": asked_format(zarr_version, zarr_format)}
+    path, parameters = new_path(path), _parameters(arr, given)
     items = _read(arr, parameters)
     with _replaced(store) as target:
         array(items, **parameters, store=target, path=path, overwrite=True)
 
 
 def save_group(
-    store: Any,
-    *args: Any,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    store: StoreLike,
+    *args: npt.ArrayLike | Array,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: Any,
+    **kwargs: npt.ArrayLike | Array,
 ) -> None:
     """Save arrays into a group, replacing what is there.
 
@@ -94,6 +105,14 @@ def save_group(
         There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
     InvalidKeyError
         No node can have such a path or name.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save_group(store, [1, 2, 3], b=[4.5])
+    >>> sorted(zchunk.load(store))
+    ['arr_0', 'b']
     """
     version = asked_format(zarr_version, zarr_format)
     if not args and not kwargs:
@@ -113,12 +132,12 @@ def save_group(
 
 
 def save(
-    store: Any,
-    *args: Any,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    store: StoreLike,
+    *args: npt.ArrayLike | Array,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: Any,
+    **kwargs: npt.ArrayLike | Array,
 ) -> None:
     """Save one array as `save_array` does, or several as `save_group` does.
 
@@ -141,6 +160,17 @@ def save(
         There is nothing to save, two arrays would have one name, or a dtype cannot be stored.
     InvalidKeyError
         No node can have such a path or name.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save(store, [1, 2, 3])
+    >>> zchunk.load(store)
+    array([1, 2, 3])
+    >>> zchunk.save(store, a=[1, 2, 3], b=[4.5])
+    >>> zchunk.load(store)["b"]
+    array([4.5])
     """
     if len(args) == 1 and not kwargs:
         save_array(store, args[0], zarr_version=zarr_version, zarr_format=zarr_format, path=path)
@@ -149,7 +179,7 @@ def save(
 
 
 @contextmanager
-def _replaced(store: Any) -> Iterator[Store]:
+def _replaced(store: StoreLike) -> Iterator[Store]:
     """Give the store to write to; close it at the end if it was made here."""
     target = open_store(store, "w")
     yield target
@@ -193,7 +223,19 @@ def _read(data: Any, parameters: dict[str, Any]) -> Any:
 
 
 class LazyLoader(Mapping[str, Any]):
-    """The arrays of a group by name, each read when it is first asked for."""
+    """The arrays of a group by name, each read when it is first asked for.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save(store, a=[1, 2], b=[3])
+    >>> arrays = zchunk.load(store)
+    >>> arrays["a"]
+    array([1, 2])
+    >>> arrays
+    <LazyLoader: a, b>
+    """
 
     def __init__(self, group: Group) -> None:
         self._group = group
@@ -221,12 +263,12 @@ class LazyLoader(Mapping[str, Any]):
 
 
 def load(
-    store: Any,
+    store: StoreLike,
     zarr_version: ZarrFormat | None = None,
     path: str | None = None,
     *,
     zarr_format: ZarrFormat | None = None,
-) -> Any:
+) -> npt.NDArray[Any] | LazyLoader | Any:
     """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
 
     Parameters
@@ -244,6 +286,14 @@ def load(
     ------
     PathNotFoundError
         Nothing is there.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> zchunk.save(store, [1, 2, 3])
+    >>> zchunk.load(store)
+    array([1, 2, 3])
     """
     node = open(store, "r", zarr_version=zarr_version, zarr_format=zarr_format, path=path)
     return node[...] if isinstance(node, Array) else LazyLoader(node)

@@ -232,3 +232,11 @@ class OpenedGroup(Version, total=False):
     cache_bytes: int | ChunkCache | None
     attributes: AttributesLike | None
     meta_array: Any
+
+
+class SavedArray(Layout, Caching, H5pyNames, total=False):
+    """Parameters of `save_array`."""
+
+    dtype: DTypeLike
+    fill_value: FillValue
+    chunk_store: StoreLike
