@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,3 +48,39 @@ def test_pickle(protocol: int, tmp_path: Path) -> None:
     z.read_only = True
     assert pickle.loads(pickle.dumps(z, protocol)).read_only
     assert copy.copy(z) == z
+
+
+class _Labelled(zchunk.Array):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label = "made"
+
+
+class _LabelledGroup(zchunk.Group):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label = "made"
+
+
+@pytest.mark.parametrize("cache_bytes", [None, 1000])
+def test_the_constructor_of_a_subclass_is_called_whenever_there_is_a_new_object(
+    cache_bytes: int | None,
+) -> None:
+    group = _LabelledGroup(zchunk.group({}).store, cache_bytes=cache_bytes)
+    group["x"] = np.arange(4)
+    array = _Labelled(group.store, "x", cache_bytes=cache_bytes)
+    nodes = [
+        pickle.loads(pickle.dumps(group)),
+        copy.copy(group),
+        group.create_group("y"),
+        group["y"],
+        pickle.loads(pickle.dumps(array)),
+        copy.copy(array),
+        array.view(dtype="u8"),
+        array.astype("f4"),
+        pickle.loads(pickle.dumps(array.astype("f4"))),
+    ]
+    assert [node.label for node in nodes] == ["made"] * len(nodes)
+    assert (array.astype("f4")[:] == np.arange(4)).all()
+    assert array.view(read_only=True).read_only
+    assert (copy.copy(array).chunk_cache is array.chunk_cache) or cache_bytes is None

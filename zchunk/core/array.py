@@ -130,6 +130,23 @@ class Array(Iteration):
         )
         self._become(*find_array(access))
 
+    _opening = __init__
+
+    @staticmethod
+    def _arguments(access: Access) -> tuple[Any, ...]:
+        return (
+            access.store,
+            access.path,
+            access.read_only,
+            access.chunk_store,
+            access.synchronizer,
+            access.cache_metadata,
+            access.cache_attrs,
+            None,
+            access.write_empty_chunks,
+            access.version,
+        )
+
     # ---- pickles
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -38,6 +40,8 @@ class Node(Closed):
     _instead_of: ClassVar = {
         "attrs": (".attrs.put(...) replaces all attributes", ".attrs.clear() deletes all attributes")
     }
+    # The public constructor. A subclass may have another.
+    _opening: ClassVar[Callable[..., None]] = object.__init__
 
     @classmethod
     def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
@@ -46,8 +50,18 @@ class Node(Closed):
         All nodes are made of records. The public constructors look for them in the store first.
         """
         node = cls.__new__(cls)
+        if cls.__init__ is not cls._opening:
+            # A subclass whose constructor sets what its methods need: it gets what the public one takes.
+            construct: Callable[..., None] = partial(cls.__init__, node)
+            cache = {} if access.cache is None else {"cache_bytes": access.cache}
+            construct(*cls._arguments(access), **cache)
         node._become(access, metadata)
         return node
+
+    @staticmethod
+    def _arguments(access: Access) -> tuple[Any, ...]:
+        """Return the arguments of the public constructor that say the same as the record."""
+        raise NotImplementedError
 
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
         """Set what the records say. They have the version of the format."""

@@ -137,7 +137,7 @@ class Views(Selections):
 def remake_view(make: Any, args: tuple[Any, ...], viewed: dict[str, Any]) -> Any:
     """Return the view of ``make(*args)`` that `Array.view` makes of `viewed`.
 
-    Nothing calls it but pickles of views that zchunk made before Array had `__getstate__`.
+    Nothing calls it but pickles of views that zchunk made before there was `zchunk.core.array.reopen`.
     """
     return make(*args).view(**viewed)
 

@@ -110,6 +110,20 @@ class Group(MemberCreation):
         )
         self._become(find_group(access), None)
 
+    _opening = __init__
+
+    @staticmethod
+    def _arguments(access: Access) -> tuple[Any, ...]:
+        return (
+            access.store,
+            access.path,
+            access.read_only,
+            access.chunk_store,
+            access.cache_attrs,
+            access.synchronizer,
+            access.version,
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (type(self), self._access)
 
