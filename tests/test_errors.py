@@ -31,6 +31,7 @@ BUILTINS = {
     "StoreError": [OSError],
     "KeyBelowValueError": [OSError, KeyError],
     "ValueChangedError": [OSError],
+    "ChangeInProgressError": [OSError],
     "FSPathExistNotDir": [OSError, ValueError],
 }
 

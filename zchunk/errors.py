@@ -65,7 +65,7 @@ class NodeNotFoundError(ZchunkError, ValueError, FileNotFoundError):
     """
 
     def __new__(cls, *args: object) -> Self:
-        # That of ValueError, which comes first, refuses; those who make errors without calling them ask it.
+        # `ValueError.__new__`, which comes first, refuses; code that makes errors by `__new__` needs it.
         return OSError.__new__(cls, *args)
 
 
@@ -141,7 +141,7 @@ class ContainsNodeError(ZchunkError, ValueError, FileExistsError):
     """
 
     def __new__(cls, *args: object) -> Self:
-        # That of ValueError, which comes first, refuses; those who make errors without calling them ask it.
+        # `ValueError.__new__`, which comes first, refuses; code that makes errors by `__new__` needs it.
         return OSError.__new__(cls, *args)
 
 

@@ -1,4 +1,4 @@
-"""Descriptors of files that are closed when nobody has them.
+"""Descriptors of files that are closed when no object holds them.
 
 Python runs signal handlers between its instructions, so Ctrl-C may come when `os.open` has returned and nothing
 holds the number yet. Here the object holds it before that.

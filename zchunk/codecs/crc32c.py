@@ -1,4 +1,4 @@
-"""The crc32c codec: four bytes that tell whether the others are as they were written."""
+"""The crc32c codec: a checksum of four bytes behind the data."""
 
 from __future__ import annotations
 

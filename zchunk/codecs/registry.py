@@ -12,8 +12,8 @@ from zchunk.errors import CodecError
 
 _registry: dict[str, Any] = {}
 
-# Decoding these runs code that the data chooses. They are for those who register them, and for arrays that
-# are made or opened by a user who hands such a codec over.
+# Decoding these runs code that the data chooses. They work where a program registers them, and for
+# arrays that are made or opened with such a codec as an argument.
 _REFUSED = {"pickle"}
 
 # Parameters that are integers, and what GDAL calls the shuffles of Blosc.

@@ -15,7 +15,7 @@ from zchunk.storage.zarr2_names import Zarr2Names
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
-# A store is asked for so many values, or bytes, at a time; one that is far away for so many bytes.
+# A store is asked for so many values, or bytes, at a time; a remote store for so many bytes.
 _BATCH_KEYS = 1024
 _BATCH_BYTES = 4 << 20
 _FAR_BYTES = 32 << 20
@@ -69,7 +69,7 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
     _dimension_separator: DimensionSeparator | None = None
     # Whether several processes may write at the same time.
     many_writers = True
-    # Whether what is read is what was written, byte for byte, so that nobody need look. The class itself has
+    # Whether what is read is what was written, byte for byte: then no copy is compared. The class itself has
     # to say so, for those derived from it may change values on the way.
     verbatim = False
     # Version of the format, for which xarray asks.
@@ -254,7 +254,8 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """Replace a value by what `change` makes of it, or delete it if that is None.
 
         `change` is called with None if there is no value, and may be called more than once: if the store can
-        tell that others changed the value meanwhile, so that no update is lost. Others hold a lock.
+        tell that another writer changed the value meanwhile, so that no update is lost. For other stores the
+        caller holds a lock.
 
         Examples
         --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from zchunk.errors import ReadOnlyError
@@ -49,7 +49,7 @@ class ConsolidatedMetadataStore(Store):
 
     quick_lookups = True
 
-    def __init__(self, store: Any, metadata_key: str = CONSOLIDATED_KEY) -> None:
+    def __init__(self, store: MutableMapping[str, Any], metadata_key: str = CONSOLIDATED_KEY) -> None:
         if isinstance(store, str | os.PathLike):
             raise ValueError(f"{store!r} is a path, not a store; zchunk.open_consolidated takes paths")
         self.store = store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import ref
@@ -176,7 +176,7 @@ class LRUStoreCache(Store):
     (2, 0)
     """
 
-    def __init__(self, store: Any, max_size: int | None) -> None:
+    def __init__(self, store: MutableMapping[str, Any], max_size: int | None) -> None:
         self._store = as_store(store)
         self._max_size = max_size
         self._dimension_separator = self._store._dimension_separator
@@ -389,7 +389,7 @@ class LRUStoreCache(Store):
         self.set_many({key: value})
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
-        # What is kept may be older than what others have stored.
+        # What is kept may be older than what another process has stored.
         with self._changing({check_key(key): None}):
             self._store.modify(key, change)
 

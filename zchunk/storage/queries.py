@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zchunk.errors import PathNotFoundError
 from zchunk.metadata.formats import formats
@@ -12,10 +12,10 @@ from zchunk.spec.keys import normalize_path
 from zchunk.storage.resolve import using_store
 
 if TYPE_CHECKING:
-    from zchunk.typing import StoreLike
+    from zchunk.typing import StoreLike, ZarrFormat
 
 
-def listdir(store: Any, path: str | None = None) -> list[str]:
+def listdir(store: StoreLike, path: str | None = None) -> list[str]:
     """Return the sorted names directly below `path` of any store (zarr 2's name).
 
     A mapping that cannot list, such as a dict, is warned of, as in zarr 2: all its keys are looked at.
@@ -35,7 +35,7 @@ def listdir(store: Any, path: str | None = None) -> list[str]:
         return target.listdir(path)
 
 
-def getsize(store: Any, path: str | None = None) -> int:
+def getsize(store: StoreLike, path: str | None = None) -> int:
     """Return the size of a key, or of the keys directly below a path, of any store.
 
     As in zarr 2 it is -1 for what is no store, or has values without a size.
@@ -53,7 +53,7 @@ def getsize(store: Any, path: str | None = None) -> int:
         return -1
 
 
-def contains_array(store: Any, path: str | None = None, zarr_format: int | None = None) -> bool:
+def contains_array(store: StoreLike, path: str | None = None, zarr_format: ZarrFormat | None = None) -> bool:
     """Whether an array is at `path` of any store, of any format or of the one given.
 
     Examples
@@ -67,7 +67,10 @@ def contains_array(store: Any, path: str | None = None, zarr_format: int | None 
 
 
 def contains_group(
-    store: Any, path: str | None = None, explicit_only: bool = True, zarr_format: int | None = None
+    store: StoreLike,
+    path: str | None = None,
+    explicit_only: bool = True,
+    zarr_format: ZarrFormat | None = None,
 ) -> bool:
     """Whether a group is at `path` of any store. `explicit_only` means nothing: all groups are explicit.
 
@@ -110,7 +113,7 @@ def remove_leftovers(store: StoreLike, path: str | None = None) -> list[str]:
         return target.remove_leftovers(path)
 
 
-def _contains(store: Any, path: str | None, zarr_format: int | None, kind: str) -> bool:
+def _contains(store: StoreLike, path: str | None, zarr_format: ZarrFormat | None, kind: str) -> bool:
     try:
         with using_store(store, "r") as target:
             return any(fmt.node_type(target, normalize_path(path)) == kind for fmt in formats(zarr_format))

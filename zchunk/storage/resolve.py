@@ -139,7 +139,7 @@ def using_store(
 
 
 def normalize_store_arg(
-    store: Any,
+    store: StoreLike,
     storage_options: dict[str, Any] | None = None,
     mode: Mode = "r",
     *,

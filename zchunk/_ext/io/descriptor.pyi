@@ -1,4 +1,4 @@
-"""Descriptors of files that are closed when nobody has them."""
+"""Descriptors of files that are closed when no object holds them."""
 
 from types import TracebackType
 from typing import Self

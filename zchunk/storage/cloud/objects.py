@@ -56,9 +56,10 @@ class ObjectStore(Store):
     Requests let go of the GIL. What fails is tried again by obstore, after a while, as its ``retry_config``
     says; then it raises `StoreError`. Only that an object is not found means that it is missing.
 
-    Readers see the old or the new value, whoever is killed. `modify`, with which parts of chunks and
-    attributes are changed, replaces a value only if it still is what was read (a conditional put), else it
-    begins again: writers in other processes lose no update. Where a service has no such thing, it just puts.
+    A reader sees the old or the new value, also when a writer is killed. `modify`, by which parts of chunks
+    and attributes are changed, replaces a value only if it still is what was read (a conditional put), else
+    it begins again: writers in other processes lose no update. Where a service has no such thing, it just
+    puts.
 
     obstore does not survive a fork: a child gets a `StoreError` if it was used, or handed over as `store`.
 
@@ -381,7 +382,7 @@ class ObjectStore(Store):
                 if mode == "create" and isinstance(err, KeyError):
                     raise self._failure(key, err) from None
             time.sleep(random.random() * min(0.01 * 2**attempt, 1))
-        raise StoreError(f"cannot change {key!r} in {self.url}: others did, each of {_UPDATES} times")
+        raise StoreError(f"cannot change {key!r} in {self.url}: other writers did, each of {_UPDATES} times")
 
     # ---- listings
 

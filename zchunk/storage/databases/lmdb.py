@@ -332,7 +332,7 @@ def _open(path: str, options: dict[str, Any]) -> _Environment:
     # `PerProcess` lets one thread at a time make something.
     key = os.getpid(), os.path.realpath(path)
     found = _open_environments.get(key)
-    # Others may have deleted the folder, and a new one be in its place.
+    # The folder may have been deleted, and a new one be in its place.
     if found is None or found.identity != _identity(path):
         for (_, other), inherited in list(_open_environments.items()):
             if other == key[1] and inherited.pid != key[0]:

@@ -58,7 +58,7 @@ class RedisStore(Store):
     -----
     Safe to use from many threads and processes; after a fork the child connects anew. A value is replaced in
     one step. `set_many` stores several values in one step, up to 16 MiB; `rename` is one step; `modify` loses
-    no update, whoever else changes the value. Listing keys looks at all keys of the database, whatever their
+    no update of each other. Listing keys looks at all keys of the database, whatever their
     prefix. How durable values are is up to the server. It takes values of at most 512 MiB, unless told.
 
     Examples
@@ -264,8 +264,8 @@ class RedisStore(Store):
         Raises
         ------
         StoreError
-            Others changed the value a thousand times meanwhile; or the connection failed, and it is not known
-            whether the value was replaced.
+            Other writers changed the value a thousand times meanwhile; or the connection failed, and it is
+            not known whether the value was replaced.
 
         Examples
         --------
@@ -288,7 +288,7 @@ class RedisStore(Store):
                     return
                 except redis.WatchError as error:
                     if error.__context__ is not None:
-                        # Not that others changed it: the connection failed, perhaps after the change.
+                        # No other writer changed it: the connection failed, perhaps after the change.
                         raise
             time.sleep(random.uniform(0, _PAUSE))
         raise StoreError(f"{self.url}: key {key!r} was changed by others {_ATTEMPTS} times; try again")

@@ -57,7 +57,7 @@ class Objects(Store):
         # Whether that is known: web servers may not.
         self._gives_ranges = not self._quotes
         self._is_async = _is_async(fs)
-        # Others have no folders, and asking whether there is one is slow.
+        # Object stores have no folders, and asking whether there is one is slow.
         self._has_folders = not self._is_async
 
     @property
@@ -297,7 +297,7 @@ class Objects(Store):
                 if self.fs.isdir(folder):
                     self._ask(folder, self.fs.rm, folder, recursive=True)
             except KeyError:
-                # Others delete in it; what is left is deleted below.
+                # Another process deletes in it; what is left is deleted below.
                 pass
         self._remove([prefix + name for name in self._names_below(folder, prefix)])
         self.fs.invalidate_cache(folder)

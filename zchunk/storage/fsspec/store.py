@@ -38,9 +38,9 @@ class FSStore(Store):
         ``"r"`` refuses every change; all others allow them.
     exceptions : sequence of exception types, optional
         What means that a key is missing; by default `KeyError`, `FileNotFoundError` and that a folder is
-        there. Everything else is an error, far away a `StoreError`. (zarr 2 took every `OSError` for a
-        missing chunk, and read fill values when the network failed. For a server that says "forbidden"
-        instead of "not found", add `PermissionError`.)
+        there. Everything else is an error, of remote file systems a `StoreError`. (zarr 2 took every
+        `OSError` for a missing chunk, and read fill values when the network failed. For a server that says
+        "forbidden" instead of "not found", add `PermissionError`.)
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
     fs : fsspec.AbstractFileSystem, optional

@@ -222,9 +222,11 @@ class DirectoryStore(Store):
             except NotADirectoryError:
                 raise self._below_value(key, os.path.dirname(path)) from None
             except FileNotFoundError:
-                # Again and again, for others may be erasing the folder.
+                # Again and again, for another process may be erasing the folder.
                 continue
-        raise StoreError(f"cannot store {key!r} in {self.path!r}: others remove its folder all the time")
+        raise StoreError(
+            f"cannot store {key!r} in {self.path!r}: other processes remove its folder all the time"
+        )
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
@@ -393,7 +395,7 @@ class DirectoryStore(Store):
             for level in missing:
                 sync_folder(level)
         except FileNotFoundError:
-            # Others erase the folder; the caller tries again.
+            # Another process erases the folder; the caller tries again.
             return
         except (FileExistsError, NotADirectoryError):
             raise self._below_value(key, folder) from None

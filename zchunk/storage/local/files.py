@@ -123,7 +123,7 @@ def each_file(work: Callable[[str], Any], names: list[str]) -> None:
 
 
 def remove_tree(folder: str) -> None:
-    """Delete a folder in which others may be deleting, or writing, at the same time."""
+    """Delete a folder in which other processes may delete, or write, at the same time."""
     for attempt in range(RETRIES):
         try:
             return _remove_tree(folder)
@@ -134,12 +134,12 @@ def remove_tree(folder: str) -> None:
             # ENOTEMPTY: a file was added behind the deleting.
             if attempt == RETRIES - 1 or isinstance(error, (PermissionError, NotADirectoryError)):
                 raise
-    raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
+    raise StoreError(f"cannot erase {folder!r}: other processes delete in it all the time; try again")
 
 
 def _remove_tree(folder: str) -> None:
-    # What `shutil.rmtree` does, whose module imports much. By descriptors: nobody can put a link to a folder
-    # elsewhere in the way.
+    # What `shutil.rmtree` does, whose module imports much. By descriptors, so that no other process can put a
+    # link to a folder elsewhere in the way.
     for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
         each_file(_Folder(fd).unlink, files)
         for name in folders:

@@ -17,8 +17,8 @@ from zchunk._ext.io.files import temp_number
 PARTIAL = ".partial"
 
 _NAME = re.compile(r"(?:.*\.)?([0-9a-f]{16})\.partial", re.DOTALL)
-# Seconds after which a file of another machine, or of another container, is nobody's: its writer would have
-# written to it.
+# Seconds after which a file of another machine, or of another container, counts as left over: its writer
+# would have written to it.
 _ABANDONED = 24 * 3600
 # The first writer in a process looks at so many names, which takes a millisecond.
 _LOOKED_AT = 2000

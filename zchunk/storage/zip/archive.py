@@ -199,7 +199,7 @@ class Archive(Reader):
             raise
 
     def release(self) -> None:
-        """Close an archive that nobody can use any more; without a file, there is nothing to close."""
+        """Close an archive that no store uses any more; without a file, there is nothing to close."""
         if self._file is not None:
             self.close()
 
@@ -217,7 +217,7 @@ class Archive(Reader):
             for info in self._infos():
                 start = info.header_offset
                 size = self._start(file, info, file.size) - start + info.compress_size
-                # A copy, for others may be reading.
+                # A copy, for other threads may be reading.
                 moved.append(copy(info))
                 moved[-1].header_offset = end
                 while size:

@@ -318,7 +318,7 @@ class Reader:
         """Return a local file, and offset, size and CRC of every entry in it; None for one that is missing.
 
         None if there is no such file, or one of the entries is compressed. What is there stays there as long
-        as somebody has the file: entries are replaced by others further on.
+        as a reader has the file: entries that replace others lie further on.
         """
         self.check_open()
         if not isinstance(self._file, File):

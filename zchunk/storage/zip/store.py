@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, Literal, Self
 
 from zchunk.errors import ReadOnlyError
@@ -99,7 +99,9 @@ class ZipStore(Store):
         self._keep(Archive(self.path, mode, allowZip64, durability == "fsync"))
 
     @classmethod
-    def over(cls, store: Any, key: str, dimension_separator: str | None = None) -> Self:
+    def over(
+        cls, store: MutableMapping[str, Any], key: str, dimension_separator: str | None = None
+    ) -> Self:
         """Return a store, to be read, in an archive that is the value of a key of another store.
 
         The directory of the archive is read at once, values when they are asked for: neighbours together,
