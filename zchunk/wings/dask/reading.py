@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
 import numpy as np
@@ -13,17 +13,20 @@ from dask.utils import parse_bytes
 from zchunk.core.array import Array
 from zchunk.creation.opening import open_array
 
+if TYPE_CHECKING:
+    from zchunk.typing import StorageOptions, StoreLike
+
 
 def from_zchunk(
-    source: Any,
-    chunks: Any = "auto",
+    source: Array | StoreLike,
+    chunks: Literal["auto"] | str | int | tuple[Any, ...] | None = "auto",
     path: str | None = None,
     name: str | bool | None = None,
     *,
-    storage_options: Any = None,
+    storage_options: StorageOptions | None = None,
     inline_array: bool = False,
     **open_kws: Any,
-) -> Any:
+) -> da.Array:
     """Return a stored array as a dask array. No chunk is read before it is computed.
 
     Parameters
@@ -60,6 +63,15 @@ def from_zchunk(
         `source` is an array, and parameters for opening it are given.
     ValueError
         `chunks` do not fit the shape.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> import zchunk.dask
+    >>> z = zchunk.ones((100, 100), chunks=(50, 50))
+    >>> x = zchunk.dask.from_zchunk(z, chunks=None)
+    >>> x.numblocks, float(x.sum().compute())
+    ((2, 2), 10000.0)
     """
     if isinstance(source, Array):
         given = open_kws | {"path": path, "storage_options": storage_options}
@@ -68,13 +80,14 @@ def from_zchunk(
         array = source
     else:
         array = open_array(source, "r", path=path, storage_options=storage_options, **open_kws)
-    return da.from_array(
+    found: da.Array = da.from_array(
         array,
         chunks=_chunks_of(array, chunks),
         name=name,
         meta=np.empty((0,) * array.ndim, array.dtype),
         inline_array=inline_array,
     )
+    return found
 
 
 def _chunks_of(array: Array, chunks: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import dask.array as da
 import numpy as np
@@ -25,24 +25,24 @@ from zchunk.sync import KeyLock, ProcessSynchronizer
 from zchunk.wings.sources import arrays_in
 
 if TYPE_CHECKING:
-    from zchunk.typing import StoreLike
+    from zchunk.typing import StorageOptions, StoreLike
 
 # The identity of this process among all others, on other machines too.
 _this_process = PerProcess(new_token)
 
 
 def store(
-    source: Any,
-    target: Any,
-    region: Any = None,
+    source: da.Array,
+    target: Array | StoreLike,
+    region: slice | tuple[slice, ...] | None = None,
     *,
     path: str | None = None,
-    align: str | None = None,
+    align: Literal["rechunk"] | None = None,
     lock: Any = None,
     compute: bool = True,
     return_stored: bool = False,
     overwrite: bool = False,
-    storage_options: Any = None,
+    storage_options: StorageOptions | None = None,
     compute_kws: dict[str, Any] | None = None,
     **create_kws: Any,
 ) -> Any:
@@ -108,6 +108,18 @@ def store(
         other processes would write into the memory of this one, or into one stored chunk without a lock.
         Nothing is written then, nor created. With `compute` false, the computation raises it if it runs in
         other processes.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import zchunk
+    >>> import zchunk.dask
+    >>> x = da.arange(100, chunks=25)
+    >>> z = zchunk.dask.store(x, zchunk.MemoryStore())
+    >>> z.chunks, int(z[99])
+    ((25,), 99)
+    >>> zchunk.dask.store(-x[:50], z, slice(50, None))[50:53]
+    array([ 0, -1, -2])
     """
     _check(source, align)
     given = {"path": path, "storage_options": storage_options}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from shutil import rmtree
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zchunk.convenience.opening import open as open_node
 from zchunk.convenience.places import check_apart
@@ -22,22 +22,25 @@ from zchunk.wings.rechunking.executors import check_shared, make_executor
 from zchunk.wings.rechunking.memory import parse_bytes
 from zchunk.wings.rechunking.target import Making, chunks_of_all
 
+if TYPE_CHECKING:
+    from zchunk.typing import ChunksLike, ProgressLike, StorageOptions, StoreLike, ZarrFormat
+
 __all__ = ["rechunk"]
 
 
 def rechunk(
-    source: Any,
-    chunks: Any = None,
-    target: Any = None,
+    source: Array | Group | StoreLike,
+    chunks: ChunksLike | Mapping[str, Any] = None,
+    target: StoreLike = None,
     max_memory: int | str = "512MB",
-    temp: Any = None,
+    temp: StoreLike = None,
     *,
     path: str | None = None,
-    executor: Any = "threads",
-    progress: Any = None,
+    executor: Literal["threads", "dask"] | Any = "threads",
+    progress: ProgressLike = None,
     overwrite: bool = False,
-    zarr_format: int | None = None,
-    storage_options: Any = None,
+    zarr_format: ZarrFormat | None = None,
+    storage_options: StorageOptions | None = None,
     **create_kws: Any,
 ) -> Array | Group:
     """Write an array, or all arrays of a group, again with other chunks.
@@ -107,6 +110,14 @@ def rechunk(
     ValueError
         A parameter has no valid value; one chunk of source and target is more than `max_memory`; or the
         executor uses other processes, and a store is in the memory of this one.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.ones((1000, 1000), chunks=(1000, 10), dtype="i4")
+    >>> rows = zchunk.rechunk(z, (10, 1000), max_memory="100MiB")
+    >>> rows.chunks, int(rows[5].sum())
+    ((10, 1000), 1000)
     """
     node = source if isinstance(source, Array | Group) else open_node(source, "r")
     store, top = open_store(target, "a", storage_options), normalize_path(path)

@@ -35,6 +35,15 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
     - ``storage_options``: of the file system, for a URL;
     - ``zarr_format``: 2 or 3, where nodes of both are;
     - ``use_zarr_fill_value_as_mask``: fill values stand for missing items; by default in format 2 only.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import zchunk
+    >>> store = zchunk.MemoryStore()
+    >>> _ = zchunk.open_group(store).create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["t"]})
+    >>> xr.open_dataset(store, engine="zchunk").sizes["t"]
+    3
     """
 
     description = "Open Zarr hierarchies (formats 2 and 3) with zchunk"

@@ -111,6 +111,18 @@ def to_zarr(
         What is written is read from what would be replaced, or from what other parts of it are written to.
     KeyError, TypeError, ValueError
         As xarray's methods.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import zchunk
+    >>> import zchunk.xarray
+    >>> store = zchunk.MemoryStore()
+    >>> ds = xr.Dataset({"a": ("t", [1, 2, 3])})
+    >>> _ = zchunk.xarray.to_zarr(ds, store)
+    >>> _ = ds.zchunk.to_zarr(store, append_dim="t")
+    >>> xr.open_dataset(store, engine="zchunk")["a"].values
+    array([1, 2, 3, 1, 2, 3])
     """
     if progress and not compute:
         raise ValueError("with compute=False nothing is written yet of which progress could be shown")
