@@ -177,6 +177,10 @@ class ContainsGroupError(ContainsNodeError):
     """
 
 
+class ForeignFilesError(ZchunkError, FileExistsError):
+    """A node was to replace a folder that is no node, but holds files of other programs."""
+
+
 class MixedFormatsError(ZchunkError, ValueError):
     """Nodes of formats 2 and 3 at one path, or one inside a group of the other.
 

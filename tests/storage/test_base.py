@@ -23,7 +23,7 @@ from zchunk.storage import (
     TempStore,
     ZipStore,
 )
-from zchunk.storage.local.files import remove_tree
+from zchunk.storage.local.trees import remove_tree
 
 # --- any mapping
 

@@ -224,7 +224,7 @@ def create(
 def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
     """Make the array that is wanted, with the groups above it, and return it: all functions end here."""
     new, access = _prepared(wanted, access, overwrite)
-    return _published(new, access)
+    return _published(new, access, not overwrite)
 
 
 def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[Placement, Access]:
@@ -240,8 +240,8 @@ def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[Placemen
     return new, access.at(path, version, trusted_ids(*metadata.codecs))
 
 
-def _published(new: Placement, access: Access) -> Array:
-    new.publish()
+def _published(new: Placement, access: Access, only_new: bool) -> Array:
+    new.publish(only_new)
     return Array._of(*find_array(access)) if new.metadata is None else Array._of(access, new.metadata)
 
 
@@ -263,12 +263,20 @@ def start_array(wanted: Wanted, access: Access, overwrite: bool) -> Started:
     discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
     if new.metadata is None:
         # What the metadata will be is for the store to say.
-        array = _published(new, access)
+        array = _published(new, access, not overwrite)
         return Started(array, lambda: array, discard)
     # There are no metadata yet that could be read before every operation.
     array = Array._of(access._replace(cache_metadata=True), new.metadata)
     array._chunked = array._chunked.unpublished
-    return Started(array, partial(_published, new, access), discard)
+    mark = new.begin(access.chunk_store)
+
+    def publish() -> Array:
+        made = _published(new, access, not overwrite)
+        if mark is not None:
+            chunk_store.erase_many([mark])
+        return made
+
+    return Started(array, publish, discard)
 
 
 def started(**kwargs: Any) -> Started:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from zchunk.engine import chunk_cache
 from zchunk.errors import (
     ContainsArrayError,
     ContainsGroupError,
+    ForeignFilesError,
     InvalidKeyError,
     MixedFormatsError,
 )
@@ -22,7 +22,9 @@ from zchunk.spec.keys import (
     ATTRS_KEY,
     CONSOLIDATED_KEY,
     GROUP_KEY,
+    METADATA_KEYS,
     NODE_KEY,
+    UNFINISHED_KEY,
     ChunkKeyEncoding,
     join,
     normalize_path,
@@ -95,10 +97,12 @@ def init_array(
         No node can be at `path`.
     MixedFormatsError
         A group above is of the other format.
+    ForeignFilesError
+        What `overwrite` would replace is no node.
     """
     new = new_array(store, path, metadata, attributes)
     new.prepare(overwrite, chunk_store)
-    new.publish()
+    new.publish(new=not overwrite)
     return new.metadata
 
 
@@ -119,15 +123,26 @@ class Placement(NamedTuple):
 
     def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
         """Make the groups above, and erase what is there. Raises as `init_array` does."""
-        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store)
         store = self.store if chunk_store is None else chunk_store
         # Elsewhere it takes a request.
-        if not overwrite and store.root is not None and os.path.isdir(os.path.join(store.root, self.path)):
-            erase_chunks(store, self.path, *self.keys)
+        look = not overwrite and store.root is not None
+        # Listed before it is known that there is no array: what other processes write to a new one stays.
+        left = left_chunks(store, self.path, *self.keys) if look else []
+        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store)
+        _erase_keys(store, left)
 
-    def publish(self) -> None:
-        """Put the metadata in their place."""
-        _put(self.store, self.path, self.items)
+    def begin(self, chunk_store: Store | None = None) -> str | None:
+        """Leave a mark, for as long as there are chunks but no metadata; return its key."""
+        store = self.store if chunk_store is None else chunk_store
+        if not store.shared:
+            return None
+        key = join(self.path, UNFINISHED_KEY)
+        store[key] = b""
+        return key
+
+    def publish(self, new: bool = False) -> None:
+        """Put the metadata in their place; of a `new` node, not over those that others have put there."""
+        _publish(self.store, self.path, self.items, new)
 
 
 def new_array(
@@ -151,14 +166,27 @@ def new_array(
 
 def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:
     """Erase what is left of an array that is no more, or never was complete: a new one would show it."""
+    _erase_keys(store, left_chunks(store, path, encoding, ndim))
+    if store.shared:
+        store.erase_many([join(path, UNFINISHED_KEY)])
+
+
+def left_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> list[str]:
+    """Return the keys and folders at a path that would be chunks of an array there."""
     first = encoding.encode([0] * ndim).partition("/")[0]
     decode = encoding.decoder(ndim)
+    left = []
     for name in store.list_dir(path):
-        at = join(path, name)
         is_number = first.isdecimal() and name.isdecimal()
-        if (name == first or is_number or decode(name) is not None) and find(store, at) is None:
-            store.erase_prefix(at)
-            store.erase_many([at])
+        if (name == first or is_number or decode(name) is not None) and find(store, join(path, name)) is None:
+            left.append(join(path, name))
+    return left
+
+
+def _erase_keys(store: Store, keys: list[str]) -> None:
+    for key in keys:
+        store.erase_prefix(key)
+    store.erase_many(keys)
 
 
 def init_group(
@@ -173,16 +201,39 @@ def init_group(
     _check_new(path, fmt.version)
     items = fmt.group_items(_attributes(attributes))
     _prepare(store, path, fmt, overwrite, chunk_store)
-    _put(store, path, items)
+    _publish(store, path, items, not overwrite)
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if attributes is None else with_string_keys(attributes)
 
 
-def _put(store: Store, path: str, items: dict[str, bytes]) -> None:
-    for name, value in items.items():
+def _publish(store: Store, path: str, items: dict[str, bytes], new: bool) -> None:
+    if not _put(store, path, items, new):
+        # Another process was faster, or was and has erased it again.
+        check_absent(store, path)
+        _put(store, path, items, False)
+
+
+def _put(store: Store, path: str, items: dict[str, bytes], new: bool) -> bool:
+    """Store the metadata of a node; of a `new` one only if there are none, else return False.
+
+    What makes the node comes last, so that there is none without its attributes.
+    """
+    *others, (name, value) = items.items()
+    rest = {join(path, other): attributes for other, attributes in others}
+    if not new:
+        for key, attributes in rest.items():
+            store[key] = attributes
         store[join(path, name)] = value
+        return True
+    not_mine = [key for key, attributes in rest.items() if not store.set_new(key, attributes)]
+    if not store.set_new(join(path, name), value):
+        return False
+    # Left by a process that was killed at this point, or by one that was slower.
+    for key in not_mine:
+        store[key] = rest[key]
+    return True
 
 
 def require_parents(
@@ -212,7 +263,8 @@ def _make_groups(
     for path, is_array in missing:
         if is_array:
             erase(store, path, chunk_store)
-        _put(store, path, fmt.group_items())
+        # If another process makes the group meanwhile, it may have got attributes already.
+        _put(store, path, fmt.group_items(), True)
 
 
 def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
@@ -239,6 +291,20 @@ def check_absent(store: Store, path: str, else_: str = "use overwrite=True to re
     raise error(f"{what}{version} is at {'/' + path!r} in {store!r}; {else_}")
 
 
+def refuse_foreign(store: Store, path: str, chunk_store: Store | None = None) -> None:
+    """Raise `ForeignFilesError` if what would be replaced is no node but files of other programs."""
+    where, names = store, store.foreign(path)
+    if not names and chunk_store is not None and not store.existing(join(path, key) for key in METADATA_KEYS):
+        where, names = chunk_store, chunk_store.foreign(path)
+    if names:
+        at = f"{'/' + path!r} in " if path else ""
+        raise ForeignFilesError(
+            f"{at}{where!r} holds {', '.join(map(repr, names[:3]))}{' and more' if names[3:] else ''} but no "
+            "Zarr metadata: replacing it would delete what is not zchunk's. Give another path, or delete the "
+            f"files first; zchunk.storage.rmdir(store, {path!r}) does so"
+        )
+
+
 def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store: Store | None) -> None:
     if fmt.version not in getattr(store, "zarr_formats", (2, 3)):
         raise ValueError(f"{store!r} cannot hold nodes of Zarr format {fmt.version}")
@@ -246,6 +312,8 @@ def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store:
         check_absent(store, path)
     missing = _missing_groups(store, path, fmt, overwrite)
     if overwrite:
+        refuse_foreign(store, path, chunk_store)
+    if overwrite or store.unfinished(path):
         erase(store, path, chunk_store)
     _make_groups(store, fmt, missing, chunk_store)
     # Another array may have been here before it was moved away.

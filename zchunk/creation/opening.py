@@ -9,9 +9,10 @@ from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation.wanted import Wanted
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ArrayNotFoundError, ContainsGroupError
+from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zchunk.metadata.formats import find
 from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.keys import normalize_path
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
@@ -154,7 +155,9 @@ def open_array(
         try:
             return Array._of(*find_array(access))
         except ArrayNotFoundError:
-            _check_no_group(access)
+            if _is_array(access):
+                # Another process has just made it.
+                return Array._of(*find_array(access))
             if mode != "a":
                 raise ArrayNotFoundError(
                     f"no array at path {'/' + access.path!r} in {access.store!r}; mode 'a' or 'w' would "
@@ -182,7 +185,13 @@ def open_array(
         dimension_names=dimension_names,
         attributes=attributes,
     )
-    return arrays.make_array(wanted, access, mode == "w")
+    try:
+        return arrays.make_array(wanted, access, mode == "w")
+    except ContainsArrayError:
+        # Another process was faster; or an array is above.
+        if mode != "a" or find(access.store, access.path, access.version) is None:
+            raise
+    return Array._of(*find_array(access))
 
 
 def trusted_by(
@@ -194,11 +203,14 @@ def trusted_by(
     return likeness.trusted_codecs(object_codec, compressor, filters, compressors)
 
 
-def _check_no_group(access: Access) -> None:
-    if find(access.store, access.path, access.version) is not None:
+def _is_array(access: Access) -> bool:
+    """Whether an array is there; `ContainsGroupError` if a group is."""
+    found = find(access.store, access.path, access.version)
+    if found is not None and found[1] == "group":
         raise ContainsGroupError(
             f"a group, not an array, is at {'/' + access.path!r} in {access.store!r}"
         ) from None
+    return found is not None
 
 
 def open_like(a: Any, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
@@ -236,6 +248,11 @@ def open_like(a: Any, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
         except ArrayNotFoundError:
             if mode != "a":
                 raise
-    if isinstance(a, Array):
-        given.setdefault("fill_value", a.fill_value)
-    return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, given))
+    like = {"fill_value": a.fill_value} if isinstance(a, Array) else {}
+    try:
+        return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, like | given))
+    except ContainsArrayError:
+        # As in `open_array`.
+        if mode != "a" or find(store, normalize_path(given.get("path"))) is None:
+            raise
+    return open_array(store, "r+", **given)

@@ -53,9 +53,7 @@ def takes_size_of_data(dtype: Any) -> bool:
     return found.kind in "SUV" and found.names is None and not found.itemsize
 
 
-def make_metadata(
-    wanted: Wanted, zarr_format: int = 2, store_separator: str | None = None
-) -> ArrayMetadata:
+def make_metadata(wanted: Wanted, zarr_format: int = 2, store_separator: str | None = None) -> ArrayMetadata:
     """Return the metadata of the array that is wanted.
 
     `store_separator` is what the store puts between chunk coordinates, if it has a rule of its own.

@@ -14,7 +14,7 @@ from zchunk.core.access import Access, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.nodes import format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import GroupNotFoundError
+from zchunk.errors import ContainsGroupError, GroupNotFoundError
 from zchunk.hierarchy.member_creation import MemberCreation
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
@@ -248,7 +248,13 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
         except GroupNotFoundError as err:
             if mode != "a":
                 raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
-    return make_group(access, mode == "w", attributes)
+    try:
+        return make_group(access, mode == "w", attributes)
+    except ContainsGroupError:
+        if mode != "a":
+            raise
+    # Another process was faster.
+    return Group._of(find_group(access))
 
 
 def group(
@@ -313,12 +319,7 @@ def group(
         zarr_format=zarr_format,
         meta_array=meta_array,
     )
-    if not overwrite:
-        try:
-            return Group._of(find_group(access))
-        except GroupNotFoundError:
-            pass
-    return make_group(access, overwrite, attributes)
+    return find_or_make_group(access, "w" if overwrite else "a", attributes)
 
 
 def open_group(

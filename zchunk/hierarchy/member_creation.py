@@ -30,8 +30,9 @@ from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.hierarchy.members import Members
-from zchunk.spec.keys import check_rename
+from zchunk.spec.keys import ATTRS_KEY, check_rename
 from zchunk.spec.regular_grid import normalize_shape
+from zchunk.storage.base import Store
 
 if TYPE_CHECKING:
     from zchunk.creation.options import (
@@ -507,8 +508,23 @@ class MemberCreation(Members):
             if chunk_store is not None:
                 # Chunks that belong to no array: they would stop the second move after the first.
                 chunk_store.erase_prefix(new)
-            store.rename(old, new)
             if chunk_store is not None and not chunk_store.is_empty(old):
-                chunk_store.rename(old, new)
+                _move_apart(store, chunk_store, old, new)
+            else:
+                store.rename(old, new)
             for path in (old, new):
                 chunk_cache.forget(self.chunk_store, path)
+
+
+def _move_apart(store: Store, chunk_store: Store, old: str, new: str) -> None:
+    """Move a node whose chunks are in another store: it is nowhere while they are moved."""
+    items = store.get_many([key for key in store if key.startswith(f"{old}/")])
+    store.erase_prefix(old)
+    at = old
+    try:
+        chunk_store.rename(old, new)
+        at = new
+    finally:
+        # What makes a node comes after its attributes.
+        for key in sorted(items, key=lambda key: not key.endswith(ATTRS_KEY)):
+            store[at + key[len(old) :]] = items[key]

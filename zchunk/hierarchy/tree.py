@@ -99,4 +99,3 @@ def _label(node: Any) -> str:
         # A terminal would take it for a command.
         name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return f"{name} {node.shape} {node.dtype}" if is_array(node) else name
-

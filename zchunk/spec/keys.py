@@ -15,6 +15,14 @@ CONSOLIDATED_KEY = ".zmetadata"
 # Of arrays and groups of format 3, with attributes and consolidated metadata inside.
 NODE_KEY = "zarr.json"
 METADATA_KEYS = frozenset({ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY})
+# There while what is beside it and below is erased, in a store whose values may be anybody's.
+ERASING_KEY = "erasing.partial"
+# There while chunks are put beside it, before the metadata of their array.
+UNFINISHED_KEY = ".unfinished"
+# Names of the keys of metadata, with those of N5: without them the rest is no node.
+NODE_FILES = METADATA_KEYS | {"attributes.json"}
+_CHUNK_NAME = re.compile(r"c(\.\d+)*|\d+(\.\d+)*", re.ASCII)
+_MAKES_NODE = NODE_FILES - {ATTRS_KEY, CONSOLIDATED_KEY}
 
 
 def check_key(key: object) -> str:
@@ -37,6 +45,21 @@ def check_key(key: object) -> str:
         if segment in ("", ".", ".."):
             raise InvalidKeyError(f"store key {key!r} has the segment {segment!r}")
     return key
+
+
+def erase_rank(key: str) -> int:
+    """Return when a key goes as its node is erased, and comes from the other end as it is made.
+
+    First what makes a node, then what else is known of it, then its chunks: so no node is ever seen that has
+    lost a part.
+    """
+    name = key.rpartition("/")[2]
+    return 0 if name in _MAKES_NODE else 1 if name in NODE_FILES else 2
+
+
+def is_chunk_name(name: str) -> bool:
+    """Whether the name of a key or folder beside an array's metadata can be that of chunks."""
+    return _CHUNK_NAME.fullmatch(name) is not None
 
 
 def is_key(name: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping, Sequence
 from itertools import islice
 from types import TracebackType
@@ -9,7 +10,16 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from zchunk.errors import StoreError
 from zchunk.runtime import threads as pool
-from zchunk.spec.keys import check_rename, join, normalize_path
+from zchunk.spec.keys import (
+    ERASING_KEY,
+    NODE_FILES,
+    UNFINISHED_KEY,
+    check_rename,
+    erase_rank,
+    is_chunk_name,
+    join,
+    normalize_path,
+)
 from zchunk.storage.checks import DimensionSeparator, check_path, check_range
 from zchunk.storage.zarr2_names import Zarr2Names
 
@@ -72,6 +82,8 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
     # Whether what is read is what was written, byte for byte: then no copy is compared. The class itself has
     # to say so, for those derived from it may change values on the way.
     verbatim = False
+    # Whether other programs may have put values there that are none of Zarr's: files, objects in a bucket.
+    shared = False
     # Version of the format, for which xarray asks.
     _store_version = 2
 
@@ -276,6 +288,59 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         else:
             self.erase_many([key])
 
+    def set_new(self, key: str, value: Any) -> bool:
+        """Set the value of a key that has none; return False, and change nothing, if it has one.
+
+        Of several processes that do so at the same time one gets True. Where a store cannot tell, it sets the
+        value: the caller has looked just before.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("new.zarr")
+        >>> (store.set_new("a/x", b"value"), store.set_new("a/x", b"other"))
+        (True, False)
+        """
+        self[key] = value
+        return True
+
+    def unfinished(self, path: str = "") -> bool:
+        """Whether a process that is gone has begun to erase what is at a node path, and left a part of it.
+
+        Where that cannot be told, or would take a request, False.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().unfinished("a")
+        False
+        """
+        return False
+
+    def foreign(self, path: str = "") -> list[str]:
+        """Return names of what other programs have put where a node could be.
+
+        None if Zarr or N5 metadata lie there, for then all of it is the node's; nor if it is what a killed
+        process has begun to erase, nor the chunks that it has put there before the metadata; nor in a store
+        that is not `shared`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("photos")
+        >>> store["party.jpg"] = b"jpg"
+        >>> store.foreign()
+        ['party.jpg']
+        """
+        if not self.shared or self.existing(join(path, name) for name in (*NODE_FILES, ERASING_KEY)):
+            return []
+        names = self.list_dir(path)
+        if UNFINISHED_KEY in names:
+            names = [name for name in names if name != UNFINISHED_KEY and not is_chunk_name(name)]
+        # Folders may be left of keys that were deleted.
+        keys = ((name, join(path, name)) for name in names)
+        return [name for name, key in keys if key in self or not self.is_empty(key)]
+
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those `keys` that exist.
 
@@ -395,6 +460,15 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         []
         """
         self.erase_many(self._keys_below(path))
+        """Delete every key below `path`. A key that is `path` itself stays."""
+        keys = sorted(self._keys_below(path), key=erase_rank)
+        start = bisect_left(keys, 2, key=erase_rank)
+        metadata, chunks = keys[:start], keys[start:]
+        if metadata and chunks and self.shared:
+            chunks.append(join(path, ERASING_KEY))
+            self[chunks[-1]] = b""
+        self.erase_many(metadata)
+        self.erase_many(chunks)
 
     def clear(self) -> None:
         """Delete every key.
@@ -449,9 +523,11 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
             return
         if dst in self or not self.is_empty(dst):
             raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
+        # So that there is always one whole node at least, and never one that lacks chunks.
+        keys.sort(key=erase_rank, reverse=True)
         for key in keys:
             self._copy(key, dst + key[len(src) :])
-        for key in keys:
+        for key in reversed(keys):
             del self[key]
 
     def getsize(self, path: str | None = None) -> int:

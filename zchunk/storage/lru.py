@@ -402,6 +402,21 @@ class LRUStoreCache(Store):
             else:
                 self._store.set_many(values)
 
+    def set_new(self, key: str, value: Any) -> bool:
+        # What is there if it is not new, only the store knows.
+        with self._changing({check_key(key): None}):
+            return self._store.set_new(key, value)
+
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        return self._store.shared
+
+    def unfinished(self, path: str = "") -> bool:
+        return self._store.unfinished(path)
+
+    def foreign(self, path: str = "") -> list[str]:
+        return self._store.foreign(path)
+
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set the values of many keys.
 
@@ -515,4 +530,3 @@ class LRUStoreCache(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._store!r:.80}, max_size={self._max_size}>"
-

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zchunk.errors import StoreError
-from zchunk.storage.local import files
+from zchunk.storage.local import files, trees
 
 
 @pytest.fixture
@@ -73,10 +73,10 @@ def test_trees_are_removed_and_what_links_lead_to_stays(
     (tree / "a" / "link").symlink_to(other, target_is_directory=True)
     for n in range(200):
         (tree / "a" / str(n)).touch()
-    files.remove_tree(str(tree / "a"))
+    trees.remove_tree(str(tree / "a"))
     assert sorted(os.listdir(tree)) == ["e"]
     assert os.listdir(other) == ["kept"]
-    files.remove_tree(str(tree / "a"))
+    trees.remove_tree(str(tree / "a"))
 
 
 def test_only_folders_without_files_are_empty(tree: Path) -> None:
@@ -91,5 +91,5 @@ def test_only_folders_without_files_are_empty(tree: Path) -> None:
 def test_every_file_is_worked_on_once() -> None:
     seen: list[str] = []
     names = [str(n) for n in range(1000)]
-    files.each_file(seen.append, names)
+    trees.each_file(seen.append, names)
     assert sorted(seen) == sorted(names)

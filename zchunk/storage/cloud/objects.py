@@ -79,6 +79,8 @@ class ObjectStore(Store):
     _lost_keys, _handed, versioned, verbatim = False, True, True, True
     _own_options: ClassVar = {"read_only", "dimension_separator", "concurrency", "pickle_credentials"}
 
+    shared = True
+
     def __init__(
         self, store: Bucket, prefix: str = "", *, read_only: bool = False,
         dimension_separator: str | None = None, concurrency: int = 64, pickle_credentials: bool = False,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from zchunk.errors import KeyBelowValueError, StoreError
-from zchunk.spec.keys import check_key, is_key
+from zchunk.spec.keys import ERASING_KEY, check_key, erase_rank, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.secrets import cleaned, cleaned_url, identity_of
@@ -42,6 +43,8 @@ class Objects(Store):
 
     The exceptions `missing` mean that there is no such file.
     """
+
+    shared = True
 
     def __init__(self, fs: Any, root_path: str, missing: tuple[type[Exception], ...]) -> None:
         self.fs = fs
@@ -292,14 +295,24 @@ class Objects(Store):
         self._erase_folder(folder, prefix)
 
     def _erase_folder(self, folder: str, prefix: str) -> None:
+        names = [prefix + name for name in sorted(self._names_below(folder, prefix), key=erase_rank)]
+        start = bisect_left(names, 2, key=erase_rank)
+        metadata, chunks = names[:start], names[start:]
+        if metadata and chunks:
+            chunks.append(prefix + ERASING_KEY)
+            self._ask(folder, self.fs.pipe_file, chunks[-1], b"", missing=())
+        self._remove(metadata)
+        self._remove(chunks)
         if _MAGIC.isdisjoint(folder) and folder != self.fs.root_marker:
             try:
+                # What is left are folders, and what others write at the same time.
                 if self.fs.isdir(folder):
                     self._ask(folder, self.fs.rm, folder, recursive=True)
             except KeyError:
                 # Another process deletes in it; what is left is deleted below.
                 pass
-        self._remove([prefix + name for name in self._names_below(folder, prefix)])
+        if names:
+            self._remove([prefix + name for name in self._names_below(folder, prefix)])
         self.fs.invalidate_cache(folder)
 
 

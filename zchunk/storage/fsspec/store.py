@@ -83,6 +83,8 @@ class FSStore(Store):
 
     verbatim = True
 
+    shared = True
+
     def __init__(
         self,
         url: str | os.PathLike[str] | FSStore,
@@ -202,6 +204,12 @@ class FSStore(Store):
         self._check_writable()
         self._files[key] = value
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not FSStore.__setitem__:
+            return super().set_new(key, value)
+        self._check_writable()
+        return self._files.set_new(self._key(key), value)
+
     def set_many(self, items: Mapping[str, Any]) -> None:
         items = {self._key(key): value for key, value in items.items()}
         self._check_writable()
@@ -264,6 +272,12 @@ class FSStore(Store):
         path = self._path(path)
         self._check_writable()
         self._files.erase_prefix(path)
+
+    def unfinished(self, path: str = "") -> bool:
+        return self._files.unfinished(self._path(path))
+
+    def foreign(self, path: str = "") -> list[str]:
+        return self._files.foreign(self._path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = self._normalize_key(src_path), self._normalize_key(dst_path)

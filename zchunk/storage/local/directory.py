@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import compress
 from typing import Any, Literal, TypeAlias
 
@@ -15,17 +16,16 @@ from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_pa
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
-    RETRIES,
-    each_file,
     is_absence,
     read_fd,
     remove_empty,
-    remove_tree,
     scan,
     sync_folder,
     walk,
 )
-from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy
+from zchunk.storage.local.leftovers import PARTIAL, partial_path, remove_leftovers, tidy, unfinished
+from zchunk.storage.local.removal import foreign_files, remove_folder, remove_in_place
+from zchunk.storage.local.trees import RETRIES, each_file
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
@@ -79,6 +79,7 @@ class DirectoryStore(Store):
     __module__ = "zchunk.storage.directory"
 
     verbatim = True
+    shared = True
 
     _identity: str | None = None
 
@@ -218,7 +219,7 @@ class DirectoryStore(Store):
             try:
                 return write_file(encoded, data, how)
             except IsADirectoryError:
-                self._remove_folder(path)
+                remove_folder(path, self.durability == "fsync")
             except NotADirectoryError:
                 raise self._below_value(key, os.path.dirname(path)) from None
             except FileNotFoundError:
@@ -227,6 +228,30 @@ class DirectoryStore(Store):
         raise StoreError(
             f"cannot store {key!r} in {self.path!r}: other processes remove its folder all the time"
         )
+
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not DirectoryStore.__setitem__:
+            return super().set_new(key, value)
+        path = self.file_path(key)
+        if os.path.isfile(path):
+            return False
+        temporary, data = partial_path(path), as_buffer(value)
+        try:
+            write_file(os.fsencode(temporary), data, DURABILITY[self.durability])
+            # Unlike a rename it fails where there is a file already.
+            os.link(temporary, path)
+        except OSError:
+            # Perhaps the file system has no hard links, or what is there is no file.
+            if os.path.isfile(path):
+                return False
+            self[key] = value
+            return True
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary)
+        if self.durability == "fsync":
+            sync_folder(os.path.dirname(path))
+        return True
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
@@ -310,23 +335,19 @@ class DirectoryStore(Store):
             if not is_absence(err):
                 raise
             return
-        if path or not os.path.islink(folder):
-            self._remove_folder(folder)
+        if path:
+            remove_folder(folder, self.durability == "fsync")
         else:
-            for entry in list(os.scandir(folder)):
-                if entry.is_dir(follow_symlinks=False):
-                    remove_tree(entry.path)
-                else:
-                    os.unlink(entry.path)
+            # Not moved aside: the folder above it is not the store's.
+            remove_in_place(folder, self.durability == "fsync")
         if self.durability == "fsync":
             sync_folder(os.path.dirname(folder))
 
-    def _remove_folder(self, folder: str) -> None:
-        if os.path.islink(folder):
-            # What is linked may have other users.
-            os.unlink(folder)
-        else:
-            remove_tree(folder)
+    def unfinished(self, path: str = "") -> bool:
+        return unfinished(self._folder(path))
+
+    def foreign(self, path: str = "") -> list[str]:
+        return foreign_files(self._folder(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step.

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk.errors import StoreError
-from zchunk.runtime import threads
 from zchunk.spec.keys import is_key
-from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers
+from zchunk.storage.local.leftovers import is_hidden, remove_leftovers
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
-# Attempts at what others in the folder can make fail.
-RETRIES = 100
-
 # Linux moves at most 2 GiB - 4 KiB per call, macOS refuses 2 GiB and more.
 _CALL_MAX = 1 << 30
-
-# Files that a thread deletes before it takes more.
-_BATCH = 64
 
 
 def read_fd(fd: int, size: int) -> bytes:
@@ -66,7 +58,7 @@ def scan(folder: str) -> list[os.DirEntry[str]]:
     """Return what belongs to a store in a folder; nothing if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
-            return [e for e in entries if _is_name(e.name) and not (e.name.endswith(PARTIAL) and e.is_file())]
+            return [entry for entry in entries if _is_name(entry.name) and not is_hidden(entry)]
     except OSError as err:
         if not is_absence(err):
             raise
@@ -106,63 +98,6 @@ def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
                 folders.append(entry.name)
         yield level, folders, files
         left += [f"{level}/{name}" for name in folders]
-
-
-def each_file(work: Callable[[str], Any], names: list[str]) -> None:
-    """Call `work`, which deletes a file, for every name: in several threads if there are many.
-
-    The system lets others at the folder while it gives back what a file took, the greater part of the work.
-    """
-
-    def some(first: int) -> None:
-        for name in names[first : first + _BATCH]:
-            work(name)
-
-    firsts = range(0, len(names), _BATCH)
-    threads.each(iter(firsts), len(firsts), some)
-
-
-def remove_tree(folder: str) -> None:
-    """Delete a folder in which other processes may delete, or write, at the same time."""
-    for attempt in range(RETRIES):
-        try:
-            return _remove_tree(folder)
-        except FileNotFoundError:
-            if not os.path.lexists(folder):
-                return None
-        except OSError as error:
-            # ENOTEMPTY: a file was added behind the deleting.
-            if attempt == RETRIES - 1 or isinstance(error, (PermissionError, NotADirectoryError)):
-                raise
-    raise StoreError(f"cannot erase {folder!r}: other processes delete in it all the time; try again")
-
-
-def _remove_tree(folder: str) -> None:
-    # What `shutil.rmtree` does, whose module imports much. By descriptors, so that no other process can put a
-    # link to a folder elsewhere in the way.
-    for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
-        each_file(_Folder(fd).unlink, files)
-        for name in folders:
-            try:
-                os.rmdir(name, dir_fd=fd)
-            except NotADirectoryError:
-                # A link to one.
-                os.unlink(name, dir_fd=fd)
-    os.rmdir(folder)
-
-
-class _Folder:
-    """A folder that stays open as long as a thread deletes in it: a helper perhaps, after Ctrl-C."""
-
-    def __init__(self, fd: int) -> None:
-        self._opened = Descriptor.duplicate(fd)
-
-    def unlink(self, name: str) -> None:
-        os.unlink(name, dir_fd=self._opened.fd)
-
-
-def _fail(error: OSError) -> None:
-    raise error
 
 
 def remove_empty(folder: str) -> None:

@@ -12,11 +12,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from zchunk._ext.io.files import temp_number
+from zchunk.storage.local.trees import remove_tree
 
 # Ends the name of a file that is being written, after 16 random hexadecimal digits.
 PARTIAL = ".partial"
 
-_NAME = re.compile(r"(?:.*\.)?([0-9a-f]{16})\.partial", re.DOTALL)
+# Begins the name of a folder that was moved aside, to be deleted.
+ERASED = "erased"
+# Begins the name of one that is there while what is beside it is deleted.
+ERASING = "erasing"
+
+_NAME = re.compile(r"(?:(.*)\.)?([0-9a-f]{16})\.partial", re.DOTALL)
 # Seconds after which a file of another machine, or of another container, counts as left over: its writer
 # would have written to it.
 _ABANDONED = 24 * 3600
@@ -29,12 +35,42 @@ def partial_path(path: str) -> str:
     return f"{path}.{temp_number():016x}{PARTIAL}"
 
 
-def is_leftover(entry: os.DirEntry[str]) -> bool:
-    """Whether a file is a temporary one whose writer is gone."""
-    found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
-    if found is None or not entry.is_file(follow_symlinks=False):
+def is_hidden(entry: os.DirEntry[str]) -> bool:
+    """Whether a file or folder is a temporary one, and so not part of a store."""
+    if not entry.name.endswith(PARTIAL):
         return False
-    number, own = int(found[1], 16), temp_number()
+    return entry.is_file() or _prefix(entry.name) in (ERASED, ERASING)
+
+
+def is_leftover(entry: os.DirEntry[str]) -> bool:
+    """Whether a file is a temporary one, or a folder was moved aside, and the process that did it is gone."""
+    found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
+    if found is None or not (found[1] == ERASED or entry.is_file(follow_symlinks=False)):
+        return False
+    return _is_abandoned(int(found[2], 16), entry)
+
+
+def unfinished(folder: str) -> bool:
+    """Whether a process that is gone has begun to delete what is in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                _is_abandoned(int(entry.name[-24:-8], 16), entry)
+                for entry in entries
+                if _prefix(entry.name) == ERASING
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _prefix(name: str) -> str | None:
+    """Return what is before the number in the name of a temporary file; None for other names."""
+    found = _NAME.fullmatch(name)
+    return None if found is None else found[1] or ""
+
+
+def _is_abandoned(number: int, entry: os.DirEntry[str]) -> bool:
+    own = temp_number()
     if number >> 46 == own >> 46:
         return not _lives(number >> 24 & 0x3FFFFF)
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED
@@ -65,7 +101,10 @@ def remove_leftovers(folder: str, most: int | None = None) -> list[str]:
         if is_leftover(entry):
             # Another writer may delete it at the same time.
             with suppress(FileNotFoundError):
-                os.unlink(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
+                    os.unlink(entry.path)
                 removed.append(entry.path)
     return removed
 
@@ -93,7 +132,7 @@ def _below(folder: str, most: int | None) -> Iterator[os.DirEntry[str]]:
                 if most is not None and seen > most:
                     return
                 yield entry
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and not is_hidden(entry):
                     left.append(entry.path)
 
 

@@ -215,9 +215,7 @@ def meeting(grid: RegularGrid, box: Box) -> tuple[int, Iterator[tuple[int, Box]]
     each : iterator
         Yields the number of each in C order, and its part of the box.
     """
-    ranges = [
-        range(s.start // c, -(-s.stop // c)) for s, c in zip(box, grid.chunk_shape, strict=True)
-    ]
+    ranges = [range(s.start // c, -(-s.stop // c)) for s, c in zip(box, grid.chunk_shape, strict=True)]
     return math.prod(map(len, ranges)), _each(grid, box, ranges)
 
 

@@ -13,10 +13,10 @@ from zchunk.core.access import Access
 from zchunk.core.array import Array
 from zchunk.creation.arrays import create
 from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
-from zchunk.creation.nodes import check_absent, erase, new_array
+from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.formats import Format
-from zchunk.spec.keys import join
+from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
 from zchunk.wings.rechunking import memory
@@ -168,9 +168,10 @@ class Making:
 
     def _make(self, overwrite: bool) -> None:
         """Make the place of the target ready for its chunks."""
-        # An earlier call may have begun to make it.
-        erase(self._store, self._path, None)
         try:
+            refuse_foreign(self._store, self._path)
+            # An earlier call may have begun to make it.
+            erase(self._store, self._path, None)
             self._new.prepare(overwrite)
             self._store[self._mark] = self._new.items[self._format.array_key]
             if self._published:
@@ -187,7 +188,7 @@ class Making:
     @property
     def _mark(self) -> str:
         """Key, in the place of the target, of the mark that its chunks are those of this call."""
-        return join(self._path, ".unfinished")
+        return join(self._path, UNFINISHED_KEY)
 
     @property
     def _access(self) -> Access:

@@ -39,9 +39,7 @@ class Made(NamedTuple):
         if self.published or access.version is None:
             return Array._of(*find_array(access))
         fmt, separator = get_format(access.version), access.store._dimension_separator or "."
-        return Array._of(
-            access, fmt.parse_array(self.document, fmt.array_key, separator, access.trusted)
-        )
+        return Array._of(access, fmt.parse_array(self.document, fmt.array_key, separator, access.trusted))
 
 
 class Job:

@@ -13,9 +13,7 @@ from xarray import Dataset, Variable
 Region = dict[Hashable, slice]
 
 
-def find_region(
-    dataset: Dataset, region: Any, mode: str, stored: Callable[[Hashable], Variable]
-) -> Region:
+def find_region(dataset: Dataset, region: Any, mode: str, stored: Callable[[Hashable], Variable]) -> Region:
     """Return what a user's `region` means, for the axes that it names.
 
     Parameters

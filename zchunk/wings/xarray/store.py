@@ -60,9 +60,7 @@ def open_group(
             raise ReadOnlyError(f"group {store.name!r} is read-only; open it with mode 'r+' or 'a'")
         path = join(store.path, normalize_path(group))
         chunks = store.chunk_store
-        return groups.open_group(
-            store.store, mode, True, synchronizer, path, chunks, zarr_format=zarr_format
-        )
+        return groups.open_group(store.store, mode, True, synchronizer, path, chunks, zarr_format=zarr_format)
     if isinstance(store, Group):
         found = store if group in (None, "", "/") else store[str(group).strip("/")]
         if not isinstance(found, Group):

@@ -1,0 +1,113 @@
+"""Processes that create the same node at the same time: one creates it, the others open it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.errors import ContainsNodeError
+
+PROCESSES = 4
+ROUNDS = 40
+
+CREATE: dict[str, Callable[[Path, int], Any]] = {
+    "open_group": lambda p, v: zchunk.open_group(p, zarr_format=v),
+    "open_group_below": lambda p, v: zchunk.open_group(p, path="a/b", zarr_format=v),
+    "group": lambda p, v: zchunk.group(p, zarr_format=v),
+    "open_array": lambda p, v: zchunk.open_array(p, shape=(4, 4), chunks=2, zarr_format=v),
+    "open_array_below": lambda p, v: zchunk.open_array(p, shape=(4, 4), path="a/b", zarr_format=v),
+    "open": lambda p, v: zchunk.open(p, shape=(4, 4), zarr_format=v),
+    "open_like": lambda p, v: zchunk.open_like(np.zeros((4, 4)), p, zarr_format=v),
+    "require_group": lambda p, v: zchunk.open_group(p, zarr_format=v).require_group("a/b"),
+    "require_dataset": lambda p, v: zchunk.open_group(p, zarr_format=v).require_dataset("a/b", (4, 4)),
+}
+
+
+def _create(name: str, folder: Path, version: int, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            node = CREATE[name](folder / str(at), version)
+            node.attrs[f"of {number}"] = number
+            results.put((at, number, None))
+        except Exception as error:
+            results.put((at, number, repr(error)))
+
+
+def _run(target: Callable[..., None], *args: Any) -> list[Any]:
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(PROCESSES), context.Queue()
+    workers = [context.Process(target=target, args=(*args, n, barrier, results)) for n in range(PROCESSES)]
+    for worker in workers:
+        worker.start()
+    found = [results.get(timeout=120) for _ in range(PROCESSES * ROUNDS)]
+    for worker in workers:
+        worker.join(60)
+    return found
+
+
+@pytest.mark.each_value
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("name", CREATE)
+def test_that_comes_second_opens(tmp_path: Path, name: str, version: int) -> None:
+    found = _run(_create, name, tmp_path, version)
+    assert [error for *_, error in found if error is not None] == []
+
+
+def _create_and_keep(folder: Path, version: int, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            zchunk.create(4, store=folder / str(at), attributes={"of": number}, zarr_format=version)
+            results.put((at, number, None))
+        except ContainsNodeError as error:
+            results.put((at, number, repr(error)))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_one_creates(tmp_path: Path, version: int) -> None:
+    found = _run(_create_and_keep, tmp_path, version)
+    for at in range(ROUNDS):
+        created = [number for round_, number, error in found if round_ == at and error is None]
+        assert len(created) == 1
+        # Nor did another one put its attributes there.
+        assert dict(zchunk.open_array(tmp_path / str(at), "r").attrs) == {"of": created[0]}
+
+
+def _exclusive(folder: Path, mode: str, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            zchunk.open_group(folder / str(at), mode)
+            results.put((at, number, None))
+        except ContainsNodeError as error:
+            results.put((at, number, repr(error)))
+
+
+@pytest.mark.parametrize("mode", ["w-", "x"])
+def test_one_opens_with_a_mode_that_creates(tmp_path: Path, mode: str) -> None:
+    found = _run(_exclusive, tmp_path, mode)
+    for at in range(ROUNDS):
+        assert sum(round_ == at and error is None for round_, _, error in found) == 1
+
+
+def _fill(folder: Path, version: int, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        z = zchunk.open_array(folder / str(at), shape=(4, 4), chunks=(1, 4), zarr_format=version)
+        z[number] = number + 1
+        results.put((at, number, None))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_is_written_stays(tmp_path: Path, version: int) -> None:
+    _run(_fill, tmp_path, version)
+    wanted = np.repeat(np.arange(1.0, 5.0), 4).reshape(4, 4)
+    for at in range(ROUNDS):
+        np.testing.assert_array_equal(zchunk.open(tmp_path / str(at), "r")[:], wanted)

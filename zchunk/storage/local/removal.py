@@ -1,0 +1,136 @@
+"""Removing folders so that no node is seen without its chunks, whenever the process is killed.
+
+A folder with a node is first moved aside, in one step, under a name that belongs to no store; then its files
+are deleted one by one. Of a folder that cannot be moved, as the one of a store itself, the metadata go first.
+Both leave a folder that ends in ``.partial`` while they are at work, so that the next writer knows what a
+killed process has left (see `leftovers`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from zchunk._ext.io.files import are_files
+from zchunk.errors import StoreError
+from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
+from zchunk.storage.local.files import is_absence, sync_folder
+from zchunk.storage.local.leftovers import ERASED, ERASING, is_hidden, partial_path
+from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
+
+# Names that an error shows of a folder that is not the store's.
+_SHOWN = 5
+
+
+def remove_folder(folder: str, sync: bool = False) -> None:
+    """Delete a folder in a store: at once for a reader, file by file on the disk."""
+    if os.path.islink(folder):
+        # What is linked may have other users.
+        os.unlink(folder)
+        return
+    aside = partial_path(os.path.join(os.path.dirname(folder), ERASED))
+    try:
+        os.rename(folder, aside)
+    except FileNotFoundError:
+        # Another process has deleted it.
+        return
+    except OSError:
+        # A file system is mounted here, for instance.
+        remove_in_place(folder, sync)
+        return
+    if sync:
+        sync_folder(os.path.dirname(folder))
+    remove_tree(aside)
+
+
+def remove_in_place(folder: str, sync: bool = False) -> None:
+    """Delete what is in a folder, metadata first; and the folder, unless it is a link or has to stay."""
+    _clear(folder, sync)
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            # Another process writes in it.
+            remove_tree(folder)
+
+
+def _clear(folder: str, sync: bool) -> None:
+    for _ in range(RETRIES):
+        aside = partial_path(os.path.join(folder, ERASING))
+        try:
+            os.mkdir(aside)
+            _clear_into(aside, folder, sync)
+            return
+        except FileNotFoundError:
+            # Another process deletes in it too.
+            if not os.path.lexists(folder):
+                return
+    raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
+
+
+def _clear_into(aside: str, folder: str, sync: bool) -> None:
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if entry.path != aside]
+    for entry in sorted(found, key=lambda entry: erase_rank(entry.name)):
+        if entry.name in NODE_FILES:
+            _unlink(entry.path)
+    if sync:
+        sync_folder(folder)
+    files = []
+    for number, entry in enumerate(found):
+        if not entry.is_dir(follow_symlinks=False):
+            files.append(entry.path)
+            continue
+        try:
+            os.rename(entry.path, f"{aside}/{number}")
+        except FileNotFoundError:
+            continue
+        except OSError:
+            remove_in_place(entry.path, sync)
+    each_file(_unlink, files)
+    remove_tree(aside)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def foreign_files(folder: str) -> list[str]:
+    """Return paths, relative to a folder, of some files in it; none if they belong to a node or to nobody.
+
+    A node's is every file beside metadata, of Zarr or N5. Nobody's are temporary files, and what a killed
+    process had not yet made complete, or not yet deleted.
+    """
+    if any(are_files([os.fsencode(f"{folder}/{name}") for name in NODE_FILES])):
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            if any(entry.name.startswith(f"{ERASING}.") and is_hidden(entry) for entry in entries):
+                return []
+    except OSError as error:
+        if not is_absence(error):
+            raise
+        return []
+    found = _files(folder)
+    if os.path.isfile(f"{folder}/{UNFINISHED_KEY}"):
+        found = (name for name in found if name != UNFINISHED_KEY)
+        found = (name for name in found if not is_chunk_name(name.partition("/")[0]))
+    return sorted(islice(found, _SHOWN))
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Yield the paths, relative to a folder, of all in it and below that is no folder and not temporary."""
+    start, left = len(folder.rstrip("/")) + 1, [folder.rstrip("/")]
+    while left:
+        with os.scandir(left.pop() or "/") as entries:
+            for entry in entries:
+                if is_hidden(entry):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                else:
+                    yield entry.path[start:]
