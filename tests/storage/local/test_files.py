@@ -1,4 +1,4 @@
-"""What is asked of the file system: parts of files, folders with what is strange in them, deleting."""
+"""What is asked of the file system: parts of files, and folders with what is strange in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zchunk.errors import StoreError
-from zchunk.storage.local import files, trees
+from zchunk.storage.local import files
 
 
 @pytest.fixture
@@ -65,20 +65,6 @@ def test_what_means_absent() -> None:
     assert not files.is_absence(OSError(errno.EACCES, ""))
 
 
-def test_trees_are_removed_and_what_links_lead_to_stays(
-    tree: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    other = tmp_path_factory.mktemp("other")
-    (other / "kept").touch()
-    (tree / "a" / "link").symlink_to(other, target_is_directory=True)
-    for n in range(200):
-        (tree / "a" / str(n)).touch()
-    trees.remove_tree(str(tree / "a"))
-    assert sorted(os.listdir(tree)) == ["e"]
-    assert os.listdir(other) == ["kept"]
-    trees.remove_tree(str(tree / "a"))
-
-
 def test_only_folders_without_files_are_empty(tree: Path) -> None:
     (tree / "x" / "y" / "z").mkdir(parents=True)
     files.remove_empty(str(tree / "x"))
@@ -86,10 +72,3 @@ def test_only_folders_without_files_are_empty(tree: Path) -> None:
     with pytest.raises(StoreError, match="holds files"):
         files.remove_empty(str(tree / "a"))
     assert (tree / "a" / "b" / "c").read_bytes() == b"a/b/c"
-
-
-def test_every_file_is_worked_on_once() -> None:
-    seen: list[str] = []
-    names = [str(n) for n in range(1000)]
-    trees.each_file(seen.append, names)
-    assert sorted(seen) == sorted(names)

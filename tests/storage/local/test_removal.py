@@ -1,0 +1,87 @@
+"""Removing the folders of nodes: at once for a reader, also where they cannot be moved; whose files they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zchunk.storage import DirectoryStore
+from zchunk.storage.local import removal
+from zchunk.storage.local.leftovers import unfinished
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("n/.zgroup", "n/.zattrs", "n/a/.zarray", "n/a/0.0", "n/a/1/0", "other"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def test_a_folder_goes_with_all_in_it(folder: Path) -> None:
+    removal.remove_folder(str(folder / "n"))
+    assert os.listdir(folder) == ["other"]
+    removal.remove_folder(str(folder / "n"))
+
+
+def test_a_link_goes_and_what_it_leads_to_stays(folder: Path) -> None:
+    (folder / "link").symlink_to(folder / "n")
+    removal.remove_folder(str(folder / "link"))
+    assert sorted(os.listdir(folder)) == ["n", "other"]
+    # The folder of a store itself is emptied.
+    (folder / "link").symlink_to(folder / "n")
+    removal.remove_in_place(str(folder / "link"))
+    assert (sorted(os.listdir(folder)), os.listdir(folder / "n")) == (["link", "n", "other"], [])
+
+
+def test_a_folder_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename, unlinked = os.rename, []
+
+    def refuse(source: str, target: str) -> None:
+        if source == str(folder / "n") or source == str(folder / "n" / "a"):
+            raise OSError(16, "Device or resource busy", source)
+        rename(source, target)
+
+    unlink = os.unlink
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(os, "unlink", lambda path, **kwargs: (unlinked.append(path), unlink(path, **kwargs)))
+    removal.remove_folder(str(folder / "n"))
+    assert os.listdir(folder) == ["other"]
+    names = [os.path.relpath(path, folder) for path in unlinked if os.path.isabs(path)]
+    assert names == ["n/.zgroup", "n/.zattrs", "n/a/.zarray", "n/a/0.0"]
+
+
+def test_deleting_that_was_not_finished(folder: Path) -> None:
+    # A process that lives is at it.
+    (folder / "n" / "erasing.0000000000000001.partial").mkdir()
+    assert removal.foreign_files(str(folder / "n" / "a")) == []
+    (folder / "n" / ".zgroup").unlink()
+    (folder / "n" / ".zattrs").unlink()
+    assert removal.foreign_files(str(folder / "n")) == []
+    assert not unfinished(str(folder / "n"))
+    assert DirectoryStore(folder / "n").list_dir() == ["a"]
+    removal.remove_in_place(str(folder / "n"))
+    assert not unfinished(str(folder / "n"))
+    assert not (folder / "n").exists()
+
+
+def test_whose_files_they_are(folder: Path) -> None:
+    assert removal.foreign_files(str(folder)) == [
+        "n/.zattrs",
+        "n/.zgroup",
+        "n/a/.zarray",
+        "n/a/0.0",
+        "n/a/1/0",
+    ]
+    assert removal.foreign_files(str(folder / "n")) == []
+    assert removal.foreign_files(str(folder / "nothing")) == []
+    assert removal.foreign_files(str(folder / "other")) == []
+    # Chunks are somebody's, unless a mark says that their array was not finished.
+    (folder / "n" / "a" / ".zarray").unlink()
+    assert removal.foreign_files(str(folder / "n" / "a")) == ["0.0", "1/0"]
+    (folder / "n" / "a" / ".unfinished").touch()
+    assert removal.foreign_files(str(folder / "n" / "a")) == []
+    (folder / "n" / "a" / "notes.txt").touch()
+    assert removal.foreign_files(str(folder / "n" / "a")) == ["notes.txt"]
