@@ -74,23 +74,21 @@ def _clear(folder: str, sync: bool) -> None:
 def _clear_into(aside: str, folder: str, sync: bool) -> None:
     with os.scandir(folder) as entries:
         found = [entry for entry in entries if entry.path != aside]
-    for entry in sorted(found, key=lambda entry: erase_rank(entry.name)):
-        if entry.name in NODE_FILES:
-            _unlink(entry.path)
+    files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
+    files.sort(key=lambda entry: erase_rank(entry.name))
+    metadata = [entry.path for entry in files if entry.name in NODE_FILES]
+    for path in metadata:
+        _unlink(path)
     if sync:
         sync_folder(folder)
-    files = []
-    for number, entry in enumerate(found):
-        if not entry.is_dir(follow_symlinks=False):
-            files.append(entry.path)
-            continue
+    for number, entry in enumerate(entry for entry in found if entry.is_dir(follow_symlinks=False)):
         try:
             os.rename(entry.path, f"{aside}/{number}")
         except FileNotFoundError:
             continue
         except OSError:
             remove_in_place(entry.path, sync)
-    each_file(_unlink, files)
+    each_file(_unlink, [entry.path for entry in files[len(metadata) :]])
     remove_tree(aside)
 
 
