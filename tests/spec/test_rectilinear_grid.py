@@ -487,7 +487,7 @@ def test_cache(tmp_path: Path) -> None:
     z = zchunk.open_array(dict(store), cache_bytes=10**6)
     for _ in range(2):
         np.testing.assert_array_equal(z[2:, 1], -ITEMS[2:, 1])
-    assert z.chunk_cache.hits == len(z._cache) == 4
+    assert z.chunk_cache.hits == len(z.chunk_cache) == 4
 
 
 @pytest.mark.usefixtures("path")
