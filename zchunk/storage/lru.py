@@ -73,6 +73,16 @@ class _Cache:
                 self._outdated = True
                 raise
 
+    def find(self, key: str) -> bytes | None:
+        """Return the value of a key if it is kept: `holding` in short, for looking changes next to nothing."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            return None
+        with self._lock:
+            value = None if self._outdated else self.values.get(key)
+            if value is not None:
+                self.values.move_to_end(key)
+        return value
+
     def outdate(self) -> None:
         """Forget everything, when the thread that holds the lock has let it go."""
         self._outdated = True
@@ -338,6 +348,8 @@ class LRUStoreCache(Store):
                         cache.readers[key] = token
                 self.hits += len(values)
         missing = [key for key in keys if key not in values]
+        if not missing:
+            return values
         found: dict[str, bytes] = {}
         try:
             if len(missing) == 1:
@@ -358,6 +370,10 @@ class LRUStoreCache(Store):
         return values | found
 
     def __getitem__(self, key: str) -> bytes:
+        value = self._process().find(check_key(key))
+        if value is not None:
+            self.hits += 1
+            return value
         try:
             return self.get_many([key])[key]
         except KeyError:

@@ -64,7 +64,7 @@ def dead_name(path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def new_process() -> None:
     """As if this process had not looked anywhere yet."""
-    leftovers.tidy._folders.clear()
+    leftovers.tidy.folders.clear()
 
 
 def test_files_of_a_writer_that_lives_stay(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_next_writer_removes_what_was_left(tmp_path: Path, version: int, sha
     z[:] = 1
     left = dead_name(tmp_path / "z" / ("0" if version == 2 else "c/0"))
     assert left.exists()
-    leftovers.tidy._folders.clear()
+    leftovers.tidy.folders.clear()
     assert (zchunk.open_array(tmp_path / "z", mode="r+")[:] == 1).all()
     assert left.exists()
     z[0] = 2

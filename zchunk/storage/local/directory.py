@@ -214,7 +214,9 @@ class DirectoryStore(Store):
     def __setitem__(self, key: str, value: Any) -> None:
         path = self.file_path(key)
         data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
-        tidy(os.path.dirname(path))
+        folder = path.rpartition("/")[0]
+        if folder not in tidy.folders:
+            tidy(folder)
         for _ in range(RETRIES):
             try:
                 return write_file(encoded, data, how)

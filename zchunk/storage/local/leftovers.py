@@ -142,15 +142,15 @@ class Tidied:
     _MOST_FOLDERS = 10_000
 
     def __init__(self) -> None:
-        self._folders: set[str] = set()
+        self.folders: set[str] = set()
 
     def __call__(self, folder: str) -> None:
         """Look in a folder, if this is the first time; what cannot be removed stays."""
-        if folder in self._folders:
+        if folder in self.folders:
             return
-        if len(self._folders) >= self._MOST_FOLDERS:
-            self._folders.clear()
-        self._folders.add(folder)
+        if len(self.folders) >= self._MOST_FOLDERS:
+            self.folders.clear()
+        self.folders.add(folder)
         with suppress(OSError):
             remove_leftovers(folder, _LOOKED_AT)
 
