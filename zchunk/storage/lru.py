@@ -74,7 +74,7 @@ class _Cache:
                 raise
 
     def find(self, key: str) -> bytes | None:
-        """Return the value of a key if it is kept: `holding` in short, for looking changes next to nothing."""
+        """Return the value of a key if it is kept: what `holding` does."""
         if self._lock._is_owned():  # type: ignore[attr-defined]
             return None
         with self._lock:
