@@ -94,3 +94,16 @@ def test_the_access_to_a_member_differs_in_path_and_version_alone() -> None:
     access = access_to(None, "a", read_only=True, cache_bytes=10, trusted=frozenset({"pickle"}))
     assert access.at("a/b", 3) == access._replace(path="a/b", version=3)
     assert access.at("a/b", 3, frozenset()) == access._replace(path="a/b", version=3, trusted=frozenset())
+
+
+@pytest.mark.parametrize("name", ["x.zarr", "x.zip"])
+def test_constructors_take_paths(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    zchunk.save_group(path, a=[1, 2], path="g")
+    for named in (path, str(path)):
+        assert zchunk.Array(named, "g/a", read_only=True)[:].tolist() == [1, 2]
+        assert sorted(zchunk.Group(named, "g", read_only=True)) == ["a"]
+    for kind in (zchunk.Array, zchunk.Group):
+        with pytest.raises((zchunk.errors.ArrayNotFoundError, zchunk.errors.GroupNotFoundError)):
+            kind(tmp_path / "nothing.zarr")
+    assert not (tmp_path / "nothing.zarr").exists()

@@ -70,6 +70,11 @@ class Access(NamedTuple):
         return Access(self.store, path, version, *self[3:-1], trusted)
 
 
+def _mapped(store: Any, mode: Mode) -> Store:
+    """Return the store of a mapping, or of a path, which the constructors take too."""
+    return open_store(store, mode) if isinstance(store, str | os.PathLike) else as_store(store)
+
+
 def access_to(
     store: Any,
     path: str | bytes | None = None,
@@ -106,7 +111,8 @@ def access_to(
     path = normalize_path(path)
     cache = as_cache(cache_bytes)
     if is_open:
-        target, chunks = as_store(store), None if chunk_store is None else as_store(chunk_store)
+        own: Mode = "r" if read_only else "r+"
+        target, chunks = _mapped(store, own), None if chunk_store is None else _mapped(chunk_store, own)
     else:
         target = open_store(store, mode, storage_options)
         chunks = None if chunk_store is None else open_store(chunk_store, mode, storage_options)
