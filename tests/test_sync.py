@@ -517,3 +517,42 @@ for name in os.listdir(sys.argv[1]):
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc")
+def test_ctrl_c_leaves_no_file_open_while_threads_come_and_go(tmp_path: Path) -> None:
+    code = """
+import os, random, signal, sys, threading
+import zchunk
+from zchunk._ext.threads import key_locks
+locks = zchunk.ProcessSynchronizer(sys.argv[1])
+busy = True
+
+def work(name):
+    while busy:
+        with locks[name]:
+            pass
+
+others = [threading.Thread(target=work, args=(str(n),)) for n in range(4)]
+for other in others:
+    other.start()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+for n in range(200):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-4, 2e-3))
+        while True:
+            with locks["mine"]:
+                pass
+    except KeyboardInterrupt:
+        pass
+busy = False
+for other in others:
+    other.join()
+assert key_locks.entries() == {}, key_locks.entries()
+links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+left = [link for link in map(os.path.realpath, links) if link.endswith(".lock")]
+assert left == [], left
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -13,6 +13,43 @@ except ImportError:
     # Windows: there are locks of threads only.
     fcntl = None
 
+cdef extern from * nogil:
+    """
+    #include <pthread.h>
+    static pthread_mutex_t zc_table;
+    /* Its thread gets in again: a signal handler may take locks, too. */
+    static int zc_table_make(void) {
+        pthread_mutexattr_t kind;
+        if (pthread_mutexattr_init(&kind) != 0) return -1;
+        pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+        int code = pthread_mutex_init(&zc_table, &kind);
+        pthread_mutexattr_destroy(&kind);
+        return code;
+    }
+    static int zc_table_try(void) { return pthread_mutex_trylock(&zc_table) == 0; }
+    static void zc_table_lock(void) { pthread_mutex_lock(&zc_table); }
+    static void zc_table_unlock(void) { pthread_mutex_unlock(&zc_table); }
+    """
+    int zc_table_make()
+    int zc_table_try()
+    void zc_table_lock()
+    void zc_table_unlock()
+
+
+cdef class _Guard:
+    """Held while the table changes and while files are opened and closed, never while a thread waits for a lock.
+
+    Not a lock of Python: Ctrl-C, which comes while a thread waits for that one, would leave the table half changed.
+    """
+
+    def __enter__(self):
+        if not zc_table_try():
+            with nogil:
+                zc_table_lock()
+
+    def __exit__(self, *error):
+        zc_table_unlock()
+
 
 cdef class _Entry:
     """A lock that a thread of this process holds or waits for."""
@@ -35,8 +72,7 @@ cdef class _Entry:
 
 # All that are in use, by what they lock. One table, so that a fork finds every open file.
 cdef dict _entries = {}
-# Held while the table changes and while files are opened and closed, never while a thread waits for a lock.
-cdef object _guard = threading.RLock()
+cdef _Guard _guard = _Guard()
 
 
 class KeyLock:
@@ -202,25 +238,26 @@ def entries():
 
 
 def _before_fork():
-    _guard.acquire()
+    _guard.__enter__()
 
 
 def _after_fork_in_parent():
-    _guard.release()
+    _guard.__exit__()
 
 
 def _after_fork_in_child():
     # Locks stay with the parent. An open file would keep other processes out when the parent is killed.
-    global _guard
     cdef _Entry entry
     for entry in _entries.values():
         for fd in [*entry.waiting, entry.fd]:
             if fd >= 0:
                 os.close(fd)
     _entries.clear()
-    _guard = threading.RLock()
+    zc_table_make()
 
 
+if zc_table_make() != 0:
+    raise MemoryError("no lock")
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child

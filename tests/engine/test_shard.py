@@ -597,3 +597,14 @@ def test_a_shard_is_a_store(tmp_path: Path) -> None:
         assert dict(shard) == {"1.1": b"abc"}
         shard.save()
     assert chunk_bytes(tmp_path / "c/0/0", 4) == [None, None, None, b"abc"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc")
+def test_a_shard_that_nobody_closes_closes_its_file(tmp_path: Path) -> None:
+    z = sharded((4, 4), (4, 4), (2, 2), store=tmp_path)
+    z[...] = 1
+    before = len(os.listdir("/proc/self/fd"))
+    shards = [Shard(z._chunked, (0, 0)) for _ in range(3)]
+    assert len(os.listdir("/proc/self/fd")) == before + 3
+    shards.clear()
+    assert len(os.listdir("/proc/self/fd")) == before

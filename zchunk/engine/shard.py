@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from zchunk._ext.engine.shard_job import ShardJob
+from zchunk._ext.io.descriptor import Descriptor
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import Stamp, stamp_of
@@ -69,6 +70,9 @@ class Shard(Store):
         self.name = array.metadata.chunk_key_encoding.encode(coords)
         self._index: ShardIndex = array.index
         self._fd = -1
+        # The shard's own file. It is closed at the latest when nobody has the shard: Ctrl-C may come before a
+        # `with` block begins.
+        self._opened: Descriptor | None = None
         # The file of a store in which the shard begins at `_at`, as it is as long as it is held.
         self._file: Any = None
         self._at = 0
@@ -120,9 +124,10 @@ class Shard(Store):
 
     def _open_file(self, path: bytes) -> os.stat_result | None:
         try:
-            self._fd = os.open(path, _FLAGS)
+            self._opened = Descriptor(path, _FLAGS)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        self._fd = self._opened.fd
         status = os.fstat(self._fd)
         self._size = status.st_size
         # A folder belongs to longer keys.
@@ -203,8 +208,8 @@ class Shard(Store):
         return self._data if self.found else None
 
     def close(self) -> None:
-        if self._fd >= 0 and self._file is None:
-            os.close(self._fd)
+        if self._opened is not None:
+            self._opened.close()
         self._fd, self._file = -1, None
 
     def __enter__(self) -> Self:
