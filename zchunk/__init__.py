@@ -179,6 +179,7 @@ FormerNames(
             "keys": "spec.keys",
             "members": "hierarchy.members",
             "metadata.model": "metadata.array",
+            "rechunking": "wings.rechunking",
             "rechunking.making": "wings.rechunking.target",
             "rechunking.plan": "wings.rechunking.plan",
             "rechunking.tasks": "wings.rechunking.tasks",

@@ -11,3 +11,6 @@ np.int64(4950)
 from zchunk.wings.dask import from_zchunk, store
 
 __all__ = ["from_zchunk", "store"]
+
+# Pickles name modules that were in it when it was a package (`zchunk.runtime.former_names`).
+__path__: list[str] = []

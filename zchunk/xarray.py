@@ -12,3 +12,6 @@ Importing this module adds an accessor to data sets and trees::
 from zchunk.wings.xarray import WritableStore, ZchunkBackendEntrypoint, ZchunkStore, to_zarr
 
 __all__ = ["WritableStore", "ZchunkBackendEntrypoint", "ZchunkStore", "to_zarr"]
+
+# Pickles name modules that were in it when it was a package (`zchunk.runtime.former_names`).
+__path__: list[str] = []

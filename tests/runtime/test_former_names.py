@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+import zchunk
 from zchunk.runtime.former_names import FormerNames
 
 
@@ -32,3 +33,10 @@ def test_modules_that_python_finds_are_left_alone() -> None:
     assert hasattr(import_module("json"), "dumps")
     with pytest.raises(ModuleNotFoundError):
         import_module("zchunk_of_another_time")
+
+
+def test_every_former_name_is_found() -> None:
+    (names,) = [finder for finder in sys.meta_path if isinstance(finder, FormerNames)]
+    for former in names._homes:
+        assert import_module(former) is not None
+    assert import_module("zchunk.rechunking").rechunk is zchunk.rechunk

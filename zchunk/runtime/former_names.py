@@ -33,7 +33,8 @@ class FormerNames:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return how to import the module that was called `name`, None if none was."""
-        return ModuleSpec(name, self) if name in self._homes else None  # type: ignore[arg-type]
+        # As packages, for modules may have been in them.
+        return ModuleSpec(name, self, is_package=True) if name in self._homes else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let Python make an empty module."""
