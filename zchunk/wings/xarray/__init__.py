@@ -1,4 +1,4 @@
-"""xarray's data sets in Zarr hierarchies, without zarr: the engine ``"zchunk"``, and `to_zarr`.
+"""xarray reads and writes Zarr hierarchies without zarr: by the engine ``"zchunk"``, and by `to_zarr`.
 
 Importing this module adds an accessor to data sets and trees::
 

@@ -1,6 +1,6 @@
-"""What zchunk takes from xarray beside its public names: all of it is imported here, and nowhere else.
+"""All names that zchunk imports from xarray beside its public ones.
 
-None of it imports zarr. A release of xarray that moves one of these breaks this module, and no other.
+None of them imports zarr. A release of xarray that moves one of them breaks this module, and no other.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ _ENCODING = {"zarr_format": 3} if "zarr_format" in signature(encode_zarr_variabl
 def encode_variable(variable: Variable, name: Any) -> Variable:
     """Return a variable with the items and attributes that are stored.
 
-    Whatever the format is, NumPy's text of any length stays that, as xarray has it for format 3 only.
+    NumPy's text of any length keeps its dtype in both formats, where xarray keeps it in format 3 only.
     """
     encode: Any = encode_zarr_variable
     return encode(variable, name=name, **_ENCODING)  # type: ignore[no-any-return]
 
 
 def is_text(dtype: Any) -> bool:
-    """Whether items of a dtype are text of any length, to xarray or to NumPy."""
+    """Return whether items of a dtype are text of any length, to xarray or to NumPy."""
     return dtype.kind == "T" or check_vlen_dtype(dtype) is str
 
 

@@ -1,4 +1,4 @@
-"""Arrays as xarray's lazy variables: what selections read, and what the encoding says of them."""
+"""Arrays as xarray's lazy variables: their items, names of axes, attributes and encoding."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DIMENSION_KEY = "_ARRAY_DIMENSIONS"
 class LazyArray(BackendArray):
     """An array that is read when its items are wanted.
 
-    Pickles as the array does. Threads may share it. To dask it is what `zchunk.core.tokens.token_of` says;
-    where that says nothing, it is equal to its copies alone.
+    It pickles as the array does, and threads may share it. Its token for dask is the array's, as
+    `zchunk.core.tokens.token_of` gives it; where that is None, it is a token that only copies share.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class LazyArray(BackendArray):
 
     def __init__(self, array: Array) -> None:
         self._array = array
-        # Part of the pickle, of which dask makes a token when this lies in xarray's own lazy arrays.
+        # dask makes its token from the pickle when this lies in xarray's own lazy arrays.
         self._token = None if array.chunk_store.root is not None else new_token()
         self.shape = array.shape
-        # As xarray has text of any length.
+        # xarray's dtype for text of any length.
         self.dtype = create_vlen_dtype(str) if is_text(array) else array.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -53,7 +53,7 @@ class LazyArray(BackendArray):
             read = array.vindex.__getitem__
         support = indexing.IndexingSupport.VECTORIZED
         items = indexing.explicit_indexing_adapter(key, self.shape, support, read)
-        # One item is no array; text would become one of another dtype.
+        # A single item is no array, and `asarray` would give text another dtype.
         return items if isinstance(items, np.ndarray) else np.asarray(items, self.dtype)
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
@@ -65,7 +65,7 @@ class LazyArray(BackendArray):
 
 
 def is_text(array: Array) -> bool:
-    """Whether the items are text of any length."""
+    """Return whether the items are text of any length."""
     return any(codec.codec_id == "vlen-utf8" for codec in array.filters or ())
 
 
@@ -78,7 +78,7 @@ def dimensions(array: Array) -> tuple[str, ...]:
     Raises
     ------
     KeyError
-        There are none.
+        The axes have no names.
     """
     names: Any = array.dimension_names
     if array.zarr_format == 2:
@@ -115,7 +115,7 @@ def attributes(array: Array, mask: bool) -> dict[str, Any]:
     array : Array
         The array.
     mask : bool
-        Its fill value stands for missing items.
+        Whether its fill value stands for missing items.
     """
     attrs = array.attrs.asdict()
     if array.zarr_format == 2:
@@ -133,9 +133,9 @@ def attributes(array: Array, mask: bool) -> dict[str, Any]:
 
 
 def _missing(array: Array, value: Any) -> Any:
-    """Return what the attribute ``_FillValue`` of an array of format 3 stands for, in xarray's encoding.
+    """Return the value that xarray encodes as the attribute ``_FillValue`` of an array of format 3.
 
-    Numbers, which others write, stand for themselves.
+    Other programs write numbers, which stand for themselves.
     """
     dtype: Any = array.dtype
     if dtype.kind == "O":
@@ -155,7 +155,7 @@ def _missing(array: Array, value: Any) -> Any:
 
 
 def encoding(array: Array, dims: tuple[str, ...], mask: bool) -> dict[str, Any]:
-    """Return how the array is stored, in the terms that both engines take to write another one like it.
+    """Return the parameters by which both engines, zchunk and zarr, write another array like this one.
 
     Codecs are numcodecs' objects in format 2, and the JSON of the metadata in format 3.
 
@@ -166,13 +166,13 @@ def encoding(array: Array, dims: tuple[str, ...], mask: bool) -> dict[str, Any]:
     dims : tuple of str
         Names of its axes.
     mask : bool
-        Its fill value stands for missing items.
+        Whether its fill value stands for missing items.
     """
     chunks = _compact(array.chunks)
     shards = None if array.shards is None else _compact(array.shards)
     result = {
         "chunks": chunks,
-        # What is read and written at once; dask's chunks are these.
+        # The unit of reading and writing, which becomes dask's chunks.
         "preferred_chunks": dict(zip(dims, chunks if shards is None else shards, strict=True)),
         "shards": shards,
     }
@@ -198,7 +198,7 @@ def _numcodecs(codec: Codec) -> Any:
 
 
 def _compact(chunks: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return chunks, or those of a rectilinear grid as far as they are regular, as one length for an axis."""
+    """Return one length for every axis that has regular chunks, and all lengths for any other axis."""
 
     def lengths() -> Iterator[Any]:
         for sizes in chunks:

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 class ZchunkBackendEntrypoint(BackendEntrypoint):
     """Opens Zarr hierarchies, formats 2 and 3, with zchunk.
 
-    Beside xarray's own, its functions take with this engine
+    With this engine, xarray's functions take these parameters beside their own:
 
     - ``group``: path of the group below the root;
-    - ``consolidated``: True to insist on consolidated metadata, False to leave them alone; by default they
-      are used if there are some;
-    - ``storage_options``: of the file system, for a URL;
-    - ``zarr_format``: 2 or 3, where nodes of both are;
-    - ``use_zarr_fill_value_as_mask``: fill values stand for missing items; by default in format 2 only.
+    - ``consolidated``: True insists on consolidated metadata, False leaves them alone; by default the engine
+      uses them if there are some;
+    - ``storage_options``: options of the file system, for a URL;
+    - ``zarr_format``: 2 or 3, where there are nodes of both formats;
+    - ``use_zarr_fill_value_as_mask``: whether fill values stand for missing items; by default they do so in
+      format 2 only.
 
     Examples
     --------
@@ -50,9 +51,18 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
     supports_groups = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this engine may be taken if none is named; xarray asks that for Zarr first.
+        """Return whether xarray may take this engine if the caller names none.
 
-        For paths that end in ``.zarr`` or ``.zarr.zip``, for zchunk's groups and stores.
+        It may for paths that end in ``.zarr`` or ``.zarr.zip``, and for zchunk's groups and stores. xarray
+        asks its own engine for Zarr first.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> engine = zchunk.xarray.ZchunkBackendEntrypoint()
+        >>> engine.guess_can_open("run.zarr"), engine.guess_can_open("run.nc")
+        (True, False)
         """
         if isinstance(filename_or_obj, str | os.PathLike):
             return os.fspath(filename_or_obj).rstrip("/").endswith((".zarr", ".zarr.zip"))
@@ -75,7 +85,19 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         zarr_format: ZarrFormat | None = None,
         use_zarr_fill_value_as_mask: bool | None = None,
     ) -> Dataset:
-        """Open one group; see the class, and `xarray.open_dataset`."""
+        """Open one group. `xarray.open_dataset` calls this; the class has the parameters.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.MemoryStore()
+        >>> _ = zchunk.xarray.to_zarr(xr.Dataset({"a": ("t", [1, 2, 3])}), store)
+        >>> engine = zchunk.xarray.ZchunkBackendEntrypoint()
+        >>> engine.open_dataset(store)["a"].values
+        array([1, 2, 3])
+        """
         decoding = {
             "mask_and_scale": mask_and_scale,
             "decode_times": decode_times,
@@ -107,7 +129,20 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         use_zarr_fill_value_as_mask: bool | None = None,
         **decoding: Any,
     ) -> dict[str, Dataset]:
-        """Open a group and all groups below it, by their paths from there; see `xarray.open_groups`."""
+        """Open a group and all groups below it, by their paths from there. `xarray.open_groups` calls this.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.MemoryStore()
+        >>> tree = xr.DataTree.from_dict({"/ocean": xr.Dataset({"a": ("t", [1, 2, 3])})})
+        >>> _ = zchunk.xarray.to_zarr(tree, store)
+        >>> engine = zchunk.xarray.ZchunkBackendEntrypoint()
+        >>> list(engine.open_groups_as_dict(store))
+        ['/', '/ocean']
+        """
         top = _open(
             filename_or_obj,
             group,
@@ -128,7 +163,20 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
         return found
 
     def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> DataTree:
-        """Open a group and all groups below it as a tree; see `xarray.open_datatree`."""
+        """Open a group and all groups below it as a tree. `xarray.open_datatree` calls this.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.MemoryStore()
+        >>> tree = xr.DataTree.from_dict({"/ocean": xr.Dataset({"a": ("t", [1, 2, 3])})})
+        >>> _ = zchunk.xarray.to_zarr(tree, store)
+        >>> engine = zchunk.xarray.ZchunkBackendEntrypoint()
+        >>> engine.open_datatree(store)["ocean/a"].values
+        array([1, 2, 3])
+        """
         groups = self.open_groups_as_dict(filename_or_obj, **kwargs)
         return datatree_from_dict_with_io_cleanup(groups)
 
@@ -146,7 +194,7 @@ def _open(
     found = open_group(source, "r", group, consolidated, storage_options, zarr_format)
     if not isinstance(drop_variables, str) and drop_variables is not None:
         drop_variables = list(drop_variables)
-    # What the user has open stays open.
+    # A store that the user opened stays open.
     return ZchunkStore(found, mask, isinstance(source, str), drop_variables)
 
 
@@ -157,5 +205,5 @@ def _decode(store: ZchunkStore, decoding: dict[str, Any]) -> Dataset:
 
 
 # xarray finds the engine by its entry point where zchunk is installed.
-# Elsewhere, who imports this has it too.
+# Elsewhere, importing this module registers it.
 BACKEND_ENTRYPOINTS["zchunk"] = (None, ZchunkBackendEntrypoint)

@@ -1,4 +1,4 @@
-"""From the encoding of a new variable to the parameters of the array."""
+"""The parameters of a new array, made from the encoding of its variable."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dic
     Parameters
     ----------
     v : Variable
-        Encoded.
+        The variable, encoded.
     name : hashable
-        Of the variable.
+        Its name.
     check : bool
-        The encoding is a user's: refuse what means nothing. Else it is from where the data came from, and
-        what the format cannot have is left out.
+        Whether the caller gave the encoding, and unknown members are refused. Otherwise it comes with the
+        data from another file, and members that the format cannot have are left out.
     zarr_format : {2, 3}
-        Of the array.
+        Format of the array.
 
     Raises
     ------
     ValueError, TypeError
-        The encoding cannot be.
+        The format cannot have this encoding.
     """
     extract: Any = _own.extract_zarr_variable_encoding
     found: dict[str, Any] = extract(v, raise_on_invalid=check, name=name, zarr_format=zarr_format)
     found.pop("fill_value", None)
     if not check:
         _leave_out(found, zarr_format)
-    # Said by the dtype.
+    # The dtype implies this codec.
     if found.get("filters"):
         found["filters"] = [codec for codec in found["filters"] if _name(codec) != "vlen-utf8"]
     if _name(found.get("serializer")) == "vlen-utf8":
@@ -49,7 +49,7 @@ def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dic
 
 
 def _leave_out(found: dict[str, Any], zarr_format: int) -> None:
-    """Leave out what data of the other format had."""
+    """Remove the members that only the other format has."""
     if zarr_format == 2:
         found.pop("serializer", None)
         found.pop("shards", None)

@@ -1,7 +1,7 @@
-"""Variables are encoded as what they are, or not at all: no number that overflows, no time in other units.
+"""Encoding keeps the values of variables, or fails: no number overflows, and no time changes its units.
 
-xarray casts to the stored dtype whatever the numbers are. And where times have no exact form in the units
-that are asked for, it takes finer ones: in an array that is there they would be read in the coarser units.
+xarray casts any number to the stored dtype. And where times have no exact form in the units of the encoding,
+xarray takes finer units: an array that is in the store already would be read in its own, coarser units.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TIME_ATTRIBUTES = ("units", "calendar")
 
 
 def encode_exactly(variable: Variable, name: Any, encode: Callable[[Variable, Any], Variable]) -> Variable:
-    """Return a variable with the items that are stored, if its encoding can hold them.
+    """Return a variable encoded for the store, if its encoding can hold all items.
 
     Raises
     ------
     ValueError
-        A number, or a time in memory, has no place in the dtype. Of dask arrays computing raises it.
+        The dtype cannot hold a number, or a time in memory. For dask arrays, computing raises it.
     """
     encoded = encode(_within_packed(variable, name), name)
     if _is_time(variable):
@@ -33,9 +33,9 @@ def encode_exactly(variable: Variable, name: Any, encode: Callable[[Variable, An
 
 
 def encoding_of(stored: Variable, raw: Variable, variable: Variable) -> dict[Any, Any]:
-    """Return the encoding of a variable that goes to an array that is there: as that is encoded.
+    """Return the encoding of the array in the store, for a variable that is written to it.
 
-    xarray decodes durations only if it is told to, and so does not know their units.
+    xarray decodes durations only when asked to, and otherwise does not know their units.
     """
     found: dict[Any, Any] = stored.encoding
     if variable.dtype.kind != "m" or "units" in found or "units" not in raw.attrs:
@@ -44,21 +44,21 @@ def encoding_of(stored: Variable, raw: Variable, variable: Variable) -> dict[Any
 
 
 def check_as_stored(variable: Variable, encoded: Variable, raw: Variable, name: Any) -> Variable:
-    """Return an encoded variable, if it means the same once it is in the array that is there.
+    """Return an encoded variable, if the array in the store gives it the same meaning.
 
     Parameters
     ----------
     variable, encoded : Variable
         The variable before and after.
     raw : Variable
-        What is stored, not decoded.
+        The array in the store, not decoded.
     name : hashable
-        Of the variable.
+        Name of the variable.
 
     Raises
     ------
     ValueError
-        It does not.
+        The meaning would change.
     """
     stored = raw.attrs
     if _is_time(variable):
@@ -76,7 +76,7 @@ def check_as_stored(variable: Variable, encoded: Variable, raw: Variable, name: 
 
 
 def _within_packed(variable: Variable, name: Any) -> Variable:
-    """Return a variable of numbers that are looked at before they are packed."""
+    """Return a variable whose numbers are checked before they are packed."""
     encoding = variable.encoding
     if encoding.get("dtype") is None or variable.dtype.kind not in "iuf":
         return variable
@@ -104,7 +104,7 @@ def _mapped(variable: Variable, check: Callable[[Any], Any]) -> Variable:
 def _check_range(data: Any, name: Any, dtype: np.dtype[Any], scale: Any = 1, offset: Any = 0) -> Any:
     """Return some items, if a dtype can hold them once they are packed."""
     items = np.asarray(data)
-    # Without a copy of all of them: packing keeps the order, or turns it round.
+    # Two items are enough, without a copy of all: packing keeps the order, or reverses it.
     finite = items if items.dtype.kind != "f" else items[~np.isnan(items)]
     if not finite.size:
         return data
@@ -139,13 +139,13 @@ def _is_time(variable: Variable) -> bool:
 
 
 def _check_times(variable: Variable, encoded: Variable, attrs: Mapping[Any, Any], name: Any) -> None:
-    """Raise `ValueError` if times that are encoded are others when they are read with these attributes."""
+    """Raise `ValueError` if encoded times change their values when they are read with these attributes."""
     if encoded.chunks is not None or encoded.dtype.kind not in "iuf" or "units" not in attrs:
         # xarray raises for dask arrays, when they are computed.
         return
     alike = all(attrs.get(key) == encoded.attrs.get(key) for key in _TIME_ATTRIBUTES)
     if encoded.dtype.kind == "f" and alike:
-        # What floats round off is the choice of whoever asked for them.
+        # The caller chose floats, and so accepts that they round.
         return
     names = (*_TIME_ATTRIBUTES, "_FillValue", "missing_value", "dtype")
     kept = {key: attrs[key] for key in names if key in attrs}

@@ -1,4 +1,4 @@
-"""Which part of the arrays that are there a data set is written to: xarray's ``region``."""
+"""The part of the arrays in the store that a data set is written to: xarray's ``region``."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Region = dict[Hashable, slice]
 
 
 def find_region(dataset: Dataset, region: Any, mode: str, stored: Callable[[Hashable], Variable]) -> Region:
-    """Return what a user's `region` means, for the axes that it names.
+    """Return a slice for every axis that the caller's `region` names.
 
     Parameters
     ----------
     dataset : Dataset
-        What is to be written.
+        The data set that is written.
     region : mapping or "auto"
-        A slice or ``"auto"`` by the name of the axis; ``"auto"`` alone stands for it on all axes.
+        A slice or ``"auto"`` by the name of the axis; ``"auto"`` alone applies to all axes.
     mode : str
-        That of `to_zarr`.
+        The mode of `to_zarr`.
     stored : callable
-        Returns the coordinate of an axis as it is in the store, decoded and in memory.
+        Function that returns the stored coordinate of an axis, decoded and in memory.
 
     Raises
     ------
     KeyError
         The values of a coordinate are not all in the store.
     TypeError
-        It is no mapping, or holds something other than slices.
+        `region` is no mapping, or has values other than slices.
     ValueError
         There is no such axis, a slice has a step, values lie apart in the store, or a variable has none of
         the axes.
@@ -54,9 +54,9 @@ def find_region(dataset: Dataset, region: Any, mode: str, stored: Callable[[Hash
 
 
 def _where(dataset: Dataset, dim: Hashable, stored: Callable[[Hashable], Variable]) -> slice:
-    """Return where the coordinate of an axis lies in the store; from the beginning if it has none."""
+    """Return the slice that the coordinate of an axis has in the store; without one, it starts at 0."""
     if dim not in dataset.variables:
-        # Not an axis at all is for `_check` to say.
+        # `_check` refuses a name that is no axis.
         return slice(0, dataset.sizes.get(dim, 0))
     index = pd.Index(stored(dim).data)
     positions = index.get_indexer(pd.Index(dataset[dim].data))

@@ -1,4 +1,4 @@
-"""Data that are read from where they are to be written: refused before anything is touched."""
+"""Refuse data that are read from the arrays they are to be written to, before anything is touched."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = "; load() the data first, or write elsewhere"
 
 
 class Part(NamedTuple):
-    """A data set, where it goes below the group, and its encoding."""
+    """A data set, its path below the group, and its encoding."""
 
     path: str
     dataset: Dataset
@@ -29,7 +29,7 @@ class Part(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """An array that a variable is read from, and the path that this is written to below the group."""
+    """An array that a variable is read from, and the path below the group that the variable is written to."""
 
     array: Array
     path: str
@@ -46,17 +46,17 @@ def check_sources(
     group: str | None,
     storage_options: dict[str, Any] | None,
 ) -> None:
-    """Raise `CopyError` if what is written is read from what is replaced, or written before it is read.
+    """Raise `CopyError` if writing would replace or change arrays before the data are read from them.
 
     Parameters
     ----------
     parts : list of Part
-        What is written.
+        The data sets that are written.
     mode, append_dim, region, store, group, storage_options
         As for `to_zarr`; `mode` is not None.
     """
     if store is None or (mode == "r+" and region is None):
-        # Whole arrays are changed in their place, item by item, which is what the mode is for.
+        # This mode is for changing whole arrays in their place, item by item.
         return
     reads = [read for part in parts for read in _reads(part)]
     if not reads:
@@ -68,7 +68,7 @@ def check_sources(
         with using_store(_own.normalize_path(store), "r", storage_options) as target:
             _check(reads, parts, mode, append_dim, target, "", group)
     except PathNotFoundError:
-        # A zip file that is to be made.
+        # A zip file that is not made yet.
         return
 
 
@@ -97,7 +97,7 @@ def _check(
         place(store, normalize_path(f"{top}/{part.path}/{_own.stored_name(name)}"))
         for part in parts
         for name, variable in part.dataset.variables.items()
-        # What is appended does not change what is there.
+        # Appending does not change the items that the array has.
         if append_dim is None or append_dim not in variable.dims
     }
     for array, path, whole in reads:

@@ -1,4 +1,4 @@
-"""A group as xarray's data store, to read: the variables and attributes that are there."""
+"""A group as a data store that xarray reads: the variables and attributes that are in the group."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def open_group(
     Parameters
     ----------
     store : path, URL, MutableMapping, Store or Group
-        As for `zchunk.open_group`; or a group that is open, which then is what `group` is below.
+        As for `zchunk.open_group`; or an open group, and then `group` is a path below that one.
     mode : str, optional
         As for `zchunk.open_group`.
     group : str, optional
         Path below the root.
     consolidated : bool, optional
-        Use consolidated metadata; None: if there are some, and only to read or with ``r+``.
+        Use consolidated metadata. None uses them if there are some, and only with ``r`` and ``r+``.
     storage_options, zarr_format, synchronizer : optional
         As for `zchunk.open_group`.
 
@@ -91,19 +91,29 @@ def open_group(
 
 
 class ZchunkStore(AbstractWritableDataStore):
-    """A group as xarray's data store, to read.
+    """A group as a data store that xarray reads.
 
     Parameters
     ----------
     group : Group
         The group.
     mask : bool, optional
-        The fill values of its arrays stand for missing items, as ``_FillValue`` does in netCDF. By default in
-        format 2 only, as xarray has it for Zarr.
+        Whether fill values of the arrays stand for missing items, as ``_FillValue`` does in netCDF. By
+        default they do so in format 2 only, which is xarray's rule for Zarr.
     close_group : bool, optional
         Close the stores of the group when this is closed.
     drop_variables : str or collection of str, optional
-        Arrays that are not looked at.
+        Names of arrays that the store leaves out.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> import zchunk.xarray
+    >>> group = zchunk.group()
+    >>> _ = group.create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["t"]})
+    >>> store = zchunk.xarray.ZchunkStore(group)
+    >>> store.get_variables()["a"].sizes["t"]
+    3
     """
 
     def __init__(
@@ -120,7 +130,17 @@ class ZchunkStore(AbstractWritableDataStore):
         self._dropped = frozenset(dropped)
 
     def child(self, name: str) -> Self:
-        """Return the store of a group below."""
+        """Return the store of a group below this one.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> _ = group.create_group("ocean")
+        >>> zchunk.xarray.ZchunkStore(group).child("ocean").group.name
+        '/ocean'
+        """
         found = self.group[name]
         assert isinstance(found, Group)
         return type(self)(found, self.mask, drop_variables=self._dropped)
@@ -131,7 +151,18 @@ class ZchunkStore(AbstractWritableDataStore):
     # ---- what is there
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield name and array of the arrays that are not dropped; those need not be readable."""
+        """Return an iterator over the names and arrays; arrays that are dropped need not be readable.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> _ = group.zeros("a", shape=3), group.zeros("b", shape=4)
+        >>> store = zchunk.xarray.ZchunkStore(group, drop_variables="b")
+        >>> [(name, array.shape) for name, array in store.arrays()]
+        [('a', (3,))]
+        """
         if not self._dropped:
             return self.group.arrays()
         names = (name for name in self.group.array_keys() if name not in self._dropped)
@@ -144,6 +175,15 @@ class ZchunkStore(AbstractWritableDataStore):
         ------
         KeyError
             Its axes have no names.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> z = group.create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["t"]})
+        >>> zchunk.xarray.ZchunkStore(group).variable(z).dims
+        ('t',)
         """
         dims = arrays.dimensions(array)
         return Variable(
@@ -154,11 +194,31 @@ class ZchunkStore(AbstractWritableDataStore):
         )
 
     def get_variables(self) -> dict[str, Variable]:
-        """Return the variables by name."""
+        """Return the variables by name, not decoded. xarray calls this to open a data set.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> _ = group.create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["t"]})
+        >>> list(zchunk.xarray.ZchunkStore(group).get_variables())
+        ['a']
+        """
         return {name: self.variable(array) for name, array in self.arrays()}
 
     def get_attrs(self) -> dict[str, Any]:
-        """Return the attributes of the group, without those that netCDF's library keeps for itself."""
+        """Return the attributes of the group, without those that netCDF's library keeps for itself.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> group.attrs.update(title="run", _NCProperties="version=2")
+        >>> zchunk.xarray.ZchunkStore(group).get_attrs()
+        {'title': 'run'}
+        """
         attrs = self.group.attrs.asdict()
         return {name: value for name, value in attrs.items() if not name.lower().startswith("_nc")}
 
@@ -169,6 +229,15 @@ class ZchunkStore(AbstractWritableDataStore):
         ------
         ValueError
             Two arrays give an axis different lengths.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> _ = group.create("a", shape=3, attributes={"_ARRAY_DIMENSIONS": ["t"]})
+        >>> zchunk.xarray.ZchunkStore(group).get_dimensions()
+        {'t': 3}
         """
         found: dict[str, int] = {}
         for _, array in self.arrays():
@@ -180,10 +249,28 @@ class ZchunkStore(AbstractWritableDataStore):
         return found
 
     def get_encoding(self) -> dict[str, Any]:
-        """Return nothing: groups have no encoding."""
+        """Return an empty dictionary: groups have no encoding.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> zchunk.xarray.ZchunkStore(zchunk.group()).get_encoding()
+        {}
+        """
         return {}
 
     def close(self) -> None:
-        """Close the stores of the group, if they are nobody else's."""
+        """Close the stores of the group if `close_group` is true. xarray calls this to close a data set.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.group()
+        >>> zchunk.xarray.ZchunkStore(group).close()
+        >>> list(group.array_keys())  # the group was opened elsewhere, and stays open
+        []
+        """
         if self._close_group:
             self.group.__exit__(None, None, None)

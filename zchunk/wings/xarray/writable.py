@@ -1,4 +1,4 @@
-"""A group as xarray's data store, to write."""
+"""A group as a data store that xarray writes to."""
 
 from __future__ import annotations
 
@@ -25,28 +25,37 @@ from zchunk.wings.xarray.store import ZchunkStore
 
 
 class WritableStore(ZchunkStore):
-    """A group as xarray's data store, to write a data set to it.
+    """A group as a data store that xarray writes a data set to; `to_zarr` returns one.
 
     Parameters
     ----------
     group : Group
-        The group, as it is after what `mode` does at once: with ``w`` it has no members.
+        The group, opened with `mode`: with ``w`` it is empty by now.
     mode : {"w", "w-", "a", "a-", "r+"}
-        That of `to_zarr`.
+        The mode of `to_zarr`.
     append_dim : hashable, optional
         Name of the axis that arrays grow along.
     region : mapping or "auto", optional
-        Where in the arrays to write.
+        The part of the arrays that is written.
     safe_chunks : bool, optional
-        Refuse dask chunks of which several lie in one stored chunk, or shard.
+        Refuse dask chunks if several of them lie in one stored chunk or shard.
     align_chunks : bool, optional
         Rechunk them instead.
     write_empty_chunks : bool, optional
-        Store chunks of nothing but the fill value.
+        Store chunks that hold nothing but the fill value.
     synchronizer : optional
-        Of the arrays.
+        The synchronizer of the arrays.
     close_group : bool, optional
         Close the stores of the group when this is closed.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import zchunk
+    >>> import zchunk.xarray
+    >>> store = zchunk.xarray.to_zarr(xr.Dataset({"a": ("t", [1, 2, 3])}))
+    >>> type(store).__name__, store.group["a"][:]
+    ('WritableStore', array([1, 2, 3]))
     """
 
     def __init__(
@@ -73,7 +82,16 @@ class WritableStore(ZchunkStore):
         self.advance: Advance | None = None
 
     def child(self, name: str) -> Self:
-        """Return the store of a group below, made if it is not there."""
+        """Return the store of a group below this one, and make the group if there is none.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> store.child("ocean").group.name
+        '/ocean'
+        """
         result = type(self)(
             self.group.require_group(name),
             self._mode,
@@ -90,12 +108,22 @@ class WritableStore(ZchunkStore):
     # ---- before anything is written
 
     def prepare(self, dataset: Dataset, encoding: Mapping[Any, Any]) -> Dataset:
-        """Return what is to be written of a data set: without its indexes if it goes to a region.
+        """Return the part of a data set that is written: to a region, all but its indexes.
 
         Raises
         ------
         ValueError
-            The region or `encoding` cannot be.
+            The region does not fit the arrays, or `encoding` is for a variable that is in the store.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.xarray.to_zarr(xr.Dataset({"a": ("t", [1, 2, 3])}, {"t": [10, 20, 30]})).group
+        >>> store = zchunk.xarray.WritableStore(group, "r+", region="auto")
+        >>> list(store.prepare(xr.Dataset({"a": ("t", [5])}, {"t": [20]}), {}).variables)
+        ['a']
         """
         for name in encoding:
             if self._mode in ("a", "a-", "r+") and self._existing(_own.stored_name(name)) is not None:
@@ -134,7 +162,21 @@ class WritableStore(ZchunkStore):
     def encode(
         self, variables: Mapping[Any, Variable], attributes: Mapping[Any, Any]
     ) -> tuple[dict[Any, Variable], dict[Any, Any]]:
-        """Return variables and attributes as they are stored; that of xarray tells nobody their names."""
+        """Return variables and attributes as they are stored.
+
+        An error names the variable, which xarray's own method does not do.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> packed = {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -1}
+        >>> variables, _ = store.encode({"a": xr.Variable("t", [0.5, 1.0], encoding=packed)}, {})
+        >>> variables["a"].values
+        array([1, 2], dtype=int16)
+        """
         encoded = {}
         for name, variable in variables.items():
             try:
@@ -146,11 +188,32 @@ class WritableStore(ZchunkStore):
         return encoded, result[1]
 
     def encode_variable(self, variable: Variable, name: Any = None) -> Variable:
-        """Return a variable with the items and attributes that are stored."""
+        """Return a variable with the items and attributes that are stored. `encode` calls this.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> packed = {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -1}
+        >>> store.encode_variable(xr.Variable("t", [0.5, 1.0], encoding=packed), "a").values
+        array([1, 2], dtype=int16)
+        """
         return encode_exactly(variable, name, _own.encode_variable)
 
     def encode_attribute(self, a: Any) -> Any:
-        """Return an attribute without NumPy's types."""
+        """Return an attribute as Python's types, for JSON. `encode` calls this.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> import numpy as np
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> store.encode_attribute(np.array([1, 2]))
+        [1, 2]
+        """
         return _own.encode_zarr_attr_value(a)
 
     def store(
@@ -161,7 +224,21 @@ class WritableStore(ZchunkStore):
         writer: Any = None,
         unlimited_dims: Any = None,
     ) -> None:
-        """Make or resize arrays, set attributes, and hand what is in the variables to `writer`."""
+        """Make or resize arrays, set attributes, and hand the items of the variables to `writer`.
+
+        xarray calls this with the variables of a data set. `writer.sync()` then writes dask arrays.
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> from xarray.backends.common import ArrayWriter
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> store.store({"a": xr.Variable("t", [1, 2])}, {"title": "run"}, writer=ArrayWriter())
+        >>> store.group["a"][:], store.get_attrs()
+        (array([1, 2]), {'title': 'run'})
+        """
         if unlimited_dims:
             raise NotImplementedError("Zarr has no unlimited axes: any can grow, see append_dim")
         existing = {}
@@ -199,7 +276,7 @@ class WritableStore(ZchunkStore):
     def _encode_like(
         self, existing: Mapping[Any, Array], variables: Mapping[Any, Variable]
     ) -> dict[Any, Variable]:
-        """Return the variables that are there already, encoded as they are in the store."""
+        """Return the variables that are in the store already, encoded as the store has them."""
         if not existing:
             return {}
         raw = {name: self.variable(array) for name, array in existing.items()}
@@ -263,7 +340,7 @@ class WritableStore(ZchunkStore):
     def _aligned(
         self, v: Variable, name: Any, grid: tuple[Any, ...], region: Any, shape: tuple[int, ...]
     ) -> Variable:
-        """Return `v` in dask chunks of which no two lie in one stored chunk; `ValueError` if they do."""
+        """Return `v` in dask chunks that share no stored chunk; raise `ValueError` if they do share one."""
         if self._align_chunks:
             return _own.grid_rechunk(v=v, enc_chunks=grid, region=region)
         if self._safe_chunks:
@@ -311,22 +388,40 @@ class WritableStore(ZchunkStore):
     # ---- afterwards
 
     def consolidate(self) -> None:
-        """Consolidate the metadata of the whole hierarchy."""
+        """Consolidate the metadata of the group and of all that is below it.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> store = zchunk.xarray.WritableStore(zchunk.group(), "a")
+        >>> store.consolidate()
+        >>> ".zmetadata" in store.group.store
+        True
+        """
         version: Any = self.group.zarr_format
         consolidation.consolidate_metadata(self.group, zarr_format=version)
 
     def finish(self) -> None:
-        """Let caches know that something changed, and close."""
+        """Touch the folder, by whose time xarray and dask tell data sets apart, and close the store.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> import zchunk.xarray
+        >>> group = zchunk.open_group("run.zarr", mode="w")
+        >>> zchunk.xarray.WritableStore(group, "a").finish()
+        """
         root = self.group.chunk_store.root
         if root is not None:
-            # xarray's token of a data set that is opened by a path is made of the time of the folder.
+            # The token that xarray gives to a data set opened by a path holds the time of the folder.
             os.utime(root)
         self.close()
 
 
 @contextmanager
 def _attributes_of(what: str) -> Iterator[None]:
-    """Say with a `TypeError` that attributes cannot be stored, in xarray's words."""
+    """Add to a `TypeError` that attributes cannot be stored, in xarray's words."""
     try:
         yield
     except TypeError as err:
@@ -334,14 +429,14 @@ def _attributes_of(what: str) -> Iterator[None]:
 
 
 class Target:
-    """What a variable is written to: the array, and who counts. Pickles as the array alone.
+    """The array that a variable is written to, and a function that counts items. Only the array is pickled.
 
     Parameters
     ----------
     array : Array
         The array.
     advance : callable, optional
-        Is told the number of items that were written. May be called by several threads.
+        Called with the number of items that were written, by several threads at once.
     """
 
     def __init__(self, array: Array, advance: Advance | None = None) -> None:
@@ -364,5 +459,5 @@ class Target:
         return type(self), (self._array,)
 
     def __dask_tokenize__(self) -> str:
-        # That of the array would look at all its files.
+        # The token of the array would take a look at all its files.
         return self._token

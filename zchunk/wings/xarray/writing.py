@@ -43,74 +43,74 @@ def to_zarr(
 ) -> Any:
     """Write a data set, or a tree of them, to a Zarr hierarchy.
 
-    What xarray's `Dataset.to_zarr` and `DataTree.to_zarr` do, with zchunk in place of zarr.
+    It does what xarray's `Dataset.to_zarr` and `DataTree.to_zarr` do, with zchunk in place of zarr.
 
     Parameters
     ----------
     data : Dataset or DataTree
-        What to write.
+        The data to write.
     store : path, URL, MutableMapping or Group, optional
         As for `zchunk.open_group`; memory by default.
     mode : {"w", "w-", "a", "a-", "r+"}, optional
         ``w`` replaces the group; ``w-`` fails if there is one; ``a`` replaces the values of variables that
-        are there and adds others; ``a-`` with `append_dim` leaves alone what does not have that axis; ``r+``
-        writes values of arrays that are there, in their own place if they are read from there too. By default
+        exist and adds others; ``a-`` with `append_dim` leaves variables without that axis alone; ``r+``
+        writes values of arrays that exist, in place if the data are read from them too. The default is
         ``a`` with `append_dim`, ``r+`` with `region`, else ``w-``.
     group : str, optional
         Path of the group below the root.
     encoding : mapping, optional
-        Per variable what it is stored as: ``chunks``, ``shards``, ``compressors``, ``filters``,
+        How each variable is stored, by name: ``chunks``, ``shards``, ``compressors``, ``filters``,
         ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``fill_value`` (format 3) as
         `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``, ``_FillValue``,
-        ``units``, ``calendar``. Of a tree per group, by path.
+        ``units``, ``calendar``. For a tree, one such mapping for each group, by path.
     consolidated : bool, optional
-        Consolidate the metadata of the hierarchy, once, before the values are written; by default except with
-        ``r+``. With ``r+``: use consolidated metadata; by default if there are some.
+        Consolidate the metadata of the hierarchy, once, before the values are written, which is the default.
+        With ``r+``, use consolidated metadata instead; by default it does so if there are some.
     append_dim : hashable, optional
-        Name of an axis: variables that have it are written behind what is there.
+        Name of an axis: variables that have it are appended to the arrays.
     region : mapping or "auto", optional
-        A slice or ``"auto"`` for some axes: what part of the arrays is written. ``"auto"`` finds it by the
-        coordinates.
+        The part of the arrays that is written: a slice or ``"auto"`` for some axes. ``"auto"`` finds it by
+        the coordinates.
     safe_chunks : bool, optional
         Raise `ValueError` if two dask chunks lie in one stored chunk (in one shard, if there are shards),
         which processes would write at the same time. Threads of one process lose nothing either way.
     align_chunks : bool, optional
-        Rechunk them so that none do.
+        Rechunk dask arrays so that no two of their chunks lie in one stored chunk.
     compute : bool, optional
-        Write now. Otherwise all metadata and what is no dask array is written now, the rest when the result
-        is computed.
+        Write everything now. Otherwise metadata and NumPy arrays are written now, and dask arrays when the
+        result is computed.
     storage_options : dict, optional
-        Of the file system, for a URL.
+        Options of the file system, for a URL.
     zarr_format : {2, 3}, optional
-        Version of the format of a group that is made. By default that of the groups above, or else 2.
+        Format of a new group. The default is the format of the groups above, or else 2.
     write_empty_chunks : bool, optional
-        Store chunks of nothing but the fill value; not by default.
+        Store chunks that hold nothing but the fill value; the default is not to.
     write_inherited_coords : bool, optional
-        Of a tree: write coordinates again in all groups that inherit them.
+        For a tree, write coordinates again in all groups that inherit them.
     synchronizer : mapping of keys to locks, optional
-        Held by chunk key while a chunk changes: with a `zchunk.ProcessSynchronizer`, processes may write
-        regions that share chunks.
+        The lock of a chunk key is held while the chunk changes. With a `zchunk.ProcessSynchronizer`,
+        processes may write regions that share chunks.
     chunkmanager_store_kwargs : dict, optional
         Further parameters for dask's `store`.
     progress : bool or callable, optional
-        True shows a bar; a function is called with items done and items in total. What other processes write
-        is counted at the end.
+        True shows a bar; a function is called with items done and items in total. Items that other processes
+        write are counted at the end.
 
     Returns
     -------
     WritableStore or dask.delayed.Delayed
-        The group is its attribute ``group``; something to compute if `compute` is false.
+        A store with the group as its attribute ``group``; if `compute` is false, an object to compute.
 
     Raises
     ------
     ContainsGroupError, ContainsArrayError
-        Something is there, with the mode ``w-``.
+        The mode is ``w-``, and a group or an array exists.
     GroupNotFoundError
-        There is no group, with the mode ``r+``.
+        The mode is ``r+``, and there is no group.
     CopyError
-        What is written is read from what would be replaced, or from what other parts of it are written to.
+        The data are read from arrays that would be replaced, or that other parts of the data are written to.
     KeyError, TypeError, ValueError
-        As xarray's methods.
+        In the cases in which xarray's methods raise them.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def to_zarr(
     try:
         with reporting_progress(progress, lambda: _items(parts), "items") as advance:
             counter = _Counter(advance)
-            # What is written later may be written by another process, which could not tell.
+            # Without `compute`, another process may write, and could not report its progress.
             top.advance = counter if compute else None
             _prepare(top, parts, writer)
             if mode != "r+" and consolidated is not False:
@@ -172,7 +172,7 @@ def to_zarr(
 
 
 def _prepare(top: WritableStore, parts: list[Part], writer: Any) -> None:
-    """Make arrays and groups, and hand what is in the variables to `writer`."""
+    """Make arrays and groups, and hand the items of the variables to `writer`."""
     for path, dataset, wanted in parts:
         at = top.child(path) if path else top
         _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
@@ -181,7 +181,7 @@ def _prepare(top: WritableStore, parts: list[Part], writer: Any) -> None:
 def _parts_of(
     data: Dataset | DataTree, append_dim: Hashable | None, inherit: bool, encoding: Mapping[Any, Any]
 ) -> list[Part]:
-    """Return what is written: a data set, or those of a tree."""
+    """Return the data sets that are written: one, or all of a tree."""
     if not isinstance(data, DataTree):
         parts = [Part("", data, encoding)]
     elif append_dim is None:
@@ -194,7 +194,7 @@ def _parts_of(
 
 
 def _parts_of_tree(tree: DataTree, inherit: bool, encoding: Mapping[Any, Any]) -> list[Part]:
-    """Return the data sets of a tree, those above first; `encoding` is by path from the root of the tree."""
+    """Return the data sets of a tree, parents first; `encoding` is by path from the root of the tree."""
     unknown = set(encoding) - set(tree.groups)
     if unknown:
         raise ValueError(f"unexpected encoding group name(s) provided: {unknown}")
@@ -213,7 +213,7 @@ def _items(parts: list[Part]) -> int:
 
 
 class _Counter:
-    """Adds up what threads tell it, and passes it on in turns."""
+    """Adds up the amounts that threads report, and passes them on one at a time."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
@@ -227,7 +227,7 @@ class _Counter:
 
 
 def _dask_delayed() -> Any:
-    # xarray does without dask.
+    # xarray does not need dask.
     try:
         from dask.delayed import delayed
     except ImportError:
@@ -246,7 +246,7 @@ class _Accessor:
     def to_zarr(
         self, store: Any = None, mode: str | None = None, group: str | None = None, **kwargs: Any
     ) -> Any:
-        """Write to a Zarr hierarchy; see `zchunk.xarray.to_zarr`, whose parameters these are."""
+        """Write to a Zarr hierarchy; the parameters are those of `zchunk.xarray.to_zarr`."""
         return to_zarr(self._data, store, mode, group, **kwargs)
 
 
