@@ -77,8 +77,8 @@ def to_zarr(
     align_chunks : bool, optional
         Rechunk dask arrays so that no two of their chunks lie in one stored chunk.
     compute : bool, optional
-        Write everything now. Otherwise metadata and NumPy arrays are written now, and dask arrays when the
-        result is computed.
+        Write everything now. Otherwise metadata and all data but dask arrays are written now, and dask
+        arrays when the result is computed.
     storage_options : dict, optional
         Options of the file system, for a URL.
     zarr_format : {2, 3}, optional
