@@ -425,7 +425,8 @@ def _attributes_of(what: str) -> Iterator[None]:
     try:
         yield
     except TypeError as err:
-        raise TypeError(f"Invalid attribute in Dataset.attrs. Of {what}: {err}") from err
+        message = f"Invalid attribute in Dataset.attrs: those of {what} cannot be stored: {err}"
+        raise TypeError(message) from err
 
 
 class Target:
