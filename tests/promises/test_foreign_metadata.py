@@ -125,7 +125,7 @@ def test_what_others_wrote_stays(tmp_path: Path) -> None:
     assert (math.isnan(found["x"]), found["y"]) == (True, 1)
 
 
-@pytest.mark.parametrize("name", ["__x", "__", "...", "a/__b", "a/..../b"])
+@pytest.mark.parametrize("name", ["__x", "__", "____", "...", "a/__b", "a/..../b"])
 def test_names_that_format_3_has_not(name: str) -> None:
     group = zchunk.group(zarr_format=3)
     stored = dict(group.store)

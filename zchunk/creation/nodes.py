@@ -52,7 +52,9 @@ def new_path(path: str | bytes | None, version: int = 2) -> str:
 
 def _check_new(path: str, version: int = 2) -> None:
     for name in path.split("/"):
-        if version == 3 and name and (name.startswith("__") or not name.strip(".")):
+        # Names of xarray's own, such as `__xarray_dataarray_variable__`, are in many stores.
+        reserved = name.startswith("__") and not (name.endswith("__") and len(name) > 4)
+        if version == 3 and name and (reserved or not name.strip(".")):
             raise InvalidKeyError(
                 f"path {path!r} has the name {name!r}; in Zarr format 3 no name begins with '__', "
                 "or is nothing but periods"
