@@ -178,7 +178,20 @@ class ContainsGroupError(ContainsNodeError):
 
 
 class ForeignFilesError(ZchunkError, FileExistsError):
-    """A node was to replace a folder that is no node, but holds files of other programs."""
+    """A node was to replace a folder that is no node, but holds files of other programs.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "notes.txt").write_text("not Zarr")
+    >>> try:
+    ...     zchunk.open_group(folder, mode="w")
+    ... except zchunk.errors.ForeignFilesError as err:
+    ...     print(type(err).__name__)
+    ForeignFilesError
+    """
 
 
 class MixedFormatsError(ZchunkError, ValueError):

@@ -62,5 +62,7 @@ cdef class Descriptor:
         self.close()
 
     def __dealloc__(self):
-        if self.fd >= 0:
-            c_close(self.fd)
+        cdef int fd = self.fd
+        if fd >= 0:
+            with nogil:
+                c_close(fd)

@@ -401,7 +401,11 @@ def real_path(bytes path not None):
 
 def temp_number():
     """Return a number for the name of a temporary file: machine (18 bits), pid (22), and what is unique (24)."""
-    return zc_temp_number()
+    cdef uint64_t number
+    # The first call in a process reads what identifies the machine.
+    with nogil:
+        number = zc_temp_number()
+    return number
 
 
 def write_file(bytes path not None, data, int durability):

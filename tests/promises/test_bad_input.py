@@ -170,7 +170,7 @@ WRONG: dict[str, list[Any]] = {
         _BLOSC | {"shuffle": 7}, _BLOSC | {"blocksize": -1}, _BLOSC | {"x": 1},
     ],
     "filters": [3, {}, [3], [{"id": "nope"}], "delta"],
-    "fill_value": ["x", [], {}, [1, 2], "nan"],
+    "fill_value": ["x", [], {}, [1, 2], "nanx"],
     "order": [None, "K", "c", 1, []],
     "zarr_format": [None, 1, 3, "2", 2.5, True],
     "dimension_separator": [":", 1, ""],

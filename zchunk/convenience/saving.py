@@ -137,7 +137,7 @@ def save(
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: npt.ArrayLike | Array,
+    **kwargs: Any,
 ) -> None:
     """Save one array as `save_array` does, or several as `save_group` does.
 

@@ -253,8 +253,13 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
     except ContainsGroupError:
         if mode != "a":
             raise
-    # Another process was faster.
-    return Group._of(find_group(access))
+        try:
+            # Another process was faster.
+            return Group._of(find_group(access))
+        except GroupNotFoundError:
+            # What is there is of the other format.
+            pass
+        raise
 
 
 def group(
