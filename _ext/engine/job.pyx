@@ -34,7 +34,7 @@ from zchunk._ext.engine.plan cimport Plan, Value, locate
 from zchunk._ext.engine.read_chunk cimport UNOPENED, read_chunk
 from zchunk._ext.selection.region cimport Region
 from zchunk._ext.memory.stream cimport stream_done
-from zchunk._ext.selection.basic cimport Plan as Selection
+from zchunk._ext.selection.slices cimport Plan as Selection
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure, fail
 from zchunk._ext.engine.frame_team cimport Team, free_team, make_team, team_block, team_blocks
 from zchunk._ext.engine.write_chunk cimport write_chunk

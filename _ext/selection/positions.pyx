@@ -13,7 +13,7 @@ cimport numpy as cnp
 
 from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.selection.axis cimport Axis, Picks, axis_init
-from zchunk._ext.selection.basic cimport ChunkPart, Plan, take_integer, take_slice, view_memory
+from zchunk._ext.selection.slices cimport ChunkPart, Plan, take_integer, take_slice, view_memory
 from zchunk._ext.selection.axis import AxisParts
 
 cnp.import_array()

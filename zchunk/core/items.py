@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zchunk._ext.selection.basic import Plan
+from zchunk._ext.selection.slices import Plan
 from zchunk.core.properties import ArrayProperties
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from zchunk._ext.selection.basic import Plan
-from zchunk._ext.selection.basic import plan_basic as plan_at_once
+from zchunk._ext.selection.slices import Plan
+from zchunk._ext.selection.slices import plan_basic as plan_at_once
 from zchunk.core.items import read, read_items, write, write_items
 from zchunk.core.properties import ArrayProperties
 from zchunk.engine.array import ChunkedArray

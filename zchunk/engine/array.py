@@ -13,7 +13,6 @@ import numpy as np
 
 from zchunk._ext.engine.job import Layout
 from zchunk._ext.memory.copy import equals_fill
-from zchunk._ext.threads.locks import ChunkLocks, KeyLock
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
@@ -22,7 +21,7 @@ from zchunk.engine.chunk_cache import ChunkCache, Stamp
 from zchunk.errors import ChangeInProgressError, ChunkError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.runtime.locks import change_in_progress
+from zchunk.runtime.locks import change_in_progress, chunk_lock, chunk_locks
 from zchunk.spec.fill_values import holds_only, object_fill
 from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.storage.base import Store
@@ -185,12 +184,12 @@ class ChunkedArray:
         return DURABILITY[getattr(self.store, "durability", "atomic")]
 
     def lock(self, name: str) -> AbstractContextManager[Any]:
-        """Return the lock that a thread holds while it changes the chunk of this name."""
-        return nullcontext() if self.in_shard else KeyLock(self.lock_seed, name, self._refused)
+        """Return the lock that a thread holds while it changes the chunk, or the shard, of this name."""
+        return nullcontext() if self.in_shard else chunk_lock(self.lock_seed, name, self._refused)
 
     def locks(self, names: Iterable[str]) -> AbstractContextManager[Any]:
         """Return the locks that a thread holds while it changes the chunks of these names."""
-        return nullcontext() if self.in_shard else ChunkLocks(self.lock_seed, names, self._refused)
+        return nullcontext() if self.in_shard else chunk_locks(self.lock_seed, names, self._refused)
 
     def _refused(self, name: str) -> ChangeInProgressError:
         return change_in_progress(f"chunk {self.key_of(name)!r} of array {self.name!r}")

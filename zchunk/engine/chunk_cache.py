@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.storage.base import Store
 

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import chunk_cache, generic, native
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import Wanted

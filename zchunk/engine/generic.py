@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.runtime import requests

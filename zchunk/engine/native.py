@@ -21,7 +21,7 @@ from zchunk._ext.codecs import dispatch
 from zchunk._ext.engine.file_job import PlacedJob
 from zchunk._ext.engine.job import Job
 from zchunk._ext.engine.shard_job import ShardJob
-from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import partial_reads
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.generic import write_chunk

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.codecs.dispatch import KINDS
-from zchunk._ext.selection.basic import ChunkPart, Plan
 from zchunk._ext.selection.positions import OrthogonalPlan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ValueChangedError
 from zchunk.runtime import requests

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zchunk.runtime.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from zchunk._ext.selection.basic import ChunkPart, Plan
+    from zchunk._ext.selection.slices import ChunkPart, Plan
     from zchunk.compat.indexing import (
         ArrayIndexError as ArrayIndexError,
     )
@@ -127,7 +127,7 @@ else:
     __getattr__ = lazy_names(
         globals(),
         {
-            "zchunk._ext.selection.basic": "ChunkPart Plan",
+            "zchunk._ext.selection.slices": "ChunkPart Plan",
             "zchunk.errors": "BoundsCheckError VindexInvalidSelectionError",
             "zchunk.indexing.fields": "field_dtype pop_fields",
             "zchunk.indexing.plans": (

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 import numpy as np
 
-from zchunk._ext.selection import basic as native
 from zchunk._ext.selection import positions
-from zchunk._ext.selection.basic import Plan
+from zchunk._ext.selection import slices as native
+from zchunk._ext.selection.slices import Plan
 from zchunk.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk._ext.selection.basic import Plan
+from zchunk._ext.selection.slices import Plan
 from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)

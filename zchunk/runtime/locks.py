@@ -1,18 +1,18 @@
 """Locks among the threads of this process, and counts of the values that its threads are replacing.
 
-Metadata in a store change one thread at a time. A reader of several parts of one value, one after the other,
-learns from the counts whether all parts were of the same value.
+A chunk or shard, and the metadata of a node, change one thread at a time. A reader of several parts of one
+value, one after the other, learns from the counts whether all parts were of the same value.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from zchunk._ext.threads.locks import KeyLock
+from zchunk._ext.threads.locks import ChunkLocks, KeyLock
 from zchunk.errors import ChangeInProgressError
 
 _SLOTS = 1024
@@ -61,6 +61,26 @@ def change_in_progress(what: str) -> ChangeInProgressError:
         f"{what} is being changed by the code that this change interrupts, and would undo it; a signal "
         "handler can read, change something else, or set a flag so that the change is made later"
     )
+
+
+def chunk_lock(seed: int, name: str, refused: Callable[[str], BaseException]) -> KeyLock:
+    """Return the lock to hold while a chunk or a shard is read and replaced.
+
+    Parameters
+    ----------
+    seed : int
+        Stands for the array: the same for all objects that share its chunks.
+    name : str
+        Of the chunk, or of the shard.
+    refused : callable
+        Returns the error for a change inside a change of the same chunk.
+    """
+    return KeyLock(seed, name, refused)
+
+
+def chunk_locks(seed: int, names: Iterable[str], refused: Callable[[str], BaseException]) -> ChunkLocks:
+    """Return the locks to hold while several chunks are replaced, taken in one order by all threads."""
+    return ChunkLocks(seed, names, refused)
 
 
 def metadata_lock(store: Any, key: str, *, changes: bool = True, of_value: bool = False) -> KeyLock:

@@ -18,7 +18,7 @@ import pytest
 
 import zchunk
 from zchunk._ext.memory import results
-from zchunk._ext.selection.basic import plan_basic
+from zchunk._ext.selection.slices import plan_basic
 
 MIB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -152,7 +152,7 @@ def test_what_is_kept_makes_room_where_addresses_are_limited() -> None:
     code = """
 import resource, zchunk
 from zchunk._ext.memory import results
-from zchunk._ext.selection.basic import plan_basic
+from zchunk._ext.selection.slices import plan_basic
 new = lambda n: plan_basic(slice(None), (n,), (n,)).empty(__import__("numpy").dtype("u1"), "C")
 held = [new(40 << 20) for _ in range(5)]
 results.keep_for(600)
@@ -175,7 +175,7 @@ def test_programs_that_hand_out_memory_themselves_are_left_alone() -> None:
 import ctypes, numpy, zchunk
 from numpy._core import _multiarray_umath as own
 from numpy._core.multiarray import get_handler_name
-from zchunk._ext.selection.basic import plan_basic
+from zchunk._ext.selection.slices import plan_basic
 
 def new():
     return plan_basic(slice(None), (8 << 20,), (8 << 20,)).empty(numpy.dtype("u1"), "C")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Buffer
 
-from zchunk._ext.selection.basic import Plan
+from zchunk._ext.selection.slices import Plan
 from zchunk._ext.threads.crew import Shared
 
 class Layout:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk._ext.selection.basic import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan
 
 class OrthogonalPlan(Plan):
     def parts(self) -> Iterator[ChunkPart]: ...

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zchunk._ext.selection.basic import Plan, plan_basic
+from zchunk._ext.selection.slices import Plan, plan_basic
 from zchunk.errors import BoundsCheckError, SelectionError
 from zchunk.indexing import plans
 from zchunk.spec.regular_grid import RegularGrid
