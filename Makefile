@@ -49,10 +49,11 @@ coverage:  ## lines that the tests run, those of .pyx files too: a report, and b
 	    setup.py pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md | tar -xf - -C $(TRACED)/tree
 	cd $(TRACED)/tree && ZCHUNK_COVERAGE=1 $(PYTHON) setup.py -q build_ext --inplace
 	cd $(TRACED)/tree && $(PYTHON) -m coverage erase
+	cd $(TRACED)/tree && find . -name '*.gcda' -delete
 	cd $(TRACED)/tree && PYTHONPATH=$$PWD $(PYTHON) -m coverage run -m pytest -p no:cacheprovider $(COVERED) \
-	    || echo "some tests failed; those of memory and threads may, where every line is traced"
+	    || echo "some tests failed; those of memory and of what an array costs may, with lines counted"
 	cd $(TRACED)/tree && $(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d ../html \
-	    && $(PYTHON) -m coverage report --skip-covered
+	    && $(PYTHON) -m coverage report --skip-covered && $(PYTHON) -m tests.pyx_coverage build | tee ../pyx.txt
 
 lint:  ## ruff and cython-lint
 	$(PYTHON) -m ruff check .

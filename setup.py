@@ -4,7 +4,7 @@ Environment switches:
 
 ZCHUNK_DEBUG=1                    bounds and None checks on, no optimisation
 ZCHUNK_SANITIZE=address,undefined compile and link with these sanitizers
-ZCHUNK_COVERAGE=1                 line tracing for coverage
+ZCHUNK_COVERAGE=1                 count how often lines run, for `make coverage`
 ZCHUNK_WERROR=1                   C compiler warnings are errors
 ZCHUNK_BLOSC2_DIR=PREFIX          take include/ and lib/libblosc2.a from here, not from the blosc2 wheel
 """
@@ -23,8 +23,6 @@ from setuptools import Extension, setup
 MODULES = sorted(path.relative_to("_ext").with_suffix("").as_posix() for path in Path("_ext").rglob("*.pyx"))
 # The one module that contains C-Blosc2, LZ4, Zstd and zlib-ng; the others call them through it.
 LINKS_LIBRARIES = {"codecs/libraries"}
-# Those whose kernels hold locks.
-HOLDS_LOCKS = {"engine/frame_team", "memory/results", "threads/crew", "threads/locks"}
 
 
 def switch(name: str) -> bool:
@@ -50,15 +48,6 @@ def static_library(prefix: Path) -> str:
     raise SystemExit(f"no lib/libblosc2.a below {prefix}: this blosc2 wheel carries no static library")
 
 
-def traced(name: str) -> list[tuple[str, str]]:
-    """Return what has the lines of a module traced for coverage.
-
-    A thread that traces a line may have to wait for the GIL. Lines that hold a lock of C's are not traced: a
-    thread that has the GIL and waits for the lock would never get it.
-    """
-    return [("CYTHON_TRACE_NOGIL", "1")] if switch("ZCHUNK_COVERAGE") and name not in HOLDS_LOCKS else []
-
-
 def extensions() -> list[Extension]:
     prefix = blosc2_prefix()
     debug = switch("ZCHUNK_DEBUG")
@@ -74,6 +63,9 @@ def extensions() -> list[Extension]:
         # Python's own flags have -fwrapv, by which no signed overflow would be found.
         compile_args += ["-fno-sanitize-recover=undefined", "-fno-wrapv"]
         link_args.append(f"-fsanitize={sanitize}")
+    if switch("ZCHUNK_COVERAGE"):
+        compile_args += ["-Og", "--coverage", "-fprofile-update=atomic"]
+        link_args.append("--coverage")
     macros = [
         ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
         ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
@@ -84,7 +76,7 @@ def extensions() -> list[Extension]:
             [f"_ext/{name}.pyx"],
             include_dirs=["_ext", numpy.get_include(), str(prefix / "include")],
             depends=[str(header) for header in Path("_ext").rglob("*.h")],
-            define_macros=macros + traced(name),
+            define_macros=macros,
             extra_objects=[static_library(prefix)] if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES and sys.platform != "win32" else [],
             extra_compile_args=compile_args,
@@ -105,7 +97,6 @@ setup(
             "nonecheck": switch("ZCHUNK_DEBUG"),
             "initializedcheck": switch("ZCHUNK_DEBUG"),
             "cdivision": True,
-            "linetrace": switch("ZCHUNK_COVERAGE"),
             "embedsignature": True,
         },
         show_all_warnings=True,
