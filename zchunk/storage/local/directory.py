@@ -238,8 +238,10 @@ class DirectoryStore(Store):
         if os.path.isfile(path):
             return False
         temporary, data = partial_path(path), as_buffer(value)
+        # Nobody reads the file before it has its name: it need not be replaced as a whole itself.
+        how = DURABILITY["fsync" if self.durability == "fsync" else "none"]
         try:
-            write_file(os.fsencode(temporary), data, DURABILITY[self.durability])
+            write_file(os.fsencode(temporary), data, how)
             # Unlike a rename it fails where there is a file already.
             os.link(temporary, path)
         except OSError:
