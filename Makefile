@@ -94,10 +94,10 @@ fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	    bash -c '$(PYTHON) -c "import zchunk; print(zchunk.__file__); assert \"asan\" in zchunk.__file__" \
-	        && $(PYTHON) -m pytest -p no:cacheprovider -o pythonpath= --import-mode=append $(CURDIR)/$(FUZZ_TESTS)'
+	        && $(PYTHON) -m pytest --all -p no:cacheprovider -o pythonpath= --import-mode=append $(CURDIR)/$(FUZZ_TESTS)'
 
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
-	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest $(FUZZ_TESTS)
+	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest --all $(FUZZ_TESTS)
 
 conformance:  ## zarr 2.18.7's own tests against zchunk
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
@@ -108,7 +108,7 @@ clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each
 differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
-	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest tests/promises/differential
+	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest --all tests/promises/differential
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
