@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -13,6 +17,7 @@ from zchunk.storage import (
     MemoryStore,
     Store,
 )
+from zchunk.storage import memory
 
 
 class TestMemoryStore(StoreConformance):
@@ -56,3 +61,42 @@ def test_memory_store_pickles_while_written() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        list,
+        len,
+        pickle.dumps,
+        lambda store: store.list_dir("a"),
+        lambda store: store.is_empty("a"),
+        lambda store: store.getsize("a"),
+        lambda store: store.erase_many(["a/1", "b"]),
+    ],
+    ids=["keys", "len", "pickle", "list_dir", "is_empty", "getsize", "erase_many"],
+)
+def test_signal_handlers_change_what_is_read(use: Callable[[MemoryStore], Any]) -> None:
+    """A handler may run before each line of the store: names come and go under it."""
+    store = MemoryStore({"a": {"1": b"v", "c": {"2": b"w"}}, "b": b"x"})
+    changes = 0
+
+    def change(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal changes
+        if frame.f_code.co_filename == memory.__file__:
+            sys.settrace(None)
+            changes += 1
+            store[f"a/new{changes}"] = b"y"
+            store[f"a/c/new{changes}"] = store[f"top{changes}"] = b"z"
+            store.erase_many([f"a/new{changes - 2}", f"a/c/new{changes - 2}", "b", "a/1"])
+            sys.settrace(change)
+            return change
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(change)
+    try:
+        use(store)
+    finally:
+        sys.settrace(before)
+    assert changes > 3

@@ -88,17 +88,16 @@ class MemoryStore(Store):
     def __delitem__(self, key: str) -> None:
         check_key(key)
         with _changes:
-            parent, _, name = key.rpartition("/")
             # A folder without keys is only a trace of deleted ones.
             if key not in self and self.is_empty(key):
                 raise KeyError(key)
-            del self._find(parent)[name]
+            self._remove(key)
 
     def erase_many(self, keys: Iterable[str]) -> None:
         for key in keys:
             with _changes:
                 if check_key(key) in self:
-                    del self[key]
+                    self._remove(key)
 
     def __contains__(self, key: object) -> bool:
         value = self._find(check_key(key)) if is_key(key) else None
@@ -138,8 +137,7 @@ class MemoryStore(Store):
             if not path:
                 self._tree.clear()
             elif isinstance(folder, self.cls):
-                parent, _, name = path.rpartition("/")
-                del self._find(parent)[name]
+                self._remove(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = check_rename(src_path, dst_path)
@@ -153,14 +151,13 @@ class MemoryStore(Store):
                 raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
             folder, name = self._require_parent(dst)
             folder[name] = value
-            parent, _, name = src.rpartition("/")
-            del self._find(parent)[name]
+            self._remove(src)
 
     def getsize(self, path: str | None = None) -> int:
         with _changes:
             value = self._find(normalize_path(path))
             if isinstance(value, self.cls):
-                return sum(len(as_bytes(v)) for v in value.values() if not isinstance(v, self.cls))
+                return sum(len(as_bytes(v)) for v in list(value.values()) if not isinstance(v, self.cls))
             return 0 if value is None else len(as_bytes(value))
 
     def _find(self, path: str) -> Any:
@@ -185,14 +182,22 @@ class MemoryStore(Store):
                 raise KeyBelowValueError(f"cannot store {key!r}: {name!r} in it has a value")
         return folder, last
 
+    def _remove(self, path: str) -> None:
+        """Remove the value or folder at `path`, which a signal handler may have done since it was seen."""
+        parent, _, name = path.rpartition("/")
+        folder = self._find(parent)
+        if isinstance(folder, self.cls):
+            folder.pop(name, None)
+
     def _walk(self, folder: Folder, prefix: str = "") -> Iterator[str]:
-        # No recursion: there may be more levels than Python has.
-        levels = [(prefix, iter(folder.items()))]
+        # No recursion: there may be more levels than Python has. Of each level what is in it now: a signal
+        # handler may change it before the next.
+        levels = [(prefix, iter(list(folder.items())))]
         while levels:
             prefix, members = levels[-1]
             for name, value in members:
                 if isinstance(value, self.cls):
-                    levels.append((f"{prefix}{name}/", iter(value.items())))
+                    levels.append((f"{prefix}{name}/", iter(list(value.items()))))
                     break
                 yield prefix + name
             else:
@@ -200,7 +205,7 @@ class MemoryStore(Store):
 
     def _copy_of(self, folder: Folder) -> Folder:
         copy: Folder = self.cls()
-        for name, value in folder.items():
+        for name, value in list(folder.items()):
             copy[name] = self._copy_of(value) if isinstance(value, self.cls) else as_bytes(value)
         return copy
 
