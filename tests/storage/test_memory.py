@@ -16,8 +16,8 @@ from tests.store_conformance import StoreConformance
 from zchunk.storage import (
     MemoryStore,
     Store,
+    memory,
 )
-from zchunk.storage import memory
 
 
 class TestMemoryStore(StoreConformance):
