@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from zchunk.convenience.copying import copy, copy_all
     from zchunk.convenience.opening import open
     from zchunk.convenience.saving import load, save, save_array, save_group
-    from zchunk.convenience.showing import tree
     from zchunk.convenience.store_copying import copy_store
+    from zchunk.convenience.trees import tree
     from zchunk.core.array import Array
     from zchunk.creation.arrays import (
         array,
@@ -142,7 +142,7 @@ _HOMES = {
     ),
     "zchunk.creation.opening": "open_array open_like",
     "zchunk.hierarchy.groups": "Group create_group group open_group",
-    "zchunk.convenience.showing": "tree",
+    "zchunk.convenience.trees": "tree",
     "zchunk.runtime.spare_memory": "get_spare_memory set_spare_memory",
     "zchunk.wings.rechunking": "rechunk",
     "zchunk.storage": (

@@ -13,7 +13,7 @@ from tests.nonsense import Nonsense
 from zchunk import storage
 from zchunk.creation import parameters
 from zchunk.creation.parameters import make_metadata
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import render_array
 
@@ -74,12 +74,12 @@ def test_what_is_remembered_is_what_would_be_made(dtype: Any, compressor: Any) -
                 results = []
                 for _ in range(2):
                     try:
-                        results.append(render_array(make_metadata(Wanted(**given))))
+                        results.append(render_array(make_metadata(ArrayRecipe(**given))))
                     except Exception as err:
                         results.append(str(err).encode())
                 parameters._made.clear()
                 try:
-                    wanted = render_array(make_metadata(Wanted(**given)).replace())
+                    wanted = render_array(make_metadata(ArrayRecipe(**given)).replace())
                 except Exception as err:
                     wanted = str(err).encode()
                 assert results == [wanted, wanted]
@@ -93,7 +93,7 @@ def test_like_parameters_are_told_apart() -> None:
             for fill_value in SCALARS:
                 for dtype in ("f8", "i8", "?"):
                     try:
-                        made = make_metadata(Wanted(shape, 1, dtype, None, fill_value))
+                        made = make_metadata(ArrayRecipe(shape, 1, dtype, None, fill_value))
                     except (ValueError, TypeError, MetadataError):
                         continue
                     value = None if fill_value is None else made.fill_value.tobytes()
@@ -114,18 +114,18 @@ def test_what_is_alike_shares_metadata_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_default_compressor_is_that_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make_metadata(Wanted((4,), 2)).compressor == zchunk.Blosc()
+    assert make_metadata(ArrayRecipe((4,), 2)).compressor == zchunk.Blosc()
     monkeypatch.setattr(storage, "default_compressor", zchunk.Zstd(3), raising=False)
-    assert make_metadata(Wanted((4,), 2)).compressor == zchunk.Zstd(3)
+    assert make_metadata(ArrayRecipe((4,), 2)).compressor == zchunk.Zstd(3)
 
 
 def test_warnings_come_every_time() -> None:
     for _ in range(2):
         with pytest.warns(UserWarning, match="10.0"):
-            make_metadata(Wanted(10.0, 5, "f8"))
+            make_metadata(ArrayRecipe(10.0, 5, "f8"))
 
 
 @pytest.mark.parametrize(("first", "second"), ["lq", "ql", "LQ"])
 def test_dtypes_stay_what_they_are(first: str, second: str) -> None:
-    assert make_metadata(Wanted(3, 3, np.dtype(first))).dtype.char == first
-    assert make_metadata(Wanted(3, 3, np.dtype(second))).dtype.char == second
+    assert make_metadata(ArrayRecipe(3, 3, np.dtype(first))).dtype.char == first
+    assert make_metadata(ArrayRecipe(3, 3, np.dtype(second))).dtype.char == second

@@ -10,7 +10,7 @@ from zchunk.creation.nodes import init_array as put_array
 from zchunk.creation.nodes import init_group as put_group
 from zchunk.creation.parameters import DEFAULT_COMPRESSOR as default_compressor
 from zchunk.creation.parameters import make_metadata
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine import chunk_cache
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.versions import asked_format, check_unsupported
@@ -72,7 +72,7 @@ def init_array(
     check_unsupported(storage_transformers=storage_transformers)
     version = asked_format(zarr_version, zarr_format)
     target, path = open_store(store), normalize_path(path)
-    wanted = Wanted(
+    recipe = ArrayRecipe(
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -85,7 +85,7 @@ def init_array(
         object_codec=object_codec,
     )
     fmt = format_for(target, path, version)
-    metadata = make_metadata(wanted, fmt.version, target._dimension_separator)
+    metadata = make_metadata(recipe, fmt.version, target._dimension_separator)
     put_array(target, path, metadata, overwrite, _chunks(chunk_store))
 
 

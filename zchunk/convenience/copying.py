@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.opening import open
-from zchunk.convenience.places import is_below, places
+from zchunk.convenience.overlap import is_below, places
 from zchunk.core.array import Array
 from zchunk.core.node import Node
 from zchunk.creation.arrays import started

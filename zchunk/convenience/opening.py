@@ -8,14 +8,14 @@ from zchunk.core.access import access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation.opening import open_array, trusted_by
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, PathNotFoundError
 from zchunk.runtime.lazy import LazyModule
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.creation import h5py_names
-    from zchunk.creation.options import OpenedGroup, OpenedNode
+    from zchunk.creation.keywords import OpenedGroup, OpenedNode
     from zchunk.hierarchy import groups
     from zchunk.hierarchy.groups import Group
     from zchunk.typing import ShapeLike, StoreLike, ZarrFormat
@@ -137,6 +137,6 @@ def _take_access(kwargs: dict[str, Any]) -> dict[str, Any]:
     found = {name: kwargs.pop(name) for name in _ACCESS if name in kwargs}
     found["trusted"] = trusted_by(**{name: kwargs[name] for name in _CODECS if name in kwargs})
     kwargs.pop("partial_decompress", None)
-    if others := {name: value for name, value in kwargs.items() if name not in Wanted._fields}:
+    if others := {name: value for name, value in kwargs.items() if name not in ArrayRecipe._fields}:
         h5py_names.translate(kwargs.get("compressor", "default"), 0, others)
     return found

@@ -24,7 +24,7 @@ from zchunk.storage import Store, open_store
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from zchunk.creation.options import SavedArray
+    from zchunk.creation.keywords import SavedArray
     from zchunk.typing import StoreLike, ZarrFormat
 
 

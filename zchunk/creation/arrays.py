@@ -17,13 +17,13 @@ from zchunk.creation import h5py_names
 from zchunk.creation.likeness import chunks_of, parameters_like
 from zchunk.creation.nodes import Placement, erase_chunks, format_for, new_array
 from zchunk.creation.parameters import make_metadata, takes_size_of_data
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.indexing.values import check_data, convert, ragged
 from zchunk.spec.versions import check_unsupported
 
 if TYPE_CHECKING:
-    from zchunk.creation.options import ArrayLike, FilledArray, FilledArrayLike, H5pyNames, NewArray, OfCreate
+    from zchunk.creation import keywords
     from zchunk.typing import (
         AttributesLike,
         ChunkKeyEncodingLike,
@@ -79,7 +79,7 @@ def create(
     meta_array: Any = None,
     storage_transformers: Sequence[Any] = (),
     cache_bytes: int | ChunkCache | None = None,
-    **kwargs: Unpack[H5pyNames],
+    **kwargs: Unpack[keywords.H5pyNames],
 ) -> Array:
     """Create an array.
 
@@ -201,7 +201,7 @@ def create(
         zarr_format=zarr_format,
         meta_array=meta_array,
     )
-    wanted = Wanted(
+    recipe = ArrayRecipe(
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -218,24 +218,24 @@ def create(
         dimension_names=dimension_names,
         attributes=attributes,
     )
-    return make_array(wanted, access, overwrite)
+    return make_array(recipe, access, overwrite)
 
 
-def make_array(wanted: Wanted, access: Access, overwrite: bool) -> Array:
-    """Make the array that is wanted, with the groups above it, and return it: all functions end here."""
-    new, access = _prepared(wanted, access, overwrite)
+def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
+    """Make the array of a recipe, with the groups above it, and return it: all functions end here."""
+    new, access = _prepared(recipe, access, overwrite)
     return _published(new, access, not overwrite)
 
 
-def _prepared(wanted: Wanted, access: Access, overwrite: bool) -> tuple[Placement, Access]:
+def _prepared(recipe: ArrayRecipe, access: Access, overwrite: bool) -> tuple[Placement, Access]:
     """Make the place of an array, and return what puts it there, and how it is accessed then."""
-    if getattr(wanted.compressor, "codec_id", None) == "n5_wrapper":
+    if getattr(recipe.compressor, "codec_id", None) == "n5_wrapper":
         # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
-        wanted = wanted._replace(compressor=wanted.compressor.compressor)
+        recipe = recipe._replace(compressor=recipe.compressor.compressor)
     store, path = access.store, access.path
     version = format_for(store, path, access.version).version
-    metadata = make_metadata(wanted, version, store._dimension_separator)
-    new = new_array(store, path, metadata, wanted.attributes)
+    metadata = make_metadata(recipe, version, store._dimension_separator)
+    new = new_array(store, path, metadata, recipe.attributes)
     new.prepare(overwrite, access.chunk_store)
     return new, access.at(path, version, trusted_ids(*metadata.codecs))
 
@@ -256,9 +256,9 @@ class Started(NamedTuple):
     discard: Callable[[], None]
 
 
-def start_array(wanted: Wanted, access: Access, overwrite: bool) -> Started:
-    """Begin to make the array that is wanted, with the groups above it."""
-    new, access = _prepared(wanted, access, overwrite)
+def start_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Started:
+    """Begin to make the array of a recipe, with the groups above it."""
+    new, access = _prepared(recipe, access, overwrite)
     chunk_store = access.store if access.chunk_store is None else access.chunk_store
     discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
     if new.metadata is None:
@@ -284,13 +284,13 @@ def started(**kwargs: Any) -> Started:
     given = dict(kwargs)
     check_unsupported(storage_transformers=given.pop("storage_transformers", ()))
     overwrite = given.pop("overwrite", False)
-    what = {name: given.pop(name) for name in Wanted._fields if name in given}
+    what = {name: given.pop(name) for name in ArrayRecipe._fields if name in given}
     how = {name: given.pop(name) for name in _ACCESS if name in given}
     compressor, fill_value = h5py_names.translate(
         what.get("compressor", "default"), what.get("fill_value", 0), given
     )
-    wanted = Wanted(**what | {"compressor": compressor, "fill_value": fill_value})
-    return start_array(wanted, access_to(how.pop("store", None), how.pop("path", None), **how), overwrite)
+    recipe = ArrayRecipe(**what | {"compressor": compressor, "fill_value": fill_value})
+    return start_array(recipe, access_to(how.pop("store", None), how.pop("path", None), **how), overwrite)
 
 
 _ACCESS = (
@@ -330,7 +330,7 @@ def create_array(
     dimension_names: DimensionNames = None,
     storage_options: StorageOptions | None = None,
     overwrite: bool = False,
-    **kwargs: Unpack[OfCreate],
+    **kwargs: Unpack[keywords.OfCreate],
 ) -> Array:
     """Create an array, with the parameters of zarr 3's function of this name.
 
@@ -394,7 +394,7 @@ def create_array(
     return array(data, **given)
 
 
-def empty(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
+def empty(shape: ShapeLike, **kwargs: Unpack[keywords.NewArray]) -> Array:
     """Create an array without a fill value. Parameters are those of `create`.
 
     Returns
@@ -410,7 +410,7 @@ def empty(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     return create(shape, fill_value=None, **kwargs)
 
 
-def zeros(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
+def zeros(shape: ShapeLike, **kwargs: Unpack[keywords.NewArray]) -> Array:
     """Create an array with the fill value 0. Parameters are those of `create`.
 
     Returns
@@ -428,7 +428,7 @@ def zeros(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     return create(shape, fill_value=0, **kwargs)
 
 
-def ones(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
+def ones(shape: ShapeLike, **kwargs: Unpack[keywords.NewArray]) -> Array:
     """Create an array with the fill value 1. Parameters are those of `create`.
 
     Returns
@@ -444,7 +444,7 @@ def ones(shape: ShapeLike, **kwargs: Unpack[NewArray]) -> Array:
     return create(shape, fill_value=1, **kwargs)
 
 
-def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[NewArray]) -> Array:
+def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[keywords.NewArray]) -> Array:
     """Create an array with the fill value `fill_value`. Other parameters are those of `create`.
 
     Returns
@@ -460,7 +460,7 @@ def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[NewArray]) ->
     return create(shape, fill_value=fill_value, **kwargs)
 
 
-def array(data: Any, **kwargs: Unpack[FilledArray]) -> Array:
+def array(data: Any, **kwargs: Unpack[keywords.FilledArray]) -> Array:
     """Create an array that holds `data`.
 
     Parameters
@@ -517,7 +517,7 @@ def array(data: Any, **kwargs: Unpack[FilledArray]) -> Array:
     return result
 
 
-def empty_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
+def empty_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, without a fill value.
 
     Parameters
@@ -542,7 +542,7 @@ def empty_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
     return empty(**parameters_like(a, {**kwargs}))
 
 
-def zeros_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
+def zeros_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, with the fill value 0. Parameters are those of `empty_like`.
 
     Returns
@@ -558,7 +558,7 @@ def zeros_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
     return zeros(**parameters_like(a, {**kwargs}))
 
 
-def ones_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
+def ones_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, with the fill value 1. Parameters are those of `empty_like`.
 
     Returns
@@ -575,7 +575,7 @@ def ones_like(a: Any, **kwargs: Unpack[ArrayLike]) -> Array:
     return ones(**parameters_like(a, {**kwargs}))
 
 
-def full_like(a: Any, **kwargs: Unpack[FilledArrayLike]) -> Array:
+def full_like(a: Any, **kwargs: Unpack[keywords.FilledArrayLike]) -> Array:
     """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
 
     Other parameters are those of `empty_like`.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zchunk.metadata.formats import find
@@ -18,7 +18,7 @@ from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.creation import arrays, h5py_names, likeness, nodes
-    from zchunk.creation.options import H5pyNames, OpenedArray
+    from zchunk.creation.keywords import H5pyNames, OpenedArray
     from zchunk.typing import (
         AttributesLike,
         ChunkKeyEncodingLike,
@@ -168,7 +168,7 @@ def open_array(
         if mode != "w":
             nodes.check_absent(access.store, access.path)
         raise TypeError(f"creating an array at {'/' + access.path!r} in {access.store!r} needs a shape")
-    wanted = Wanted(
+    recipe = ArrayRecipe(
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -186,7 +186,7 @@ def open_array(
         attributes=attributes,
     )
     try:
-        return arrays.make_array(wanted, access, mode == "w")
+        return arrays.make_array(recipe, access, mode == "w")
     except ContainsArrayError:
         # Another process was faster; or an array is above.
         if mode != "a" or find(access.store, access.path, access.version) is None:

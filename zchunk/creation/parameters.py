@@ -15,7 +15,7 @@ from zchunk import storage
 from zchunk.codecs import Blosc, Zstd, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import BadCompressorError, CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
@@ -35,8 +35,8 @@ DEFAULT_COMPRESSOR = Blosc()
 
 
 # Parameters that most arrays of format 2 leave alone: what comes before tells them apart.
-_REST = slice(Wanted._fields.index("filters"), Wanted._fields.index("attributes"))
-_NOTHING = tuple(Wanted(()))[_REST]
+_REST = slice(ArrayRecipe._fields.index("filters"), ArrayRecipe._fields.index("attributes"))
+_NOTHING = tuple(ArrayRecipe(()))[_REST]
 # Metadata by the parameters that led to them: programs make many arrays that are alike. Emptied when full.
 _made: dict[tuple[Any, ...], ArrayMetadata] = {}
 _MADE_MAX = 64
@@ -53,19 +53,21 @@ def takes_size_of_data(dtype: Any) -> bool:
     return found.kind in "SUV" and found.names is None and not found.itemsize
 
 
-def make_metadata(wanted: Wanted, zarr_format: int = 2, store_separator: str | None = None) -> ArrayMetadata:
-    """Return the metadata of the array that is wanted.
+def make_metadata(
+    recipe: ArrayRecipe, zarr_format: int = 2, store_separator: str | None = None
+) -> ArrayMetadata:
+    """Return the metadata of the array that a recipe describes.
 
     `store_separator` is what the store puts between chunk coordinates, if it has a rule of its own.
     """
-    asked, rest = None, cast("tuple[Any, ...]", wanted[_REST])
+    asked, rest = None, cast("tuple[Any, ...]", recipe[_REST])
     plain = zarr_format == 2 and not any(map(is_not, rest, _NOTHING))
     if plain and "default_compressor" not in vars(storage):
-        shape, chunks, dtype, compressor, fill_value, *layout = wanted[: _REST.start]
+        shape, chunks, dtype, compressor, fill_value, *layout = recipe[: _REST.start]
         asked = _asked((shape, chunks, dtype, compressor, *layout, store_separator), fill_value)
     found = None if asked is None else _made.get(asked)
     if found is None:
-        found = _make(wanted, zarr_format, store_separator)
+        found = _make(recipe, zarr_format, store_separator)
         if asked is not None and found.dtype.kind in "biufc":
             if len(_made) >= _MADE_MAX:
                 _made.clear()
@@ -99,44 +101,44 @@ def _asked(parameters: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...]
     return tuple(key)
 
 
-def _make(wanted: Wanted, zarr_format: int, store_separator: str | None) -> ArrayMetadata:
-    native = parameters_v3.native_type(wanted.dtype, zarr_format)
-    dtype, object_codec = object_dtype(native, wanted.object_codec)
+def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) -> ArrayMetadata:
+    native = parameters_v3.native_type(recipe.dtype, zarr_format)
+    dtype, object_codec = object_dtype(native, recipe.object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
     dtype = np.dtype("f8" if dtype is None else dtype)
     # The axes of a sub-array dtype become axes of the array, as in NumPy.
-    shape = normalize_shape(wanted.shape) + dtype.shape
-    filters, auto = wanted.filters, isinstance(wanted.filters, str) and wanted.filters == "auto"
-    known = wanted._replace(
+    shape = normalize_shape(recipe.shape) + dtype.shape
+    filters, auto = recipe.filters, isinstance(recipe.filters, str) and recipe.filters == "auto"
+    known = recipe._replace(
         shape=shape,
         dtype=dtype.base,
         filters=[] if auto else _listed("filters", filters),
-        compressors=_compressors(wanted.compressor, wanted.compressors, shape),
+        compressors=_compressors(recipe.compressor, recipe.compressors, shape),
         object_codec=object_codec,
     )
     return parameters_v3.make_metadata(known) if zarr_format == 3 else _make2(known, store_separator)
 
 
-def _make2(wanted: Wanted, store_separator: str | None) -> ArrayMetadata:
+def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
     """Return the metadata of an array of format 2, of which shape, dtype and lists of codecs are known."""
-    shape, dtype, compressors, order = wanted.shape, wanted.dtype, wanted.compressors, wanted.order
-    _check_no_format3(wanted)
-    separator = _separator_of_2(wanted.dimension_separator, store_separator, wanted.chunk_key_encoding)
+    shape, dtype, compressors, order = recipe.shape, recipe.dtype, recipe.compressors, recipe.order
+    _check_no_format3(recipe)
+    separator = _separator_of_2(recipe.dimension_separator, store_separator, recipe.chunk_key_encoding)
     if len(compressors) > 1:
         raise ValueError(f"format 2 has one compressor, not {compressors!r:.200}; others can be filters")
     metadata = ArrayMetadata(
         shape=shape,
         dtype=dtype,
-        chunk_shape=normalize_chunks(_chunks(wanted.chunks), shape, dtype.itemsize),
-        fill_value=normalize_fill_value(wanted.fill_value, dtype),
+        chunk_shape=normalize_chunks(_chunks(recipe.chunks), shape, dtype.itemsize),
+        fill_value=normalize_fill_value(recipe.fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
-        filters=object_filters(dtype, wanted.object_codec, tuple(map(as_codec, wanted.filters))),
+        filters=object_filters(dtype, recipe.object_codec, tuple(map(as_codec, recipe.filters))),
         compressors=tuple(map(as_codec, compressors)),
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )
-    if dtype.names and dtype.hasobject and isinstance(wanted.fill_value, int) and not wanted.fill_value:
+    if dtype.names and dtype.hasobject and isinstance(recipe.fill_value, int) and not recipe.fill_value:
         # The default value 0: without a fill value a reader gets the same.
         return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
     return metadata
@@ -178,9 +180,9 @@ def _listed(name: str, codecs: Any) -> list[Any]:
     return list(codecs)
 
 
-def _check_no_format3(wanted: Wanted) -> None:
+def _check_no_format3(recipe: ArrayRecipe) -> None:
     for name in ("shards", "serializer", "dimension_names"):
-        value = getattr(wanted, name)
+        value = getattr(recipe, name)
         if value is not None and not (name == "serializer" and isinstance(value, str) and value == "auto"):
             raise ValueError(f"{name} is of Zarr format 3, and the array of format 2; add zarr_format=3")
 

@@ -16,7 +16,7 @@ import numpy as np
 from zchunk.codecs import Codec, as_codec
 from zchunk.codecs.objects import object_filters
 from zchunk.codecs.registry import trusted_ids
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
@@ -42,21 +42,21 @@ def native_type(dtype: Any, zarr_format: int) -> Any:
     return dtype if method is None else method()
 
 
-def make_metadata(wanted: Wanted) -> ArrayMetadata:
-    """Return the metadata of the array that is wanted. Shape, dtype and lists of codecs are known."""
-    dtype = _packed(wanted.dtype)
+def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
+    """Return the metadata that a recipe describes. Shape, dtype and lists of codecs are known."""
+    dtype = _packed(recipe.dtype)
     native = dtype.newbyteorder("=")
-    inner, shard = chunks_and_shards(wanted.chunks, wanted.shards, wanted.shape, dtype.itemsize)
+    inner, shard = chunks_and_shards(recipe.chunks, recipe.shards, recipe.shape, dtype.itemsize)
     # The codec of objects comes before other filters, as in format 2.
-    first = [wanted.object_codec] if wanted.object_codec is not None and native.hasobject else []
+    first = [recipe.object_codec] if recipe.object_codec is not None and native.hasobject else []
     # Codecs of format 3 go into the document as they are, others by way of the model.
-    filters = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in (*first, *wanted.filters)]
-    compressors = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in wanted.compressors]
+    filters = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in (*first, *recipe.filters)]
+    compressors = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in recipe.compressors]
     known = tuple(codec for codec in filters if not isinstance(codec, dict))
-    serializer = None if _is_auto(wanted.serializer) else wanted.serializer
+    serializer = None if _is_auto(recipe.serializer) else recipe.serializer
     if native.hasobject and serializer is not None and not known:
         known, serializer = (as_codec({"id": _json_of(serializer)["name"]}),), None
-    document = _document(_model(wanted, dtype, inner, known))
+    document = _document(_model(recipe, dtype, inner, known))
     codecs = [codec for codec in filters if isinstance(codec, dict)] + document["codecs"]
     if serializer is not None:
         codecs[-1] = _json_of(serializer)
@@ -71,22 +71,22 @@ def make_metadata(wanted: Wanted) -> ArrayMetadata:
 
 
 def _model(
-    wanted: Wanted, dtype: np.dtype[Any], chunks: tuple[int, ...], filters: tuple[Codec, ...]
+    recipe: ArrayRecipe, dtype: np.dtype[Any], chunks: tuple[int, ...], filters: tuple[Codec, ...]
 ) -> ArrayMetadata:
     """Return metadata with all that the document says but compressors, shards and codecs that are JSON."""
-    native, order = dtype.newbyteorder("="), wanted.order
+    native, order = dtype.newbyteorder("="), recipe.order
     return ArrayMetadata(
-        shape=wanted.shape,
+        shape=recipe.shape,
         dtype=native,
         chunk_shape=chunks,
-        fill_value=_fill_value(wanted.fill_value, native, filters),
+        fill_value=_fill_value(recipe.fill_value, native, filters),
         order=order.upper() if isinstance(order, str) else order,
         filters=object_filters(native, None, filters) if native.hasobject and not filters else filters,
         compressors=(),
-        chunk_key_encoding=_key_encoding(wanted.chunk_key_encoding, wanted.dimension_separator),
+        chunk_key_encoding=_key_encoding(recipe.chunk_key_encoding, recipe.dimension_separator),
         zarr_format=3,
         swapped=dtype != native and _is_swapped(dtype, native),
-        dimension_names=_dimension_names(wanted.dimension_names, len(wanted.shape)),
+        dimension_names=_dimension_names(recipe.dimension_names, len(recipe.shape)),
     )
 
 

@@ -35,7 +35,7 @@ from zchunk.spec.regular_grid import normalize_shape
 from zchunk.storage.base import Store
 
 if TYPE_CHECKING:
-    from zchunk.creation.options import (
+    from zchunk.creation.keywords import (
         FilledMember,
         FilledMemberLike,
         MemberLike,

@@ -13,7 +13,7 @@ from dask import local, threaded
 from dask.base import get_scheduler
 from dask.utils import SerializableLock, get_scheduler_lock
 
-from zchunk.convenience.places import check_apart
+from zchunk.convenience.overlap import check_apart
 from zchunk.core.array import Array
 from zchunk.core.tokens import new_token
 from zchunk.creation.arrays import create
@@ -22,7 +22,7 @@ from zchunk.runtime.fork import PerProcess, is_shared
 from zchunk.spec.keys import normalize_path
 from zchunk.storage import MemoryStore, Store, open_store
 from zchunk.sync import KeyLock, ProcessSynchronizer
-from zchunk.wings.sources import arrays_in
+from zchunk.wings.lazy_sources import arrays_in
 
 if TYPE_CHECKING:
     from zchunk.typing import StorageOptions, StoreLike

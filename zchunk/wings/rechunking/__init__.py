@@ -10,7 +10,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Literal
 
 from zchunk.convenience.opening import open as open_node
-from zchunk.convenience.places import check_apart
+from zchunk.convenience.overlap import check_apart
 from zchunk.core.array import Array
 from zchunk.creation.nodes import format_for
 from zchunk.hierarchy.groups import Group, open_group

@@ -16,7 +16,7 @@ from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import parse_json
 from zchunk.metadata.v3.codecs import render_codecs
 from zchunk.spec.keys import ARRAY_KEY, join
-from zchunk.wings.xarray._own import BackendArray, FillValueCoder, create_vlen_dtype, indexing
+from zchunk.wings.xarray.xarray_internals import BackendArray, FillValueCoder, create_vlen_dtype, indexing
 
 # In format 2, the names of the axes are an attribute of this name.
 DIMENSION_KEY = "_ARRAY_DIMENSIONS"

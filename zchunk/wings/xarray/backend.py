@@ -10,7 +10,8 @@ from xarray import Dataset, DataTree
 
 from zchunk.hierarchy.groups import Group
 from zchunk.storage.base import Store
-from zchunk.wings.xarray._own import (
+from zchunk.wings.xarray.store import ZchunkStore, open_group
+from zchunk.wings.xarray.xarray_internals import (
     BACKEND_ENTRYPOINTS,
     BackendEntrypoint,
     StoreBackendEntrypoint,
@@ -18,7 +19,6 @@ from zchunk.wings.xarray._own import (
     datatree_from_dict_with_io_cleanup,
     normalize_path,
 )
-from zchunk.wings.xarray.store import ZchunkStore, open_group
 
 if TYPE_CHECKING:
     from zchunk.typing import ZarrFormat

@@ -8,7 +8,7 @@ from typing import Any
 from xarray import Variable
 
 from zchunk.creation import parameters_v3
-from zchunk.wings.xarray import _own
+from zchunk.wings.xarray import xarray_internals
 
 
 def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dic
     ValueError, TypeError
         The format cannot have this encoding.
     """
-    extract: Any = _own.extract_zarr_variable_encoding
+    extract: Any = xarray_internals.extract_zarr_variable_encoding
     found: dict[str, Any] = extract(v, raise_on_invalid=check, name=name, zarr_format=zarr_format)
     found.pop("fill_value", None)
     if not check:

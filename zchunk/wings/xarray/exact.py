@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from xarray import Variable
 
-from zchunk.wings.xarray import _own
+from zchunk.wings.xarray import xarray_internals
 
 _TIME_ATTRIBUTES = ("units", "calendar")
 
@@ -97,7 +97,7 @@ def _mapped(variable: Variable, check: Callable[[Any], Any]) -> Variable:
     if variable._in_memory:
         check(variable.values)
         return variable
-    data = _own.map_lazily(variable._data, check, variable.dtype)
+    data = xarray_internals.map_lazily(variable._data, check, variable.dtype)
     return Variable(variable.dims, data, variable.attrs, variable.encoding, fastpath=True)
 
 
@@ -135,7 +135,7 @@ def _check_range(data: Any, name: Any, dtype: np.dtype[Any], scale: Any = 1, off
 def _is_time(variable: Variable) -> bool:
     if variable.dtype.kind in "mM":
         return True
-    return variable.dtype.kind == "O" and _own.is_cftime(variable)
+    return variable.dtype.kind == "O" and xarray_internals.is_cftime(variable)
 
 
 def _check_times(variable: Variable, encoded: Variable, attrs: Mapping[Any, Any], name: Any) -> None:
@@ -151,7 +151,7 @@ def _check_times(variable: Variable, encoded: Variable, attrs: Mapping[Any, Any]
     kept = {key: attrs[key] for key in names if key in attrs}
     raw = Variable(encoded.dims, encoded.values, kept)
     try:
-        found = _own.conventions.decode_cf_variable(name, raw, decode_timedelta=True).values
+        found = xarray_internals.conventions.decode_cf_variable(name, raw, decode_timedelta=True).values
     except (ValueError, OverflowError):
         found = None
     wanted = variable.values

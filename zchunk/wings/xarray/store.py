@@ -20,7 +20,7 @@ from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.spec.keys import join, normalize_path
 from zchunk.wings.xarray import arrays
-from zchunk.wings.xarray._own import AbstractWritableDataStore, indexing
+from zchunk.wings.xarray.xarray_internals import AbstractWritableDataStore, indexing
 
 if TYPE_CHECKING:
     from zchunk.typing import ZarrFormat

@@ -17,7 +17,7 @@ from zchunk.hierarchy.groups import Group
 from zchunk.runtime.fork import is_shared
 from zchunk.runtime.progress import Advance
 from zchunk.spec.keys import join
-from zchunk.wings.xarray import _own, arrays
+from zchunk.wings.xarray import arrays, xarray_internals
 from zchunk.wings.xarray.encoding import create_options
 from zchunk.wings.xarray.exact import check_as_stored, encode_exactly, encoding_of
 from zchunk.wings.xarray.regions import Region, find_region
@@ -126,7 +126,7 @@ class WritableStore(ZchunkStore):
         ['a']
         """
         for name in encoding:
-            if self._mode in ("a", "a-", "r+") and self._existing(_own.stored_name(name)) is not None:
+            if self._mode in ("a", "a-", "r+") and self._existing(name) is not None:
                 raise ValueError(f"variable {name!r} already exists, but encoding was provided")
         if self._region is None:
             return dataset
@@ -139,16 +139,17 @@ class WritableStore(ZchunkStore):
         return dataset.drop_vars(dataset.indexes)
 
     def _coordinate(self, dim: Hashable) -> Variable:
-        array = self._existing(_own.stored_name(dim))
+        array = self._existing(dim)
         if array is None:
             raise KeyError(f"no coordinate {dim!r} is in {self.group!r}, to find the region by")
-        return _own.conventions.decode_cf_variable(dim, self.variable(array).compute())
+        return xarray_internals.conventions.decode_cf_variable(dim, self.variable(array).compute())
 
-    def _existing(self, name: str) -> Array | None:
+    def _existing(self, name: Hashable) -> Array | None:
+        """Return the stored array of a variable."""
         try:
             return Array(
                 self.group.store,
-                join(self.group.path, name),
+                join(self.group.path, xarray_internals.stored_name(name)),
                 chunk_store=self.group.chunk_store,
                 synchronizer=self._synchronizer,
                 write_empty_chunks=bool(self._write_empty_chunks),
@@ -200,7 +201,7 @@ class WritableStore(ZchunkStore):
         >>> store.encode_variable(xr.Variable("t", [0.5, 1.0], encoding=packed), "a").values
         array([1, 2], dtype=int16)
         """
-        return encode_exactly(variable, name, _own.encode_variable)
+        return encode_exactly(variable, name, xarray_internals.encode_variable)
 
     def encode_attribute(self, a: Any) -> Any:
         """Return an attribute as Python's types, for JSON. `encode` calls this.
@@ -214,7 +215,7 @@ class WritableStore(ZchunkStore):
         >>> store.encode_attribute(np.array([1, 2]))
         [1, 2]
         """
-        return _own.encode_zarr_attr_value(a)
+        return xarray_internals.encode_zarr_attr_value(a)
 
     def store(
         self,
@@ -243,7 +244,7 @@ class WritableStore(ZchunkStore):
             raise NotImplementedError("Zarr has no unlimited axes: any can grow, see append_dim")
         existing = {}
         for name in variables if self._mode != "w" else ():
-            array = self._existing(_own.stored_name(name))
+            array = self._existing(name)
             if array is not None:
                 existing[name] = array
         new = [name for name in variables if name not in existing]
@@ -266,7 +267,7 @@ class WritableStore(ZchunkStore):
 
     def _check_append_dim(self) -> None:
         dim = self._append_dim
-        if dim is not None and self._existing(_own.stored_name(dim)) is None:
+        if dim is not None and self._existing(dim) is None:
             existing = self.get_dimensions()
             if dim not in existing:
                 raise ValueError(
@@ -280,16 +281,16 @@ class WritableStore(ZchunkStore):
         if not existing:
             return {}
         raw = {name: self.variable(array) for name, array in existing.items()}
-        stored = _own.conventions.decode_cf_variables(variables=raw, attributes={})[0]
+        stored = xarray_internals.conventions.decode_cf_variables(variables=raw, attributes={})[0]
         alike = {}
         for name in existing:
-            _own.check_append_dtypes(name, stored[name], variables[name])
+            xarray_internals.check_append_dtypes(name, stored[name], variables[name])
             alike[name] = variables[name].copy(deep=False)
             alike[name].encoding = encoding_of(stored[name], raw[name], variables[name])
         encoded, _ = self.encode(alike, {})
         for name in existing:
             encoded[name] = check_as_stored(alike[name], encoded[name], raw[name], name)
-        fit: Any = _own.fit_to_existing
+        fit: Any = xarray_internals.fit_to_existing
         region = self._slices if self._region is not None else None
         return {
             name: fit(name, variable, stored[name], region, self._append_dim)
@@ -334,7 +335,7 @@ class WritableStore(ZchunkStore):
             fill_value = float("nan")
         missing = attrs.pop("_FillValue", None)
         if missing is not None:
-            attrs["_FillValue"] = _own.FillValueCoder.encode(missing, v.dtype)
+            attrs["_FillValue"] = xarray_internals.FillValueCoder.encode(missing, v.dtype)
         return attrs, fill_value
 
     def _aligned(
@@ -342,9 +343,9 @@ class WritableStore(ZchunkStore):
     ) -> Variable:
         """Return `v` in dask chunks that share no stored chunk; raise `ValueError` if they do share one."""
         if self._align_chunks:
-            return _own.grid_rechunk(v=v, enc_chunks=grid, region=region)
+            return xarray_internals.grid_rechunk(v=v, enc_chunks=grid, region=region)
         if self._safe_chunks:
-            _own.validate_grid_chunks_alignment(
+            xarray_internals.validate_grid_chunks_alignment(
                 nd_v_chunks=v.chunks,
                 enc_chunks=grid,
                 region=region,
@@ -374,9 +375,9 @@ class WritableStore(ZchunkStore):
                 del attributes["missing_value"]
         with _attributes_of(f"variable {name!r}"):
             return self.group.create(
-                _own.stored_name(name),
+                xarray_internals.stored_name(name),
                 shape=v.shape,
-                dtype=str if _own.is_text(v.dtype) else v.dtype,
+                dtype=str if xarray_internals.is_text(v.dtype) else v.dtype,
                 fill_value=fill_value,
                 attributes=attributes,
                 overwrite=self._mode == "w",

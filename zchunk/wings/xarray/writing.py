@@ -11,8 +11,8 @@ import xarray as xr
 from xarray import Dataset, DataTree
 
 from zchunk.runtime.progress import Advance, reporting_progress
-from zchunk.wings.xarray import _own
-from zchunk.wings.xarray.sources import Part, check_sources
+from zchunk.wings.xarray import xarray_internals
+from zchunk.wings.xarray.overlap import Part, check_sources
 from zchunk.wings.xarray.store import open_group
 from zchunk.wings.xarray.writable import WritableStore
 
@@ -129,11 +129,11 @@ def to_zarr(
     delayed = None if compute else _dask_delayed()
     encoding = {} if encoding is None else encoding
     parts = _parts_of(data, append_dim, write_inherited_coords, encoding)
-    mode = _own.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
+    mode = xarray_internals.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
     check_sources(parts, mode, append_dim, region, store, group, storage_options)
     top = WritableStore(
         open_group(
-            _own.normalize_path(store),
+            xarray_internals.normalize_path(store),
             "a" if mode == "a-" else mode,
             group,
             consolidated if mode == "r+" else False,
@@ -150,7 +150,7 @@ def to_zarr(
         synchronizer,
         isinstance(store, str | os.PathLike),
     )
-    writer = _own.ArrayWriter()
+    writer = xarray_internals.ArrayWriter()
     done = False
     try:
         with reporting_progress(progress, lambda: _items(parts), "items") as advance:
@@ -175,7 +175,7 @@ def _prepare(top: WritableStore, parts: list[Part], writer: Any) -> None:
     """Make arrays and groups, and hand the items of the variables to `writer`."""
     for path, dataset, wanted in parts:
         at = top.child(path) if path else top
-        _own.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
+        xarray_internals.dump_to_store(at.prepare(dataset, wanted), at, writer, encoding=wanted)
 
 
 def _parts_of(
@@ -189,7 +189,7 @@ def _parts_of(
     else:
         raise NotImplementedError("a tree has no append_dim: write its data sets one by one")
     for part in parts:
-        _own.check_names(part.dataset)
+        xarray_internals.check_names(part.dataset)
     return parts
 
 

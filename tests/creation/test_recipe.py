@@ -7,18 +7,18 @@ import inspect
 import pytest
 
 import zchunk
-from zchunk.creation.wanted import Wanted
+from zchunk.creation.recipe import ArrayRecipe
 
 
 def test_defaults_are_those_that_users_see() -> None:
     parameters = inspect.signature(zchunk.create).parameters
-    for name, default in Wanted._field_defaults.items():
+    for name, default in ArrayRecipe._field_defaults.items():
         assert parameters[name].default == default, name
 
 
 def test_it_is_made_of_names_and_does_not_change() -> None:
-    wanted = Wanted((3, 4), dtype="i4")
-    assert (wanted.shape, wanted.chunks, wanted.dtype) == ((3, 4), True, "i4")
+    recipe = ArrayRecipe((3, 4), dtype="i4")
+    assert (recipe.shape, recipe.chunks, recipe.dtype) == ((3, 4), True, "i4")
     with pytest.raises(AttributeError):
-        wanted.shape = 5  # type: ignore[misc]
-    assert wanted._replace(chunks=2) == Wanted((3, 4), 2, "i4")
+        recipe.shape = 5  # type: ignore[misc]
+    assert recipe._replace(chunks=2) == ArrayRecipe((3, 4), 2, "i4")

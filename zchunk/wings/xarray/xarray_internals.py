@@ -1,4 +1,4 @@
-"""All names that zchunk imports from xarray beside its public ones.
+"""The internals of xarray that zchunk needs: all names that it imports beside the public ones.
 
 None of them imports zarr. A release of xarray that moves one of them breaks this module, and no other.
 """

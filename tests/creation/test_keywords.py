@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import zchunk
-from zchunk.creation import h5py_names, options
-from zchunk.creation.wanted import Wanted
+from zchunk.creation import h5py_names, keywords
+from zchunk.creation.recipe import ArrayRecipe
 
 ROOT = Path(zchunk.__file__).parent.parent
 
@@ -144,35 +144,35 @@ def test_pyright_passes_what_is_right_and_reports_the_rest(program: tuple[Path, 
 
 
 CREATE = set(inspect.signature(zchunk.create).parameters) - {"kwargs"}
-H5PY = set(typing.get_type_hints(options.H5pyNames))
+H5PY = set(typing.get_type_hints(keywords.H5pyNames))
 
 
-def names(options_: Any) -> set[str]:
-    return set(typing.get_type_hints(options_))
+def names(typed: Any) -> set[str]:
+    return set(typing.get_type_hints(typed))
 
 
 def test_the_record_has_the_parameters_of_create_and_their_defaults() -> None:
     for name, parameter in inspect.signature(zchunk.create).parameters.items():
-        if name in Wanted._fields and name != "shape":
-            assert Wanted._field_defaults[name] == parameter.default, name
-    assert set(Wanted._fields) <= CREATE
+        if name in ArrayRecipe._fields and name != "shape":
+            assert ArrayRecipe._field_defaults[name] == parameter.default, name
+    assert set(ArrayRecipe._fields) <= CREATE
 
 
-def test_options_are_the_parameters_of_create() -> None:
-    assert names(options.FilledArray) == (CREATE | H5PY) - {"shape"}
-    assert names(options.FilledArrayLike) == CREATE | H5PY
+def test_typedare_the_parameters_of_create() -> None:
+    assert names(keywords.FilledArray) == (CREATE | H5PY) - {"shape"}
+    assert names(keywords.FilledArrayLike) == CREATE | H5PY
     place = {"store", "path", "chunk_store", "storage_options"}
-    assert names(options.FilledMember) == (CREATE | H5PY) - place
+    assert names(keywords.FilledMember) == (CREATE | H5PY) - place
     listed = set(inspect.signature(zchunk.create_array).parameters) | {"path"}
-    assert names(options.OfCreate) == (CREATE | H5PY) - listed
+    assert names(keywords.OfCreate) == (CREATE | H5PY) - listed
 
 
-def test_options_are_the_parameters_of_open() -> None:
+def test_typedare_the_parameters_of_open() -> None:
     array = set(inspect.signature(zchunk.open_array).parameters) - {"kwargs", "store"}
-    assert names(options.OpenedArray) == (array | H5PY) - {"path"}
-    assert names(options.OpenedNode) == (array | H5PY) - {"mode", "shape"}
+    assert names(keywords.OpenedArray) == (array | H5PY) - {"path"}
+    assert names(keywords.OpenedNode) == (array | H5PY) - {"mode", "shape"}
     group = set(inspect.signature(zchunk.open_group).parameters) - {"store", "mode"}
-    assert names(options.OpenedGroup) == group
+    assert names(keywords.OpenedGroup) == group
 
 
 def test_h5py_names_are_those_that_are_taken() -> None:

@@ -1,4 +1,4 @@
-"""Refuse data that are read from the arrays they are to be written to, before anything is touched."""
+"""Overlap: refuse to write data to the arrays that they are read from, before anything is touched."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 from xarray import Dataset
 
-from zchunk.convenience.places import check_apart, place, places
+from zchunk.convenience.overlap import check_apart, place, places
 from zchunk.core.array import Array
 from zchunk.errors import CopyError, PathNotFoundError
 from zchunk.hierarchy.groups import Group
 from zchunk.spec.keys import join, normalize_path
 from zchunk.storage import Store
 from zchunk.storage.resolve import using_store
-from zchunk.wings.sources import arrays_in
-from zchunk.wings.xarray import _own
+from zchunk.wings.lazy_sources import arrays_in
+from zchunk.wings.xarray import xarray_internals
 
 _ADVICE = "; load() the data first, or write elsewhere"
 
@@ -65,7 +65,7 @@ def check_sources(
         _check(reads, parts, mode, append_dim, store.store, store.path, group)
         return
     try:
-        with using_store(_own.normalize_path(store), "r", storage_options) as target:
+        with using_store(xarray_internals.normalize_path(store), "r", storage_options) as target:
             _check(reads, parts, mode, append_dim, target, "", group)
     except PathNotFoundError:
         # A zip file that is not made yet.
@@ -77,7 +77,7 @@ def _reads(part: Part) -> Iterator[_Read]:
         lazy = variable.chunks is not None
         data: Any = variable._data
         for array in arrays_in(data.dask if lazy and hasattr(data, "dask") else data):
-            yield _Read(array, join(part.path, _own.stored_name(name)).strip("/"), not lazy)
+            yield _Read(array, join(part.path, xarray_internals.stored_name(name)).strip("/"), not lazy)
 
 
 def _check(
@@ -94,7 +94,7 @@ def _check(
         check_apart([read.array for read in reads], store, top, _ADVICE)
         return
     written = {
-        place(store, normalize_path(f"{top}/{part.path}/{_own.stored_name(name)}"))
+        place(store, normalize_path(f"{top}/{part.path}/{xarray_internals.stored_name(name)}"))
         for part in parts
         for name, variable in part.dataset.variables.items()
         # Appending does not change the items that the array has.

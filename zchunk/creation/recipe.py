@@ -1,4 +1,4 @@
-"""Wanted: the record of what a new array is to be, in the words of the caller.
+"""The recipe of an array: what a new array is to be, in the words of the caller.
 
 It goes as a whole from the functions that users call to where the metadata are made. It has a module of its
 own so that a program that only reads arrays need not import that.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
-class Wanted(NamedTuple):
+class ArrayRecipe(NamedTuple):
     """Parameters of `zchunk.create` that say what the array is to be, with their defaults."""
 
     shape: Any

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zchunk
-from zchunk.convenience.places import check_apart, is_below, place, places
+from zchunk.convenience.overlap import check_apart, is_below, place, places
 from zchunk.errors import CopyError
 
 

@@ -1,4 +1,4 @@
-"""Where nodes are: names that tell whether what is written lies in, or instead of, what is read."""
+"""Overlap: whether what is written lies in, or in the place of, what is read."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.wings.sources import arrays_in
+from zchunk.wings.lazy_sources import arrays_in
 
 
 class Wrapper:
