@@ -14,8 +14,8 @@ from zchunk.convenience.opening import open
 from zchunk.convenience.overlap import is_below, places
 from zchunk.core.array import Array
 from zchunk.core.node import Node
-from zchunk.creation.arrays import started
 from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
+from zchunk.creation.drafts import started
 from zchunk.creation.likeness import chunks_of, is_array
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from zchunk.codecs.objects import object_dtype
-from zchunk.codecs.registry import trusted_ids
-from zchunk.core.access import Access, access_to
+from zchunk.core.access import access_to
 from zchunk.core.array import Array
-from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
+from zchunk.creation.drafts import make_array, started
 from zchunk.creation.likeness import chunks_of, parameters_like
-from zchunk.creation.nodes import Placement, erase_chunks, format_for, new_array
-from zchunk.creation.parameters import make_metadata, takes_size_of_data
+from zchunk.creation.parameters import takes_size_of_data
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.indexing.values import check_data, convert, ragged
@@ -219,95 +216,6 @@ def create(
         attributes=attributes,
     )
     return make_array(recipe, access, overwrite)
-
-
-def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
-    """Make the array of a recipe, with the groups above it, and return it: all functions end here."""
-    new, access = _prepared(recipe, access, overwrite)
-    return _published(new, access, not overwrite)
-
-
-def _prepared(recipe: ArrayRecipe, access: Access, overwrite: bool) -> tuple[Placement, Access]:
-    """Make the place of an array, and return what puts it there, and how it is accessed then."""
-    if getattr(recipe.compressor, "codec_id", None) == "n5_wrapper":
-        # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
-        recipe = recipe._replace(compressor=recipe.compressor.compressor)
-    store, path = access.store, access.path
-    version = format_for(store, path, access.version).version
-    metadata = make_metadata(recipe, version, store._dimension_separator)
-    new = new_array(store, path, metadata, recipe.attributes)
-    new.prepare(overwrite, access.chunk_store)
-    return new, access.at(path, version, trusted_ids(*metadata.codecs))
-
-
-def _published(new: Placement, access: Access, only_new: bool) -> Array:
-    new.publish(only_new)
-    return Array._of(*find_array(access)) if new.metadata is None else Array._of(access, new.metadata)
-
-
-class Started(NamedTuple):
-    """An array that is being made: what is written to `array` is there for all once `publish` is called.
-
-    Until then it is no array to anybody else, nor after a kill.
-    """
-
-    array: Array
-    publish: Callable[[], Array]
-    discard: Callable[[], None]
-
-
-def start_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Started:
-    """Begin to make the array of a recipe, with the groups above it."""
-    new, access = _prepared(recipe, access, overwrite)
-    chunk_store = access.store if access.chunk_store is None else access.chunk_store
-    discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
-    if new.metadata is None:
-        # What the metadata will be is for the store to say.
-        array = _published(new, access, not overwrite)
-        return Started(array, lambda: array, discard)
-    # There are no metadata yet that could be read before every operation.
-    array = Array._of(access._replace(cache_metadata=True), new.metadata)
-    array._chunked = array._chunked.unpublished
-    mark = new.begin(access.chunk_store)
-
-    def publish() -> Array:
-        made = _published(new, access, not overwrite)
-        if mark is not None:
-            chunk_store.erase_many([mark])
-        return made
-
-    return Started(array, publish, discard)
-
-
-def started(**kwargs: Any) -> Started:
-    """Begin to make an array, with parameters of `create`."""
-    given = dict(kwargs)
-    check_unsupported(storage_transformers=given.pop("storage_transformers", ()))
-    overwrite = given.pop("overwrite", False)
-    what = {name: given.pop(name) for name in ArrayRecipe._fields if name in given}
-    how = {name: given.pop(name) for name in _ACCESS if name in given}
-    compressor, fill_value = h5py_names.translate(
-        what.get("compressor", "default"), what.get("fill_value", 0), given
-    )
-    recipe = ArrayRecipe(**what | {"compressor": compressor, "fill_value": fill_value})
-    return start_array(recipe, access_to(how.pop("store", None), how.pop("path", None), **how), overwrite)
-
-
-_ACCESS = (
-    "store",
-    "path",
-    "storage_options",
-    "read_only",
-    "chunk_store",
-    "synchronizer",
-    "cache_metadata",
-    "cache_attrs",
-    "cache_bytes",
-    "write_empty_chunks",
-    "zarr_version",
-    "zarr_format",
-    "meta_array",
-)
 
 
 def create_array(

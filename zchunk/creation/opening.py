@@ -17,7 +17,7 @@ from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    from zchunk.creation import arrays, h5py_names, likeness, nodes
+    from zchunk.creation import drafts, h5py_names, likeness, nodes
     from zchunk.creation.keywords import H5pyNames, OpenedArray
     from zchunk.typing import (
         AttributesLike,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
 else:
     # A program that only reads arrays imports nothing that makes them.
-    arrays = LazyModule("zchunk.creation.arrays")
+    drafts = LazyModule("zchunk.creation.drafts")
     h5py_names = LazyModule("zchunk.creation.h5py_names")
     likeness = LazyModule("zchunk.creation.likeness")
     nodes = LazyModule("zchunk.creation.nodes")
@@ -186,7 +186,7 @@ def open_array(
         attributes=attributes,
     )
     try:
-        return arrays.make_array(recipe, access, mode == "w")
+        return drafts.make_array(recipe, access, mode == "w")
     except ContainsArrayError:
         # Another process was faster; or an array is above.
         if mode != "a" or find(access.store, access.path, access.version) is None:

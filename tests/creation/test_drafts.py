@@ -1,0 +1,117 @@
+"""Drafts: arrays that are written before their metadata are stored."""
+
+from __future__ import annotations
+
+import pickle
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.creation.drafts import Draft, draft_array
+from zchunk.errors import ArrayNotFoundError, ContainsArrayError, StoreError
+from zchunk.storage import DirectoryStore, MemoryStore, N5Store
+
+SHARDED: dict[str, Any] = {
+    "shape": (6, 8),
+    "chunks": (1, 4),
+    "shards": (2, 8),
+    "dtype": "f8",
+    "zarr_format": 3,
+    "dimension_names": ("y", "x"),
+    "attributes": {"units": "m"},
+}
+PARAMETERS: list[dict[str, Any]] = [
+    {"shape": (6, 8), "chunks": (2, 8), "dtype": "f8", "attributes": {"units": "m"}},
+    SHARDED,
+    {"shape": (), "dtype": "f8", "zarr_format": 3},
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS)
+def test_a_draft_becomes_the_array_that_create_would_have_made(
+    tmp_path: Path, parameters: dict[str, Any]
+) -> None:
+    items = np.arange(np.prod(parameters["shape"]), dtype="f8").reshape(parameters["shape"])
+    made = zchunk.create(store=tmp_path / "made", path="a", **parameters)
+    made[...] = items
+
+    draft = draft_array(store=tmp_path / "draft", path="a", **parameters)
+    assert not (tmp_path / "draft").exists()
+    draft.array[...] = items
+    np.testing.assert_array_equal(draft.array[...], items)
+    with pytest.raises(ArrayNotFoundError):
+        zchunk.open_array(tmp_path / "draft", path="a", mode="r")
+    draft.prepare()
+    draft.array[...] = items
+    published = draft.publish()
+    assert published.metadata == made.metadata
+    assert dict(published.attrs) == dict(made.attrs)
+    assert contents(tmp_path / "draft") == contents(tmp_path / "made")
+
+
+def test_documents_are_what_publish_stores() -> None:
+    store = MemoryStore()
+    draft = draft_array(store=store, path="g/a", **SHARDED)
+    assert list(draft.documents) == ["g/a/zarr.json"]
+    assert not store
+    draft.publish()
+    assert dict(store) == draft.documents
+
+
+def test_what_is_wrong_is_an_error_before_anything_is_touched(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="whole chunks"):
+        draft_array(store=tmp_path / "a", **SHARDED | {"chunks": (4, 4)})
+    with pytest.raises(TypeError, match="chunk_shape"):
+        draft_array(store=tmp_path / "a", **SHARDED | {"chunk_shape": (4, 4)})
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_draft_replaces_what_is_there_only_if_it_is_told_to(tmp_path: Path) -> None:
+    zchunk.array(np.ones((6, 8)), store=tmp_path, path="a", zarr_format=3)
+    draft = draft_array(store=tmp_path, path="a", **SHARDED)
+    with pytest.raises(ContainsArrayError):
+        draft.prepare()
+    draft.prepare(overwrite=True)
+    assert not draft.publish()[...].any()
+
+
+def test_a_store_that_changes_metadata_has_no_drafts(tmp_path: Path) -> None:
+    draft = draft_array(store=N5Store(tmp_path / "a.n5"), path="a", shape=4, dtype="i4", zarr_format=2)
+    with pytest.raises(StoreError, match="create the array first"):
+        _ = draft.array
+    draft.prepare()
+    assert draft.publish().shape == (4,)
+
+
+def _write(draft: Draft, rows: slice) -> None:
+    draft.array[rows] = rows.start
+
+
+def test_one_process_makes_a_draft_and_others_write_to_it(tmp_path: Path) -> None:
+    draft = draft_array(store=DirectoryStore(tmp_path), path="a", **SHARDED)
+    copy = pickle.loads(pickle.dumps(draft))
+    assert copy.documents == draft.documents
+    draft.prepare()
+    context = get_context("spawn")
+    writers = [context.Process(target=_write, args=(draft, slice(k, k + 2))) for k in (0, 2, 4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    z = draft.publish()
+    np.testing.assert_array_equal(z[...], np.repeat([0.0, 2, 4], 2)[:, None] * np.ones(8))
+
+
+def test_an_array_that_one_process_creates_goes_to_others_by_pickle(tmp_path: Path) -> None:
+    z = pickle.loads(pickle.dumps(zchunk.create(store=tmp_path, path="a", **SHARDED)))
+    z[:2] = 1
+    assert zchunk.open_array(tmp_path, path="a", mode="r")[1, 7] == 1

@@ -1,0 +1,172 @@
+"""Drafts: arrays whose metadata are held back, so that nobody opens them before their chunks are there.
+
+A draft touches nothing. Every new array is one that is published: at once, or when its data are stored.
+Several processes that make a draft of the same parameters have the same array, without a message between
+them: all write chunks to it, and one of them publishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from zchunk.codecs.registry import trusted_ids
+from zchunk.core.access import Access, access_to
+from zchunk.core.array import Array
+from zchunk.core.properties import find_array
+from zchunk.creation import h5py_names
+from zchunk.creation.nodes import Placement, erase_chunks, format_for, new_array
+from zchunk.creation.parameters import make_metadata
+from zchunk.creation.recipe import ArrayRecipe
+from zchunk.errors import StoreError
+from zchunk.spec.keys import join
+from zchunk.spec.versions import check_unsupported
+
+
+class Draft(NamedTuple):
+    """An array that is in no store yet: how it will be accessed, and what will put it there.
+
+    It pickles, so that one process can make it for all.
+    """
+
+    access: Access
+    placement: Placement
+
+    @property
+    def array(self) -> Array:
+        """A new object for the array, which reads and writes its chunks; its metadata are nowhere.
+
+        Raises
+        ------
+        StoreError
+            Its metadata depend on the store: they are known once they are there.
+        """
+        metadata = self.placement.metadata
+        if metadata is None:
+            raise StoreError(
+                f"{self.access.store!r} may change the metadata that are stored in it, so that chunks cannot "
+                "be written before them; create the array first"
+            )
+        # There are no metadata yet that could be read before every operation.
+        array = Array._of(self.access._replace(cache_metadata=True), metadata)
+        array._chunked = array._chunked.unpublished
+        return array
+
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """The metadata by their keys in the store, the one that makes the array last."""
+        return {join(self.access.path, name): value for name, value in self.placement.items.items()}
+
+    def prepare(self, overwrite: bool = False) -> None:
+        """Make the groups above the array, and erase what is in its place if `overwrite`.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            Something is there, and `overwrite` is false.
+        ForeignFilesError
+            What `overwrite` would replace is no node.
+        MixedFormatsError
+            A group above is of the other format.
+        """
+        self.placement.prepare(overwrite, self.access.chunk_store)
+
+    def publish(self, only_new: bool = False) -> Array:
+        """Store the metadata and return the array; if it is `only_new`, not over those of another process."""
+        self.placement.publish(only_new)
+        metadata = self.placement.metadata
+        return Array._of(*find_array(self.access)) if metadata is None else Array._of(self.access, metadata)
+
+
+def make_draft(recipe: ArrayRecipe, access: Access) -> Draft:
+    """Return a draft of the array of a recipe. All that can be wrong with it is an error here."""
+    if getattr(recipe.compressor, "codec_id", None) == "n5_wrapper":
+        # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
+        recipe = recipe._replace(compressor=recipe.compressor.compressor)
+    store, path = access.store, access.path
+    version = format_for(store, path, access.version).version
+    metadata = make_metadata(recipe, version, store._dimension_separator)
+    new = new_array(store, path, metadata, recipe.attributes)
+    return Draft(access.at(path, version, trusted_ids(*metadata.codecs)), new)
+
+
+def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
+    """Make the array of a recipe, with the groups above it, and return it: all functions end here."""
+    draft = make_draft(recipe, access)
+    draft.prepare(overwrite)
+    return draft.publish(only_new=not overwrite)
+
+
+def draft_array(**kwargs: Any) -> Draft:
+    """Return a draft of the array that `create` would make of these parameters, in a store that it can be in.
+
+    Nothing is stored. Collectively, after all have made the same draft: one process calls `prepare`, all wait
+    for it and write to `array`, one process calls `publish` after all have written.
+    """
+    recipe, access, _ = _records(kwargs)
+    return make_draft(recipe, access)
+
+
+class Started(NamedTuple):
+    """An array that is being made: what is written to `array` is there for all once `publish` is called.
+
+    Until then it is no array to anybody else, nor after a kill.
+    """
+
+    array: Array
+    publish: Callable[[], Array]
+    discard: Callable[[], None]
+
+
+def started(**kwargs: Any) -> Started:
+    """Begin to make an array, with the groups above it and with parameters of `create`."""
+    recipe, access, overwrite = _records(kwargs)
+    draft = make_draft(recipe, access)
+    draft.prepare(overwrite)
+    new, chunk_store = draft.placement, access.store if access.chunk_store is None else access.chunk_store
+    discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
+    if new.metadata is None:
+        # What the metadata will be is for the store to say.
+        array = draft.publish(only_new=not overwrite)
+        return Started(array, lambda: array, discard)
+    mark = new.begin(access.chunk_store)
+
+    def publish() -> Array:
+        made = draft.publish(only_new=not overwrite)
+        if mark is not None:
+            chunk_store.erase_many([mark])
+        return made
+
+    return Started(draft.array, publish, discard)
+
+
+def _records(given: dict[str, Any]) -> tuple[ArrayRecipe, Access, bool]:
+    """Return the parameters of `create` as a recipe, a record of access, and `overwrite`."""
+    given = dict(given)
+    check_unsupported(storage_transformers=given.pop("storage_transformers", ()))
+    overwrite = given.pop("overwrite", False)
+    what = {name: given.pop(name) for name in ArrayRecipe._fields if name in given}
+    how = {name: given.pop(name) for name in _ACCESS if name in given}
+    compressor, fill_value = h5py_names.translate(
+        what.get("compressor", "default"), what.get("fill_value", 0), given
+    )
+    recipe = ArrayRecipe(**what | {"compressor": compressor, "fill_value": fill_value})
+    return recipe, access_to(how.pop("store", None), how.pop("path", None), **how), overwrite
+
+
+_ACCESS = (
+    "store",
+    "path",
+    "storage_options",
+    "read_only",
+    "chunk_store",
+    "synchronizer",
+    "cache_metadata",
+    "cache_attrs",
+    "cache_bytes",
+    "write_empty_chunks",
+    "zarr_version",
+    "zarr_format",
+    "meta_array",
+)
