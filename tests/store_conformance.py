@@ -466,6 +466,15 @@ class StoreConformance:
         store["a"] = b"v"
         assert dict(store) == {"a": b"v"}
 
+    def test_sync_changes_nothing(self, store: Store) -> None:
+        values = {key: key.encode() for key in ("a/b/0", "a/1", "k")}
+        for key, value in values.items():
+            store[key] = value
+        store.sync("a/1")
+        store.sync(["a", "k", "nothing/there"])
+        store.sync()
+        assert {key: store[key] for key in store} == values
+
     def test_rename(self, store: Store) -> None:
         for key in ("a/b/0", "a/b/c/1", "a/bc/0", "k"):
             store[key] = key.encode()

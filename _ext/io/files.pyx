@@ -1,4 +1,4 @@
-"""Read, replace and remove files below an open folder.
+"""Read, replace, sync and remove files below an open folder.
 
 A file is replaced by a temporary file in the same folder, then rename; with fsync of both when asked. A process
 killed at any moment leaves the old file or the new one, and perhaps a temporary file that ends in ``.partial``,
@@ -117,6 +117,14 @@ cdef extern from * nogil:
         return fstatat(folder, path, &st, 0) != 0 && errno == ENOENT
             && fstatat(folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
     }
+    /* Begin to write what the file holds to the disk, so that several go there at the same time. */
+    static void zc_start_sync(int fd) {
+    #ifdef SYNC_FILE_RANGE_WRITE
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    #else
+        (void)fd;
+    #endif
+    }
     static int zc_sync_folder(int folder, const char *path) {
         int fd = zc_openat(folder, path, O_RDONLY | O_DIRECTORY);
         if (fd < 0) return -1;
@@ -140,6 +148,7 @@ cdef extern from * nogil:
     int renameat(int old, const char* a, int new, const char* b)
     int unlinkat(int folder, const char* path, int flags)
     int zc_fsync(int fd)
+    void zc_start_sync(int fd)
     int zc_close(int fd)
     int close(int fd)
     ssize_t pread(int fd, void* p, size_t n, int64_t offset)
@@ -154,6 +163,8 @@ cdef enum:
     NAME_MAX = 255
     # Characters of the temporary name's end.
     SUFFIX = 25
+    # Files that are open to be synced together.
+    SYNCED = 64
 
 
 cdef int _system(Failure* f) noexcept nogil:
@@ -366,7 +377,55 @@ cdef int remove_file(int folder, const char* path, int durability, Failure* f) n
     return OK if errno == ENOENT or errno == ENOTDIR else _system(f)
 
 
+cdef int _sync_some(const char** paths, int n, int* failed, Failure* f) noexcept nogil:
+    """Sync up to SYNCED files or folders together; `failed` is the number of the one that could not be."""
+    cdef int fds[SYNCED]
+    cdef int i
+    f.status = OK
+    for i in range(n):
+        fds[i] = zc_open_read(HERE, paths[i])
+        if fds[i] >= 0:
+            zc_start_sync(fds[i])
+        elif errno != ENOENT and errno != ENOTDIR and f.status == OK:
+            failed[0] = i
+            _system(f)
+    for i in range(n):
+        if fds[i] < 0:
+            continue
+        if f.status == OK and zc_fsync(fds[i]) != 0:
+            failed[0] = i
+            _system(f)
+        close(fds[i])
+    return f.status
+
+
 # ---- boundary
+
+def sync_files(list paths not None):
+    """Wait until files and folders, by their paths as bytes, are on the disk; those that are gone are passed over.
+
+    Raises
+    ------
+    OSError
+        As the system says, of the first that could not be synced.
+    """
+    cdef const char* names[SYNCED]
+    cdef Failure f
+    cdef int n, status, failed = 0
+    cdef Py_ssize_t start
+    cdef bytes path
+    memset(&f, 0, sizeof(f))
+    for start in range(0, len(paths), SYNCED):
+        n = 0
+        some = paths[start:start + SYNCED]
+        for path in some:
+            names[n] = path
+            n += 1
+        with nogil:
+            status = _sync_some(names, n, &failed, &f)
+        if status != OK:
+            raise OSError(f.err, os.strerror(f.err), os.fsdecode(some[failed]))
+
 
 def are_files(list paths not None):
     """Return for each path, as bytes, whether it is a regular file; `OSError` if the system does not say."""

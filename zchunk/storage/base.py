@@ -387,6 +387,28 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         for key, value in items.items():
             self[key] = value
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        """Wait until values, and deletions, can no longer be lost by a crash of the machine.
+
+        To write many values and wait once, use a store that does not wait for each of them, such as a
+        `DirectoryStore` with the default ``durability="atomic"``. Until then a value that replaces an older
+        one may be lost together with it, so this is for new arrays. Nothing, by default: values are in
+        memory, or with a service that has its own ways.
+
+        Parameters
+        ----------
+        keys : str or iterable of str, optional
+            Keys, and paths of nodes or folders, which stand for all below them. The whole store by default.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> z = zchunk.array(np.ones((100, 100)), chunks=10, store=store, path="u")
+        >>> store.sync("u")
+        """
+
     def erase_many(self, keys: Iterable[str]) -> None:
         """Delete those `keys` that exist.
 
@@ -459,8 +481,6 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         >>> list(store)
         []
         """
-        self.erase_many(self._keys_below(path))
-        """Delete every key below `path`. A key that is `path` itself stays."""
         keys = sorted(self._keys_below(path), key=erase_rank)
         start = bisect_left(keys, 2, key=erase_rank)
         metadata, chunks = keys[:start], keys[start:]

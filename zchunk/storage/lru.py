@@ -433,6 +433,9 @@ class LRUStoreCache(Store):
     def foreign(self, path: str = "") -> list[str]:
         return self._store.foreign(path)
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        self._store.sync(keys)
+
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set the values of many keys.
 

@@ -127,6 +127,11 @@ class KVStore(Store):
         else:
             method(check_path(path))
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        # `sync` of other mappings, as that of `shelve`, is another method.
+        if isinstance(self._mutable_mapping, Store):
+            self._mutable_mapping.sync(keys)
+
     def refuse_larger(self, key: str, most: int | None) -> None:
         method = self._optional("refuse_larger")
         if method is not None:

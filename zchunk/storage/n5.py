@@ -141,6 +141,9 @@ class _N5(Store):
                 blocks.append(_block_key(key))
         super().erase_many(blocks)
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        super().sync([_stored_key(key) for key in ([keys] if isinstance(keys, str) else keys)])
+
     def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
         if _split(key)[1] in _METADATA_KEYS:
             return Store.get_range(self, key, start, stop)
@@ -305,6 +308,14 @@ def _block_key(key: str) -> str:
     """Return N5's key of a chunk's key; other keys as they are."""
     path, name = _split(key)
     return join(path, "/".join(name.split(".")[::-1])) if _CHUNK_KEY.fullmatch(name) else key
+
+
+def _stored_key(key: str) -> str:
+    """Return N5's key of any key; the path of a node, which may be ``""``, as it is."""
+    if not key:
+        return key
+    path, name = _split(key)
+    return join(path, n5_attrs_key) if name in _METADATA_KEYS else _block_key(key)
 
 
 def _ndim(attributes: dict[str, Any]) -> int | None:

@@ -142,6 +142,67 @@ def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
 
 
 @needs_faults
+def test_directory_store_syncs_many_keys_at_once(tmp_path: Path, faults: Any) -> None:
+    code = """
+import zchunk
+store = DirectoryStore(sys.argv[2])
+z = zchunk.create((70, 2), chunks=1, store=store, path="g/u", dimension_separator="/")
+z[...] = 1
+store["g/v/0"] = b"v"
+print(file=open(os.environ["LOG"], "w"))
+store.sync(["g/u/3", "g/u/4", "g/u/4/0", "g/v/0", "g/w/0"])
+"""
+    _, *calls = faults(tmp_path, code)
+    names = [name for call, name in calls if call == "fsync"]
+    assert len(names) == len(calls)
+    assert sorted(names[:5]) == ["s/g/u/3/0", "s/g/u/3/1", "s/g/u/4/0", "s/g/u/4/1", "s/g/v/0"]
+    # Every folder once, after those below it; the last has the name of the store's folder.
+    folders = names[5:]
+    assert sorted(folders[:-2]) == ["s/g", "s/g/u", "s/g/u/3", "s/g/u/4", "s/g/v"]
+    assert folders[-2:] == ["s", str(tmp_path)]
+    assert folders.index("s/g/u/3") < folders.index("s/g/u") < folders.index("s/g")
+
+
+@needs_faults
+def test_directory_store_syncs_all_there_is(tmp_path: Path, faults: Any) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2])
+for number in range(100):
+    store[f"a/{number}"] = b"v"
+open(os.environ["LOG"], "w").close()
+store.sync()
+"""
+    names = [name for _, name in faults(tmp_path, code)]
+    assert sorted(names[:100]) == sorted(f"s/a/{number}" for number in range(100))
+    assert names[100:] == ["s/a", "s", str(tmp_path)]
+
+
+@needs_faults
+def test_directory_store_failed_sync(tmp_path: Path, faults: Any) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2])
+store["a/k"] = b"v"
+os.environ["FAULT"] = "fsync"
+try:
+    store.sync("a")
+except OSError as error:
+    assert error.filename == sys.argv[2] + "/a/k", error.filename
+else:
+    raise AssertionError
+"""
+    faults(tmp_path, code)
+
+
+def test_directory_store_syncs_what_is_gone(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "s")
+    store.sync()
+    store.sync("a/b")
+    assert not (tmp_path / "s").exists()
+    with pytest.raises(InvalidKeyError):
+        store.sync("../a")
+
+
+@needs_faults
 @pytest.mark.parametrize("call", ["write", "close", "renameat", "fsync"])
 def test_directory_store_failed_write(tmp_path: Path, faults: Any, call: str) -> None:
     code = """

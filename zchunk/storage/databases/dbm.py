@@ -5,7 +5,7 @@ from __future__ import annotations
 import dbm
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -199,6 +199,9 @@ class DBMStore(Store):
                 # What ndbm needs.
                 db.close()
                 self.db = self._open(self._flag_again())
+
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        self.flush()
 
     def close(self) -> None:
         """Close the database. May be repeated; nothing but `close` works afterwards.

@@ -271,6 +271,9 @@ class LMDBStore(Store):
         if not self.kwargs.get("readonly"):
             environment.db.sync(True)
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        self.flush()
+
     def close(self) -> None:
         """Sync, and close the database unless another store of this process has it open. May be repeated.
 

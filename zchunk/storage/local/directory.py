@@ -10,7 +10,7 @@ from itertools import compress
 from typing import Any, Literal, TypeAlias
 
 from zchunk._ext.io.descriptor import Descriptor
-from zchunk._ext.io.files import are_files, real_path, write_file
+from zchunk._ext.io.files import are_files, real_path, sync_files, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
@@ -56,7 +56,7 @@ class DirectoryStore(Store):
     durability : {"atomic", "fsync", "none"}, default "atomic"
         ``"atomic"`` writes a temporary file beside the old one and renames it: whatever happens to the
         process, a reader sees the old or the new value. ``"fsync"`` also syncs file and folder: the same
-        holds for the machine. ``"none"`` writes in place.
+        holds for the machine. ``"none"`` writes in place. `sync` makes many values durable at once.
 
     Notes
     -----
@@ -347,6 +347,23 @@ class DirectoryStore(Store):
         if self.durability == "fsync":
             sync_folder(os.path.dirname(folder))
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        files: list[str] = []
+        # The folder of the store has its name in the one above.
+        folders = {self.path, os.path.dirname(self.path)}
+        for key in [keys] if isinstance(keys, str) else keys:
+            path = self._folder(key)
+            if os.path.isdir(path):
+                for folder, _, names in walk(path):
+                    folders.add(folder)
+                    files += [f"{folder}/{name}" for name in names]
+            else:
+                files.append(path)
+            folders.update(_between(path, self.path))
+        # A file is there for good once the folders above are: so they come last, from the lowest up.
+        ordered = [*dict.fromkeys(files), *sorted(folders, key=len, reverse=True)]
+        sync_files(list(map(os.fsencode, ordered)))
+
     def unfinished(self, path: str = "") -> bool:
         return unfinished(self._folder(path))
 
@@ -428,6 +445,12 @@ class DirectoryStore(Store):
     @staticmethod
     def _below_value(key: str, folder: str) -> KeyBelowValueError:
         return KeyBelowValueError(f"cannot store {key!r}: a file stands where {folder!r} would be")
+
+
+def _between(path: str, top: str) -> Iterator[str]:
+    """Yield the folders above `path` that are below `top`."""
+    while len(path := os.path.dirname(path)) > len(top):
+        yield path
 
 
 def _unlink(path: str) -> bool:

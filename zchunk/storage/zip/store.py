@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, Literal, Self
 
+from zchunk._ext.io.files import sync_files
 from zchunk.errors import ReadOnlyError
 from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
@@ -331,6 +332,11 @@ class ZipStore(Store):
         >>> store.close()
         """
         self._archive.flush()
+
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        self.flush()
+        if self._source is None:
+            sync_files([os.fsencode(self.path), os.fsencode(os.path.dirname(self.path))])
 
     def close(self) -> None:
         """Flush and close the archive. Nothing but `close` works afterwards.
