@@ -101,14 +101,14 @@ def test_one_process_makes_a_draft_and_others_write_to_it(tmp_path: Path) -> Non
     assert copy.documents == draft.documents
     draft.prepare()
     context = get_context("spawn")
-    writers = [context.Process(target=_write, args=(draft, slice(k, k + 2))) for k in (0, 2, 4)]
+    writers = [context.Process(target=_write, args=(draft, slice(k, k + 2))) for k in (0, 4)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
     z = draft.publish()
-    np.testing.assert_array_equal(z[...], np.repeat([0.0, 2, 4], 2)[:, None] * np.ones(8))
+    np.testing.assert_array_equal(z[:, 0], [0, 0, 0, 0, 4, 4])
 
 
 def test_an_array_that_one_process_creates_goes_to_others_by_pickle(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Array: what users hold, over metadata, indexing and engine.
 
 An array is a chain of classes, each whole by itself and read in this order: `Node` (where it is),
-`ArrayProperties` (what it is), `Selections` (reading and writing), `Views`, `Iteration`, and here `Array`,
-with what changes the metadata. So each part uses nothing but what the ones before it bring.
+`ArrayProperties` (what it is), `Selections` (reading and writing), `Decomposition` (by many processes),
+`Views`, `Iteration`, and here `Array`, with what changes the metadata. So each part uses nothing but what the
+ones before it bring.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from zchunk.codecs import as_codec
-from zchunk.core.selections import Selections
+from zchunk.core.decomposition import Decomposition
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.fill_values import normalize_fill_value
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zchunk.typing import ChunksLike, CodecLike, FillValue, ShapeLike, Synchronizer
 
 
-class Views(Selections):
+class Views(Decomposition):
     """An array of which there are views."""
 
     # What a view was made with; None if this is none.
