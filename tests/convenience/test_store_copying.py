@@ -222,3 +222,17 @@ def test_groups_of_others_hold_no_bytes() -> None:
         with pytest.raises(TypeError, match="no store"):
             zchunk.copy_store(file, dest)
         assert not dest
+
+
+def test_files_of_n5_come_with_their_metadata_last(tmp_path: Path) -> None:
+    source = zchunk.open_group(tmp_path / "a.n5", "w")
+    source.array("x", np.arange(4), chunks=2)
+    source.array("z/y", np.arange(4), chunks=2, attributes={"n": 1})
+    files: dict[str, bytes] = {}
+    zchunk.copy_store(zchunk.DirectoryStore(tmp_path / "a.n5"), files)
+    nodes = ["z/y/", "x/", "z/", ""]
+    assert list(files)[-4:] == [f"{node}attributes.json" for node in nodes]
+    # What is replaced goes before.
+    source["x"].resize(2)
+    zchunk.copy_store(zchunk.DirectoryStore(tmp_path / "a.n5"), files, if_exists="replace")
+    assert list(files)[-2:] == ["z/y/attributes.json", "x/attributes.json"]

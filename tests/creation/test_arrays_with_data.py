@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.storage import DirectoryStore, MemoryStore
+from zchunk.storage import DirectoryStore, KVStore, LRUStoreCache, MemoryStore, N5FSStore, N5Store, Store
 
 DATA = np.arange(1, 9, dtype="i4")
 
@@ -73,16 +74,24 @@ WAYS: dict[str, Callable[[Any, zchunk.Group], object]] = {
 }
 
 
+STORES: dict[str, Callable[[_Stops], Store]] = {
+    "itself": lambda store: store,
+    "behind a cache": lambda store: LRUStoreCache(store, 1 << 20),
+}
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("over", STORES.values(), ids=STORES)
 def test_what_a_stopped_call_leaves_does_not_look_complete(
-    way: Callable[[Any, zchunk.Group], object], zarr_format: Any
+    over: Callable[[_Stops], Store], way: Callable[[Any, zchunk.Group], object], zarr_format: Any
 ) -> None:
     source, changes = _source(zarr_format), 0
     while True:
-        store = _Stops()
+        stops = _Stops()
+        store = over(stops)
         zchunk.open_group(store, zarr_format=zarr_format)
-        store.left = changes
+        stops.left = changes
         try:
             way(store, source)
         except _Stopped:
@@ -90,7 +99,7 @@ def test_what_a_stopped_call_leaves_does_not_look_complete(
         else:
             break
         finally:
-            store.left = -1
+            stops.left = -1
         for path, expected in (("a", DATA), ("g/b", DATA[::-1])):
             if zchunk.storage.contains_array(store, path):
                 z = zchunk.open_array(store, "r", path=path)
@@ -98,6 +107,51 @@ def test_what_a_stopped_call_leaves_does_not_look_complete(
                 assert z.attrs.asdict() in ({"unit": "m"}, {})
     assert changes > 3
     assert zchunk.open_group(store, "r")["a"][:].tolist() == DATA.tolist()
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_metadata_come_last_in_a_dict(
+    kind: Callable[[], Any], way: Callable[[Any, zchunk.Group], object], zarr_format: Any
+) -> None:
+    # Keys stay in the order in which they were first there.
+    values = kind()
+    zchunk.open_group(values, zarr_format=zarr_format)
+    way(values, _source(zarr_format))
+    keys = [key for key in values if key.startswith("a/")]
+    assert [_is_metadata(key) for key in keys] == sorted(map(_is_metadata, keys))
+    assert zchunk.open_group(values, "r")["a"][:].tolist() == DATA.tolist()
+
+
+def test_what_a_store_makes_of_metadata(tmp_path: Path) -> None:
+    class Own(N5Store):
+        def __getitem__(self, key: str) -> bytes:
+            return super().__getitem__(key)
+
+    class OwnDict(dict[str, bytes]):
+        def __getitem__(self, key: str) -> bytes:
+            return super().__getitem__(key)
+
+    value = zchunk.zeros((4, 6), chunks=(2, 3), compressor=zchunk.GZip(3)).store[".zarray"]
+    for store in (N5Store(tmp_path / "a.n5"), N5FSStore(f"{tmp_path}/b.n5"), KVStore({}), MemoryStore()):
+        store[".zarray"] = value
+        for over in (store, LRUStoreCache(store, None)):
+            assert over.as_read(".zarray", value) == store[".zarray"]
+    for unknown in (Own(tmp_path / "c.n5"), KVStore(OwnDict()), LRUStoreCache(KVStore(OwnDict()), None)):
+        assert unknown.as_read(".zarray", value) is None
+
+
+@pytest.mark.parametrize("name", ["ABSStore", "DictStore", "NestedDirectoryStore", "TempStore"])
+def test_stores_with_another_name_say_that_values_stay_as_they_are(name: str) -> None:
+    assert vars(getattr(zchunk.storage, name)).get("verbatim") is True
+
+
+def test_what_n5_does_not_have_is_refused_before_anything_is_erased(tmp_path: Path) -> None:
+    zchunk.array(DATA, store=N5Store(tmp_path), path="a")
+    with pytest.raises(ValueError, match="fill_value"):
+        zchunk.full(3, 1, store=N5Store(tmp_path), path="a", overwrite=True)
+    assert zchunk.open_array(N5Store(tmp_path), path="a")[:].tolist() == DATA.tolist()
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

@@ -20,6 +20,7 @@ from zchunk.errors import (
     InvalidKeyError,
     PathNotFoundError,
     ReadOnlyError,
+    StoreError,
 )
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
@@ -259,15 +260,32 @@ def test_moving_what_is_cached() -> None:
 
 
 @pytest.mark.format2
-def test_moving_to_where_chunks_of_no_array_lie() -> None:
-    store: dict[str, bytes] = {}
-    chunks: dict[str, bytes] = {}
-    g = zchunk.group(store, chunk_store=chunks)
-    for name, value in (("b", 1), ("a", 5)):
-        g.zeros(name, shape=4, chunks=2, compressor=None)[:] = value
-    del zchunk.open_group(store)["b"]
-    chunks["b/7"] = b"old"
-    assert {"a/0", "b/0"} <= chunks.keys()
-    g.move("a", "b")
-    assert g["b"][:].tolist() == [5] * 4
-    assert chunks.keys() == {"b/0", "b/1"}
+@pytest.mark.parametrize("folders", [False, True])
+@pytest.mark.parametrize("key", ["new/b/0", "new/b/notes.txt", "new/b"])
+def test_nothing_is_moved_to_where_other_values_lie(folders: bool, key: str, tmp_path: Path) -> None:
+    places = (tmp_path / "meta", tmp_path / "chunks") if folders else ({}, {})
+    store, chunks = map(zchunk.storage.normalize_store_arg, places)
+    g = zchunk.open_group(store, "w", chunk_store=chunks)
+    g["a"] = [5] * 4
+    chunks[key] = b"old"
+    before = dict(store), dict(chunks)
+    with pytest.raises(StoreError, match=r"'/new/b'.* holds values.*rmdir"):
+        g.move("a", "new/b")
+    assert (dict(store), dict(chunks)) == before
+    zchunk.storage.rmdir(chunks, "new")
+    # Folders that deleted keys have left are not in the way.
+    chunks["new/b/x/y"] = b""
+    del chunks["new/b/x/y"]
+    g.move("a", "new/b")
+    assert g["new/b"][:].tolist() == [5] * 4
+    assert list(chunks) == ["new/b/0"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_moving_with_the_store_itself_as_chunk_store(again: bool, tmp_path: Path) -> None:
+    store = zchunk.DirectoryStore(tmp_path)
+    g = zchunk.open_group(store, "w", chunk_store=zchunk.DirectoryStore(tmp_path) if again else store)
+    g["a/b"] = [1, 2]
+    g.move("a", "c")
+    assert g["c/b"][:].tolist() == [1, 2]
+    assert list(g) == ["c"]

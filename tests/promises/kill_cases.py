@@ -34,6 +34,8 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 OLD = np.arange(1, 73, dtype="i4").reshape(12, 6)
 NEW = np.arange(1001, 1037, dtype="i4").reshape(6, 6)
+# What is there only as a whole.
+COPY = NEW + 1000
 OLD_NODES = {"": "group", "a": OLD, "g": "group", "g/b": OLD, "g/h": "group", "g/h/c": OLD}
 
 
@@ -79,6 +81,12 @@ def _root(store: Store) -> zchunk.Group:
     return zchunk.open_group(store, "r+")
 
 
+def _copied() -> zchunk.Array:
+    return zchunk.array(COPY, chunks=(2, 2), path="c", attributes={"rows": len(COPY)})
+
+
+_SHARDS = {"shards": {"chunks": (3, 3), "shards": (6, 6)}}
+
 Change = Callable[[Store, str], None]
 # By name: what is there before, the change, and what may be there after it besides what was there before.
 CHANGES: dict[str, tuple[Callable[[Store, str], None], Change, dict[str, Any]]] = {
@@ -122,6 +130,16 @@ CHANGES: dict[str, tuple[Callable[[Store, str], None], Change, dict[str, Any]]] 
         lambda s, kind: None,
         lambda s, kind: array(s, kind, "a", NEW, attributes={"rows": len(NEW)}),
         {"": "group", "a": NEW},
+    ),
+    "copy": (
+        make_old,
+        lambda s, kind: zchunk.copy(_copied(), _root(s), "c", if_exists="replace", **_SHARDS.get(kind, {})),
+        {"c": COPY},
+    ),
+    "rechunk": (
+        make_old,
+        lambda s, kind: zchunk.rechunk(_copied(), (3, 3), s, path="c", overwrite=True),
+        {"c": COPY},
     ),
 }
 

@@ -16,6 +16,7 @@ from zchunk import storage
 from zchunk.storage import (
     DirectoryStore,
     KVStore,
+    LRUStoreCache,
     MemoryStore,
     NestedDirectoryStore,
     Store,
@@ -120,3 +121,32 @@ def test_foreign_root_is_not_believed(tmp_path: Path) -> None:
     foreign.root = str(tmp_path)  # type: ignore[attr-defined]
     assert open_store(foreign).root is None
     assert DirectoryStore(tmp_path).root == str(tmp_path)
+
+
+class _Erased(dict[str, bytes]):
+    """A dict that notes which keys are deleted, in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: list[str] = []
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self.gone.append(key)
+
+
+@pytest.mark.parametrize("over", [KVStore, lambda values: LRUStoreCache(KVStore(values), None)])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_metadata_go_first(over: Callable[[Any], Store], zarr_format: Any) -> None:
+    values = _Erased()
+    root = zchunk.open_group(over(values), "w", zarr_format=zarr_format)
+    root.create_dataset("g/a", data=DATA, chunks=1, attributes={"n": 1})
+    shows = ["g/.zgroup", "g/a/.zarray"] if zarr_format == 2 else ["g/a/zarr.json", "g/zarr.json"]
+    for erase in (lambda: root.__delitem__("g"), root.store.clear):
+        values.gone.clear()
+        present = set(values)
+        erase()
+        assert set(values.gone) == present - set(values)
+        assert len(values.gone) == len(set(values.gone))
+        if "g/a/0" in values.gone or "g/a/c/0" in values.gone:
+            assert sorted(values.gone[:2]) == shows

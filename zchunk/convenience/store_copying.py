@@ -21,6 +21,7 @@ from zchunk.spec.keys import (
     ATTRS_KEY,
     CONSOLIDATED_KEY,
     GROUP_KEY,
+    N5_KEY,
     NODE_KEY,
     join,
     normalize_path,
@@ -156,9 +157,10 @@ def _unmake(source: Mapping[str, Any], dest: MutableMapping[str, Any], keys: Map
     there = getattr(dest, "lock_identity", id(dest))
     in_place = there == getattr(source, "lock_identity", id(source))
     for old, new in keys.items():
-        if old.rpartition("/")[2] in (ARRAY_KEY, NODE_KEY) and not (in_place and new in keys) and new in dest:
+        name = old.rpartition("/")[2]
+        if name in (ARRAY_KEY, NODE_KEY, N5_KEY) and not (in_place and new in keys) and new in dest:
             document = parse_json(as_bytes(dest[new]), new)
-            if document.get("node_type") != "group":
+            if document.get("node_type") != "group" and (name != N5_KEY or "dimensions" in document):
                 del dest[new]
 
 
@@ -227,7 +229,10 @@ def _selected(
 
 
 # Whether a node is there is told by the last of its keys; one that is consolidated is found by those.
-_METADATA = {name: i for i, name in enumerate((ATTRS_KEY, ARRAY_KEY, GROUP_KEY, NODE_KEY, CONSOLIDATED_KEY))}
+_METADATA = {
+    name: i
+    for i, name in enumerate((ATTRS_KEY, N5_KEY, ARRAY_KEY, GROUP_KEY, NODE_KEY, CONSOLIDATED_KEY))
+}
 
 
 def _order(key: str) -> tuple[int, int, str, int]:

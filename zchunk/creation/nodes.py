@@ -120,8 +120,9 @@ class Placement(NamedTuple):
     fmt: Format
     # How its chunks are named, and how many axes they have.
     keys: tuple[ChunkKeyEncoding, int]
-    # As they will be read; None if that depends on the store.
+    # As they will be read; None if that depends on the store. The same as it is stored.
     metadata: ArrayMetadata | None
+    document: bytes
 
     def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
         """Make the groups above, and erase what is there. Raises as `init_array` does."""
@@ -160,10 +161,13 @@ def new_array(
     fmt = get_format(metadata.zarr_format)
     _check_new(path, fmt.version)
     items = fmt.array_items(metadata, _attributes(attributes))
-    parsed = parsed_again(metadata, items[fmt.array_key])
-    keys = metadata.chunk_key_encoding, metadata.ndim
-    as_read = parsed if vars(type(store)).get("verbatim", False) else None
-    return Placement(store, path, items, fmt, keys, as_read)
+    document = items[fmt.array_key]
+    as_read = store.as_read(join(path, fmt.array_key), document)
+    parsed = parsed_again(metadata, document if as_read is None else as_read)
+    keys = parsed.chunk_key_encoding, parsed.ndim
+    if as_read is None:
+        return Placement(store, path, items, fmt, keys, None, document)
+    return Placement(store, path, items, fmt, keys, parsed, as_read)
 
 
 def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:

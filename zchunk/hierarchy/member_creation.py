@@ -28,7 +28,7 @@ from zchunk.creation.likeness import trusted_codecs
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
-from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError, StoreError
 from zchunk.hierarchy.members import Members
 from zchunk.spec.keys import ATTRS_KEY, check_rename
 from zchunk.spec.regular_grid import normalize_shape
@@ -487,6 +487,8 @@ class MemberCreation(Members):
             One is the root or lies inside the other, or nothing can be at `dest`.
         ReadOnlyError
             The group was opened for reading.
+        StoreError
+            The chunk store, if there is one, holds something at `dest`.
 
         Examples
         --------
@@ -500,20 +502,30 @@ class MemberCreation(Members):
         wanted = new_path(self._member_path(dest), self._format.version)
         old, new = check_rename(self._member_path(source), wanted)
         store, chunk_store = self.store, self._access.chunk_store
+        if chunk_store is not None and chunk_store.lock_identity == store.lock_identity:
+            chunk_store = None
         with self._changing():
             if not self._format.contains(store, old):
                 raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {store!r}")
             check_absent(store, new, f"{'/' + old!r} cannot be moved there")
-            require_parents(store, new, self._format)
             if chunk_store is not None:
-                # Chunks that belong to no array: they would stop the second move after the first.
-                chunk_store.erase_prefix(new)
+                _check_free(chunk_store, new)
+            require_parents(store, new, self._format)
             if chunk_store is not None and not chunk_store.is_empty(old):
                 _move_apart(store, chunk_store, old, new)
             else:
                 store.rename(old, new)
             for path in (old, new):
                 chunk_cache.forget(self.chunk_store, path)
+
+
+def _check_free(chunk_store: Store, path: str) -> None:
+    """Raise `StoreError` if something lies where the chunks of a node are to be moved to."""
+    if path in chunk_store or not chunk_store.is_empty(path):
+        raise StoreError(
+            f"cannot move to {'/' + path!r}: the chunk store {chunk_store!r:.200} holds values there, of no "
+            f"array; if nobody needs them, zchunk.storage.rmdir(chunk_store, {path!r}) deletes them"
+        )
 
 
 def _move_apart(store: Store, chunk_store: Store, old: str, new: str) -> None:

@@ -83,7 +83,7 @@ def _reversed(attributes: dict[str, Any], name: str, least: int, where: str) -> 
     return value[::-1]
 
 
-def array_to_n5(obj: dict[str, Any], where: str) -> dict[str, Any]:
+def array_to_n5(obj: dict[str, Any], where: str, told: bool = False) -> dict[str, Any]:
     """Return N5's own members of the ``attributes.json`` for a ``.zarray``.
 
     Parameters
@@ -92,6 +92,8 @@ def array_to_n5(obj: dict[str, Any], where: str) -> dict[str, Any]:
         The object in ``.zarray``.
     where : str
         Its store key, for the messages of errors.
+    told : bool, optional
+        The caller is told elsewhere of codecs that few programs know.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def array_to_n5(obj: dict[str, Any], where: str) -> dict[str, Any]:
         "dataType": meta.dtype.name,
         "dimensions": list(meta.shape[::-1]),
         "blockSize": list(meta.chunk_shape[::-1]),
-        "compression": _codec_to_n5(obj["compressor"]),
+        "compression": _codec_to_n5(obj["compressor"], told),
     }
 
 
@@ -143,7 +145,7 @@ def _codec_from_n5(config: Any, where: str) -> dict[str, Any] | None:
     return {"id": kind, **found}
 
 
-def _codec_to_n5(config: dict[str, Any] | None) -> dict[str, Any]:
+def _codec_to_n5(config: dict[str, Any] | None, told: bool) -> dict[str, Any]:
     """Return the ``compression`` for the configuration of a codec."""
     if config is not None and config["id"] == N5ChunkWrapper.codec_id:
         config = config["compressor_config"]
@@ -158,20 +160,21 @@ def _codec_to_n5(config: dict[str, Any] | None) -> dict[str, Any]:
         case "zlib" | "gzip":
             return {"type": "gzip", "level": config["level"], "useZlib": kind == "zlib"}
         case "lzma":
-            return _lzma_to_n5(config)
+            return _lzma_to_n5(config, told)
     # zarr 2 leaves the "id", at which others stumble.
     return {name: value for name, value in config.items() if name != "id"} | {"type": kind}
 
 
-def _lzma_to_n5(config: dict[str, Any]) -> dict[str, Any]:
+def _lzma_to_n5(config: dict[str, Any], told: bool) -> dict[str, Any]:
     preset = config["preset"] or _PRESET_XZ
     if config["format"] == _FORMAT_XZ and config["check"] in _CHECKS_XZ and not config["filters"]:
         return {"type": "xz", "preset": preset}
-    warnings.warn(
-        "few programs that read N5 know lzma compression other than xz with its usual check",
-        RuntimeWarning,
-        stacklevel=5,
-    )
+    if not told:
+        warnings.warn(
+            "few programs that read N5 know lzma compression other than xz with its usual check",
+            RuntimeWarning,
+            stacklevel=5,
+        )
     # There can only be one of them.
     preset = None if config["filters"] else preset
     found = {name: config[name] for name in ("format", "check", "filters")}

@@ -15,12 +15,14 @@ CONSOLIDATED_KEY = ".zmetadata"
 # Of arrays and groups of format 3, with attributes and consolidated metadata inside.
 NODE_KEY = "zarr.json"
 METADATA_KEYS = frozenset({ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY})
+# Of arrays and groups of N5.
+N5_KEY = "attributes.json"
 # There while what is beside it and below is erased, in a store whose values may be anybody's.
 ERASING_KEY = "erasing.partial"
 # There while chunks are put beside it, before the metadata of their array.
 UNFINISHED_KEY = ".unfinished"
 # Names of the keys of metadata, with those of N5: without them the rest is no node.
-NODE_FILES = METADATA_KEYS | {"attributes.json"}
+NODE_FILES = METADATA_KEYS | {N5_KEY}
 _CHUNK_NAME = re.compile(r"c(\.\d+)*|\d+(\.\d+)*", re.ASCII)
 _MAKES_NODE = NODE_FILES - {ATTRS_KEY, CONSOLIDATED_KEY}
 

@@ -79,8 +79,8 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
     _dimension_separator: DimensionSeparator | None = None
     # Whether several processes may write at the same time.
     many_writers = True
-    # Whether what is read is what was written, byte for byte: then no copy is compared. The class itself has
-    # to say so, for those derived from it may change values on the way.
+    # Whether what is read is what was written, byte for byte. The class itself has to say so, for those
+    # derived from it may change values on the way.
     verbatim = False
     # Whether other programs may have put values there that are none of Zarr's: files, objects in a bucket.
     shared = False
@@ -149,6 +149,19 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         <class 'bytes'>
         """
         return self[key]
+
+    def as_read(self, key: str, value: bytes) -> bytes | None:
+        """Return what a reader will get where metadata are stored; None if that is known only then.
+
+        Where it is known, the metadata of an array that is made with what it holds come after all of that.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().as_read("a/.zattrs", b"{}")
+        b'{}'
+        """
+        return value if vars(type(self)).get("verbatim", False) else None
 
     @property
     def ranged(self) -> bool:

@@ -423,6 +423,9 @@ class LRUStoreCache(Store):
         with self._changing({check_key(key): None}):
             return self._store.set_new(key, value)
 
+    def as_read(self, key: str, value: bytes) -> bytes | None:
+        return self._store.as_read(key, value) if type(self) is LRUStoreCache else None
+
     @property
     def shared(self) -> bool:  # type: ignore[override]
         return self._store.shared

@@ -224,6 +224,8 @@ class DictStore(MemoryStore):
     True
     """
 
+    verbatim = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn("DictStore is an old name; use MemoryStore", DeprecationWarning, stacklevel=2)
         super().__init__(*args, **kwargs)

@@ -11,13 +11,13 @@ from typing import Any
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.runtime.locks import metadata_lock
-from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, check_key, is_key, join, normalize_path
+from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, N5_KEY, check_key, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes
 from zchunk.storage.fsspec.store import FSStore
 from zchunk.storage.local.directory import Durability, NestedDirectoryStore
 
-n5_attrs_key = "attributes.json"
+n5_attrs_key = N5_KEY
 
 _METADATA_KEYS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
 _CHUNK_KEY = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -81,6 +81,13 @@ class _N5(Store):
             if name == GROUP_KEY or (name == ARRAY_KEY and not path):
                 attributes["n5"] = N5_FORMAT
             super().__setitem__(join(path, n5_attrs_key), render_json(attributes))
+
+    def as_read(self, key: str, value: bytes) -> bytes | None:
+        cls = type(self)
+        own = cls.__getitem__ is _N5.__getitem__ and cls.__setitem__ is _N5.__setitem__
+        if not own or _split(key)[1] != ARRAY_KEY:
+            return None
+        return render_json(array_from_n5(array_to_n5(parse_json(value, key), key, told=True), key))
 
     def __delitem__(self, key: str) -> None:
         path, name = _split(key)

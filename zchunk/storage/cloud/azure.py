@@ -46,6 +46,8 @@ class ABSStore(ObjectStore):
     # Its name in `info` and in pickles, since before the module moved.
     __module__ = "zchunk.storage.azure"
 
+    verbatim = True
+
     def __init__(
         self,
         container: str | None = None,

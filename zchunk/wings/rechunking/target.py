@@ -15,6 +15,7 @@ from zchunk.creation.arrays import create
 from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
 from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
+from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
@@ -162,7 +163,7 @@ class Making:
         if not self._journal.made:
             self._make(overwrite)
             self._journal.add_made()
-        made = Made(self._access, self._new.items[self._format.array_key], self._published)
+        made = Made(self._access, self._new.document, self._published)
         self.target = made.open()
         self._job = Job(self.source, made, self.plan, temp, self._journal.pieces)
 
@@ -204,15 +205,17 @@ class Making:
         wanted = self._new.items[self._format.array_key]
         if self._store.get(self._mark) == wanted:
             return True
+        if self._new.metadata is None:
+            return False
         # The call was killed between its last two steps.
-        return self._new.metadata is not None and self._store.get(self._key) == wanted
+        try:
+            there = self._format.read_array(self._store, self._path, self._access.trusted)
+        except KeyError:
+            return False
+        return self._rendered(there) == self._rendered(self._new.metadata)
 
-    @property
-    def _key(self) -> str:
-        return join(self._path, self._format.array_key)
-
-    def _rendered(self) -> str:
-        return self._format.array_items(self._metadata)[self._format.array_key].decode()
+    def _rendered(self, metadata: ArrayMetadata) -> str:
+        return self._format.array_items(metadata)[self._format.array_key].decode()
 
     def _parameters(self) -> dict[str, Any]:
         """Return what must be the same for a call to resume where another one stopped."""
@@ -220,7 +223,7 @@ class Making:
         old = source._format.array_items(source.metadata)[source._format.array_key].decode()
         return {
             "source": [_name(source.chunk_store), source.path, old],
-            "target": [_name(self._store), self._path, self._rendered()],
+            "target": [_name(self._store), self._path, self._rendered(self._metadata)],
             "write_empty_chunks": self._write_empty,
             "zarr_format": fmt.version,
             "regions": [list(grid.chunk_shape) for grid in self.plan.stages],
