@@ -149,3 +149,101 @@ def test_consolidated_metadata(tmp_path: Path) -> None:
     with pytest.raises(PathNotFoundError, match="gone"):
         a[0] = 1
     assert not (tmp_path / "run").exists()
+
+
+LISTS: dict[str, Callable[[Any], Any]] = {
+    "names": lambda g: list(g),
+    "keys": lambda g: list(g.keys()),
+    "items": lambda g: list(g.items()),
+    "length": lambda g: len(g),
+    "arrays": lambda g: list(g.arrays()),
+    "array_keys": lambda g: list(g.array_keys(recurse=True)),
+    "groups": lambda g: list(g.groups()),
+    "group_keys": lambda g: list(g.group_keys()),
+    "tree": lambda g: repr(g.tree()),
+    "html": lambda g: g.tree()._repr_html_(),
+    "info": lambda g: repr(g.info),
+    "visit": lambda g: g.visit(print),
+    "visititems": lambda g: g.visititems(print),
+    "copy_all": lambda g: zchunk.copy_all(g, zchunk.group()),
+}
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "zeros": lambda g: g.zeros("b", shape=3),
+    "create_group": lambda g: g.create_group("b"),
+    "require_group": lambda g: g.require_group("a"),
+    "require_dataset": lambda g: g.require_dataset("a", (3,)),
+    "assignment": lambda g: g.__setitem__("b", [1, 2]),
+    "move": lambda g: g.move("a", "b"),
+    "delete": lambda g: g.__delitem__("a"),
+}
+PLACES: dict[str, Callable[[Path], Any]] = {
+    "folder": zchunk.DirectoryStore,
+    "lower case": lambda p: zchunk.DirectoryStore(p, normalize_keys=True),
+    "nested": zchunk.NestedDirectoryStore,
+    "N5": zchunk.N5Store,
+    "fsspec": lambda p: zchunk.FSStore(str(p)),
+}
+
+
+def _group(store: Any, path: str, zarr_format: Any) -> zchunk.Group:
+    if zarr_format == 3 and isinstance(store, zchunk.N5Store):
+        pytest.skip("N5 is of format 2")
+    g = zchunk.open_group(store, "w", path=path, zarr_format=zarr_format)
+    g.zeros("a", shape=4, chunks=2)
+    return g
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("path", ["", "g/h"])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_listing_a_group(place: Callable[[Path], Any], path: str, zarr_format: Any, tmp_path: Path) -> None:
+    g = _group(place(tmp_path / "run"), path, zarr_format)
+    for work in LISTS.values():
+        work(g)
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    for name, work in (LISTS | CHANGES).items():
+        with pytest.raises(PathNotFoundError, match="gone"):
+            print(name, work(g))
+    # Names are only completed.
+    assert "a" not in dir(g)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "run")
+    assert list(g) == ["a"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_arrays_in_other_stores_of_files(
+    place: Callable[[Path], Any], zarr_format: Any, tmp_path: Path
+) -> None:
+    g = _group(place(tmp_path / "run"), "g", zarr_format)
+    z = g.zeros("z", shape=(8, 4), chunks=(2, 2), dtype="i4")
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    assert_gone(z, tmp_path / "run")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_groups_without_a_folder(zarr_format: Any, tmp_path: Path) -> None:
+    obstore = pytest.importorskip("obstore.store")
+    stores = (
+        zchunk.MemoryStore(),
+        {},
+        zchunk.ObjectStore(obstore.MemoryStore(), "run"),
+        zchunk.FSStore(f"memory://gone/{zarr_format}"),
+        zchunk.ZipStore(tmp_path / "x.zip"),
+        zchunk.SQLiteStore(":memory:"),
+        zchunk.LRUStoreCache(zchunk.DirectoryStore(tmp_path / "run"), None),
+    )
+    for store in stores:
+        g = zchunk.group(store, zarr_format=zarr_format)
+        assert (list(g), len(g), list(g.arrays()), repr(g.tree())) == ([], 0, [], "/")
+        g.zeros("a/b", shape=3)
+        assert list(g) == ["a"]
+
+
+def test_listing_consolidated_metadata(tmp_path: Path) -> None:
+    zchunk.open_group(tmp_path / "run", "w").zeros("a", shape=4)
+    zchunk.consolidate_metadata(tmp_path / "run")
+    g = zchunk.open_consolidated(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    assert list(g) == ["a"]

@@ -149,7 +149,5 @@ def check_metadata(access: Access) -> None:
 
 def check_folder(access: Access) -> None:
     """Raise `PathNotFoundError` if a node whose metadata are files is gone."""
-    root = access.store.root
-    # Other stores are not asked: it would be one more request.
-    if root is not None and not os.path.isdir(os.path.join(root, access.path)):
+    if access.store.lost(access.path):
         check_metadata(access)

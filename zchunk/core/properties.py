@@ -54,15 +54,15 @@ class ArrayProperties(Node):
         self.__dict__["_chunked"] = self._engine_array(metadata)
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
-        access, store = self._access, self.chunk_store
+        access = self._access
         return ChunkedArray(
             metadata,
-            store,
+            self.chunk_store,
             access.path,
             access.write_empty_chunks,
             access.synchronizer,
             access.cache,
-            None if store.root is None else partial(check_metadata, access),
+            partial(check_metadata, access),
         )
 
     def _load(self) -> None:

@@ -162,7 +162,7 @@ class ChunkedArray:
 
     def check_there(self) -> None:
         """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere."""
-        if self.folder is not None and self.check_metadata is not None and not os.path.isdir(self.folder):
+        if self.check_metadata is not None and self.store.lost(self.path):
             self.check_metadata()
 
     @property

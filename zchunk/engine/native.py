@@ -162,8 +162,11 @@ def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     prefix = array.key_prefix
     keys = (prefix + job.key(k) for k in range(job.total))
     with closing(partial_reads.batches(array, plan, keys)) as batches:
-        first, values = 0, next(batches)
+        first, values, looked = 0, next(batches), False
         while values:
+            if not looked and any(value is None for value in values):
+                array.check_there()
+                looked = True
             job.give(first, list(values))
             first += len(values)
             # The next batch is fetched while this one is decoded.
@@ -202,6 +205,7 @@ def write_values(array: ChunkedArray, plan: Plan, value: Items, field: str | Non
     """Write chunks that a store takes, a batch at a time."""
     if field is not None or array.synchronizer is not None:
         return False
+    array.check_there()
     source = plan.view(value).view(array.item)
     assert array.layout is not None
     stored, parts = _encodable(array, value), plan.parts()

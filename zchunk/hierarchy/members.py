@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from zchunk.core.access import Access
+from zchunk.core.access import Access, check_folder
 from zchunk.core.array import Array
 from zchunk.core.node import Node
 from zchunk.core.properties import find_array
 from zchunk.creation.nodes import erase
-from zchunk.errors import ArrayNotFoundError, GroupNotFoundError, InvalidKeyError, ReadOnlyError
+from zchunk.errors import (
+    ArrayNotFoundError,
+    GroupNotFoundError,
+    InvalidKeyError,
+    NodeNotFoundError,
+    ReadOnlyError,
+)
 from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
 from zchunk.spec.keys import join, normalize_path
@@ -73,6 +79,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
     def _changing(self) -> AbstractContextManager[Any]:
         """Return the lock for making, moving and deleting members; `ReadOnlyError` if that is refused."""
         self._check_writable()
+        check_folder(self._access)
         # One lock for the whole hierarchy, as in zarr 2: it may be shared with processes that run zarr 2.
         return nullcontext() if self.synchronizer is None else self.synchronizer[self._format.group_key]
 
@@ -128,7 +135,10 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         raise AttributeError(name)
 
     def __dir__(self) -> list[str]:
-        names = (name for name in self if name.isidentifier() and not keyword.iskeyword(name))
+        names: list[str] = []
+        # Of a group that is gone, too.
+        with suppress(NodeNotFoundError):
+            names += (name for name in self if name.isidentifier() and not keyword.iskeyword(name))
         return sorted({*super().__dir__(), *names})
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -169,9 +179,22 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
 
     # ---- listing
 
+    def _names(self, path: str) -> list[str]:
+        """Return the names directly below the path of this group, or of one in it.
+
+        Raises
+        ------
+        PathNotFoundError
+            Nothing is there, since the folder of this group is gone.
+        """
+        names = self.store.list_dir(path)
+        if not names:
+            check_folder(self._access)
+        return names
+
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the arrays and groups directly below."""
-        for name in self.store.list_dir(self.path):
+        for name in self._names(self.path):
             path = self._key_prefix + name
             if self._format.contains(self.store, path):
                 yield name
@@ -242,7 +265,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
 
     def _looked(self, look: Callable[[str], _T], parent: str) -> Iterator[tuple[str, str, _T]]:
         """Yield name, path, and what `look` returns for the path, of everything directly below `parent`."""
-        names, several = self.store.list_dir(parent), self.store.concurrency
+        names, several = self._names(parent), self.store.concurrency
         paths = [join(parent, name) for name in names]
         if several > 1:
             found = chain.from_iterable(requests.in_order(look, paths, several))

@@ -330,6 +330,19 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """
         return False
 
+    def lost(self, path: str = "") -> bool:
+        """Whether the folder is gone that a node at a path would be in.
+
+        Where there are no folders, or it would take a request to tell, False.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.DirectoryStore("nothing").lost("a"), zchunk.MemoryStore().lost("a")
+        (True, False)
+        """
+        return False
+
     def foreign(self, path: str = "") -> list[str]:
         """Return names of what other programs have put where a node could be.
 

@@ -276,6 +276,9 @@ class FSStore(Store):
     def unfinished(self, path: str = "") -> bool:
         return self._files.unfinished(self._path(path))
 
+    def lost(self, path: str = "") -> bool:
+        return self._files.lost(self._path(path))
+
     def foreign(self, path: str = "") -> list[str]:
         return self._files.foreign(self._path(path))
 

@@ -367,6 +367,9 @@ class DirectoryStore(Store):
     def unfinished(self, path: str = "") -> bool:
         return unfinished(self._folder(path))
 
+    def lost(self, path: str = "") -> bool:
+        return not os.path.isdir(self._folder(path))
+
     def foreign(self, path: str = "") -> list[str]:
         return foreign_files(self._folder(path))
 
