@@ -21,6 +21,7 @@ from zchunk.spec.keys import (
     normalize_path,
 )
 from zchunk.storage.checks import DimensionSeparator, check_path, check_range
+from zchunk.storage.folders import Folders
 from zchunk.storage.zarr2_names import Zarr2Names
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
@@ -39,7 +40,7 @@ class Piece(NamedTuple):
     version: Any = None
 
 
-class Store(Zarr2Names, MutableMapping[str, bytes]):
+class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
     """A mapping from keys to bytes, with methods that have a slow default and that a store may do better.
 
     The contract, which `tests/store_conformance.py` holds every store to:
@@ -86,49 +87,6 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
     shared = False
     # Version of the format, for which xarray asks.
     _store_version = 2
-
-    @property
-    def root(self) -> str | None:
-        """Absolute path of the local folder whose files are the values, or None.
-
-        Code that is given a folder may read and replace the files itself: value of ``a/b`` in file ``a/b``.
-        """
-        return None
-
-    def make_folder(self, path: str) -> None:
-        """Make the folder at a node path, for a caller that writes the files below `root`.
-
-        Examples
-        --------
-        >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.make_folder("a")
-        >>> list(store)
-        []
-        """
-
-    def tidy(self, path: str) -> None:
-        """Remove what killed writers have left at a node path, before files below `root` are written.
-
-        Called before every write, so a store does something the first time only. Nothing, by default.
-
-        Examples
-        --------
-        >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.tidy("a")
-        """
-
-    def remove_leftovers(self, path: str | None = None) -> list[str]:
-        """Delete the temporary files of writers that were killed; return their paths. There are none here.
-
-        Examples
-        --------
-        >>> import zchunk
-        >>> zchunk.MemoryStore().remove_leftovers()
-        []
-        """
-        return []
 
     @property
     def lock_identity(self) -> str:
@@ -316,32 +274,6 @@ class Store(Zarr2Names, MutableMapping[str, bytes]):
         """
         self[key] = value
         return True
-
-    def unfinished(self, path: str = "") -> bool:
-        """Whether a process that is gone has begun to erase what is at a node path, and left a part of it.
-
-        Where that cannot be told, or would take a request, False.
-
-        Examples
-        --------
-        >>> import zchunk
-        >>> zchunk.MemoryStore().unfinished("a")
-        False
-        """
-        return False
-
-    def lost(self, path: str = "") -> bool:
-        """Whether the folder is gone that a node at a path would be in.
-
-        Where there are no folders, or it would take a request to tell, False.
-
-        Examples
-        --------
-        >>> import zchunk
-        >>> zchunk.DirectoryStore("nothing").lost("a"), zchunk.MemoryStore().lost("a")
-        (True, False)
-        """
-        return False
 
     def foreign(self, path: str = "") -> list[str]:
         """Return names of what other programs have put where a node could be.

@@ -1,0 +1,76 @@
+"""What a store tells of the folders that its keys are in: most stores have none."""
+
+from __future__ import annotations
+
+
+class Folders:
+    """Base of `zchunk.storage.Store`: what stores of local files are asked, and what all others answer."""
+
+    @property
+    def root(self) -> str | None:
+        """Absolute path of the local folder whose files are the values, or None.
+
+        Code that is given a folder may read and replace the files itself: value of ``a/b`` in file ``a/b``.
+        """
+        return None
+
+    def make_folder(self, path: str) -> None:
+        """Make the folder at a node path, for a caller that writes the files below `root`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.make_folder("a")
+        >>> list(store)
+        []
+        """
+
+    def tidy(self, path: str) -> None:
+        """Remove what killed writers have left at a node path, before files below `root` are written.
+
+        Called before every write, so a store does something the first time only. Nothing, by default.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.tidy("a")
+        """
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        """Delete the temporary files of writers that were killed; return their paths. There are none here.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().remove_leftovers()
+        []
+        """
+        return []
+
+    def unfinished(self, path: str = "") -> bool:
+        """Whether a process that is gone has begun to erase what is at a node path, and left a part of it.
+
+        Where that cannot be told, or would take a request, False.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().unfinished("a")
+        False
+        """
+        return False
+
+    def lost(self, path: str = "") -> bool:
+        """Whether the folder is gone that a node at a path would be in.
+
+        Where there are no folders, or it would take a request to tell, False.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.DirectoryStore("nothing").lost("a"), zchunk.MemoryStore().lost("a")
+        (True, False)
+        """
+        return False
