@@ -49,9 +49,9 @@ class Decomposition(Selections):
         >>> z = zchunk.zeros((100, 60), chunks=(10, 20), shards=(40, 20), zarr_format=3)
         >>> for region in z.partition(3):
         ...     print(region)
-        (slice(0, 100, None), slice(0, 20, None))
-        (slice(0, 100, None), slice(20, 40, None))
-        (slice(0, 100, None), slice(40, 60, None))
+        (slice(0, 40, None), slice(0, 60, None))
+        (slice(40, 80, None), slice(0, 60, None))
+        (slice(80, 100, None), slice(0, 60, None))
         """
         return decomposition.partition(self.metadata.grid, operator.index(n))
 
