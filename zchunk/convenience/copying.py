@@ -384,8 +384,10 @@ def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:
         # Chunks at the edges hold fewer items; the last one makes up for it.
         advance(min(nbytes, left))
         left -= min(nbytes, left)
+        key = old.key(coords)
+        old.store.refuse_larger(key, old.most_stored)
         try:
-            value = old.store[old.key(coords)]
+            value = old.store[key]
         except KeyError:
             continue
         new.store[new.key(coords)] = value

@@ -38,3 +38,11 @@ def check_apart(sources: Iterable[Node], store: Store, path: str, advice: str = 
             raise CopyError(
                 f"{'/' + path!r} in {store!r} would be in or instead of its source {node!r}{advice}"
             )
+
+
+def check_not_read(sources: Iterable[Node], written: Node, advice: str = "") -> None:
+    """Raise `CopyError` if the data that are written to a node are read from it too."""
+    changed = places(written)
+    for node in sources:
+        if places(node) & changed:
+            raise CopyError(f"{written!r} would be read while it is written to{advice}")

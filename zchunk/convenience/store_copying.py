@@ -11,8 +11,9 @@ from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.copying import copy, copy_all
 from zchunk.convenience.opening import open
 from zchunk.core.array import Array
+from zchunk.creation.opening import open_array
 from zchunk.engine import chunk_cache
-from zchunk.errors import CopyError
+from zchunk.errors import CopyError, StoreError
 from zchunk.hierarchy.groups import Group, group
 from zchunk.metadata.v2 import parse_json
 from zchunk.runtime.progress import reporting_progress
@@ -30,11 +31,15 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import as_buffer, as_bytes
 from zchunk.storage.mapping import as_store, check_mapping
 from zchunk.storage.memory import MemoryStore
+from zchunk.storage.queries import contains_array
 from zchunk.storage.resolve import using_store
 
 if TYPE_CHECKING:
     from zchunk.convenience.copy_report import LogLike
     from zchunk.typing import ProgressLike, StoreLike, ZarrFormat
+
+# Values of so many bytes are copied without a look at what they belong to.
+_LARGE = 1 << 26
 
 
 def copy_store(
@@ -179,6 +184,8 @@ def _copy_keys(
             if if_exists == "replace" or new not in dest:
                 report.copy(what)
                 if not report.dry_run:
+                    if isinstance(source, Store):
+                        _refuse_larger(source, old)
                     value = source[old]
                     dest[new] = value
                     report.nbytes += len(as_buffer(value))
@@ -187,6 +194,24 @@ def _copy_keys(
             else:
                 report.skip(what)
             advance(1)
+
+
+def _refuse_larger(source: Store, key: str) -> None:
+    """Raise `StoreError` if a value would be far larger than what is stored of it, and than it can be."""
+    try:
+        source.refuse_larger(key, _LARGE)
+    except StoreError:
+        source.refuse_larger(key, _most_stored(source, key))
+
+
+def _most_stored(source: Store, key: str) -> int | None:
+    """Return how many bytes a value can have as a chunk of the array above it; None if that is not known."""
+    path = key
+    while path:
+        path = path.rpartition("/")[0]
+        if contains_array(source, path):
+            return open_array(source, "r", path=path)._current.most_stored
+    return None
 
 
 def _convert(

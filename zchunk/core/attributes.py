@@ -29,8 +29,8 @@ class Attributes(Closed, MutableMapping[str, Any]):
 
     Every change reads the stored attributes, changes them and replaces them in one write. NumPy scalars and
     arrays become JSON numbers and lists, tuples lists, dates ISO 8601 strings; what is read right after a
-    change is what any later reader gets. NaN and the infinities are written as zarr 2.18 does, as bare tokens
-    that strict JSON does not have.
+    change is what any later reader gets. In format 2, NaN and the infinities are written as zarr 2.18 does,
+    as bare tokens that strict JSON does not have; in format 3 they are refused.
 
     No change that a thread makes is lost, whether threads share an instance or not. Processes that change the
     same attributes need a `synchronizer`.

@@ -5,13 +5,10 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from zchunk.core.views import Views
-
-# A checksum reads at most this much from the store at a time.
-_BATCH_BYTES = 4 << 20
-_BATCH_KEYS = 1024
 
 
 class Iteration(Views):
@@ -90,13 +87,13 @@ class Iteration(Views):
         import hashlib
 
         checksum = hashlib.new(hashname)
-        array, store = self._chunked, self.chunk_store
+        array = self._chunked
         keys = map(array.key, itertools.product(*map(range, self.metadata.grid.cdata_shape)))
-        size = max(1, min(_BATCH_KEYS, _BATCH_BYTES // max(array.chain.nbytes, 1)))
-        while batch := list(itertools.islice(keys, size)):
-            found = store.get_many(batch)
-            for key in batch:
-                checksum.update(found.get(key, b""))
+        nbytes = max(self.metadata.chunk_nbytes, 1)
+        with closing(array.store.batches(keys, nbytes, array.most_stored)) as batches:
+            for value in itertools.chain.from_iterable(batches):
+                if value is not None:
+                    checksum.update(value)
         for key in dict.fromkeys((self._key_prefix + self._format.array_key, self.attrs.key)):
             checksum.update(self.store.get(key, b""))
         return checksum.digest()

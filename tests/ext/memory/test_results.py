@@ -197,6 +197,8 @@ assert get_handler_name(result) == get_handler_name() == "mine"
 set_handler(before)
 assert get_handler_name(new()) == "zchunk"
 assert get_handler_name() == "default_allocator"
+# Before the name of the capsule, which is a constant of this program.
+del result
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

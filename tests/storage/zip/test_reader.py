@@ -501,6 +501,18 @@ BOMBED = {
     "e/zarr.json": "zchunk.open_group(store, path='e', mode='r')",
     "b/.zgroup": "store['b/.zgroup']",
 }
+# What passes chunks on as they are stored.
+PASSED_ON = [
+    "zchunk.open_array(store, path='a/z', mode='r').digest()",
+    "zchunk.open_array(store, path='a/f', mode='r').hexdigest()",
+    "zchunk.open_array(store, path='s', mode='r').digest()",
+    "zchunk.copy(zchunk.open_array(store, path='a/z', mode='r'), zchunk.group(), 'z')",
+    "zchunk.copy(zchunk.open_array(store, path='s', mode='r'), zchunk.group(zarr_format=3), 's')",
+    "zchunk.copy_store(store, {}, 'a/z')",
+    "zchunk.copy_store(store, zchunk.MemoryStore(), 's')",
+    "zchunk.copy_store(store, {}, 'b')",
+    "zchunk.copy_store(store, {}, includes='notes')",
+]
 MEASURED = """
 import resource, sys, zchunk
 from zchunk.errors import StoreError
@@ -541,11 +553,11 @@ def test_bombs_take_no_memory(tmp_path: Path, where: str) -> None:
         zchunk.group(store, path="b")
         store.erase_many([".zgroup"])
         zchunk.create(16, chunks=2, shards=8, dtype="i4", store=store, path="s", zarr_format=3)[:] = 1
-        for key in BOMBED:
+        for key in [*BOMBED, "notes.txt"]:
             store[key] = packed
             info = store._archive.entries[key]
             info.file_size, info.compress_type, info.CRC = BOMB, zipfile.ZIP_DEFLATED, 0
-    command = [sys.executable, "-c", MEASURED, where, str(path), str(tmp_path), *BOMBED.values()]
+    command = [sys.executable, "-c", MEASURED, where, str(path), str(tmp_path), *BOMBED.values(), *PASSED_ON]
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert int(found.stdout) < 50
@@ -565,3 +577,21 @@ def test_what_compresses_well_is_read(tmp_path: Path, method: int) -> None:
     assert not group["z"][:].any()
     assert not group["f"][:].any()
     assert (group["text"][:] == "a" * 1000).all()
+    dest = zchunk.group()
+    zchunk.copy_all(group, dest)
+    for name in group:
+        assert dest[name].hexdigest() == group[name].hexdigest()
+
+
+def test_large_chunks_that_compress_well_are_passed_on(tmp_path: Path) -> None:
+    values = np.zeros(9 << 20)
+    with ZipStore(tmp_path / "a.zip", compression=zipfile.ZIP_BZIP2) as store:
+        how = {"compressor": None, "write_empty_chunks": True}
+        zchunk.array(values, chunks=len(values), store=store, path="z", **how)
+    z = zchunk.open_array(ZipStore(tmp_path / "a.zip", mode="r"), path="z", mode="r")
+    for dest in ({}, zchunk.MemoryStore()):
+        zchunk.copy_store(z.store, dest)
+        assert len(dest["z/0"]) == values.nbytes
+    dest = zchunk.group()
+    zchunk.copy(z, dest)
+    assert len(dest.store["z/0"]) == values.nbytes

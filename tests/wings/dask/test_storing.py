@@ -255,10 +255,11 @@ def test_processes(client: Any, kwargs: dict[str, Any], tmp_path: Path) -> None:
     assert int(x.sum().compute()) == ITEMS.sum()
     # The same name in every process, so that results are found again.
     assert client.submit(lambda p: zd.from_zchunk(p, parts).name, path).result(timeout=60) == x.name
-    zd.store(x + 1, z)
+    other = zd.store(x + 1, tmp_path / "y")
+    zd.store(zd.from_zchunk(other), z)
     np.testing.assert_array_equal(z[...], ITEMS + 1)
     assert int(zd.from_zchunk(path, parts).sum().compute()) == (ITEMS + 1).sum()
-    back = zd.store(x + 1, z, return_stored=True)
+    back = zd.store(x + 1, other, return_stored=True)
     np.testing.assert_array_equal(back.compute(), ITEMS + 2)
 
 
@@ -359,6 +360,28 @@ def test_the_source_is_not_replaced(tmp_path: Path) -> None:
             zd.store(x, tmp_path, path="x.zarr/below", overwrite=True)
         zd.store(x, tmp_path / "y.zarr", overwrite=True)
     np.testing.assert_array_equal(z[:], ITEMS)
-    # An array in its own place stays: parts may be written over themselves.
-    zd.store(everything + 1, z)
-    np.testing.assert_array_equal(z[:], ITEMS + 1)
+
+
+def test_the_source_is_not_changed_while_it_is_read(tmp_path: Path) -> None:
+    z = zchunk.array(ITEMS, store=tmp_path / "x.zarr", chunks=10)
+    (tmp_path / "link").symlink_to(tmp_path / "x.zarr")
+    x = zd.from_zchunk(z, (10, 10))
+    lazily = [x + 1, x[::-1], x - x.mean(axis=0), da.from_array(z, chunks=(10, 40)), (x - x[:1])[:10]]
+    targets = [z, zchunk.open_array(tmp_path / "x.zarr"), zchunk.open_array(tmp_path / "link")]
+    for target in targets:
+        for data in lazily:
+            for how in ({}, {"compute": False}, {"align": "rechunk"}, {"lock": True}):
+                with pytest.raises(CopyError, match="write elsewhere"):
+                    zd.store(data, target, slice(0, len(data)), **how)
+    np.testing.assert_array_equal(z[:], ITEMS)
+    # What is computed is read no more.
+    zd.store((x[::-1] + 1).persist(), z)
+    np.testing.assert_array_equal(z[:], ITEMS[::-1] + 1)
+
+
+def test_the_source_in_a_store_of_chunks_is_not_changed_while_it_is_read(tmp_path: Path) -> None:
+    chunks = zchunk.MemoryStore()
+    z = zchunk.array(ITEMS, store=tmp_path / "x.zarr", chunk_store=chunks, chunks=10)
+    other = zchunk.open_array(tmp_path / "x.zarr", chunk_store=chunks)
+    with pytest.raises(CopyError, match="write elsewhere"):
+        zd.store(zd.from_zchunk(z)[::-1], other)

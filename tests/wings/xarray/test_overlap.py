@@ -50,6 +50,11 @@ REPLACED: dict[str, Callable[[Any, Path], object]] = {
 IN_PARTS: dict[str, Callable[[Any, Path], object]] = {
     "a": lambda ds, path: ds.zchunk.to_zarr(path, mode="a"),
     "backwards": lambda ds, path: _part(ds.isel(t=slice(None, None, -1)), "t").zchunk.to_zarr(path, mode="a"),
+    "r+": lambda ds, path: ds.zchunk.to_zarr(path, mode="r+"),
+    "backwards r+": lambda ds, path: _part(ds.isel(t=slice(None, None, -1)), "t").zchunk.to_zarr(
+        path, mode="r+"
+    ),
+    "mean": lambda ds, path: _part(ds - ds[["a"]].mean("t"), "t").zchunk.to_zarr(path, mode="r+"),
     "region": lambda ds, path: _part(ds.isel(t=slice(0, 4)), "t").zchunk.to_zarr(
         path, region={"t": slice(2, 6)}
     ),
@@ -110,10 +115,11 @@ def test_what_is_read_elsewhere_is_written(chunks: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(group["a"][:], np.concatenate([expected, expected]))
 
 
-def test_a_variable_that_is_read_whole_is_written_over_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["a", "r+"])
+def test_a_variable_that_is_read_whole_is_written_over_itself(mode: str, tmp_path: Path) -> None:
     path = tmp_path / "x.zarr"
     _stored(path, 2)
     ds = _opened(path, None)
-    ds.zchunk.to_zarr(path, mode="a")
-    _part(ds.isel(t=slice(None, None, -1)), "t").zchunk.to_zarr(path, mode="a")
+    ds.zchunk.to_zarr(path, mode=mode)
+    _part(ds.isel(t=slice(None, None, -1)), "t").zchunk.to_zarr(path, mode=mode)
     np.testing.assert_array_equal(zchunk.open_group(path)["a"][:], np.arange(1, 25.0).reshape(6, 4)[::-1])

@@ -92,9 +92,10 @@ def test_dask_chunks_that_are_those_of_chunks_in_shards_are_refused(tmp_path: Pa
     prepared(tmp_path / "x.zarr", 3, True)
     with pytest.raises(ValueError, match="align_chunks=True"):
         ds.zchunk.to_zarr(tmp_path / "x.zarr", "r+")
+    prepared(tmp_path / "y.zarr", 3, True)
     with xr.open_dataset(tmp_path / "x.zarr", engine="zchunk", chunks={}) as ds:
-        (ds + whole()).zchunk.to_zarr(tmp_path / "x.zarr", "r+")
-    check(tmp_path / "x.zarr")
+        (ds + whole()).zchunk.to_zarr(tmp_path / "y.zarr", "r+")
+    check(tmp_path / "y.zarr")
 
 
 # ---- processes

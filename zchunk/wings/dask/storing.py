@@ -13,7 +13,7 @@ from dask import local, threaded
 from dask.base import get_scheduler
 from dask.utils import SerializableLock, get_scheduler_lock
 
-from zchunk.convenience.overlap import check_apart
+from zchunk.convenience.overlap import check_apart, check_not_read
 from zchunk.core.array import Array
 from zchunk.core.tokens import new_token
 from zchunk.creation.arrays import create
@@ -26,6 +26,8 @@ from zchunk.wings.lazy_sources import arrays_in
 
 if TYPE_CHECKING:
     from zchunk.typing import StorageOptions, StoreLike
+
+_ADVICE = "; write elsewhere, or compute it first"
 
 # The identity of this process among all others, on other machines too.
 _this_process = PerProcess(new_token)
@@ -57,8 +59,8 @@ def store(
     source : dask.array.Array
         The dask array to write.
     target : Array, path, URL or MutableMapping
-        The array to write into, or the store to create one in, as for `zchunk.create`. `source` may read the
-        array that it is written to, if each dask chunk is read from where it is written, as in ``x + 1``.
+        The array to write into, or the store to create one in, as for `zchunk.create`. `source` must not be
+        read from that array: a chunk may be written before another task reads it, or read again after that.
     region : slice or tuple of slice, optional
         The part of `target` to write, with steps of 1; all of it by default.
     path : str, optional
@@ -98,7 +100,7 @@ def store(
     ContainsArrayError, ContainsGroupError
         Something is already at the place of the new array, and `overwrite` is false.
     CopyError
-        `source` is read from what would be replaced.
+        `source` is read from what would be replaced or changed.
     ReadOnlyError
         `target` was opened for reading, or has a rectilinear chunk grid.
     TypeError
@@ -124,7 +126,7 @@ def store(
     _check(source, align)
     given = {"path": path, "storage_options": storage_options}
     if isinstance(target, Array):
-        place = _place_there(target, given | {"overwrite": overwrite or None} | create_kws)
+        place = _place_there(source, target, given | {"overwrite": overwrite or None} | create_kws)
     elif region is not None:
         raise TypeError("a region is of an array that is there; make it with zchunk.create")
     else:
@@ -177,12 +179,13 @@ class _Place(NamedTuple):
     make: Callable[[], Array]
 
 
-def _place_there(array: Array, given: dict[str, Any]) -> _Place:
+def _place_there(source: da.Array, array: Array, given: dict[str, Any]) -> _Place:
     """Return an existing array, if no parameters for creating one are given."""
     if wrong := [name for name, value in given.items() if value is not None]:
         raise TypeError(f"{array!r} is there already: it takes no {', '.join(wrong)}")
     array._check_writable()
     array._current.check_writable()
+    check_not_read(arrays_in(source.dask), array, _ADVICE)
     return _Place(array.chunk_store, array, lambda: array)
 
 
@@ -190,7 +193,7 @@ def _place_of_new(source: da.Array, target: StoreLike, overwrite: bool, given: d
     """Return the place where an array can be created; what is there now stays until then."""
     options = given["storage_options"]
     store, path = open_store(target, "a", options), normalize_path(given["path"])
-    check_apart(arrays_in(source.dask), store, path, "; write elsewhere, or compute it first")
+    check_apart(arrays_in(source.dask), store, path, _ADVICE)
     version = given.pop("zarr_version", None) or given.get("zarr_format")
     parameters = given | {"zarr_format": format_for(store, path, version).version, "shape": source.shape}
     _set_chunks(parameters, tuple(max(1, *sizes) for sizes in source.chunks))

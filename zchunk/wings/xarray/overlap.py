@@ -41,7 +41,6 @@ def check_sources(
     parts: list[Part],
     mode: str,
     append_dim: Hashable | None,
-    region: Any,
     store: Any,
     group: str | None,
     storage_options: dict[str, Any] | None,
@@ -52,11 +51,10 @@ def check_sources(
     ----------
     parts : list of Part
         The data sets that are written.
-    mode, append_dim, region, store, group, storage_options
+    mode, append_dim, store, group, storage_options
         As for `to_zarr`; `mode` is not None.
     """
-    if store is None or (mode == "r+" and region is None):
-        # This mode is for changing whole arrays in their place, item by item.
+    if store is None:
         return
     reads = [read for part in parts for read in _reads(part)]
     if not reads:

@@ -54,8 +54,8 @@ def to_zarr(
     mode : {"w", "w-", "a", "a-", "r+"}, optional
         ``w`` replaces the group; ``w-`` fails if there is one; ``a`` replaces the values of variables that
         exist and adds others; ``a-`` with `append_dim` leaves variables without that axis alone; ``r+``
-        writes values of arrays that exist, in place if the data are read from them too. The default is
-        ``a`` with `append_dim`, ``r+`` with `region`, else ``w-``.
+        writes values of arrays that exist. The default is ``a`` with `append_dim`, ``r+`` with `region`, else
+        ``w-``.
     group : str, optional
         Path of the group below the root.
     encoding : mapping, optional
@@ -108,7 +108,7 @@ def to_zarr(
     GroupNotFoundError
         The mode is ``r+``, and there is no group.
     CopyError
-        The data are read from arrays that would be replaced, or that other parts of the data are written to.
+        The data are read from arrays that would be replaced, or changed before all of them is read.
     KeyError, TypeError, ValueError
         In the cases in which xarray's methods raise them.
 
@@ -130,7 +130,7 @@ def to_zarr(
     encoding = {} if encoding is None else encoding
     parts = _parts_of(data, append_dim, write_inherited_coords, encoding)
     mode = xarray_internals.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
-    check_sources(parts, mode, append_dim, region, store, group, storage_options)
+    check_sources(parts, mode, append_dim, store, group, storage_options)
     top = WritableStore(
         open_group(
             xarray_internals.normalize_path(store),
