@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 600
 MAX_FOLDERS = 14
 # Modules of a few imports each.
-NAMES_ALONE = ["attrs", "dask", "meta", "meta_v1", "n5", "util", "xarray"]
+NAMES_ALONE = ["attrs", "checkpoint", "dask", "meta", "meta_v1", "n5", "util", "xarray"]
 
 # The rooms, from the ground up: each imports from those to the left only. `docs/design/architecture.md` has
 # the list from here.
@@ -38,7 +38,7 @@ LAYERS = [
     {"hierarchy"},
     {"convenience"},
     {"compat", "wings"},
-    {"attrs", "dask", "meta", "meta_v1", "n5", "util", "xarray"},
+    {"attrs", "checkpoint", "dask", "meta", "meta_v1", "n5", "util", "xarray"},
     {"__init__"},
 ]
 # The rooms of `_ext`, likewise.

@@ -23,6 +23,7 @@ PACKAGE = Path(zchunk.__file__).parent
 # Where public names are, and what has to be installed for that.
 MODULES = {
     "zchunk": "",
+    "zchunk.checkpoint": "",
     "zchunk.codecs": "",
     "zchunk.errors": "",
     "zchunk.storage": "",

@@ -30,6 +30,7 @@ BUILTINS = {
     "BadCompressorError": [ValueError],
     "ChunkError": [RuntimeError],
     "StoreError": [OSError],
+    "CheckpointError": [OSError],
     "KeyBelowValueError": [OSError, KeyError],
     "ValueChangedError": [OSError],
     "ChangeInProgressError": [OSError],

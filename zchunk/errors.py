@@ -395,6 +395,17 @@ class ChangeInProgressError(StoreError):
     """
 
 
+class CheckpointError(StoreError):
+    """A checkpoint that cannot be saved or read: it exists already, is not whole, or another process failed.
+
+    Examples
+    --------
+    >>> from zchunk.errors import CheckpointError
+    >>> issubclass(CheckpointError, OSError)
+    True
+    """
+
+
 class KeyBelowValueError(StoreError, KeyError):
     """A key below one that has a value, in a store where that is a file. A ``KeyError`` as in zarr 2.
 

@@ -47,7 +47,7 @@ def is_leftover(entry: os.DirEntry[str]) -> bool:
     found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
     if found is None or not (found[1] == ERASED or entry.is_file(follow_symlinks=False)):
         return False
-    return _is_abandoned(int(found[2], 16), entry)
+    return is_abandoned(int(found[2], 16), entry)
 
 
 def unfinished(folder: str) -> bool:
@@ -55,7 +55,7 @@ def unfinished(folder: str) -> bool:
     try:
         with os.scandir(folder) as entries:
             return any(
-                _is_abandoned(int(entry.name[-24:-8], 16), entry)
+                is_abandoned(int(entry.name[-24:-8], 16), entry)
                 for entry in entries
                 if _prefix(entry.name) == ERASING
             )
@@ -69,7 +69,7 @@ def _prefix(name: str) -> str | None:
     return None if found is None else found[1] or ""
 
 
-def _is_abandoned(number: int, entry: os.DirEntry[str]) -> bool:
+def is_abandoned(number: int, entry: os.DirEntry[str]) -> bool:
     own = temp_number()
     if number >> 46 == own >> 46:
         return not _lives(number >> 24 & 0x3FFFFF)

@@ -1,0 +1,101 @@
+"""The commit: nothing is there before, all of it after."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zchunk
+from zchunk.errors import CheckpointError
+from zchunk.wings.checkpoint import layout
+from zchunk.wings.checkpoint.agreement import Agreement, take_apart
+from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.communicators import Alone
+from zchunk.wings.checkpoint.staging import Buffers, Piece, stage
+from zchunk.wings.checkpoint.verification import RECORD, Step
+
+ATTRIBUTES = {"step": 5, RECORD: {"ranks": 1, "state": {"dict": []}}}
+
+
+def attempt(root: Path, sync: bool = True) -> tuple[Attempt, list[Piece]]:
+    state = take_apart({"u": np.arange(12.0).reshape(3, 4), "g": {"v": np.array(2)}}, 0)
+    agreement = Agreement(Alone(), None, None)
+    plan, _ = agreement.reach([agreement.say(5, True, state)], state)
+    pieces = stage(plan, state.leaves, Alone(), Buffers(), copy=False)
+    return Attempt(str(root), 5, layout.new_attempt(str(root), 5), plan, sync), pieces
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_step_is_there_after_its_commit(tmp_path: Path, sync: bool) -> None:
+    made, pieces = attempt(tmp_path, sync)
+    written = made.write(pieces)
+    assert written["u"] == (1, os.path.getsize(f"{made.folder}/u/c/0/0"))
+    # Nothing opens it: there are no metadata.
+    assert not list(Path(made.folder).rglob("zarr.json"))
+    made.publish([written], ATTRIBUTES)
+    assert layout.steps(str(tmp_path)) == []
+    made.commit()
+    assert layout.steps(str(tmp_path)) == [5]
+    Step(str(tmp_path), 5).check_quickly()
+    group = zchunk.open_group(layout.step_path(str(tmp_path), 5), "r")
+    assert (group["u"][...] == np.arange(12.0).reshape(3, 4)).all()
+    assert group["g/v"][()] == 2
+    assert group.attrs["step"] == 5
+
+
+def test_what_was_written_must_be_there(tmp_path: Path) -> None:
+    made, pieces = attempt(tmp_path)
+    written = made.write(pieces)
+    os.truncate(f"{made.folder}/u/c/0/0", 7)
+    with pytest.raises(CheckpointError, match="array 'u' has 1 files of 7 bytes"):
+        made.publish([written], ATTRIBUTES)
+    assert not list(Path(made.folder).rglob("zarr.json"))
+
+
+def test_a_file_of_nobody_is_found(tmp_path: Path) -> None:
+    made, pieces = attempt(tmp_path)
+    written = made.write(pieces)
+    Path(made.folder, "u/c/0/1").write_bytes(b"late")
+    with pytest.raises(CheckpointError, match="array 'u' has 2 files"):
+        made.publish([written], ATTRIBUTES)
+
+
+def test_a_step_that_is_there_stays(tmp_path: Path) -> None:
+    for _ in range(2):
+        made, pieces = attempt(tmp_path)
+        made.publish([made.write(pieces)], ATTRIBUTES)
+        if not layout.steps(str(tmp_path)):
+            made.commit()
+    with pytest.raises(OSError):
+        made.commit()
+    Step(str(tmp_path), 5).check_fully()
+
+
+def test_a_late_writer_writes_into_no_other_attempt(tmp_path: Path) -> None:
+    late, pieces = attempt(tmp_path)
+    made, others = attempt(tmp_path)
+    made.publish([made.write(others)], ATTRIBUTES)
+    made.commit()
+    pieces = [piece._replace(items=-piece.items) for piece in pieces]
+    late.write(pieces)
+    step = Step(str(tmp_path), 5)
+    step.check_fully()
+    assert (step.array("u")[...] == np.arange(12.0).reshape(3, 4)).all()
+
+
+def test_a_commit_that_is_not_on_the_disk_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, pieces = attempt(tmp_path)
+    made.publish([made.write(pieces)], ATTRIBUTES)
+
+    def fail(folder: str) -> None:
+        raise OSError(f"cannot sync {folder}")
+
+    monkeypatch.setattr("zchunk.wings.checkpoint.commit.sync_folder", fail)
+    with pytest.raises(OSError, match="cannot sync"):
+        made.commit()
+    assert layout.steps(str(tmp_path)) == []

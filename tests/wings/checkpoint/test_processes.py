@@ -1,0 +1,154 @@
+"""The communicator of processes: here in threads, which talk through the same sockets, and in processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zchunk.checkpoint import Block, CheckpointManager, ProcessCommunicator, partition, process_communicators
+from zchunk.errors import CheckpointError
+
+TIMEOUT = 120
+
+
+def each(size: int, work: Callable[[ProcessCommunicator], Any], timeout: float = TIMEOUT) -> list[Any]:
+    results: list[Any] = [None] * size
+
+    def run(comm: ProcessCommunicator) -> None:
+        try:
+            results[comm.rank] = work(pickle.loads(pickle.dumps(comm)))
+        except BaseException as error:
+            results[comm.rank] = error
+
+    threads = [
+        threading.Thread(target=run, args=(comm,), daemon=True)
+        for comm in process_communicators(size, timeout)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(2 * TIMEOUT)
+        assert not thread.is_alive(), "a process hangs"
+    return results
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_messages(size: int) -> None:
+    def work(comm: ProcessCommunicator) -> Any:
+        comm.barrier()
+        other = comm.dup()
+        found = (
+            comm.allgather(comm.rank),
+            other.bcast(comm.rank * 10, root=size - 1),
+            comm.alltoall([(comm.rank, to) for to in range(size)]),
+            other.allgather(np.full(100_000, comm.rank)),
+        )
+        other.free()
+        comm.free()
+        return found
+
+    for rank, (gathered, sent, swapped, arrays) in enumerate(each(size, work)):
+        assert gathered == list(range(size))
+        assert sent == 10 * (size - 1)
+        assert swapped == [(other, rank) for other in range(size)]
+        assert [array[-1] for array in arrays] == list(range(size))
+
+
+@pytest.mark.parametrize("leaving", [0, 1])
+def test_one_that_is_gone_is_an_error_for_all(leaving: int) -> None:
+    def work(comm: ProcessCommunicator) -> Any:
+        comm.barrier()
+        if comm.rank == leaving:
+            comm.free()
+            return None
+        with pytest.raises((CheckpointError, EOFError, OSError)):
+            comm.barrier()
+        with pytest.raises(CheckpointError, match="are gone"):
+            comm.barrier()
+        return None
+
+    assert each(3, work) == [None] * 3
+
+
+def test_different_calls_are_an_error_for_all() -> None:
+    def work(comm: ProcessCommunicator) -> Any:
+        return comm.allgather(1) if comm.rank == 1 else comm.bcast(1)
+
+    assert all(isinstance(error, OSError) for error in each(3, work))
+
+
+def test_one_that_never_comes() -> None:
+    (first, *_) = process_communicators(2, timeout=0.05)
+    with pytest.raises(CheckpointError, match=r"processes \[1\] of 2 did not come"):
+        first.barrier()
+    (_, second) = process_communicators(2, timeout=0.05)
+    with pytest.raises(CheckpointError, match="process 0 of 2 did not come"):
+        second.barrier()
+
+
+def test_there_are_no_0_processes() -> None:
+    with pytest.raises(ValueError, match="no 0 processes"):
+        process_communicators(0)
+
+
+# ---- processes
+
+FULL = np.arange(40.0).reshape(8, 5)
+
+
+def save_part(comm: ProcessCommunicator, root: str) -> int:
+    """Save twice; what a worker of a pool does."""
+    with CheckpointManager(root, comm) as manager:
+        part = partition(FULL.shape, comm)
+        for step in (1, 2):
+            manager.save(step, {"u": Block(FULL[part.interior] * step, part.offset, FULL.shape)})
+    return comm.rank
+
+
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
+def test_a_pool_of_processes(tmp_path: Path, method: str) -> None:
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        arguments = [(comm, str(tmp_path)) for comm in process_communicators(2)]
+        # One task for each worker: they wait for each other.
+        assert pool.starmap_async(save_part, arguments, chunksize=1).get(TIMEOUT) == [0, 1]
+    checkpoint = CheckpointManager(tmp_path).restore()
+    assert checkpoint is not None
+    assert (checkpoint.read("u") == FULL * 2).all()
+
+
+def die_in_step_2(comm: ProcessCommunicator, root: str, dying: int, results: Any) -> None:
+    part = partition(FULL.shape, comm)
+    manager = CheckpointManager(root, comm, async_save=False)
+    manager.save(1, {"u": Block(FULL[part.interior], part.offset, FULL.shape)})
+    if comm.rank == dying:
+        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        manager.save(2, {"u": Block(FULL[part.interior], part.offset, FULL.shape)})
+    except (CheckpointError, EOFError, OSError) as error:
+        results.put((comm.rank, type(error).__name__))
+
+
+@pytest.mark.parametrize("dying", [0, 1])
+def test_a_process_that_is_killed_is_an_error_on_the_others(tmp_path: Path, dying: int) -> None:
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    workers = [
+        context.Process(target=die_in_step_2, args=(comm, str(tmp_path), dying, results))
+        for comm in process_communicators(3)
+    ]
+    for worker in workers:
+        worker.start()
+    raised = {results.get(timeout=TIMEOUT)[0] for _ in range(2)}
+    for worker in workers:
+        worker.join(TIMEOUT)
+    assert raised == {0, 1, 2} - {dying}
+    assert CheckpointManager(tmp_path).all_steps() == [1]

@@ -1,0 +1,209 @@
+"""`Checkpoint`: what was saved, read by one process or many, whole or in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from tests.wings.checkpoint.ranks import checked, on_ranks
+from zchunk.checkpoint import Block, Checkpoint, CheckpointManager, PerRank, partition
+from zchunk.errors import CheckpointError, ChunkError
+
+U = np.arange(35.0).reshape(7, 5)
+
+
+def save(root: Path, comm: Any = None, step: int = 1, **state: Any) -> None:
+    with CheckpointManager(root, comm, async_save=False) as manager:
+        manager.save(step, state, time=0.5, attrs={"title": "test"})
+
+
+def restore(root: Path, comm: Any = None, **kwargs: Any) -> Checkpoint:
+    found = CheckpointManager(root, comm).restore(**kwargs)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    tree = {"w": [np.arange(3), (np.float32(2),)], "rng": rng}
+    save(
+        tmp_path / "run",
+        u=Block(U, (0, 0), U.shape, ("y", "x")),
+        k=np.arange(4),
+        z=np.array(3),
+        tree=tree,
+        n=7,
+    )
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_is_a_mapping_of_its_state(run: Path) -> None:
+    checkpoint = restore(run)
+    assert (checkpoint.step, checkpoint.time, checkpoint.attrs) == (1, 0.5, {"title": "test"})
+    assert checkpoint.ranks == 1
+    assert list(checkpoint) == ["u", "k", "z", "tree", "n"]
+    assert len(checkpoint) == 5
+    assert checkpoint["n"] == 7
+    assert isinstance(checkpoint["u"], zchunk.Array)
+    assert checkpoint["u"].read_only
+    assert (checkpoint["u"][2:4] == U[2:4]).all()
+    assert checkpoint["k"].tolist() == [0, 1, 2, 3]
+    assert checkpoint["z"] == 3
+    assert checkpoint["tree"]["w"][1] == (np.float32(2),)
+    assert checkpoint["tree/w/0"].tolist() == [0, 1, 2]
+    assert checkpoint["tree"]["rng"].random() == np.random.default_rng(1).random()
+    assert checkpoint.arrays == ["k", "tree/w/0", "u", "z"]
+    assert repr(checkpoint) == "<Checkpoint step 1: u, k, z, tree, n>"
+    with pytest.raises(KeyError, match="no 'x'"):
+        checkpoint["x"]
+
+
+def test_reading_parts(run: Path) -> None:
+    checkpoint = restore(run)
+    assert (checkpoint.read("u") == U).all()
+    assert (checkpoint.read("u", (slice(1, 3), 2)) == U[1:3, 2]).all()
+    out = np.zeros((2, 5))
+    assert checkpoint.read("u", slice(1, 3), out) is out
+    assert (out == U[1:3]).all()
+    with pytest.raises(KeyError, match="'n' is no array of step 1 but 7"):
+        checkpoint.read("n")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_any_number_of_ranks_reads(run: Path, size: int) -> None:
+    def work(comm: Any) -> None:
+        part = partition(U.shape, comm)
+        u, k = np.zeros(part.shape), np.zeros(4, int)
+        checkpoint = restore(run, comm, like={"u": Block(u, part.offset, U.shape), "k": k})
+        assert (u == U[part.interior]).all()
+        assert k.tolist() == [0, 1, 2, 3]
+        assert checkpoint.state is not None
+        assert checkpoint.state["u"] is u
+
+    checked(on_ranks(size, work))
+
+
+def test_like_is_changed_in_place(run: Path) -> None:
+    rng = np.random.default_rng(9)
+    like = {
+        "tree": {"w": [np.zeros(3, int), (None,)], "rng": rng},
+        "n": None,
+        "z": np.zeros((), "f4"),
+        "u": np.zeros((7, 5), "f4"),
+    }
+    state = restore(run, like=like).state
+    assert state is not None
+    assert like["tree"]["w"][0].tolist() == [0, 1, 2]  # type: ignore[index]
+    assert state["tree"]["w"][1] == (np.float32(2),)
+    assert rng.random() == np.random.default_rng(1).random()
+    assert state["n"] == 7
+    assert state["z"] == 3
+    # Another dtype is converted.
+    assert (state["u"] == U).all()
+
+
+@pytest.mark.parametrize(
+    ("like", "error", "text"),
+    [
+        ({"x": 1}, KeyError, "no 'x'"),
+        ({"u": np.zeros((7, 6))}, ValueError, r"'u' has shape \(7, 6\); in step 1 it has \(7, 5\)"),
+        ({"u": Block(np.zeros(3), (0,), (9,))}, ValueError, r"'u' has shape \(9,\)"),
+        ({"tree": {"w": [1]}}, ValueError, "'tree/w' has 1 items; step 1 has 2"),
+    ],
+)
+def test_like_that_does_not_fit(run: Path, like: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        restore(run, like=like)
+
+
+def save_per_rank(root: Path, size: int) -> None:
+    def work(comm: Any) -> None:
+        save(root, comm, own=PerRank({"seed": comm.rank, "walk": np.full(comm.rank + 1, comm.rank)}))
+
+    checked(on_ranks(size, work))
+
+
+def test_each_rank_gets_its_own_value(tmp_path: Path) -> None:
+    save_per_rank(tmp_path, 3)
+
+    def work(comm: Any) -> Any:
+        own = restore(tmp_path, comm)["own"]
+        return own["seed"], own["walk"].tolist()
+
+    assert checked(on_ranks(3, work)) == [(0, [0]), (1, [1, 1]), (2, [2, 2, 2])]
+
+
+def test_with_other_ranks_the_caller_says_what_each_gets(tmp_path: Path) -> None:
+    save_per_rank(tmp_path, 3)
+    with pytest.raises(
+        CheckpointError, match="'own' has values of 3 processes, and there are 1 now"
+    ):
+        restore(tmp_path)["own"]
+
+    def on_resize(values: list[Any], rank: int, size: int) -> Any:
+        return [value["seed"] for value in values], rank, size
+
+    def work(comm: Any) -> Any:
+        state = restore(tmp_path, comm, like={"own": PerRank(None, on_resize)}).state
+        assert state is not None
+        return state["own"]
+
+    assert checked(on_ranks(2, work)) == [([0, 1, 2], 0, 2), ([0, 1, 2], 1, 2)]
+
+
+def test_what_is_deleted_while_it_is_read_is_an_error_and_not_fill_values(run: Path) -> None:
+    checkpoint = restore(run)
+    (run / "00000001").rename(run / "elsewhere")
+    with pytest.raises((CheckpointError, FileNotFoundError)):
+        checkpoint.read("u")
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_flipped_bit_is_found_by_reading(run: Path) -> None:
+    flip(run / "00000001/u/c/0/0")
+    with pytest.raises(ChunkError):
+        restore(run).read("u")
+
+
+@pytest.mark.filterwarnings("ignore:step:RuntimeWarning")
+@pytest.mark.parametrize(
+    "kwargs", [{"verify": "full"}, {"like": {"k": np.zeros(4, int)}}], ids=["full", "like"]
+)
+def test_all_ranks_walk_back_together(tmp_path: Path, kwargs: dict[str, Any]) -> None:
+    for step in (1, 2, 3):
+        save(tmp_path, step=step, k=np.arange(4) + step)
+    flip(tmp_path / "00000003/k/c/0")
+    (tmp_path / "00000002/k/c/0").unlink()
+
+    def work(comm: Any) -> int:
+        return restore(tmp_path, comm, **kwargs).step
+
+    assert checked(on_ranks(3, work)) == [1, 1, 1]
+    with pytest.warns(RuntimeWarning, match="step 2 in .* is not whole.*; step 1 is restored"):
+        restore(tmp_path, verify="full")
+    # What was asked for by its number is not replaced by something else.
+    with pytest.raises(CheckpointError, match="not whole"):
+        restore(tmp_path, step=2)
+    assert restore(tmp_path, verify="none").step == 3
+
+
+def test_no_whole_step_is_an_error_and_not_a_fresh_start(tmp_path: Path) -> None:
+    save(tmp_path, k=np.arange(4))
+    (tmp_path / "00000001/k/c/0").unlink()
+    with pytest.raises(CheckpointError, match="not whole"):
+        restore(tmp_path)
+
+
+def test_a_step_that_is_not_there(run: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no step 5 in .*; there are \[1\]"):
+        restore(run, step=5)

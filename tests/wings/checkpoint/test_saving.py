@@ -1,0 +1,104 @@
+"""A save on its way: in the background, one after the other, with one outcome on all ranks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.wings.checkpoint.ranks import checked, on_ranks
+from zchunk.checkpoint import Block
+from zchunk.wings.checkpoint import layout
+from zchunk.wings.checkpoint.agreement import Agreement, take_apart
+from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.rewind import Rewind
+from zchunk.wings.checkpoint.saving import Saving
+from zchunk.wings.checkpoint.staging import Buffers, stage
+from zchunk.wings.checkpoint.verification import RECORD
+
+
+def none(steps: Sequence[int]) -> list[int]:
+    return []
+
+
+def saving(root: Path, comm: Any, step: int, superfluous: Any = none) -> Saving:
+    block = Block(np.full(3, comm.rank), (3 * comm.rank,), (3 * comm.size,))
+    state = take_apart({"u": block}, comm.rank)
+    agreement = Agreement(comm, None, None)
+    plan, document = agreement.reach(comm.allgather(agreement.say(step, True, state)), state)
+    folder = comm.bcast(layout.new_attempt(str(root), step))
+    pieces = stage(plan, state.leaves, comm, Buffers(), copy=True)
+    attributes = {"step": step, RECORD: {"ranks": comm.size, "state": document}}
+    attempt = Attempt(str(root), step, folder, plan, sync=False)
+    return Saving(attempt, pieces, attributes, Rewind(str(root), refuse=False), superfluous)
+
+
+def test_saves_in_the_background_come_in_order(tmp_path: Path) -> None:
+    def work(comm: Any) -> list[int]:
+        background = comm.dup()
+        first, second = (saving(tmp_path, comm, step, lambda steps: steps[:-1]) for step in (1, 2))
+        first.start(None, background)
+        second.start(first, background)
+        second.join()
+        assert first.is_finished
+        assert second.is_finished
+        assert first.error is second.error is None
+        comm.barrier()
+        return layout.steps(str(tmp_path))
+
+    assert checked(on_ranks(2, work)) == [[2], [2]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002"]
+
+
+def test_without_a_communicator_a_thread_only_writes(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        made = saving(tmp_path, comm, 1)
+        made.start(None, None)
+        made.join()
+        assert made.is_written
+        assert not made.is_finished
+        made.finish(comm)
+        made.finish(comm)
+        assert made.is_finished
+
+    checked(on_ranks(2, work))
+    assert layout.steps(str(tmp_path)) == [1]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_rank_fails_and_all_have_the_error(tmp_path: Path, failing: int) -> None:
+    def work(comm: Any) -> Saving:
+        made = saving(tmp_path, comm, 1)
+        if comm.rank == failing:
+            # A file in place of the folder of the array's chunks.
+            folder = Path(made.attempt.folder)
+            os.makedirs(folder, exist_ok=True)
+            (folder / "u").write_text("")
+        comm.barrier()
+        made.write()
+        made.finish(comm)
+        return made
+
+    for made in checked(on_ranks(2, work)):
+        assert isinstance(made.error, OSError)
+    assert layout.steps(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_that_cannot_be_deleted_are_no_failure(tmp_path: Path) -> None:
+    def fail(steps: Sequence[int]) -> list[int]:
+        raise PermissionError("not yours")
+
+    def work(comm: Any) -> None:
+        made = saving(tmp_path, comm, 1, fail)
+        made.write()
+        made.finish(comm)
+        assert made.error is None
+
+    with pytest.warns(RuntimeWarning, match="old steps cannot be deleted: not yours"):
+        checked(on_ranks(1, work))
+    assert layout.steps(str(tmp_path)) == [1]

@@ -1,0 +1,124 @@
+"""Whether a step is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zchunk.checkpoint import CheckpointManager
+from zchunk.errors import CheckpointError
+from zchunk.wings.checkpoint.verification import Files, Step
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    with CheckpointManager(tmp_path / "run", async_save=False) as manager:
+        # Two chunks in a shard, and one that is a file of its own.
+        manager.save(1, {"u": np.arange(2.0**18), "a": {"n": np.arange(9)}, "dt": 0.25})
+    return tmp_path / "run"
+
+
+def shard(root: Path) -> Path:
+    return root / "00000001/u/c/0"
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_files_of_an_array() -> None:
+    one = Files.of([("c/0", 5), ("c/1", 6)])
+    assert one[:2] == (2, 11)
+    assert Files.of([("c/1", 6), ("c/0", 5)]) == one
+    assert Files.of([("c/0", 6), ("c/1", 5)]) != one
+    assert Files.of([]) == (0, 0, 0)
+
+
+def test_a_whole_step(root: Path) -> None:
+    step = Step(str(root), 1)
+    assert step.names == ["a/n", "u"]
+    step.check_quickly()
+    step.check_fully()
+    assert step.array("a/n")[:].tolist() == list(range(9))
+    assert step.record["arrays"]["a/n"][:2] == [1, 76]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.unlink(),
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: path.with_name("1").write_bytes(b""),
+        lambda path: path.rename(path.with_name("1")),
+    ],
+    ids=["missing", "short", "too many", "other name"],
+)
+def test_the_quick_check_finds_what_is_wrong_with_files(root: Path, harm: Callable[[Path], object]) -> None:
+    harm(shard(root))
+    with pytest.raises(CheckpointError, match=r"step 1 in .* is not whole: array 'u' has"):
+        Step(str(root), 1).check_quickly()
+
+
+def test_a_folder_that_is_gone(root: Path) -> None:
+    shard(root).unlink()
+    shard(root).parent.rmdir()
+    with pytest.raises(CheckpointError, match="array 'u' has 0 files"):
+        Step(str(root), 1).check_quickly()
+
+
+@pytest.mark.parametrize("at", [0, 2**20 + 100, -1])
+def test_the_full_check_finds_a_flipped_bit(root: Path, at: int) -> None:
+    flip(shard(root), at)
+    step = Step(str(root), 1)
+    step.check_quickly()
+    with pytest.raises(CheckpointError, match="is not whole: array 'u'"):
+        step.check_fully()
+
+
+def test_each_process_reads_its_share(root: Path) -> None:
+    flip(root / "00000001/a/n/c/0", 0)
+    step = Step(str(root), 1)
+    with pytest.raises(CheckpointError):
+        step.check_fully(0, 2)
+    step.check_fully(1, 2)
+
+
+def test_a_document_that_was_changed(root: Path) -> None:
+    path = root / "00000001/zarr.json"
+    document = json.loads(path.read_text())
+    text = json.dumps(document)
+    # Only that it is written otherwise is no change.
+    path.write_text(text)
+    Step(str(root), 1)
+    path.write_text(text.replace("0.25", "0.35"))
+    with pytest.raises(CheckpointError, match=r"zarr\.json is not what was written"):
+        Step(str(root), 1)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"attributes": {}}', "\0"])
+def test_a_document_of_something_else(root: Path, text: str) -> None:
+    (root / "00000001/zarr.json").write_text(text)
+    with pytest.raises(CheckpointError, match="has no document of a checkpoint"):
+        Step(str(root), 1)
+
+
+def test_a_version_to_come(root: Path) -> None:
+    path = root / "00000001/zarr.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(CheckpointError, match="is of version 2; this zchunk reads 1"):
+        Step(str(root), 1)
+
+
+def test_a_step_that_goes_while_it_is_read(root: Path) -> None:
+    step = Step(str(root), 1)
+    step.check_there()
+    (root / "00000001").rename(root / "elsewhere")
+    with pytest.raises(CheckpointError, match="was deleted while it was read"):
+        step.check_there()

@@ -1,0 +1,6 @@
+"""Checkpoints of a program's state: crash-safe, saved by any number of processes and restored by any other.
+
+`CheckpointManager` saves and restores. A save is agreed on (`agreement`, `plan`, `decomposition`), copied
+(`staging`), and written and committed in the background (`saving`, `commit`); a restored step is verified
+(`verification`) and read (`restoring`). No process waits for ever for one that has failed (`vote`).
+"""

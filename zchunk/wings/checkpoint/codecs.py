@@ -1,0 +1,29 @@
+"""The codecs of a checkpoint: those that the caller asks for, and checksums after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CRC32C: dict[str, Any] = {"name": "crc32c"}
+
+
+def with_checksum(compressors: Any) -> Any:
+    """Return `compressors` of a `CheckpointManager` as those of an array.
+
+    Examples
+    --------
+    >>> from zchunk.wings.checkpoint.codecs import with_checksum
+    >>> with_checksum("crc32c"), with_checksum(None)
+    ([{'name': 'crc32c'}], None)
+    """
+    if compressors is None:
+        return None
+    if isinstance(compressors, str):
+        if compressors != "crc32c":
+            raise ValueError(
+                f"compressors is {compressors!r}, not 'crc32c', None, a codec or a sequence of codecs"
+            )
+        return [CRC32C]
+    several = isinstance(compressors, Sequence) and not isinstance(compressors, Mapping)
+    return [*(compressors if several else [compressors]), CRC32C]

@@ -1,0 +1,143 @@
+"""The commit of a step: hidden until all of it is on the disk, then there at once.
+
+1. Every process writes its shards into the folder of the attempt, which nobody opens: it has no metadata.
+2. It syncs its files, once, then their folders.
+3. The vote: every process tells what it wrote, or its error; after an error nobody goes on.
+4. The first process compares the folder with the votes, writes the metadata of the arrays and then of the
+   groups, that at the top last, and syncs them.
+5. It renames the folder to the name of the step: the commit. It syncs the folder of all steps.
+6. All learn of it. Only then older steps are deleted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from zchunk.core.access import Access
+from zchunk.core.array import Array
+from zchunk.errors import CheckpointError
+from zchunk.metadata.consolidated import build3, render3
+from zchunk.metadata.formats import get_format
+from zchunk.metadata.v2 import parse_json, render_document
+from zchunk.spec.keys import NODE_KEY, join
+from zchunk.storage.local.directory import DirectoryStore
+from zchunk.storage.local.files import sync_folder
+from zchunk.wings.checkpoint import layout
+from zchunk.wings.checkpoint.plan import Plan
+from zchunk.wings.checkpoint.staging import Piece
+from zchunk.wings.checkpoint.verification import RECORD, VERSION, Files, checksum, files_in
+
+# Count and bytes of the files of each array that a process has written.
+Written = Mapping[str, tuple[int, int]]
+
+
+class Attempt(NamedTuple):
+    """One attempt to save a step.
+
+    Parameters
+    ----------
+    root : str
+        The folder of all steps.
+    step : int
+        Its number.
+    folder : str
+        Where it is written until the commit.
+    plan : Plan
+        Its arrays.
+    sync : bool
+        Whether it is to survive the machine, not only the process.
+    """
+
+    root: str
+    step: int
+    folder: str
+    plan: Plan
+    sync: bool
+
+    def write(self, pieces: Sequence[Piece]) -> Written:
+        """Write the shards of this process and sync them; return what was written."""
+        # Not synced one by one as they are written.
+        store = DirectoryStore(self.folder, durability="atomic")
+        written: dict[str, tuple[int, int]] = {}
+        paths = []
+        for piece in pieces:
+            array = hidden_array(store, self.plan, piece.name)
+            array[piece.box.slices] = piece.items
+            paths.append(store.file_path(array._chunked.key(piece.coords)))
+            count, nbytes = written.get(piece.name, (0, 0))
+            written[piece.name] = count + 1, nbytes + os.stat(paths[-1]).st_size
+        if self.sync:
+            sync_files(paths)
+            layout.sync_folders(set(map(os.path.dirname, paths)), self.folder)
+        return written
+
+    def publish(self, votes: Sequence[Written], attributes: Mapping[str, Any]) -> None:
+        """Write the metadata, when all processes have written; what was written must be there."""
+        os.makedirs(self.folder, exist_ok=True)
+        arrays = {name: list(self._checked(name, votes)) for name in self.plan.arrays}
+        record = {"version": VERSION, "arrays": arrays, **attributes[RECORD]}
+        documents = self._documents(dict(attributes) | {RECORD: record})
+        store = DirectoryStore(self.folder, durability="none")
+        for key, value in documents.items():
+            store[key] = value
+        if self.sync:
+            paths = [os.path.join(self.folder, key) for key in documents]
+            sync_files(paths)
+            layout.sync_folders(set(map(os.path.dirname, paths)), os.path.dirname(self.folder))
+
+    def commit(self) -> None:
+        """Give the folder the name of the step."""
+        os.rename(self.folder, layout.step_path(self.root, self.step))
+        if self.sync:
+            try:
+                sync_folder(self.root)
+            except OSError:
+                # Nobody may rely on it: it is not to be seen.
+                os.rename(layout.step_path(self.root, self.step), self.folder)
+                raise
+
+    def _checked(self, name: str, votes: Sequence[Written]) -> Files:
+        folder = os.path.join(self.folder, name)
+        found = Files.of(files_in(folder) if os.path.isdir(folder) else ())
+        said = [vote[name] for vote in votes if name in vote]
+        want = sum(count for count, _ in said), sum(nbytes for _, nbytes in said)
+        if (found.files, found.nbytes) != want:
+            raise CheckpointError(
+                f"step {self.step}: array {name!r} has {found.files} files of {found.nbytes} bytes in "
+                f"{folder!r}; the processes have written {want[0]} of {want[1]}: do all of them see the same "
+                "folder?"
+            )
+        return found
+
+    def _documents(self, attributes: dict[str, Any]) -> dict[str, bytes]:
+        """Return all metadata by their keys, those of the group at the top last."""
+        group = get_format(3).group_items
+        found = {
+            join(name, NODE_KEY): array.placement.items[NODE_KEY] for name, array in self.plan.arrays.items()
+        }
+        found |= {join(path, NODE_KEY): group()[NODE_KEY] for path in self.plan.groups}
+        nodes = build3(list(found), "", lambda key: parse_json(found[key], key))
+        top = group(attributes)[NODE_KEY]
+        document = parse_json(render3(top, nodes, NODE_KEY), NODE_KEY)
+        document["attributes"][RECORD]["crc"] = checksum(document)
+        return found | {NODE_KEY: render_document(document)}
+
+
+def hidden_array(store: DirectoryStore, plan: Plan, name: str) -> Array:
+    """Return an array whose metadata are not stored yet, to write its chunks."""
+    metadata = plan.arrays[name].placement.metadata
+    array = Array._of(Access(store, name, 3), metadata)
+    array._chunked = array._chunked.unpublished
+    return array
+
+
+def sync_files(paths: Sequence[str]) -> None:
+    """Wait until files are on the disk."""
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

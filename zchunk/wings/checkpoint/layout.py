@@ -1,0 +1,123 @@
+"""Where the parts of a checkpoint folder are: steps, attempts that are being written, and trash.
+
+A step is a folder named by its number, with at least eight digits. Everything that is not a step for all is
+in ``.tmp``: attempts, and steps that are being deleted, each with a number of the process that made it. So
+what processes that are gone have left can be told from what others are at work on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+from zchunk._ext.io.files import temp_number
+from zchunk.creation.nodes import init_group
+from zchunk.errors import CheckpointError
+from zchunk.metadata.formats import FORMAT3, find
+from zchunk.spec.keys import NODE_KEY
+from zchunk.storage.local.directory import DirectoryStore
+from zchunk.storage.local.files import is_absence, sync_folder
+from zchunk.storage.local.leftovers import is_abandoned
+from zchunk.storage.local.trees import remove_tree
+
+TMP = ".tmp"
+_STEP = re.compile(r"\d{8,}")
+_ATTEMPT = re.compile(r"\d{8,}-([0-9a-f]{16})")
+_TRASH = re.compile(r"trash-\d{8,}-[0-9a-f]{16}")
+
+
+def make_root(root: str, sync: bool) -> None:
+    """Make the folder of all steps, which is a Zarr group, if it is not there.
+
+    Raises
+    ------
+    CheckpointError
+        Something else is there.
+    """
+    store = DirectoryStore(root, durability="fsync" if sync else "atomic")
+    there = find(store, "")
+    if there is None:
+        init_group(store, "", fmt=FORMAT3)
+        if sync:
+            sync_folder(os.path.dirname(root))
+    elif there != (FORMAT3, "group"):
+        fmt, kind = there
+        raise CheckpointError(f"{root!r} holds an {kind} of Zarr format {fmt.version}; use another folder")
+
+
+def step_name(step: int) -> str:
+    """Return the name of the folder of a step."""
+    return f"{step:08d}"
+
+
+def step_path(root: str, step: int) -> str:
+    """Return the folder of a step."""
+    return os.path.join(root, step_name(step))
+
+
+def is_there(root: str, step: int) -> bool:
+    """Whether a step is committed."""
+    return os.path.isfile(os.path.join(step_path(root, step), NODE_KEY))
+
+
+def steps(root: str) -> list[int]:
+    """Return the numbers of the steps that are committed, in order."""
+    try:
+        names = os.listdir(root)
+    except OSError as error:
+        if not is_absence(error):
+            raise
+        return []
+    found = [int(name) for name in names if _STEP.fullmatch(name) and step_name(int(name)) == name]
+    return sorted(step for step in found if is_there(root, step))
+
+
+def new_attempt(root: str, step: int) -> str:
+    """Return the path of a folder to write a step in, which no other attempt has had, or will have."""
+    return os.path.join(root, TMP, f"{step_name(step)}-{temp_number():016x}")
+
+
+def discard(root: str, step: int) -> str | None:
+    """Take a step out of sight in one step, and return what is to be deleted; None if it is gone already."""
+    trash = os.path.join(root, TMP, f"trash-{step_name(step)}-{temp_number():016x}")
+    os.makedirs(os.path.dirname(trash), exist_ok=True)
+    try:
+        os.rename(step_path(root, step), trash)
+    except FileNotFoundError:
+        return None
+    return trash
+
+
+def clean(root: str) -> list[str]:
+    """Delete attempts whose process is gone, and trash; return their paths.
+
+    An attempt of a process on another machine counts as left over after a day.
+    """
+    removed = []
+    with suppress(FileNotFoundError), os.scandir(os.path.join(root, TMP)) as entries:
+        for entry in list(entries):
+            attempt = _ATTEMPT.fullmatch(entry.name)
+            with suppress(FileNotFoundError):
+                if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(int(attempt[1], 16), entry)):
+                    remove_tree(entry.path)
+                    removed.append(entry.path)
+    remove_tmp(root)
+    return removed
+
+
+def remove_tmp(root: str) -> None:
+    """Delete the folder of attempts if there are none: other libraries warn of what they do not know."""
+    with suppress(OSError):
+        os.rmdir(os.path.join(root, TMP))
+
+
+def sync_folders(folders: set[str], top: str) -> None:
+    """Wait until the names in these folders, and in those above them up to `top`, are on the disk."""
+    above = set(folders)
+    for folder in folders:
+        while len(folder) > len(top):
+            folder = os.path.dirname(folder)
+            above.add(folder)
+    for folder in sorted(above, key=len, reverse=True):
+        sync_folder(folder)

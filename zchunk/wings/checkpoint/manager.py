@@ -1,0 +1,595 @@
+"""`CheckpointManager`: saves and restores the state of a program, of one process or of many.
+
+Every public method but those that only look (`all_steps`, `latest_step`, `path`) is collective: all processes
+call it, in the same order. Each begins with a meeting, in which a process that has failed says so; so an
+error on one of them ends in the same error on all, and a process that leaves a ``with`` block by an exception
+takes the others with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time as clock
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from zchunk.errors import CheckpointError
+from zchunk.runtime import threads as pool
+from zchunk.wings.checkpoint import communicators, layout, retention
+from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, take_apart
+from zchunk.wings.checkpoint.codecs import with_checksum
+from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
+from zchunk.wings.checkpoint.restoring import Checkpoint, Verify, examine
+from zchunk.wings.checkpoint.rewind import Rewind
+from zchunk.wings.checkpoint.saving import Saving
+from zchunk.wings.checkpoint.staging import Buffers, stage
+from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
+from zchunk.wings.checkpoint.verification import RECORD
+from zchunk.wings.checkpoint.vote import leave, on_first, vote
+
+if TYPE_CHECKING:
+    from zchunk.typing import JSON, CompressorsLike, PathLike
+
+T = TypeVar("T")
+
+
+class CheckpointManager:
+    """Saves the state of a program in a folder, a step at a time, so that no crash loses what was saved.
+
+    A step is there as a whole or not at all, whatever is killed and when. It is a Zarr group of format 3,
+    which any Zarr library reads.
+
+    Parameters
+    ----------
+    directory : path
+        The folder of all steps; made by the first save. All processes see the same one.
+    comm : communicator, optional
+        Of the processes that save together: one of mpi4py, or any object with ``rank``, ``size``,
+        ``allgather``, ``bcast``, ``alltoall`` and ``barrier``, such as those of `process_communicators`.
+        None: this process alone.
+    max_to_keep : int or None, optional
+        Keep so many steps; None keeps all.
+    keep_every : int, optional
+        Keep besides, for good, steps that are multiples of this.
+    save_interval_steps, save_interval_seconds : optional
+        When `should_save` is true: at multiples of so many steps; when so many seconds have passed.
+    async_save : bool, optional
+        `save` returns when the state is copied; the rest is done in the background.
+    max_pending : int, optional
+        So many saves may be in the background; the next one waits. Each takes memory for a copy of the state.
+    durability : {"fsync", "atomic"}, optional
+        ``"fsync"``: what was saved survives the machine. ``"atomic"``: the processes only.
+    compressors : codec, sequence of codecs, "crc32c" or None, optional
+        As for `zchunk.create_array`; checksums are added. ``"crc32c"``: checksums alone. None: nothing at
+        all.
+    files : {"rank", "node"} or int, optional
+        How many files an array has at most: one for each process, one for each machine, or so many.
+    verify : {"quick", "full", "none"}, optional
+        What `restore` checks: that all files are there with their sizes, or all their bytes.
+    signals : sequence of int, optional
+        Signals that end the program well: `should_stop` is true when one has come. For the main thread.
+    time_limit : float or datetime, optional
+        Seconds from now, or a moment, when the program will be killed; by default what Slurm says.
+    threads : int, optional
+        As for `zchunk.set_threads`; by default the cores of the machine divided by the processes on it.
+    on_rewind : {"discard", "error"}, optional
+        After a step was restored that is not the last one, the next save deletes those after it, or raises.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter has no valid value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from zchunk.checkpoint import CheckpointManager
+    >>> u, first = np.zeros(4), 0
+    >>> with CheckpointManager("run.ckpt", save_interval_steps=5) as manager:
+    ...     checkpoint = manager.restore()
+    ...     if checkpoint is not None:
+    ...         u, first = checkpoint.read("u"), checkpoint.step + 1
+    ...     for step in range(first, 11):
+    ...         u += 1
+    ...         if manager.should_save(step):
+    ...             _ = manager.save(step, {"u": u})
+    >>> manager.all_steps()
+    [0, 5, 10]
+    """
+
+    def __init__(
+        self,
+        directory: PathLike,
+        comm: Any = None,
+        *,
+        max_to_keep: int | None = 3,
+        keep_every: int | None = None,
+        save_interval_steps: int | None = None,
+        save_interval_seconds: float | None = None,
+        async_save: bool = True,
+        max_pending: int = 1,
+        durability: Literal["fsync", "atomic"] = "fsync",
+        compressors: CompressorsLike | Literal["crc32c"] = "crc32c",
+        files: Literal["rank", "node"] | int = "rank",
+        verify: Verify = "quick",
+        signals: Iterable[int] = (),
+        time_limit: float | datetime | None = None,
+        threads: int | None = None,
+        on_rewind: Literal["discard", "error"] = "discard",
+    ) -> None:
+        check_at_least_1(
+            max_to_keep=max_to_keep, keep_every=keep_every, save_interval_steps=save_interval_steps,
+            max_pending=max_pending, threads=threads, files=None if isinstance(files, str) else files,
+        )  # fmt: skip
+        check_one_of("durability", durability, ("fsync", "atomic"))
+        check_one_of("verify", verify, ("quick", "full", "none"))
+        check_one_of("on_rewind", on_rewind, ("discard", "error"))
+        if isinstance(files, str):
+            check_one_of("files", files, ("rank", "node"))
+        self.directory = os.path.abspath(os.fspath(directory))
+        self.max_to_keep, self.keep_every = max_to_keep, keep_every
+        self._every, self._seconds = save_interval_steps, save_interval_seconds
+        self._async, self._max_pending = async_save, max_pending
+        self._sync = durability == "fsync"
+        self._verify = verify
+        given = communicators.as_communicator(comm)
+        # Not the caller's own: its messages and those of checkpoints must not meet.
+        duplicate = communicators.duplicate(given)
+        self._comm = given if duplicate is None else duplicate
+        self._given, self._own_comm = given, duplicate
+        self._background = communicators.for_thread(given) if async_save else None
+        machines = self._comm.allgather(communicators.machine())
+        most = len(set(machines)) if files == "node" else None if files == "rank" else int(files)
+        self._threads_before = use_threads(threads, machines.count(communicators.machine()))
+        self._signals, self._limit = Signals(signals), TimeLimit(time_limit)
+        self._agreement = Agreement(self._comm, with_checksum(compressors), most)
+        self._buffers = [Buffers() for _ in range(max_pending)]
+        self._pending: list[Saving] = []
+        self._error: BaseException | None = None
+        self._rewind = Rewind(self.directory, refuse=on_rewind == "error")
+        self._count, self._last_saved = 0, clock.monotonic()
+        self._stopping = self._closed = self._left = False
+
+    # ---- looking
+
+    def all_steps(self) -> list[int]:
+        """Return the steps that are there, in order. Not collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> CheckpointManager("nothing.ckpt").all_steps()
+        []
+        """
+        return layout.steps(self.directory)
+
+    def latest_step(self) -> int | None:
+        """Return the last step that is there, None if there is none. Not collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> CheckpointManager("nothing.ckpt").latest_step() is None
+        True
+        """
+        steps = self.all_steps()
+        return steps[-1] if steps else None
+
+    def path(self, step: int) -> str:
+        """Return the folder of a step, for any Zarr library. Not collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> CheckpointManager("run.ckpt").path(120).endswith("run.ckpt/00000120")
+        True
+        """
+        return layout.step_path(self.directory, step)
+
+    # ---- saving
+
+    def should_save(self, step: int) -> bool:
+        """Whether a step is to be saved, by the interval; always true once `should_stop` was.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> manager = CheckpointManager("run.ckpt", save_interval_steps=10)
+        >>> manager.should_save(19), manager.should_save(20)
+        (False, True)
+        """
+        if self._seconds is None:
+            return self._is_due(step)
+        # One clock for all.
+        return self._meet("should_save", lambda: self._is_due(step))[0]
+
+    def _is_due(self, step: int) -> bool:
+        if self._stopping or (self._every is None and self._seconds is None):
+            return True
+        if self._every is not None and step % self._every == 0:
+            return True
+        return self._seconds is not None and clock.monotonic() - self._last_saved >= self._seconds
+
+    def save(
+        self,
+        step: int,
+        state: dict[str, Any],
+        *,
+        time: float | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> bool:
+        """Save a state as a step. Collective.
+
+        Parameters
+        ----------
+        step : int
+            Number of the step, larger than those that are there.
+        state : dict
+            Nested dicts, lists and tuples of `Block`; of arrays and scalars that all processes have alike, of
+            which the first process saves its own; of `numpy.random.Generator`; and of `PerRank`. It may
+            change as soon as this returns.
+        time : float, optional
+            Simulated time, kept as an attribute.
+        attrs : mapping, optional
+            More attributes.
+        force : bool, optional
+            Save, whatever the interval.
+
+        Returns
+        -------
+        bool
+            False if it was not time to save, by the interval.
+
+        Raises
+        ------
+        CheckpointError
+            The step is there, or one after it; or an earlier save in the background has failed on a process
+            whose error cannot travel.
+        OSError
+            A process could not write; also of an earlier save in the background. All processes raise it.
+        TypeError, ValueError
+            The state cannot be stored, or processes say different things of it. Nothing is written.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> with CheckpointManager("run.ckpt") as manager:
+        ...     manager.save(1, {"model": {"weights": np.ones(3)}, "seed": 7}, attrs={"title": "test"})
+        True
+        """
+        begun = clock.monotonic()
+        apart = State(None, {}, {}, {})
+
+        def look() -> Said:
+            nonlocal apart
+            check_attributes(attrs)
+            apart = take_apart(state, self._comm.rank)
+            return self._agreement.say(step, force or self._is_due(step), apart)
+
+        said = self._meet("save", look)
+        if not said[0].due:
+            return False
+        self._finish_saves(self._max_pending - 1)
+        self._raise_error()
+        plan, document = self._agreement.reach(said, apart)
+        background = self._async and not self._stopping
+        folder = on_first(self._comm, lambda: self._begin(said[0].step))
+        attempt = Attempt(self.directory, said[0].step, folder, plan, self._sync)
+        buffers = self._buffers[self._count % self._max_pending]
+        pieces = stage(plan, apart.leaves, self._comm, buffers, copy=background)
+        attributes = self._attributes(said[0].step, time, attrs, document)
+        saving = Saving(attempt, pieces, attributes, self._rewind, self._superfluous)
+        self._count += 1
+        self._last_saved = begun
+        before = self._pending[-1] if self._pending else None
+        self._pending.append(saving)
+        if background:
+            saving.start(before, self._background)
+        else:
+            self._finish_saves(0)
+            self._raise_error()
+        return True
+
+    def _begin(self, step: int) -> str:
+        """Check that a step may be saved, and return where it is to be written. For the first process."""
+        self._rewind.check_new(step, [saving.attempt.step for saving in self._pending])
+        layout.make_root(self.directory, self._sync)
+        return layout.new_attempt(self.directory, step)
+
+    def _attributes(
+        self, step: int, time: float | None, attrs: Mapping[str, Any] | None, document: JSON
+    ) -> dict[str, Any]:
+        record = {"ranks": self._comm.size, "state": document}
+        own = {"step": step, "time": time, "wall_clock": datetime.now(UTC).isoformat(timespec="seconds")}
+        return {**own, "zchunk_version": sys.modules["zchunk"].__version__, **(attrs or {}), RECORD: record}
+
+    def _superfluous(self, steps: Sequence[int]) -> list[int]:
+        return retention.superfluous(steps, self.max_to_keep, self.keep_every)
+
+    # ---- restoring
+
+    def restore(
+        self, step: int | None = None, *, like: Mapping[str, Any] | None = None, verify: Verify | None = None
+    ) -> Checkpoint | None:
+        """Return the last step that is whole, for reading; None if there is no step at all. Collective.
+
+        Steps that are not whole are passed over with a warning, by all processes alike. Any number of
+        processes can restore what any number has saved.
+
+        Parameters
+        ----------
+        step : int, optional
+            This step, and no other.
+        like : mapping, optional
+            A state such as `save` takes, with `Block` for the parts of today: what is in it is read, into its
+            arrays, and is the `state` of the result. A step of which a process cannot read its part is passed
+            over.
+        verify : {"quick", "full", "none"}, optional
+            Instead of that of the manager.
+
+        Returns
+        -------
+        Checkpoint or None
+
+        Raises
+        ------
+        CheckpointError
+            There is no such step, it is not whole, or none is.
+        KeyError, ValueError
+            `like` does not fit what was saved.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> with CheckpointManager("run.ckpt") as manager:
+        ...     manager.restore() is None
+        ...     _ = manager.save(3, {"u": np.arange(3)})
+        ...     manager.restore(like={"u": np.zeros(3, int)}).state["u"]
+        True
+        array([0, 1, 2])
+        """
+        how = self._verify if verify is None else verify
+        check_one_of("verify", how, ("quick", "full", "none"))
+        self._meet("restore", lambda: None)
+        self._finish_saves(0)
+        self._raise_error()
+        steps = on_first(self._comm, self.all_steps)
+        if step is not None and step not in steps:
+            raise CheckpointError(f"there is no step {step} in {self.directory!r}; there are {steps}")
+        reasons: list[str] = []
+        for number in reversed(steps) if step is None else (step,):
+            checkpoint, reason = examine(self._comm, self.directory, number, how, like)
+            if checkpoint is not None:
+                for other in reasons if self._comm.rank == 0 else ():
+                    warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=2)
+                self._rewind.restored(number, steps)
+                return checkpoint
+            reasons.append(reason)
+        if reasons:
+            raise CheckpointError("; ".join(reasons))
+        return None
+
+    def verify(self, step: int, full: bool = False) -> None:
+        """Check that a step is whole. Collective.
+
+        Parameters
+        ----------
+        step : int
+            Number of the step.
+        full : bool, optional
+            Read all bytes, each process its share; otherwise look at the files only.
+
+        Raises
+        ------
+        CheckpointError
+            It is not, or is not there.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> with CheckpointManager("run.ckpt", async_save=False) as manager:
+        ...     _ = manager.save(1, {"seed": 7})
+        ...     manager.verify(1, full=True)
+        """
+        self._meet("verify", lambda: None)
+        checkpoint, reason = examine(self._comm, self.directory, step, "full" if full else "quick", None)
+        if checkpoint is None:
+            raise CheckpointError(reason)
+
+    def delete(self, step: int) -> None:
+        """Delete a step. Collective.
+
+        Raises
+        ------
+        CheckpointError
+            It is not there.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> with CheckpointManager("run.ckpt", async_save=False) as manager:
+        ...     _ = manager.save(1, {"seed": 7})
+        ...     manager.delete(1)
+        ...     manager.all_steps()
+        []
+        """
+        self._meet("delete", lambda: None)
+
+        def delete() -> None:
+            trash = retention.discard(self.directory, [step], self._sync) if step in self.all_steps() else []
+            if not trash:
+                raise CheckpointError(
+                    f"there is no step {step} in {self.directory!r}; there are {self.all_steps()}"
+                )
+            retention.delete(self.directory, trash)
+
+        on_first(self._comm, delete)
+
+    # ---- the end
+
+    def should_stop(self) -> bool:
+        """Whether the program is to save and end: a signal has come to a process, or time is nearly over.
+
+        Collective: call it once a step. When it is true, `should_save` is too, and `save` returns when all is
+        on the disk.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> CheckpointManager("run.ckpt", time_limit=3600).should_stop()
+        False
+        """
+        self._limit.step_done()
+        self._take_note()
+        said = self._meet(
+            "should_stop",
+            lambda: (
+                self._signals.came or self._limit.is_near(),
+                all(each.is_written for each in self._pending),
+            ),
+        )
+        if self._background is None and all(written for _, written in said):
+            self._finish_saves(0)
+            self._raise_error()
+        self._stopping = self._stopping or any(near for near, _ in said)
+        return self._stopping
+
+    def wait_until_finished(self) -> None:
+        """Wait for saves in the background; raise the error if one has failed. Collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> with CheckpointManager("run.ckpt") as manager:
+        ...     _ = manager.save(1, {"seed": 7})
+        ...     manager.wait_until_finished()
+        ...     manager.latest_step()
+        1
+        """
+        self._meet("wait_until_finished", lambda: None)
+        self._finish_saves(0)
+        self._raise_error()
+
+    def check_for_errors(self) -> None:
+        """Raise the error of a save in the background, if one has failed, on all processes. Collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> CheckpointManager("run.ckpt").check_for_errors()
+        """
+        self._meet("check_for_errors", lambda: None)
+
+    def close(self) -> None:
+        """Wait for saves in the background, and give back signals and communicators. Collective.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> manager = CheckpointManager("run.ckpt")
+        >>> manager.close()
+        """
+        if self._closed:
+            return
+        try:
+            self._meet("close", lambda: None)
+            self._finish_saves(0)
+            self._raise_error()
+        finally:
+            self._release()
+        communicators.free(self._background)
+        communicators.free(self._own_comm)
+        self._comm = self._given
+
+    def _release(self) -> None:
+        self._closed = True
+        self._signals.release()
+        if self._threads_before is not None:
+            pool.set_threads(self._threads_before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        elif not self._closed:
+            self._leave(error)
+
+    def _leave(self, error: BaseException) -> None:
+        """Leave by an error: the next call of other processes raises it."""
+        try:
+            # Those that have learnt of an error from one that has left would wait for it in vain.
+            if self._comm.size > 1 and not self._left:
+                leave(self._comm, error)
+        except (OSError, EOFError) as other:
+            error.add_note(f"zchunk: the other processes cannot be reached: {type(other).__name__}: {other}")
+        finally:
+            if self._background is not None or self._comm.size == 1:
+                for saving in self._pending:
+                    saving.join()
+            self._release()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.directory!r}, rank {self._comm.rank} of {self._comm.size})"
+
+    # ---- saves in the background
+
+    def _finish_saves(self, most: int) -> None:
+        """Finish saves until `most` are left. All processes have the same ones, in the same order."""
+        while len(self._pending) > most:
+            saving = self._pending[0]
+            saving.join()
+            if not saving.in_background:
+                saving.write()
+            saving.finish(self._comm if self._background is None else self._background)
+            self._take_note()
+
+    def _take_note(self) -> None:
+        """Drop saves that are finished, and remember their errors."""
+        while self._pending and self._pending[0].is_finished:
+            saving = self._pending.pop(0)
+            self._limit.save_done(saving.seconds)
+            if saving.error is not None and self._error is None:
+                self._error = saving.error
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _meet(self, call: str, work: Callable[[], T]) -> list[T]:
+        """Meet all processes in a call, and return what `work` gives on each of them.
+
+        If it fails on one, all raise that error; and so if a save in the background has failed.
+        """
+        if self._closed:
+            raise ValueError(f"the CheckpointManager of {self.directory!r} is closed")
+        if self._left:
+            raise CheckpointError(
+                "another process has left its CheckpointManager by an error; nobody can go on"
+            )
+        self._take_note()
+        known = self._error is not None
+        votes = vote(self._comm, lambda: (call, known, work()))
+        self._left = votes.someone_left
+        votes.raise_first(self._comm)
+        said: list[tuple[str, bool, T]] = votes.results
+        calls = [other for other, _, _ in said]
+        if len(set(calls)) > 1:
+            raise CheckpointError(f"the processes call different methods, by rank: {', '.join(calls)}")
+        if any(knows for _, knows, _ in said):
+            # It fails on all, but some do not know yet.
+            self._finish_saves(0)
+            self._raise_error()
+        return [value for _, _, value in said]

@@ -1,0 +1,298 @@
+"""`Checkpoint`: a committed step, as any number of processes read it. Reading takes no communication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from zchunk.core.array import Array
+from zchunk.errors import CheckpointError, ZchunkError
+from zchunk.wings.checkpoint import trees
+from zchunk.wings.checkpoint.communicators import Communicator
+from zchunk.wings.checkpoint.values import Block, PerRank
+from zchunk.wings.checkpoint.verification import RECORD, Step
+from zchunk.wings.checkpoint.vote import together
+
+if TYPE_CHECKING:
+    from zchunk.typing import BasicSelection
+
+# What is checked of a step.
+Verify: TypeAlias = Literal["none", "quick", "full"]
+OnResize: TypeAlias = Callable[[list[Any], int, int], Any]
+
+# The attributes that zchunk sets; a caller's have other names.
+OWN_ATTRIBUTES = (RECORD, "step", "time", "wall_clock", "zchunk_version")
+
+
+class Checkpoint(Mapping[str, Any]):
+    """A committed step: a mapping of the names of its state to values.
+
+    Arrays that were saved as `Block` are `zchunk.Array`, of the global shape: nothing is read before they are
+    sliced. `CheckpointManager.restore` returns one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from zchunk.checkpoint import CheckpointManager
+    >>> with CheckpointManager("run.ckpt") as manager:
+    ...     _ = manager.save(10, {"u": np.arange(4.0), "dt": 0.1}, time=1.0)
+    ...     checkpoint = manager.restore()
+    >>> checkpoint.step, checkpoint.time, checkpoint["dt"]
+    (10, 1.0, 0.1)
+    >>> checkpoint.read("u", slice(1, 3))
+    array([1., 2.])
+    """
+
+    def __init__(self, found: Step, rank: int = 0, size: int = 1) -> None:
+        self._found = found
+        self._rank, self._size = rank, size
+        self._document: Any = found.record["state"]
+        self.state: dict[str, Any] | None = None
+
+    @property
+    def step(self) -> int:
+        """Number of the step."""
+        return self._found.step
+
+    @property
+    def time(self) -> float | None:
+        """The simulated time that `save` was told, if any."""
+        time: float | None = self._found.attributes.get("time")
+        return time
+
+    @property
+    def path(self) -> str:
+        """The folder: a Zarr group."""
+        return self._found.path
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The attributes that `save` was given."""
+        return {name: value for name, value in self._found.attributes.items() if name not in OWN_ATTRIBUTES}
+
+    @property
+    def arrays(self) -> list[str]:
+        """Paths of all arrays."""
+        return list(self._found.names)
+
+    @property
+    def ranks(self) -> int:
+        """How many processes saved it."""
+        ranks: int = self._found.record["ranks"]
+        return ranks
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value at a path such as ``"model/weights"``; of `PerRank` that of this process."""
+        return self._value(trees.find(self._document, name), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([str(key) for key, _ in self._document["dict"]])
+
+    def __len__(self) -> int:
+        return len(self._document["dict"])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} step {self.step}: {', '.join(self)}>"
+
+    def read(
+        self,
+        name: str,
+        selection: BasicSelection | None = None,
+        out: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Read an array, or a part of it, such as the interior of a `partition`.
+
+        Parameters
+        ----------
+        name : str
+            Its path in the state.
+        selection : slices, optional
+            The part, as for an array of the global shape; all of it by default.
+        out : numpy.ndarray, optional
+            Read into this array.
+
+        Returns
+        -------
+        numpy.ndarray
+            `out`, if given.
+
+        Raises
+        ------
+        CheckpointError
+            The step was deleted while it was read.
+        ChunkError
+            A chunk is not what was written.
+        KeyError
+            There is no such array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.checkpoint import CheckpointManager, partition
+        >>> with CheckpointManager("run.ckpt") as manager:
+        ...     _ = manager.save(1, {"u": np.arange(6)})
+        ...     part = partition(6, 3, rank=2)
+        ...     manager.restore().read("u", part.interior)
+        array([4, 5])
+        """
+        if name not in self._found.names:
+            found = self[name]
+            if not isinstance(found, Array | np.ndarray):
+                raise KeyError(
+                    f"{name!r} is no array of step {self.step} but {found!r:.80}; its arrays are "
+                    f"{self.arrays}"
+                )
+        array = self._found.array(name)
+        if selection is None:
+            selection = Ellipsis
+        if out is None:
+            result: npt.NDArray[Any] = np.asarray(array[selection])
+        else:
+            array.get_basic_selection(selection, out=out)
+            result = out
+        # Of a step that is being deleted, missing files would read as fill values.
+        self._found.check_there()
+        return result
+
+    def fill(self, like: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of the state that `like` has, read into its arrays.
+
+        Parameters
+        ----------
+        like : mapping
+            A state such as `save` takes: what is in it is restored. Arrays, of a `Block` too, and generators
+            of random numbers are changed in place; of `Block` with the parts of this process today.
+
+        Returns
+        -------
+        dict
+            `like` with the values of the checkpoint.
+
+        Raises
+        ------
+        CheckpointError, ChunkError
+            As for `read`.
+        KeyError
+            Something in `like` is not in the checkpoint.
+        ValueError
+            An array has another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from zchunk.checkpoint import CheckpointManager
+        >>> u = np.arange(3)
+        >>> with CheckpointManager("run.ckpt") as manager:
+        ...     _ = manager.save(1, {"u": u, "dt": 0.5})
+        ...     u[:] = 0
+        ...     state = manager.restore().fill({"u": u, "dt": None})
+        >>> state["dt"], u
+        (0.5, array([0, 1, 2]))
+        """
+        filled: dict[str, Any] = self._fill(like, self._document, "")
+        return filled
+
+    # ---- values
+
+    def _value(self, document: Any, path: str, on_resize: OnResize | None = None) -> Any:
+        def choose(documents: list[Any]) -> Any:
+            if len(documents) == self._size:
+                return self._value(documents[self._rank], path)
+            if on_resize is not None:
+                return on_resize([self._value(one, path) for one in documents], self._rank, self._size)
+            raise CheckpointError(
+                f"{path!r} has values of {len(documents)} processes, and there are {self._size} now: "
+                "give a like= with PerRank(..., on_resize=...), which says what each gets"
+            )
+
+        return trees.decode(document, self._fetch, choose)
+
+    def _fetch(self, path: str, kind: str) -> Any:
+        return self._found.array(path) if kind == "block" else self.read(path)
+
+    def _fill(self, like: Any, document: Any, path: str) -> Any:
+        kind = next(iter(document)) if isinstance(document, dict) else ""
+        if isinstance(like, Mapping) and kind == "dict":
+            return {
+                key: self._fill_member(item, document, trees.quote(str(key)), path)
+                for key, item in like.items()
+            }
+        if isinstance(like, list | tuple) and kind in ("list", "tuple"):
+            if len(like) != len(document[kind]):
+                raise ValueError(
+                    f"{path!r} has {len(like)} items; step {self.step} has {len(document[kind])}"
+                )
+            return type(like)(self._fill_member(item, document, str(i), path) for i, item in enumerate(like))
+        if isinstance(like, PerRank):
+            return self._value(document, path, like.on_resize)
+        if isinstance(like, Block) and kind in ("block", "array"):
+            self._check_shape(like.global_shape, document[kind], path)
+            if like.array.size:
+                self._read_into(document[kind], like.box.slices, like.array)
+            return like.array
+        if isinstance(like, np.ndarray) and kind in ("block", "array"):
+            self._check_shape(like.shape, document[kind], path)
+            self._read_into(document[kind], (slice(None),) * like.ndim, like)
+            return like
+        value = self._value(document, path)
+        if isinstance(like, np.random.Generator) and isinstance(value, np.random.Generator):
+            like.bit_generator.state = value.bit_generator.state
+            return like
+        return value
+
+    def _fill_member(self, like: Any, document: Any, name: str, path: str) -> Any:
+        below = f"{path}/{name}" if path else name
+        return self._fill(like, trees.find(document, name), below)
+
+    def _check_shape(self, shape: tuple[int, ...], name: str, path: str) -> None:
+        found = self._found.array(name).shape
+        if found != shape:
+            raise ValueError(f"{path!r} has shape {shape}; in step {self.step} it has {found}")
+
+    def _read_into(self, name: str, selection: tuple[slice, ...], out: npt.NDArray[Any]) -> None:
+        if out.dtype == self._found.array(name).dtype and out.flags.writeable:
+            self.read(name, selection, out)
+        else:
+            out[...] = self.read(name, selection)
+
+
+def examine(
+    comm: Communicator, root: str, step: int, how: Verify, like: Mapping[str, Any] | None
+) -> tuple[Checkpoint | None, str]:
+    """Return a step if all processes find it whole, else None and what is wrong. All processes call it.
+
+    Parameters
+    ----------
+    comm : Communicator
+        Of all processes.
+    root, step
+        The folder of all steps, and the number of the step.
+    how : {"quick", "full", "none"}
+        What to check.
+    like : mapping or None
+        What to read: a process that cannot finds that the step is not whole.
+    """
+    checkpoint: Checkpoint | None = None
+
+    def look() -> str:
+        nonlocal checkpoint
+        try:
+            found = Step(root, step)
+            if how != "none" and comm.rank == 0:
+                found.check_quickly()
+            if how == "full":
+                found.check_fully(comm.rank, comm.size)
+            checkpoint = Checkpoint(found, comm.rank, comm.size)
+            if like is not None:
+                checkpoint.state = checkpoint.fill(like)
+        except CheckpointError as error:
+            return str(error)
+        except (ZchunkError, OSError) as error:
+            return f"step {step} in {root!r} cannot be read: {error}"
+        return ""
+
+    reasons = [reason for reason in together(comm, look) if reason]
+    return (None, reasons[0]) if reasons else (checkpoint, "")

@@ -1,0 +1,161 @@
+"""One save on its way: what the caller's thread has agreed on and copied, for a background thread to
+finish."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from zchunk.storage.local.trees import remove_tree
+from zchunk.wings.checkpoint import layout, retention
+from zchunk.wings.checkpoint.commit import Attempt, Written
+from zchunk.wings.checkpoint.communicators import Communicator
+from zchunk.wings.checkpoint.rewind import Rewind
+from zchunk.wings.checkpoint.staging import Piece
+from zchunk.wings.checkpoint.vote import Failure, raise_failure
+
+
+class Saving:
+    """A save, in two parts: `write`, which each process does by itself, and `finish`, which all do together.
+
+    Parameters
+    ----------
+    attempt : Attempt
+        Where it is written.
+    pieces : sequence of Piece
+        What this process writes.
+    attributes : mapping
+        Of the group.
+    rewind : Rewind
+        Which steps are of a past that was left: they go before this one comes.
+    superfluous : callable
+        Called with all steps; returns those that are not kept when this one is there.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        pieces: Sequence[Piece],
+        attributes: Mapping[str, Any],
+        rewind: Rewind,
+        superfluous: Callable[[Sequence[int]], Sequence[int]],
+    ) -> None:
+        self.attempt = attempt
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self._pieces = pieces
+        self._attributes = attributes
+        self._rewind = rewind
+        self._superfluous = superfluous
+        self._written: Written = {}
+        self._failed: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._begun = time.monotonic()
+        self._voted = False
+
+    def start(self, before: Saving | None, comm: Communicator | None) -> None:
+        """Begin in a background thread, after the save `before` this one; finish there too, if it has
+        `comm`."""
+
+        def run() -> None:
+            if before is not None:
+                before.join()
+            self.write()
+            if comm is not None:
+                self.finish(comm)
+
+        # The interpreter waits for it at exit.
+        thread = threading.Thread(target=run, name="zchunk-checkpoint", daemon=False)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system starts no more threads: then it is done by the next call.
+            return
+        self._thread = thread
+
+    @property
+    def in_background(self) -> bool:
+        """Whether a thread was started for it."""
+        return self._thread is not None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the part of this process is done."""
+        return self._thread is None or not self._thread.is_alive()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all is done."""
+        return self._voted and self.is_written
+
+    def join(self) -> None:
+        """Wait for the background thread."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def write(self) -> None:
+        """Write what this process writes. An error is for the vote."""
+        try:
+            self._written = self.attempt.write(self._pieces)
+        except BaseException as error:
+            self._failed = error
+        self._pieces = ()
+
+    def finish(self, comm: Communicator) -> None:
+        """Vote and commit, with all processes. An error is the same on all, and is for the next call."""
+        if self._voted:
+            return
+        self._voted = True
+        try:
+            self._finish(comm)
+        except BaseException as error:
+            self.error = error
+            if comm.rank == 0:
+                self._abandon()
+        self.seconds = time.monotonic() - self._begun
+
+    def _finish(self, comm: Communicator) -> None:
+        failure = None if self._failed is None else Failure.of(self._failed, comm.rank)
+        votes: list[tuple[Failure | None, Written]] = comm.allgather((failure, self._written))
+        outcome: Failure | None = next((failed for failed, _ in votes if failed is not None), None)
+        own = self._failed
+        trash: list[str] = []
+        if comm.rank == 0 and outcome is None:
+            try:
+                trash = self._commit([written for _, written in votes])
+            except BaseException as error:
+                own, outcome = error, Failure.of(error, 0)
+        outcome = comm.bcast(outcome, 0)
+        if outcome is not None:
+            raise_failure(outcome, own, comm)
+        # All know of the new step; from now on nobody needs the old ones.
+        if comm.rank == 0:
+            retention.delete(self.attempt.root, trash)
+
+    def _commit(self, votes: Sequence[Written]) -> list[str]:
+        """Make the step one that all see, and return what is to be deleted."""
+        attempt, root, trash = self.attempt, self.attempt.root, []
+        attempt.publish(votes, self._attributes)
+        # Before the new step comes: a crash in between must not bring the steps after it back.
+        trash += self._rewind.discard(attempt.sync)
+        attempt.commit()
+        self._rewind.committed()
+        try:
+            trash += retention.discard(root, self._superfluous(layout.steps(root)), attempt.sync)
+        except OSError as error:
+            warnings.warn(f"{root!r}: old steps cannot be deleted: {error}", RuntimeWarning, stacklevel=1)
+        return trash
+
+    def _abandon(self) -> None:
+        """Delete what was written: all processes have voted, or cannot be reached."""
+        try:
+            if os.path.lexists(self.attempt.folder):
+                remove_tree(self.attempt.folder)
+            layout.clean(self.attempt.root)
+        except OSError:
+            # The disk that has failed, perhaps; the next start cleans up.
+            return

@@ -1,0 +1,131 @@
+"""Staging: the bytes of a state, copied to where a background thread can write them while the program goes
+on.
+
+There is one buffer for each shard that this process writes, used again from save to save. Slivers that other
+processes have of it are put in by the way, so that what is written is whole shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from zchunk.wings.checkpoint.boxes import Box
+from zchunk.wings.checkpoint.communicators import Communicator
+from zchunk.wings.checkpoint.decomposition import Coords
+from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
+from zchunk.wings.checkpoint.trees import Leaf
+from zchunk.wings.checkpoint.values import Block
+from zchunk.wings.checkpoint.vote import together
+
+Items: TypeAlias = npt.NDArray[Any]
+
+
+class Piece(NamedTuple):
+    """A shard to write: the array's path, its coordinates, where it lies, and what is in it."""
+
+    name: str
+    coords: Coords
+    box: Box
+    items: Items
+
+
+class Buffers:
+    """The buffers of one save, for the next one that has the same shards."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Coords], Items] = {}
+        self._used: dict[tuple[str, Coords], Items] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take."""
+        return sum(items.nbytes for items in self._kept.values())
+
+    def get(self, name: str, coords: Coords, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Items:
+        """Return a buffer for a shard, with anything in it."""
+        found = self._kept.get((name, coords))
+        if found is None or found.shape != shape or found.dtype != dtype:
+            # Given back before there is another.
+            self._kept.pop((name, coords), None)
+            found = np.empty(shape, dtype)
+        self._used[name, coords] = found
+        return found
+
+    def forget_others(self) -> None:
+        """Keep the buffers that were asked for since the last call; give the others back."""
+        self._kept, self._used = self._used, {}
+
+
+def stage(
+    plan: Plan, leaves: Mapping[str, Leaf], comm: Communicator, buffers: Buffers, copy: bool
+) -> list[Piece]:
+    """Return the shards that this process writes; processes exchange slivers, so all call it.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the save.
+    leaves : mapping
+        The arrays of the state of this process.
+    comm : Communicator
+        Of all processes.
+    buffers : Buffers
+        Used again.
+    copy : bool
+        Whether the state may change before the pieces are written; otherwise a part that is a whole shard is
+        written from where it is.
+    """
+    pieces: list[Piece] = []
+
+    def fill_own() -> None:
+        for name, array in plan.arrays.items():
+            if name in leaves:
+                pieces.extend(_own_pieces(array, leaves[name], comm.rank, buffers, copy))
+
+    together(comm, fill_own)
+    targets = {(piece.name, piece.coords): piece for piece in pieces}
+    for name, array in plan.arrays.items():
+        # All know the whole plan: they agree on this without a word.
+        if array.parts.has_slivers:
+            _exchange(array, leaves.get(name), comm, targets)
+    buffers.forget_others()
+    return pieces
+
+
+def _items(leaf: Leaf) -> Items:
+    return leaf.array if isinstance(leaf, Block) else leaf
+
+
+def _own_pieces(array: ArrayPlan, leaf: Leaf, rank: int, buffers: Buffers, copy: bool) -> list[Piece]:
+    items, own, pieces = _items(leaf), array.parts.boxes.get(rank), []
+    for coords in array.parts.owned(rank):
+        assert own is not None
+        box = array.parts.box(coords)
+        part = box.overlap(own)
+        if not copy and part == box:
+            pieces.append(Piece(array.name, coords, box, items[part.within(own)]))
+            continue
+        target = buffers.get(array.name, coords, box.shape, items.dtype)
+        target[part.within(box)] = items[part.within(own)]
+        pieces.append(Piece(array.name, coords, box, target))
+    return pieces
+
+
+def _exchange(
+    array: ArrayPlan, leaf: Leaf | None, comm: Communicator, targets: dict[tuple[str, Coords], Piece]
+) -> None:
+    """Send what this process has of shards of others, and put in what others have of its own."""
+    outgoing: list[list[tuple[Coords, Box, Items]]] = [[] for _ in range(comm.size)]
+    if leaf is not None:
+        items = _items(leaf)
+        for coords, box in array.parts.slivers(comm.rank):
+            part = items[box.within(array.parts.boxes[comm.rank])]
+            outgoing[array.parts.owners[coords]].append((coords, box, np.ascontiguousarray(part)))
+    for received in comm.alltoall(outgoing):
+        for coords, box, part in received:
+            piece = targets[array.name, coords]
+            piece.items[box.within(piece.box)] = part

@@ -1,0 +1,146 @@
+"""Whether a step is whole: its record of all files, the quick check against it, and the full one.
+
+The record has a constant size, whatever the number of files: per array their count, their bytes, and a
+checksum of names and sizes. The document that holds it has a checksum of itself. So the quick check costs the
+listing of some folders, and finds a file that is missing, short or too many. The full check reads every
+chunk, each of which has a checksum of its own, and so finds a flipped bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from zchunk.core.access import Access
+from zchunk.core.array import Array
+from zchunk.core.properties import find_array
+from zchunk.errors import CheckpointError, ZchunkError
+from zchunk.metadata.v2 import parse_json
+from zchunk.spec.keys import NODE_KEY
+from zchunk.storage.consolidated import ConsolidatedMetadataStore
+from zchunk.storage.local.directory import DirectoryStore
+from zchunk.wings.checkpoint import layout
+from zchunk.wings.checkpoint.boxes import cell, cells, whole
+
+# The attribute of a step's group that says what is in it; and the version of what it says.
+RECORD = "zchunk_checkpoint"
+VERSION = 1
+
+
+class Files(NamedTuple):
+    """What is recorded of the files of an array: how many, their bytes, and a checksum of names and sizes."""
+
+    files: int
+    nbytes: int
+    crc: int
+
+    @classmethod
+    def of(cls, sizes: Iterable[tuple[str, int]]) -> Files:
+        """Return the record of files by their names and sizes."""
+        found = sorted(sizes)
+        crc = 0
+        for name, size in found:
+            crc = zlib.crc32(f"{name} {size}\n".encode(), crc)
+        return cls(len(found), sum(size for _, size in found), crc)
+
+
+def files_in(folder: str, start: str = "") -> Iterator[tuple[str, int]]:
+    """Yield names, relative to the folder of an array, and sizes of its files, but for the metadata."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_in(entry.path, f"{start}{entry.name}/")
+            elif start or entry.name != NODE_KEY:
+                yield start + entry.name, entry.stat().st_size
+
+
+def checksum(document: Mapping[str, Any]) -> int:
+    """Return the checksum of a group's document, without the checksum that is in it."""
+    attributes = dict(document["attributes"])
+    record = {name: value for name, value in attributes[RECORD].items() if name != "crc"}
+    said = {"attributes": attributes | {RECORD: record}, "nodes": document.get("consolidated_metadata")}
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode())
+
+
+class Step:
+    """A committed step, as it is on the disk. Its document is read once and holds all metadata.
+
+    Parameters
+    ----------
+    root : str
+        The folder of all steps.
+    step : int
+        Its number.
+
+    Raises
+    ------
+    CheckpointError
+        Its document is not there, or is not what was written.
+    """
+
+    def __init__(self, root: str, step: int) -> None:
+        self.step = step
+        self.path = layout.step_path(root, step)
+        self.store = DirectoryStore(self.path)
+        try:
+            document = parse_json(self.store[NODE_KEY], NODE_KEY)
+            self.attributes: dict[str, Any] = document["attributes"]
+            self.record: dict[str, Any] = self.attributes[RECORD]
+            version, right = self.record["version"], self.record["crc"] == checksum(document)
+        except (KeyError, TypeError, ZchunkError) as error:
+            raise CheckpointError(
+                f"step {step} in {self.path!r} has no document of a checkpoint: {error}"
+            ) from error
+        if version != VERSION:
+            raise CheckpointError(
+                f"step {step} in {self.path!r} is of version {version!r:.20}; this zchunk reads {VERSION}"
+            )
+        if not right:
+            raise CheckpointError(f"step {step} in {self.path!r}: {NODE_KEY} is not what was written")
+        self._metadata = ConsolidatedMetadataStore(self.store, NODE_KEY)
+        self.names: list[str] = sorted(self.record["arrays"])
+
+    def array(self, name: str) -> Array:
+        """Return an array, for reading."""
+        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store)
+        return Array._of(*find_array(access))
+
+    def check_there(self) -> None:
+        """Raise `CheckpointError` if the step is gone: what was read meanwhile may be fill values."""
+        if not os.path.isfile(os.path.join(self.path, NODE_KEY)):
+            raise CheckpointError(f"step {self.step} in {self.path!r} was deleted while it was read")
+
+    def check_quickly(self) -> None:
+        """Raise `CheckpointError` unless all files are there, with the sizes that they had."""
+        for name in self.names:
+            want = Files(*self.record["arrays"][name])
+            try:
+                found = Files.of(files_in(os.path.join(self.path, name)))
+            except FileNotFoundError:
+                found = Files.of([])
+            if found != want:
+                raise CheckpointError(
+                    f"step {self.step} in {self.path!r} is not whole: array {name!r} has {found.files} "
+                    f"files of {found.nbytes} bytes; {want.files} of {want.nbytes} were written"
+                )
+
+    def check_fully(self, rank: int = 0, size: int = 1) -> None:
+        """Read what falls to this process of all chunks, each of which has a checksum."""
+        number = 0
+        for name in self.names:
+            array = self.array(name)
+            shape = array.shape
+            lengths = array.metadata.grid.chunk_shape
+            for coords in cells(whole(shape), lengths):
+                if number % size == rank:
+                    try:
+                        array[cell(coords, lengths, shape).slices]
+                    except (ZchunkError, OSError, ValueError) as error:
+                        raise CheckpointError(
+                            f"step {self.step} in {self.path!r} is not whole: array {name!r}: {error}"
+                        ) from error
+                number += 1
+        self.check_there()
