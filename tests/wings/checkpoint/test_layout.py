@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from zchunk._ext.io.files import temp_number
 from zchunk.wings.checkpoint import layout
 
@@ -75,11 +73,3 @@ def test_an_attempt_on_another_machine_is_left_over_after_a_day(tmp_path: Path) 
     assert layout.clean(str(tmp_path)) == [str(tmp_path / name)]
     # Nothing is left that other libraries could warn of.
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-def test_syncing_folders_leaves_none_open(tmp_path: Path) -> None:
-    make(tmp_path, "a/b/c")
-    before = os.listdir("/proc/self/fd")
-    layout.sync_folders({str(tmp_path / "a/b/c")}, str(tmp_path))
-    assert os.listdir("/proc/self/fd") == before

@@ -28,17 +28,17 @@ def test_metadata_of_a_distributed_array() -> None:
     plan = planned(
         {"u": block(0, 5, dimension_names=("t", "x"))}, {"u": block(5, 8, dimension_names=("t", "x"))}
     )
-    metadata = plan.arrays["u"].placement.metadata
+    metadata = plan.arrays["u"].draft.placement.metadata
     assert metadata is not None
     assert metadata.shape == (8, 2)
     assert metadata.chunk_shape == (5, 2)
     assert np.isnan(metadata.fill_value)
-    assert b'"t"' in plan.arrays["u"].placement.items["zarr.json"]
+    assert b'"t"' in plan.arrays["u"].document
 
 
 def test_shards_where_a_part_is_more_than_a_chunk() -> None:
     plan = planned({"u": Block(np.zeros((8, 2**17)), (0, 0), (8, 2**17))})
-    metadata = plan.arrays["u"].placement.metadata
+    metadata = plan.arrays["u"].draft.placement.metadata
     assert metadata is not None
     assert metadata.shards is not None
     assert metadata.shards.inner.chunk_shape == (1, 2**17)
@@ -61,7 +61,7 @@ def test_groups_above_arrays() -> None:
 
 def test_coordinates_have_the_name_of_the_axis() -> None:
     plan = planned({"u": block(0, 8, dimension_names=("t", "x")), "x": np.arange(2), "w": np.arange(2)})
-    documents = {name: array.placement.items["zarr.json"] for name, array in plan.arrays.items()}
+    documents = {name: array.document for name, array in plan.arrays.items()}
     assert b'"dimension_names": [\n    "x"\n  ]' in documents["x"]
     assert b'"w_axis0"' in documents["w"]
 

@@ -140,9 +140,7 @@ def test_each_rank_gets_its_own_value(tmp_path: Path) -> None:
 
 def test_with_other_ranks_the_caller_says_what_each_gets(tmp_path: Path) -> None:
     save_per_rank(tmp_path, 3)
-    with pytest.raises(
-        CheckpointError, match="'own' has values of 3 processes, and there are 1 now"
-    ):
+    with pytest.raises(CheckpointError, match="'own' has values of 3 processes, and there are 1 now"):
         restore(tmp_path)["own"]
 
     def on_resize(values: list[Any], rank: int, size: int) -> Any:

@@ -15,8 +15,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from zchunk.core.access import Access
-from zchunk.core.array import Array
 from zchunk.errors import CheckpointError
 from zchunk.metadata.consolidated import build3, render3
 from zchunk.metadata.formats import get_format
@@ -61,16 +59,15 @@ class Attempt(NamedTuple):
         # Not synced one by one as they are written.
         store = DirectoryStore(self.folder, durability="atomic")
         written: dict[str, tuple[int, int]] = {}
-        paths = []
+        keys = []
         for piece in pieces:
-            array = hidden_array(store, self.plan, piece.name)
+            array = self.plan.arrays[piece.name].array(store)
             array[piece.box.slices] = piece.items
-            paths.append(store.file_path(array._chunked.key(piece.coords)))
+            keys.append(array._chunked.key(piece.coords))
             count, nbytes = written.get(piece.name, (0, 0))
-            written[piece.name] = count + 1, nbytes + os.stat(paths[-1]).st_size
-        if self.sync:
-            sync_files(paths)
-            layout.sync_folders(set(map(os.path.dirname, paths)), self.folder)
+            written[piece.name] = count + 1, nbytes + store.size(keys[-1])
+        if self.sync and keys:
+            store.sync(keys)
         return written
 
     def publish(self, votes: Sequence[Written], attributes: Mapping[str, Any]) -> None:
@@ -83,9 +80,7 @@ class Attempt(NamedTuple):
         for key, value in documents.items():
             store[key] = value
         if self.sync:
-            paths = [os.path.join(self.folder, key) for key in documents]
-            sync_files(paths)
-            layout.sync_folders(set(map(os.path.dirname, paths)), os.path.dirname(self.folder))
+            store.sync(documents)
 
     def commit(self) -> None:
         """Give the folder the name of the step."""
@@ -114,30 +109,10 @@ class Attempt(NamedTuple):
     def _documents(self, attributes: dict[str, Any]) -> dict[str, bytes]:
         """Return all metadata by their keys, those of the group at the top last."""
         group = get_format(3).group_items
-        found = {
-            join(name, NODE_KEY): array.placement.items[NODE_KEY] for name, array in self.plan.arrays.items()
-        }
+        found = {join(name, NODE_KEY): array.document for name, array in self.plan.arrays.items()}
         found |= {join(path, NODE_KEY): group()[NODE_KEY] for path in self.plan.groups}
         nodes = build3(list(found), "", lambda key: parse_json(found[key], key))
         top = group(attributes)[NODE_KEY]
         document = parse_json(render3(top, nodes, NODE_KEY), NODE_KEY)
         document["attributes"][RECORD]["crc"] = checksum(document)
         return found | {NODE_KEY: render_document(document)}
-
-
-def hidden_array(store: DirectoryStore, plan: Plan, name: str) -> Array:
-    """Return an array whose metadata are not stored yet, to write its chunks."""
-    metadata = plan.arrays[name].placement.metadata
-    array = Array._of(Access(store, name, 3), metadata)
-    array._chunked = array._chunked.unpublished
-    return array
-
-
-def sync_files(paths: Sequence[str]) -> None:
-    """Wait until files are on the disk."""
-    for path in paths:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

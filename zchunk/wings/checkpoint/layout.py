@@ -110,14 +110,3 @@ def remove_tmp(root: str) -> None:
     """Delete the folder of attempts if there are none: other libraries warn of what they do not know."""
     with suppress(OSError):
         os.rmdir(os.path.join(root, TMP))
-
-
-def sync_folders(folders: set[str], top: str) -> None:
-    """Wait until the names in these folders, and in those above them up to `top`, are on the disk."""
-    above = set(folders)
-    for folder in folders:
-        while len(folder) > len(top):
-            folder = os.path.dirname(folder)
-            above.add(folder)
-    for folder in sorted(above, key=len, reverse=True):
-        sync_folder(folder)

@@ -6,20 +6,25 @@ exchange of all parts, using it none.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zchunk.creation.nodes import Placement, new_array
-from zchunk.creation.parameters import make_metadata
-from zchunk.creation.wanted import Wanted
+from zchunk.core.access import Access
+from zchunk.core.array import Array
+from zchunk.creation.drafts import Draft, make_draft
+from zchunk.creation.recipe import ArrayRecipe
+from zchunk.spec.keys import NODE_KEY
+from zchunk.storage.base import Store
 from zchunk.storage.memory import MemoryStore
 from zchunk.wings.checkpoint.boxes import Box, whole
 from zchunk.wings.checkpoint.decomposition import Decomposition, decompose
 from zchunk.wings.checkpoint.trees import Leaf
 from zchunk.wings.checkpoint.values import Block
+
+# Drafts are made for a store; that of a save is another each time, and the metadata do not depend on it.
+_NOWHERE = MemoryStore()
 
 
 class Part(NamedTuple):
@@ -62,15 +67,24 @@ class ArrayPlan(NamedTuple):
     ----------
     name : str
         Its path in the checkpoint.
-    placement : Placement
-        Its metadata, and the document that shows it.
+    draft : Draft
+        Its metadata, which are stored last.
     parts : Decomposition
         Its shards, and their writers.
     """
 
     name: str
-    placement: Placement
+    draft: Draft
     parts: Decomposition
+
+    def array(self, store: Store) -> Array:
+        """Return the array in the store that it is written to; its metadata are not there."""
+        return self.draft._replace(access=self.draft.access._replace(store=store)).array
+
+    @property
+    def document(self) -> bytes:
+        """The metadata, as they are stored."""
+        return self.draft.placement.items[NODE_KEY]
 
 
 class Plan(NamedTuple):
@@ -125,7 +139,7 @@ def _array_plan(
     dtype = first.dtype
     boxes = {rank: part.box for rank, part in said.items() if part.box is not None}
     decomposition = decompose(name, first.shape, dtype.itemsize, boxes, files)
-    wanted = Wanted(
+    recipe = ArrayRecipe(
         shape=first.shape,
         dtype=dtype,
         chunks=decomposition.chunk_shape,
@@ -134,11 +148,7 @@ def _array_plan(
         fill_value=np.nan if dtype.kind in "fc" else 0 if dtype.kind in "iub" else None,
         dimension_names=first.dimension_names or _names_of_axes(name, first.shape, axes),
     )
-    return ArrayPlan(name, new_array(_NOWHERE, name, make_metadata(wanted, 3)), decomposition)
-
-
-# Metadata are made for a store; that one differs from save to save, and they do not depend on it.
-_NOWHERE = MemoryStore()
+    return ArrayPlan(name, make_draft(recipe, Access(_NOWHERE, name, 3)), decomposition)
 
 
 def _names_of_axes(name: str, shape: tuple[int, ...], axes: set[str]) -> tuple[str, ...]:
@@ -154,10 +164,3 @@ def _told(part: Part) -> str:
     names = "" if part.dimension_names is None else f" with axes {part.dimension_names}"
     what = {"block": "a block of an array", "array": "an array", "own": "an array of its own"}[part.kind]
     return f"{what} of {part.dtype} {part.shape}{names}"
-
-
-def nbytes_of(plan: ArrayPlan) -> int:
-    """Return the uncompressed bytes of an array."""
-    metadata = plan.placement.metadata
-    assert metadata is not None
-    return math.prod(metadata.shape) * metadata.dtype.itemsize
