@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "H5pyGroup",
+    "H5pyNode",
     "JSON",
     "AccessMode",
     "Attributes",
@@ -30,6 +32,7 @@ __all__ = [
     "CompressorLike",
     "CompressorsLike",
     "CoordinateSelection",
+    "DataLike",
     "DTypeLike",
     "DimensionNames",
     "DimensionSeparator",
@@ -39,6 +42,7 @@ __all__ = [
     "FiltersLike",
     "MaskSelection",
     "MemoryOrder",
+    "MetaArray",
     "NativeDType",
     "NumcodecsCodec",
     "OfZarr3",
@@ -48,10 +52,13 @@ __all__ = [
     "Selection",
     "SerializerLike",
     "ShapeLike",
+    "Shaped",
     "ShardsLike",
     "StorageOptions",
     "StoreLike",
     "Synchronizer",
+    "TaskExecutor",
+    "TemplateLike",
     "ZarrFormat",
 ]
 
@@ -107,6 +114,23 @@ class NativeDType(Protocol):
 
 DTypeLike: TypeAlias = npt.DTypeLike | NativeDType | None
 """What `numpy.dtype` takes, zchunk's ``"array:i4"``, and data types of format 3 by name; None: float64."""
+
+DataLike: TypeAlias = npt.ArrayLike | Sequence[Any]
+"""What `numpy.asarray` makes an array of: arrays, scalars, sequences of whatever the dtype can hold."""
+
+class Shaped(Protocol):
+    """An array of any library."""
+
+    @property
+    def shape(self) -> Any:
+        """Length of every axis."""
+
+
+TemplateLike: TypeAlias = DataLike | Shaped
+"""An array that another one is to be like: its shape, its dtype and, if it has any, its chunks."""
+
+MetaArray: TypeAlias = npt.NDArray[Any] | None
+"""An array of the library that items are read into: NumPy."""
 
 FillValue: TypeAlias = object
 """Value of items that were never written: whatever is one of the array's dtype, or None."""
@@ -188,6 +212,31 @@ None: memory."""
 StorageOptions: TypeAlias = dict[str, Any]
 """Options of the file system or service that a URL names."""
 
+
+class H5pyNode(Protocol):
+    """A data set or group of h5py."""
+
+    @property
+    def name(self) -> Any:
+        """Path in the file."""
+
+    @property
+    def file(self) -> Any:
+        """The file that it is in."""
+
+    @property
+    def attrs(self) -> Any:
+        """Attributes."""
+
+
+class H5pyGroup(H5pyNode, Protocol):
+    """A group of h5py."""
+
+    @property
+    def require_group(self) -> Callable[..., Any]:
+        """Return a group in it, made if it is not there."""
+
+
 Bytes: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[Any]
 """What stores take as a value: contiguous memory."""
 
@@ -210,6 +259,15 @@ class Synchronizer(Protocol):
 
 ProgressLike: TypeAlias = bool | Callable[[int, int], object] | None
 """Whether to show a bar, or a function that gets how much is done and how much there is to do."""
+
+
+class TaskExecutor(Protocol):
+    """What runs tasks: an executor of `concurrent.futures`, or a client of dask.distributed."""
+
+    @property
+    def submit(self) -> Callable[..., Any]:
+        """Begin a task, and return its future."""
+
 
 # ---- selections
 

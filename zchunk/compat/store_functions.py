@@ -34,7 +34,7 @@ def init_array(
     filters: Iterable[Any] | None = None,
     object_codec: Any = None,
     dimension_separator: str | None = None,
-    storage_transformers: Sequence[Any] = (),
+    storage_transformers: Sequence[object] = (),
     *,
     zarr_version: int | None = None,
     zarr_format: int | None = None,

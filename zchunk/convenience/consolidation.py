@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from zchunk.convenience import opening
 from zchunk.core.array import Array
@@ -21,6 +21,7 @@ from zchunk.spec.versions import asked_format
 from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
 
 if TYPE_CHECKING:
+    from zchunk.creation.keywords import OpenedConsolidated
     from zchunk.typing import ProgressLike, StorageOptions, StoreLike, Synchronizer, ZarrFormat
 
 # About what the metadata of a node take.
@@ -149,7 +150,7 @@ def open_consolidated(
     mode: Literal["r", "r+"] = "r+",
     *,
     zarr_format: ZarrFormat | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[OpenedConsolidated],
 ) -> Group | Array:
     """Open a hierarchy by its consolidated metadata.
 
@@ -189,19 +190,20 @@ def open_consolidated(
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata can be opened with 'r' or 'r+'")
-    version = asked_format(kwargs.pop("zarr_version", None), zarr_format)
-    target, kwargs = _opened_from(store, mode, kwargs)
-    if kwargs.get("chunk_store") is None:
-        kwargs["chunk_store"] = target
+    given: dict[str, Any] = {**kwargs}
+    version = asked_format(given.pop("zarr_version", None), zarr_format)
+    target, given = _opened_from(store, mode, given)
+    if given.get("chunk_store") is None:
+        given["chunk_store"] = target
     keys = [metadata_key] if FORMAT2 in formats(version) or metadata_key != CONSOLIDATED_KEY else []
     if FORMAT3 in formats(version) and metadata_key == CONSOLIDATED_KEY:
-        keys += dict.fromkeys((NODE_KEY, join(normalize_path(kwargs.get("path")), NODE_KEY)))
+        keys += dict.fromkeys((NODE_KEY, join(normalize_path(given.get("path")), NODE_KEY)))
     for key in keys:
         try:
             metadata = ConsolidatedMetadataStore(target, key)
         except KeyError:
             continue
-        return opening.open(metadata, mode, zarr_format=version, **kwargs)
+        return opening.open(metadata, mode, zarr_format=version, **given)
     raise ConsolidatedMetadataNotFoundError(
         f"no consolidated metadata at {' or '.join(map(repr, keys))} in {target!r}; make them with "
         "consolidate_metadata"

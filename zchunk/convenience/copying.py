@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.opening import open
@@ -27,7 +27,8 @@ from zchunk.storage.resolve import using_store
 
 if TYPE_CHECKING:
     from zchunk.convenience.copy_report import LogLike
-    from zchunk.typing import PathLike, ProgressLike
+    from zchunk.creation.keywords import MemberOfData
+    from zchunk.typing import H5pyGroup, H5pyNode, PathLike, ProgressLike
 
 IfExists: TypeAlias = Literal["raise", "replace", "skip", "skip_initialized"]
 
@@ -38,8 +39,8 @@ _PIECE = 64 << 20
 
 
 def copy(
-    source: Array | Group | PathLike | Any,
-    dest: Group | PathLike | Any,
+    source: Array | Group | PathLike | H5pyNode,
+    dest: Group | PathLike | H5pyGroup,
     name: str | None = None,
     shallow: bool = False,
     without_attrs: bool = False,
@@ -48,7 +49,7 @@ def copy(
     dry_run: bool = False,
     *,
     progress: ProgressLike = None,
-    **create_kws: Any,
+    **create_kws: Unpack[MemberOfData],
 ) -> tuple[int, int, int]:
     """Copy an array or group into a group, piece by piece.
 
@@ -104,17 +105,17 @@ def copy(
     all done: 1 copied, 0 skipped, 24 bytes copied
     (1, 0, 24)
     """
-    with _opened(source, dest) as (source, dest), reporting(log, dry_run) as report:
-        copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
-        name = _name_of(source) if name is None else name
-        with reporting_progress(progress, lambda: copier.total([source]), "B") as copier.advance:
-            copier.copy(source, dest, name)
+    with _opened(source, dest) as (old, new), reporting(log, dry_run) as report:
+        copier = _Copier(report, new, shallow, without_attrs, if_exists, {**create_kws})
+        name = _name_of(old) if name is None else name
+        with reporting_progress(progress, lambda: copier.total([old]), "B") as copier.advance:
+            copier.copy(old, new, name)
         return report.counts()
 
 
 def copy_all(
-    source: Group | PathLike | Any,
-    dest: Group | PathLike | Any,
+    source: Group | PathLike | H5pyGroup,
+    dest: Group | PathLike | H5pyGroup,
     shallow: bool = False,
     without_attrs: bool = False,
     log: LogLike = None,
@@ -122,7 +123,7 @@ def copy_all(
     dry_run: bool = False,
     *,
     progress: ProgressLike = None,
-    **create_kws: Any,
+    **create_kws: Unpack[MemberOfData],
 ) -> tuple[int, int, int]:
     """Copy all members of a group, and its attributes, into another group.
 
@@ -153,13 +154,13 @@ def copy_all(
     >>> sorted(dest)
     ['a', 'g']
     """
-    with _opened(source, dest) as (source, dest), reporting(log, dry_run) as report:
-        copier = _Copier(report, dest, shallow, without_attrs, if_exists, create_kws)
-        members = (member for member, _, _ in copier.members(source, dest))
+    with _opened(source, dest) as (old, new), reporting(log, dry_run) as report:
+        copier = _Copier(report, new, shallow, without_attrs, if_exists, {**create_kws})
+        members = (member for member, _, _ in copier.members(old, new))
         with reporting_progress(progress, lambda: copier.total(members), "B") as copier.advance:
-            copier.copy_members(source, dest)
+            copier.copy_members(old, new)
         if not dry_run:
-            copier.copy_attrs(source, dest)
+            copier.copy_attrs(old, new)
         return report.counts()
 
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from zchunk.creation.keywords import SavedArray
-    from zchunk.typing import StoreLike, ZarrFormat
+    from zchunk.typing import DataLike, StoreLike, ZarrFormat
 
 
 def save_array(
     store: StoreLike,
-    arr: npt.ArrayLike | Array,
+    arr: DataLike,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
@@ -76,11 +76,11 @@ def save_array(
 
 def save_group(
     store: StoreLike,
-    *args: npt.ArrayLike | Array,
+    *args: DataLike,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: npt.ArrayLike | Array,
+    **kwargs: DataLike,
 ) -> None:
     """Save arrays into a group, replacing what is there.
 
@@ -133,11 +133,11 @@ def save_group(
 
 def save(
     store: StoreLike,
-    *args: npt.ArrayLike | Array,
+    *args: DataLike,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: Any,
+    **kwargs: DataLike,
 ) -> None:
     """Save one array as `save_array` does, or several as `save_group` does.
 
@@ -222,7 +222,7 @@ def _read(data: Any, parameters: dict[str, Any]) -> Any:
     return items
 
 
-class LazyLoader(Mapping[str, Any]):
+class LazyLoader(Mapping[str, np.ndarray[Any, Any]]):
     """The arrays of a group by name, each read when it is first asked for.
 
     Examples
@@ -239,9 +239,9 @@ class LazyLoader(Mapping[str, Any]):
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[str, npt.NDArray[Any]] = {}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if name not in self._loaded:
             node = self._group[name]
             if not isinstance(node, Array):

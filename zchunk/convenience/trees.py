@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zchunk.convenience.opening import open
+from zchunk.core.array import Array
 from zchunk.hierarchy.groups import Group
 from zchunk.hierarchy.tree import TreeViewer
 from zchunk.storage import Store
 
 if TYPE_CHECKING:
-    from zchunk.typing import StoreLike
+    from zchunk.typing import H5pyNode, StoreLike
 
 
-def tree(grp: StoreLike | Group | Any, expand: bool | int = False, level: int | None = None) -> TreeViewer:
+def tree(
+    grp: StoreLike | Group | Array | H5pyNode, expand: bool | int = False, level: int | None = None
+) -> TreeViewer:
     """Return what shows the hierarchy in a group of zchunk's or h5py's, as text and as HTML.
 
     Parameters

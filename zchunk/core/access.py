@@ -20,7 +20,7 @@ from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
-    from zchunk.typing import Synchronizer
+    from zchunk.typing import MetaArray, Synchronizer
 
 
 class Access(NamedTuple):
@@ -91,7 +91,7 @@ def access_to(
     write_empty_chunks: bool = True,
     zarr_version: int | None = None,
     zarr_format: int | None = None,
-    meta_array: Any = None,
+    meta_array: MetaArray = None,
     trusted: frozenset[str] = frozenset(),
 ) -> Access:
     """Return the record of what a caller says of access, by the names of the public functions.

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
 from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
@@ -31,7 +31,7 @@ from zchunk.spec.regular_grid import normalize_shape
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from zchunk.typing import Synchronizer, ZarrFormat
+    from zchunk.typing import DataLike, MetaArray, Synchronizer, ZarrFormat
 
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
@@ -106,10 +106,10 @@ class Array(Iteration):
         synchronizer: Synchronizer | None = None,
         cache_metadata: bool = True,
         cache_attrs: bool = True,
-        partial_decompress: Any = None,
+        partial_decompress: bool | None = None,
         write_empty_chunks: bool = True,
         zarr_version: ZarrFormat | None = None,
-        meta_array: Any = None,
+        meta_array: MetaArray = None,
         *,
         zarr_format: ZarrFormat | None = None,
         cache_bytes: int | ChunkCache | None = None,
@@ -269,7 +269,11 @@ class Array(Iteration):
         if not self.is_view:
             self._load()
 
-    def resize(self, *args: _Lengths) -> None:
+    @overload
+    def resize(self, shape: _Lengths, /) -> None: ...
+    @overload
+    def resize(self, *lengths: SupportsIndex | None) -> None: ...
+    def resize(self, *args: Any) -> None:
         """Change the shape, in place. Items that are added have the fill value.
 
         Chunks that lie outside the new shape are erased. At any moment, also when the process is killed, the
@@ -303,7 +307,7 @@ class Array(Iteration):
             shape = normalize_shape(_keep_lengths(wanted, array.metadata.shape))
             resize.resize(array, shape, self._publish)
 
-    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
+    def append(self, data: DataLike, axis: int = 0) -> tuple[int, ...]:
         """Add `data` at the end of an axis and return the new shape.
 
         Parameters

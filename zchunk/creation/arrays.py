@@ -28,18 +28,21 @@ if TYPE_CHECKING:
         CodecLike,
         CompressorLike,
         CompressorsLike,
+        DataLike,
         DimensionNames,
         DimensionSeparator,
         DTypeLike,
         FillValue,
         FiltersLike,
         MemoryOrder,
+        MetaArray,
         SerializerLike,
         ShapeLike,
         ShardsLike,
         StorageOptions,
         StoreLike,
         Synchronizer,
+        TemplateLike,
         ZarrFormat,
     )
 
@@ -73,8 +76,8 @@ def create(
     dimension_names: DimensionNames = None,
     attributes: AttributesLike | None = None,
     storage_options: StorageOptions | None = None,
-    meta_array: Any = None,
-    storage_transformers: Sequence[Any] = (),
+    meta_array: MetaArray = None,
+    storage_transformers: Sequence[object] = (),
     cache_bytes: int | ChunkCache | None = None,
     **kwargs: Unpack[keywords.H5pyNames],
 ) -> Array:
@@ -224,7 +227,7 @@ def create_array(
     name: str | None = None,
     shape: ShapeLike | None = None,
     dtype: DTypeLike = None,
-    data: Any = None,
+    data: DataLike | None = None,
     chunks: ChunksLike = "auto",
     shards: ShardsLike = None,
     filters: FiltersLike = "auto",
@@ -368,7 +371,7 @@ def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[keywords.NewA
     return create(shape, fill_value=fill_value, **kwargs)
 
 
-def array(data: Any, **kwargs: Unpack[keywords.FilledArray]) -> Array:
+def array(data: DataLike, **kwargs: Unpack[keywords.FilledArray]) -> Array:
     """Create an array that holds `data`.
 
     Parameters
@@ -425,7 +428,7 @@ def array(data: Any, **kwargs: Unpack[keywords.FilledArray]) -> Array:
     return result
 
 
-def empty_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
+def empty_like(a: TemplateLike, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, without a fill value.
 
     Parameters
@@ -450,7 +453,7 @@ def empty_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     return empty(**parameters_like(a, {**kwargs}))
 
 
-def zeros_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
+def zeros_like(a: TemplateLike, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, with the fill value 0. Parameters are those of `empty_like`.
 
     Returns
@@ -466,7 +469,7 @@ def zeros_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     return zeros(**parameters_like(a, {**kwargs}))
 
 
-def ones_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
+def ones_like(a: TemplateLike, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     """Create an array like `a`, with the fill value 1. Parameters are those of `empty_like`.
 
     Returns
@@ -483,7 +486,7 @@ def ones_like(a: Any, **kwargs: Unpack[keywords.ArrayLike]) -> Array:
     return ones(**parameters_like(a, {**kwargs}))
 
 
-def full_like(a: Any, **kwargs: Unpack[keywords.FilledArrayLike]) -> Array:
+def full_like(a: TemplateLike, **kwargs: Unpack[keywords.FilledArrayLike]) -> Array:
     """Create an array like `a`, with the fill value `fill_value` (by default that of `a`, if it has one).
 
     Other parameters are those of `empty_like`.

@@ -8,7 +8,8 @@ Only type checkers import this module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Required, TypedDict
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Required, TypedDict
 
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.typing import (
@@ -19,12 +20,14 @@ from zchunk.typing import (
     CodecLike,
     CompressorLike,
     CompressorsLike,
+    DataLike,
     DimensionNames,
     DimensionSeparator,
     DTypeLike,
     FillValue,
     FiltersLike,
     MemoryOrder,
+    MetaArray,
     SerializerLike,
     ShapeLike,
     ShardsLike,
@@ -39,24 +42,24 @@ class H5pyNames(TypedDict, total=False):
     """What h5py's `create_dataset` takes: the first three mean something here, others are ignored."""
 
     compression: CodecLike | str | None
-    compression_opts: Any
+    compression_opts: object
     fillvalue: FillValue
-    allow_unknown_filter: Any
-    dapl: Any
-    dcpl: Any
-    efile_prefix: Any
-    external: Any
-    fill_time: Any
-    fletcher32: Any
-    maxshape: Any
-    rdcc_nbytes: Any
-    rdcc_nslots: Any
-    rdcc_w0: Any
-    scaleoffset: Any
-    shuffle: Any
-    track_order: Any
-    track_times: Any
-    virtual_prefix: Any
+    allow_unknown_filter: object
+    dapl: object
+    dcpl: object
+    efile_prefix: object
+    external: object
+    fill_time: object
+    fletcher32: object
+    maxshape: object
+    rdcc_nbytes: object
+    rdcc_nslots: object
+    rdcc_w0: object
+    scaleoffset: object
+    shuffle: object
+    track_order: object
+    track_times: object
+    virtual_prefix: object
 
 
 class Version(TypedDict, total=False):
@@ -74,7 +77,7 @@ class Caching(TypedDict, total=False):
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
     write_empty_chunks: bool
-    meta_array: Any
+    meta_array: MetaArray
 
 
 class Place(TypedDict, total=False):
@@ -86,21 +89,26 @@ class Place(TypedDict, total=False):
     storage_options: StorageOptions | None
 
 
-class Layout(TypedDict, total=False):
-    """What the array is to be, apart from its shape, dtype and fill value."""
+class Encoding(TypedDict, total=False):
+    """What the array is to be, apart from its shape, grid, dtype and fill value."""
 
-    chunks: ChunksLike
     compressor: CompressorLike
     order: MemoryOrder
     filters: FiltersLike
     object_codec: CodecLike | None
     dimension_separator: DimensionSeparator | None
-    shards: ShardsLike
     compressors: CompressorsLike
     serializer: SerializerLike
     chunk_key_encoding: ChunkKeyEncodingLike
     dimension_names: DimensionNames
     attributes: AttributesLike | None
+
+
+class Layout(Encoding, total=False):
+    """What the array is to be, apart from its shape, dtype and fill value."""
+
+    chunks: ChunksLike
+    shards: ShardsLike
 
 
 # ---- of functions
@@ -111,7 +119,7 @@ class Made(Layout, Caching, Version, H5pyNames, total=False):
 
     overwrite: bool
     read_only: bool
-    storage_transformers: Sequence[Any]
+    storage_transformers: Sequence[object]
 
 
 # ---- of methods of groups, which say where an array is by its name
@@ -120,12 +128,12 @@ class Made(Layout, Caching, Version, H5pyNames, total=False):
 class RequiredMember(Made, total=False):
     """Parameters of `Group.require_dataset`."""
 
-    data: Any
+    data: DataLike | None
     fill_value: FillValue
 
 
 class MemberOfData(Made, total=False):
-    """Parameters of `Group.array`."""
+    """Parameters of `Group.array`, and of `copy`."""
 
     dtype: DTypeLike
     fill_value: FillValue
@@ -160,7 +168,7 @@ class FilledMemberLike(MemberLike, total=False):
 class MemberOfZarr3(FilledMemberLike, total=False):
     """Parameters of `Group.create_array`."""
 
-    data: Any
+    data: DataLike | None
 
 
 # ---- of functions
@@ -195,17 +203,22 @@ class OfCreate(Caching, H5pyNames, total=False):
     dimension_separator: DimensionSeparator | None
     read_only: bool
     zarr_version: ZarrFormat | None
-    storage_transformers: Sequence[Any]
+    storage_transformers: Sequence[object]
 
 
-class Opened(Layout, Caching, Version, H5pyNames, total=False):
-    """Parameters of `open_array` but store, path, mode and shape."""
+class Accessed(Encoding, Caching, H5pyNames, total=False):
+    """Parameters of `open_array` but version, store, path, storage options, mode, shape and grid."""
 
     chunk_store: StoreLike
-    storage_options: StorageOptions | None
     dtype: DTypeLike
     fill_value: FillValue
-    partial_decompress: Any
+    partial_decompress: bool | None
+
+
+class Opened(Accessed, Layout, Version, total=False):
+    """Parameters of `open_array` but store, path, mode and shape."""
+
+    storage_options: StorageOptions | None
 
 
 class OpenedNode(Opened, total=False):
@@ -231,7 +244,15 @@ class OpenedGroup(Version, total=False):
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
     attributes: AttributesLike | None
-    meta_array: Any
+    meta_array: MetaArray
+
+
+class OpenedConsolidated(Accessed, Layout, total=False):
+    """Parameters of `open_consolidated`."""
+
+    zarr_version: ZarrFormat | None
+    path: str | None
+    storage_options: StorageOptions | None
 
 
 class SavedArray(Layout, Caching, H5pyNames, total=False):
@@ -240,3 +261,41 @@ class SavedArray(Layout, Caching, H5pyNames, total=False):
     dtype: DTypeLike
     fill_value: FillValue
     chunk_store: StoreLike
+
+
+# ---- of the wings
+
+
+class OpenedForDask(Accessed, Version, total=False):
+    """Parameters of `zchunk.dask.from_zchunk`."""
+
+
+class Rechunked(Encoding, Caching, H5pyNames, total=False):
+    """Parameters of `rechunk`."""
+
+    shards: ShardsLike
+    dtype: DTypeLike
+    fill_value: FillValue
+
+
+class MadeForDask(Encoding, Caching, Version, H5pyNames, total=False):
+    """Parameters of `create` for the array that `zchunk.dask.store` makes."""
+
+    chunks: ChunksLike
+    shards: ShardsLike | bool
+    dtype: DTypeLike
+    fill_value: FillValue
+    chunk_store: StoreLike
+    read_only: bool
+    storage_transformers: Sequence[object]
+
+
+class StoredForDask(MadeForDask, total=False):
+    """Parameters of `zchunk.dask.store` but those on which its result depends."""
+
+    path: str | None
+    align: Literal["rechunk"] | None
+    lock: bool | AbstractContextManager[Any] | None
+    overwrite: bool
+    storage_options: StorageOptions | None
+    compute_kws: dict[str, Any] | None

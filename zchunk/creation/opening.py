@@ -32,12 +32,14 @@ if TYPE_CHECKING:
         FillValue,
         FiltersLike,
         MemoryOrder,
+        MetaArray,
         SerializerLike,
         ShapeLike,
         ShardsLike,
         StorageOptions,
         StoreLike,
         Synchronizer,
+        TemplateLike,
         ZarrFormat,
     )
 else:
@@ -67,7 +69,7 @@ def open_array(
     object_codec: CodecLike | None = None,
     chunk_store: StoreLike = None,
     storage_options: StorageOptions | None = None,
-    partial_decompress: Any = None,
+    partial_decompress: bool | None = None,
     write_empty_chunks: bool = True,
     *,
     zarr_version: ZarrFormat | None = None,
@@ -79,7 +81,7 @@ def open_array(
     chunk_key_encoding: ChunkKeyEncodingLike = None,
     dimension_names: DimensionNames = None,
     attributes: AttributesLike | None = None,
-    meta_array: Any = None,
+    meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
     **kwargs: Unpack[H5pyNames],
 ) -> Array:
@@ -213,7 +215,7 @@ def _is_array(access: Access) -> bool:
     return found is not None
 
 
-def open_like(a: Any, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
+def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedArray]) -> Array:
     """Open an array at the store `path`, or create one like the array `a`.
 
     Parameters

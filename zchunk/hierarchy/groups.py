@@ -21,7 +21,7 @@ from zchunk.hierarchy.tree import TreeViewer
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    from zchunk.typing import AttributesLike, StorageOptions, StoreLike, Synchronizer, ZarrFormat
+    from zchunk.typing import AttributesLike, MetaArray, StorageOptions, StoreLike, Synchronizer, ZarrFormat
 
 
 class Group(MemberCreation):
@@ -92,7 +92,7 @@ class Group(MemberCreation):
         zarr_version: ZarrFormat | None = None,
         *,
         zarr_format: ZarrFormat | None = None,
-        meta_array: Any = None,
+        meta_array: MetaArray = None,
         cache_bytes: int | ChunkCache | None = None,
     ) -> None:
         access = access_to(
@@ -273,7 +273,7 @@ def group(
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     attributes: AttributesLike | None = None,
-    meta_array: Any = None,
+    meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Create a group, or open the one that is there.
@@ -339,7 +339,7 @@ def open_group(
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     attributes: AttributesLike | None = None,
-    meta_array: Any = None,
+    meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
 ) -> Group:
     """Open a group, or create one.

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         RequiredMember,
     )
     from zchunk.hierarchy.groups import Group
-    from zchunk.typing import AttributesLike, DTypeLike, FillValue, ShapeLike
+    from zchunk.typing import AttributesLike, DataLike, DTypeLike, FillValue, ShapeLike, TemplateLike
 
 _Made = TypeVar("_Made")
 
@@ -173,7 +173,9 @@ class MemberCreation(Members):
                 *args, store=access.store, path=path, chunk_store=access.chunk_store, **(own | kwargs)
             )
 
-    def create_dataset(self, name: str, *, data: Any = None, **kwargs: Unpack[FilledMemberLike]) -> Array:
+    def create_dataset(
+        self, name: str, *, data: DataLike | None = None, **kwargs: Unpack[FilledMemberLike]
+    ) -> Array:
         """Make an array, and the groups above it, with the parameters of h5py's method.
 
         Parameters
@@ -324,7 +326,7 @@ class MemberCreation(Members):
         """
         return self._make(create_array, name, **kwargs)
 
-    def array(self, name: str, data: Any, **kwargs: Unpack[MemberOfData]) -> Array:
+    def array(self, name: str, data: DataLike, **kwargs: Unpack[MemberOfData]) -> Array:
         """Make an array that holds `data`.
 
         Parameters
@@ -354,7 +356,8 @@ class MemberCreation(Members):
         """
         return self._make(array, name, data, **kwargs)
 
-    def __setitem__(self, name: str, value: object) -> None:
+    # A group can be read from here, but not be put here.
+    def __setitem__(self, name: str, value: DataLike) -> None:  # type: ignore[override]
         """Make an array that holds `value`, in the place of what is there.
 
         Examples
@@ -415,7 +418,7 @@ class MemberCreation(Members):
         """
         return self._make(full, name, fill_value=fill_value, **kwargs)
 
-    def empty_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+    def empty_like(self, name: str, data: TemplateLike, **kwargs: Unpack[MemberLike]) -> Array:
         """Make an array like `data`, without a fill value. Parameters are those of `create`.
 
         Examples
@@ -428,7 +431,7 @@ class MemberCreation(Members):
         """
         return self._make(empty_like, name, data, **kwargs)
 
-    def zeros_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+    def zeros_like(self, name: str, data: TemplateLike, **kwargs: Unpack[MemberLike]) -> Array:
         """Make an array like `data`, with the fill value 0. Parameters are those of `create`.
 
         Examples
@@ -441,7 +444,7 @@ class MemberCreation(Members):
         """
         return self._make(zeros_like, name, data, **kwargs)
 
-    def ones_like(self, name: str, data: Any, **kwargs: Unpack[MemberLike]) -> Array:
+    def ones_like(self, name: str, data: TemplateLike, **kwargs: Unpack[MemberLike]) -> Array:
         """Make an array like `data`, with the fill value 1. Parameters are those of `create`.
 
         Examples
@@ -454,7 +457,7 @@ class MemberCreation(Members):
         """
         return self._make(ones_like, name, data, **kwargs)
 
-    def full_like(self, name: str, data: Any, **kwargs: Unpack[FilledMemberLike]) -> Array:
+    def full_like(self, name: str, data: TemplateLike, **kwargs: Unpack[FilledMemberLike]) -> Array:
         """Make an array like `data`, with its fill value if none is given.
 
         Examples

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from zchunk.typing import ZarrFormat
+    from zchunk.typing import MetaArray, ZarrFormat
 
 
 def asked_format(zarr_version: int | None = None, zarr_format: int | None = None) -> ZarrFormat | None:
@@ -31,7 +31,7 @@ def asked_format(zarr_version: int | None = None, zarr_format: int | None = None
     raise ValueError(f"zarr_format is {version!r}; Zarr formats 2 and 3 are supported")
 
 
-def check_unsupported(meta_array: Any = None, storage_transformers: Sequence[Any] = ()) -> None:
+def check_unsupported(meta_array: MetaArray = None, storage_transformers: Sequence[object] = ()) -> None:
     """Raise `ValueError` if one of them asks for what there is not."""
     if meta_array is not None and not isinstance(meta_array, np.ndarray):
         raise ValueError(

@@ -1,6 +1,7 @@
 """A program as a user writes it: both checkers accept every line."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -59,10 +60,15 @@ def items(z: zchunk.Array) -> None:
     print(z.blocks[0], z.oindex[z[:, 0] > 1], z.get_basic_selection((0, slice(None)), out=np.empty(3)))
     z.resize(10, 20)
     z.resize((10, 20))
+    z.resize(10, None)
+    z.resize([None, 20])
+    z.shape = 10, 20
     assert_type(z.append(np.zeros((1, 20)), axis=0), tuple[int, ...])
     assert_type(z.attrs["units"], Any)
     z.attrs["units"] = "m"
     z.attrs.update(title="wind", levels=np.arange(3))
+    z.attrs.update({"title": "wind"}, units="m")
+    z.attrs.put({"title": "wind"})
     assert_type(z.hexdigest(), str)
     assert_type(z.astype("f8"), zchunk.Array)
     assert_type(z.view(dtype="i4"), zchunk.Array)
@@ -86,6 +92,8 @@ def groups(folder: Path) -> Iterator[str]:
         assert_type(member, zchunk.Group)
         print(list(member.group_keys()))
     run["numbers"] = [1, 2, 3]
+    run["more"] = t
+    run["objects"] = [{"a": 1}, None]
     for name, array in ocean.arrays():
         assert_type(array, zchunk.Array)
         yield name
@@ -107,11 +115,29 @@ def opened(folder: Path) -> None:
         print(node.chunks)
     made = zchunk.open("field.zarr", mode="w", shape=(512, 512), chunks=(64, 64), dtype="f4")
     print(made.attrs["units"])
-    zchunk.save("x.zarr", np.arange(3), compressor=None)
+    zchunk.save_array("x.zarr", np.arange(3), compressor=None)
+    zchunk.save("x.zarr", np.arange(3))
     zchunk.save("y.zarr", a=np.arange(3), b=np.arange(4))
     zchunk.consolidate_metadata("run.zarr")
     print(zchunk.open_consolidated("run.zarr").attrs)
-    zchunk.copy(zchunk.open_group("run.zarr")["a"], zchunk.open_group("other.zarr"), name="b")
-    zchunk.rechunk("a.zarr", (5, 20), "b.zarr", max_memory="64MB")
+    zchunk.open_consolidated(
+        "run.zarr", mode="r", path="ocean", cache_bytes=1 << 20, object_codec=None, zarr_version=2
+    )
     zchunk.set_threads(2)
     assert_type(zchunk.get_threads(), int)
+
+
+def copied(other: Any) -> None:
+    run = zchunk.open_group("run.zarr")
+    zchunk.copy(run["a"], zchunk.open_group("other.zarr"), name="b")
+    assert_type(zchunk.copy("run.zarr", other, "b", chunks=(5, 5), compressor=Zstd(3)), tuple[int, int, int])
+    zchunk.copy(other["a"], run, dtype="f4", fill_value=0, compression="gzip", log=print)
+    zchunk.copy_all(run, other, if_exists="skip", shards=None, attributes={"units": "K"}, progress=True)
+    zchunk.copy_store({}, {}, source_path="a")
+    zchunk.rechunk("a.zarr", (5, 20), "b.zarr", max_memory="64MB")
+    zchunk.rechunk(run, {"a": (5, 20), "b": None}, shards=(50, 200), compressors=[Blosc("lz4")])
+    zchunk.rechunk(run, {"time": -1, "x": 10}, dtype="f4", write_empty_chunks=False)
+    with ThreadPoolExecutor(2) as executor:
+        zchunk.rechunk("a.zarr", executor=executor, progress=lambda done, total: None)
+    print(zchunk.tree(run), zchunk.tree(other), zchunk.tree("run.zarr", level=1))
+    zchunk.zeros_like(other)

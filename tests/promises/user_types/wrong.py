@@ -35,3 +35,24 @@ z.reshape(100)  # reported: reshape
 z.append([1, 2], axes=0)  # reported: axes
 z[2.5]  # reported: float
 z.read_only = "yes"  # reported: bool
+z.resize((10, 10), (20, 20))  # reported: resize
+z.resize(2.5)  # reported: float
+z.shape = "10"  # reported: str
+zchunk.create(10, meta_array=[])  # reported: list
+run["f"] = {1, 2}  # reported: set
+run.create_dataset("g", data={1, 2})  # reported: set
+z.append({1, 2})  # reported: set
+zchunk.zeros_like(None)  # reported: None
+
+zchunk.copy(z, run, shalow=True)  # reported: shalow
+zchunk.copy(z, run, chunks=2.5)  # reported: float
+zchunk.copy(3, run)  # reported: Group
+zchunk.copy_all(run, run, dtpye="f4")  # reported: dtpye
+zchunk.rechunk(z, chnks=5)  # reported: chnks
+zchunk.rechunk(z, 5, shards=2.5)  # reported: float
+zchunk.rechunk(z, 5, executor="thread")  # reported: thread
+zchunk.open_consolidated("a.zarr", synchroniser=None)  # reported: synchroniser
+zchunk.open_consolidated("a.zarr", mode="w")  # reported: w
+zchunk.save("a.zarr", [1, 2], compressor=None)  # reported: None
+zchunk.save_array("a.zarr", [1, 2], compresor=None)  # reported: compresor
+zchunk.tree(5)  # reported: Group

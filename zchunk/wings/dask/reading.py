@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import dask.array as da
 import numpy as np
@@ -14,6 +14,7 @@ from zchunk.core.array import Array
 from zchunk.creation.opening import open_array
 
 if TYPE_CHECKING:
+    from zchunk.creation.keywords import OpenedForDask
     from zchunk.typing import StorageOptions, StoreLike
 
 
@@ -25,7 +26,7 @@ def from_zchunk(
     *,
     storage_options: StorageOptions | None = None,
     inline_array: bool = False,
-    **open_kws: Any,
+    **open_kws: Unpack[OpenedForDask],
 ) -> da.Array:
     """Return a stored array as a dask array. No chunk is read before it is computed.
 
@@ -74,7 +75,7 @@ def from_zchunk(
     ((2, 2), 10000.0)
     """
     if isinstance(source, Array):
-        given = open_kws | {"path": path, "storage_options": storage_options}
+        given = {**open_kws, "path": path, "storage_options": storage_options}
         if wrong := [key for key, value in given.items() if value is not None]:
             raise TypeError(f"{source!r} is open already: it takes no {', '.join(wrong)}")
         array = source

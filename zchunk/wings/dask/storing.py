@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack, overload
 
 import dask.array as da
 import numpy as np
@@ -25,6 +26,7 @@ from zchunk.sync import KeyLock, ProcessSynchronizer
 from zchunk.wings.lazy_sources import arrays_in
 
 if TYPE_CHECKING:
+    from zchunk.creation.keywords import MadeForDask, StoredForDask
     from zchunk.typing import StorageOptions, StoreLike
 
 _ADVICE = "; write elsewhere, or compute it first"
@@ -33,6 +35,36 @@ _ADVICE = "; write elsewhere, or compute it first"
 _this_process = PerProcess(new_token)
 
 
+@overload
+def store(
+    source: da.Array,
+    target: Array | StoreLike,
+    region: slice | tuple[slice, ...] | None = None,
+    *,
+    compute: Literal[True] = True,
+    return_stored: Literal[False] = False,
+    **kwargs: Unpack[StoredForDask],
+) -> Array: ...
+@overload
+def store(
+    source: da.Array,
+    target: Array | StoreLike,
+    region: slice | tuple[slice, ...] | None = None,
+    *,
+    compute: Literal[True] = True,
+    return_stored: Literal[True],
+    **kwargs: Unpack[StoredForDask],
+) -> da.Array: ...
+@overload
+def store(
+    source: da.Array,
+    target: Array | StoreLike,
+    region: slice | tuple[slice, ...] | None = None,
+    *,
+    compute: bool,
+    return_stored: bool = False,
+    **kwargs: Unpack[StoredForDask],
+) -> Any: ...
 def store(
     source: da.Array,
     target: Array | StoreLike,
@@ -40,13 +72,13 @@ def store(
     *,
     path: str | None = None,
     align: Literal["rechunk"] | None = None,
-    lock: Any = None,
+    lock: bool | AbstractContextManager[Any] | None = None,
     compute: bool = True,
     return_stored: bool = False,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
     compute_kws: dict[str, Any] | None = None,
-    **create_kws: Any,
+    **create_kws: Unpack[MadeForDask],
 ) -> Any:
     """Write a dask array into a stored array, which exists or is created for it.
 
@@ -126,11 +158,11 @@ def store(
     _check(source, align)
     given = {"path": path, "storage_options": storage_options}
     if isinstance(target, Array):
-        place = _place_there(source, target, given | {"overwrite": overwrite or None} | create_kws)
+        place = _place_there(source, target, {**given, "overwrite": overwrite or None, **create_kws})
     elif region is not None:
         raise TypeError("a region is of an array that is there; make it with zchunk.create")
     else:
-        place = _place_of_new(source, target, overwrite, given | create_kws)
+        place = _place_of_new(source, target, overwrite, {**given, **create_kws})
     array = place.like
     slices = _normalized(region, array, source.shape)
     starts = tuple(part.start for part in slices)
@@ -150,12 +182,13 @@ def store(
     array = place.make()
     if return_stored:
         source = source.astype(array.dtype)
-    # It is not an array to mypy, but it has all that dask needs.
+    # To mypy one is no array and the other no lock, but they have all that dask needs.
     into: Any = Target(array, None if safe else _this_process())
+    held: Any = lock or False
     written: Any = da.store(
         source,
         into,
-        lock=lock or False,
+        lock=held,
         regions=slices,
         compute=compute,
         return_stored=return_stored,
@@ -252,7 +285,7 @@ def _check(source: Any, align: str | None) -> None:
         raise ValueError(f"align is {align!r:.80}, not 'rechunk' or None")
 
 
-def _is_of_threads(lock: Any) -> bool:
+def _is_of_threads(lock: object) -> bool:
     """Whether a lock is a different one in another process. (Locks of `threading` do not pickle.)"""
     return isinstance(lock, SerializableLock) or (isinstance(lock, KeyLock) and lock.file is None)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from zchunk.convenience.opening import open as open_node
 from zchunk.convenience.overlap import check_apart
@@ -23,25 +23,26 @@ from zchunk.wings.rechunking.memory import parse_bytes
 from zchunk.wings.rechunking.target import Making, chunks_of_all
 
 if TYPE_CHECKING:
-    from zchunk.typing import ChunksLike, ProgressLike, StorageOptions, StoreLike, ZarrFormat
+    from zchunk.creation.keywords import Rechunked
+    from zchunk.typing import ChunksLike, ProgressLike, StorageOptions, StoreLike, TaskExecutor, ZarrFormat
 
 __all__ = ["rechunk"]
 
 
 def rechunk(
     source: Array | Group | StoreLike,
-    chunks: ChunksLike | Mapping[str, Any] = None,
+    chunks: ChunksLike | Mapping[str, ChunksLike | Mapping[str, ChunksLike]] = None,
     target: StoreLike = None,
     max_memory: int | str = "512MB",
     temp: StoreLike = None,
     *,
     path: str | None = None,
-    executor: Literal["threads", "dask"] | Any = "threads",
+    executor: Literal["threads", "dask"] | TaskExecutor = "threads",
     progress: ProgressLike = None,
     overwrite: bool = False,
     zarr_format: ZarrFormat | None = None,
     storage_options: StorageOptions | None = None,
-    **create_kws: Any,
+    **create_kws: Unpack[Rechunked],
 ) -> Array | Group:
     """Write an array, or all arrays of a group, again with other chunks.
 
@@ -130,7 +131,7 @@ def rechunk(
     arrays, groups = _members(node)
     wanted = chunks_of_all(chunks, arrays)
     makings = [
-        Making(array, store, join(top, name) if name else top, fmt, create_kws | {"chunks": wanted[name]})
+        Making(array, store, join(top, name) if name else top, fmt, {**create_kws, "chunks": wanted[name]})
         for name, array in arrays.items()
     ]
     for making in makings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xarray import Dataset
 
@@ -16,6 +16,9 @@ from zchunk.storage import Store
 from zchunk.storage.resolve import using_store
 from zchunk.wings.lazy_sources import arrays_in
 from zchunk.wings.xarray import xarray_internals
+
+if TYPE_CHECKING:
+    from zchunk.typing import StorageOptions, StoreLike
 
 _ADVICE = "; load() the data first, or write elsewhere"
 
@@ -41,9 +44,9 @@ def check_sources(
     parts: list[Part],
     mode: str,
     append_dim: Hashable | None,
-    store: Any,
+    store: StoreLike | Group,
     group: str | None,
-    storage_options: dict[str, Any] | None,
+    storage_options: StorageOptions | None,
 ) -> None:
     """Raise `CopyError` if writing would replace or change arrays before the data are read from them.
 

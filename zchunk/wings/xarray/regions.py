@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,13 @@ from xarray import Dataset, Variable
 
 # A slice for every axis that is not written whole.
 Region = dict[Hashable, slice]
+# The same as callers give it; "auto" finds a slice by the coordinates.
+RegionLike: TypeAlias = Mapping[Any, slice | Literal["auto"]] | Literal["auto"]
 
 
-def find_region(dataset: Dataset, region: Any, mode: str, stored: Callable[[Hashable], Variable]) -> Region:
+def find_region(
+    dataset: Dataset, region: RegionLike, mode: str, stored: Callable[[Hashable], Variable]
+) -> Region:
     """Return a slice for every axis that the caller's `region` names.
 
     Parameters

@@ -23,17 +23,17 @@ from zchunk.wings.xarray import arrays
 from zchunk.wings.xarray.xarray_internals import AbstractWritableDataStore, indexing
 
 if TYPE_CHECKING:
-    from zchunk.typing import ZarrFormat
+    from zchunk.typing import AccessMode, StorageOptions, StoreLike, Synchronizer, ZarrFormat
 
 
 def open_group(
-    store: Any,
-    mode: Any = "r",
+    store: StoreLike | Group,
+    mode: AccessMode = "r",
     group: str | None = None,
     consolidated: bool | None = None,
-    storage_options: Any = None,
+    storage_options: StorageOptions | None = None,
     zarr_format: ZarrFormat | None = None,
-    synchronizer: Any = None,
+    synchronizer: Synchronizer | None = None,
 ) -> Group:
     """Open the group that a user of xarray names; with the modes that create one, make it if need be.
 
@@ -66,7 +66,7 @@ def open_group(
         if not isinstance(found, Group):
             raise PathNotFoundError(f"an array, not a group, is at {group!r} in {store!r}")
         return found
-    options = {
+    options: dict[str, Any] = {
         "path": group,
         "storage_options": storage_options,
         "zarr_format": zarr_format,
@@ -74,7 +74,7 @@ def open_group(
     }
     if consolidated or (consolidated is None and mode in ("r", "r+")):
         try:
-            found = consolidation.open_consolidated(store, mode=mode, **options)
+            found = consolidation.open_consolidated(store, mode=mode, **options)  # type: ignore[arg-type]
         except ConsolidatedMetadataNotFoundError:
             if consolidated:
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xarray import Dataset, Variable
 
@@ -20,8 +20,11 @@ from zchunk.spec.keys import join
 from zchunk.wings.xarray import arrays, xarray_internals
 from zchunk.wings.xarray.encoding import create_options
 from zchunk.wings.xarray.exact import check_as_stored, encode_exactly, encoding_of
-from zchunk.wings.xarray.regions import Region, find_region
+from zchunk.wings.xarray.regions import Region, RegionLike, find_region
 from zchunk.wings.xarray.store import ZchunkStore
+
+if TYPE_CHECKING:
+    from zchunk.typing import Synchronizer
 
 
 class WritableStore(ZchunkStore):
@@ -63,11 +66,11 @@ class WritableStore(ZchunkStore):
         group: Group,
         mode: str,
         append_dim: Hashable | None = None,
-        region: Any = None,
+        region: RegionLike | None = None,
         safe_chunks: bool = True,
         align_chunks: bool = False,
         write_empty_chunks: bool | None = None,
-        synchronizer: Any = None,
+        synchronizer: Synchronizer | None = None,
         close_group: bool = False,
     ) -> None:
         super().__init__(group, None, close_group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import xarray as xr
 from xarray import Dataset, DataTree
@@ -13,33 +13,83 @@ from xarray import Dataset, DataTree
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.wings.xarray import xarray_internals
 from zchunk.wings.xarray.overlap import Part, check_sources
+from zchunk.wings.xarray.regions import RegionLike
 from zchunk.wings.xarray.store import open_group
 from zchunk.wings.xarray.writable import WritableStore
 
 if TYPE_CHECKING:
-    from zchunk.typing import ZarrFormat
+    from zchunk.hierarchy.groups import Group
+    from zchunk.typing import ProgressLike, StorageOptions, StoreLike, Synchronizer, ZarrFormat
+
+Mode: TypeAlias = Literal["w", "w-", "a", "a-", "r+"]
 
 
+class Writing(TypedDict, total=False):
+    """Parameters of `to_zarr` by name, for signatures that pass them on."""
+
+    consolidated: bool | None
+    append_dim: Hashable | None
+    region: RegionLike | None
+    safe_chunks: bool
+    align_chunks: bool
+    storage_options: StorageOptions | None
+    zarr_format: ZarrFormat | None
+    write_empty_chunks: bool | None
+    write_inherited_coords: bool
+    synchronizer: Synchronizer | None
+    chunkmanager_store_kwargs: dict[str, Any] | None
+    progress: ProgressLike
+
+
+class WritingAll(Writing, total=False):
+    """Parameters of the accessors' `to_zarr` but the first ones."""
+
+    encoding: Mapping[Any, Any] | None
+    compute: bool
+
+
+@overload
 def to_zarr(
     data: Dataset | DataTree,
-    store: Any = None,
-    mode: str | None = None,
+    store: StoreLike | Group = None,
+    mode: Mode | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: Literal[True] = True,
+    **kwargs: Unpack[Writing],
+) -> WritableStore: ...
+@overload
+def to_zarr(
+    data: Dataset | DataTree,
+    store: StoreLike | Group = None,
+    mode: Mode | None = None,
+    group: str | None = None,
+    encoding: Mapping[Any, Any] | None = None,
+    *,
+    compute: bool,
+    **kwargs: Unpack[Writing],
+) -> Any: ...
+def to_zarr(
+    data: Dataset | DataTree,
+    store: StoreLike | Group = None,
+    mode: Mode | None = None,
     group: str | None = None,
     encoding: Mapping[Any, Any] | None = None,
     *,
     consolidated: bool | None = None,
     append_dim: Hashable | None = None,
-    region: Any = None,
+    region: RegionLike | None = None,
     safe_chunks: bool = True,
     align_chunks: bool = False,
     compute: bool = True,
-    storage_options: dict[str, Any] | None = None,
+    storage_options: StorageOptions | None = None,
     zarr_format: ZarrFormat | None = None,
     write_empty_chunks: bool | None = None,
     write_inherited_coords: bool = False,
-    synchronizer: Any = None,
+    synchronizer: Synchronizer | None = None,
     chunkmanager_store_kwargs: dict[str, Any] | None = None,
-    progress: Any = None,
+    progress: ProgressLike = None,
 ) -> Any:
     """Write a data set, or a tree of them, to a Zarr hierarchy.
 
@@ -129,19 +179,19 @@ def to_zarr(
     delayed = None if compute else _dask_delayed()
     encoding = {} if encoding is None else encoding
     parts = _parts_of(data, append_dim, write_inherited_coords, encoding)
-    mode = xarray_internals.choose_mode(mode=mode, append_dim=append_dim, region=region)  # type: ignore[arg-type]
-    check_sources(parts, mode, append_dim, store, group, storage_options)
+    chosen = xarray_internals.choose_mode(mode=mode, append_dim=append_dim, region=region)
+    check_sources(parts, chosen, append_dim, store, group, storage_options)
     top = WritableStore(
         open_group(
             xarray_internals.normalize_path(store),
-            "a" if mode == "a-" else mode,
+            "a" if chosen == "a-" else chosen,
             group,
-            consolidated if mode == "r+" else False,
+            consolidated if chosen == "r+" else False,
             storage_options,
             zarr_format,
             synchronizer,
         ),
-        mode,
+        chosen,
         append_dim,
         region,
         safe_chunks,
@@ -158,7 +208,7 @@ def to_zarr(
             # Without `compute`, another process may write, and could not report its progress.
             top.advance = counter if compute else None
             _prepare(top, parts, writer)
-            if mode != "r+" and consolidated is not False:
+            if chosen != "r+" and consolidated is not False:
                 top.consolidate()
             writes = writer.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
             rest = _items(parts) - counter.done
@@ -240,14 +290,19 @@ def _finish(writes: Any, store: WritableStore) -> None:
 
 
 class _Accessor:
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Dataset | DataTree) -> None:
         self._data = data
 
     def to_zarr(
-        self, store: Any = None, mode: str | None = None, group: str | None = None, **kwargs: Any
+        self,
+        store: StoreLike | Group = None,
+        mode: Mode | None = None,
+        group: str | None = None,
+        **kwargs: Unpack[WritingAll],
     ) -> Any:
         """Write to a Zarr hierarchy; the parameters are those of `zchunk.xarray.to_zarr`."""
-        return to_zarr(self._data, store, mode, group, **kwargs)
+        given: dict[str, Any] = {**kwargs}
+        return to_zarr(self._data, store, mode, group, **given)
 
 
 @xr.register_dataset_accessor("zchunk")
