@@ -19,6 +19,7 @@ import zchunk.typing
 ROOT = Path(zchunk.__file__).parent.parent
 
 HEADER = """\
+import concurrent.futures
 import datetime
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -49,6 +50,10 @@ TYPES = {
     "CompressorsLike": (["zchunk.Zstd(3)", "[zchunk.Zstd(3)]", "None", "'auto'"], ["5", "[5]"]),
     "CoordinateSelection": (["([1, 2], [3, 4])", "ints", "([1, 2], 3)"], ["1.5", "floats"]),
     "DTypeLike": (["'f4'", "np.float32", "float", "np.dtype('i2')", "[('a', 'i4')]", "None"], ["5", "2.5"]),
+    "DataLike": (
+        ["5", "'a'", "[[1], [1, 2]]", "[{'a': 1}, None]", "floats", "zchunk.zeros(3)", "range(3)"],
+        ["{1, 2}", "None"],
+    ),
     "DimensionNames": (["['x', None]", "None"], ["5", "[5]"]),
     "DimensionSeparator": (["'.'", "'/'"], ["','"]),
     "Fields": (["'a'", "['a', 'b']", "None"], ["5", "[5]"]),
@@ -57,6 +62,7 @@ TYPES = {
     "JSON": (["{'a': [1, 2.5, None, 'b']}"], ["{1: 2}", "{'a': {1, 2}}"]),
     "MaskSelection": (["bools", "[[True, False]]"], ["5", "floats"]),
     "MemoryOrder": (["'C'", "'F'"], ["'A'"]),
+    "MetaArray": (["floats", "None"], ["[1]", "5"]),
     "OrthogonalSelection": (["([1, 2], slice(2))", "(bools, ints)", "..."], ["1.5", "(floats,)"]),
     "PathLike": (["'a'", "Path('a')"], ["5", "b'a'"]),
     "ProgressLike": (["True", "lambda done, total: None", "None"], ["'yes'"]),
@@ -73,6 +79,8 @@ TYPES = {
         ["5", "b'a'", "[1]", "zchunk.Blosc()"],
     ),
     "Synchronizer": (["zchunk.ThreadSynchronizer()", "zchunk.ProcessSynchronizer('a')"], ["5", "'a'"]),
+    "TaskExecutor": (["concurrent.futures.ThreadPoolExecutor()"], ["'threads'", "5"]),
+    "TemplateLike": (["floats", "[1, 2]", "zchunk.zeros(3)"], ["{1, 2}", "None"]),
     "ZarrFormat": (["2", "3"], ["5", "'3'"]),
 }  # fmt: skip
 
@@ -127,7 +135,10 @@ def test_pyright_accepts_what_is_right_and_reports_the_rest(tmp_path: Path) -> N
 
 
 def test_every_type_is_tried() -> None:
-    untried = {"Attributes", "Bucket", "Bytes", "FileSystem", "NativeDType", "NumcodecsCodec", "OfZarr3"}
+    untried = {
+        "Attributes", "Bucket", "Bytes", "FileSystem", "H5pyGroup", "H5pyNode", "NativeDType",
+        "NumcodecsCodec", "OfZarr3", "Shaped",
+    }  # fmt: skip
     assert set(zchunk.typing.__all__) == set(TYPES) | untried
 
 
@@ -152,3 +163,14 @@ def test_stores_of_obstore_and_file_systems_of_fsspec_are_stores() -> None:
 def test_importing_zchunk_does_not_import_its_types() -> None:
     code = "import sys, zchunk; zchunk.zeros(3)[:]; assert 'zchunk.typing' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_data_sets_and_groups_of_h5py_are_nodes(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = [1, 2]
+        node = typing.runtime_checkable(zchunk.typing.H5pyNode)
+        group = typing.runtime_checkable(zchunk.typing.H5pyGroup)
+        nodes = file["a"], file, file.create_group("b"), zchunk.group()
+        assert [isinstance(found, node) for found in nodes] == [True, True, True, False]
+        assert [isinstance(found, group) for found in nodes] == [False, True, True, False]

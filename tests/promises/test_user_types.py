@@ -23,6 +23,24 @@ import zchunk
 PROGRAMS = Path(__file__).parent / "user_types"
 MARK = "# reported: "
 
+# Ways to make an array, without the closing bracket.
+CALLS = [
+    "zchunk.create(3, ", "zchunk.zeros(3, ", "zchunk.ones(3, ", "zchunk.empty(3, ", "zchunk.full(3, 4, ",
+    "zchunk.array([1], ", "zchunk.zeros_like(z, ", "zchunk.ones_like(z, ", "zchunk.empty_like(z, ",
+    "zchunk.full_like(z, ", "zchunk.create_array(shape=3, ", "zchunk.open_array('a', shape=3, ",
+    "zchunk.open_like(z, 'a', ", "zchunk.open('a', shape=3, ", "zchunk.open('a', 'r', ",
+    "g.create('a', shape=3, ", "g.zeros('a', shape=3, ", "g.ones('a', shape=3, ", "g.empty('a', shape=3, ",
+    "g.full('a', 4, shape=3, ", "g.array('a', [1], ", "g.zeros_like('a', z, ", "g.full_like('a', z, ",
+    "g.create_array('a', shape=3, ", "g.create_dataset('a', shape=3, ", "g.require_dataset('a', shape=3, ",
+]  # fmt: skip
+MISTAKES = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor='zlib'", "order='A'"]
+OTHERS = [
+    "zchunk.zerso(3)", "g.zerso('a', shape=3)", "z.resise(3)", "z.shpae", "g.create('a')", "z[1.5]",
+    "zchunk.group(zarr_format=5)", "zchunk.open_group('a', 'rw')", "zchunk.open_group('a', chunks=3)",
+    "zchunk.open('a', mode='rw')", "zchunk.create(2.5)", "zchunk.create()",
+    "z.view(shpae=3)", "zchunk.Array({}, chnks=3)", "zchunk.Group({}, read_onyl=True)",
+]  # fmt: skip
+
 # What a checker reports: program, line, message.
 Findings = list[tuple[str, int, str]]
 
@@ -43,7 +61,7 @@ def python(tmp_path: Path) -> Path:
 def run(module: str, folder: Path, *args: str | Path) -> str:
     programs = sorted(path.name for path in folder.glob("*.py"))
     command = [sys.executable, "-P", "-m", module, *args, *programs]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return done.stdout
 
@@ -76,16 +94,42 @@ def marked(folder: Path) -> dict[tuple[str, int], str]:
     }
 
 
+def every_call() -> str:
+    """Return a program in which every way to make an array has every mistake."""
+    lines = [f"{call}{mistake})" for call in CALLS for mistake in MISTAKES] + OTHERS
+    header = "import zchunk\n\ng = zchunk.group()\nz = zchunk.zeros((4, 4))\n"
+    return header + "".join(f"{line}  {MARK}\n" for line in lines)
+
+
+def check(checker: Callable[[Path, Path], Findings], python: Path, folder: Path) -> None:
+    """Have a checker look at the programs in a folder: it reports the marked lines and no others."""
+    expected = marked(folder)
+    found = checker(folder, python)
+    assert [finding for finding in found if finding[:2] not in expected] == []
+    reported = {(program, line) for program, line, message in found if expected[program, line] in message}
+    assert set(expected) - reported == set()
+
+
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_checker_reports_mistakes_and_nothing_else(
     checker: Callable[[Path, Path], Findings], python: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip(checker.__name__)
     folder = tmp_path / "programs"
-    shutil.copytree(PROGRAMS, folder)
-    expected = marked(folder)
-    assert {program for program, _ in expected} == {"wrong.py"}
-    found = checker(folder, python)
-    assert [finding for finding in found if finding[:2] not in expected] == []
-    reported = {(program, line) for program, line, message in found if expected[program, line] in message}
-    assert set(expected) - reported == set()
+    shutil.copytree(PROGRAMS, folder, ignore=shutil.ignore_patterns("wings.py"))
+    (folder / "every_call.py").write_text(every_call())
+    assert {program for program, _ in marked(folder)} == {"every_call.py", "wrong.py"}
+    check(checker, python, folder)
+
+
+# mypy takes long for dask and xarray.
+@pytest.mark.parametrize("checker", [pytest.param(mypy, marks=pytest.mark.slow), pyright])
+def test_a_checker_reports_mistakes_beside_dask_and_xarray(
+    checker: Callable[[Path, Path], Findings], python: Path, tmp_path: Path
+) -> None:
+    for package in (checker.__name__, "dask", "xarray"):
+        pytest.importorskip(package)
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    shutil.copy(PROGRAMS / "wings.py", folder)
+    check(checker, python, folder)
