@@ -549,6 +549,29 @@ class StoreConformance:
             list(pool.map(work, range(8)))
         assert dict(store) == {f"a/{i}/{t}": f"{i} {t}".encode() for i in range(0, 40, 2) for t in range(8)}
 
+    def test_one_thread_sets_what_is_new(self, store: Store) -> None:
+        threads = 4
+        barrier = threading.Barrier(threads)
+
+        def work(number: int) -> list[bool]:
+            done = []
+            for at in range(20):
+                barrier.wait(60)
+                done.append(store.set_new(f"new/{at}", b"%d" % number))
+            return done
+
+        with ThreadPoolExecutor(threads) as pool:
+            results = list(pool.map(work, range(threads)))
+        for at in range(20):
+            (winner,) = [number for number in range(threads) if results[number][at]]
+            assert store[f"new/{at}"] == b"%d" % winner
+        assert not store.set_new("new/0", b"other")
+        assert store.set_new_many({"new/x": b"1", "new/y": b"2"})
+        del store["new/y"]
+        assert store.set_new_many({"new/x": b"3", "new/y": b"4"})
+        assert not store.set_new_many({"new/z": b"5", "new/y": b"6"})
+        assert (store["new/x"], store["new/y"]) == (b"3", b"4")
+
     def test_threads_write_what_others_erase(self, store: Store) -> None:
         def write(thread: int) -> None:
             for i in range(50):

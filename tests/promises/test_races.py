@@ -111,3 +111,62 @@ def test_what_is_written_stays(tmp_path: Path, version: int) -> None:
     wanted = np.repeat(np.arange(1.0, 5.0), 4).reshape(4, 4)
     for at in range(ROUNDS):
         np.testing.assert_array_equal(zchunk.open(tmp_path / str(at), "r")[:], wanted)
+
+
+STORES: dict[str, Callable[[str], Any]] = {
+    "SQLite": lambda p: zchunk.SQLiteStore(p),
+    "LMDB": lambda p: zchunk.LMDBStore(p),
+    "N5": lambda p: zchunk.N5Store(p),
+    "N5 by fsspec": lambda p: zchunk.N5FSStore(p),
+    "nested": lambda p: zchunk.NestedDirectoryStore(p),
+    "fsspec": lambda p: zchunk.FSStore(p),
+    "behind a cache": lambda p: zchunk.LRUStoreCache(zchunk.DirectoryStore(p), None),
+}
+
+
+def _open_store(kind: str, folder: Path, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            store = STORES[kind](str(folder / str(at)))
+            zchunk.open_group(store)
+            zchunk.open_array(store, path="a", shape=(4, 4), chunks=2)
+            results.put((at, number, None))
+        except Exception as error:
+            results.put((at, number, repr(error)))
+
+
+@pytest.mark.each_value
+@pytest.mark.parametrize("kind", STORES)
+def test_that_comes_second_opens_in_other_stores(tmp_path: Path, kind: str) -> None:
+    _need(kind)
+    found = _run(_open_store, kind, tmp_path)
+    assert [error for *_, error in found if error is not None] == []
+
+
+def _create_in_store(kind: str, folder: Path, number: int, barrier: Any, results: Any) -> None:
+    for at in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            store = STORES[kind](str(folder / str(at)))
+            zchunk.create(4, store=store, attributes={"of": number})
+            results.put((at, number, None))
+        except Exception as error:
+            results.put((at, number, error if isinstance(error, ContainsNodeError) else repr(error)))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_one_creates_in_other_stores(tmp_path: Path, kind: str) -> None:
+    _need(kind)
+    found = _run(_create_in_store, kind, tmp_path)
+    for at in range(ROUNDS):
+        errors = {number: error for round_, number, error in found if round_ == at}
+        (created,) = [number for number, error in errors.items() if error is None]
+        assert [error for error in errors.values() if isinstance(error, str)] == []
+        assert dict(zchunk.open_array(STORES[kind](str(tmp_path / str(at))), "r").attrs) == {"of": created}
+
+
+def _need(kind: str) -> None:
+    for word, package in (("LMDB", "lmdb"), ("fsspec", "fsspec")):
+        if word in kind:
+            pytest.importorskip(package)

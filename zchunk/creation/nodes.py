@@ -226,19 +226,11 @@ def _put(store: Store, path: str, items: dict[str, bytes], new: bool) -> bool:
 
     What makes the node comes last, so that there is none without its attributes.
     """
-    *others, (name, value) = items.items()
-    rest = {join(path, other): attributes for other, attributes in others}
-    if not new:
-        for key, attributes in rest.items():
-            store[key] = attributes
-        store[join(path, name)] = value
-        return True
-    not_mine = [key for key, attributes in rest.items() if not store.set_new(key, attributes)]
-    if not store.set_new(join(path, name), value):
-        return False
-    # Left by a process that was killed at this point, or by one that was slower.
-    for key in not_mine:
-        store[key] = rest[key]
+    values = {join(path, name): value for name, value in items.items()}
+    if new:
+        return store.set_new_many(values)
+    for key, value in values.items():
+        store[key] = value
     return True
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from zchunk.errors import StoreError
 from zchunk.runtime import threads as pool
+from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import (
     ERASING_KEY,
     NODE_FILES,
@@ -262,8 +263,8 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
     def set_new(self, key: str, value: Any) -> bool:
         """Set the value of a key that has none; return False, and change nothing, if it has one.
 
-        Of several processes that do so at the same time one gets True. Where a store cannot tell, it sets the
-        value: the caller has looked just before.
+        Of several threads that do so at the same time one gets True; of several processes too, where the store
+        can: those in local folders and databases, and object stores.
 
         Examples
         --------
@@ -272,7 +273,29 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         >>> (store.set_new("a/x", b"value"), store.set_new("a/x", b"other"))
         (True, False)
         """
-        self[key] = value
+        with metadata_lock(self, key):
+            if key in self:
+                return False
+            self[key] = value
+            return True
+
+    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+        """Set the values of several keys if the last one is new, as `set_new` does; it comes after the others.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.MemoryStore()
+        >>> store.set_new_many({"a/.zattrs": b"{}", "a/.zgroup": b"{}"})
+        True
+        """
+        *others, last = items
+        there = [key for key in others if not self.set_new(key, items[key])]
+        if not self.set_new(last, items[last]):
+            return False
+        # Left by a process that was killed at this point, or by one that was slower.
+        for key in there:
+            self[key] = items[key]
         return True
 
     def foreign(self, path: str = "") -> list[str]:

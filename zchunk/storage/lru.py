@@ -423,6 +423,10 @@ class LRUStoreCache(Store):
         with self._changing({check_key(key): None}):
             return self._store.set_new(key, value)
 
+    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+        with self._changing(dict.fromkeys(map(check_key, items))):
+            return self._store.set_new_many(items)
+
     def as_read(self, key: str, value: bytes) -> bytes | None:
         return self._store.as_read(key, value) if type(self) is LRUStoreCache else None
 

@@ -112,6 +112,10 @@ class KVStore(Store):
         else:
             method({check_key(key): as_bytes(value) for key, value in items.items()})
 
+    def set_new(self, key: str, value: Any) -> bool:
+        method = self._optional("set_new")
+        return super().set_new(key, value) if method is None else bool(method(check_key(key), as_bytes(value)))
+
     def erase_many(self, keys: Iterable[str]) -> None:
         method = self._optional("erase_many")
         if method is None:

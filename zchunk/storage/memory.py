@@ -85,6 +85,15 @@ class MemoryStore(Store):
             folder, name = self._require_parent(key)
             folder[name] = data
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not MemoryStore.__setitem__:
+            return super().set_new(key, value)
+        with _changes:
+            if key in self:
+                return False
+            self[key] = value
+            return True
+
     def __delitem__(self, key: str) -> None:
         check_key(key)
         with _changes:

@@ -70,17 +70,31 @@ class _N5(Store):
         if name not in _METADATA_KEYS:
             super().__setitem__(_block_key(key), value)
             return
-        obj = parse_json(as_bytes(value), key)
         with metadata_lock(self, key, of_value=True):
-            attributes = self._attributes(path) or {}
-            if name == ARRAY_KEY:
-                attributes |= array_to_n5(obj, key)
-            elif name == ATTRS_KEY:
-                own = {name: value for name, value in attributes.items() if name in n5_keywords}
-                attributes = _writable(obj) | own
-            if name == GROUP_KEY or (name == ARRAY_KEY and not path):
-                attributes["n5"] = N5_FORMAT
+            attributes = _with(self._attributes(path) or {}, key, value)
             super().__setitem__(join(path, n5_attrs_key), render_json(attributes))
+
+    def set_new(self, key: str, value: Any) -> bool:
+        if _split(key)[1] in _METADATA_KEYS:
+            return self.set_new_many({key: value})
+        return self._new_file(_block_key(key), value)
+
+    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+        # All metadata of a node are one file, which is new or not.
+        metadata: dict[str, dict[str, Any]] = {}
+        for key, value in items.items():
+            path, name = _split(key)
+            if name not in _METADATA_KEYS:
+                return super().set_new_many(items)
+            metadata[path] = _with(metadata.get(path, {}), key, value)
+        return all(
+            self._new_file(join(path, n5_attrs_key), render_json(attributes))
+            for path, attributes in metadata.items()
+        )
+
+    def _new_file(self, key: str, value: Any) -> bool:
+        """Set the value of a key of N5 that has none; return False if it has one."""
+        raise NotImplementedError
 
     def as_read(self, key: str, value: bytes) -> bytes | None:
         cls = type(self)
@@ -261,6 +275,9 @@ class N5Store(_N5, NestedDirectoryStore):
         # That of the keys which are shown. None, so that either may be asked for.
         self._dimension_separator = None
 
+    def _new_file(self, key: str, value: Any) -> bool:
+        return self._link_new(key, value)
+
     def size(self, key: str) -> int:
         if _split(key)[1] in _METADATA_KEYS:
             return super().size(key)
@@ -301,8 +318,25 @@ class N5FSStore(_N5, FSStore):
             warnings.warn("dimension_separator is ignored: N5 has its own", UserWarning, stacklevel=2)
         super().__init__(url, *args, **kwargs)
 
+    def _new_file(self, key: str, value: Any) -> bool:
+        self._check_writable()
+        return self._files.set_new(self._key(key), value)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, N5FSStore) and super().__eq__(other)
+
+
+def _with(attributes: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Return the object in ``attributes.json`` with what one of Zarr's metadata keys says."""
+    (path, name), obj = _split(key), parse_json(as_bytes(value), key)
+    if name == ARRAY_KEY:
+        attributes = attributes | array_to_n5(obj, key)
+    elif name == ATTRS_KEY:
+        own = {name: value for name, value in attributes.items() if name in n5_keywords}
+        attributes = _writable(obj) | own
+    if name == GROUP_KEY or (name == ARRAY_KEY and not path):
+        attributes = attributes | {"n5": N5_FORMAT}
+    return attributes
 
 
 def _split(key: Any) -> tuple[str, str]:

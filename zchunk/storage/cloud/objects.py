@@ -187,6 +187,22 @@ class ObjectStore(Store):
         parts = memoryview(data).nbytes > _PART_BYTES
         self._put(key, path, data, use_multipart=parts, chunk_size=_PART_BYTES)
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if self._no_conditions or type(self).__setitem__ is not ObjectStore.__setitem__:
+            return super().set_new(key, value)
+        path, data = self._path(key), self._uploaded(value)
+        self._check_writable()
+        try:
+            self._ask(key, _calls.obstore.put, path, data, mode="create", through=_calls.CONDITIONS)
+        except _calls.CONDITION_UNKNOWN:
+            self._no_conditions = True
+            return super().set_new(key, value)
+        except _calls.CONDITION_FAILED:
+            return False
+        except KeyError as err:
+            raise self._failure(key, err) from None
+        return True
+
     def _uploaded(self, value: Any) -> bytes | memoryview:
         # That in memory keeps what it is given.
         return as_bytes(value) if isinstance(self.store, _calls.store.MemoryStore) else as_buffer(value)

@@ -140,6 +140,13 @@ class LMDBStore(Store):
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not LMDBStore.__setitem__:
+            return super().set_new(key, value)
+        raw, data = self._checked(key), as_buffer(value)
+        with self._transaction(write=True) as transaction:
+            return bool(transaction.put(raw, data, overwrite=False))
+
     def set_many(self, items: Mapping[str, Any]) -> None:
         rows = [(self._checked(key), as_buffer(value)) for key, value in items.items()]
         with self._transaction(write=True) as transaction:

@@ -222,6 +222,13 @@ class RedisStore(Store):
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not RedisStore.__setitem__:
+            return super().set_new(key, value)
+        name, data = self._name(key), as_buffer(value)
+        with self._using(f"key {key!r}") as client:
+            return bool(client.set(name, data, nx=True))
+
     def set_many(self, items: Mapping[str, Any]) -> None:
         batch: dict[bytes, bytes | memoryview] = {}
         nbytes, checked = 0, {key: self._name(key) for key in items}

@@ -164,6 +164,13 @@ class SQLiteStore(Store):
         with self._writing() as db:
             db.execute("REPLACE INTO zarr VALUES (?, ?)", row)
 
+    def set_new(self, key: str, value: Any) -> bool:
+        if type(self).__setitem__ is not SQLiteStore.__setitem__:
+            return super().set_new(key, value)
+        row = check_key(key), as_buffer(value)
+        with self._writing() as db:
+            return bool(db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount)
+
     def set_many(self, items: Mapping[str, Any]) -> None:
         rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
         with self._changing() as db:

@@ -234,6 +234,10 @@ class DirectoryStore(Store):
     def set_new(self, key: str, value: Any) -> bool:
         if type(self).__setitem__ is not DirectoryStore.__setitem__:
             return super().set_new(key, value)
+        return self._link_new(key, value)
+
+    def _link_new(self, key: str, value: Any) -> bool:
+        """Make the file of a key if there is none; of several processes one does."""
         path = self.file_path(key)
         if os.path.isfile(path):
             return False
@@ -246,10 +250,7 @@ class DirectoryStore(Store):
             os.link(temporary, path)
         except OSError:
             # Perhaps the file system has no hard links, or what is there is no file.
-            if os.path.isfile(path):
-                return False
-            self[key] = value
-            return True
+            return super().set_new(key, value)
         finally:
             with suppress(OSError):
                 os.unlink(temporary)
