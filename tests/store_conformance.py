@@ -69,6 +69,25 @@ steps = st.one_of(
 )
 
 
+def one_thread_sets_what_is_new(store: Store) -> None:
+    """Show that of several threads that set the same new key one does so."""
+    threads = 4
+    barrier = threading.Barrier(threads)
+
+    def work(number: int) -> list[bool]:
+        done = []
+        for at in range(20):
+            barrier.wait(60)
+            done.append(store.set_new(f"new/{at}", b"%d" % number))
+        return done
+
+    with ThreadPoolExecutor(threads) as pool:
+        results = list(pool.map(work, range(threads)))
+    for at in range(20):
+        (winner,) = [number for number in range(threads) if results[number][at]]
+        assert store[f"new/{at}"] == b"%d" % winner
+
+
 def in_child(function: Callable[[], Any]) -> Any:
     """Return what `function` returns in a forked child, which ends without running exit handlers."""
     read, write = os.pipe()
@@ -550,22 +569,12 @@ class StoreConformance:
         assert dict(store) == {f"a/{i}/{t}": f"{i} {t}".encode() for i in range(0, 40, 2) for t in range(8)}
 
     def test_one_thread_sets_what_is_new(self, store: Store) -> None:
-        threads = 4
-        barrier = threading.Barrier(threads)
+        one_thread_sets_what_is_new(store)
 
-        def work(number: int) -> list[bool]:
-            done = []
-            for at in range(20):
-                barrier.wait(60)
-                done.append(store.set_new(f"new/{at}", b"%d" % number))
-            return done
-
-        with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(work, range(threads)))
-        for at in range(20):
-            (winner,) = [number for number in range(threads) if results[number][at]]
-            assert store[f"new/{at}"] == b"%d" % winner
+    def test_setting_what_is_new(self, store: Store) -> None:
+        assert store.set_new("new/0", b"value")
         assert not store.set_new("new/0", b"other")
+        assert store["new/0"] == b"value"
         assert store.set_new_many({"new/x": b"1", "new/y": b"2"})
         del store["new/y"]
         assert store.set_new_many({"new/x": b"3", "new/y": b"4"})

@@ -51,18 +51,22 @@ cdef extern from * nogil:
         if (stat("/proc/self/ns/pid", &st) == 0) h = zc_hash(h, &st.st_ino, sizeof st.st_ino);
         return h ^ h >> 32;
     }
-    static uint64_t zc_temp_counter, zc_temp_owner, zc_temp_pid;
+    static uint64_t zc_temp_counter, zc_temp_machine, zc_temp_owner, zc_temp_pid;
 
-    /* 18 bits of the machine, 22 of the process, so that others can tell whether it lives; the rest is unique
-       among its threads by a counter, and by the time among those with one pid. O_EXCL settles what is left. */
-    static uint64_t zc_temp_number(void) {
+    /* 50 bits of the machine, 22 of the process, so that others can tell whether it lives; the rest is unique
+       among its threads by a counter, and by the time among those with one pid. O_EXCL settles what is left.
+       The upper 32 bits of the machine are given apart: names made before do not have them. */
+    static uint64_t zc_temp_number(unsigned *above) {
         struct timeval now;
         uint64_t pid = (uint64_t)getpid();
         if (__atomic_load_n(&zc_temp_pid, __ATOMIC_ACQUIRE) != pid) {
-            uint64_t owner = zc_machine() << 46 | (pid & 0x3FFFFF) << 24;
+            uint64_t machine = zc_machine();
+            uint64_t owner = machine << 46 | (pid & 0x3FFFFF) << 24;
+            __atomic_store_n(&zc_temp_machine, machine, __ATOMIC_RELAXED);
             __atomic_store_n(&zc_temp_owner, owner, __ATOMIC_RELAXED);
             __atomic_store_n(&zc_temp_pid, pid, __ATOMIC_RELEASE);
         }
+        *above = (unsigned)(__atomic_load_n(&zc_temp_machine, __ATOMIC_RELAXED) >> 18);
         gettimeofday(&now, NULL);
         uint64_t n = __atomic_add_fetch(&zc_temp_counter, 1, __ATOMIC_RELAXED);
         uint64_t h = ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec) * 0x9E3779B97F4A7C15u >> 40;
@@ -135,7 +139,7 @@ cdef extern from * nogil:
         return code;
     }
     """
-    uint64_t zc_temp_number()
+    uint64_t zc_temp_number(unsigned* above)
     int zc_open_write(int folder, const char* path, int exclusive)
     int zc_open_folder(const char* path)
     int zc_open_read(int folder, const char* path)
@@ -162,7 +166,7 @@ cdef enum:
     RETRIES = 100
     NAME_MAX = 255
     # Characters of the temporary name's end.
-    SUFFIX = 25
+    SUFFIX = 33
     # Files that are open to be synced together.
     SYNCED = 64
 
@@ -296,6 +300,8 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
     Then come `put`, `finish_file` and, if that was OK, `commit_file`.
     """
     cdef int _tries, kept
+    cdef unsigned machine
+    cdef uint64_t number
     cdef size_t n = strlen(path), above
     cdef const char* slash = strrchr(path, c"/")
     d.folder, d.durability, d.status = folder, durability, OK
@@ -313,7 +319,8 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
         # The name of the temporary file would be too long.
         kept = <int>above
     for _tries in range(RETRIES):
-        snprintf(d.temp, MAX_PATH, b"%.*s.%016llx.partial", kept, path, <unsigned long long>zc_temp_number())
+        number = zc_temp_number(&machine)
+        snprintf(d.temp, MAX_PATH, b"%.*s.%08x%016llx.partial", kept, path, machine, <unsigned long long>number)
         d.fd = _open_creating(folder, d.temp, True, durability == FSYNC, f)
         if d.fd >= 0 or f.err != EEXIST:
             break
@@ -459,12 +466,13 @@ def real_path(bytes path not None):
 
 
 def temp_number():
-    """Return a number for the name of a temporary file: machine (18 bits), pid (22), and what is unique (24)."""
+    """Return a number for the name of a temporary file: machine (50 bits), pid (22), and what is unique (24)."""
+    cdef unsigned machine
     cdef uint64_t number
     # The first call in a process reads what identifies the machine.
     with nogil:
-        number = zc_temp_number()
-    return number
+        number = zc_temp_number(&machine)
+    return <object>machine << 64 | number
 
 
 def write_file(bytes path not None, data, int durability):

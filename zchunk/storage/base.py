@@ -263,8 +263,8 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
     def set_new(self, key: str, value: Any) -> bool:
         """Set the value of a key that has none; return False, and change nothing, if it has one.
 
-        Of several threads that do so at the same time one gets True; of several processes too, where the store
-        can: those in local folders and databases, and object stores.
+        Of several threads that do so at the same time one gets True. Of several processes, too, where the
+        store can tell: in local folders, in databases and in object stores.
 
         Examples
         --------
@@ -280,7 +280,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
             return True
 
     def set_new_many(self, items: Mapping[str, Any]) -> bool:
-        """Set the values of several keys if the last one is new, as `set_new` does; it comes after the others.
+        """Set the values of several keys if the last one is new, as `set_new` does. It comes at the end.
 
         Examples
         --------

@@ -114,7 +114,9 @@ class KVStore(Store):
 
     def set_new(self, key: str, value: Any) -> bool:
         method = self._optional("set_new")
-        return super().set_new(key, value) if method is None else bool(method(check_key(key), as_bytes(value)))
+        if method is None:
+            return super().set_new(key, value)
+        return bool(method(check_key(key), as_bytes(value)))
 
     def erase_many(self, keys: Iterable[str]) -> None:
         method = self._optional("erase_many")

@@ -87,7 +87,7 @@ def contains_group(
 def remove_leftovers(store: StoreLike, path: str | None = None) -> list[str]:
     """Delete the temporary files that killed writers have left at `path` of a store in a folder, and below.
 
-    The next writer does so too, but in a folder of some thousand files only.
+    Writers do so too, but in a folder of many thousand files not all at once.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
     assert folder == "s/a"
     digits = name.removeprefix("0.0.").removesuffix(".partial")
     assert name == f"0.0.{digits}.partial"
-    assert len(digits) == 16
+    assert len(digits) == 24
     assert set(digits) <= set("0123456789abcdef")
 
 

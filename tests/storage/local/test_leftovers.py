@@ -123,7 +123,7 @@ def test_what_is_no_temporary_file_stays(tmp_path: Path) -> None:
 
 def test_those_of_other_machines_stay_for_a_day(tmp_path: Path) -> None:
     number = leftovers.temp_number() ^ 1 << 50
-    left = tmp_path / f"0.{number:016x}.partial"
+    left = tmp_path / f"0.{number:024x}.partial"
     left.write_bytes(b"")
     store = DirectoryStore(tmp_path)
     assert store.remove_leftovers() == []
@@ -131,6 +131,58 @@ def test_those_of_other_machines_stay_for_a_day(tmp_path: Path) -> None:
     assert store.remove_leftovers() == []
     os.utime(left, (time.time() - 25 * 3600,) * 2)
     assert store.remove_leftovers() == [str(left)]
+
+
+def test_those_of_names_made_before_stay_for_an_hour(tmp_path: Path) -> None:
+    # Two machines may have the same 18 bits, which is all that such a name says.
+    whole = dead_name(tmp_path / "0")
+    digits = whole.name[2:-8]
+    assert len(digits) == 24
+    left = whole.rename(tmp_path / f"0.{digits[8:]}.partial")
+    folder = tmp_path / f"erased.{digits[8:]}.partial"
+    folder.mkdir()
+    (folder / "0").write_bytes(b"")
+    store = DirectoryStore(tmp_path)
+    assert list(store) == []
+    assert store.remove_leftovers() == []
+    for path in (left, folder):
+        os.utime(path, (time.time() - 3500,) * 2)
+    assert store.remove_leftovers() == []
+    for path in (left, folder):
+        os.utime(path, (time.time() - 3700,) * 2)
+    assert sorted(store.remove_leftovers()) == [str(left), str(folder)]
+
+
+def test_a_machine_with_the_same_lower_bits_is_another_one(tmp_path: Path) -> None:
+    digits = dead_name(tmp_path / "0").name[2:-8]
+    other = f"{int(digits, 16) ^ 1 << 70:024x}"
+    left = (tmp_path / f"0.{digits}.partial").rename(tmp_path / f"0.{other}.partial")
+    store = DirectoryStore(tmp_path)
+    os.utime(left, (time.time() - 23 * 3600,) * 2)
+    assert store.remove_leftovers() == []
+    os.utime(left, (time.time() - 25 * 3600,) * 2)
+    assert store.remove_leftovers() == [str(left)]
+
+
+def test_where_machines_may_look_alike_a_file_stays_for_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where there is no /proc.
+    monkeypatch.setattr(leftovers, "_IDENTITY", (str(tmp_path / "nothing"),))
+    left = dead_name(tmp_path / "0")
+    store = DirectoryStore(tmp_path)
+    assert store.remove_leftovers() == []
+    os.utime(left, (time.time() - 3700,) * 2)
+    assert store.remove_leftovers() == [str(left)]
+
+
+def test_what_was_being_erased_by_names_made_before(tmp_path: Path) -> None:
+    digits = dead_name(tmp_path / "0").name[2:-8]
+    mark = tmp_path / f"erasing.{digits[8:]}.partial"
+    mark.mkdir()
+    assert not DirectoryStore(tmp_path).unfinished()
+    os.utime(mark, (time.time() - 3700,) * 2)
+    assert DirectoryStore(tmp_path).unfinished()
 
 
 def test_in_a_large_folder_no_writer_looks_at_all_of_it(
@@ -143,7 +195,20 @@ def test_in_a_large_folder_no_writer_looks_at_all_of_it(
     store["new"] = b"v"
     left = list(tmp_path.glob("*.partial"))
     assert len(left) >= 5
-    assert len(store.remove_leftovers()) == len(left)
+    for _ in range(8):
+        store["new"] = b"v"
+    assert list(tmp_path.glob("*.partial")) == left
+    # The tenth.
+    store["new"] = b"v"
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_all_of_a_large_folder_is_looked_at_by_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_LOOKED_AT", 10)
+    left = [dead_name(tmp_path / "a" / str(i)) for i in range(30)]
+    assert sorted(zchunk.storage.remove_leftovers(tmp_path)) == sorted(map(str, left))
 
 
 def test_a_group_is_moved_over_what_was_left(tmp_path: Path) -> None:

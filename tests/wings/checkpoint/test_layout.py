@@ -55,11 +55,11 @@ def test_a_discarded_step_is_out_of_sight(tmp_path: Path) -> None:
 def test_what_is_left_of_processes_that_are_gone_is_deleted(tmp_path: Path) -> None:
     root, gone = str(tmp_path), number_of_a_process_that_is_gone()
     mine = layout.new_attempt(root, 3)
-    elsewhere = f".tmp/00000004-{temp_number() ^ 1 << 63:016x}"
+    elsewhere = f".tmp/00000004-{temp_number() ^ 1 << 63:024x}"
     kept = {os.path.relpath(mine, root), elsewhere, ".tmp/notes"}
     for name in kept:
         make(tmp_path, name)
-    left = {f".tmp/00000005-{gone:016x}", f".tmp/trash-00000006-{temp_number():016x}"}
+    left = {f".tmp/00000005-{gone:024x}", f".tmp/trash-00000006-{temp_number():024x}"}
     for name in left:
         make(tmp_path, f"{name}/u/c")
     assert {os.path.relpath(path, root) for path in layout.clean(root)} == left
@@ -67,7 +67,7 @@ def test_what_is_left_of_processes_that_are_gone_is_deleted(tmp_path: Path) -> N
 
 
 def test_an_attempt_on_another_machine_is_left_over_after_a_day(tmp_path: Path) -> None:
-    name = f".tmp/00000004-{temp_number() ^ 1 << 63:016x}"
+    name = f".tmp/00000004-{temp_number() ^ 1 << 63:024x}"
     make(tmp_path, name)
     os.utime(tmp_path / name, (1, 1))
     assert layout.clean(str(tmp_path)) == [str(tmp_path / name)]

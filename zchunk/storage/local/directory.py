@@ -42,7 +42,8 @@ class DirectoryStore(Store):
 
     The folder is made by the first write. Files that are not regular, and temporary files named
     ``*.partial``, are not part of the store. Temporary files of writers that were killed are removed by the
-    next writer in their folder (in a folder of more than some thousand files by `remove_leftovers` only).
+    next writer in their folder. In a folder of more than some thousand files that takes more writes than one;
+    `remove_leftovers` looks at all at once.
     Writing or deleting a key that is a folder erases all that is in it, as in zarr 2.
 
     Parameters
@@ -139,7 +140,9 @@ class DirectoryStore(Store):
         """Delete the temporary files of writers that were killed, and return their paths.
 
         A file of a writer on another machine, or in another container, counts as left over when nothing was
-        written to it for a day. Files of writers that live stay.
+        written to it for a day; one whose machine cannot be told for sure (written by an earlier version, or
+        where there is no ``/proc``) when its process is gone and nothing was written to it for an hour. Files
+        of writers that live stay.
 
         Parameters
         ----------
@@ -239,6 +242,7 @@ class DirectoryStore(Store):
     def _link_new(self, key: str, value: Any) -> bool:
         """Make the file of a key if there is none; of several processes one does."""
         path = self.file_path(key)
+        tidy(os.path.dirname(path))
         if os.path.isfile(path):
             return False
         temporary, data = partial_path(path), as_buffer(value)

@@ -1,6 +1,7 @@
 """Temporary files that killed writers have left: their names, whether their writers live, and removing them.
 
-The name says which process on which machine writes the file. So nothing is removed under a writer that lives.
+The name says which process on which machine writes the file. So nothing is removed under a writer that lives:
+where the machine cannot be told for sure, only what nobody has written to for some time.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import closing, suppress
+from itertools import islice
 
 from zchunk._ext.io.files import temp_number
 from zchunk.storage.local.trees import remove_tree
 
-# Ends the name of a file that is being written, after 16 random hexadecimal digits.
+# Ends the name of a file that is being written, after 24 hexadecimal digits.
 PARTIAL = ".partial"
 
 # Begins the name of a folder that was moved aside, to be deleted.
@@ -22,17 +24,25 @@ ERASED = "erased"
 # Begins the name of one that is there while what is beside it is deleted.
 ERASING = "erasing"
 
-_NAME = re.compile(r"(?:(.*)\.)?([0-9a-f]{16})\.partial", re.DOTALL)
+# Names of 16 digits were made by versions before; they have 18 bits of the machine, which two may share.
+_NAME = re.compile(r"(?:(.*)\.)?([0-9a-f]{24}|[0-9a-f]{16})\.partial", re.DOTALL)
+_OLD_DIGITS = 16
 # Seconds after which a file of another machine, or of another container, counts as left over: its writer
 # would have written to it.
 _ABANDONED = 24 * 3600
-# The first writer in a process looks at so many names, which takes a millisecond.
+# The same for a file that seems to be of this machine, by a process that is gone.
+_PERHAPS_ABANDONED = 3600
+# What a process and its machine are known by; where it is missing, machines may look alike.
+_IDENTITY = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
+# The first write of a process in a folder looks at so many names, which takes a millisecond; the tenth looks
+# at ten times as many, and so on.
 _LOOKED_AT = 2000
+_MORE = 10
 
 
 def partial_path(path: str) -> str:
     """Return the path of a temporary file that is to replace the one at `path`."""
-    return f"{path}.{temp_number():016x}{PARTIAL}"
+    return f"{path}.{temp_number():024x}{PARTIAL}"
 
 
 def is_hidden(entry: os.DirEntry[str]) -> bool:
@@ -47,17 +57,17 @@ def is_leftover(entry: os.DirEntry[str]) -> bool:
     found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
     if found is None or not (found[1] == ERASED or entry.is_file(follow_symlinks=False)):
         return False
-    return is_abandoned(int(found[2], 16), entry)
+    return is_abandoned(found[2], entry)
 
 
 def unfinished(folder: str) -> bool:
     """Whether a process that is gone has begun to delete what is in a folder."""
     try:
         with os.scandir(folder) as entries:
+            found = ((_NAME.fullmatch(entry.name), entry) for entry in entries)
             return any(
-                is_abandoned(int(entry.name[-24:-8], 16), entry)
-                for entry in entries
-                if _prefix(entry.name) == ERASING
+                match is not None and match[1] == ERASING and is_abandoned(match[2], entry)
+                for match, entry in found
             )
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -69,11 +79,18 @@ def _prefix(name: str) -> str | None:
     return None if found is None else found[1] or ""
 
 
-def is_abandoned(number: int, entry: os.DirEntry[str]) -> bool:
-    own = temp_number()
-    if number >> 46 == own >> 46:
-        return not _lives(number >> 24 & 0x3FFFFF)
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED
+def is_abandoned(digits: str, entry: os.DirEntry[str]) -> bool:
+    """Whether the process is gone that made a file or folder with these digits in its name."""
+    number, own, old = int(digits, 16), temp_number(), len(digits) == _OLD_DIGITS
+    if number >> 46 != (own & 2**64 - 1 if old else own) >> 46:
+        limit = _ABANDONED
+    elif _lives(number >> 24 & 0x3FFFFF):
+        return False
+    elif not old and all(map(os.path.exists, _IDENTITY)):
+        return True
+    else:
+        limit = _PERHAPS_ABANDONED
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > limit
 
 
 def _lives(pid: int) -> bool:
@@ -86,18 +103,18 @@ def _lives(pid: int) -> bool:
     return pid > 0
 
 
-def remove_leftovers(folder: str, most: int | None = None) -> list[str]:
+def remove_leftovers(folder: str) -> list[str]:
     """Delete what writers that are gone have left in a folder and below; return the paths.
 
-    Parameters
-    ----------
-    folder : str
-        Links in it are not followed.
-    most : int, optional
-        Look at so many names only.
+    Links in the folder are not followed.
     """
+    with closing(_below(folder)) as entries:
+        return _removed(entries)
+
+
+def _removed(entries: Iterable[os.DirEntry[str]]) -> list[str]:
     removed = []
-    for entry in _below(folder, most):
+    for entry in entries:
         if is_leftover(entry):
             # Another writer may delete it at the same time.
             with suppress(FileNotFoundError):
@@ -118,8 +135,8 @@ def tidy_beside(path: str) -> None:
                 os.unlink(entry.path)
 
 
-def _below(folder: str, most: int | None) -> Iterator[os.DirEntry[str]]:
-    left, seen = [folder], 0
+def _below(folder: str) -> Generator[os.DirEntry[str]]:
+    left = [folder]
     while left:
         try:
             entries = os.scandir(left.pop())
@@ -128,31 +145,42 @@ def _below(folder: str, most: int | None) -> Iterator[os.DirEntry[str]]:
             continue
         with entries:
             for entry in entries:
-                seen += 1
-                if most is not None and seen > most:
-                    return
                 yield entry
                 if entry.is_dir(follow_symlinks=False) and not is_hidden(entry):
                     left.append(entry.path)
 
 
 class Tidied:
-    """The folders in which this process has looked for what killed writers left: it does so once."""
+    """Where this process has looked for what killed writers left: in a folder it does so once.
+
+    It does not look at all of a large folder at once, so that writing a little takes little. Where much is
+    written, it has looked at all of it in the end.
+    """
 
     _MOST_FOLDERS = 10_000
 
     def __init__(self) -> None:
+        # Those that were looked through, and how many writes others have had.
         self.folders: set[str] = set()
+        self._writes: dict[str, int] = {}
 
     def __call__(self, folder: str) -> None:
-        """Look in a folder, if this is the first time; what cannot be removed stays."""
+        """Look in a folder that is written to, if it is time to do so; what cannot be removed stays."""
         if folder in self.folders:
             return
-        if len(self.folders) >= self._MOST_FOLDERS:
+        writes = self._writes[folder] = self._writes.get(folder, 0) + 1
+        looks = len(str(writes)) - 1
+        if writes != _MORE**looks:
+            return
+        if len(self.folders) + len(self._writes) > self._MOST_FOLDERS:
             self.folders.clear()
+            self._writes.clear()
+        with suppress(OSError), closing(_below(folder)) as entries:
+            _removed(islice(entries, _LOOKED_AT * writes))
+            if next(entries, None) is not None:
+                return
+        self._writes.pop(folder, None)
         self.folders.add(folder)
-        with suppress(OSError):
-            remove_leftovers(folder, _LOOKED_AT)
 
 
 tidy = Tidied()

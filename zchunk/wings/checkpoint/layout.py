@@ -23,8 +23,8 @@ from zchunk.storage.local.trees import remove_tree
 
 TMP = ".tmp"
 _STEP = re.compile(r"\d{8,}")
-_ATTEMPT = re.compile(r"\d{8,}-([0-9a-f]{16})")
-_TRASH = re.compile(r"trash-\d{8,}-[0-9a-f]{16}")
+_ATTEMPT = re.compile(r"\d{8,}-([0-9a-f]{24})")
+_TRASH = re.compile(r"trash-\d{8,}-[0-9a-f]{24}")
 
 
 def make_root(root: str, sync: bool) -> None:
@@ -75,12 +75,12 @@ def steps(root: str) -> list[int]:
 
 def new_attempt(root: str, step: int) -> str:
     """Return the path of a folder to write a step in, which no other attempt has had, or will have."""
-    return os.path.join(root, TMP, f"{step_name(step)}-{temp_number():016x}")
+    return os.path.join(root, TMP, f"{step_name(step)}-{temp_number():024x}")
 
 
 def discard(root: str, step: int) -> str | None:
     """Take a step out of sight in one step, and return what is to be deleted; None if it is gone already."""
-    trash = os.path.join(root, TMP, f"trash-{step_name(step)}-{temp_number():016x}")
+    trash = os.path.join(root, TMP, f"trash-{step_name(step)}-{temp_number():024x}")
     os.makedirs(os.path.dirname(trash), exist_ok=True)
     try:
         os.rename(step_path(root, step), trash)
@@ -99,7 +99,7 @@ def clean(root: str) -> list[str]:
         for entry in list(entries):
             attempt = _ATTEMPT.fullmatch(entry.name)
             with suppress(FileNotFoundError):
-                if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(int(attempt[1], 16), entry)):
+                if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(attempt[1], entry)):
                     remove_tree(entry.path)
                     removed.append(entry.path)
     remove_tmp(root)
