@@ -64,7 +64,8 @@ def unfinished(folder: str) -> bool:
     """Whether a process that is gone has begun to delete what is in a folder."""
     try:
         with os.scandir(folder) as entries:
-            found = ((_NAME.fullmatch(entry.name), entry) for entry in entries)
+            names = (entry for entry in entries if entry.name.startswith(f"{ERASING}."))
+            found = ((_NAME.fullmatch(entry.name), entry) for entry in names)
             return any(
                 match is not None and match[1] == ERASING and is_abandoned(match[2], entry)
                 for match, entry in found
