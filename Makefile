@@ -80,6 +80,7 @@ example:  ## the main job at full size
 
 example-small:  ## the main job at a size for CI, and a map
 	$(PYTHON) examples/simulation.py --size 32 --steps 40 --every 10
+	$(PYTHON) examples/training.py --check --steps 200 --every 50
 	$(PYTHON) examples/map.py --out build/maps
 
 tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows

@@ -2,25 +2,33 @@
 
 The simulation, Gray–Scott reaction–diffusion on a periodic 3-D grid, writes its two fields every few steps
 into chunked, compressed arrays ``[time, z, y, x]``. The program then reads back planes, boxes, a time series
-and a restart state, each beside the same selection of the same data in a ``.npy`` file, and imports real
-data: NetCDF files of air temperature and of ocean surface temperature. It compares every value bit for bit; a
-mismatch ends it with status 1.
+and a restart state, each beside the same selection of the same data in a ``.npy`` file. It runs once more on
+three processes with checkpoints, kills one of them while a checkpoint is written, goes on with two, and ends
+where a run that was never stopped ends. Last it imports real data: NetCDF files of air temperature and of
+ocean surface temperature. It compares every value bit for bit; a mismatch ends it with status 1.
 
     python examples/simulation.py
     python examples/simulation.py --size 64 --steps 200 --every 10 --out run.zarr --keep
+
+With MPI it is a job that goes on from its last checkpoint whenever it is started, on any number of ranks:
+
+    mpiexec -n 4 python examples/simulation.py --mpi --out run --steps 400 --every 20
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.resources
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +36,7 @@ import h5netcdf
 import numpy as np
 
 import zchunk
+from zchunk.checkpoint import CheckpointManager, Series, partition, process_communicators
 
 FIELDS = ("u", "v")
 CHUNK = 32
@@ -72,9 +81,9 @@ def initial_state(size: int) -> tuple[np.ndarray, np.ndarray]:
     return u, v
 
 
-def laplacian(field: np.ndarray) -> np.ndarray:
-    """Return the mean of the six neighbours minus the cell, on a periodic grid."""
-    p = np.pad(field, 1, mode="wrap")
+def laplacian(field: np.ndarray, below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Return the mean of the six neighbours minus the cell, on a periodic grid, given the planes around."""
+    p = np.pad(np.concatenate([below, field, above]), ((0, 0), (1, 1), (1, 1)), mode="wrap")
     near = p[:-2, 1:-1, 1:-1] + p[2:, 1:-1, 1:-1]
     near += p[1:-1, :-2, 1:-1]
     near += p[1:-1, 2:, 1:-1]
@@ -85,11 +94,25 @@ def laplacian(field: np.ndarray) -> np.ndarray:
     return near
 
 
-def advance(u: np.ndarray, v: np.ndarray, p: Parameters) -> None:
-    """Compute one time step, in place."""
+def neighbours(u: np.ndarray, v: np.ndarray, comm: Any) -> Any:
+    """Return the planes below and above those of this process, of both fields."""
+    if comm is None:
+        return (u[-1:], v[-1:]), (u[:1], v[:1])
+    edges = comm.allgather(((u[-1:], v[-1:]), (u[:1], v[:1])) if len(u) else None)
+    # A process may have no planes, where there are more processes than planes.
+    held = [rank for rank, edge in enumerate(edges) if edge is not None]
+    if not len(u):
+        return edges[held[0]]
+    at = held.index(comm.rank)
+    return edges[held[at - 1]][0], edges[held[(at + 1) % len(held)]][1]
+
+
+def advance(u: np.ndarray, v: np.ndarray, p: Parameters, comm: Any = None) -> None:
+    """Compute one time step, in place; on several processes each its planes."""
+    below, above = neighbours(u, v, comm)
     reaction = u * v * v
-    du = p.diffusion_u * laplacian(u) - reaction + p.feed * (1 - u)
-    dv = p.diffusion_v * laplacian(v) + reaction - (p.feed + p.kill) * v
+    du = p.diffusion_u * laplacian(u, below[0], above[0]) - reaction + p.feed * (1 - u)
+    dv = p.diffusion_v * laplacian(v, below[1], above[1]) + reaction - (p.feed + p.kill) * v
     u += p.dt * du
     v += p.dt * dv
 
@@ -249,6 +272,82 @@ def restart(run: Run) -> tuple[int, int]:
     return first, step
 
 
+# ---- checkpoints ----
+
+
+def evolve(comm: Any, folder: Path, size: int, steps: int, every: int, killed: int | None = None) -> None:
+    """Run the simulation on the processes of ``comm``, from its last checkpoint; perhaps one is killed."""
+    p = Parameters()
+    part = partition((size,) * 3, comm, dims=(comm.size, 1, 1))
+    u, v = (field[part.interior].copy() for field in initial_state(size))
+    with CheckpointManager(
+        folder / "run.ckpt", comm, save_interval_steps=every, signals=[signal.SIGTERM]
+    ) as manager:
+        series = Series(folder / "fields.zarr", comm, steps_per_file=4)
+        fields = {"u": part.block(u, ("z", "y", "x")), "v": part.block(v, ("z", "y", "x"))}
+        checkpoint = manager.restore(like=fields)  # reads into u and v
+        series.truncate(0 if checkpoint is None else checkpoint["series"])
+        for step in range(0 if checkpoint is None else checkpoint.step + 1, steps + 1):
+            if step:
+                advance(u, v, p, comm)
+            ends = manager.should_stop()
+            if manager.should_save(step):
+                series.append(step, step * p.dt, fields)
+                manager.save(step, {**fields, "series": series.flush()}, time=step * p.dt)
+            if step == killed and comm.rank == comm.size - 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if ends:
+                break
+
+
+def process(comm: Any, *args: Any) -> None:
+    """Run one process of the simulation; if another one is gone, it ends too."""
+    try:
+        evolve(comm, *args)
+    except zchunk.errors.CheckpointError:
+        sys.exit(3)
+
+
+def on_processes(count: int, *args: Any) -> list[int | None]:
+    """Run the simulation on some processes; return how each has ended."""
+    context = get_context("spawn")
+    processes = [context.Process(target=process, args=(c, *args)) for c in process_communicators(count)]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join()
+    return [each.exitcode for each in processes]
+
+
+def kill_and_go_on(folder: Path, size: int, steps: int, every: int) -> str:
+    """Kill a run in the middle, go on with fewer processes, and compare with a run that was never stopped."""
+    whole, parted = folder / "whole", folder / "parted"
+    evolve(process_communicators(1)[0], whole, size, steps, every)
+    killed = steps // 2 // every * every
+    ends = on_processes(3, parted, size, steps, every, killed)
+    if ends[-1] != -signal.SIGKILL:
+        raise MismatchError(f"the process that was to be killed has ended with {ends[-1]}")
+    manager = CheckpointManager(parted / "run.ckpt")
+    found = manager.latest_step()
+    if any(on_processes(2, parted, size, steps, every)):
+        raise MismatchError("a process of the second run has failed")
+
+    last = manager.restore(), CheckpointManager(whole / "run.ckpt").restore()
+    assert last[0] is not None
+    assert last[1] is not None
+    check(last[0].step, last[1].step, "step of the last checkpoint")
+    runs = [zchunk.open_group(str(run / "fields.zarr"), mode="r") for run in (parted, whole)]
+    for name in ("step", "time", *FIELDS):
+        check(runs[0][name][...], runs[1][name][...], f"{name} of the run that was killed")
+    for name in FIELDS:
+        check(last[0].read(name), last[1].read(name), f"{name} of the last checkpoint")
+    return (
+        f"Three processes, one killed at step {killed} while a checkpoint was written; two went on from step "
+        f"{found}.\n  Their {len(runs[0]['step'])} frames and the last state have the bits of a run that was "
+        "never stopped."
+    )
+
+
 # ---- real data ----
 
 
@@ -385,6 +484,10 @@ def report(args: argparse.Namespace, folder: Path, store: Path) -> None:
     first, last = restart(run)
     print(f"  Restarted from the stored state at step {first}: the same bits up to step {last}.\n")
 
+    title("Checkpoints")
+    steps = min(args.steps, 60)
+    print(f"  {kill_and_go_on(folder, args.size, steps, max(min(args.every, steps // 6), 1))}\n")
+
     title("Importing NetCDF (zchunk's sizes include metadata; variables below 1 kB only in the sums)")
     rows = []
     imported = zchunk.open_group(str(store), mode="r+").create_group("imported")
@@ -406,9 +509,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=40, help="steps between outputs (default %(default)s)")
     parser.add_argument("--out", type=Path, help="folder to create for the data (default: a temporary one)")
     parser.add_argument("--keep", action="store_true", help="keep the data when done")
+    parser.add_argument("--mpi", action="store_true", help="run, or go on with, the job in --out by MPI")
     args = parser.parse_args(argv)
     if args.size < 8 or args.steps < 1 or args.every < 1:
         parser.error("--size must be at least 8, --steps and --every at least 1")
+    if args.mpi:
+        if not args.out:
+            parser.error("--mpi needs the folder of the job: --out")
+        from mpi4py import MPI
+
+        evolve(MPI.COMM_WORLD, args.out, args.size, args.steps, args.every)
+        return 0
     if args.out and args.out.exists():
         parser.error(f"{args.out} exists; name a folder that does not")
 

@@ -13,6 +13,7 @@ from zchunk.wings.checkpoint.manager import CheckpointManager
 from zchunk.wings.checkpoint.partitions import Partition, partition
 from zchunk.wings.checkpoint.processes import ProcessCommunicator, process_communicators
 from zchunk.wings.checkpoint.restoring import Checkpoint
+from zchunk.wings.checkpoint.series import Series
 from zchunk.wings.checkpoint.values import Block, PerRank
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Partition",
     "PerRank",
     "ProcessCommunicator",
+    "Series",
     "partition",
     "process_communicators",
 ]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,8 @@ def test_simulation(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Everything verified" in done.stdout
     assert "time series at a point" in done.stdout
+    assert "one killed at step 6" in done.stdout
+    assert "Their 7 frames and the last state have the bits of a run that was never stopped" in done.stdout
 
     root = zchunk.open(str(out), mode="r")
     assert root["u"].shape == root["v"].shape == (5, 20, 20, 20)
@@ -105,6 +108,36 @@ def test_a_wrong_import_is_noticed(simulation: ModuleType, tmp_path: Path) -> No
     group["air"][0, 0, 0] += 1
     with pytest.raises(simulation.MismatchError, match="air"):
         simulation.verify_netcdf(group, sources["air"])
+
+
+def test_a_run_that_differs_after_a_kill_is_noticed(
+    simulation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_one(count: int, folder: Path, *args: Any) -> list[int]:
+        """One process in place of some; the first time it changes a value as it is killed."""
+        simulation.evolve(simulation.process_communicators(1)[0], folder, *args[:3])
+        if count == 3:
+            zchunk.open_group(folder / "fields.zarr", mode="r+")["u"][1, 2, 3, 4] = 5
+            return [3, 3, -9]
+        return [0, 0]
+
+    monkeypatch.setattr(simulation, "on_processes", on_one)
+    with pytest.raises(simulation.MismatchError, match="u of the run that was killed"):
+        simulation.kill_and_go_on(tmp_path, 8, 6, 2)
+
+
+def test_training_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    done = run("--check", "--steps", "60", "--every", "20", example=EXAMPLES / "training.py")
+    assert done.returncode == 0, done.stderr
+    assert "stopped at step 31" in done.stdout
+    assert "goes on from step 31" in done.stdout
+    assert "the same bits" in done.stdout
+    out = tmp_path / "run.ckpt"
+    for steps, said in (("20", "ended at step 20"), ("40", "goes on from step 20")):
+        done = run("--steps", steps, "--every", "20", "--out", str(out), example=EXAMPLES / "training.py")
+        assert said in done.stdout, done.stderr
+    group = zchunk.open_group(out / "00000040", mode="r")
+    assert group["params/hidden/weight"].shape == (1, 32)
 
 
 def test_map(map_example: ModuleType, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decompositions: regions of whole chunks, shards for given boxes."""
+"""Decompositions: regions of whole chunks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk.spec.decomposition import TARGET_BYTES, divided, nearest_aligned, partition, shards_for
+from zchunk.spec.decomposition import nearest_aligned, partition
 from zchunk.spec.rectilinear_grid import RectilinearGrid
 from zchunk.spec.regular_grid import RegularGrid
 
@@ -85,40 +85,3 @@ def test_a_decomposition_stays_one_when_its_bounds_move(cuts: list[int], chunk: 
         assert abs(part.stop - cut) <= chunk / 2
     again = [nearest_aligned(grid, (part,))[0] for part in moved]
     assert again == moved
-
-
-# ---- shards
-
-
-@given(st.lists(st.integers(1, 5000), min_size=1, max_size=4), st.sampled_from([1, 2, 4, 8, 16]))
-def test_chunks_divide_shards(shape: list[int], itemsize: int) -> None:
-    chunk = divided(tuple(shape), itemsize, TARGET_BYTES)
-    assert all(n % c == 0 for n, c in zip(shape, chunk, strict=True))
-    nbytes = math.prod(shape) * itemsize
-    if nbytes <= TARGET_BYTES:
-        assert chunk == tuple(shape)
-    # Where the lengths have small factors, the size is what was asked for.
-    if nbytes > TARGET_BYTES and all(not n & (n - 1) for n in shape):
-        assert math.prod(chunk) * itemsize == TARGET_BYTES
-
-
-@pytest.mark.parametrize(
-    ("shape", "chunk"),
-    [((512, 512, 512), (32, 64, 64)), ((100, 90, 70), (50, 45, 35)), ((127, 127, 127), (1, 127, 127))],
-)
-def test_chunks_are_as_long_as_wide(shape: tuple[int, ...], chunk: tuple[int, ...]) -> None:
-    assert divided(shape, 8, TARGET_BYTES) == chunk
-
-
-def test_a_shard_is_as_long_as_the_longest_box() -> None:
-    boxes = [
-        (slice(0, 4), slice(0, 6)),
-        (slice(4, 7), slice(0, 6)),
-        (slice(7, 10), slice(0, 6)),
-        (slice(10, 10), slice(0, 6)),
-    ]
-    assert shards_for(boxes, 8) == ((4, 6), (4, 6))
-    assert shards_for(boxes, 8, target=64) == ((4, 6), (2, 3))
-    assert shards_for([()], 8) == ((), ())
-    with pytest.raises(ValueError, match="nothing"):
-        shards_for(boxes[3:], 8)

@@ -7,7 +7,7 @@ else the chunk. Of two that write different parts of one at the same time, one l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 Region: TypeAlias = tuple[slice, ...]
 # Of a grid: the first chunk and the one after the last, per axis.
 _Box: TypeAlias = tuple[tuple[int, int], ...]
-
-# Uncompressed bytes of a chunk in a shard: what is read at least, and decoded in one thread.
-TARGET_BYTES = 1 << 20
 
 
 def partition(grid: _Grid, n: int) -> list[Region]:
@@ -106,45 +103,3 @@ def _nearest(bound: int, chunk: int, length: int) -> int:
     after = min(before + chunk, length)
     # The end of the array is a bound, too.
     return after if bound == length or bound - before >= after - bound else before
-
-
-def shards_for(
-    boxes: Iterable[Sequence[slice]], itemsize: int, target: int = TARGET_BYTES
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return shapes of shards, and of the chunks in them, for processes that hold the `boxes` of an array.
-
-    A shard is as long as the longest box along every axis: where all boxes are of that size, each process has
-    its own. Chunks divide the shard, into pieces of about `target` bytes that are as long as wide.
-    """
-    held = [box for box in boxes if all(part.stop > part.start for part in box)]
-    if not held:
-        raise ValueError("no process holds any item: there is nothing to make shards for")
-    shard = tuple([max(part.stop - part.start for part in parts) for parts in zip(*held, strict=True)])
-    return shard, divided(shard, itemsize, target)
-
-
-def divided(shape: tuple[int, ...], itemsize: int, target: int) -> tuple[int, ...]:
-    """Return a shape that divides `shape`, of about `target` bytes."""
-    lengths, nbytes = list(shape), math.prod(shape) * itemsize
-    while nbytes > target:
-        cuts = [(axis, _least_factor(length)) for axis, length in enumerate(lengths) if length > 1]
-        fitting = [cut for cut in cuts if nbytes >= cut[1] * target // 2]
-        if fitting:
-            axis, factor = max(fitting, key=lambda cut: lengths[cut[0]])
-        else:
-            # Lengths such as large primes. Closer to the target than it is now, or not at all.
-            axis, factor = min(cuts, key=lambda cut: _distance(nbytes / cut[1], target), default=(0, 1))
-            if _distance(nbytes / factor, target) >= _distance(nbytes, target):
-                break
-        lengths[axis] //= factor
-        nbytes //= factor
-    return tuple(lengths)
-
-
-def _distance(nbytes: float, target: int) -> float:
-    return abs(math.log(nbytes / target))
-
-
-def _least_factor(n: int) -> int:
-    """Return the least prime that divides `n`, which is at least 2."""
-    return next((factor for factor in range(2, math.isqrt(n) + 1) if n % factor == 0), n)

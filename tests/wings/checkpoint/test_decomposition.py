@@ -95,3 +95,10 @@ def test_inner_chunks_are_in_one_piece() -> None:
     assert inner_chunks((512, 512, 512), 8) == (1, 256, 512)
     assert inner_chunks((1_000_003,), 8) == (1_000_003,)
     assert inner_chunks((4, 4), 8) == (4, 4)
+
+
+def test_the_same_parts_in_other_shards() -> None:
+    parts = decompose("u", (8, 4), 8, {0: Box((0, 0), (4, 4)), 1: Box((4, 0), (4, 4))})
+    other = parts.with_shards((3, 4), (1, 4))
+    assert (other.boxes, other.shard_shape, other.chunk_shape) == (parts.boxes, (3, 4), (1, 4))
+    assert other.owners == {(0, 0): 0, (1, 0): 1, (2, 0): 1}

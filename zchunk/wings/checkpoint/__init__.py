@@ -3,4 +3,5 @@
 `CheckpointManager` saves and restores. A save is agreed on (`agreement`, `plan`, `decomposition`), copied
 (`staging`), and written and committed in the background (`saving`, `commit`); a restored step is verified
 (`verification`) and read (`restoring`). No process waits for ever for one that has failed (`vote`).
+`Series` grows step by step by the same means.
 """

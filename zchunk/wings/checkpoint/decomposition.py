@@ -45,6 +45,11 @@ class Decomposition(NamedTuple):
     chunk_shape: tuple[int, ...]
     owners: dict[Coords, int]
 
+    def with_shards(self, shard_shape: Coords, chunk_shape: Coords) -> Decomposition:
+        """Return the same parts in other shards, such as those of an array that is there."""
+        owners = _owners(self.boxes, shard_shape)
+        return self._replace(shard_shape=shard_shape, chunk_shape=chunk_shape, owners=owners)
+
     def owned(self, rank: int) -> list[Coords]:
         """Return the shards that a process writes."""
         return [coords for coords, owner in self.owners.items() if owner == rank]

@@ -1,0 +1,248 @@
+"""Series: they grow, are cut to what a checkpoint says, and are whole whenever a program is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zchunk
+from tests import choice
+from tests.choice import SHARE, rounds
+from tests.wings.checkpoint.ranks import checked, on_ranks
+from zchunk.checkpoint import Block, CheckpointManager, Series, partition
+from zchunk.errors import CheckpointError
+
+SHAPE = (7, 4)
+
+
+def field(step: int) -> Any:
+    return np.arange(28.0).reshape(SHAPE) + 100 * step
+
+
+def append(series: Series, steps: range, comm: Any = 1) -> None:
+    rank = getattr(comm, "rank", 0)
+    part = partition(SHAPE, comm, rank=rank)
+    for step in steps:
+        u = Block(field(step)[part.interior], part.offset, SHAPE, ("y", "x"))
+        series.append(step, step / 2, {"u": u, "energy": 10.0 * step, "profile": np.arange(3) + step})
+
+
+def check(path: Path, steps: list[int], opened: Any = zchunk.open_group) -> None:
+    group = opened(path, mode="r")
+    assert group["step"][:].tolist() == steps
+    assert group["time"][:].tolist() == [step / 2 for step in steps]
+    assert group["energy"][:].tolist() == [10.0 * step for step in steps]
+    np.testing.assert_array_equal(group["u"][...], np.array([field(s) for s in steps]).reshape(-1, *SHAPE))
+    np.testing.assert_array_equal(group["profile"][:, 1], np.array(steps) + 1)
+
+
+@pytest.mark.parametrize("steps_per_file", [1, 3])
+def test_steps_are_there_when_they_are_written(tmp_path: Path, steps_per_file: int) -> None:
+    with Series(tmp_path, steps_per_file=steps_per_file, attrs={"title": "test"}) as series:
+        assert (len(series), series.last_step) == (0, None)
+        append(series, range(7))
+        assert (len(series), series.last_step) == (7, 6)
+        written = 7 // steps_per_file * steps_per_file
+        check(tmp_path, list(range(written)))
+        assert series.flush() == 7
+        check(tmp_path, list(range(7)))
+        append(series, range(7, 8))
+    check(tmp_path, list(range(8)))
+    group = zchunk.open_group(tmp_path, mode="r")
+    assert group.attrs["title"] == "test"
+    assert group["u"].dimension_names == ("time", "y", "x")
+    assert group["time"].dimension_names == ("time",)
+    files = list((tmp_path / "u" / "c").iterdir())
+    assert len(files) == -(-8 // steps_per_file)
+
+
+@settings(max_examples=rounds(30))
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 6), st.booleans(), st.integers(0, 9)), max_size=4),
+)
+def test_a_restarted_program_has_every_step_once(
+    tmp_path_factory: pytest.TempPathFactory, steps_per_file: int, runs: list[tuple[int, int, bool, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("series") / "s"
+    length = 0
+
+    def run(comm: Any, size: int, count: int, flush: bool, kept: int) -> int:
+        series = Series(path, comm, steps_per_file=steps_per_file, durability="atomic")
+        series.truncate(min(kept, len(series)))
+        first = len(series)
+        assert series.last_step == (None if first == 0 else first - 1)
+        append(series, range(first, first + count), comm)
+        # Without it the program is killed here.
+        return series.flush() if flush else series._length
+
+    for size, count, flush, kept in runs:
+        lengths = checked(on_ranks(size, lambda comm: run(comm, size, count, flush, kept)))  # noqa: B023
+        assert len(set(lengths)) == 1
+        length = lengths[0]
+        if length:
+            check(path, list(range(length)))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_a_checkpoint_says_how_long_a_series_is(tmp_path: Path) -> None:
+    with CheckpointManager(tmp_path / "run.ckpt", async_save=False) as manager:
+        series = Series(tmp_path / "out.zarr", steps_per_file=4)
+        append(series, range(6))
+        manager.save(5, {"series": series.flush()})
+        append(series, range(6, 10))  # and it is killed
+
+        again = Series(tmp_path / "out.zarr")
+        assert len(again) == 8
+        checkpoint = manager.restore()
+        assert checkpoint is not None
+        again.truncate(checkpoint["series"])
+        assert again.last_step == 5
+        append(again, range(6, 9))
+        again.close()
+    check(tmp_path / "out.zarr", list(range(9)))
+
+
+def test_files_of_steps_that_are_taken_away_are_deleted(tmp_path: Path) -> None:
+    with Series(tmp_path, steps_per_file=2) as series:
+        append(series, range(7))
+        series.truncate(3)
+        append(series, range(3, 4))
+        assert sorted(os.listdir(tmp_path / "u" / "c")) == ["0", "1"]
+        series.truncate(0)
+        assert sorted(os.listdir(tmp_path)) == ["zarr.json"]
+        # Nothing is left that says what the fields are.
+        series.append(0, 0.0, {"other": np.zeros(2)})
+    assert zchunk.open_group(tmp_path, mode="r")["other"].shape == (1, 2)
+
+
+def test_times_and_steps_go_up(tmp_path: Path) -> None:
+    series = Series(tmp_path)
+    series.append(3, 1.0, {"e": 1})
+    for step, time, said in [(3, 2.0, "step 3"), (4, 1.0, "time 1.0"), (4, float("nan"), "nan")]:
+        with pytest.raises(ValueError, match=said):
+            series.append(step, time, {"e": 1})
+    again = Series(tmp_path)
+    with pytest.raises(ValueError, match=r"step 3 is not after step 3"):
+        again.append(3, 2.0, {"e": 1})
+    again.append(4, 1.5, {"e": 2})
+    assert again.last_step == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"u": np.zeros(3), "w": 1}, "has the fields"),
+        ({"u": np.zeros(4)}, "is float64"),
+        ({"u": np.zeros(3, "f4")}, "now float32"),
+        ({}, "at least one"),
+        ({"time": np.zeros(3)}, "cannot have the name"),
+        ({"a/b": np.zeros(3)}, "cannot have the name"),
+    ],
+)
+def test_fields_stay_what_they_are(tmp_path: Path, fields: Any, said: str) -> None:
+    series = Series(tmp_path)
+    series.append(0, 0.0, {"u": np.zeros(3)})
+    with pytest.raises(ValueError, match=said):
+        series.append(1, 1.0, fields)
+    series.append(1, 1.0, {"u": np.zeros(3)})
+    assert len(series) == 2
+
+
+def test_other_nodes_are_left_alone(tmp_path: Path) -> None:
+    zchunk.open_group(tmp_path / "g", mode="w", zarr_format=3)
+    with pytest.raises(CheckpointError, match="no series"):
+        Series(tmp_path / "g")
+    Series(tmp_path / "s", steps_per_file=2)
+    with pytest.raises(ValueError, match="hold 2 steps"):
+        Series(tmp_path / "s", steps_per_file=3)
+    with pytest.raises(CheckpointError, match="cannot be cut to 5"):
+        Series(tmp_path / "s").truncate(5)
+    series = Series(tmp_path / "s")
+    series.close()
+    with pytest.raises(ValueError, match="closed"):
+        series.append(0, 0.0, {"u": 1})
+
+
+def test_an_error_on_one_rank_is_one_on_all(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        series = Series(tmp_path / "s", comm)
+        append(series, range(1), comm)
+        series.append(1, 0.5 + comm.rank, {"u": 1})
+
+    for error in on_ranks(2, work):
+        assert isinstance(error, CheckpointError)
+        assert "different times" in str(error)
+
+
+def test_xarray_opens_a_series(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    with Series(tmp_path / "s") as series:
+        append(series, range(3))
+    with xarray.open_dataset(tmp_path / "s", engine="zchunk") as ds:
+        assert ds.sizes["time"] == 3
+        assert ds.u.dims == ("time", "y", "x")
+        assert ds.u.sel(time=1.0)[2, 1] == field(2)[2, 1]
+
+
+def test_a_kill_leaves_whole_steps(tmp_path: Path) -> None:
+    """A child is killed at every write of a file, in a run that is the same each time."""
+    killed = 0
+    for number in range(1, 100, SHARE if not choice.everything else 1):
+        path = tmp_path / str(number)
+        with Series(path, steps_per_file=2, durability="atomic") as series:
+            append(series, range(3))
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _kill_at(number)
+                series = Series(path, durability="atomic")
+                series.truncate(2)
+                append(series, range(2, 5))
+                series.flush()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        length = len(zchunk.open_consolidated(path)["step"])
+        assert 2 <= length <= 5
+        check(path, list(range(length)), zchunk.open_consolidated)
+        series = Series(path, durability="atomic")
+        assert (len(series), series.last_step) == (length, length - 1)
+        check(path, list(range(length)))
+        series.truncate(2)
+        append(series, range(2, 6))
+        series.close()
+        check(path, list(range(6)))
+        if not os.WIFSIGNALED(status):
+            break
+        killed += 1
+    assert killed > 5
+
+
+def _kill_at(number: int) -> None:
+    """Kill this process before the file of a key is written for the given time."""
+    left = [number]
+
+    def count(self: Any, path: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    from zchunk.storage.local.directory import DirectoryStore
+
+    DirectoryStore.tidy = count  # type: ignore[method-assign]
+    old = DirectoryStore.__setitem__
+
+    def put(self: Any, key: str, value: Any) -> None:
+        count(self, key)
+        old(self, key, value)
+
+    DirectoryStore.__setitem__ = put  # type: ignore[method-assign]
