@@ -3,6 +3,7 @@
 PYTHON ?= python3
 FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
+KILLS ?= 1000
 FUZZ_TESTS := tests/promises/test_fuzz.py
 ASAN := build/asan
 TRACED := build/coverage
@@ -13,7 +14,7 @@ AZURITE := build/node/node_modules/.bin/azurite-blob
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short conformance clients differential golden dist ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short conformance clients differential golden kills dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -113,6 +114,9 @@ differential:  ## random programs with zchunk and zarr 2.18.7, which gets an env
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
+
+kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes
+	$(PYTHON) -m tests.wings.checkpoint.kills $(KILLS)
 
 dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outside the tree
 	rm -rf dist

@@ -25,13 +25,13 @@ def attempt(root: Path, sync: bool = True) -> tuple[Attempt, list[Piece]]:
     agreement = Agreement(Alone(), None, None)
     plan, _ = agreement.reach([agreement.say(5, True, state)], state)
     pieces = stage(plan, state.leaves, Alone(), Buffers(), copy=False)
-    return Attempt(str(root), 5, layout.new_attempt(str(root), 5), plan, sync), pieces
+    return Attempt(str(root), 5, layout.new_attempt(str(root), 5), plan, [], sync), pieces
 
 
 @pytest.mark.parametrize("sync", [False, True])
 def test_a_step_is_there_after_its_commit(tmp_path: Path, sync: bool) -> None:
     made, pieces = attempt(tmp_path, sync)
-    written = made.write(pieces)
+    written = made.write(pieces, 0, 1)
     assert written["u"] == (1, os.path.getsize(f"{made.folder}/u/c/0/0"))
     # Nothing opens it: there are no metadata.
     assert not list(Path(made.folder).rglob("zarr.json"))
@@ -48,7 +48,7 @@ def test_a_step_is_there_after_its_commit(tmp_path: Path, sync: bool) -> None:
 
 def test_what_was_written_must_be_there(tmp_path: Path) -> None:
     made, pieces = attempt(tmp_path)
-    written = made.write(pieces)
+    written = made.write(pieces, 0, 1)
     os.truncate(f"{made.folder}/u/c/0/0", 7)
     with pytest.raises(CheckpointError, match="array 'u' has 1 files of 7 bytes"):
         made.publish([written], ATTRIBUTES)
@@ -57,7 +57,7 @@ def test_what_was_written_must_be_there(tmp_path: Path) -> None:
 
 def test_a_file_of_nobody_is_found(tmp_path: Path) -> None:
     made, pieces = attempt(tmp_path)
-    written = made.write(pieces)
+    written = made.write(pieces, 0, 1)
     Path(made.folder, "u/c/0/1").write_bytes(b"late")
     with pytest.raises(CheckpointError, match="array 'u' has 2 files"):
         made.publish([written], ATTRIBUTES)
@@ -66,7 +66,7 @@ def test_a_file_of_nobody_is_found(tmp_path: Path) -> None:
 def test_a_step_that_is_there_stays(tmp_path: Path) -> None:
     for _ in range(2):
         made, pieces = attempt(tmp_path)
-        made.publish([made.write(pieces)], ATTRIBUTES)
+        made.publish([made.write(pieces, 0, 1)], ATTRIBUTES)
         if not layout.steps(str(tmp_path)):
             made.commit()
     with pytest.raises(OSError):
@@ -77,10 +77,10 @@ def test_a_step_that_is_there_stays(tmp_path: Path) -> None:
 def test_a_late_writer_writes_into_no_other_attempt(tmp_path: Path) -> None:
     late, pieces = attempt(tmp_path)
     made, others = attempt(tmp_path)
-    made.publish([made.write(others)], ATTRIBUTES)
+    made.publish([made.write(others, 0, 1)], ATTRIBUTES)
     made.commit()
     pieces = [piece._replace(items=-piece.items) for piece in pieces]
-    late.write(pieces)
+    late.write(pieces, 0, 1)
     step = Step(str(tmp_path), 5)
     step.check_fully()
     assert (step.array("u")[...] == np.arange(12.0).reshape(3, 4)).all()
@@ -90,7 +90,7 @@ def test_a_commit_that_is_not_on_the_disk_is_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, pieces = attempt(tmp_path)
-    made.publish([made.write(pieces)], ATTRIBUTES)
+    made.publish([made.write(pieces, 0, 1)], ATTRIBUTES)
 
     def fail(folder: str) -> None:
         raise OSError(f"cannot sync {folder}")

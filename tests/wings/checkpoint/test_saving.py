@@ -33,8 +33,10 @@ def saving(root: Path, comm: Any, step: int, superfluous: Any = none) -> Saving:
     folder = comm.bcast(layout.new_attempt(str(root), step))
     pieces = stage(plan, state.leaves, comm, Buffers(), copy=True)
     attributes = {"step": step, RECORD: {"ranks": comm.size, "state": document}}
-    attempt = Attempt(str(root), step, folder, plan, sync=False)
-    return Saving(attempt, pieces, attributes, Rewind(str(root), refuse=False), superfluous)
+    attempt = Attempt(str(root), step, folder, plan, [], sync=False)
+    return Saving(
+        attempt, pieces, (comm.rank, comm.size), attributes, Rewind(str(root), refuse=False), superfluous
+    )
 
 
 def test_saves_in_the_background_come_in_order(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from zchunk.spec.keys import NODE_KEY, join
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.local.files import sync_folder
 from zchunk.wings.checkpoint import layout
-from zchunk.wings.checkpoint.plan import Plan
+from zchunk.wings.checkpoint.plan import Plan, groups_above
 from zchunk.wings.checkpoint.staging import Piece
+from zchunk.wings.checkpoint.static import Linked, link
 from zchunk.wings.checkpoint.verification import RECORD, VERSION, Files, checksum, files_in
 
 # Count and bytes of the files of each array that a process has written.
@@ -43,7 +44,9 @@ class Attempt(NamedTuple):
     folder : str
         Where it is written until the commit.
     plan : Plan
-        Its arrays.
+        The arrays that are written.
+    linked : list of Linked
+        Those that are of an earlier step.
     sync : bool
         Whether it is to survive the machine, not only the process.
     """
@@ -52,20 +55,29 @@ class Attempt(NamedTuple):
     step: int
     folder: str
     plan: Plan
+    linked: Sequence[Linked]
     sync: bool
 
-    def write(self, pieces: Sequence[Piece]) -> Written:
-        """Write the shards of this process and sync them; return what was written."""
+    def write(self, pieces: Sequence[Piece], rank: int, size: int) -> Written:
+        """Write the shards of this process, of so many, and sync them; return what was written."""
         # Not synced one by one as they are written.
         store = DirectoryStore(self.folder, durability="atomic")
         written: dict[str, tuple[int, int]] = {}
-        keys = []
+        keys: list[str] = []
+
+        def count(name: str, key: str, nbytes: int) -> None:
+            keys.append(key)
+            files, total = written.get(name, (0, 0))
+            written[name] = files + 1, total + nbytes
+
         for piece in pieces:
             array = self.plan.arrays[piece.name].array(store)
             array[piece.box.slices] = piece.items
-            keys.append(array._chunked.key(piece.coords))
-            count, nbytes = written.get(piece.name, (0, 0))
-            written[piece.name] = count + 1, nbytes + store.size(keys[-1])
+            key = array._chunked.key(piece.coords)
+            count(piece.name, key, store.size(key))
+        for linked in self.linked:
+            for key, nbytes in link(linked, store, rank, size):
+                count(linked.name, key, nbytes)
         if self.sync and keys:
             store.sync(keys)
         return written
@@ -73,14 +85,16 @@ class Attempt(NamedTuple):
     def publish(self, votes: Sequence[Written], attributes: Mapping[str, Any]) -> None:
         """Write the metadata, when all processes have written; what was written must be there."""
         os.makedirs(self.folder, exist_ok=True)
-        arrays = {name: list(self._checked(name, votes)) for name in self.plan.arrays}
+        documents = {name: array.document for name, array in self.plan.arrays.items()}
+        documents |= {array.name: array.document for array in self.linked}
+        arrays = {name: list(self._checked(name, votes)) for name in sorted(documents)}
         record = {"version": VERSION, "arrays": arrays, **attributes[RECORD]}
-        documents = self._documents(dict(attributes) | {RECORD: record})
+        values = _with_groups(documents, dict(attributes) | {RECORD: record})
         store = DirectoryStore(self.folder, durability="none")
-        for key, value in documents.items():
+        for key, value in values.items():
             store[key] = value
         if self.sync:
-            store.sync(documents)
+            store.sync(values)
 
     def commit(self) -> None:
         """Give the folder the name of the step."""
@@ -106,13 +120,14 @@ class Attempt(NamedTuple):
             )
         return found
 
-    def _documents(self, attributes: dict[str, Any]) -> dict[str, bytes]:
-        """Return all metadata by their keys, those of the group at the top last."""
-        group = get_format(3).group_items
-        found = {join(name, NODE_KEY): array.document for name, array in self.plan.arrays.items()}
-        found |= {join(path, NODE_KEY): group()[NODE_KEY] for path in self.plan.groups}
-        nodes = build3(list(found), "", lambda key: parse_json(found[key], key))
-        top = group(attributes)[NODE_KEY]
-        document = parse_json(render3(top, nodes, NODE_KEY), NODE_KEY)
-        document["attributes"][RECORD]["crc"] = checksum(document)
-        return found | {NODE_KEY: render_document(document)}
+
+def _with_groups(arrays: Mapping[str, bytes], attributes: dict[str, Any]) -> dict[str, bytes]:
+    """Return all metadata by their keys, with those of groups, and of the group at the top last."""
+    group = get_format(3).group_items
+    found = {join(name, NODE_KEY): document for name, document in arrays.items()}
+    found |= {join(path, NODE_KEY): group()[NODE_KEY] for path in groups_above(arrays)}
+    nodes = build3(list(found), "", lambda key: parse_json(found[key], key))
+    top = group(attributes)[NODE_KEY]
+    document = parse_json(render3(top, nodes, NODE_KEY), NODE_KEY)
+    document["attributes"][RECORD]["crc"] = checksum(document)
+    return found | {NODE_KEY: render_document(document)}

@@ -24,12 +24,15 @@ from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attr
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
+from zchunk.wings.checkpoint.pending import Pending
+from zchunk.wings.checkpoint.plan import Plan
 from zchunk.wings.checkpoint.restoring import Checkpoint, Verify, examine
 from zchunk.wings.checkpoint.rewind import Rewind
 from zchunk.wings.checkpoint.saving import Saving
 from zchunk.wings.checkpoint.staging import Buffers, stage
+from zchunk.wings.checkpoint.static import Linked, find_linked, with_static, without
 from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
-from zchunk.wings.checkpoint.verification import RECORD
+from zchunk.wings.checkpoint.verification import RECORD, Step
 from zchunk.wings.checkpoint.vote import leave, on_first, vote
 
 if TYPE_CHECKING:
@@ -147,10 +150,9 @@ class CheckpointManager:
         most = len(set(machines)) if files == "node" else None if files == "rank" else int(files)
         self._threads_before = use_threads(threads, machines.count(communicators.machine()))
         self._signals, self._limit = Signals(signals), TimeLimit(time_limit)
+        self._pending = Pending(self._comm, self._background, self._limit.save_done)
         self._agreement = Agreement(self._comm, with_checksum(compressors), most)
         self._buffers = [Buffers() for _ in range(max_pending)]
-        self._pending: list[Saving] = []
-        self._error: BaseException | None = None
         self._rewind = Rewind(self.directory, refuse=on_rewind == "error")
         self._count, self._last_saved = 0, clock.monotonic()
         self._stopping = self._closed = self._left = False
@@ -222,6 +224,7 @@ class CheckpointManager:
         *,
         time: float | None = None,
         attrs: Mapping[str, Any] | None = None,
+        static: dict[str, Any] | None = None,
         force: bool = False,
     ) -> bool:
         """Save a state as a step. Collective.
@@ -238,6 +241,9 @@ class CheckpointManager:
             Simulated time, kept as an attribute.
         attrs : mapping, optional
             More attributes.
+        static : dict, optional
+            More of the state, which has not changed since the last step: of arrays that are there with the
+            same shape and dtype the files are linked and not written.
         force : bool, optional
             Save, whatever the interval.
 
@@ -270,38 +276,38 @@ class CheckpointManager:
         def look() -> Said:
             nonlocal apart
             check_attributes(attrs)
-            apart = take_apart(state, self._comm.rank)
+            apart = take_apart(with_static(state, static), self._comm.rank)
             return self._agreement.say(step, force or self._is_due(step), apart)
 
         said = self._meet("save", look)
         if not said[0].due:
             return False
-        self._finish_saves(self._max_pending - 1)
-        self._raise_error()
+        # What is linked is of the last step, so that must be there.
+        self._pending.finish(0 if static else self._max_pending - 1)
         plan, document = self._agreement.reach(said, apart)
         background = self._async and not self._stopping
-        folder = on_first(self._comm, lambda: self._begin(said[0].step))
-        attempt = Attempt(self.directory, said[0].step, folder, plan, self._sync)
+        folder, linked = on_first(self._comm, lambda: self._begin(said[0].step, plan, static))
+        attempt = Attempt(self.directory, said[0].step, folder, without(plan, linked), linked, self._sync)
         buffers = self._buffers[self._count % self._max_pending]
-        pieces = stage(plan, apart.leaves, self._comm, buffers, copy=background)
+        pieces = stage(attempt.plan, apart.leaves, self._comm, buffers, copy=background)
         attributes = self._attributes(said[0].step, time, attrs, document)
-        saving = Saving(attempt, pieces, attributes, self._rewind, self._superfluous)
+        saving = Saving(
+            attempt, pieces, (self._comm.rank, self._comm.size), attributes, self._rewind, self._superfluous
+        )
         self._count += 1
         self._last_saved = begun
-        before = self._pending[-1] if self._pending else None
-        self._pending.append(saving)
-        if background:
-            saving.start(before, self._background)
-        else:
-            self._finish_saves(0)
-            self._raise_error()
+        self._pending.add(saving, background)
+        if not background:
+            self._pending.finish(0)
         return True
 
-    def _begin(self, step: int) -> str:
-        """Check that a step may be saved, and return where it is to be written. For the first process."""
-        self._rewind.check_new(step, [saving.attempt.step for saving in self._pending])
+    def _begin(self, step: int, plan: Plan, static: dict[str, Any] | None) -> tuple[str, list[Linked]]:
+        """Check that a step may be saved; return where to write it, and what of it is there."""
+        self._rewind.check_new(step, self._pending.steps)
         layout.make_root(self.directory, self._sync)
-        return layout.new_attempt(self.directory, step)
+        last = self._rewind.latest() if static else None
+        linked = [] if last is None else find_linked(Step(self.directory, last), plan, static or {})
+        return layout.new_attempt(self.directory, step), linked
 
     def _attributes(
         self, step: int, time: float | None, attrs: Mapping[str, Any] | None, document: JSON
@@ -359,8 +365,7 @@ class CheckpointManager:
         how = self._verify if verify is None else verify
         check_one_of("verify", how, ("quick", "full", "none"))
         self._meet("restore", lambda: None)
-        self._finish_saves(0)
-        self._raise_error()
+        self._pending.finish(0)
         steps = on_first(self._comm, self.all_steps)
         if step is not None and step not in steps:
             raise CheckpointError(f"there is no step {step} in {self.directory!r}; there are {steps}")
@@ -448,17 +453,15 @@ class CheckpointManager:
         False
         """
         self._limit.step_done()
-        self._take_note()
         said = self._meet(
             "should_stop",
             lambda: (
                 self._signals.came or self._limit.is_near(),
-                all(each.is_written for each in self._pending),
+                self._pending.are_written,
             ),
         )
-        if self._background is None and all(written for _, written in said):
-            self._finish_saves(0)
-            self._raise_error()
+        if all(written for _, written in said):
+            self._pending.finish_written()
         self._stopping = self._stopping or any(near for near, _ in said)
         return self._stopping
 
@@ -475,8 +478,7 @@ class CheckpointManager:
         1
         """
         self._meet("wait_until_finished", lambda: None)
-        self._finish_saves(0)
-        self._raise_error()
+        self._pending.finish(0)
 
     def check_for_errors(self) -> None:
         """Raise the error of a save in the background, if one has failed, on all processes. Collective.
@@ -501,8 +503,7 @@ class CheckpointManager:
             return
         try:
             self._meet("close", lambda: None)
-            self._finish_saves(0)
-            self._raise_error()
+            self._pending.finish(0)
         finally:
             self._release()
         communicators.free(self._background)
@@ -535,38 +536,13 @@ class CheckpointManager:
         except (OSError, EOFError) as other:
             error.add_note(f"zchunk: the other processes cannot be reached: {type(other).__name__}: {other}")
         finally:
-            if self._background is not None or self._comm.size == 1:
-                for saving in self._pending:
-                    saving.join()
+            self._pending.leave()
             self._release()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.directory!r}, rank {self._comm.rank} of {self._comm.size})"
 
-    # ---- saves in the background
-
-    def _finish_saves(self, most: int) -> None:
-        """Finish saves until `most` are left. All processes have the same ones, in the same order."""
-        while len(self._pending) > most:
-            saving = self._pending[0]
-            saving.join()
-            if not saving.in_background:
-                saving.write()
-            saving.finish(self._comm if self._background is None else self._background)
-            self._take_note()
-
-    def _take_note(self) -> None:
-        """Drop saves that are finished, and remember their errors."""
-        while self._pending and self._pending[0].is_finished:
-            saving = self._pending.pop(0)
-            self._limit.save_done(saving.seconds)
-            if saving.error is not None and self._error is None:
-                self._error = saving.error
-
-    def _raise_error(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+    # ---- meetings
 
     def _meet(self, call: str, work: Callable[[], T]) -> list[T]:
         """Meet all processes in a call, and return what `work` gives on each of them.
@@ -579,8 +555,7 @@ class CheckpointManager:
             raise CheckpointError(
                 "another process has left its CheckpointManager by an error; nobody can go on"
             )
-        self._take_note()
-        known = self._error is not None
+        known = self._pending.has_failed
         votes = vote(self._comm, lambda: (call, known, work()))
         self._left = votes.someone_left
         votes.raise_first(self._comm)
@@ -590,6 +565,5 @@ class CheckpointManager:
             raise CheckpointError(f"the processes call different methods, by rank: {', '.join(calls)}")
         if any(knows for _, knows, _ in said):
             # It fails on all, but some do not know yet.
-            self._finish_saves(0)
-            self._raise_error()
+            self._pending.finish(0)
         return [value for _, _, value in said]

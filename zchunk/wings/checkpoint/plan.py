@@ -6,7 +6,7 @@ exchange of all parts, using it none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,11 +92,11 @@ class Plan(NamedTuple):
 
     arrays: dict[str, ArrayPlan]
 
-    @property
-    def groups(self) -> list[str]:
-        """The paths of the groups above the arrays, the root excluded."""
-        found = {name[:end] for name in self.arrays for end, char in enumerate(name) if char == "/"}
-        return sorted(found, key=lambda path: (path.count("/"), path))
+
+def groups_above(names: Iterable[str]) -> list[str]:
+    """Return the paths of the groups above arrays, the root excluded."""
+    found = {name[:end] for name in names for end, char in enumerate(name) if char == "/"}
+    return sorted(found, key=lambda path: (path.count("/"), path))
 
 
 def make_plan(everybody: Sequence[Mapping[str, Part]], compressors: Any, files: int | None) -> Plan:

@@ -30,6 +30,12 @@ class Rewind:
         """Take note that a step was restored, of those that there are."""
         self._to = step if step < max(steps) else None
 
+    def latest(self) -> int | None:
+        """Return the last step that is not of the past."""
+        to = self._to
+        steps = [step for step in layout.steps(self._root) if to is None or step <= to]
+        return steps[-1] if steps else None
+
     def check_new(self, step: int, pending: Sequence[int]) -> None:
         """Raise `CheckpointError` unless a step is after all that are there or pending, and not of the
         past."""

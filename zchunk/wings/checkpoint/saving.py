@@ -28,6 +28,8 @@ class Saving:
         Where it is written.
     pieces : sequence of Piece
         What this process writes.
+    share : tuple of int
+        Its number, and of how many.
     attributes : mapping
         Of the group.
     rewind : Rewind
@@ -40,6 +42,7 @@ class Saving:
         self,
         attempt: Attempt,
         pieces: Sequence[Piece],
+        share: tuple[int, int],
         attributes: Mapping[str, Any],
         rewind: Rewind,
         superfluous: Callable[[Sequence[int]], Sequence[int]],
@@ -47,7 +50,7 @@ class Saving:
         self.attempt = attempt
         self.error: BaseException | None = None
         self.seconds = 0.0
-        self._pieces = pieces
+        self._pieces, self._share = pieces, share
         self._attributes = attributes
         self._rewind = rewind
         self._superfluous = superfluous
@@ -100,7 +103,7 @@ class Saving:
     def write(self) -> None:
         """Write what this process writes. An error is for the vote."""
         try:
-            self._written = self.attempt.write(self._pieces)
+            self._written = self.attempt.write(self._pieces, *self._share)
         except BaseException as error:
             self._failed = error
         self._pieces = ()
