@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -11,9 +12,8 @@ import pytest
 
 from tests.storage.zip.test_store import good_archive
 from zchunk.errors import StoreError
-from zchunk.storage import (
-    ZipStore,
-)
+from zchunk.storage import KVStore, MemoryStore, ZipStore
+from zchunk.storage.zip import directory
 
 
 def nested_archive(tmp_path: Path) -> bytes:
@@ -96,3 +96,104 @@ def test_what_stands_in_front_of_an_archive(tmp_path: Path) -> None:
     values = good_archive(path)
     path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
     assert dict(ZipStore(path, mode="r")) == values
+
+
+# ---- in other stores, which are asked for little
+
+
+class Asked(MemoryStore):
+    """A store that notes how many bytes it is asked for at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def get_range(self, key: str, start: int, stop: int | None = None) -> bytes:
+        data = super().get_range(key, start, stop)
+        self.sizes.append(len(data))
+        return data
+
+
+def over(whole: bytes) -> Asked:
+    store = Asked()
+    store["a.zip"] = whole
+    return store
+
+
+@pytest.mark.parametrize("behind", [1, 70_000, 3_000_000])
+@pytest.mark.parametrize("zip64", [False, True])
+def test_an_archive_in_another_store_is_what_it_was_before(
+    tmp_path: Path, behind: int, zip64: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if zip64:
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
+    values = good_archive(tmp_path / "a.zip", b"a comment")
+    store = over((tmp_path / "a.zip").read_bytes() + bytes(behind))
+    with pytest.warns(UserWarning, match=f"'a.zip' in .* {behind} bytes behind its last complete directory"):
+        found = ZipStore.over(store, "a.zip")
+    assert dict(found) == values
+    assert sum(store.sizes) < behind + 500_000
+    with found.zf as theirs:
+        assert theirs.testzip() is None
+    with pytest.warns(UserWarning, match="left out"):
+        assert dict(pickle.loads(pickle.dumps(found))) == values
+
+
+def test_what_was_dropped_is_said_of_an_archive_in_another_store(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    values = good_archive(path)
+    with ZipStore(path) as store:
+        for n in range(100):
+            store[f"new/{n}"] = b"more"
+        end = store._archive._end
+    asked = over(path.read_bytes()[:end])
+    with pytest.warns(UserWarning, match=r"values of 'new/0', 'new/1', .*'new/4', \.\.\."):
+        assert dict(ZipStore.over(asked, "a.zip")) == values
+    # Not for the names that are not told.
+    assert len(asked.sizes) < 40
+
+
+def test_a_whole_archive_in_another_store_is_asked_for_its_end(tmp_path: Path) -> None:
+    values = good_archive(tmp_path / "a.zip")
+    asked = over((tmp_path / "a.zip").read_bytes())
+    store = ZipStore.over(asked, "a.zip")
+    assert len(asked.sizes) == 1
+    assert dict(store) == values
+    # A directory larger than what is read first.
+    with ZipStore(tmp_path / "a.zip") as new:
+        for n in range(2000):
+            new[f"a/name/of/some/length/{n}"] = b""
+    asked = over((tmp_path / "a.zip").read_bytes())
+    assert len(ZipStore.over(asked, "a.zip")) == len(values) + 2000
+    assert sum(asked.sizes) < 300_000
+
+
+def test_another_store_is_not_asked_for_all_of_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "FAR", 1 << 20)
+    values = good_archive(tmp_path / "a.zip")
+    whole = (tmp_path / "a.zip").read_bytes()
+    asked = over(whole + bytes((1 << 20) - len(whole)))
+    with pytest.warns(UserWarning, match="left out"):
+        assert dict(ZipStore.over(asked, "a.zip")) == values
+    asked = over(whole + bytes(5 << 20))
+    with pytest.raises(StoreError, match=r"'a.zip' in .* the last 1 MiB .*local file"):
+        ZipStore.over(asked, "a.zip")
+    assert sum(asked.sizes) < 2 << 20
+    # All of a local file is looked at.
+    (tmp_path / "a.zip").write_bytes(whole + bytes(5 << 20))
+    with pytest.warns(UserWarning, match="left out"):
+        assert dict(ZipStore(tmp_path / "a.zip", mode="r")) == values
+
+
+@pytest.mark.parametrize("whole", [b"", b"no archive", b"PK\3\4", b"PK\3\4" + bytes(100_000)])
+def test_what_is_no_archive_in_another_store(whole: bytes) -> None:
+    with pytest.raises(StoreError, match="probably not closed"):
+        ZipStore.over(KVStore({"a.zip": whole}), "a.zip")
+
+
+def test_what_stands_in_front_of_an_archive_in_another_store(tmp_path: Path) -> None:
+    values = good_archive(tmp_path / "a.zip")
+    store = over(b"#!/bin/sh\n" + (tmp_path / "a.zip").read_bytes())
+    assert dict(ZipStore.over(store, "a.zip")) == values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 _END = struct.Struct("<4s4H2LH")
@@ -20,8 +21,11 @@ _ENTRY = struct.Struct("<4s5H3L2H")
 _ENTRY_MAGIC = b"PK\3\4"
 # Stands for a size or an offset that only the fields of zip64 can hold.
 _ELSEWHERE = 0xFFFFFFFF
-_STEP = 1 << 20
+_STEP = 4 << 20
 _MOST_NAMES = 1000
+# How much of the end of an archive is looked at where that takes requests, and at how many records.
+FAR = 64 << 20
+_MOST_RECORDS = 100
 
 
 class Readable(Protocol):
@@ -32,39 +36,56 @@ class Readable(Protocol):
     def read(self, start: int, size: int) -> bytes: ...
 
 
-def end_of_archive(file: Readable) -> int:
+def end_of_archive(file: Readable, first: int = _STEP, most: int | None = None) -> int | None:
     """Return where the last complete archive in a file ends; the size of the file if it has none.
 
     That is behind the last directory that lies where it says that it does. An archive that is itself a value
     in this one does not, for its offsets count from its own beginning.
+
+    Parameters
+    ----------
+    file : Readable
+        The file.
+    first : int
+        How many bytes of its end are looked at first. Mostly the directory is there.
+    most : int, optional
+        How many are looked at if it is not; then None is returned if there may be a directory before.
     """
     size = file.size
+    middle = max(size - first, 0)
+    found = next(_ends(file, size, middle), None)
+    if found is not None:
+        return found
     if file.read(0, 4) not in (_ENTRY_MAGIC, _END_MAGIC):
         # Something stands in front, which `zipfile` finds its way around; or this is no archive.
         return size
-    for at in _found_backwards(file, _END_MAGIC):
-        record = file.read(at, _END.size)
-        if len(record) < _END.size:
-            continue
-        *_, nbytes, offset, comment = _END.unpack(record)
+    least = 0 if most is None else max(size - most, 0)
+    found = next(_ends(file, middle, least, None if most is None else _MOST_RECORDS), None)
+    return size if found is None and not least else found
+
+
+def _ends(file: Readable, stop: int, start: int, most: int | None = None) -> Iterator[int]:
+    """Yield where archives end whose last record is between two places, from the last one to the first."""
+    size = file.size
+    for at, data in islice(_records(file, stop, start), most):
+        *_, nbytes, offset, comment = _END.unpack(data)
         end: int = at + _END.size + comment
         if end <= size and (offset + nbytes == at or _is_end64(file, at)):
-            return end
-    return size
+            yield end
 
 
-def _found_backwards(file: Readable, magic: bytes) -> Iterator[int]:
-    """Yield where `magic` is in a file, from the last place to the first."""
-    stop = file.size
-    while stop > 0:
-        start = max(stop - _STEP, 0)
+def _records(file: Readable, stop: int, start: int) -> Iterator[tuple[int, bytes]]:
+    """Yield place and bytes of what may be the last records of archives, from the last one to the first."""
+    while stop > start:
+        first = max(stop - _STEP, start)
         # What begins in this step may end in the one behind it.
-        step = file.read(start, stop - start + len(magic) - 1)
-        at = step.rfind(magic)
+        step = file.read(first, min(stop + _END.size - 1, file.size) - first)
+        at = step.rfind(_END_MAGIC, 0, stop - first + len(_END_MAGIC) - 1)
         while at >= 0:
-            yield start + at
-            at = step.rfind(magic, 0, at + len(magic) - 1)
-        stop = start
+            if len(step) - at >= _END.size:
+                yield first + at, step[at : at + _END.size]
+            at = step.rfind(_END_MAGIC, 0, at + len(_END_MAGIC) - 1)
+        stop = first
 
 
 def _is_end64(file: Readable, at: int) -> bool:
@@ -80,11 +101,11 @@ def _is_end64(file: Readable, at: int) -> bool:
     return bool(offset + nbytes == place)
 
 
-def names_behind(file: Readable, start: int) -> list[str]:
-    """Return the names of the complete entries that follow each other from `start` on."""
+def names_behind(file: Readable, start: int, most: int = _MOST_NAMES) -> list[str]:
+    """Return the names of the first complete entries that follow each other from `start` on."""
     names: list[str] = []
     size = file.size
-    while len(names) < _MOST_NAMES:
+    while len(names) < most:
         header = file.read(start, _ENTRY.size)
         if len(header) < _ENTRY.size or header[:4] != _ENTRY_MAGIC:
             break

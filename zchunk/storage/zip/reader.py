@@ -27,6 +27,7 @@ from zchunk.spec.keys import METADATA_KEYS, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import check_range
 from zchunk.storage.local.files import read_at
+from zchunk.storage.zip import directory
 from zchunk.storage.zip.directory import end_of_archive, names_behind
 from zchunk.storage.zip.methods import decode
 
@@ -184,10 +185,10 @@ class Reader:
             self._parse()
 
     def _parse(self) -> None:
-        end = end_of_archive(self._file) if isinstance(self._file, File) else None
+        end = self._complete = self._end_of(self.file)
         try:
-            with self.stream(end) as stream, zipfile.ZipFile(stream) as directory:
-                infos, self._comment = directory.infolist(), directory.comment
+            with self.stream() as stream, zipfile.ZipFile(stream) as archive:
+                infos, self._comment = archive.infolist(), archive.comment
         except _BAD_ARCHIVE as error:
             if isinstance(error, StoreError):
                 raise
@@ -201,14 +202,27 @@ class Reader:
                 self.entries[info.orig_filename] = info
             else:
                 self._foreign.append(info)
-        if isinstance(self._file, File) and end is not None:
-            self._complete = end
-            if end < self._file.size:
-                self._tell(self._file, end)
+        if end < self.file.size:
+            self._tell(self.file, end)
 
-    def _tell(self, file: File, end: int) -> None:
+    def _end_of(self, file: File | Value) -> int:
+        """Return where the last complete archive in the file ends."""
+        if isinstance(file, File):
+            found = end_of_archive(file)
+        else:
+            found = end_of_archive(_at_end(file, file.size), len(file.tail), directory.FAR)
+        if found is None:
+            raise StoreError(
+                f"cannot open {self.name} as a zip store: the last {directory.FAR >> 20} MiB of it have no "
+                "complete directory. It was probably not closed after writing; copy it to a local file, of "
+                "which all is looked at"
+            )
+        return found
+
+    def _tell(self, file: File | Value, end: int) -> None:
         """Warn that an archive is read only as far as its last complete directory."""
-        names = names_behind(file, end)
+        # Each name takes two requests where there are any.
+        names = names_behind(file, end) if isinstance(file, File) else names_behind(file, end, _TOLD + 1)
         told = ", ".join(map(repr, names[:_TOLD])) + (", ..." if len(names) > _TOLD else "")
         warnings.warn(
             f"{self.name} was not closed after writing, or is being written: it is read as it was before. "
@@ -218,12 +232,10 @@ class Reader:
             stacklevel=6,
         )
 
-    def stream(self, end: int | None = None) -> io.RawIOBase:
-        """Return the archive, which ends at `end`, as a file for `zipfile`."""
-        file = self.file
-        if isinstance(file, File):
-            return _Stream(file, end)
-        return _Stream(Piece(file, file.size - len(file.tail), file.tail))
+    def stream(self) -> io.RawIOBase:
+        """Return the archive, as far as it is complete, as a file for `zipfile`."""
+        file, end = self.file, self._complete
+        return _Stream(file if isinstance(file, File) else _at_end(file, end), end)
 
     @property
     def file(self) -> File | Value:
@@ -380,6 +392,14 @@ class Reader:
         if info.compress_size > size - start:
             raise ValueError(f"the directory says {info.compress_size} bytes, which the file does not have")
         return start
+
+
+def _at_end(value: Value, end: int) -> Piece:
+    """Return a value of which the last bytes before `end` are in memory."""
+    if end == value.size:
+        return Piece(value, end - len(value.tail), value.tail)
+    start = max(end - _END, 0)
+    return Piece(value, start, value.read(start, end - start))
 
 
 def _check_document(key: str, info: zipfile.ZipInfo) -> None:

@@ -122,7 +122,8 @@ class ZipStore(Store):
         FileNotFoundError
             The other store has no such key.
         StoreError
-            The value is no archive.
+            The value is no archive, or was not closed after writing and its last 64 MiB have no complete
+            directory.
 
         Examples
         --------
