@@ -370,6 +370,23 @@ class StoreConformance:
         assert store.existing(["a/0", "a/1", "a", "b", "c"]) == {"a/0", "b"}
         assert store.existing([]) == set()
 
+    def test_what_is_vacant_has_nothing_below(self, store: Store) -> None:
+        assert store.is_vacant() in (False, store.root is not None)
+        store["a/b/0"] = b"value"
+        assert not (store.is_vacant() or store.is_vacant("a") or store.is_vacant("a/b/0"))
+        # Not a place for anything, but not known to be empty either.
+        assert not store.is_vacant("a/b/0/c")
+        assert store.is_vacant("a/c") in (False, store.root is not None)
+
+    def test_set_new(self, store: Store) -> None:
+        assert store.set_new("a/new", b"first")
+        assert store["a/new"] == b"first"
+        assert store.set_new("a/b/new", b"below")
+        assert sorted(store) == ["a/b/new", "a/new"]
+        if store.root is not None:
+            assert not store.set_new("a/new", b"second")
+            assert store["a/new"] == b"first"
+
     def test_modify(self, store: Store) -> None:
         store.modify("k", lambda old: b"new" if old is None else b"?")
         store.modify("k", lambda old: None if old is None else old + b"er")

@@ -14,7 +14,7 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strlen, strrchr
 
-from zchunk._ext.io.files cimport FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
+from zchunk._ext.io.files cimport ATOMIC, FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
 from zchunk._ext.memory.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
 
 cdef extern from * nogil:
@@ -150,6 +150,7 @@ cdef extern from * nogil:
     int zc_sync_folder(int folder, const char* path)
     int mkdirat(int folder, const char* path, unsigned mode)
     int renameat(int old, const char* a, int new, const char* b)
+    int linkat(int old, const char* a, int new, const char* b, int flags)
     int unlinkat(int folder, const char* path, int flags)
     int zc_fsync(int fd)
     void zc_start_sync(int fd)
@@ -377,6 +378,13 @@ cdef int commit_file(Draft* d, const char* path, Failure* f) noexcept nogil:
     return OK
 
 
+cdef int _link_file(Draft* d, const char* path, Failure* f) noexcept nogil:
+    """Give a finished file the name `path`, which none may have: unlike a rename it fails where there is one."""
+    cdef int status = OK if linkat(d.folder, d.temp, d.folder, path, 0) == 0 else _system(f)
+    unlinkat(d.folder, d.temp, 0)
+    return _sync_parent(d.folder, path, f) if status == OK and d.durability == FSYNC else status
+
+
 cdef int remove_file(int folder, const char* path, int durability, Failure* f) noexcept nogil:
     """Remove `path`, if it is there."""
     if unlinkat(folder, path, 0) == 0:
@@ -475,11 +483,15 @@ def temp_number():
     return <object>machine << 64 | number
 
 
-def write_file(bytes path not None, data, int durability):
+def write_file(bytes path not None, data, int durability, bint new=False):
     """Make `data`, any contiguous buffer, the content of a file, and the folders above it if need be.
+
+    Of several writers of one `new` file, which is never written in place, the first succeeds.
 
     Raises
     ------
+    FileExistsError
+        The file is to be `new`, and there is one.
     OSError
         As the system says; then the file is what it was, unless it is written in place.
     """
@@ -490,6 +502,8 @@ def write_file(bytes path not None, data, int durability):
     cdef const char* name = path
     if not path:
         raise ValueError("the path of the file is empty")
+    if new and durability == IN_PLACE:
+        durability = ATOMIC
     memset(&f, 0, sizeof(f))
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     with nogil:
@@ -498,7 +512,7 @@ def write_file(bytes path not None, data, int durability):
             put(&draft, <const uint8_t*>view.buf, view.len, &f)
             status = finish_file(&draft, &f)
         if status == OK:
-            status = commit_file(&draft, name, &f)
+            status = _link_file(&draft, name, &f) if new else commit_file(&draft, name, &f)
     PyBuffer_Release(&view)
     if status != OK:
         raise OSError(f.err, os.strerror(f.err), os.fsdecode(path))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,107 @@ def test_parents_are_made() -> None:
     store: dict[str, bytes] = {}
     zchunk.create((3, 4), chunks=2, store=store, path="/a//b/")
     assert store == {".zgroup": ZGROUP, "a/.zgroup": ZGROUP, "a/b/.zarray": DEFAULT_ZARRAY}
+
+
+class Looking(zchunk.DirectoryStore):
+    """A store that never says that a place is vacant."""
+
+    def is_vacant(self, path: str = "") -> bool:
+        return False
+
+
+def _nothing(folder: Path) -> None:
+    pass
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir(parents=True)
+
+
+def _chunks_of_another(folder: Path) -> None:
+    for name in ("0", "1", "c"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "0").write_bytes(b"chunk")
+    (folder / "0.1").write_bytes(b"chunk")
+
+
+def _foreign(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "photo.jpg").write_bytes(b"jpg")
+
+
+def _half_erased(folder: Path) -> None:
+    zchunk.ones((2, 2), chunks=1, store=folder)
+    # A process of another machine, a long time ago.
+    mark = folder / "erasing.0000000000000001.partial"
+    mark.mkdir()
+    os.utime(mark, (0, 0))
+    for name in (".zarray", "zarr.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _array(folder: Path) -> None:
+    zchunk.ones((2, 2), chunks=1, store=folder)
+
+
+def _group(folder: Path) -> None:
+    zchunk.group(store=folder)
+
+
+def _broken_link(folder: Path) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(folder.parent / "nowhere")
+
+
+def _file(folder: Path) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_bytes(b"a file")
+
+
+def _below_a_file(folder: Path) -> None:
+    folder.parent.write_bytes(b"a file")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        _nothing,
+        _empty,
+        _chunks_of_another,
+        _foreign,
+        _half_erased,
+        _array,
+        _group,
+        _broken_link,
+        _file,
+        _below_a_file,
+    ],
+)
+def test_a_vacant_place_becomes_what_a_search_of_it_makes(
+    tmp_path: Path, state: Callable[[Path], None]
+) -> None:
+    for make in (_make_array, _make_group):
+        outcomes = []
+        for cls in (zchunk.DirectoryStore, Looking):
+            top = tmp_path / f"{cls.__name__}{make.__name__}"
+            top.mkdir()
+            state(top / "g" / "x")
+            store = cls(top)
+            try:
+                make(store)
+                outcome = ""
+            except (OSError, ValueError) as error:
+                outcome = f"{type(error).__name__}: {error}".replace(repr(store), "").replace(str(top), "")
+            outcomes.append((outcome, files(top)))
+        assert outcomes[0] == outcomes[1]
+
+
+def _make_array(store: zchunk.DirectoryStore) -> None:
+    zchunk.ones((2, 2), chunks=1, store=store, path="g/x")[0] = 5
+
+
+def _make_group(store: zchunk.DirectoryStore) -> None:
+    zchunk.group(store=store, path="g/x")
 
 
 @only_v2("separators that stores have in format 2")

@@ -126,13 +126,7 @@ class Placement(NamedTuple):
 
     def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
         """Make the groups above, and erase what is there. Raises as `init_array` does."""
-        store = self.store if chunk_store is None else chunk_store
-        # Elsewhere it takes a request.
-        look = not overwrite and store.root is not None
-        # Listed before it is known that there is no array: what other processes write to a new one stays.
-        left = left_chunks(store, self.path, *self.keys) if look else []
-        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store)
-        _erase_keys(store, left)
+        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store, self.keys)
 
     def begin(self, chunk_store: Store | None = None) -> str | None:
         """Leave a mark, for as long as there are chunks but no metadata; return its key."""
@@ -303,19 +297,37 @@ def refuse_foreign(store: Store, path: str, chunk_store: Store | None = None) ->
         )
 
 
-def _prepare(store: Store, path: str, fmt: Format, overwrite: bool, chunk_store: Store | None) -> None:
+def _prepare(
+    store: Store,
+    path: str,
+    fmt: Format,
+    overwrite: bool,
+    chunk_store: Store | None,
+    keys: tuple[ChunkKeyEncoding, int] | None = None,
+) -> None:
+    """Make the place of a node, or of an array whose chunks have these keys."""
     if fmt.version not in getattr(store, "zarr_formats", (2, 3)):
         raise ValueError(f"{store!r} cannot hold nodes of Zarr format {fmt.version}")
-    if not overwrite:
+    chunks = store if chunk_store is None else chunk_store
+    # Where no folder is there is nothing else to look for.
+    vacant = not overwrite and store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
+    left: list[str] = []
+    if not overwrite and not vacant:
+        # Listed before it is known that there is no array: what other processes write to a new one stays.
+        # Elsewhere it takes a request.
+        if keys is not None and chunks.root is not None:
+            left = left_chunks(chunks, path, *keys)
         check_absent(store, path)
     missing = _missing_groups(store, path, fmt, overwrite)
     if overwrite:
         refuse_foreign(store, path, chunk_store)
-    if overwrite or store.unfinished(path):
+    if overwrite or (not vacant and store.unfinished(path)):
         erase(store, path, chunk_store)
     _make_groups(store, fmt, missing, chunk_store)
     # Another array may have been here before it was moved away.
-    chunk_cache.forget(store if chunk_store is None else chunk_store, path)
+    chunk_cache.forget(chunks, path)
+    if left:
+        _erase_keys(chunks, left)
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:

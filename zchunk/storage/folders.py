@@ -49,6 +49,21 @@ class Folders:
         """
         return []
 
+    def is_vacant(self, path: str = "") -> bool:
+        """Whether nothing is at a node path: no node, no chunk, nothing that a killed process has left.
+
+        Where one look does not tell, False.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("new.zarr")
+        >>> store["a/x"] = b"value"
+        >>> store.is_vacant("a"), store.is_vacant("b")
+        (False, True)
+        """
+        return False
+
     def unfinished(self, path: str = "") -> bool:
         """Whether a process that is gone has begun to erase what is at a node path, and left a part of it.
 

@@ -50,6 +50,26 @@ class TestNestedDirectoryStore(StoreConformance):
         return NestedDirectoryStore(path)
 
 
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_a_new_value_leaves_nothing_beside_it(tmp_path: Path, durability: Any) -> None:
+    store = DirectoryStore(tmp_path, durability=durability)
+    assert store.set_new("a/0", b"first")
+    assert not store.set_new("a/0", b"second")
+    # A folder holds no value.
+    (tmp_path / "a" / "1" / "2").mkdir(parents=True)
+    assert store.set_new("a/1", b"in its place")
+    assert {key: store[key] for key in store} == {"a/0": b"first", "a/1": b"in its place"}
+    assert files(tmp_path) == ["a/0", "a/1"]
+
+
+def test_a_link_that_leads_nowhere_is_not_vacant(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    store = DirectoryStore(tmp_path)
+    assert not store.is_vacant("link")
+    assert store.is_vacant("nowhere")
+    assert not store.is_vacant("x" * 300)
+
+
 def files(path: Path) -> list[str]:
     return sorted(str(p.relative_to(path)) for p in path.rglob("*") if not p.is_dir())
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import compress
 from typing import Any, Literal, TypeAlias
 
@@ -23,7 +23,7 @@ from zchunk.storage.local.files import (
     sync_folder,
     walk,
 )
-from zchunk.storage.local.leftovers import PARTIAL, partial_path, remove_leftovers, tidy, unfinished
+from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
 from zchunk.storage.local.removal import foreign_files, remove_folder, remove_in_place
 from zchunk.storage.local.trees import RETRIES, each_file
 
@@ -243,23 +243,12 @@ class DirectoryStore(Store):
         """Make the file of a key if there is none; of several processes one does."""
         path = self.file_path(key)
         tidy(os.path.dirname(path))
-        if os.path.isfile(path):
-            return False
-        temporary, data = partial_path(path), as_buffer(value)
-        # Nobody reads the file before it has its name: it need not be replaced as a whole itself.
-        how = DURABILITY["fsync" if self.durability == "fsync" else "none"]
+        data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
         try:
-            write_file(os.fsencode(temporary), data, how)
-            # Unlike a rename it fails where there is a file already.
-            os.link(temporary, path)
+            write_file(encoded, data, how, new=True)
         except OSError:
-            # Perhaps the file system has no hard links, or what is there is no file.
+            # There is a file, or something else; or the file system has no hard links.
             return super().set_new(key, value)
-        finally:
-            with suppress(OSError):
-                os.unlink(temporary)
-        if self.durability == "fsync":
-            sync_folder(os.path.dirname(path))
         return True
 
     def __delitem__(self, key: str) -> None:
@@ -368,6 +357,15 @@ class DirectoryStore(Store):
         # A file is there for good once the folders above are: so they come last, from the lowest up.
         ordered = [*dict.fromkeys(files), *sorted(folders, key=len, reverse=True)]
         sync_files(list(map(os.fsencode, ordered)))
+
+    def is_vacant(self, path: str = "") -> bool:
+        if self.root is None:
+            return False
+        try:
+            os.lstat(self._folder(path))
+        except OSError as err:
+            return err.errno == errno.ENOENT
+        return False
 
     def unfinished(self, path: str = "") -> bool:
         return unfinished(self._folder(path))
