@@ -347,3 +347,28 @@ def test_dtypes_without_bytes(dtype: str, tmp_path: Path) -> None:
     z.resize(5, 4)
     z.append(np.zeros((1, 4), dtype))
     assert zchunk.open(str(tmp_path)).shape == (6, 4)
+
+
+@pytest.mark.parametrize("native", ["native", "generic"])
+@pytest.mark.parametrize("where", [None, "folder", "folder.zip"])
+def test_routes_that_are_kept_are_those_of_the_table(where: str | None, native: str, tmp_path: Path) -> None:
+    store = None if where is None else str(tmp_path / where)
+    z = zchunk.create((6, 6), chunks=2, dtype="i4", store=store, cache_bytes=1 << 20)
+    z[...] = items = np.arange(36, dtype="i4").reshape(6, 6)
+    array = z._chunked
+    with executor("native" if native == "generic" else "generic"):
+        np.testing.assert_array_equal(z[...], items)
+    with executor(native):
+        np.testing.assert_array_equal(z[...], items)
+        others = (
+            array,
+            array.uncached,
+            array.converting(array.uncached),
+            array.in_store(zchunk.MemoryStore()),
+            array.with_shape((4, 4)),
+            array.unpublished,
+        )
+        for other in others:
+            expected = [(route.read, route.write) for route in execute.ROUTES if route.takes(other)]
+            assert (other.routes.get(execute.native_enabled) or execute._routes(other)) == expected
+            assert other.routes[execute.native_enabled] == expected

@@ -36,7 +36,7 @@ class ChunkedArray:
     """An array as the engine sees it: where its chunks are and how they are encoded.
 
     Immutable: an `Array` makes a new one when its metadata change, and the methods below return other arrays.
-    Only what is read or made of these facts is kept later, such as `indexes`.
+    Only what is read or made of these facts is kept later, such as `indexes` and `routes`.
 
     Parameters
     ----------
@@ -69,6 +69,8 @@ class ChunkedArray:
     # None if the native executor cannot run the codecs.
     layout: Layout | None
     cache: ChunkCache | None
+    # What `zchunk.engine.execute` has found of the routes that the array takes.
+    routes: dict[bool, Any]
     # Whether chunks are read through the cache: not those that have other chunks in them or other shapes,
     # which are read as chunks of other arrays.
     keeps_chunks = False
@@ -118,6 +120,7 @@ class ChunkedArray:
         if check_metadata is not None:
             facts["check_metadata"] = check_metadata
         facts["layout"] = self._layout()
+        facts["routes"] = {}
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a {type(self).__name__} is immutable: {name!r} cannot be assigned")
@@ -128,7 +131,9 @@ class ChunkedArray:
     def _with(self, **changes: Any) -> ChunkedArray:
         """Return an array that differs from this one in some attributes."""
         other = object.__new__(ChunkedArray)
-        vars(other).update(vars(self), **changes)
+        facts = vars(other)
+        # Its routes follow from what may have changed.
+        facts.update(vars(self), routes={}, **changes)
         return other
 
     def _layout(self) -> Layout | None:

@@ -15,10 +15,11 @@ sharded     chunks that are shards                       reads arrays in shards 
 generic     everything else                              `generic.read_chunks`   `generic.write_chunks`
 =========== ============================================ ======================= =============================
 
-Routes are tried from the top. A reader or writer may decline, by returning False before it has changed
-anything; then the next route is tried: the cache declines what does not fit, the native writers decline a
-field of a structure and arrays with a synchronizer. Three routes are made of others: an array in a shard, a
-regular part of a rectilinear grid, and what a view converts are arrays that are read by the same table.
+Routes are tried from the top; an array finds out once which ones take it. A reader or writer may decline, by
+returning False before it has changed anything; then the next route is tried: the cache declines what does not
+fit, the native writers decline a field of a structure and arrays with a synchronizer. Three routes are made
+of others: an array in a shard, a regular part of a rectilinear grid, and what a view converts are arrays that
+are read by the same table.
 
 The generic route is the definition: any store, any codec, chunk by chunk in Python. The native ones agree
 with it byte for byte and skip work where all codecs are native: they handle many chunks in one release of the
@@ -64,8 +65,8 @@ def read(array: ChunkedArray, plan: Plan, out: Items) -> None:
     """Read the selection into `out`, which has the plan's shape and the array's dtype, and any strides."""
     if not out.size or not array.item.itemsize:
         return
-    for route in ROUTES:
-        if route.takes(array) and route.read(array, plan, out):
+    for reader, _ in array.routes.get(native_enabled) or _routes(array):
+        if reader(array, plan, out):
             return
 
 
@@ -84,8 +85,8 @@ def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = Non
 
 
 def _write(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> None:
-    for route in ROUTES:
-        if route.write is not None and route.takes(array) and route.write(array, plan, value, field):
+    for _, writer in array.routes.get(native_enabled) or _routes(array):
+        if writer is not None and writer(array, plan, value, field):
             return
 
 
@@ -305,13 +306,25 @@ def _write_opened(
 # ---- the table
 
 
+# They return False to decline.
+Reader: TypeAlias = Callable[[ChunkedArray, Plan, Items], bool]
+Writer: TypeAlias = Callable[[ChunkedArray, Plan, Items, str | None], bool]
+
+
 class Route(NamedTuple):
-    """How arrays that it `takes` are read and written; a reader or writer that returns False declines."""
+    """How arrays that it `takes` are read and written."""
 
     name: str
     takes: Callable[[ChunkedArray], bool]
-    read: Callable[[ChunkedArray, Plan, Items], bool]
-    write: Callable[[ChunkedArray, Plan, Items, str | None], bool] | None
+    read: Reader
+    write: Writer | None
+
+
+def _routes(array: ChunkedArray) -> list[tuple[Reader, Writer | None]]:
+    """Return the readers and writers of an array, which it keeps: an array is what it is."""
+    found = [(route.read, route.write) for route in ROUTES if route.takes(array)]
+    array.routes[native_enabled] = found
+    return found
 
 
 def _is_native(array: ChunkedArray) -> bool:

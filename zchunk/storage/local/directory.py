@@ -83,6 +83,13 @@ class DirectoryStore(Store):
     shared = True
 
     _identity: str | None = None
+    # Whether the values of keys are files as they lie: not in a subclass that does something of its own.
+    _plain = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        methods = "__getitem__", "__setitem__", "__delitem__", "__contains__", "file_path"
+        cls._plain = all(getattr(cls, name) is getattr(DirectoryStore, name) for name in methods)
 
     def __init__(
         self,
@@ -104,17 +111,8 @@ class DirectoryStore(Store):
 
     @property
     def root(self) -> str | None:
-        # None where files are not what item access would give: when keys are changed on the way, and in a
-        # subclass that does something of its own.
-        cls = type(self)
-        own = (
-            cls.__getitem__ is DirectoryStore.__getitem__
-            and cls.__setitem__ is DirectoryStore.__setitem__
-            and cls.__delitem__ is DirectoryStore.__delitem__
-            and cls.__contains__ is DirectoryStore.__contains__
-            and cls.file_path is DirectoryStore.file_path
-        )
-        return self.path if own and not self.normalize_keys else None
+        # None where files are not what item access would give.
+        return self.path if self._plain and not self.normalize_keys else None
 
     @property
     def lock_identity(self) -> str:
