@@ -245,8 +245,8 @@ class DirectoryStore(Store):
         try:
             write_file(encoded, data, how, new=True)
         except OSError:
-            # There is a file, or something else; or the file system has no hard links.
-            return super().set_new(key, value)
+            # If there is no file, something else is there, or the file system has no hard links.
+            return False if os.path.isfile(path) else super().set_new(key, value)
         return True
 
     def __delitem__(self, key: str) -> None:
