@@ -10,7 +10,7 @@ from operator import contains, floordiv, ge, lt
 from zchunk.engine.array import ChunkedArray
 from zchunk.spec.keys import join
 
-# So many chunks are looked up one by one rather than found in a listing: at least, and at most.
+# How many chunks are looked up one by one rather than found in a listing: at least, and at most.
 _FEW_LOOKUPS = 64
 _LOOKUPS = 4096
 

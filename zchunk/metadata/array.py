@@ -216,11 +216,11 @@ class ArrayMetadata:
             encoded, decoded = growth
             nbytes = nbytes * encoded // decoded
 
-    def _check_limit(self, nbytes: int, limit: int | None, who: str) -> None:
+    def _check_limit(self, nbytes: int, limit: int | None, what: str) -> None:
         if limit is not None and nbytes > limit:
             raise MetadataError(
                 f"a chunk has {nbytes} bytes (shape {self.shape}, chunks {self.grid.largest}, "
-                f"dtype {self.dtype}), but {who} has at most {limit}; choose smaller chunks"
+                f"dtype {self.dtype}), but {what} has at most {limit}; choose smaller chunks"
             )
 
     @property

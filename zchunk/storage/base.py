@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from zchunk.errors import StoreError
-from zchunk.runtime import threads as pool
+from zchunk.runtime import threads
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import (
     ERASING_KEY,
@@ -190,7 +190,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         """
         if self.concurrency > 1:
             return max(2, min(self.concurrency, _FAR_BYTES // nbytes))
-        return max(pool.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
+        return max(threads.get_threads(), min(_BATCH_KEYS, _BATCH_BYTES // nbytes))
 
     # Whether pieces have a version, so that several requests can be of one value.
     versioned = False

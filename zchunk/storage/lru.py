@@ -15,7 +15,7 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.mapping import as_store
 
-# So many answers to "is there this key?" and so many listings are kept.
+# How many answers to "is there this key?", and how many listings, are kept.
 _ANSWERS_MAX = 100_000
 _LISTINGS_MAX = 1_000
 

@@ -47,7 +47,7 @@ _MORE = 64
 _LARGE = 1 << 26
 _PER_STORED = 1000
 _PER_STORED_TEXT = 100
-# So many names of entries a warning tells.
+# How many names of entries a warning tells.
 _TOLD = 5
 
 Place: TypeAlias = tuple[int, int, int]

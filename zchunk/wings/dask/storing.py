@@ -114,8 +114,8 @@ def store(
     compute_kws : dict, optional
         Parameters of dask's `compute`, as ``{"scheduler": "threads"}``.
     **create_kws
-        Parameters of `zchunk.create` for a new array. Its shape is that of `source`, and so is its dtype by
-        default. Its chunks are by default the largest of the dask chunks along every axis; with
+        Parameters of `zchunk.create` for a new array. Its shape is that of `source`; by default its dtype
+        is too. Its chunks are by default the largest of the dask chunks along every axis; with
         ``shards=True`` its shards are.
 
     Returns

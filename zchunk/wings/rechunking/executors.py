@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from zchunk.runtime import threads as pool
+from zchunk.runtime.threads import each, get_threads
 from zchunk.runtime.fork import is_shared
 from zchunk.storage import Store
 from zchunk.wings.rechunking.tasks import Job, Memory
@@ -39,7 +39,7 @@ class Threads:
     fixed = False
 
     def __init__(self, native: bool) -> None:
-        self.workers = 1 if native else pool.get_threads()
+        self.workers = 1 if native else get_threads()
 
     def run(self, job: Job, stage: int, numbers: Iterator[int], count: int, done: Done) -> None:
         """Run the `count` tasks of a stage."""
@@ -55,7 +55,7 @@ class Threads:
             done(number)
 
         if count:
-            pool.each(numbers, count, work)
+            each(numbers, count, work)
 
 
 class Futures:
@@ -73,7 +73,7 @@ class Futures:
             self.processes = self.fixed = True
         else:
             self._wait = import_module("concurrent.futures").wait
-            self.workers, self._pending = getattr(executor, "_max_workers", pool.get_threads()), 0
+            self.workers, self._pending = getattr(executor, "_max_workers", get_threads()), 0
             self.fixed = False
             self.processes = not isinstance(executor, import_module("concurrent.futures").ThreadPoolExecutor)
 
@@ -106,7 +106,7 @@ class Dask:
 
     def __init__(self) -> None:
         self._dask = import_dask()
-        self.workers = self._dask.config.get("num_workers", None) or pool.get_threads()
+        self.workers = self._dask.config.get("num_workers", None) or get_threads()
         self.processes = self._dask.config.get("scheduler", None) not in _WITH_THREADS
 
     def run(self, job: Job, stage: int, numbers: Iterator[int], count: int, done: Done) -> None:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from zchunk.engine.array import ChunkedArray
-from zchunk.runtime import threads as pool
+from zchunk.runtime.threads import get_threads
 
 # A shard of small chunks is read as a whole up to this size.
 _WHOLE_SHARD = 64 << 20
@@ -33,14 +33,9 @@ def parse_bytes(size: Any) -> int:
     return size
 
 
-def threads() -> int:
-    """Return how many threads take memory at one time."""
-    return pool.get_threads()
-
-
 def of_reading(array: ChunkedArray) -> int:
     """Return how many bytes a read takes at most, in addition to the items that it returns."""
-    threads = pool.get_threads()
+    threads = get_threads()
     chunk = _chunk_nbytes(array)
     if array.metadata.shards is None:
         return _FIXED + _of_values(array, chunk)
@@ -52,7 +47,7 @@ def of_reading(array: ChunkedArray) -> int:
 
 def of_writing(array: ChunkedArray) -> int:
     """Return how many bytes a write takes at most, in addition to the items that it is given."""
-    threads = pool.get_threads()
+    threads = get_threads()
     chunk = _chunk_nbytes(array)
     if array.metadata.shards is None:
         return _FIXED + _of_values(array, chunk)
@@ -66,11 +61,11 @@ def of_writing(array: ChunkedArray) -> int:
 def _shards_at_once(array: ChunkedArray) -> int:
     if array.store.concurrency > 1:
         return array.store.batch_size(array.metadata.chunk_nbytes)
-    return pool.get_threads()
+    return get_threads()
 
 
 def _of_values(array: ChunkedArray, chunk: int) -> int:
-    threads = pool.get_threads()
+    threads = get_threads()
     if array.folder is not None and _is_native(array):
         # Each thread has a chunk, stored and decoded.
         return 2 * threads * chunk

@@ -17,6 +17,7 @@ from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format
+from zchunk.runtime.threads import get_threads
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
@@ -96,7 +97,7 @@ class Making:
         each = max(self._item_nbytes(), 1)
         least = least_items(shape, source, target)
         if self.source.dtype.hasobject:
-            # Their size is not known, nor can they be kept as bytes.
+            # Their size is not known, and they cannot be kept as bytes.
             region = RegularGrid(shape, tuple(max(min(n, c), 1) for n, c in zip(shape, target, strict=True)))
             self.plan = Plan(region, region, 0)
             return
@@ -109,7 +110,7 @@ class Making:
                 )
             executor.workers -= 1
         reads, run = self._reads()
-        self.plan = make_plan(shape, source, target, items, memory.threads(), _ENOUGH // each, reads, run)
+        self.plan = make_plan(shape, source, target, items, get_threads(), _ENOUGH // each, reads, run)
 
     def _reads(self) -> tuple[float, int]:
         """Return how often items may be read, and how many of them alone; see `make_plan`."""

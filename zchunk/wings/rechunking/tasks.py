@@ -21,7 +21,7 @@ from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage import Store
 from zchunk.wings.rechunking.plan import Box, Plan, box_of, meeting, shape_of, within
 
-# So many chunks are counted before the work begins; if there are more, each task looks up its own.
+# At most this many chunks are counted before the work begins; of more, each task looks up its own.
 _COUNTED = 100_000
 
 
@@ -175,7 +175,7 @@ def _read_file(path: str, into: memoryview) -> int:
         size = os.fstat(file.fileno()).st_size
         if size != len(into):
             return size
-        # Not more than 2 GiB come at a time.
+        # A read returns at most 2 GiB.
         while n := file.readinto(into):
             into = into[n:]
         return size - len(into)

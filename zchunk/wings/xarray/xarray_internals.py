@@ -53,7 +53,7 @@ normalize_path = _normalize_path
 stored_name = _encode_variable_name
 
 
-# Not before xarray 2026.
+# A parameter since xarray 2026.
 _ENCODING = {"zarr_format": 3} if "zarr_format" in signature(encode_zarr_variable).parameters else {}
 
 
