@@ -145,7 +145,7 @@ class CodecChain:
             )
         return stored
 
-    def _check_encoded(self, data: Any) -> int:
+    def _check_encoded(self, data: object) -> int:
         """Return how many bytes the objects of a chunk have become."""
         if isinstance(data, np.ndarray) and data.dtype.hasobject:
             raise ChunkError(

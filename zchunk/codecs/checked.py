@@ -19,7 +19,7 @@ from zchunk.codecs.base import Codec, LimitedCodec, NativeCodec, flat
 from zchunk.spec.dtypes import decode_dtype
 
 
-def decode(codec: Codec, data: Any, limit: int) -> Any:
+def decode(codec: Codec, data: object, limit: int) -> Any:
     """Return what `codec` decodes `data` to.
 
     Parameters
@@ -51,7 +51,7 @@ def _check(nbytes: int, limit: int) -> None:
         raise ValueError(f"it announces {nbytes} decoded bytes, at most {limit} are possible")
 
 
-def _check_growth(codec: Codec, data: Any, limit: int) -> None:
+def _check_growth(codec: Codec, data: object, limit: int) -> None:
     """Check what comes out of a filter whose parameters, from the metadata, name dtypes."""
     decoded = getattr(codec, "decode_dtype", getattr(codec, "dtype", None))
     encoded = getattr(codec, "encode_dtype", getattr(codec, "astype", None))
@@ -59,7 +59,7 @@ def _check_growth(codec: Codec, data: Any, limit: int) -> None:
         _check(memoryview(flat(data)[0]).nbytes // max(encoded.itemsize, 1) * decoded.itemsize, limit)
 
 
-def _decode_bz2(codec: Codec, data: Any, limit: int) -> Any:
+def _decode_bz2(codec: Codec, data: object, limit: int) -> Any:
     import bz2
 
     return _decompress(bz2.BZ2Decompressor, data, limit)
@@ -76,7 +76,7 @@ def _decode_lzma(codec: Any, data: Any, limit: int) -> Any:
     return _decompress(lambda: lzma.LZMADecompressor(codec.format, filters=filters), data, limit)
 
 
-def _decompress(new: Callable[[], Any], data: Any, limit: int) -> bytes:
+def _decompress(new: Callable[[], Any], data: object, limit: int) -> bytes:
     """Return what the streams in `data` decode to. Their headers do not say how much that is."""
     rest = bytes(flat(data)[0])
     parts: list[bytes] = []
@@ -98,7 +98,7 @@ def _decompress(new: Callable[[], Any], data: Any, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _decode_vlen(codec: Codec, data: Any, limit: int) -> Any:
+def _decode_vlen(codec: Codec, data: object, limit: int) -> Any:
     view = memoryview(flat(data)[0]).cast("B")
     n = int.from_bytes(view[:4], "little")
     # Each item has its length in front, four bytes as the header.
@@ -108,7 +108,7 @@ def _decode_vlen(codec: Codec, data: Any, limit: int) -> Any:
     return codec.decode(data)
 
 
-def _decode_json(codec: Codec, data: Any, limit: int) -> Any:
+def _decode_json(codec: Codec, data: object, limit: int) -> Any:
     config = codec.get_config()
     text = str(flat(data)[0], config["encoding"])
     return _array(json.loads(text, strict=config["strict"]), limit)
@@ -125,7 +125,7 @@ def _decode_msgpack(codec: Any, data: Any, limit: int) -> Any:
     return _array(msgpack.unpackb(data, raw=codec.raw), limit)
 
 
-def _array(items: Any, limit: int) -> np.ndarray[Any, Any]:
+def _array(items: object, limit: int) -> np.ndarray[Any, Any]:
     """Return the array in the lists that JSON and MsgPack store: nested items, then dtype and shape.
 
     Unlike numcodecs' decoders it tells items that are lists from an axis.

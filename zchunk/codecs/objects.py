@@ -13,7 +13,7 @@ from zchunk.codecs.registry import as_codec, get_codec
 _IDS = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 
 
-def object_dtype(dtype: Any, object_codec: Any = None) -> tuple[Any, Codec | None]:
+def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec | None]:
     """Return the dtype that a user means, and the codec of its objects, None if it has none.
 
     As in zarr 2.18 ``str`` and ``bytes`` are objects of any length, and ``"array:i4"`` are arrays of numbers.

@@ -153,7 +153,7 @@ def canonical(config: Mapping[str, Any], itemsize: int | None) -> Mapping[str, A
     return found
 
 
-def _number(name: str, value: Any) -> Any:
+def _number(name: str, value: object) -> Any:
     if name in _NUMBERS and isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
     return value
@@ -198,7 +198,7 @@ def check_allowed(codecs: Iterable[Codec]) -> None:
             codec.encode(None)
 
 
-def _refuse(config: Any, trusted: frozenset[str]) -> None:
+def _refuse(config: object, trusted: frozenset[str]) -> None:
     """Raise `CodecError` if a codec that runs code is named, also in the parameters of another codec."""
     if isinstance(config, Mapping):
         codec_id = config.get("id")
@@ -215,7 +215,7 @@ def _refuse(config: Any, trusted: frozenset[str]) -> None:
         _refuse(member, trusted)
 
 
-def as_codec(obj: Any) -> Codec:
+def as_codec(obj: object) -> Codec:
     """Return a user's codec argument, a codec or its configuration, as a codec.
 
     Those of numcodecs that zchunk has natively become zchunk's.

@@ -72,7 +72,7 @@ def migrate_1to2(store: MutableMapping[str, Any]) -> None:
     del store[_META_KEY]
 
 
-def _compressor(name: str | None, options: Any) -> dict[str, Any] | None:
+def _compressor(name: str | None, options: object) -> dict[str, Any] | None:
     """Return the configuration of a format 1 compressor."""
     if name in (None, "none"):
         return None

@@ -58,13 +58,13 @@ class OIndex:
 
     _kind = "oindex"
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: object) -> None:
         self.array = array
 
-    def __getitem__(self, selection: Any) -> Any:
+    def __getitem__(self, selection: object) -> Any:
         return getattr(self.array, self._kind)[selection]
 
-    def __setitem__(self, selection: Any, value: Any) -> None:
+    def __setitem__(self, selection: object, value: object) -> None:
         getattr(self.array, self._kind)[selection] = value
 
 
@@ -80,33 +80,33 @@ class BlockIndex(OIndex):
     _kind = "blocks"
 
 
-def is_integer(x: Any) -> bool:
+def is_integer(x: object) -> bool:
     """Whether `x` is an integer of Python or NumPy. A bool is one."""
     return isinstance(x, numbers.Integral)
 
 
-def is_integer_list(x: Any) -> bool:
+def is_integer_list(x: object) -> bool:
     """Whether `x` is a list that begins with an integer."""
     return isinstance(x, list) and len(x) > 0 and is_integer(x[0])
 
 
-def is_integer_array(x: Any, ndim: int | None = None) -> bool:
+def is_integer_array(x: object, ndim: int | None = None) -> bool:
     """Whether `x` is an array of integers, with `ndim` axes if that is given."""
     return not np.isscalar(x) and _is_array(x, "ui", ndim)
 
 
-def is_bool_array(x: Any, ndim: int | None = None) -> bool:
+def is_bool_array(x: object, ndim: int | None = None) -> bool:
     """Whether `x` is an array of bool, with `ndim` axes if that is given."""
     return _is_array(x, "b", ndim)
 
 
-def _is_array(x: Any, kinds: str, ndim: int | None) -> bool:
+def _is_array(x: object, kinds: str, ndim: int | None) -> bool:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         return False
     return x.dtype.kind in kinds and ndim in (None, len(x.shape))
 
 
-def is_scalar(value: Any, dtype: np.dtype[Any]) -> bool:
+def is_scalar(value: object, dtype: np.dtype[Any]) -> bool:
     """Whether `value` is one item of an array of `dtype`."""
     if np.isscalar(value):
         return True
@@ -115,33 +115,33 @@ def is_scalar(value: Any, dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "O" and not isinstance(value, np.ndarray)
 
 
-def is_slice(s: Any) -> bool:
+def is_slice(s: object) -> bool:
     """Whether `s` is a slice."""
     return isinstance(s, slice)
 
 
-def is_contiguous_slice(s: Any) -> bool:
+def is_contiguous_slice(s: object) -> bool:
     """Whether `s` is a slice without a step, or with the step 1."""
     return isinstance(s, slice) and s.step in (None, 1)
 
 
-def is_positive_slice(s: Any) -> bool:
+def is_positive_slice(s: object) -> bool:
     """Whether `s` is a slice that goes forwards."""
     return isinstance(s, slice) and (s.step is None or s.step >= 1)
 
 
-def is_contiguous_selection(selection: Any) -> bool:
+def is_contiguous_selection(selection: object) -> bool:
     """Whether all entries are arrays of integers, slices without a step, or an Ellipsis."""
     entries = ensure_tuple(selection)
     return all(is_integer_array(e) or is_contiguous_slice(e) or e is Ellipsis for e in entries)
 
 
-def is_basic_selection(selection: Any) -> bool:
+def is_basic_selection(selection: object) -> bool:
     """Whether all entries are integers or slices that go forwards."""
     return all(is_integer(e) or is_positive_slice(e) for e in ensure_tuple(selection))
 
 
-def is_pure_fancy_indexing(selection: Any, ndim: int) -> bool:
+def is_pure_fancy_indexing(selection: object, ndim: int) -> bool:
     """Whether it is an integer or integers for each of `ndim` axes, several along one of them at least."""
     if ndim == 1 and _is_integers(selection):
         return True
@@ -150,7 +150,7 @@ def is_pure_fancy_indexing(selection: Any, ndim: int) -> bool:
     return any(map(_is_integers, selection)) and all(is_integer(e) or _is_integers(e) for e in selection)
 
 
-def is_pure_orthogonal_indexing(selection: Any, ndim: int) -> bool:
+def is_pure_orthogonal_indexing(selection: object, ndim: int) -> bool:
     """Whether it is integers along one axis at most, and slices or an integer along the others."""
     if ndim and (is_integer_list(selection) or is_integer_array(selection, 1)):
         return True
@@ -160,7 +160,7 @@ def is_pure_orthogonal_indexing(selection: Any, ndim: int) -> bool:
     return ndim - len(others) <= 1 and all(isinstance(e, int | slice) for e in others)
 
 
-def _is_integers(x: Any) -> bool:
+def _is_integers(x: object) -> bool:
     return is_integer_list(x) or is_integer_array(x)
 
 
@@ -176,7 +176,7 @@ def is_mask_selection(selection: Any, array: Any) -> bool:
     return len(entries) == 1 and is_bool_array(entries[0]) and entries[0].shape == array.shape
 
 
-def is_total_slice(item: Any, shape: tuple[int, ...]) -> bool:
+def is_total_slice(item: object, shape: tuple[int, ...]) -> bool:
     """Whether a selection of slices, and of the integer 0 along an axis of length 1, is all of `shape`."""
     if item is Ellipsis:
         return True
@@ -195,7 +195,7 @@ def ceildiv(a: float, b: float) -> int:
     return int(-(-a // b))
 
 
-def ensure_tuple(v: Any) -> tuple[Any, ...]:
+def ensure_tuple(v: object) -> tuple[Any, ...]:
     """Return a selection as a tuple of its entries."""
     return v if isinstance(v, tuple) else (v,)
 
@@ -210,18 +210,18 @@ def slice_to_range(s: slice, l: int) -> range:  # noqa: E741
     return range(*s.indices(l))
 
 
-def ix_(selection: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], ...]:
+def ix_(selection: object, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], ...]:
     """Return NumPy's form of an orthogonal selection, as `numpy.ix_`, of an array of `shape`."""
     entries = replace_ellipsis(selection, shape)
     return np.ix_(*(np.atleast_1d(np.arange(n)[e]) for e, n in zip(entries, shape, strict=True)))
 
 
-def check_fields(fields: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def check_fields(fields: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of some fields of `dtype`; None is all of them."""
     return dtype if fields is None else field_dtype(fields, dtype)
 
 
-def check_no_multi_fields(fields: Any) -> Any:
+def check_no_multi_fields(fields: object) -> Any:
     """Return the one field of a list; `SelectionError` if there are several. What is no list is as it is."""
     if not isinstance(fields, list) or not fields:
         return fields

@@ -29,7 +29,7 @@ __all__ = [
 ZARR_FORMAT = 2
 
 
-def json_dumps(o: Any) -> bytes:
+def json_dumps(o: object) -> bytes:
     """Return an object as JSON, laid out as in the store."""
     return render_json(o)
 
@@ -100,7 +100,7 @@ def encode_array_metadata(meta: Mapping[str, Any]) -> bytes:
     return render_array(model)
 
 
-def _codec(obj: Any) -> Codec:
+def _codec(obj: object) -> Codec:
     return stored_codec(obj) if isinstance(obj, Mapping) else as_codec(obj)
 
 
@@ -111,7 +111,7 @@ def decode_group_metadata(s: Mapping[str, Any] | bytes | str) -> dict[str, Any]:
     return {"zarr_format": ZARR_FORMAT}
 
 
-def encode_group_metadata(meta: Any = None) -> bytes:
+def encode_group_metadata(meta: object = None) -> bytes:
     """Return a ``.zgroup``. `meta` means nothing."""
     return render_group()
 

@@ -64,7 +64,7 @@ def is_valid_python_name(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
-def normalize_dtype(dtype: Any, object_codec: Any) -> tuple[np.dtype[Any], Any]:
+def normalize_dtype(dtype: object, object_codec: object) -> tuple[np.dtype[Any], Any]:
     """Return the dtype that a user means, and the codec of its objects, None if it has none."""
     found, codec = object_dtype(dtype, object_codec)
     found = np.dtype(found)

@@ -201,7 +201,7 @@ def _places(names: Iterable[str]) -> dict[str, str]:
     return paths
 
 
-def _parameters(data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _parameters(data: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of `array`, with what is not given and must be taken from the data."""
     found = {"chunks": chunks_of(data)}
     if isinstance(data, Array) and data.dtype.hasobject and not kwargs.keys() & {"dtype", "filters"}:
@@ -209,7 +209,7 @@ def _parameters(data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return found | kwargs
 
 
-def _read(data: Any, parameters: dict[str, Any]) -> Any:
+def _read(data: object, parameters: dict[str, Any]) -> Any:
     """Return array-like data as a NumPy array that can be stored with these parameters of `array`."""
     check_data(data)
     dtype, codec = object_dtype(parameters.get("dtype"), parameters.get("object_codec"))

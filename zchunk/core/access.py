@@ -70,7 +70,7 @@ class Access(NamedTuple):
         return Access(self.store, path, version, *self[3:-1], trusted)
 
 
-def _mapped(store: Any, mode: Mode) -> Store:
+def _mapped(store: object, mode: Mode) -> Store:
     """Return the store of a mapping, or of a path, which the constructors take too."""
     return open_store(store, mode) if isinstance(store, str | os.PathLike) else as_store(store)
 

@@ -385,7 +385,7 @@ def reopen(kind: type[_A], access: Access, viewed: dict[str, Any] | None = None)
     return array if viewed is None else array.view(**viewed)
 
 
-def _keep_lengths(shape: Any, old: tuple[int, ...]) -> Any:
+def _keep_lengths(shape: object, old: tuple[int, ...]) -> Any:
     """Return a user's `shape` with the `old` lengths in place of None."""
     if isinstance(shape, tuple | list) and len(shape) == len(old):
         return tuple(length if wanted is None else wanted for wanted, length in zip(shape, old, strict=True))

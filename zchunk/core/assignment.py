@@ -6,7 +6,7 @@ to a name that nothing reads would be lost without an error; here it is an error
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 _UNKNOWN = object()
 
@@ -25,7 +25,7 @@ class Closed:
     # Type checkers know all attributes, and take what is assigned to others for an error themselves.
     if not TYPE_CHECKING:
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             cls = type(self)
             known = getattr(cls, name, _UNKNOWN)
             if (
@@ -46,7 +46,7 @@ class Closed:
             raise AttributeError(_refusal(cls, name, getattr(cls, name, _UNKNOWN), 1), name=name, obj=self)
 
 
-def _refusal(cls: type[Closed], name: str, known: Any, deleted: int) -> str:
+def _refusal(cls: type[Closed], name: str, known: object, deleted: int) -> str:
     verb = "deleted" if deleted else "assigned"
     what = f"{name!r} of {'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__} cannot be {verb}"
     if name in cls._instead_of:

@@ -258,7 +258,7 @@ class Attributes(Closed, MutableMapping[str, Any]):
     def __getitem__(self, item: str) -> Any:
         return self._current()[item]
 
-    def __setitem__(self, item: str, value: Any) -> None:
+    def __setitem__(self, item: str, value: object) -> None:
         new = with_string_keys({item: value})
         self._check(new)
         self._change(lambda attrs: attrs | new)
@@ -308,7 +308,7 @@ def with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in attrs.items()}
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> Any:
     """Return a JSON value that shares nothing with another one."""
     if isinstance(value, dict):
         return {name: _copied(member) for name, member in value.items()}

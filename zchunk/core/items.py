@@ -32,7 +32,7 @@ def read(array: ChunkedArray, plan: Plan) -> Any:
 
 
 def write(
-    array: ChunkedArray, plan: Plan, value: Any, dtype: np.dtype[Any], field: str | None = None
+    array: ChunkedArray, plan: Plan, value: object, dtype: np.dtype[Any], field: str | None = None
 ) -> None:
     """Assign a value to the items that a plan selects, or to a field of them that has this dtype."""
     metadata = array.metadata
@@ -61,7 +61,7 @@ def read_items(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any] | None, fi
     return items if out is None else _copy(items, out)
 
 
-def write_items(array: ChunkedArray, plan: Plan, value: Any, fields: Fields) -> None:
+def write_items(array: ChunkedArray, plan: Plan, value: object, fields: Fields) -> None:
     """Assign a value to the items that a plan selects, or to one field of them."""
     if fields is None or fields == [] or fields == ():
         write(array, plan, value, array.metadata.dtype)

@@ -39,31 +39,31 @@ if TYPE_CHECKING:
 Planner = Callable[[Any, ChunkedArray], Plan]
 
 
-def _items(selection: Any, array: ChunkedArray) -> Plan:
+def _items(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
-def _basic(selection: Any, array: ChunkedArray) -> Plan:
+def _basic(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_basic(selection, array.metadata.grid)
 
 
-def _orthogonal(selection: Any, array: ChunkedArray) -> Plan:
+def _orthogonal(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_orthogonal(selection, array.metadata.grid)
 
 
-def _coordinates(selection: Any, array: ChunkedArray) -> Plan:
+def _coordinates(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_coordinates(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
-def _mask(selection: Any, array: ChunkedArray) -> Plan:
+def _mask(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_mask(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
-def _vindex(selection: Any, array: ChunkedArray) -> Plan:
+def _vindex(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_vindex(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
-def _blocks(selection: Any, array: ChunkedArray) -> Plan:
+def _blocks(selection: object, array: ChunkedArray) -> Plan:
     return plans.plan_blocks(selection, array.metadata.grid)
 
 
@@ -77,12 +77,12 @@ class Selections(ArrayProperties):
     # ---- any kind
 
     def _get(
-        self, plan: Planner, selection: Any, out: npt.NDArray[Any] | None = None, fields: Fields = None
+        self, plan: Planner, selection: object, out: npt.NDArray[Any] | None = None, fields: Fields = None
     ) -> Any:
         array = self._current
         return read_items(array, plan(selection, array), out, fields)
 
-    def _set(self, plan: Planner, selection: Any, value: Any, fields: Fields = None) -> None:
+    def _set(self, plan: Planner, selection: object, value: object, fields: Fields = None) -> None:
         self._check_writable()
         array = self._current
         write_items(array, plan(selection, array), value, fields)
@@ -138,7 +138,7 @@ class Selections(ArrayProperties):
             return self._get(_items, rest, fields=fields)
         return read(array, plan)
 
-    def __setitem__(self, selection: Selection, value: Any) -> None:
+    def __setitem__(self, selection: Selection, value: object) -> None:
         """Assign to the items that a selection names, as NumPy does.
 
         Parameters
@@ -227,7 +227,7 @@ class Selections(ArrayProperties):
         """
         return self._get(_basic, selection, out, fields)
 
-    def set_basic_selection(self, selection: BasicSelection, value: Any, fields: Fields = None) -> None:
+    def set_basic_selection(self, selection: BasicSelection, value: object, fields: Fields = None) -> None:
         """Assign to the items that integers, slices and an Ellipsis select.
 
         Parameters
@@ -314,7 +314,7 @@ class Selections(ArrayProperties):
         return self._get(_orthogonal, selection, out, fields)
 
     def set_orthogonal_selection(
-        self, selection: OrthogonalSelection, value: Any, fields: Fields = None
+        self, selection: OrthogonalSelection, value: object, fields: Fields = None
     ) -> None:
         """Assign to the product of what is selected along every axis.
 
@@ -392,7 +392,7 @@ class Selections(ArrayProperties):
         return items
 
     def set_coordinate_selection(
-        self, selection: CoordinateSelection, value: Any, fields: Fields = None
+        self, selection: CoordinateSelection, value: object, fields: Fields = None
     ) -> None:
         """Assign to the items at points.
 
@@ -448,7 +448,7 @@ class Selections(ArrayProperties):
         items: npt.NDArray[Any] = self._get(_mask, selection, out, fields)
         return items
 
-    def set_mask_selection(self, selection: MaskSelection, value: Any, fields: Fields = None) -> None:
+    def set_mask_selection(self, selection: MaskSelection, value: object, fields: Fields = None) -> None:
         """Assign to the items where a mask is true.
 
         Parameters
@@ -520,7 +520,7 @@ class Selections(ArrayProperties):
         items: npt.NDArray[Any] = self._get(_blocks, selection, out, fields)
         return items
 
-    def set_block_selection(self, selection: BlockSelection, value: Any, fields: Fields = None) -> None:
+    def set_block_selection(self, selection: BlockSelection, value: object, fields: Fields = None) -> None:
         """Assign to the items of whole chunks.
 
         Parameters
@@ -567,7 +567,7 @@ class Index:
         fields, rest = pop_fields(selection)
         return self._array._get(self._plan, rest, fields=fields)
 
-    def __setitem__(self, selection: Selection | CoordinateSelection | MaskSelection, value: Any) -> None:
+    def __setitem__(self, selection: Selection | CoordinateSelection | MaskSelection, value: object) -> None:
         """Assign to the items that a selection of this kind names."""
         fields, rest = pop_fields(selection)
         self._array._set(self._plan, rest, value, fields)

@@ -67,7 +67,7 @@ def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in without} | given
 
 
-def _shards(shards: tuple[int, ...], chunks: Any, given: dict[str, Any]) -> Any:
+def _shards(shards: tuple[int, ...], chunks: object, given: dict[str, Any]) -> Any:
     """Return `shards` of an array with `chunks`, as whole numbers of the chunks that are given instead.
 
     None if the given shape has another number of axes.

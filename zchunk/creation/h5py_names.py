@@ -17,7 +17,7 @@ _IGNORED = {
 }  # fmt: skip
 
 
-def translate(compressor: Any, fill_value: Any, kwargs: Mapping[str, object]) -> tuple[Any, Any]:
+def translate(compressor: object, fill_value: object, kwargs: Mapping[str, object]) -> tuple[Any, Any]:
     """Return the compressor and fill value that a user asks for, by zarr's names or in `kwargs` by h5py's.
 
     Parameters
@@ -60,7 +60,7 @@ def translate(compressor: Any, fill_value: Any, kwargs: Mapping[str, object]) ->
     return compressor, fill_value
 
 
-def _codec(name: str, options: Any) -> Any:
+def _codec(name: str, options: object) -> Any:
     """Return the codec `name` with `options`: a mapping, a sequence, or the first of its parameters."""
     if isinstance(options, Mapping):
         return get_codec({**options, "id": name})

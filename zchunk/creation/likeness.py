@@ -27,7 +27,7 @@ def chunks_of(a: Any) -> Any:
     return chunks if regular and len(chunks) == len(a.shape) else None
 
 
-def is_array(node: Any) -> bool:
+def is_array(node: object) -> bool:
     """Whether a node, zchunk's or another library's, is an array."""
     # Members of a group are attributes of it: one may be called "shape".
     return isinstance(node, Array) if isinstance(node, Node) else hasattr(node, "shape")
@@ -42,14 +42,14 @@ def codecs_of(a: Array) -> dict[str, Any]:
 
 
 def trusted_codecs(
-    object_codec: Any = None, compressor: Any = None, filters: Any = None, compressors: Any = None
+    object_codec: object = None, compressor: object = None, filters: object = None, compressors: object = None
 ) -> frozenset[str]:
     """Return which codecs, of those that run code from the data, are among these parameters of `create`."""
     listed = [found for found in (filters, compressors) if isinstance(found, list | tuple)]
     return trusted_ids(object_codec, compressor, *(codec for found in listed for codec in found))
 
 
-def parameters_like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def parameters_like(a: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of `create`: those in `kwargs`, and from the array `a` those that are not given."""
     check_data(a)
     if not hasattr(a, "shape"):

@@ -197,7 +197,10 @@ def open_array(
 
 
 def trusted_by(
-    object_codec: Any = None, compressor: Any = "default", filters: Any = None, compressors: Any = "auto"
+    object_codec: object = None,
+    compressor: object = "default",
+    filters: object = None,
+    compressors: object = "auto",
 ) -> frozenset[str]:
     """Return which codecs, of those that run code from the data, are among the parameters of `open_array`."""
     if object_codec is filters is None and isinstance(compressor, str) and isinstance(compressors, str):

@@ -42,7 +42,7 @@ _made: dict[tuple[Any, ...], ArrayMetadata] = {}
 _MADE_MAX = 64
 
 
-def takes_size_of_data(dtype: Any) -> bool:
+def takes_size_of_data(dtype: object) -> bool:
     """Whether `dtype` is text or bytes without a size, such as ``"U"`` or ``"S"``: NumPy finds the size.
 
     ``"S0"`` says a size, and a `numpy.dtype` has one.
@@ -75,7 +75,7 @@ def make_metadata(
     return found
 
 
-def _asked(parameters: Iterable[Any], fill_value: Any = None) -> tuple[Any, ...] | None:
+def _asked(parameters: Iterable[Any], fill_value: object = None) -> tuple[Any, ...] | None:
     """Return a key for parameters that always mean the same; None if one of them may change its meaning."""
     key: list[Any] = []
     if type(fill_value) is float:
@@ -144,11 +144,11 @@ def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
     return metadata
 
 
-def _chunks(chunks: Any) -> Any:
+def _chunks(chunks: object) -> Any:
     return True if isinstance(chunks, str) and chunks == "auto" else chunks
 
 
-def _compressors(compressor: Any, compressors: Any, shape: tuple[int, ...]) -> list[Any]:
+def _compressors(compressor: object, compressors: object, shape: tuple[int, ...]) -> list[Any]:
     """Return the codecs from bytes to bytes that the caller asks for, by zarr 2's name or by zarr 3's."""
     if isinstance(compressor, str) and compressor != "default":
         raise BadCompressorError(
@@ -169,7 +169,7 @@ def _compressors(compressor: Any, compressors: Any, shape: tuple[int, ...]) -> l
     return [] if compressor is None else [compressor]
 
 
-def _listed(name: str, codecs: Any) -> list[Any]:
+def _listed(name: str, codecs: object) -> list[Any]:
     """Return the codecs that the caller gives, which may be one or none, as a list."""
     if codecs is None:
         return []
@@ -187,7 +187,7 @@ def _check_no_format3(recipe: ArrayRecipe) -> None:
             raise ValueError(f"{name} is of Zarr format 3, and the array of format 2; add zarr_format=3")
 
 
-def _separator_of_2(wanted: str | None, of_store: str | None, encoding: Any) -> str | None:
+def _separator_of_2(wanted: str | None, of_store: str | None, encoding: object) -> str | None:
     """Return the separator that the metadata of an array of format 2 have."""
     if encoding is not None:
         name, separator = parameters_v3.key_encoding(encoding)

@@ -32,7 +32,7 @@ _INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"nam
 _TYPES = {"string": str, "variable_length_bytes": bytes}
 
 
-def native_type(dtype: Any, zarr_format: int) -> Any:
+def native_type(dtype: object, zarr_format: int) -> Any:
     """Return a dtype in NumPy's terms, where the caller gives a data type of format 3 or of zarr 3."""
     if zarr_format == 3 and isinstance(dtype, str):
         if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
@@ -90,7 +90,7 @@ def _model(
     )
 
 
-def _is_auto(value: Any) -> bool:
+def _is_auto(value: object) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
@@ -115,7 +115,7 @@ def _is_swapped(dtype: np.dtype[Any], native: np.dtype[Any]) -> bool:
     raise MetadataError(f"dtype {dtype} has fields of both byte orders; format 3 has one for all")
 
 
-def _fill_value(value: Any, dtype: np.dtype[Any], filters: tuple[Codec, ...]) -> Any:
+def _fill_value(value: object, dtype: np.dtype[Any], filters: tuple[Codec, ...]) -> Any:
     # Format 3 always has a fill value.
     if dtype.kind == "O" and (value is None or (isinstance(value, int) and not value)):
         return b"" if filters and filters[0].codec_id == "vlen-bytes" else ""
@@ -130,7 +130,7 @@ def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
     return _document(one)["codecs"][-1]
 
 
-def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
+def _as_codec_or_json(obj: object, itemsize: int) -> Any:
     """Return a codec as one of zchunk or numcodecs, or as JSON of format 3."""
     if isinstance(obj, Mapping) and "id" not in obj:
         return _json_of(obj)
@@ -139,7 +139,7 @@ def _as_codec_or_json(obj: Any, itemsize: int) -> Any:
     return as_codec(obj)
 
 
-def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
+def _fitted(obj: object, itemsize: int) -> dict[str, Any]:
     """Return the JSON of a codec of zarr 3, with parameters that it leaves open until it sees the items."""
     found = _json_of(obj)
     unset = getattr(obj, "_tunable_attrs", ())
@@ -150,7 +150,7 @@ def _fitted(obj: Any, itemsize: int) -> dict[str, Any]:
     return found
 
 
-def _json_of(obj: Any) -> dict[str, Any]:
+def _json_of(obj: object) -> dict[str, Any]:
     """Return the JSON of format 3 of a codec: the caller gives that, a name, or an object of zarr 3."""
     if not isinstance(obj, Mapping) and hasattr(obj, "to_dict"):
         obj = obj.to_dict()
@@ -173,7 +173,7 @@ def _sharding(inner: tuple[int, ...], codecs: list[Any]) -> dict[str, Any]:
     }
 
 
-def _key_encoding(encoding: Any, separator: str | None) -> ChunkKeyEncoding:
+def _key_encoding(encoding: object, separator: str | None) -> ChunkKeyEncoding:
     if encoding is None:
         return ChunkKeyEncoding("default", checked_separator(separator) or "/")
     if separator is not None:
@@ -188,7 +188,7 @@ def checked_separator(separator: Any) -> str | None:
     return separator  # type: ignore[no-any-return]
 
 
-def key_encoding(encoding: Any) -> tuple[str, str]:
+def key_encoding(encoding: object) -> tuple[str, str]:
     """Return name and separator of a `chunk_key_encoding`: a name, a pair, a dict, or an object of zarr 3.
 
     Raises
@@ -216,7 +216,7 @@ def key_encoding(encoding: Any) -> tuple[str, str]:
     )
 
 
-def _dimension_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
+def _dimension_names(names: object, ndim: int) -> tuple[str | None, ...] | None:
     if names is None:
         return None
     if isinstance(names, str) or not isinstance(names, Iterable):
@@ -228,7 +228,7 @@ def _dimension_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
 
 
 def chunks_and_shards(
-    chunks: Any, shards: Any, shape: tuple[int, ...], itemsize: int
+    chunks: object, shards: object, shape: tuple[int, ...], itemsize: int
 ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     """Return the shape of a chunk, and that of a shard if there are any.
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.storage.base import Store
 from zchunk.storage.local.directory import DURABILITY
 from zchunk.storage.mapping import KVStore
+
+if TYPE_CHECKING:
+    from zchunk.typing import Synchronizer
 
 # Most chunk shapes of a rectilinear grid that are kept ready.
 _SHAPES = 256
@@ -58,7 +61,7 @@ class ChunkedArray:
     store: Store
     path: str
     write_empty_chunks: bool
-    synchronizer: Any
+    synchronizer: Synchronizer | None
     # Made once for all arrays with these metadata.
     chain: CodecChain
     item: np.dtype[Any]
@@ -95,7 +98,7 @@ class ChunkedArray:
         store: Store,
         path: str,
         write_empty_chunks: bool = True,
-        synchronizer: Any = None,
+        synchronizer: Synchronizer | None = None,
         cache: ChunkCache | None = None,
         check_metadata: Callable[[], None] | None = None,
     ) -> None:

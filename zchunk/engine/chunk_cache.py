@@ -170,7 +170,7 @@ class ChunkCache:
         """Return what `put` has to know of the moment before the chunk is read."""
         return self._generations[hash(key) % _GENERATIONS]
 
-    def get(self, key: Key, meaning: Any, stamp: Stamp | None) -> np.ndarray[Any, Any] | None:
+    def get(self, key: Key, meaning: object, stamp: Stamp | None) -> np.ndarray[Any, Any] | None:
         """Return a chunk, read-only, or None if it is not kept or no longer what is stored."""
         with self._lock:
             entry = self._entries.get(key)
@@ -184,11 +184,11 @@ class ChunkCache:
     def put(
         self,
         key: Key,
-        meaning: Any,
+        meaning: object,
         stamp: Stamp | None,
         chunk: np.ndarray[Any, Any],
         generation: int,
-        store: Any = None,
+        store: object = None,
     ) -> None:
         """Keep a chunk of `store`, unless it was forgotten since `generation` or is too large."""
         chunk.flags.writeable = False

@@ -43,7 +43,7 @@ class TreeViewer:
          +-- b (3,) float64
     """
 
-    def __init__(self, group: Any, expand: bool | int = False, level: int | None = None) -> None:
+    def __init__(self, group: object, expand: bool | int = False, level: int | None = None) -> None:
         self.group = group
         self.expand = expand
         self.level = level
@@ -54,7 +54,7 @@ class TreeViewer:
     def __bytes__(self) -> bytes:
         return "\n".join(self._lines(*_ASCII)).encode()
 
-    def _members(self, node: Any, depth: int) -> list[Any]:
+    def _members(self, node: object, depth: int) -> list[Any]:
         if not hasattr(node, "values") or (self.level is not None and depth >= self.level):
             return []
         return list(node.values())

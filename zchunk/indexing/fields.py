@@ -9,7 +9,7 @@ import numpy as np
 from zchunk.errors import SelectionError
 
 
-def pop_fields(selection: Any) -> tuple[Any, Any]:
+def pop_fields(selection: object) -> tuple[Any, Any]:
     """Return the names of fields in a selection, and the selection without them.
 
     None if there are none, the name if there is one, else a list.
@@ -25,7 +25,7 @@ def pop_fields(selection: Any) -> tuple[Any, Any]:
     return fields[0] if len(fields) == 1 else fields, rest[0] if len(rest) == 1 else rest
 
 
-def field_dtype(fields: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def field_dtype(fields: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the named fields: of one given as a string its own, else a structure of them.
 
     Raises

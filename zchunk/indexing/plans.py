@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _Positions = list[int] | np.ndarray[Any, Any]
 
 
-def _is_integer(entry: Any) -> bool:
+def _is_integer(entry: object) -> bool:
     return hasattr(type(entry), "__index__") and not isinstance(entry, bool | np.ndarray)
 
 
-def _is_positions(entry: Any) -> TypeGuard[_Positions]:
+def _is_positions(entry: object) -> TypeGuard[_Positions]:
     """Whether an entry is a list, or an array of at least one dimension, of integers."""
     if isinstance(entry, list):
         try:
@@ -38,15 +38,15 @@ def _is_positions(entry: Any) -> TypeGuard[_Positions]:
     return isinstance(entry, np.ndarray) and entry.dtype.kind in "iu" and entry.ndim > 0
 
 
-def _is_bool_list(entry: Any) -> bool:
+def _is_bool_list(entry: object) -> bool:
     return isinstance(entry, list) and bool(entry) and all(isinstance(e, bool | np.bool_) for e in entry)
 
 
-def _is_mask(entry: Any, ndim: int) -> TypeGuard[np.ndarray[Any, Any]]:
+def _is_mask(entry: object, ndim: int) -> TypeGuard[np.ndarray[Any, Any]]:
     return isinstance(entry, np.ndarray) and entry.dtype == bool and entry.ndim == ndim
 
 
-def _as_tuple(selection: Any) -> tuple[Any, ...]:
+def _as_tuple(selection: object) -> tuple[Any, ...]:
     return selection if isinstance(selection, tuple) else (selection,)
 
 
@@ -57,7 +57,7 @@ def _as_arrays(entries: Sequence[Any]) -> tuple[Any, ...]:
         raise SelectionError(f"a list of positions that is no array: {err}") from None
 
 
-def replace_ellipsis(selection: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+def replace_ellipsis(selection: object, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Return an entry for every axis: whole axes for the Ellipsis and for what is missing at the end.
 
     Raises
@@ -87,7 +87,7 @@ def normalize_integer_selection(index: Any, length: int) -> int:
 # ---- basic
 
 
-def plan_basic(selection: Any, grid: Grid) -> Plan:
+def plan_basic(selection: object, grid: Grid) -> Plan:
     """Return the plan of a basic selection: integers, slices of any step, an Ellipsis.
 
     Raises
@@ -138,7 +138,7 @@ def _check_integer(entry: Any, length: int, axis: int, kinds: str) -> None:
         raise BoundsCheckError(f"index {index} is out of bounds for axis {axis} of length {length}")
 
 
-def plan_items(selection: Any, grid: Grid, order: str) -> Plan:
+def plan_items(selection: object, grid: Grid, order: str) -> Plan:
     """Return the plan of what stands in ``z[...]``.
 
     A basic selection; or, as in NumPy, nothing but integers and lists of them (points), or one list of
@@ -161,7 +161,7 @@ def plan_items(selection: Any, grid: Grid, order: str) -> Plan:
 # ---- by axis
 
 
-def plan_orthogonal(selection: Any, grid: Grid) -> Plan:
+def plan_orthogonal(selection: object, grid: Grid) -> Plan:
     """Return the plan of the product of what is selected along every axis.
 
     Per axis an integer, a slice, a list or 1-d array of integers in any order and repeated at will, or a 1-d
@@ -190,7 +190,7 @@ def plan_orthogonal(selection: Any, grid: Grid) -> Plan:
     return plan
 
 
-def _axis_entry(entry: Any, length: int, axis: int) -> Any:
+def _axis_entry(entry: object, length: int, axis: int) -> Any:
     if not isinstance(entry, np.ndarray) or entry.ndim == 0:
         return entry
     if entry.ndim > 1:
@@ -206,7 +206,7 @@ def _axis_entry(entry: Any, length: int, axis: int) -> Any:
     return entry
 
 
-def plan_blocks(selection: Any, grid: Grid) -> Plan:
+def plan_blocks(selection: object, grid: Grid) -> Plan:
     """Return the plan of whole chunks: per axis the index of a chunk or a slice of them; an Ellipsis.
 
     Raises
@@ -239,7 +239,7 @@ def plan_blocks(selection: Any, grid: Grid) -> Plan:
 # ---- points
 
 
-def plan_coordinates(selection: Any, grid: Grid, order: str) -> Plan:
+def plan_coordinates(selection: object, grid: Grid, order: str) -> Plan:
     """Return the plan of points: per axis an integer or an array of integers, which are broadcast.
 
     Parameters
@@ -273,11 +273,11 @@ def plan_coordinates(selection: Any, grid: Grid, order: str) -> Plan:
         raise SelectionError(f"the arrays of positions do not fit together: {err}") from None
 
 
-def _is_integers(entry: Any) -> bool:
+def _is_integers(entry: object) -> bool:
     return isinstance(entry, np.ndarray) and (entry.dtype.kind in "iu" or not entry.size)
 
 
-def plan_mask(selection: Any, grid: Grid, order: str) -> Plan:
+def plan_mask(selection: object, grid: Grid, order: str) -> Plan:
     """Return the plan of the items where a mask, an array of bool of the array's shape, is true.
 
     Raises
@@ -294,7 +294,7 @@ def plan_mask(selection: Any, grid: Grid, order: str) -> Plan:
     return plan_coordinates(np.nonzero(entries[0]), grid, order)
 
 
-def plan_vindex(selection: Any, grid: Grid, order: str) -> Plan:
+def plan_vindex(selection: object, grid: Grid, order: str) -> Plan:
     """Return the plan of points or a mask.
 
     Raises
@@ -328,7 +328,7 @@ def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) ->
 # ---- the same of NumPy arrays
 
 
-def oindex(a: np.ndarray[Any, Any], selection: Any) -> Any:
+def oindex(a: np.ndarray[Any, Any], selection: object) -> Any:
     """Return what an orthogonal selection selects of a NumPy array."""
     index, dropped = _open_mesh(a, selection)
     return a[index].squeeze(dropped)
@@ -340,7 +340,7 @@ def oindex_set(a: np.ndarray[Any, Any], selection: Any, value: Any) -> None:
     a[index] = np.expand_dims(value, dropped) if np.ndim(value) else value
 
 
-def _open_mesh(a: np.ndarray[Any, Any], selection: Any) -> tuple[Any, tuple[int, ...]]:
+def _open_mesh(a: np.ndarray[Any, Any], selection: object) -> tuple[Any, tuple[int, ...]]:
     """Return NumPy's form of an orthogonal selection, and the axes that integers select."""
     entries = replace_ellipsis(_as_arrays(_as_tuple(selection)), a.shape)
     dropped = tuple(axis for axis, entry in enumerate(entries) if _is_integer(entry))

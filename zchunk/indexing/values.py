@@ -86,7 +86,7 @@ def convert(
         raise
 
 
-def check_data(value: Any, dtype: np.dtype[Any] | None = None) -> None:
+def check_data(value: object, dtype: np.dtype[Any] | None = None) -> None:
     """Raise `TypeError` if `value`, or the first item of a list, is a group or another mapping.
 
     NumPy takes the keys of a mapping for the items of a sequence. A dict is one value to it, which can be an
@@ -108,7 +108,7 @@ def check_data(value: Any, dtype: np.dtype[Any] | None = None) -> None:
 
 
 def _convert_object(
-    value: Any, dtype: np.dtype[Any], ndim: int | None, object_codec: str | None
+    value: object, dtype: np.dtype[Any], ndim: int | None, object_codec: str | None
 ) -> np.ndarray[Any, Any]:
     if object_codec == "vlen-array":
         return ragged(value)
@@ -174,7 +174,7 @@ def nested(value: Any, ndim: int) -> np.ndarray[Any, Any] | None:
     return items.reshape(lengths)
 
 
-def _has_items(value: Any) -> bool:
+def _has_items(value: object) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 

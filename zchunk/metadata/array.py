@@ -125,7 +125,7 @@ class ArrayMetadata:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         chunk_shape: tuple[int, ...],
-        fill_value: Any,
+        fill_value: object,
         order: str = "C",
         filters: tuple[Codec, ...] = (),
         compressors: tuple[Codec, ...] = (),
@@ -136,7 +136,7 @@ class ArrayMetadata:
         shards: ShardFormat | None = None,
         edges: tuple[Edges, ...] | None = None,
         dimension_names: tuple[str | None, ...] | None = None,
-        data_type: Any = None,
+        data_type: object = None,
         extensions: dict[str, Any] | None = None,
     ) -> None:
         members = self.__dict__
@@ -158,7 +158,7 @@ class ArrayMetadata:
         members["extensions"] = extensions
         self._check()
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"metadata do not change; `replace` makes new ones with another {name!r}")
 
     def replace(self, **members: Any) -> ArrayMetadata:

@@ -222,7 +222,7 @@ def _at_least_one(chunks: tuple[Any, ...], shape: tuple[Any, ...]) -> tuple[Any,
     return tuple(1 if s == 0 and c == 0 and type(c) is int else c for s, c in zip(shape, chunks, strict=True))
 
 
-def _parse_fill_value(obj: Any, dtype: np.dtype[Any], codecs: tuple[Codec, ...]) -> Any:
+def _parse_fill_value(obj: object, dtype: np.dtype[Any], codecs: tuple[Codec, ...]) -> Any:
     if dtype.names and dtype.hasobject and isinstance(codecs[0], RefusedCodec):
         # It passes the codec too. Nobody can write these metadata, and so lose it.
         return None
@@ -233,7 +233,7 @@ def _decode_objects(codecs: tuple[Codec, ...], raw: bytes) -> Any:
     return checked.decode(codecs[0], raw, _FILL_MAX)
 
 
-def _itemsize(dtype: Any) -> int | None:
+def _itemsize(dtype: object) -> int | None:
     try:
         return decode_dtype(dtype).itemsize
     except MetadataError:
@@ -288,7 +288,7 @@ def _render_array(meta: ArrayMetadata) -> bytes:
     return raw
 
 
-def _is_exact(fill_value: Any, dtype: np.dtype[Any]) -> bool:
+def _is_exact(fill_value: object, dtype: np.dtype[Any]) -> bool:
     """Whether JSON gives the very same fill value back. There are many NaN, but one in JSON."""
     if fill_value is None or dtype.kind in "biu":
         return True

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from zchunk._ext.threads.locks import ChunkLocks, KeyLock
 from zchunk.errors import ChangeInProgressError
@@ -83,7 +82,7 @@ def chunk_locks(seed: int, names: Iterable[str], refused: Callable[[str], BaseEx
     return ChunkLocks(seed, names, refused)
 
 
-def metadata_lock(store: Any, key: str, *, changes: bool = True, of_value: bool = False) -> KeyLock:
+def metadata_lock(store: object, key: str, *, changes: bool = True, of_value: bool = False) -> KeyLock:
     """Return the lock to hold while the metadata under `key` of a store (any mapping) are read and replaced.
 
     All stores over the same values, and all arrays and groups in them, get the same lock. All metadata of a

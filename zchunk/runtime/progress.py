@@ -17,7 +17,7 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def reporting_progress(progress: Any, total: Callable[[], int], unit: str) -> Iterator[Advance]:
+def reporting_progress(progress: object, total: Callable[[], int], unit: str) -> Iterator[Advance]:
     """Yield a function to call with how much was done since the last call.
 
     Parameters

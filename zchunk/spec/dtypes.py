@@ -100,7 +100,7 @@ def _check_v2(dtype: np.dtype[Any]) -> None:
         )
 
 
-def _to_list(obj: Any) -> Any:
+def _to_list(obj: object) -> Any:
     return [_to_list(item) for item in obj] if isinstance(obj, (tuple, list)) else obj
 
 

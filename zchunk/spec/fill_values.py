@@ -212,7 +212,7 @@ def _scalar_of_bytes(raw: bytes, dtype: np.dtype[Any]) -> Any:
     return np.frombuffer(raw.ljust(dtype.itemsize, b"\0"), dtype)[0]
 
 
-def normalize_fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
+def normalize_fill_value(value: object, dtype: np.dtype[Any]) -> Any:
     """Return a user's fill value as a NumPy scalar of `dtype`; None stays None.
 
     Zero means zero bytes for every dtype, bytes are taken as the memory of a void or structured item, and
@@ -269,7 +269,7 @@ def fill_bytes(fill: Any, dtype: np.dtype[Any]) -> bytes:
     return item.tobytes()
 
 
-def object_fill(fill: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def object_fill(fill: object, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """Return a 0-d array of `dtype`, one that holds objects, with `fill` in it.
 
     No fill value is None, or zeros in the fields of a structure.
@@ -280,7 +280,7 @@ def object_fill(fill: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return item
 
 
-def holds_only(items: np.ndarray[Any, Any], fill: Any) -> bool:
+def holds_only(items: np.ndarray[Any, Any], fill: object) -> bool:
     """Whether all `items`, which hold objects, equal `fill` and look the same.
 
     What is not stored is read as the fill value: neither ``""`` nor -0.0 may become 0.
@@ -292,7 +292,7 @@ def holds_only(items: np.ndarray[Any, Any], fill: Any) -> bool:
         return False
 
 
-def is_masked(value: Any) -> bool:
+def is_masked(value: object) -> bool:
     """Whether `value` is a masked array that has masked items, or is `numpy.ma.masked`."""
     # Asked for last: NumPy imports its module of masked arrays when it is first used.
     derived = isinstance(value, np.ndarray) and type(value) is not np.ndarray

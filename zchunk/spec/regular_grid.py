@@ -121,7 +121,7 @@ def normalize_chunks(chunks: Any, shape: tuple[int, ...], itemsize: int) -> tupl
     return _lengths(full, "chunks", 1)
 
 
-def _is_sequence(obj: Any) -> bool:
+def _is_sequence(obj: object) -> bool:
     return isinstance(obj, Iterable) and not isinstance(obj, str | bytes)
 
 

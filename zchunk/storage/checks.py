@@ -40,7 +40,7 @@ def as_buffer(value: Any) -> bytes | memoryview:
     return np.frombuffer(view, np.uint8).data
 
 
-def as_bytes(value: Any) -> bytes:
+def as_bytes(value: object) -> bytes:
     """Return a bytes-like object as bytes that share no memory with it (unless it is bytes)."""
     return value if type(value) is bytes else bytes(as_buffer(value))
 

@@ -11,7 +11,7 @@ from typing import Any
 from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_bytes, check_path, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_bytes, check_path, check_separator
 
 # One lock for changes in all memory stores: each holds it for the time of a few dict operations. It is taken
 # around a fork, so that the child gets it free and every tree whole.
@@ -56,7 +56,10 @@ class MemoryStore(Store):
     quick_lookups = verbatim = True
 
     def __init__(
-        self, root: Folder | None = None, cls: type[Any] = dict, dimension_separator: str | None = None
+        self,
+        root: Folder | None = None,
+        cls: type[Any] = dict,
+        dimension_separator: DimensionSeparator | None = None,
     ) -> None:
         if root is not None and not isinstance(root, cls):
             raise TypeError(f"root is a folder and so a {cls.__name__}, not {type(root).__name__}")

@@ -13,7 +13,7 @@ from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, N5_KEY, check_key, is_key, join, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_bytes
+from zchunk.storage.checks import DimensionSeparator, as_bytes
 from zchunk.storage.fsspec.store import FSStore
 from zchunk.storage.local.directory import Durability, NestedDirectoryStore
 
@@ -268,7 +268,7 @@ class N5Store(_N5, NestedDirectoryStore):
         self,
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
-        dimension_separator: str | None = "/",
+        dimension_separator: DimensionSeparator | None = "/",
         durability: Durability = "atomic",
     ) -> None:
         super().__init__(path, normalize_keys, dimension_separator, durability)
@@ -339,7 +339,7 @@ def _with(attributes: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return attributes
 
 
-def _split(key: Any) -> tuple[str, str]:
+def _split(key: object) -> tuple[str, str]:
     """Return the path and the name of a key."""
     path, _, name = check_key(key).rpartition("/")
     return path, name

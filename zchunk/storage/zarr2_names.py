@@ -39,7 +39,7 @@ class Zarr2Names:
         return _metadata.Metadata2
 
     @staticmethod
-    def _ensure_store(store: Any) -> Store:
+    def _ensure_store(store: object) -> Store:
         # Stores for zarr 2 that wrap another one call it.
         try:
             return _mapping.as_store(store)
@@ -94,7 +94,7 @@ class Zarr2Names:
         """
         return True
 
-    def getitems(self: _Values, keys: Iterable[str], *, contexts: Any = None) -> dict[str, bytes]:
+    def getitems(self: _Values, keys: Iterable[str], *, contexts: object = None) -> dict[str, bytes]:
         """Do what `get_many` does. `contexts` mean nothing here.
 
         Examples

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import pickle
 from types import FunctionType, ModuleType
-from typing import Any
 
 import numpy as np
 
 from zchunk.core.array import Array
 
 
-def arrays_in(data: Any) -> list[Array]:
+def arrays_in(data: object) -> list[Array]:
     """Return the stored arrays that lazy data are read from, as far as they can be found.
 
     Parameters
@@ -43,7 +42,7 @@ class _Finder(pickle.Pickler):
         super().__init__(_Nowhere(), protocol=5)
         self.found: list[Array] = []
 
-    def persistent_id(self, obj: Any) -> str | None:
+    def persistent_id(self, obj: object) -> str | None:
         """Note an array, and leave out what holds none and may be large, or impossible to pickle."""
         if isinstance(obj, Array):
             self.found.append(obj)

@@ -127,6 +127,15 @@ def opened(folder: Path) -> None:
     assert_type(zchunk.get_threads(), int)
 
 
+def stores(folder: Path) -> None:
+    zchunk.SQLiteStore(folder / "a.db", timeout=5, dimension_separator="/")
+    zchunk.LMDBStore(folder / "a.lmdb", map_size=1 << 30, readonly=True)
+    zchunk.RedisStore("run", host="localhost", port=6379)
+    store = zchunk.MemoryStore(dimension_separator=".")
+    store["a"] = b"bytes"
+    store.update({"b": b"bytes"})
+
+
 def copied(other: Any) -> None:
     run = zchunk.open_group("run.zarr")
     zchunk.copy(run["a"], zchunk.open_group("other.zarr"), name="b")

@@ -56,3 +56,7 @@ zchunk.open_consolidated("a.zarr", mode="w")  # reported: w
 zchunk.save("a.zarr", [1, 2], compressor=None)  # reported: None
 zchunk.save_array("a.zarr", [1, 2], compresor=None)  # reported: compresor
 zchunk.tree(5)  # reported: Group
+
+zchunk.MemoryStore(dimension_separator=",")  # reported: dimension_separator
+zchunk.SQLiteStore("a.db", timout=5)  # reported: timout
+zchunk.LMDBStore("a.lmdb", map_size="1GB")  # reported: map_size

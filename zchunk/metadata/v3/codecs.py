@@ -45,8 +45,8 @@ def parse_codecs(
     codecs: object,
     dtype: np.dtype[Any],
     chunk_shape: tuple[int, ...],
-    fill_value: Any,
-    data_type: Any = None,
+    fill_value: object,
+    data_type: object = None,
     member: str = "codecs",
     *,
     depth: int = 0,
@@ -105,7 +105,7 @@ class _Parser:
     """What a chain has been read to so far."""
 
     def __init__(
-        self, dtype: np.dtype[Any], shape: tuple[int, ...], fill_value: Any, data_type: Any, depth: int
+        self, dtype: np.dtype[Any], shape: tuple[int, ...], fill_value: object, data_type: object, depth: int
     ) -> None:
         self.given = dtype
         self.dtype = dtype

@@ -254,7 +254,7 @@ def _fields(data_type: dict[str, Any]) -> list[Any]:
     return fields
 
 
-def _memory(value: Any, dtype: np.dtype[Any]) -> bytes:
+def _memory(value: object, dtype: np.dtype[Any]) -> bytes:
     if isinstance(value, np.generic) and value.dtype == dtype:
         return value.tobytes()
     return np.array(value, dtype).tobytes()

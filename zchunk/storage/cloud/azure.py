@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from zchunk.storage.checks import DimensionSeparator
 from zchunk.storage.cloud.buckets import open_bucket
 from zchunk.storage.cloud.objects import ObjectStore
 from zchunk.storage.secrets import cleaned_url
@@ -55,7 +56,7 @@ class ABSStore(ObjectStore):
         account_name: str | None = None,
         account_key: str | None = None,
         blob_service_kwargs: dict[str, Any] | None = None,
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         client: Any = None,
         blob_service_url: str | None = None,
         **options: Any,

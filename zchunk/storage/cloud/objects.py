@@ -15,7 +15,14 @@ from zchunk.runtime import requests
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Piece, Store
-from zchunk.storage.checks import as_buffer, as_bytes, check_path, check_range, check_separator
+from zchunk.storage.checks import (
+    DimensionSeparator,
+    as_buffer,
+    as_bytes,
+    check_path,
+    check_range,
+    check_separator,
+)
 from zchunk.storage.cloud.buckets import open_bucket, rebuilt, url_of, without_secrets
 
 if TYPE_CHECKING:
@@ -83,7 +90,8 @@ class ObjectStore(Store):
 
     def __init__(
         self, store: Bucket, prefix: str = "", *, read_only: bool = False,
-        dimension_separator: str | None = None, concurrency: int = 64, pickle_credentials: bool = False,
+        dimension_separator: DimensionSeparator | None = None, concurrency: int = 64,
+        pickle_credentials: bool = False,
     ) -> None:  # fmt: skip
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")

@@ -12,7 +12,7 @@ from typing import Any
 from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_bytes, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_bytes, check_separator
 
 
 class DBMStore(Store):
@@ -66,7 +66,7 @@ class DBMStore(Store):
         mode: int = 0o666,
         open: Callable[..., Any] | None = None,
         write_lock: bool = True,
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         **open_kwargs: Any,
     ) -> None:
         self.path: str = os.path.abspath(os.fsdecode(path))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from weakref import WeakValueDictionary
 
 from zchunk.errors import StoreError
@@ -16,7 +16,7 @@ from zchunk.runtime.fork import ForkGate, PerProcess
 from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
 _KEY_MAX = 511
 # A child closes what it inherits, and with it the copies of transactions.
@@ -24,6 +24,27 @@ _gate = ForkGate()
 # Address space, not memory or disk.
 _MAP_SIZE = 1 << 40 if sys.maxsize >= 1 << 32 else 1 << 28
 _MAX_READERS = 1024
+
+if TYPE_CHECKING:
+
+    class Opening(TypedDict, total=False):
+        """Parameters of `lmdb.open`."""
+
+        map_size: int
+        subdir: bool
+        readonly: bool
+        metasync: bool
+        sync: bool
+        map_async: bool
+        mode: int
+        create: bool
+        readahead: bool
+        writemap: bool
+        meminit: bool
+        max_readers: int
+        max_dbs: int
+        max_spare_txns: int
+        lock: bool
 
 
 class LMDBStore(Store):
@@ -69,12 +90,12 @@ class LMDBStore(Store):
         self,
         path: str | os.PathLike[str],
         buffers: bool = True,
-        dimension_separator: str | None = None,
-        **kwargs: Any,
+        dimension_separator: DimensionSeparator | None = None,
+        **kwargs: Unpack[Opening],
     ) -> None:
         self.path: str = os.path.abspath(os.fsdecode(path))
         self.buffers = buffers
-        self.kwargs = _DEFAULTS | kwargs
+        self.kwargs: dict[str, Any] = {**_DEFAULTS, **kwargs}
         self._dimension_separator = check_separator(dimension_separator)
         self._handle: PerProcess[_Environment] | None = PerProcess(partial(_open, self.path, self.kwargs))
 

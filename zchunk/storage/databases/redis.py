@@ -15,7 +15,7 @@ from zchunk.errors import StoreError
 from zchunk.runtime.fork import PerProcess
 from zchunk.spec.keys import check_key, check_rename, is_key
 from zchunk.storage.base import Piece, Store
-from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.databases.redis_client import client, parse_url, redis_package, url_of
 
 # What a request or a reply has at most, about.
@@ -76,7 +76,7 @@ class RedisStore(Store):
     def __init__(
         self,
         prefix: str = "zarr",
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         pickle_credentials: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -184,7 +184,7 @@ class RedisStore(Store):
         (part,) = self._ask(key, _range(start, stop))
         return bytes(part)
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: object = None) -> list[bytes]:
         return self._ask(key, *[_range(start, stop) for start, stop in ranges])
 
     def get_piece(self, key: str, nbytes: int, at_end: bool = False) -> Piece:

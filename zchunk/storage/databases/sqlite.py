@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pickle import PicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import ForkGate, PerProcess
 from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
 _MEMORY = ":memory:"
 # SQLite has locks of its own, some for the whole process.
@@ -28,6 +28,20 @@ _SIZE_MAX = (1 << 31) - 2
 # A range of the index rather than LIKE, whose wildcards are legal in keys. `substr` is for files in UTF-16,
 # where the range has more.
 _BELOW = "(k >= :low AND k < :high AND substr(k, 1, :length) = :low)"
+
+if TYPE_CHECKING:
+
+    class Connecting(TypedDict, total=False):
+        """Parameters of `sqlite3.connect`."""
+
+        timeout: float
+        detect_types: int
+        isolation_level: Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"] | None
+        check_same_thread: bool
+        factory: type[sqlite3.Connection]
+        cached_statements: int
+        uri: bool
+        autocommit: bool
 
 
 class SQLiteStore(Store):
@@ -67,17 +81,20 @@ class SQLiteStore(Store):
     verbatim = True
 
     def __init__(
-        self, path: str | os.PathLike[str], dimension_separator: str | None = None, **kwargs: Any
+        self,
+        path: str | os.PathLike[str],
+        dimension_separator: DimensionSeparator | None = None,
+        **kwargs: Unpack[Connecting],
     ) -> None:
         self.path: str = os.fsdecode(path)
         if self.path != _MEMORY and not kwargs.get("uri"):
             self.path = os.path.abspath(self.path)
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        self.kwargs = kwargs
+        self.kwargs: dict[str, Any] = {**kwargs}
         self._dimension_separator = check_separator(dimension_separator)
         self._closed = False
         self._in_transaction = False
-        self._handle = PerProcess(partial(_connect, self.path, kwargs, os.getpid()))
+        self._handle = PerProcess(partial(_connect, self.path, self.kwargs, os.getpid()))
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -145,7 +162,7 @@ class SQLiteStore(Store):
     def _bytes(self, query: str, key: str, **parameters: Any) -> bytes:
         return self._blob(key, self._value(query, key, **parameters))
 
-    def _blob(self, key: str, value: Any) -> bytes:
+    def _blob(self, key: str, value: object) -> bytes:
         if type(value) is not bytes:
             raise StoreError(f"SQLite store {self.path!r} has no BLOB for key {key!r}")
         return value

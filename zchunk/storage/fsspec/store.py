@@ -12,7 +12,7 @@ from zchunk.errors import ReadOnlyError
 from zchunk.runtime.fork import PerProcess
 from zchunk.spec.keys import check_key, is_key, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import check_path, check_separator
+from zchunk.storage.checks import DimensionSeparator, check_path, check_separator
 from zchunk.storage.fsspec.files import Objects, has_many_writers
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.secrets import cleaned_url
@@ -89,10 +89,10 @@ class FSStore(Store):
         self,
         url: str | os.PathLike[str] | FSStore,
         normalize_keys: bool = False,
-        key_separator: str | None = None,
+        key_separator: DimensionSeparator | None = None,
         mode: str = "w",
         exceptions: Iterable[type[Exception]] | None = None,
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         fs: Any = None,
         check: bool = False,
         create: bool = False,

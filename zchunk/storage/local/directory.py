@@ -14,7 +14,7 @@ from zchunk._ext.io.files import are_files, real_path, sync_files, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_buffer, check_path, check_range, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
     is_absence,
     read_fd,
@@ -95,7 +95,7 @@ class DirectoryStore(Store):
         self,
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         durability: Durability = "atomic",
     ) -> None:
         if durability not in ("atomic", "fsync", "none"):
@@ -492,7 +492,7 @@ class NestedDirectoryStore(DirectoryStore):
         self,
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
-        dimension_separator: str | None = "/",
+        dimension_separator: DimensionSeparator | None = "/",
         durability: Durability = "atomic",
     ) -> None:
         if dimension_separator not in (None, "/"):

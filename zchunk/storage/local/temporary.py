@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 
+from zchunk.storage.checks import DimensionSeparator
 from zchunk.storage.local.directory import DirectoryStore, Durability
 
 
@@ -45,7 +46,7 @@ class TempStore(DirectoryStore):
         prefix: str = "zarr",
         dir: str | None = None,
         normalize_keys: bool = False,
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         durability: Durability = "atomic",
     ) -> None:
         path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)

@@ -12,7 +12,7 @@ from zchunk._ext.io.files import sync_files
 from zchunk.errors import ReadOnlyError
 from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
-from zchunk.storage.checks import as_buffer, check_range, check_separator
+from zchunk.storage.checks import DimensionSeparator, as_buffer, check_range, check_separator
 from zchunk.storage.local.directory import DURABILITY, Durability
 from zchunk.storage.mapping import as_store
 from zchunk.storage.zip.archive import Archive
@@ -81,7 +81,7 @@ class ZipStore(Store):
         compression: int = zipfile.ZIP_STORED,
         allowZip64: bool = True,
         mode: Literal["r", "w", "a", "x"] = "a",
-        dimension_separator: str | None = None,
+        dimension_separator: DimensionSeparator | None = None,
         durability: Durability = "atomic",
     ) -> None:
         if durability not in DURABILITY:
@@ -101,7 +101,7 @@ class ZipStore(Store):
 
     @classmethod
     def over(
-        cls, store: MutableMapping[str, Any], key: str, dimension_separator: str | None = None
+        cls, store: MutableMapping[str, Any], key: str, dimension_separator: DimensionSeparator | None = None
     ) -> Self:
         """Return a store, to be read, in an archive that is the value of a key of another store.
 
@@ -139,7 +139,7 @@ class ZipStore(Store):
         self._open_over(as_store(store), key, dimension_separator)
         return self
 
-    def _open_over(self, store: Store, key: str, dimension_separator: str | None) -> None:
+    def _open_over(self, store: Store, key: str, dimension_separator: DimensionSeparator | None) -> None:
         self.path = f"{store.lock_identity}/{check_key(key)}"
         self.compression = zipfile.ZIP_STORED
         self.allowZip64 = True
@@ -187,7 +187,7 @@ class ZipStore(Store):
         check_range(start, stop)
         return self._archive.read(check_key(key), start, stop)
 
-    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: Any = None) -> list[bytes]:
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]], version: object = None) -> list[bytes]:
         return self._archive.read_ranges(check_key(key), ranges)
 
     @property

@@ -91,7 +91,7 @@ def from_zchunk(
     return found
 
 
-def _chunks_of(array: Array, chunks: Any) -> Any:
+def _chunks_of(array: Array, chunks: object) -> Any:
     """Return the chunks for dask that a user's `chunks` mean."""
     stored: tuple[Any, ...] = array.metadata.grid.chunks
     if chunks is not None and not isinstance(chunks, str):

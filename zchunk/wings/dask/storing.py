@@ -276,7 +276,7 @@ class Target:
         return self._token
 
 
-def _check(source: Any, align: str | None) -> None:
+def _check(source: object, align: str | None) -> None:
     if not isinstance(source, da.Array):
         raise TypeError(f"what is stored is a {type(source).__name__}, not a dask array")
     if np.isnan(source.shape).any():
@@ -290,7 +290,7 @@ def _is_of_threads(lock: object) -> bool:
     return isinstance(lock, SerializableLock) or (isinstance(lock, KeyLock) and lock.file is None)
 
 
-def _check_scheduler(source: Any, scheduler: Any, array: Array, holds: Store, safe: bool) -> None:
+def _check_scheduler(source: object, scheduler: object, array: Array, holds: Store, safe: bool) -> None:
     """Raise `ValueError` if dask's scheduler would write in a place or in a way that loses data."""
     get = get_scheduler(collections=[source], scheduler=scheduler)
     if get in (threaded.get, local.get_sync):
@@ -305,7 +305,7 @@ def _takes_processes(store: Store) -> bool:
     return store.many_writers and is_shared(store)
 
 
-def _is_here(get: Any) -> bool:
+def _is_here(get: object) -> bool:
     """Whether dask's scheduler is a client of workers that are threads of this process."""
     client = getattr(get, "__self__", None)
     nthreads = getattr(client, "nthreads", None)

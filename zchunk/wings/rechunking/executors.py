@@ -8,8 +8,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from zchunk.runtime.threads import each, get_threads
 from zchunk.runtime.fork import is_shared
+from zchunk.runtime.threads import each, get_threads
 from zchunk.storage import Store
 from zchunk.wings.rechunking.tasks import Job, Memory
 
@@ -127,7 +127,7 @@ def run_task(job: Job, stage: int, number: int) -> None:
     job.run(stage, number, Memory())
 
 
-def make_executor(executor: Any, native: bool) -> Threads | Futures | Dask:
+def make_executor(executor: object, native: bool) -> Threads | Futures | Dask:
     """Return the object that runs tasks for a user's `executor`."""
     if isinstance(executor, str) and executor == "threads":
         return Threads(native)
@@ -162,5 +162,5 @@ def check_shared(store: Store, written: bool) -> None:
         )
 
 
-def _is_client(executor: Any) -> bool:
+def _is_client(executor: object) -> bool:
     return all(callable(getattr(executor, name, None)) for name in ("scheduler_info", "nthreads"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 from zchunk.engine.array import ChunkedArray
 from zchunk.runtime.threads import get_threads
@@ -17,7 +16,7 @@ _PREFIXES = " kmgt"
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 
 
-def parse_bytes(size: Any) -> int:
+def parse_bytes(size: object) -> int:
     """Return a number of bytes that may be text such as ``"512MB"`` or ``"2 GiB"``.
 
     Raises

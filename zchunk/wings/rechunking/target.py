@@ -295,7 +295,7 @@ def _names(array: Array) -> Iterator[str | None]:
         yield from names
 
 
-def _chunks_of(array: Array, chunks: Any) -> tuple[int, ...]:
+def _chunks_of(array: Array, chunks: object) -> tuple[int, ...]:
     old = array.metadata.grid_of_chunks.largest
     if chunks is None:
         return old

@@ -50,7 +50,7 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
     description = "Open Zarr hierarchies (formats 2 and 3) with zchunk"
     supports_groups = True
 
-    def guess_can_open(self, filename_or_obj: Any) -> bool:
+    def guess_can_open(self, filename_or_obj: object) -> bool:
         """Return whether xarray may take this engine if the caller names none.
 
         It may for paths that end in ``.zarr`` or ``.zarr.zip``, and for zchunk's groups and stores. xarray
@@ -70,15 +70,15 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
 
     def open_dataset(
         self,
-        filename_or_obj: Any,
+        filename_or_obj: object,
         *,
-        mask_and_scale: Any = True,
-        decode_times: Any = True,
-        concat_characters: Any = True,
-        decode_coords: Any = True,
+        mask_and_scale: object = True,
+        decode_times: object = True,
+        concat_characters: object = True,
+        decode_coords: object = True,
         drop_variables: str | Iterable[str] | None = None,
-        use_cftime: Any = None,
-        decode_timedelta: Any = None,
+        use_cftime: object = None,
+        decode_timedelta: object = None,
         group: str | None = None,
         consolidated: bool | None = None,
         storage_options: dict[str, Any] | None = None,
@@ -119,7 +119,7 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
 
     def open_groups_as_dict(
         self,
-        filename_or_obj: Any,
+        filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
@@ -162,7 +162,7 @@ class ZchunkBackendEntrypoint(BackendEntrypoint):
                 levels.append((f"{path}/{name}", child))
         return found
 
-    def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> DataTree:
+    def open_datatree(self, filename_or_obj: object, **kwargs: Any) -> DataTree:
         """Open a group and all groups below it as a tree. `xarray.open_datatree` calls this.
 
         Examples

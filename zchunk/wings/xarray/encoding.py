@@ -11,7 +11,7 @@ from zchunk.creation import parameters_v3
 from zchunk.wings.xarray import xarray_internals
 
 
-def create_options(v: Variable, name: Any, check: bool, zarr_format: int) -> dict[str, Any]:
+def create_options(v: Variable, name: object, check: bool, zarr_format: int) -> dict[str, Any]:
     """Return the parameters of `Group.create` that the encoding of a new variable gives.
 
     Parameters
@@ -59,7 +59,7 @@ def _leave_out(found: dict[str, Any], zarr_format: int) -> None:
             del found[member]
 
 
-def _is_of_3(codec: Any) -> bool:
+def _is_of_3(codec: object) -> bool:
     return "name" in codec if isinstance(codec, Mapping) else hasattr(codec, "to_dict")
 
 

@@ -18,7 +18,7 @@ from zchunk.wings.xarray import xarray_internals
 _TIME_ATTRIBUTES = ("units", "calendar")
 
 
-def encode_exactly(variable: Variable, name: Any, encode: Callable[[Variable, Any], Variable]) -> Variable:
+def encode_exactly(variable: Variable, name: object, encode: Callable[[Variable, Any], Variable]) -> Variable:
     """Return a variable encoded for the store, if its encoding can hold all items.
 
     Raises
@@ -43,7 +43,7 @@ def encoding_of(stored: Variable, raw: Variable, variable: Variable) -> dict[Any
     return found | {"units": raw.attrs["units"], "dtype": raw.dtype}
 
 
-def check_as_stored(variable: Variable, encoded: Variable, raw: Variable, name: Any) -> Variable:
+def check_as_stored(variable: Variable, encoded: Variable, raw: Variable, name: object) -> Variable:
     """Return an encoded variable, if the array in the store gives it the same meaning.
 
     Parameters
@@ -75,7 +75,7 @@ def check_as_stored(variable: Variable, encoded: Variable, raw: Variable, name: 
 # ---- numbers
 
 
-def _within_packed(variable: Variable, name: Any) -> Variable:
+def _within_packed(variable: Variable, name: object) -> Variable:
     """Return a variable whose numbers are checked before they are packed."""
     encoding = variable.encoding
     if encoding.get("dtype") is None or variable.dtype.kind not in "iuf":
@@ -101,7 +101,9 @@ def _mapped(variable: Variable, check: Callable[[Any], Any]) -> Variable:
     return Variable(variable.dims, data, variable.attrs, variable.encoding, fastpath=True)
 
 
-def _check_range(data: Any, name: Any, dtype: np.dtype[Any], scale: Any = 1, offset: Any = 0) -> Any:
+def _check_range(
+    data: object, name: object, dtype: np.dtype[Any], scale: object = 1, offset: object = 0
+) -> Any:
     """Return some items, if a dtype can hold them once they are packed."""
     items = np.asarray(data)
     # Two items are enough, without a copy of all: packing keeps the order, or reverses it.
@@ -138,7 +140,7 @@ def _is_time(variable: Variable) -> bool:
     return variable.dtype.kind == "O" and xarray_internals.is_cftime(variable)
 
 
-def _check_times(variable: Variable, encoded: Variable, attrs: Mapping[Any, Any], name: Any) -> None:
+def _check_times(variable: Variable, encoded: Variable, attrs: Mapping[Any, Any], name: object) -> None:
     """Raise `ValueError` if encoded times change their values when they are read with these attributes."""
     if encoded.chunks is not None or encoded.dtype.kind not in "iuf" or "units" not in attrs:
         # xarray raises for dask arrays, when they are computed.

@@ -191,7 +191,7 @@ class WritableStore(ZchunkStore):
         result: Any = super().encode({}, attributes)
         return encoded, result[1]
 
-    def encode_variable(self, variable: Variable, name: Any = None) -> Variable:
+    def encode_variable(self, variable: Variable, name: object = None) -> Variable:
         """Return a variable with the items and attributes that are stored. `encode` calls this.
 
         Examples
@@ -206,7 +206,7 @@ class WritableStore(ZchunkStore):
         """
         return encode_exactly(variable, name, xarray_internals.encode_variable)
 
-    def encode_attribute(self, a: Any) -> Any:
+    def encode_attribute(self, a: object) -> Any:
         """Return an attribute as Python's types, for JSON. `encode` calls this.
 
         Examples
@@ -225,8 +225,8 @@ class WritableStore(ZchunkStore):
         variables: Mapping[Any, Variable],
         attributes: Mapping[Any, Any],
         check_encoding_set: Collection[Any] = frozenset(),
-        writer: Any = None,
-        unlimited_dims: Any = None,
+        writer: object = None,
+        unlimited_dims: object = None,
     ) -> None:
         """Make or resize arrays, set attributes, and hand the items of the variables to `writer`.
 
@@ -359,7 +359,7 @@ class WritableStore(ZchunkStore):
         return v
 
     def _create(
-        self, name: Any, v: Variable, fill_value: Any, attrs: dict[Any, Any], options: dict[str, Any]
+        self, name: object, v: Variable, fill_value: object, attrs: dict[Any, Any], options: dict[str, Any]
     ) -> Array:
         wanted = options.pop("write_empty_chunks", self._write_empty_chunks)
         if self._write_empty_chunks not in (None, wanted):

@@ -221,7 +221,7 @@ def to_zarr(
     return top if delayed is None else delayed(_finish, pure=False)(writes, top)
 
 
-def _prepare(top: WritableStore, parts: list[Part], writer: Any) -> None:
+def _prepare(top: WritableStore, parts: list[Part], writer: object) -> None:
     """Make arrays and groups, and hand the items of the variables to `writer`."""
     for path, dataset, wanted in parts:
         at = top.child(path) if path else top
@@ -285,7 +285,7 @@ def _dask_delayed() -> Any:
     return delayed
 
 
-def _finish(writes: Any, store: WritableStore) -> None:
+def _finish(writes: object, store: WritableStore) -> None:
     store.finish()
 
 

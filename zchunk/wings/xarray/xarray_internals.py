@@ -57,7 +57,7 @@ stored_name = _encode_variable_name
 _ENCODING = {"zarr_format": 3} if "zarr_format" in signature(encode_zarr_variable).parameters else {}
 
 
-def encode_variable(variable: Variable, name: Any) -> Variable:
+def encode_variable(variable: Variable, name: object) -> Variable:
     """Return a variable with the items and attributes that are stored.
 
     NumPy's text of any length keeps its dtype in both formats, where xarray keeps it in format 3 only.
