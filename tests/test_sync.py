@@ -223,18 +223,21 @@ def test_systems_without_flock_say_so(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_signal_handler_takes_a_lock_that_is_waited_for(tmp_path: Path, locks: ProcessSynchronizer) -> None:
-    held = tmp_path / "held"
+    held, asked = tmp_path / "held", tmp_path / "asked"
 
     def hold() -> None:
         with locks["0"]:
             held.touch()
-            time.sleep(1)
+            while not asked.exists():
+                time.sleep(0.01)
 
     pid = child(hold)
     while not held.exists():
         time.sleep(0.01)
 
     def take(*args: Any) -> None:
+        # Until now the other process holds it, so that it is waited for.
+        asked.touch()
         with locks["0"]:
             pass
 
@@ -245,6 +248,7 @@ def test_a_signal_handler_takes_a_lock_that_is_waited_for(tmp_path: Path, locks:
         with locks["0"]:
             pass
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert ended(pid) == 0
     assert files(tmp_path) == []
@@ -496,12 +500,16 @@ import fcntl, os, signal, sys
 import zchunk
 from zchunk._ext.threads import key_locks
 locks = zchunk.ProcessSynchronizer(sys.argv[1])
-calls = 0
+calls = depth = 0
 
 def handle(signum, frame):
-    global calls
-    with locks["k"]:
-        calls += 1
+    global calls, depth
+    # Handlers interrupt each other, but not without end where one takes longer than the next takes to come.
+    depth += 1
+    if depth < 5:
+        with locks["k"]:
+            calls += 1
+    depth -= 1
 
 signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)

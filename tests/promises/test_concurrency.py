@@ -330,20 +330,33 @@ more = {{"shards": {shards}, "zarr_format": 3}} if {shards} else {{}}
 z = zchunk.zeros((3000, 3000), chunks=(30, 30), compressor=zchunk.Zlib(1), store={str(tmp_path)!r}, **more)
 z[...] = np.random.default_rng(0).integers(0, 99, z.shape)
 caught = 0
+
+def interrupted(work, wait):
+    global caught
+    done = threading.Event()
+
+    def interrupt():
+        pause = wait
+        while not done.wait(pause):
+            os.kill(os.getpid(), signal.SIGINT)
+            # Once more, much later: Python ignores one that comes while it collects an object.
+            pause = 10
+
+    timer = threading.Thread(target=interrupt)
+    try:
+        # The timer may be over before the work begins.
+        timer.start()
+        while True:
+            work()
+    except KeyboardInterrupt:
+        done.set()
+        caught += 1
+    timer.join()
+
 for wait in (0.01, 0.05, 0.15, 0.02):
-    threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT)).start()
-    try:
-        while True:
-            z[...]
-    except KeyboardInterrupt:
-        caught += 1
+    interrupted(lambda: z[...], wait)
 for wait in (0.01, 0.05):
-    threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT)).start()
-    try:
-        while True:
-            z[...] = 5
-    except KeyboardInterrupt:
-        caught += 1
+    interrupted(lambda: z.__setitem__(..., 5), wait)
 z[1:2999] = 7
 assert (z[1:2999, ::7] == 7).all()
 print(caught, len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)

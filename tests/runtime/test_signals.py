@@ -14,10 +14,10 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no sig
 
 # A storm of signals, until the program has done what it says; one that hangs is killed with its stacks.
 STORM = """
-import faulthandler, itertools, os, signal, sys, time
+import faulthandler, itertools, os, signal, sys
 import numpy as np
 import zchunk
-faulthandler.dump_traceback_later(100, exit=True)
+faulthandler.dump_traceback_later(400, exit=True)
 folder, kind = sys.argv[1:]
 handled, errors = 0, []
 
@@ -63,8 +63,7 @@ def handler():
     other.attrs["written"] = int(other[0])
 
 storm()
-end = time.monotonic() + 90
-while handled < 100 and not errors and time.monotonic() < end:
+while handled < 100 and not errors:
     # Threads start anew, too.
     zchunk.set_threads(2 + handled % 3)
     assert (z[:] == data).all()
@@ -86,4 +85,4 @@ def test_handlers_read_and_write_other_arrays(tmp_path: Path, kind: str) -> None
     if kind == "far":
         pytest.importorskip("obstore")
     (handled,) = run(READS, tmp_path, kind)
-    assert int(handled) > 10
+    assert int(handled) >= 100

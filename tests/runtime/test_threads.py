@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,29 @@ from zchunk.runtime import threads as pool
 
 @pytest.fixture(autouse=True)
 def _default() -> Iterator[None]:
+    # Those of tests before may be there still.
+    end_helpers()
     yield
-    zchunk.set_threads(None)
-    deadline = time.monotonic() + 20
-    while helpers() and time.monotonic() < deadline:
-        time.sleep(0.001)
+    end_helpers()
 
 
 def helpers() -> int:
     """The threads of all pools that have not ended."""
     return sum(thread.name.startswith("zchunk") for thread in threading.enumerate())
+
+
+def end_helpers() -> None:
+    """Go back to the default number of threads, and wait until all helpers have ended."""
+    zchunk.set_threads(None)
+    wait_until(lambda: not helpers())
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what comes in a moment; on a busy machine later."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def run(code: str, **env: str) -> str:
@@ -83,10 +96,7 @@ def test_idle_are_threads_that_do_nothing_or_are_not_started() -> None:
     assert pool.idle() == 0
     go.set()
     assert [task.exception() for task in tasks] == [None, None]
-    deadline = time.monotonic() + 20
-    while pool.idle() < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert pool.idle() == 2
+    wait_until(lambda: pool.idle() == 2)
     zchunk.set_threads(1)
     assert pool.idle() == 0
 
@@ -159,10 +169,7 @@ def test_threads_end_when_their_number_changes() -> None:
     zchunk.set_threads(2)
     gate.set()
     assert [task.exception() for task in tasks] == [None] * 4
-    deadline = time.monotonic() + 20
-    while helpers() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert helpers() == 0
+    wait_until(lambda: not helpers())
     assert pool.submit(int, 1)[0].exception() is None
 
 
@@ -175,8 +182,8 @@ def test_ctrl_c_reaches_who_waits() -> None:
         "task = pool.submit(lambda: (running.set(), gate.wait(20)), 1)[0]\n"
         "running.wait(20)\n"
         "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
         "try:\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
         "    task.exception()\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted', end=' ')\n"

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
 import zchunk
-from tests.runtime.test_threads import helpers
+from tests.runtime.test_threads import end_helpers, helpers, wait_until
 from zchunk.runtime import threads as pool
 
 
 @pytest.fixture(autouse=True)
 def _default() -> Iterator[None]:
+    end_helpers()
     yield
-    zchunk.set_threads(None)
-    deadline = time.monotonic() + 20
-    while helpers() and time.monotonic() < deadline:
-        time.sleep(0.001)
+    end_helpers()
 
 
 def test_tasks_that_had_to_wait_make_no_thread_idle() -> None:
@@ -34,10 +31,7 @@ def test_tasks_that_had_to_wait_make_no_thread_idle() -> None:
         task.cancel()
     go.set()
     assert [task.exception() for task in tasks] == [None] * len(tasks)
-    deadline = time.monotonic() + 20
-    while pool.idle() < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert pool.idle() == 2
+    wait_until(lambda: pool.idle() == 2)
     again = threading.Event()
     tasks = pool.submit(again.wait, 2)
     assert pool.idle() == 0
@@ -51,7 +45,7 @@ def test_no_more_threads_than_asked_for_and_none_without_need() -> None:
     assert helpers() == 0
     assert pool.submit(int, 1)[0].exception() is None
     # The helper waits again a moment after its work is done.
-    time.sleep(0.1)
+    wait_until(lambda: pool.idle() == 2)
     assert pool.submit(int, 1)[0].exception() is None
     assert helpers() == 1
     gate = threading.Event()
@@ -115,10 +109,7 @@ def test_nothing_keeps_what_was_worked_on(name: str) -> None:
         task.exception()
         del held, task
         # The helper lets go of the task a moment later.
-        deadline = time.monotonic() + 20
-        while alive() is not None and time.monotonic() < deadline:
-            time.sleep(0.001)
-        assert alive() is None
+        wait_until(lambda: alive() is None)
         gate = threading.Event()
         busy = pool.submit(lambda: gate.wait(20), 1)
         held = Held()

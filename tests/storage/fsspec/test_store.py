@@ -207,8 +207,8 @@ def test_pickle_keeps_everything() -> None:
 
 def test_killed_while_writing(tmp_path: Path) -> None:
     code = (
-        "import sys, zchunk\nstore = zchunk.FSStore('file://' + sys.argv[1])\nprint(flush=True)\ni = 0\n"
-        "while True:\n    i += 1; store['k'] = bytes([i % 256]) * 5_000_000"
+        "import sys, zchunk\nstore = zchunk.FSStore('file://' + sys.argv[1])\ni = 0\n"
+        "while True:\n    i += 1; store['k'] = bytes([i % 256]) * 5_000_000\n    if i == 1: print(flush=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
     process.stdout.readline()  # type: ignore[union-attr]
