@@ -50,8 +50,12 @@ static int zc_locks_setup(void) {
     return pthread_atfork(NULL, NULL, zc_locks_reset);
 }
 
-/* Wait until no other thread holds the key, and hold it; false if that would be a change inside a change: this thread,
-   or the one that waits for it, was interrupted while it changed the same. */
+/* Wait until no other thread holds the key, and hold it; false if that would be a change inside a change.
+
+   A thread gives helpers no work that takes a key which it holds itself. So if this thread holds the key already, or
+   the one that it works for does, that one was interrupted by a signal handler while it changed the same, and this is
+   the handler or one of its helpers. To wait would be for ever. A helper of the interrupted code that holds the key is
+   waited for: it goes on meanwhile. */
 static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes) {
     zc_bucket *bucket = &zc_buckets[table][key % ZC_BUCKETS];
     int64_t me = zc_self();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
 import pytest
@@ -53,6 +54,25 @@ def test_a_fork_waits_for_what_is_inside_the_gate() -> None:
             return True
 
     assert in_child(child)
+
+
+def test_a_signal_handler_forks_inside_the_gate() -> None:
+    gate = ForkGate()
+
+    def other() -> None:
+        with gate:
+            pass
+
+    with gate, gate:
+        # Rather than hang.
+        signal.alarm(60)
+        assert in_child(lambda: 7) == 7
+        signal.alarm(0)
+        # It was opened again for others, who come while this thread is in.
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert in_child(lambda: 8) == 8
 
 
 def test_stores_that_other_processes_share(tmp_path) -> None:

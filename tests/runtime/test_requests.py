@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from itertools import count
 
 import pytest
@@ -83,6 +85,50 @@ def test_after_an_error_what_has_begun_is_waited_for() -> None:
         each(failing, range(1000), 3)
     assert work.now == 0
     assert len(work.done) < 100
+
+
+class Interrupted(Exception):
+    """Raised by a signal handler, as Ctrl-C is."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends signals to threads")
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("more", [0, 9])
+def test_what_has_begun_is_waited_for_after_ctrl_c(more: int, times: int) -> None:
+    """It comes while the caller waits for a helper: at the end, or to add more; and once more after that."""
+    caller = threading.get_ident()
+    running, go, handled = threading.Event(), threading.Event(), threading.Semaphore(0)
+    done: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        handled.release()
+        raise Interrupted
+
+    def work(item: int) -> None:
+        if not item:
+            running.set()
+            assert go.wait(60)
+            for _ in range(times):
+                # The caller waits by now.
+                time.sleep(0.2)
+                signal.pthread_kill(caller, signal.SIGUSR1)
+                assert handled.acquire(timeout=60)
+            # Long enough for it to go on, were it not waiting.
+            time.sleep(0.05)
+        done.append(item)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pytest.raises(Interrupted), Window(work, 1) as window:
+            window.add([0])
+            assert running.wait(60)
+            go.set()
+            window.add(range(1, 1 + more))
+        assert done == [0]
+        each(done.append, [-1], 1)
+        assert done == [0, -1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -131,6 +134,34 @@ def test_what_a_helper_raised_is_raised_also_if_it_was_done_before() -> None:
         pool.join([done, waiting], lambda: None)
     assert waiting.exception() is None
     assert waiting.cancel()
+
+
+def test_nobody_waits_for_a_task_that_ctrl_c_ended() -> None:
+    """It may come between any two lines, in the thread that does the task; that thread waits for others'."""
+    lines = 0
+
+    def interrupt(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal lines
+        if frame.f_code is not pool.Task.run.__code__:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == last:
+                raise KeyboardInterrupt
+        return interrupt
+
+    before, ended = sys.gettrace(), 0
+    for last in range(1, 20):
+        task, lines = pool.Task(lambda: None), 0
+        sys.settrace(interrupt)
+        try:
+            task.run()
+        except KeyboardInterrupt:
+            ended += 1
+        finally:
+            sys.settrace(before)
+        assert task.cancel() or task.done
+    assert 3 < ended < 19
 
 
 def test_a_task_is_done_once_whoever_comes() -> None:

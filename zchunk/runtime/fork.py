@@ -25,12 +25,14 @@ _shut: list[ForkGate] = []
 class ForkGate:
     """A block that many threads may be in, but none while the process forks: a fork waits for them.
 
-    For C libraries with locks and state of their own, which a child would find as they were.
+    For C libraries with locks and state of their own, which a child would find as they were. A thread that
+    forks inside, from a signal handler, does not wait for itself: it goes on in the child, too.
     """
 
     def __init__(self) -> None:
         self._free = threading.Condition()
-        self._inside = 0
+        # The threads that are inside, as often as they came in.
+        self._inside: list[int] = []
         self._shutting = False
         with _making:
             _gates.add(self)
@@ -39,18 +41,19 @@ class ForkGate:
         with self._free:
             while self._shutting:
                 self._free.wait()
-            self._inside += 1
+            self._inside.append(threading.get_ident())
 
     def __exit__(self, *exc: object) -> None:
         with self._free:
-            self._inside -= 1
+            self._inside.remove(threading.get_ident())
             self._free.notify_all()
 
     def shut(self) -> None:
-        """Wait until no thread is inside, and let none in."""
+        """Wait until no other thread is inside, and let none in."""
+        me = threading.get_ident()
         self._free.acquire()
         self._shutting = True
-        while self._inside:
+        while any(thread != me for thread in self._inside):
             self._free.wait()
 
     def open(self) -> None:

@@ -62,13 +62,13 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], most: int) -
                 waiting.popleft()
             yield done
     finally:
-        _abandon(waiting, wait=False)
+        _cancel(waiting)
 
 
 class Window(Generic[Item]):
     """Work on items that come one after the other, on `most` at a time; at its end all of it is done.
 
-    After an error no more are begun, and what has begun is waited for.
+    After an error, or Ctrl-C, no more are begun, and what has begun is waited for.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Window(Generic[Item]):
         rest = iter(items)
         while batch := list(islice(rest, max(2 * self._most - len(self._waiting), 1))):
             if len(self._waiting) >= 2 * self._most:
-                self._waiting.popleft().result()
+                self._finish_first()
             _begin(self._work, batch, self._most, self._waiting)
 
     def __enter__(self) -> Self:
@@ -97,9 +97,32 @@ class Window(Generic[Item]):
     def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
         try:
             while exc_type is None and self._waiting:
-                self._waiting.popleft().result()
+                self._finish_first()
         finally:
-            _abandon(self._waiting, wait=True)
+            self._abandon()
+
+    def _finish_first(self) -> None:
+        # Ctrl-C may come before it is done: until then it is among those that are waited for.
+        self._waiting[0].result()
+        self._waiting.popleft()
+
+    def _abandon(self) -> None:
+        """Begin no more, and wait for what has begun; if Ctrl-C comes meanwhile, it is raised after that."""
+        interrupt: BaseException | None = None
+        while self._waiting:
+            try:
+                _cancel(self._waiting)
+                if not self._waiting[0].cancel():
+                    self._waiting[0].exception()
+                self._waiting.popleft()
+            except BaseException as err:
+                interrupt = err
+        if interrupt is not None:
+            try:
+                raise interrupt
+            finally:
+                # It keeps this frame, which must not keep it.
+                del interrupt
 
 
 def each(work: Callable[[Item], Any], items: Iterable[Item], most: int) -> None:
@@ -108,10 +131,9 @@ def each(work: Callable[[Item], Any], items: Iterable[Item], most: int) -> None:
         window.add(items)
 
 
-def _abandon(waiting: Iterable[Task[Any]], wait: bool) -> None:
-    begun = [task for task in waiting if not task.cancel()]
-    for task in begun if wait else ():
-        task.exception()
+def _cancel(waiting: Iterable[Task[Any]]) -> None:
+    for task in waiting:
+        task.cancel()
 
 
 def _after_fork() -> None:

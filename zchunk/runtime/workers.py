@@ -31,16 +31,20 @@ class Task(Generic[Result]):
         self._work: Callable[[], Result] | None = work
         self._results: list[Result] = []
         self._error: BaseException | None = None
-        # The first entry decides, in one step that Ctrl-C does not cut: the work is done by the thread that
-        # made it, or was cancelled.
-        self._claim: dict[str, object] = {}
+        # The first entry decides, in one step that Ctrl-C does not cut: the work is done by the thread whose
+        # id it is, or was cancelled.
+        self._claim: dict[str, list[int] | None] = {}
         # Held until the work is done.
         self._unfinished = threading.Lock()
         self._unfinished.acquire()
 
     def cancel(self) -> bool:
-        """Return whether the work is not done and never will be: false if a thread has begun."""
-        if self._claim.setdefault("by", "cancel") != "cancel":
+        """Return whether the work is not done and never will be: false if a thread has begun.
+
+        That is another thread. One that asks after it has begun was interrupted by Ctrl-C in `run`.
+        """
+        claim = self._claim.setdefault("by", None)
+        if claim is not None and (self.done or claim != [threading.get_ident()]):
             return False
         # What was to be worked on is let go at once, not when a helper comes across the task.
         self._work = None
@@ -53,7 +57,7 @@ class Task(Generic[Result]):
 
     def exception(self) -> BaseException | None:
         """Wait until the work is done, and return what it raised; None if it was cancelled."""
-        if self._claim.get("by") == "cancel":
+        if self._claim.get("by", ()) is None:
             return None
         with self._unfinished:
             return self._error
@@ -72,9 +76,9 @@ class Task(Generic[Result]):
 
     def run(self) -> None:
         """Do the work, unless a thread has begun or it was cancelled."""
-        # An object of this call alone: with one word for all threads, the second of two that come at once
-        # would take the claim of the first for its own.
-        me = object()
+        # A list of this call alone: with one value for all, the second of two that come at once would take the
+        # claim of the first for its own.
+        me = [threading.get_ident()]
         if self._claim.setdefault("by", me) is not me:
             return
         work, self._work = self._work, None
