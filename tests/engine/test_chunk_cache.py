@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -530,6 +530,51 @@ def test_a_signal_handler_may_read(tmp_path: Path) -> None:
         "assert z.chunk_cache.used <= 500"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+@NO_ARRAYS
+def test_a_signal_handler_may_forget_at_any_moment() -> None:
+    """Before each line in turn: what it forgets is not kept, what is kept is counted, and nothing fails."""
+    keys = {name: ("s", "p", name) for name in "abcde"}
+    lines = last = 0
+    handled = True
+
+    def handle() -> None:
+        cache.forget_keys([keys["a"], keys["d"]])
+        cache.forget(lambda key: key[2] == "c")
+        cache.get(keys["b"], None, None)
+        cache.put(keys["e"], None, None, chunk(), cache.generation(keys["e"]))
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal lines, handled
+        if frame.f_code.co_filename != chunk_cache.__file__:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == last:
+                handled = True
+                sys.settrace(None)
+                handle()
+                sys.settrace(trace)
+        return trace
+
+    before = sys.gettrace()
+    while handled:
+        cache = ChunkCache(300)
+        for name in "abc":
+            cache.put(keys[name], None, None, chunk(), cache.generation(keys[name]))
+        generation = cache.generation(keys["d"])
+        lines, last, handled = 0, last + 1, False
+        sys.settrace(trace)
+        try:
+            cache.get(keys["a"], None, None)
+            cache.put(keys["d"], None, None, chunk(), generation)
+            cache.forget(lambda key: key[2] in "ab")
+        finally:
+            sys.settrace(before)
+        assert cache.used == sum(entry.chunk.nbytes for entry in cache._entries.values()) <= 300
+        assert not handled or cache.get(keys["d"], None, None) is None
+    assert last > 20
 
 
 # ---- groups, pickles, forks

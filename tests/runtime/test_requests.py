@@ -117,13 +117,17 @@ def test_what_has_begun_is_waited_for_after_ctrl_c(more: int, times: int) -> Non
             time.sleep(0.05)
         done.append(item)
 
-    before = signal.signal(signal.SIGUSR1, handle)
-    try:
-        with pytest.raises(Interrupted), Window(work, 1) as window:
+    def write() -> None:
+        with Window(work, 1) as window:
             window.add([0])
             assert running.wait(60)
             go.set()
             window.add(range(1, 1 + more))
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pytest.raises(Interrupted):
+            write()
         assert done == [0]
         each(done.append, [-1], 1)
         assert done == [0, -1]

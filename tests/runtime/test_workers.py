@@ -138,7 +138,7 @@ def test_what_a_helper_raised_is_raised_also_if_it_was_done_before() -> None:
 
 def test_nobody_waits_for_a_task_that_ctrl_c_ended() -> None:
     """It may come between any two lines, in the thread that does the task; that thread waits for others'."""
-    lines = 0
+    lines = last = ended = 0
 
     def interrupt(frame: FrameType, event: str, arg: object) -> Any:
         nonlocal lines
@@ -150,9 +150,9 @@ def test_nobody_waits_for_a_task_that_ctrl_c_ended() -> None:
                 raise KeyboardInterrupt
         return interrupt
 
-    before, ended = sys.gettrace(), 0
-    for last in range(1, 20):
-        task, lines = pool.Task(lambda: None), 0
+    before = sys.gettrace()
+    while last < 20:
+        task, lines, last = pool.Task(lambda: None), 0, last + 1
         sys.settrace(interrupt)
         try:
             task.run()

@@ -177,8 +177,12 @@ class ChunkCache:
             if entry is None or entry.stamp != stamp or entry.meaning != meaning:
                 self._misses += 1
                 return None
-            self._entries.move_to_end(key)
             self._hits += 1
+            try:
+                self._entries.move_to_end(key)
+            except KeyError:
+                # A signal handler has just made it forget this one.
+                pass
             return entry.chunk
 
     def put(
@@ -192,15 +196,25 @@ class ChunkCache:
     ) -> None:
         """Keep a chunk of `store`, unless it was forgotten since `generation` or is too large."""
         chunk.flags.writeable = False
+        # As `threading.Condition` asks. A signal handler that interrupts this may read and forget, not keep.
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            return
         with self._lock:
-            if chunk.nbytes > self._limit or self.generation(key) != generation:
+            if chunk.nbytes > self._limit:
                 return
             self._drop(key)
             while self._entries and self._used + chunk.nbytes > self._limit:
-                # In one step, so that the handler of a signal finds a true count.
-                self._used -= self._entries.popitem(last=False)[1].chunk.nbytes
-            self._entries[key] = _Entry(chunk, meaning, stamp, store)
+                try:
+                    oldest = self._entries.popitem(last=False)[1]
+                except KeyError:
+                    # A signal handler has just made it forget them all.
+                    break
+                self._used -= oldest.chunk.nbytes
             self._used += chunk.nbytes
+            self._entries[key] = _Entry(chunk, meaning, stamp, store)
+            # Asked last, since a signal handler may have written the chunk until now.
+            if self.generation(key) != generation:
+                self._drop(key)
 
     def _drop(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
@@ -218,8 +232,10 @@ class ChunkCache:
         """Forget the chunks whose keys `of` is true for. Readers at work do not keep what they read."""
         with self._lock:
             self._generations = [n + 1 for n in self._generations]
-            for key in list(filter(of, self._entries)):
-                self._drop(key)
+            # All of them first: a signal handler may forget some meanwhile.
+            for key in list(self._entries):
+                if of(key):
+                    self._drop(key)
 
     # ---- reading
 

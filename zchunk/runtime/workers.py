@@ -76,8 +76,8 @@ class Task(Generic[Result]):
 
     def run(self) -> None:
         """Do the work, unless a thread has begun or it was cancelled."""
-        # A list of this call alone: with one value for all, the second of two that come at once would take the
-        # claim of the first for its own.
+        # A list of this call alone: with one value for all, the second of two that come at once would take
+        # the claim of the first for its own.
         me = [threading.get_ident()]
         if self._claim.setdefault("by", me) is not me:
             return
