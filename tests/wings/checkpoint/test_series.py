@@ -193,6 +193,16 @@ def test_xarray_opens_a_series(tmp_path: Path) -> None:
         assert ds.u.sel(time=1.0)[2, 1] == field(2)[2, 1]
 
 
+def test_metadata_of_an_array_that_were_lost_come_back(tmp_path: Path) -> None:
+    with Series(tmp_path) as series:
+        append(series, range(2))
+    # As a power cut may leave what is not synced.
+    (tmp_path / "u" / "zarr.json").write_bytes(b"")
+    check(tmp_path, [0, 1], zchunk.open_consolidated)
+    Series(tmp_path)
+    check(tmp_path, [0, 1])
+
+
 def test_a_kill_leaves_whole_steps(tmp_path: Path) -> None:
     """A child is killed at every write of a file, in a run that is the same each time."""
     killed = 0

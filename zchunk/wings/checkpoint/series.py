@@ -153,7 +153,7 @@ class Series:
             raise ValueError(f"the files of {self.path!r} hold {held} steps each, not {steps_per_file}")
         nodes: dict[str, dict[str, Any]] = document["consolidated_metadata"]["metadata"]
         for name, node in nodes.items():
-            # Killed between these and those of the group, a program has left lengths that it did not reach.
+            # Stored before those of the group: a killed program may have left lengths that it did not reach.
             if self._store.get(key := join(name, NODE_KEY)) != (value := render_document(node)):
                 self._store[key] = value
         return attributes, nodes
@@ -331,8 +331,9 @@ class Series:
             for name in _AXES:
                 self._array(name, nodes)[rows] = [getattr(row, name) for row in self._rows]
         for same in zip(*[row.pieces for row in self._rows], strict=True):
-            items = [piece.items for piece in same]
-            self._array(same[0].name, nodes)[rows, *same[0].box.slices] = np.stack(items)
+            # Of one step without a copy.
+            items = same[0].items[np.newaxis] if len(same) == 1 else np.stack([piece.items for piece in same])
+            self._array(same[0].name, nodes)[rows, *same[0].box.slices] = items
 
     def _array(self, name: str, nodes: Mapping[str, dict[str, Any]]) -> Array:
         """Return an array whose metadata need not be in the store."""
@@ -342,8 +343,10 @@ class Series:
 
     def _put(self, attributes: Mapping[str, Any], nodes: Mapping[str, dict[str, Any]]) -> None:
         """Store the metadata, those of the group last."""
+        # It has those of the arrays, too, from which they are repaired: only the group has to be synced.
+        store = DirectoryStore(self.path)
         for name, node in nodes.items():
-            self._store[join(name, NODE_KEY)] = render_document(node)
+            store[join(name, NODE_KEY)] = render_document(node)
         raw = FORMAT3.group_items(dict(attributes))[NODE_KEY]
         self._store[NODE_KEY] = render3(raw, dict(sorted(nodes.items())), NODE_KEY)
 
