@@ -34,7 +34,7 @@ from zchunk._ext.engine.plan cimport Plan, Value, locate
 from zchunk._ext.engine.read_chunk cimport UNOPENED, read_chunk
 from zchunk._ext.selection.region cimport Region
 from zchunk._ext.memory.stream cimport stream_done
-from zchunk._ext.selection.slices cimport Plan as Selection
+from zchunk._ext.selection.slices cimport Plan as Selection, has_bit
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure, fail
 from zchunk._ext.engine.frame_team cimport Team, free_team, make_team, team_block, team_blocks
 from zchunk._ext.engine.write_chunk cimport write_chunk
@@ -242,20 +242,20 @@ cdef class Job(Shared):
         p.user, p.writing = selection.place(array, p.user_strides), writing
         p.streaming = cnp.PyArray_SIZE(array) * <int64_t>p.itemsize >= STREAMING
         p.lock_seed = lock_seed
-        p.total = 1
+        p.points, p.pointed = selection.points, selection.pointed
+        p.total = 1 if p.points == NULL else p.points.parts
+        p.pointed_axes = 0
         for d in range(p.ndim):
             a = &selection.at[d]
             if a.chunk != p.axes[d].chunk:
                 raise ValueError(f"axis {d}: a selection for chunks of {a.chunk}, not {p.axes[d].chunk}")
             p.axes[d] = a[0]
-            if selection.points != NULL:
+            if has_bit(p.pointed, d):
+                p.pointed_axes += 1
                 continue
             if a.parts and p.total > (<int64_t>1 << 62) // a.parts:
                 raise ValueError(f"the selection touches more chunks than can be counted: {selection.axes}")
             p.total *= a.parts
-        p.points = selection.points
-        if p.points != NULL:
-            p.total = p.points.parts
         if layout._folder is not None:
             self._split(threads)
             p.end = p.total * p.splits

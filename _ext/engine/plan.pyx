@@ -5,6 +5,7 @@ from libc.string cimport memcpy
 from zchunk._ext.engine.plan cimport Plan
 from zchunk._ext.selection.axis cimport Part, axis_part, picks_part
 from zchunk._ext.selection.region cimport Region, merge_axes
+from zchunk._ext.selection.slices cimport has_bit
 
 
 cdef size_t _append_number(char* at, int64_t n) noexcept nogil:
@@ -53,20 +54,66 @@ cdef void _put_key(const Plan* p, const int64_t* coords, Region* r) noexcept nog
 
 
 cdef void _locate_points(const Plan* p, int64_t k, Region* r) noexcept nogil:
-    """Do what `locate` does for points: one axis, of positions in the chunk's memory."""
-    cdef Part part
-    picks_part(p.points, k, &part)
-    r.user = p.user + part.outer * p.user_strides[0]
-    r.offset = part.inner * <int64_t>p.itemsize
-    r.full = r.padded = r.repeated = False
-    r.picked = part.inners != NULL
-    r.inners[0], r.outers[0] = part.inners, part.outers
-    r.block.ndim = 1
-    r.block.shape[0] = part.count
-    r.block.dst[0] = p.user_strides[0] if r.picked else part.stride * p.user_strides[0]
-    r.block.src[0] = <int64_t>p.itemsize if r.picked else part.step * <int64_t>p.itemsize
+    """Do what `locate` does for points along some axes: these are one axis of the region.
+
+    It stands where the slowest of its axes would. If they are not side by side in the chunk's memory, or a place is
+    selected several times and others follow it, rows go back.
+    """
+    cdef Part parts[MAX_NDIM]
+    cdef Part points
+    cdef int64_t coords[MAX_NDIM]
+    cdef int64_t strides[MAX_NDIM]
+    cdef int i, d, n = 0, column = 0, place = p.ndim - p.pointed_axes
+    cdef bint placed = False, followed = False
+    r.user, r.offset = p.user, 0
+    r.full = r.padded = r.picked = r.repeated = False
+    for d in range(p.ndim - 1, -1, -1):
+        if has_bit(p.pointed, d):
+            continue
+        axis_part(&p.axes[d], k % p.axes[d].parts, &parts[d])
+        k //= p.axes[d].parts
+        coords[d], strides[d] = parts[d].chunk, p.user_strides[place]
+        place -= 1
+        r.user += parts[d].outer * strides[d]
+        r.offset += parts[d].inner * p.chunk_strides[d]
+    picks_part(p.points, k, &points)
+    r.user += points.outer * p.user_strides[0]
+    r.offset += points.inner * <int64_t>p.itemsize
+    for d in range(p.ndim):
+        if has_bit(p.pointed, d):
+            coords[d] = p.points.chunk[k * p.pointed_axes + column]
+            column += 1
+    for i in range(p.ndim):
+        d = p.memory_order[i]
+        if not has_bit(p.pointed, d):
+            _put_axis(p, &parts[d], d, strides[d], r, n)
+            followed |= placed and parts[d].count > 1
+            n += 1
+        elif not placed:
+            r.picked = points.inners != NULL
+            r.inners[n], r.outers[n] = points.inners, points.outers
+            r.block.shape[n] = points.count
+            r.block.dst[n] = p.user_strides[0] if r.picked else points.stride * p.user_strides[0]
+            r.block.src[n] = <int64_t>p.itemsize if r.picked else points.step * <int64_t>p.itemsize
+            placed = True
+            n += 1
+        else:
+            r.repeated |= followed
+    r.repeated |= followed and p.points.repeated
+    r.block.ndim = n
     merge_axes(r)
-    _put_key(p, p.points.chunk + k * p.ndim, r)
+    _put_key(p, coords, r)
+
+
+cdef inline void _put_axis(
+    const Plan* p, const Part* part, int d, int64_t user_stride, Region* r, int i
+) noexcept nogil:
+    """Make what is selected along axis `d`, a range, the axis `i` of the region."""
+    r.block.shape[i] = part.count
+    r.block.dst[i] = part.stride * user_stride
+    # The step to no other item may be longer than the chunk, and the product overflow.
+    r.block.src[i] = part.step * p.chunk_strides[d] if part.count > 1 else p.chunk_strides[d]
+    r.inners[i] = r.outers[i] = NULL
 
 
 cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
@@ -101,11 +148,7 @@ cdef void locate(const Plan* p, int64_t k, Region* r) noexcept nogil:
     r.block.ndim = p.ndim
     for i in range(p.ndim):
         d = p.memory_order[i]
-        r.block.shape[i] = parts[d].count
-        r.block.dst[i] = parts[d].stride * p.user_strides[d]
-        # The step to no other item may be longer than the chunk, and the product overflow.
-        r.block.src[i] = parts[d].step * p.chunk_strides[d] if parts[d].count > 1 else p.chunk_strides[d]
-        r.inners[i] = r.outers[i] = NULL
+        _put_axis(p, &parts[d], d, p.user_strides[d], r, i)
         if parts[d].inners != NULL:
             r.block.dst[i], r.block.src[i] = p.user_strides[d], p.chunk_strides[d]
             r.inners[i], r.outers[i] = parts[d].inners, parts[d].outers

@@ -9,6 +9,8 @@ from libc.stdint cimport uint8_t
 from zchunk._ext.codecs.blosc_decode cimport (
     HEADER, Planes, block_nbytes, decode_block, gather_planes, is_planar, open_planes,
 )
+# `scatter.pxd` has it; named here so that a change of the plan builds this module again.
+from zchunk._ext.engine.plan cimport Plan
 from zchunk._ext.memory.scratch cimport reserve
 from zchunk._ext.memory.copy cimport copy_run
 from zchunk._ext.selection.region cimport (

@@ -1,10 +1,11 @@
-"""Selections by positions: products of ranges and lists of positions, and points.
+"""Selections by positions: products of ranges and lists of positions, and points, of which there may be ranges.
 
 Positions are grouped by chunk and ascend within it, so that each chunk is decoded once and from its beginning to
 its end. An axis has a list, which is as long as the selection; the product of the axes is never made.
 """
 
 import itertools
+import math
 
 import numpy as np
 
@@ -13,7 +14,7 @@ cimport numpy as cnp
 
 from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.selection.axis cimport Axis, Picks, axis_init
-from zchunk._ext.selection.slices cimport ChunkPart, Plan, take_integer, take_slice, view_memory
+from zchunk._ext.selection.slices cimport ChunkPart, Plan, has_bit as _has, take_integer, take_slice, view_memory
 from zchunk._ext.selection.axis import AxisParts
 
 cnp.import_array()
@@ -238,26 +239,41 @@ def plan_orthogonal(tuple entries not None, tuple shape not None, tuple chunks n
 # ---- points
 
 cdef class PointsPlan(Plan):
-    """Points in any order, the result of any shape. Made by `plan_points`."""
+    """Points along some axes or all, in any order, and ranges along the others. Made by `plan_points`.
+
+    The result has the points' axes, of any number, and then those of the ranges. A memory that has one axis per array
+    axis has one for all axes of points here, the first.
+    """
 
     cdef Positions _listed
+    # Of the points
     cdef cnp.npy_intp _shape[MAX_NDIM]
-    cdef int _result_ndim
+    cdef int _points_ndim
     cdef tuple _chunks
     cdef str _order
 
+    @property
+    def ranges(self):
+        """Numbers of the axes along which ranges are selected."""
+        cdef int d
+        return tuple([d for d in range(self.ndim) if not _has(self.pointed, d)])
+
     cdef int result_shape(self, cnp.npy_intp* shape) noexcept nogil:
-        cdef int i
-        for i in range(self._result_ndim):
-            shape[i] = self._shape[i]
-        return self._result_ndim
+        cdef int d, ndim = self._points_ndim
+        for d in range(ndim):
+            shape[d] = self._shape[d]
+        for d in range(self.ndim):
+            if not _has(self.pointed | self.dropped, d):
+                shape[ndim] = self.at[d].count
+                ndim += 1
+        return ndim
 
     cdef bint _stride(self, cnp.ndarray memory, int64_t* stride):
-        """Return whether the items of `memory`, in C order, are equally far apart, and how far."""
+        """Return whether the points in `memory`, in C order, are equally far apart, and how far."""
         cdef int64_t n = 1
         cdef int i
         stride[0] = cnp.PyArray_ITEMSIZE(memory)
-        for i in range(cnp.PyArray_NDIM(memory) - 1, -1, -1):
+        for i in range(self._points_ndim - 1, -1, -1):
             if cnp.PyArray_DIM(memory, i) == 1:
                 continue
             if n == 1:
@@ -268,10 +284,16 @@ cdef class PointsPlan(Plan):
         return True
 
     cdef char* place(self, cnp.ndarray memory, int64_t* strides) except? NULL:
+        cdef char* first = <char*>cnp.PyArray_DATA(memory)
+        cdef int d, i = self._points_ndim, axis = 1
         if not self.fits(memory) or not self._stride(memory, strides):
             raise ValueError(f"memory of shape {(<object>memory).shape}, strides {(<object>memory).strides}, "
                              f"for a selection of shape {self.shape}")
-        return <char*>cnp.PyArray_DATA(memory)
+        for d in range(self.ndim):
+            if not _has(self.pointed, d):
+                first += self.place_axis(d, memory, &i, &strides[axis])
+                axis += 1
+        return first
 
     def takes(self, cnp.ndarray memory not None):
         cdef int64_t stride
@@ -282,45 +304,79 @@ cdef class PointsPlan(Plan):
         return Plan.empty(self, dtype, "C")
 
     def view(self, cnp.ndarray memory not None):
-        """Return `memory`, which has the result's shape, with one axis."""
-        cdef cnp.npy_intp shape = self.size
-        cdef int64_t stride
-        cdef char* first = self.place(memory, &stride)
-        return view_memory(memory, 1, &shape, &stride, first, cnp.PyArray_FLAGS(memory) & cnp.NPY_ARRAY_WRITEABLE)
+        """Return `memory`, which has the result's shape, with one axis for the points and one for every range."""
+        cdef cnp.npy_intp shape[MAX_NDIM]
+        cdef int64_t strides[MAX_NDIM]
+        cdef int d, ndim = 1
+        cdef char* first = self.place(memory, strides)
+        shape[0] = 1
+        for d in range(self._points_ndim):
+            shape[0] *= self._shape[d]
+        for d in range(self.ndim):
+            if not _has(self.pointed, d):
+                shape[ndim] = self.at[d].count
+                ndim += 1
+        return view_memory(memory, ndim, shape, strides, first, cnp.PyArray_FLAGS(memory) & cnp.NPY_ARRAY_WRITEABLE)
 
     def broadcast(self, cnp.ndarray items not None):
         """Return `items` with the result's shape, or None if they do not fit. As many as there are points fit."""
         found = Plan.broadcast(self, items)
-        if found is None and items.size == self.size:
+        if found is None and items.size == self.size and not self.ranges:
             found = (<object>items).reshape(self.shape)
         return found if found is None or self.takes(found) else np.ascontiguousarray(found)
 
     def parts(self):
-        """Yield a `ChunkPart` for each chunk that holds points."""
+        """Yield a `ChunkPart` for each chunk that holds selected items, the last range varying fastest."""
         cdef ChunkPart part
-        for coords, inner, outer in self._listed:
-            part = ChunkPart()
-            part.coords = coords if isinstance(coords, tuple) else (coords,)
-            part.inner, part.outer = np.unravel_index(inner, self._chunks, self._order), (outer,)
-            yield part
+        cdef int d
+        axes, ranges = self.axes, self.ranges
+        # The places of axes in a memory with one for the points, and one for every range
+        ndim = 1 + len(ranges)
+        for chunk, points, places in self._listed:
+            points = np.unravel_index(points, self._chunks, self._order)
+            at = chunk if isinstance(chunk, tuple) else (chunk,)
+            for entries in itertools.product(*[AxisParts(*axes[d]) for d in ranges]):
+                coords, inner = [], [_along(index, 0, ndim) for index in points]
+                outer, found = [_along(places, 0, ndim)], iter(at)
+                for d in range(self.ndim):
+                    if _has(self.pointed, d):
+                        coords.append(next(found))
+                        continue
+                    index, first, place, count = entries[len(outer) - 1]
+                    coords.append(index)
+                    step, axis = axes[d][1], len(outer)
+                    inner[d] = _along(np.arange(first, first + (count - 1) * step + 1, step), axis, ndim)
+                    outer.append(_along(np.arange(place, place + count), axis, ndim))
+                part = ChunkPart()
+                part.coords, part.inner, part.outer = tuple(coords), tuple(inner), tuple(outer)
+                yield part
 
 
-def plan_points(tuple index not None, tuple shape not None, tuple chunks not None, str order not None):
+cdef _along(index, int axis, int ndim):
+    """Return a list of positions as an array of `ndim` axes of which they are along one."""
+    return index.reshape((1,) * axis + (-1,) + (1,) * (ndim - 1 - axis))
+
+
+def plan_points(tuple entries not None, tuple shape not None, tuple chunks not None, str order not None,
+                tuple points=None):
     """Return the plan of points.
 
     Parameters
     ----------
-    index : tuple of array of int
-        Per axis of the array, of which there is at least one, the positions of the points. They are broadcast,
-        and the result has their shape; but for scalars it has one item.
+    entries : tuple of array of int, slice or int
+        Per axis of the array the positions of the points, as an array, or what is selected along the axis for every
+        point. Positions are broadcast.
     shape, chunks : tuple of int
         Lengths of the array's axes and of its chunks.
     order : {"C", "F"}
         Of the items in a chunk.
+    points : tuple of int, optional
+        Shape that the positions are broadcast to; without it that of them all, but for scalars one item.
 
     Returns
     -------
-    Plan
+    Plan or None
+        None if one of the integers or slices is none, or out of range.
 
     Raises
     ------
@@ -330,47 +386,73 @@ def plan_points(tuple index not None, tuple shape not None, tuple chunks not Non
         The positions cannot be broadcast to one shape.
     """
     cdef PointsPlan plan = PointsPlan.__new__(PointsPlan)
-    cdef int64_t extent, chunk, stride = 1, per_chunk = 1
-    cdef int d
-    if not index or len(index) != len(shape):
-        raise ValueError(f"{len(index)} arrays of positions for {len(shape)} axes")
+    cdef int64_t extent, chunk, per_chunk = 1
+    cdef int d, column
+    cdef bint backward
+    if len(entries) != len(shape):
+        raise ValueError(f"{len(entries)} entries for {len(shape)} axes")
     plan.begin(shape, chunks)
-    wrapped = [_positions(entry, extent, d) for d, (entry, extent) in enumerate(zip(index, shape, strict=True))]
-    wrapped = np.broadcast_arrays(*wrapped)
-    result = wrapped[0].shape or (1,)
-    plan._result_ndim = len(result)
-    for d in range(plan._result_ndim):
-        plan._shape[d] = result[d]
+    listed = []
+    for d, entry in enumerate(entries):
+        if isinstance(entry, np.ndarray):
+            extent = plan.at[d].extent
+            listed.append(_positions(entry, extent, d))
+            plan.pointed |= <uint64_t>1 << d
+        elif isinstance(entry, slice):
+            if not take_slice(&plan.at[d], <slice>entry, &backward):
+                return None
+            plan.backward |= <uint64_t>backward << d
+        elif take_integer(&plan.at[d], entry):
+            plan.dropped |= <uint64_t>1 << d
+        else:
+            return None
+        axis_init(&plan.at[d])
+    if points is None:
+        if not listed:
+            raise ValueError("no positions")
+        points = np.broadcast_shapes(*[index.shape for index in listed]) or (1,)
+    n = int(np.prod(points, dtype=np.int64))
+    plan._points_ndim = len(points)
+    if len(points) + plan.ndim > MAX_NDIM or (n > 1 and not listed):
+        raise ValueError(f"{len(points)} axes of {n} points in {plan.ndim} axes, {len(listed)} of them with positions")
+    for d in range(plan._points_ndim):
+        plan._shape[d] = points[d]
     plan._chunks, plan._order = chunks, order
-    n = wrapped[0].size
-    coords = np.empty((n, plan.ndim), np.int64)
+    coords = np.empty((n, len(listed)), np.int64)
     inner = np.zeros(n, np.int64)
+    flat = iter([np.broadcast_to(index, points).reshape(-1) for index in (listed if order == "F" else listed[::-1])])
+    column = 0 if order == "F" else len(listed) - 1
     for d in range(plan.ndim) if order == "F" else range(plan.ndim - 1, -1, -1):
-        flat = wrapped[d].reshape(-1)
         chunk = plan.at[d].chunk
-        coords[:, d] = flat // chunk
-        inner += flat % chunk * per_chunk
+        if _has(plan.pointed, d):
+            index = next(flat)
+            coords[:, column] = index // chunk
+            inner += index % chunk * per_chunk
+            column += 1 if order == "F" else -1
         per_chunk *= chunk
-    outer = np.arange(n)
-    grid = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
-    total = per_chunk
-    for count in grid:
-        total *= count
-    if total < _LARGEST_KEY:
+    grid = [-(-length // size) for d, (length, size) in enumerate(zip(shape, chunks, strict=True))
+            if _has(plan.pointed, d)]
+    items = math.prod(chunks)
+    places = _by_chunk(coords, inner, grid, items)
+    if places is None:
+        places = np.arange(n)
+    else:
+        coords, inner = np.ascontiguousarray(coords[places]), inner[places]
+    plan._listed = Positions()
+    plan._listed.fill(coords, inner, places, len(listed))
+    plan.points = &plan._listed.picks
+    return plan
+
+
+cdef _by_chunk(coords, inner, grid, per_chunk):
+    """Return the order of points by chunk, and by place in it; None if they are in it."""
+    n = len(inner)
+    if per_chunk * math.prod(grid) < _LARGEST_KEY:
         key = inner.copy()
         stride = per_chunk
-        for d in range(plan.ndim - 1, -1, -1):
+        for d in range(len(grid) - 1, -1, -1):
             key += coords[:, d] * stride
             stride *= grid[d]
-        if not _ascends(_data(key), n):
-            outer = np.argsort(key, kind="stable")
-    else:
-        outer = np.lexsort((inner, *(coords[:, d] for d in range(plan.ndim - 1, -1, -1))))
-    if not _ascends(_data(outer), n):
-        coords, inner = np.ascontiguousarray(coords[outer]), inner[outer]
-    plan._listed = Positions()
-    plan._listed.fill(coords, inner, outer, plan.ndim)
-    plan.points = &plan._listed.picks
-    for d in range(plan.ndim):
-        axis_init(&plan.at[d])
-    return plan
+        return None if _ascends(_data(key), n) else np.argsort(key, kind="stable")
+    places = np.lexsort((inner, *(coords[:, d] for d in range(len(grid) - 1, -1, -1))))
+    return None if _ascends(_data(places), n) else places

@@ -17,6 +17,7 @@ cimport numpy as cnp
 from zchunk._ext.memory cimport results
 from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.selection.axis cimport Axis, axis_init
+from zchunk._ext.selection.slices cimport has_bit as _has
 from zchunk._ext.selection.axis import AxisParts
 
 # Cython's own declarations leave out the functions that steal the reference to the dtype.
@@ -33,10 +34,6 @@ _REVERSED = slice(None, None, -1)
 
 
 # ---- plan
-
-cdef inline bint _has(uint64_t bits, int d) noexcept nogil:
-    return bits >> d & 1
-
 
 cdef class ChunkPart:
     """Where one chunk meets a selection.
@@ -117,9 +114,8 @@ cdef class Plan:
     def touched(self):
         """Number of chunks that hold selected items."""
         cdef int d
-        if self.points != NULL:
-            return self.points.parts
-        return math.prod([self.at[d].parts for d in range(self.ndim)])
+        cdef int64_t points = 1 if self.points == NULL else self.points.parts
+        return math.prod([self.at[d].parts for d in range(self.ndim) if not _has(self.pointed, d)], start=points)
 
     @property
     def expand(self):
@@ -160,15 +156,23 @@ cdef class Plan:
         if not self.fits(memory):
             raise ValueError(f"memory of shape {(<object>memory).shape} for a selection of shape {self.shape}")
         for d in range(self.ndim):
-            strides[d] = 0
-            if _has(self.dropped, d):
-                continue
-            strides[d] = cnp.PyArray_STRIDE(memory, i)
-            i += 1
-            if _has(self.backward, d) and self.at[d].count:
-                first += (self.at[d].count - 1) * strides[d]
-                strides[d] = -strides[d]
+            first += self.place_axis(d, memory, &i, &strides[d])
         return first
+
+    cdef int64_t place_axis(self, int d, cnp.ndarray memory, int* i, int64_t* stride) noexcept:
+        """Fill in the stride of axis `d`, which is axis `i` of `memory` if it has it, and count that.
+
+        Returns how far the first item of the axis is from the beginning of the memory.
+        """
+        stride[0] = 0
+        if _has(self.dropped, d):
+            return 0
+        stride[0] = cnp.PyArray_STRIDE(memory, i[0])
+        i[0] += 1
+        if not _has(self.backward, d) or not self.at[d].count:
+            return 0
+        stride[0] = -stride[0]
+        return (1 - self.at[d].count) * stride[0]
 
     def empty(self, cnp.dtype dtype not None, str order not None):
         """Return a new array of the result's shape; of items without bytes, one of zeros."""

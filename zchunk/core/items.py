@@ -15,6 +15,7 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
+from zchunk.indexing.brackets import Arranged
 from zchunk.indexing.fields import field_dtype
 from zchunk.indexing.values import broadcast, convert
 
@@ -32,7 +33,11 @@ def read(array: ChunkedArray, plan: Plan) -> Any:
 
 
 def write(
-    array: ChunkedArray, plan: Plan, value: object, dtype: np.dtype[Any], field: str | None = None
+    array: ChunkedArray,
+    plan: Plan | Arranged,
+    value: object,
+    dtype: np.dtype[Any],
+    field: str | None = None,
 ) -> None:
     """Assign a value to the items that a plan selects, or to a field of them that has this dtype."""
     metadata = array.metadata
@@ -48,11 +53,17 @@ def write(
         object_codec=metadata.object_codec,
         fill_value=fill_value,
     )
-    execute.write(array, plan, broadcast(items, plan, array.path), field)
+    items = broadcast(items, plan, array.path)
+    execute.write(array, plan.plan if isinstance(plan, Arranged) else plan, items, field)
 
 
-def read_items(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any] | None, fields: Fields) -> Any:
+def read_items(
+    array: ChunkedArray, plan: Plan | Arranged, out: npt.NDArray[Any] | None, fields: Fields
+) -> Any:
     """Return the items that a plan selects, or fields of them; in `out` if that is given."""
+    if isinstance(plan, Arranged):
+        items = plan.result(read_items(array, plan.plan, None, fields))
+        return items if out is None else _copy(items, out)
     if fields is None or fields == [] or fields == ():
         return read(array, plan) if out is None else _read_into(array, plan, out)
     dtype = field_dtype(fields, array.metadata.dtype)
@@ -61,7 +72,7 @@ def read_items(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any] | None, fi
     return items if out is None else _copy(items, out)
 
 
-def write_items(array: ChunkedArray, plan: Plan, value: object, fields: Fields) -> None:
+def write_items(array: ChunkedArray, plan: Plan | Arranged, value: object, fields: Fields) -> None:
     """Assign a value to the items that a plan selects, or to one field of them."""
     if fields is None or fields == [] or fields == ():
         write(array, plan, value, array.metadata.dtype)

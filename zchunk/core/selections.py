@@ -18,6 +18,7 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing import plans
+from zchunk.indexing.brackets import Arranged, plan_items
 from zchunk.indexing.fields import pop_fields
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
     _Index = int | np.integer[Any]
 
 # How a kind of selection is planned.
-Planner = Callable[[Any, ChunkedArray], Plan]
+Planner = Callable[[Any, ChunkedArray], Plan | Arranged]
 
 
-def _items(selection: object, array: ChunkedArray) -> Plan:
-    return plans.plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
+def _items(selection: object, array: ChunkedArray) -> Plan | Arranged:
+    return plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _basic(selection: object, array: ChunkedArray) -> Plan:

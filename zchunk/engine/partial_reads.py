@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.codecs.dispatch import KINDS
-from zchunk._ext.selection.positions import OrthogonalPlan
+from zchunk._ext.selection.positions import OrthogonalPlan, PointsPlan
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ValueChangedError
@@ -65,8 +65,9 @@ def _fetch_of(array: ChunkedArray, plan: Plan) -> Any:
         return None
     if spec[0] == KINDS["raw"]:
         return partial(_raw, array)
-    # A frame is decoded as a whole if positions repeat; and its two requests must be of one version.
-    if spec[0] == KINDS["blosc"] and array.store.versioned and not isinstance(plan, OrthogonalPlan):
+    # A frame is decoded as a whole if rows go back in it; and its two requests must be of one version.
+    goes_back = isinstance(plan, OrthogonalPlan) or (isinstance(plan, PointsPlan) and bool(plan.ranges))
+    if spec[0] == KINDS["blosc"] and array.store.versioned and not goes_back:
         return partial(_frame, array)
     return None
 

@@ -1,5 +1,7 @@
 """Selections: what stands between the brackets becomes a `Plan` (in `plans`), or an error.
 
+What stands in ``z[...]`` means what it does in NumPy (`brackets`).
+
 `fields` selects fields of structured items, `values` makes items of what is assigned. zarr 2's helpers for
 selections have their names here, too; they are imported from `zchunk.compat.indexing` when they are first
 read.
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
         wraparound_indices as wraparound_indices,
     )
     from zchunk.errors import BoundsCheckError, VindexInvalidSelectionError
+    from zchunk.indexing.brackets import plan_items
     from zchunk.indexing.fields import field_dtype, pop_fields
     from zchunk.indexing.plans import (
         normalize_integer_selection,
@@ -116,7 +119,6 @@ if TYPE_CHECKING:
         plan_basic,
         plan_blocks,
         plan_coordinates,
-        plan_items,
         plan_mask,
         plan_orthogonal,
         plan_vindex,
@@ -129,10 +131,11 @@ else:
         {
             "zchunk._ext.selection.slices": "ChunkPart Plan",
             "zchunk.errors": "BoundsCheckError VindexInvalidSelectionError",
+            "zchunk.indexing.brackets": "plan_items",
             "zchunk.indexing.fields": "field_dtype pop_fields",
             "zchunk.indexing.plans": (
                 "normalize_integer_selection oindex oindex_set plan_basic plan_blocks"
-                " plan_coordinates plan_items plan_mask plan_orthogonal plan_vindex plan_within"
+                " plan_coordinates plan_mask plan_orthogonal plan_vindex plan_within"
                 " replace_ellipsis"
             ),
             "zchunk.compat.indexing": (

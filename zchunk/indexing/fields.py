@@ -16,6 +16,8 @@ def pop_fields(selection: object) -> tuple[Any, Any]:
     """
     if isinstance(selection, str):
         return selection, ()
+    if isinstance(selection, list) and selection and all(isinstance(entry, str) for entry in selection):
+        return selection, ()
     if not isinstance(selection, tuple):
         return None, selection
     fields = [entry for entry in selection if isinstance(entry, str)]

@@ -138,26 +138,6 @@ def _check_integer(entry: Any, length: int, axis: int, kinds: str) -> None:
         raise BoundsCheckError(f"index {index} is out of bounds for axis {axis} of length {length}")
 
 
-def plan_items(selection: object, grid: Grid, order: str) -> Plan:
-    """Return the plan of what stands in ``z[...]``.
-
-    A basic selection; or, as in NumPy, nothing but integers and lists of them (points), or one list of
-    positions with slices and integers for the other axes.
-    """
-    plan = native.plan_basic(selection, grid.shape, grid.chunk_shape)
-    if plan is not None:
-        return plan
-    ndim, entries = len(grid.shape), _as_tuple(selection)
-    lists = sum(map(_is_positions, entries))
-    if lists and len(entries) == ndim and all(_is_integer(e) or _is_positions(e) for e in entries):
-        return plan_coordinates(entries, grid, order)
-    lists += sum(map(_is_bool_list, entries))
-    ranged = all(_is_integer(e) or isinstance(e, slice | list | np.ndarray) for e in entries)
-    if lists == 1 and ranged and len(entries) in (1, ndim):
-        return plan_orthogonal(entries, grid)
-    return plan_basic(selection, grid)
-
-
 # ---- by axis
 
 
@@ -265,12 +245,32 @@ def plan_coordinates(selection: object, grid: Grid, order: str) -> Plan:
             f"{selection!r:.80} selects no points: they need an integer or an array of integers for each of "
             f"the {len(shape)} axes"
         )
+    return plan_points(tuple(map(np.asarray, entries)), grid, order)
+
+
+def plan_points(
+    entries: tuple[Any, ...], grid: Grid, order: str, points: tuple[int, ...] | None = None
+) -> Plan:
+    """Return the plan of points along some axes, and of slices and integers along the others.
+
+    Parameters
+    ----------
+    entries : tuple of numpy.ndarray, slice or int
+        An entry per axis.
+    grid, order
+        As for `plan_coordinates`, which raises the same errors.
+    points : tuple of int, optional
+        The shape of the arrays, broadcast. The result has it first, and then the slices.
+    """
     try:
-        return positions.plan_points(tuple(map(np.asarray, entries)), shape, grid.chunk_shape, order)
+        plan = positions.plan_points(entries, grid.shape, grid.chunk_shape, order, points)
     except IndexError as err:
         raise BoundsCheckError(str(err)) from None
     except ValueError as err:
         raise SelectionError(f"the arrays of positions do not fit together: {err}") from None
+    if plan is None:
+        _refuse(entries, grid.shape, "beside arrays of positions there are integers and slices")
+    return plan
 
 
 def _is_integers(entry: object) -> bool:
@@ -319,10 +319,19 @@ def plan_vindex(selection: object, grid: Grid, order: str) -> Plan:
 def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) -> Plan:
     """Return the plan of what a part of another plan selects, for the array that the part is of."""
     if isinstance(plan, positions.PointsPlan):
-        return plan_coordinates(entries, grid, order)
+        if not plan.ranges:
+            return plan_coordinates(entries, grid, order)
+        found = [_slice_of(e) if d in plan.ranges else e.reshape(-1) for d, e in enumerate(entries)]
+        return plan_points(tuple(found), grid, order, None if len(found) > len(plan.ranges) else (1,))
     if isinstance(plan, positions.OrthogonalPlan):
         return plan_orthogonal(tuple(index.reshape(-1) for index in entries), grid)
     return plan_basic(entries, grid)
+
+
+def _slice_of(index: np.ndarray[Any, Any]) -> slice:
+    """Return the slice for positions that ascend by equal steps."""
+    first, last = int(index.flat[0]), int(index.flat[-1])
+    return slice(first, last + 1, int(index.flat[1]) - first if index.size > 1 else 1)
 
 
 # ---- the same of NumPy arrays

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.selection.slices import Plan
+from zchunk.indexing.brackets import Arranged
 from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)
@@ -202,7 +203,7 @@ def ragged(data: Any) -> np.ndarray[Any, Any]:
 # ---- shapes
 
 
-def broadcast(items: np.ndarray[Any, Any], plan: Plan, path: str) -> np.ndarray[Any, Any]:
+def broadcast(items: np.ndarray[Any, Any], plan: Plan | Arranged, path: str) -> np.ndarray[Any, Any]:
     """Return `items` with the plan's shape, repeated without a copy, as NumPy's assignment does."""
     result = plan.broadcast(items)
     if result is None:

@@ -29,10 +29,13 @@ cdef struct Shard:
 cdef struct Plan:
     int ndim
     Axis axes[MAX_NDIM]
-    const Picks* points             # what is selected instead of a product of axes, or NULL
+    const Picks* points             # what is selected along some axes together, or NULL
+    uint64_t pointed                # bit d: along axis d
+    int pointed_axes
     int64_t chunk_strides[MAX_NDIM]
     int memory_order[MAX_NDIM]      # axes from the slowest to the fastest in the chunk's memory
-    char* user                      # the caller's array, one axis per axis of the chunked array
+    char* user                      # the caller's array, one axis per axis of the chunked array; of points there is
+                                    # one for all of theirs, the first
     int64_t user_strides[MAX_NDIM]
     size_t itemsize
     int64_t chunk_nbytes

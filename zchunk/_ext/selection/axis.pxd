@@ -7,14 +7,14 @@ from libc.stdint cimport int64_t
 
 
 cdef struct Picks:
-    # Positions along an axis, or of points in a whole array, chunk by chunk.
+    # Positions along an axis, or of points along several, chunk by chunk.
     int64_t parts           # chunks that hold one
     bint repeated           # some positions occur more than once
-    const int64_t* chunk    # per part: index of the chunk; of points an index for every axis of the array
+    const int64_t* chunk    # per part: index of the chunk; of points an index for each of their axes
     const int64_t* begin    # where its positions begin, and where the last end
     const int64_t* step     # if they are a run: distance to the next in the chunk, > 0, and in the result; else 0
     const int64_t* stride
-    const int64_t* inner    # positions in the chunk, ascending within each
+    const int64_t* inner    # positions in the chunk, of points as items in its memory; ascending within each
     const int64_t* outer    # their places in the result
 
 

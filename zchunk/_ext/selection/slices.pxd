@@ -12,7 +12,8 @@ cdef class Plan:
     cdef Axis* at
     # Bit d: an integer selects axis d, the result does not have it; the result has axis d backwards.
     cdef uint64_t dropped, backward
-    # What is selected instead of a product of axes, or NULL.
+    # Axes along which `points` are selected, for each of which there is the product of the others; or NULL.
+    cdef uint64_t pointed
     cdef const Picks* points
     # Every axis is selected by an integer and no Ellipsis was given: the result is no array.
     cdef readonly bint scalar
@@ -22,11 +23,16 @@ cdef class Plan:
     cdef bint fits(self, cnp.ndarray memory)
     cdef int begin(self, tuple shape, tuple chunks) except -1
     cdef char* place(self, cnp.ndarray memory, int64_t* strides) except? NULL
+    cdef int64_t place_axis(self, int d, cnp.ndarray memory, int* i, int64_t* stride) noexcept
 
 
 cdef class ChunkPart:
     cdef readonly tuple coords, inner, outer
     cdef readonly bint full
+
+
+cdef inline bint has_bit(uint64_t bits, int d) noexcept nogil:
+    return bits >> d & 1
 
 
 cdef bint take_integer(Axis* a, entry) except -1
