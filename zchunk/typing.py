@@ -297,6 +297,7 @@ BlockSelection: TypeAlias = BasicSelection
 Fields: TypeAlias = str | Sequence[str] | None
 """Fields of a structured dtype by name; None: whole items."""
 
-_Entry: TypeAlias = _OrthogonalEntry | str
+_Entry: TypeAlias = _OrthogonalEntry | np.bool_ | list[list[int]] | str | None
 Selection: TypeAlias = _Entry | tuple[_Entry, ...] | list[str]
-"""What stands in ``z[...]``: a basic selection, points, one list of positions among slices, or fields."""
+"""What stands in ``z[...]``, as in NumPy: integers, slices, an Ellipsis, lists and arrays of positions, masks,
+None for new axes, and fields."""

@@ -333,7 +333,7 @@ cdef class PointsPlan(Plan):
         # The places of axes in a memory with one for the points, and one for every range
         ndim = 1 + len(ranges)
         for chunk, points, places in self._listed:
-            points = np.unravel_index(points, self._chunks, self._order)
+            points = np.unravel_index(points, self._chunks, self._order) if self._chunks else ()
             at = chunk if isinstance(chunk, tuple) else (chunk,)
             for entries in itertools.product(*[AxisParts(*axes[d]) for d in ranges]):
                 coords, inner = [], [_along(index, 0, ndim) for index in points]
@@ -386,7 +386,7 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
         The positions cannot be broadcast to one shape.
     """
     cdef PointsPlan plan = PointsPlan.__new__(PointsPlan)
-    cdef int64_t extent, chunk, per_chunk = 1
+    cdef int64_t extent, chunk, n, per_chunk = 1
     cdef int d, column
     cdef bint backward
     if len(entries) != len(shape):
@@ -410,8 +410,9 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
     if points is None:
         if not listed:
             raise ValueError("no positions")
-        points = np.broadcast_shapes(*[index.shape for index in listed]) or (1,)
-    n = int(np.prod(points, dtype=np.int64))
+        listed = np.broadcast_arrays(*listed)
+        points = listed[0].shape or (1,)
+    n = math.prod(points)
     plan._points_ndim = len(points)
     if len(points) + plan.ndim > MAX_NDIM or (n > 1 and not listed):
         raise ValueError(f"{len(points)} axes of {n} points in {plan.ndim} axes, {len(listed)} of them with positions")
@@ -420,20 +421,18 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
     plan._chunks, plan._order = chunks, order
     coords = np.empty((n, len(listed)), np.int64)
     inner = np.zeros(n, np.int64)
-    flat = iter([np.broadcast_to(index, points).reshape(-1) for index in (listed if order == "F" else listed[::-1])])
+    listed = [index if index.shape == points else np.broadcast_to(index, points) for index in listed]
     column = 0 if order == "F" else len(listed) - 1
     for d in range(plan.ndim) if order == "F" else range(plan.ndim - 1, -1, -1):
         chunk = plan.at[d].chunk
         if _has(plan.pointed, d):
-            index = next(flat)
+            index = listed[column].reshape(-1)
             coords[:, column] = index // chunk
             inner += index % chunk * per_chunk
             column += 1 if order == "F" else -1
         per_chunk *= chunk
-    grid = [-(-length // size) for d, (length, size) in enumerate(zip(shape, chunks, strict=True))
-            if _has(plan.pointed, d)]
-    items = math.prod(chunks)
-    places = _by_chunk(coords, inner, grid, items)
+    grid = [(plan.at[d].extent - 1) // plan.at[d].chunk + 1 for d in range(plan.ndim) if _has(plan.pointed, d)]
+    places = _by_chunk(coords, inner, grid, per_chunk)
     if places is None:
         places = np.arange(n)
     else:
@@ -444,12 +443,12 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
     return plan
 
 
-cdef _by_chunk(coords, inner, grid, per_chunk):
+cdef _by_chunk(coords, inner, list grid, int64_t per_chunk):
     """Return the order of points by chunk, and by place in it; None if they are in it."""
-    n = len(inner)
-    if per_chunk * math.prod(grid) < _LARGEST_KEY:
+    cdef int64_t n = len(inner), stride = per_chunk
+    cdef int d
+    if math.prod(grid, start=per_chunk) < _LARGEST_KEY:
         key = inner.copy()
-        stride = per_chunk
         for d in range(len(grid) - 1, -1, -1):
             key += coords[:, d] * stride
             stride *= grid[d]

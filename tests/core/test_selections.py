@@ -228,28 +228,36 @@ def test_lists_in_brackets_select_as_in_numpy(selection: Any) -> None:
     np.testing.assert_array_equal(z[...], expected)
 
 
-def test_one_list_with_integers_and_slices_is_orthogonal_as_in_zarr() -> None:
-    # NumPy would put the list's axis first.
-    z = zchunk.array(ITEMS, chunks=(2, 3, 4))
-    np.testing.assert_array_equal(z[0, :, [1, 2, 2]], ITEMS[0][:, [1, 2, 2]])
-
-
 @pytest.mark.parametrize(
     "selection",
     [
-        (..., [0]),
-        (slice(None), [2, 1]),
-        ([0, 1], [0, 1]),
-        ([0], slice(None), [0, 1]),
-        ITEMS > 5,
         [True, False],
+        ITEMS[0] > 5,
+        (ITEMS > 5, 0),
+        (0, 0, ITEMS[0, 0] > 5, None, 0),
+        ([0, 1], [0, 1, 2]),
+        ([0, 1], slice(None), [0, 1, 2]),
+        ([0, 1], slice(None), [0, 8]),
+        ([0, 1], 7, slice(None), None),
+        ([0], ..., [0], ...),
+        (None, 6),
+        (None, ..., 0, ...),
         "f",
+        0.5,
+        {},
+        (None, "f"),
+        [0, "f"],
+        [2**70],
         ([0.5], 0, 0),
         ([9], 0, 0),
+        (..., [-9]),
     ],
+    ids=lambda entry: f"{entry!r:.50}",
 )
 def test_what_brackets_do_not_take(selection: Any) -> None:
     z = zchunk.array(ITEMS, chunks=(2, 3, 4))
+    with pytest.raises(IndexError):
+        ITEMS[selection]
     with pytest.raises(IndexError):
         z[selection]
     with pytest.raises(IndexError):

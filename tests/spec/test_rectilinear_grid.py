@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import zchunk
 from tests import GOLDEN
 from tests.engine.test_execute import executor
+from tests.indexing.test_brackets import in_brackets
 from zchunk.codecs import Blosc, Zstd
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError, CodecError, MetadataError, ReadOnlyError, SelectionError
@@ -209,6 +210,8 @@ def test_reads_as_numpy(name: str, data: Any, tmp_path_factory: pytest.TempPathF
             selection = orthogonal(draw, shape)
             found = z.oindex[selection]
             np.testing.assert_array_equal(found, zchunk.indexing.oindex(items, selection))
+            selection = draw(in_brackets(shape))
+            np.testing.assert_array_equal(z[selection], items[selection])
         if items.size and shape:
             points = tuple(
                 np.array(draw(st.lists(st.integers(-n, n - 1), min_size=6, max_size=6))).reshape(2, 3)

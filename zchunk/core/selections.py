@@ -101,9 +101,10 @@ class Selections(ArrayProperties):
         Parameters
         ----------
         selection : tuple or single entry
-            Per axis an integer, a slice of any step, or a list or array of positions; an Ellipsis; a mask of
-            the array's shape; a field of a structured dtype, or a list of them. If there are arrays for more
-            than one axis, they are points, as in NumPy; `oindex` takes each by itself.
+            What NumPy takes: per axis an integer, a slice of any step, or a list or array of positions; a
+            mask of one axis or several; an Ellipsis; None for a new axis; a field of a structured dtype, or
+            several. If there are arrays for more than one axis, they are points, as in NumPy; `oindex` takes
+            each by itself.
 
         Returns
         -------
@@ -130,6 +131,11 @@ class Selections(ArrayProperties):
         array([1, 9])
         >>> z[2, 3]
         np.int64(11)
+        >>> z[z[...] % 5 == 0]
+        array([ 0,  5, 10])
+        >>> z[[0, 2], np.newaxis, [1, 3]]
+        array([[ 1],
+               [11]])
         """
         array = self._chunked if self._access.cache_metadata else self._current
         metadata = array.metadata
@@ -164,9 +170,10 @@ class Selections(ArrayProperties):
         >>> z = zchunk.zeros((2, 4), chunks=2, dtype="i4")
         >>> z[0] = [1, 2, 3, 4]
         >>> z[:, -1] = 9
+        >>> z[z[...] > 1] += 10
         >>> z[...]
-        array([[1, 2, 3, 9],
-               [0, 0, 0, 9]], dtype=int32)
+        array([[ 1, 12, 13, 19],
+               [ 0,  0,  0, 19]], dtype=int32)
         """
         self._check_writable()
         array = self._chunked if self._access.cache_metadata else self._current

@@ -68,12 +68,12 @@ class Arranged(NamedTuple):
         shape = self.shape
         more = items.ndim - len(shape)
         if more > 0 and items.shape[:more] == (1,) * more:
-            items = items[(0,) * more]
+            items = items[(*(0,) * more, ...)]
         try:
             items = np.broadcast_to(items, shape)
         except ValueError:
             return None
-        old = items[tuple([0 if axis in self.new else slice(None) for axis in range(len(shape))])]
+        old = items[(*[0 if axis in self.new else slice(None) for axis in range(len(shape))], ...)]
         return self.plan.broadcast(old.transpose(np.argsort(self.order)))
 
 
@@ -166,9 +166,12 @@ def _spread(entries: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
     which NumPy takes for a separator also if there are none.
     """
     ndim = len(shape)
-    masks = [entry.ndim for entry in entries if isinstance(entry, np.ndarray) and entry.dtype == bool]
-    dots = sum(entry is Ellipsis for entry in entries)
-    given = len(entries) - dots - len(masks) + sum(masks) - sum(entry is None for entry in entries)
+    dots = given = 0
+    for entry in entries:
+        if entry is Ellipsis:
+            dots += 1
+        elif entry is not None:
+            given += entry.ndim if isinstance(entry, np.ndarray) and entry.dtype == bool else 1
     if dots > 1:
         raise SelectionError("a selection has at most one Ellipsis (...)")
     if given > ndim:
@@ -208,10 +211,7 @@ def _plan_arrays(entries: Sequence[Any], grid: Grid, order: str) -> Plan | Arran
     arrays = [entry for entry in along if isinstance(entry, np.ndarray)]
     # NumPy takes a bool for positions along no axis: one or none.
     flags = [(int(entry),) for entry in entries if isinstance(entry, bool)]
-    try:
-        points = np.broadcast_shapes(*[array.shape for array in arrays], *flags)
-    except ValueError as err:
-        raise SelectionError(f"the arrays of positions do not fit together: {err}") from None
+    points = _broadcast([array.shape for array in arrays] + flags)
     # The axes of the plan's result, -1 for each of the points'.
     ranges = [axis for axis, entry in enumerate(along) if isinstance(entry, slice)]
     axes = [-1] * len(points) + ranges
@@ -219,6 +219,8 @@ def _plan_arrays(entries: Sequence[Any], grid: Grid, order: str) -> Plan | Arran
     if len(arrays) == 1 and arrays[0].ndim == 1 and not flags:
         # In its place among the slices, where the result lies in memory as the items do.
         plan = plans.plan_orthogonal(along, grid)
+        if len(ranges) + 1 == len(along) and None not in entries:
+            return plan
         axes = [
             -1 if isinstance(entry, np.ndarray) else axis
             for axis, entry in enumerate(along)
@@ -226,11 +228,22 @@ def _plan_arrays(entries: Sequence[Any], grid: Grid, order: str) -> Plan | Arran
         ]
     elif not ranges:
         plan = plans.plan_points(tuple(map(np.asarray, along)), grid, order, points)
+        if None not in entries:
+            return plan
     elif not isinstance(grid, RegularGrid):
         plan = _plan_all_points(along, points, grid, order)
     else:
         plan = plans.plan_points(along, grid, order, points)
     return _arranged(plan, axes, _layout(entries, len(points)))
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    if len(set(shapes)) == 1:
+        return shapes[0]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as err:
+        raise SelectionError(f"the arrays of positions do not fit together: {err}") from None
 
 
 def _plan_all_points(along: Sequence[Any], points: tuple[int, ...], grid: Grid, order: str) -> Plan:

@@ -319,8 +319,6 @@ def plan_vindex(selection: object, grid: Grid, order: str) -> Plan:
 def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) -> Plan:
     """Return the plan of what a part of another plan selects, for the array that the part is of."""
     if isinstance(plan, positions.PointsPlan):
-        if not plan.ranges:
-            return plan_coordinates(entries, grid, order)
         found = [_slice_of(e) if d in plan.ranges else e.reshape(-1) for d, e in enumerate(entries)]
         return plan_points(tuple(found), grid, order, None if len(found) > len(plan.ranges) else (1,))
     if isinstance(plan, positions.OrthogonalPlan):

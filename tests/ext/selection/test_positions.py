@@ -74,7 +74,8 @@ def test_more_chunks_than_a_number_counts() -> None:
         (lambda: plan_points((np.arange(3),), (3, 3), (1, 1), "C"), ValueError),
         (lambda: plan_points((np.arange(4),), (3,), (1,), "C"), IndexError),
         (lambda: plan_points((np.arange(3), np.arange(2)), (3, 3), (1, 1), "C"), ValueError),
-        (lambda: plan_points((["a"],), (3,), (1,), "C"), ValueError),
+        (lambda: plan_points((slice(None),), (3,), (1,), "C", (2,)), ValueError),
+        (lambda: plan_points((np.arange(3), slice(None)), (3, 3), (1, 1), "C", (2,)), ValueError),
     ],
 )
 def test_what_the_boundary_refuses(call: Any, error: type[Exception]) -> None:
