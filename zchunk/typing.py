@@ -299,5 +299,5 @@ Fields: TypeAlias = str | Sequence[str] | None
 
 _Entry: TypeAlias = _OrthogonalEntry | np.bool_ | list[list[int]] | str | None
 Selection: TypeAlias = _Entry | tuple[_Entry, ...] | list[str]
-"""What stands in ``z[...]``, as in NumPy: integers, slices, an Ellipsis, lists and arrays of positions, masks,
-None for new axes, and fields."""
+"""What stands in ``z[...]``, as in NumPy: integers, slices, an Ellipsis, lists and arrays of positions,
+masks, None for new axes, and fields."""

@@ -1,4 +1,4 @@
-"""What stands in ``z[...]`` against NumPy: reading and writing, natively and generically, in every kind of array."""
+"""What stands in ``z[...]`` against NumPy: reading and writing, natively and generically, in all formats."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def positions(draw: st.DrawFn, shape: tuple[int, ...], n: int) -> np.ndarray:
 def in_brackets(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Everything that NumPy takes: several arrays that can be broadcast, masks, new axes, an Ellipsis."""
     count = draw(st.integers(1, 3))
-    several = (
-        [(count,), (1,), (2, count), (2, 1)] if all(shape) and draw(st.booleans()) else None
-    )
+    several = [(count,), (1,), (2, count), (2, 1)] if all(shape) and draw(st.booleans()) else None
     entries: list[Any] = []
     axis = 0
     while axis < len(shape):
@@ -50,7 +48,9 @@ def in_brackets(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
             entries.append(draw(lists(n)))
         elif kind == "mask" and not any(isinstance(e, list | np.ndarray) for e in entries):
             covered = shape[axis : axis + draw(st.integers(1, len(shape) - axis))]
-            flat = draw(st.lists(st.booleans(), min_size=int(np.prod(covered)), max_size=int(np.prod(covered))))
+            flat = draw(
+                st.lists(st.booleans(), min_size=int(np.prod(covered)), max_size=int(np.prod(covered)))
+            )
             entries.append(np.array(flat, bool).reshape(covered))
             axis += len(covered) - 1
             several = None
@@ -186,7 +186,9 @@ def test_what_is_set_repeatedly_has_the_last_value() -> None:
         np.testing.assert_array_equal(z[0, :, 0], np.arange(5, 10))
 
 
-@pytest.mark.parametrize("selection", [([0, 2], slice(None), [1, 0]), (MASK[:, :, 0], None), (0, slice(None), [3])])
+@pytest.mark.parametrize(
+    "selection", [([0, 2], slice(None), [1, 0]), (MASK[:, :, 0], None), (0, slice(None), [3])]
+)
 def test_with_fields(selection: tuple[Any, ...]) -> None:
     items = items_of(STRUCTURED[3].newbyteorder("="), ITEMS.shape, 3)
     names = list(items.dtype.names or ())
@@ -225,7 +227,11 @@ def test_objects() -> None:
 @pytest.mark.parametrize(
     ("selection", "error", "message"),
     [
-        ((0, np.ones((7, 9), bool)), SelectionError, r"mask of shape \(7, 9\) for axes 1 to 2 of shape \(7, 8\)"),
+        (
+            (0, np.ones((7, 9), bool)),
+            SelectionError,
+            r"mask of shape \(7, 9\) for axes 1 to 2 of shape \(7, 8\)",
+        ),
         (np.ones(5, bool), SelectionError, r"mask of shape \(5,\) for axis 0 of shape \(6,\)"),
         ((np.ones((6, 7), bool), 0, 0), SelectionError, "too many indices: the array has 3 dimensions"),
         (([0, 1], slice(None), [0, 1, 2]), SelectionError, "do not fit together"),
@@ -266,7 +272,13 @@ GRID = RegularGrid((6, 7, 8), (2, 3, 4))
 
 @NO_ARRAYS
 def test_what_needs_no_arranging_is_a_plan_of_its_own() -> None:
-    for selection in ((slice(None), [0, 2]), ([0, 1], [0, 2]), ([[0, 1]], slice(None)), MASK, (MASK[:, :, 0],)):
+    for selection in (
+        (slice(None), [0, 2]),
+        ([0, 1], [0, 2]),
+        ([[0, 1]], slice(None)),
+        MASK,
+        (MASK[:, :, 0],),
+    ):
         assert not isinstance(plan_items(selection, GRID, "C"), Arranged)
 
 

@@ -1,8 +1,8 @@
 """What stands in ``z[...]``, as NumPy means it: integers, slices, lists, arrays, masks, new axes.
 
-It becomes a plan of the kinds that there are: of slices, of one list among them (orthogonal), or of points along
-some axes with slices along the others. Masks are the points where they are true. What is left is where the axes
-of the result are, and an `Arranged` plan says that: so nothing is planned in another way for their sake.
+It becomes a plan of the kinds that there are: of slices, of one list among them (orthogonal), or of points
+along some axes with slices along the others. Masks are the points where they are true. What is left is where
+the axes of the result are, and an `Arranged` plan says that: so nothing is planned in another way for them.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ class Arranged(NamedTuple):
     order: tuple[int, ...]
     new: tuple[int, ...]
 
-    # As plans of items have it.
-    scalar = False
+    @property
+    def scalar(self) -> bool:
+        """Whether the result is a scalar, which other plans may say."""
+        return False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,7 +70,7 @@ class Arranged(NamedTuple):
         shape = self.shape
         more = items.ndim - len(shape)
         if more > 0 and items.shape[:more] == (1,) * more:
-            items = items[(*(0,) * more, ...)]
+            items = items.reshape(items.shape[more:])
         try:
             items = np.broadcast_to(items, shape)
         except ValueError:
@@ -250,7 +252,9 @@ def _plan_all_points(along: Sequence[Any], points: tuple[int, ...], grid: Grid, 
     """Return the plan of `plans.plan_points` for a grid that splits points along all axes only."""
     # Raises what is wrong with a slice or an integer.
     plans.plan_basic(tuple([slice(None) if isinstance(e, np.ndarray) else e for e in along]), grid)
-    counts = [len(range(*e.indices(n))) for e, n in zip(along, grid.shape, strict=True) if isinstance(e, slice)]
+    counts = [
+        len(range(*e.indices(n))) for e, n in zip(along, grid.shape, strict=True) if isinstance(e, slice)
+    ]
     found, axis = [], 0
     for entry, length in zip(along, grid.shape, strict=True):
         if isinstance(entry, np.ndarray):
@@ -264,7 +268,7 @@ def _plan_all_points(along: Sequence[Any], points: tuple[int, ...], grid: Grid, 
 
 
 def _layout(entries: Sequence[Any], ndim: int) -> list[int | None]:
-    """Return the axes of NumPy's result: of the array, -1 for each of the points' `ndim`, None for new ones.
+    """Return the axes of NumPy's result: the array's, -1 for each of the points', None for new ones.
 
     Those of the points are where the arrays are, or first if something stands between these. Integers count as
     arrays beside them.

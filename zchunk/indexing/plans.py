@@ -288,9 +288,7 @@ def plan_mask(selection: object, grid: Grid, order: str) -> Plan:
     entries = _as_arrays(_as_tuple(selection))
     shape = grid.shape
     if len(entries) != 1 or not shape or not _is_mask(entries[0], len(shape)) or entries[0].shape != shape:
-        raise SelectionError(
-            f"{selection!r:.80} is no mask: one array of bool of the array's shape {shape}"
-        )
+        raise SelectionError(f"{selection!r:.80} is no mask: one array of bool of the array's shape {shape}")
     return plan_coordinates(np.nonzero(entries[0]), grid, order)
 
 
