@@ -270,8 +270,8 @@ def _plan_all_points(along: Sequence[Any], points: tuple[int, ...], grid: Grid, 
 def _layout(entries: Sequence[Any], ndim: int) -> list[int | None]:
     """Return the axes of NumPy's result: the array's, -1 for each of the points', None for new ones.
 
-    Those of the points are where the arrays are, or first if something stands between these. Integers count as
-    arrays beside them.
+    Those of the points are where the arrays are, or first if something stands between these. Integers count
+    as arrays beside them.
     """
     found: list[int | None] = []
     place, parted = None, False
