@@ -34,8 +34,8 @@ cdef struct Plan:
     int pointed_axes
     int64_t chunk_strides[MAX_NDIM]
     int memory_order[MAX_NDIM]      # axes from the slowest to the fastest in the chunk's memory
-    char* user                      # the caller's array, one axis per axis of the chunked array; of points there is
-                                    # one for all of theirs, the first
+    # The caller's array, one axis per axis of the chunked array; points have one for all of theirs, the first.
+    char* user
     int64_t user_strides[MAX_NDIM]
     size_t itemsize
     int64_t chunk_nbytes
