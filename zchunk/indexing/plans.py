@@ -21,25 +21,9 @@ if TYPE_CHECKING:
 
 # ---- what entries are
 
-_Positions = list[int] | np.ndarray[Any, Any]
-
 
 def _is_integer(entry: object) -> bool:
     return hasattr(type(entry), "__index__") and not isinstance(entry, bool | np.ndarray)
-
-
-def _is_positions(entry: object) -> TypeGuard[_Positions]:
-    """Whether an entry is a list, or an array of at least one dimension, of integers."""
-    if isinstance(entry, list):
-        try:
-            entry = np.array(entry)
-        except ValueError:
-            return False
-    return isinstance(entry, np.ndarray) and entry.dtype.kind in "iu" and entry.ndim > 0
-
-
-def _is_bool_list(entry: object) -> bool:
-    return isinstance(entry, list) and bool(entry) and all(isinstance(e, bool | np.bool_) for e in entry)
 
 
 def _is_mask(entry: object, ndim: int) -> TypeGuard[np.ndarray[Any, Any]]:
