@@ -29,6 +29,7 @@ BUILTINS = {
     "CodecError": [ValueError],
     "BadCompressorError": [ValueError],
     "ChunkError": [RuntimeError],
+    "ChunkNotFoundError": [RuntimeError],
     "StoreError": [OSError],
     "CheckpointError": [OSError],
     "KeyBelowValueError": [OSError, KeyError],

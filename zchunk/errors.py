@@ -357,6 +357,22 @@ class ChunkError(ZchunkError, RuntimeError):
     """
 
 
+class ChunkNotFoundError(ChunkError):
+    """A chunk that is read but not stored, of an array that was opened with ``missing="error"``.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.zeros(4, chunks=2, missing="error")
+    >>> z[:2] = 1
+    >>> try:
+    ...     z[:]
+    ... except zchunk.errors.ChunkNotFoundError as err:
+    ...     print(str(err).partition(" of array")[0])
+    chunk '1' at (1,)
+    """
+
+
 class StoreError(ZchunkError, OSError):
     """A store that cannot do what was asked: closed, damaged, or failing below.
 

@@ -42,6 +42,7 @@ __all__ = [
     "FiltersLike",
     "MaskSelection",
     "MemoryOrder",
+    "Missing",
     "MetaArray",
     "NativeDType",
     "NumcodecsCodec",
@@ -72,6 +73,9 @@ AccessMode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What JSON can say, and so what metadata and attributes hold."""
+
+Missing: TypeAlias = Literal["fill", "error"]
+"""What chunks that are not stored are read as: fill values, or an error."""
 
 Attributes: TypeAlias = dict[str, Any]
 """User attributes as they are read."""

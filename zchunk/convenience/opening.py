@@ -31,6 +31,7 @@ _ACCESS = (
     "cache_metadata",
     "cache_attrs",
     "cache_bytes",
+    "missing",
     "write_empty_chunks",
     "storage_options",
     "meta_array",

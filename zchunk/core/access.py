@@ -20,7 +20,7 @@ from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.mapping import as_store
 
 if TYPE_CHECKING:
-    from zchunk.typing import MetaArray, Synchronizer
+    from zchunk.typing import MetaArray, Missing, Synchronizer
 
 
 class Access(NamedTuple):
@@ -48,6 +48,8 @@ class Access(NamedTuple):
         Store chunks that hold nothing but the fill value.
     trusted : frozenset of str
         Codecs that the caller handed over, which run code from the data; see `zchunk.codecs.registry`.
+    missing : {"fill", "error"}
+        What chunks that are not stored are read as.
     """
 
     store: Store
@@ -61,13 +63,14 @@ class Access(NamedTuple):
     cache: ChunkCache | None = None
     write_empty_chunks: bool = True
     trusted: frozenset[str] = frozenset()
+    missing: Missing = "fill"
 
     def at(self, path: str, version: int, trusted: frozenset[str] | None = None) -> Access:
         """Return how a node at another path, or of a version that was found, is accessed in the same way."""
         # As `_replace`, in half the time.
         if trusted is None:
             return Access(self.store, path, version, *self[3:])
-        return Access(self.store, path, version, *self[3:-1], trusted)
+        return Access(self.store, path, version, *self[3:-2], trusted, self.missing)
 
 
 def _mapped(store: object, mode: Mode) -> Store:
@@ -93,6 +96,7 @@ def access_to(
     zarr_format: int | None = None,
     meta_array: MetaArray = None,
     trusted: frozenset[str] = frozenset(),
+    missing: Missing = "fill",
 ) -> Access:
     """Return the record of what a caller says of access, by the names of the public functions.
 
@@ -104,8 +108,10 @@ def access_to(
     InvalidKeyError
         No node can be at `path`.
     ValueError
-        There is no such version of the format, or `meta_array` is of another library.
+        There is no such version of the format, `meta_array` is of another library, or `missing` is another.
     """
+    if missing not in ("fill", "error"):
+        raise ValueError(f"missing chunks are read as 'fill' or 'error', not {missing!r:.80}")
     check_unsupported(meta_array)
     version = asked_format(zarr_version, zarr_format)
     path = normalize_path(path)
@@ -128,6 +134,7 @@ def access_to(
         cache,
         bool(write_empty_chunks),
         trusted,
+        missing,
     )
 
 

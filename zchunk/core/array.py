@@ -31,7 +31,7 @@ from zchunk.spec.regular_grid import normalize_shape
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from zchunk.typing import DataLike, MetaArray, Synchronizer, ZarrFormat
+    from zchunk.typing import DataLike, MetaArray, Missing, Synchronizer, ZarrFormat
 
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
@@ -72,6 +72,9 @@ class Array(Iteration):
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks for the next read (see `zchunk.engine.chunk_cache`); none by
         default.
+    missing : {"fill", "error"}, optional
+        What chunks that are not stored are read as: fill values, or a `ChunkNotFoundError` that names the
+        chunk, to tell gaps from data. Assignments to parts of such chunks fill the rest in any case.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Array(Iteration):
         *,
         zarr_format: ZarrFormat | None = None,
         cache_bytes: int | ChunkCache | None = None,
+        missing: Missing = "fill",
     ) -> None:
         access = access_to(
             store,
@@ -124,6 +128,7 @@ class Array(Iteration):
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
             cache_bytes=cache_bytes,
+            missing=missing,
             write_empty_chunks=write_empty_chunks,
             zarr_version=zarr_version,
             zarr_format=zarr_format,

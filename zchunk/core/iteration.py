@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from zchunk.core.views import Views
+from zchunk.engine import listing
 
 
 class Iteration(Views):
@@ -62,6 +63,56 @@ class Iteration(Views):
         return self.islice()
 
     # ---- checksums
+
+    def stored_chunks(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the coordinates of the chunks that are stored, in any order.
+
+        They are found by listing the store, not by asking for each chunk. Coordinates are those of the chunks
+        in `cdata_shape`: of an array with shards the chunks in them, as the index of each stored shard says.
+
+        Returns
+        -------
+        iterator of tuple of int
+
+        Raises
+        ------
+        ChunkError
+            What is stored is not a shard.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros((4, 6), chunks=(2, 3))
+        >>> z[:2] = 1
+        >>> sorted(z.stored_chunks())
+        [(0, 0), (0, 1)]
+        """
+        return listing.stored(self._current)
+
+    def missing_chunks(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the coordinates of the chunks that are not stored, in C order.
+
+        What they read as depends on ``missing=`` at opening: fill values, or an error. Coordinates are those
+        of `stored_chunks`.
+
+        Returns
+        -------
+        iterator of tuple of int
+
+        Raises
+        ------
+        ChunkError
+            What is stored is not a shard.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros((4, 6), chunks=(2, 3))
+        >>> z[:2] = 1
+        >>> list(z.missing_chunks())
+        [(1, 0), (1, 1)]
+        """
+        return listing.missing(self._current)
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum of the array as it is stored: its chunks, then its metadata and attributes.

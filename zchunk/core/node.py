@@ -53,8 +53,10 @@ class Node(Closed):
         if cls.__init__ is not cls._opening:
             # A subclass whose constructor sets what its methods need: it gets what the public one takes.
             construct: Callable[..., None] = partial(cls.__init__, node)
-            cache = {} if access.cache is None else {"cache_bytes": access.cache}
-            construct(*cls._arguments(access), **cache)
+            more: dict[str, Any] = {} if access.cache is None else {"cache_bytes": access.cache}
+            if access.missing != "fill":
+                more["missing"] = access.missing
+            construct(*cls._arguments(access), **more)
         node._become(access, metadata)
         return node
 

@@ -55,7 +55,7 @@ class ArrayProperties(Node):
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
         access = self._access
-        return ChunkedArray(
+        array = ChunkedArray(
             metadata,
             self.chunk_store,
             access.path,
@@ -64,6 +64,7 @@ class ArrayProperties(Node):
             access.cache,
             partial(check_metadata, access),
         )
+        return array if access.missing == "fill" else array.requiring_chunks
 
     def _load(self) -> None:
         metadata = find_array(self._access)[1]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         FiltersLike,
         MemoryOrder,
         MetaArray,
+        Missing,
         SerializerLike,
         ShapeLike,
         ShardsLike,
@@ -79,6 +80,7 @@ def create(
     meta_array: MetaArray = None,
     storage_transformers: Sequence[object] = (),
     cache_bytes: int | ChunkCache | None = None,
+    missing: Missing = "fill",
     **kwargs: Unpack[keywords.H5pyNames],
 ) -> Array:
     """Create an array.
@@ -126,6 +128,9 @@ def create(
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks for the next read: thin slabs through compressed chunks then cost
         one decode. None by default. Changes by other processes are seen in a local folder, not elsewhere.
+    missing : {"fill", "error"}, optional
+        What chunks that are not stored are read as: fill values, or a `ChunkNotFoundError` that names the
+        chunk, to tell gaps from data. Assignments to parts of such chunks fill the rest in any case.
     zarr_format : {None, 2, 3}, optional
         Version of the format. By default that of the groups above, or else 2. `zarr_version` means the same.
     shards : int, sequence of int or "auto", optional
@@ -196,6 +201,7 @@ def create(
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
+        missing=missing,
         write_empty_chunks=write_empty_chunks,
         zarr_version=zarr_version,
         zarr_format=zarr_format,

@@ -165,6 +165,7 @@ _ACCESS = (
     "cache_metadata",
     "cache_attrs",
     "cache_bytes",
+    "missing",
     "write_empty_chunks",
     "zarr_version",
     "zarr_format",

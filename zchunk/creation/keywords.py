@@ -28,6 +28,7 @@ from zchunk.typing import (
     FiltersLike,
     MemoryOrder,
     MetaArray,
+    Missing,
     SerializerLike,
     ShapeLike,
     ShardsLike,
@@ -76,6 +77,7 @@ class Caching(TypedDict, total=False):
     cache_metadata: bool
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
+    missing: Missing
     write_empty_chunks: bool
     meta_array: MetaArray
 
@@ -243,6 +245,7 @@ class OpenedGroup(Version, total=False):
     synchronizer: Synchronizer | None
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
+    missing: Missing
     attributes: AttributesLike | None
     meta_array: MetaArray
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         FiltersLike,
         MemoryOrder,
         MetaArray,
+        Missing,
         SerializerLike,
         ShapeLike,
         ShardsLike,
@@ -83,6 +84,7 @@ def open_array(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
+    missing: Missing = "fill",
     **kwargs: Unpack[H5pyNames],
 ) -> Array:
     """Open an array, or create one.
@@ -101,7 +103,7 @@ def open_array(
     zarr_format : {None, 2, 3}, optional
         Version of the format: only an array of this one is opened or created. By default it is found, first
         format 2, and created as by `create`. `zarr_version` means the same.
-    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes
+    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes, missing
         As for `create`.
     partial_decompress : object, optional
         Ignored: zchunk decodes no more of a chunk than a selection needs, where the codecs allow it.
@@ -147,6 +149,7 @@ def open_array(
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
+        missing=missing,
         write_empty_chunks=write_empty_chunks,
         zarr_version=zarr_version,
         zarr_format=zarr_format,

@@ -18,7 +18,7 @@ from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, Stamp
-from zchunk.errors import ChangeInProgressError, ChunkError, ReadOnlyError
+from zchunk.errors import ChangeInProgressError, ChunkError, ChunkNotFoundError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.runtime.locks import change_in_progress, chunk_lock, chunk_locks
@@ -81,6 +81,8 @@ class ChunkedArray:
     meaning: Any = None
     # Of a view that does nothing but convert items: what it is a view of.
     source: ChunkedArray | None = None
+    # Whether it is an error to read a chunk that is not stored.
+    missing_fails = False
     # Whether this is the array in a shard. A writer of it holds the lock of the shard.
     in_shard = False
     # Before the names of chunks in the cache: the names of the shards that they are in.
@@ -222,6 +224,12 @@ class ChunkedArray:
         return self._with(check_metadata=None)
 
     @property
+    def requiring_chunks(self) -> ChunkedArray:
+        """The array as one of which it is an error to read a chunk that is not stored."""
+        # In a cache that others use too there may be fill values for chunks that are not stored.
+        return self._with(missing_fails=True, meaning=("stored", self.meaning))
+
+    @property
     def uncached(self) -> ChunkedArray:
         """The array without its cache."""
         return self._with(keeps_chunks=False)
@@ -247,7 +255,8 @@ class ChunkedArray:
         # Inner chunks have no keys of their own; `zchunk.engine.shard.Shard` takes these.
         metadata = self.metadata.shards.inner.replace(chunk_key_encoding=ChunkKeyEncoding("v2", "."))
         inner = ChunkedArray(metadata, KVStore({}), "", self.write_empty_chunks, cache=self.cache)
-        return inner._with(path=self.path, in_shard=True, where=self.where)
+        inner = inner._with(path=self.path, in_shard=True, where=self.where)
+        return inner.requiring_chunks if self.missing_fails else inner
 
     def inner(
         self,
@@ -297,6 +306,8 @@ class ChunkedArray:
             found = ChunkedArray(
                 metadata, self.store, self.path, self.write_empty_chunks, self.synchronizer, self.cache
             )
+            if self.missing_fails:
+                found = found.requiring_chunks
             if len(self._by_shape) >= _SHAPES:
                 self._by_shape.clear()
             self._by_shape[chunk_shape] = found
@@ -374,6 +385,16 @@ class ChunkedArray:
     def erase(self, key: str) -> None:
         """Delete a chunk, if it is there."""
         self.store.erase_many([key])
+
+    def not_stored(self, name: str) -> ChunkNotFoundError:
+        """Return the error for a chunk of this name that is to be read; raise if the array is gone."""
+        self.check_there()
+        encoding, ndim = self.metadata.chunk_key_encoding, self.metadata.ndim
+        where = f"{self.name!r} in {self.store!r:.200}"
+        return ChunkNotFoundError(
+            f"chunk {self.key_of(name)!r} at {encoding.decoder(ndim)(name)} of array {where} is not stored; "
+            "it is read as fill values if the array is opened with missing='fill'"
+        )
 
     def error(self, key: str, detail: str, stored: int) -> ChunkError:
         """Return the error for a stored chunk that cannot be right."""

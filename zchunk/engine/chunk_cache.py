@@ -71,6 +71,8 @@ class Chunks(Protocol):
     prefix: str
     # `ChunkCache.generations` from before the chunks were fetched; None if they are fetched now.
     since: list[int] | None
+    # Whether it is an error to read a chunk that is not stored.
+    missing_fails: bool
 
     @property
     def where(self) -> str:
@@ -266,7 +268,7 @@ class ChunkCache:
                 continue
             generation = (array.since or self._generations)[hash(key) % _GENERATIONS]
             stamp, keep = array.look(key[1])
-            if files and stamp is None and keep:
+            if files and stamp is None and keep and not array.missing_fails:
                 target[part.outer] = array.raw_fill
                 continue
             chunk = self.get(key, array.meaning, stamp)

@@ -241,6 +241,8 @@ def _read_opened(
 ) -> None:
     if not shard.found:
         array.check_there()
+        if array.missing_fails:
+            raise array.not_stored(shard.name)
         target.view(array.item)[*part.outer, ...] = array.raw_fill
         return
     into = target[*part.outer, ...]

@@ -25,6 +25,8 @@ def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> b
             # In this order: no part is taken when there are no more values.
             for data, part in zip(values, parts, strict=False):
                 if data is None:
+                    if array.missing_fails:
+                        raise array.not_stored(array.metadata.chunk_key_encoding.encode(part.coords))
                     if not there:
                         array.check_there()
                     there = True

@@ -5,14 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from operator import contains, floordiv, ge, lt
+from operator import add, contains, floordiv, ge, lt
 
+import numpy as np
+
+from zchunk.codecs.shard_index import EMPTY
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.shard import Shard
 from zchunk.spec.keys import join
 
 # How many chunks are looked up one by one rather than found in a listing: at least, and at most.
 _FEW_LOOKUPS = 64
 _LOOKUPS = 4096
+# For so many chunks at most there is a byte for each, to look for what is missing.
+_COUNTED = 1 << 30
 
 
 def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -44,6 +50,62 @@ def inside(array: ChunkedArray) -> Iterator[str]:
     """Yield the keys of the stored chunks that hold items of the array."""
     grid = array.metadata.grid.cdata_shape
     return (key for key, coords in listed(array) if all(map(lt, coords, grid)))
+
+
+def stored(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
+    """Yield the coordinates of the stored chunks; if chunks are in shards, those that the shards hold."""
+    metadata = array.metadata
+    for _, coords in listed(array):
+        if not all(map(lt, coords, metadata.grid.cdata_shape)):
+            continue
+        if metadata.shards is None:
+            yield coords
+        else:
+            yield from _in_shard(array, coords)
+
+
+def _in_shard(array: ChunkedArray, coords: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the coordinates of the chunks that a shard holds, which its index says."""
+    metadata = array.metadata
+    assert metadata.shards is not None
+    grid, inner, count = metadata.grid, metadata.shards.inner, metadata.grid_of_chunks.cdata_shape
+    pairs = zip(coords, inner.chunk_shape, strict=True)
+    first = [grid.span(axis, c, c + 1).start // n for axis, (c, n) in enumerate(pairs)]
+    one = array if metadata.edges is None else array.with_chunks(grid.shape_of(coords))
+    with Shard(one, coords) as shard:
+        entries = shard.entries
+    # None if the shard was deleted meanwhile
+    if entries is not None:
+        there = (entries[:, 0] != EMPTY).reshape(one.index.shape)
+        for place in np.argwhere(there).tolist():
+            found = tuple(map(add, first, place))
+            # A shard at the edge may hold chunks beyond it.
+            if all(map(lt, found, count)):
+                yield found
+
+
+def missing(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
+    """Yield the coordinates of the chunks that are not stored, in C order."""
+    shape = array.metadata.grid_of_chunks.cdata_shape
+    chunks = _every(shape)
+    if math.prod(shape) > _COUNTED:
+        found = set(stored(array))
+        yield from (coords for coords in chunks if coords not in found)
+        return
+    there = np.zeros(shape, bool)
+    for coords in stored(array):
+        there[coords] = True
+    yield from (coords for coords, is_there in zip(chunks, there.flat, strict=True) if not is_there)
+
+
+def _every(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    # itertools.product would list every axis first.
+    if not shape:
+        yield ()
+        return
+    for first in range(shape[0]):
+        for rest in _every(shape[1:]):
+            yield first, *rest
 
 
 def initialized(array: ChunkedArray) -> int:

@@ -101,7 +101,9 @@ def _error(
 
 
 def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read chunks that are files of their own."""
+    """Read chunks that are files of their own; declines if they must be stored, as values tell."""
+    if array.missing_fails:
+        return False
     assert array.layout is not None
     try:
         job = Job(array.layout, plan, out, False, 0, threads.get_threads())
@@ -125,7 +127,9 @@ def _fill(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 
 
 def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read chunks in an open shard; declines a shard that is fetched in several requests."""
+    """Read chunks in an open shard; declines one that is fetched in several requests, and as `read_files`."""
+    if array.missing_fails:
+        return False
     assert array.layout is not None
     assert isinstance(array.store, Shard)
     job = ShardJob(array.layout, plan, out, False, 0, threads.get_threads())
@@ -138,7 +142,9 @@ def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 
 
 def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read from where the store says that the chunks lie in a file; declines if it does not say so."""
+    """Read from where the store says that the chunks lie in a file; declines if not, and as `read_files`."""
+    if array.missing_fails:
+        return False
     assert array.layout is not None
     locate: Any = array.store
     job = PlacedJob(array.layout, plan, out, False, 0, threads.get_threads())
@@ -164,9 +170,11 @@ def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     with closing(partial_reads.batches(array, plan, keys)) as batches:
         first, values, looked = 0, next(batches), False
         while values:
-            if not looked and any(value is None for value in values):
+            if (not looked or array.missing_fails) and any(value is None for value in values):
                 array.check_there()
                 looked = True
+                if array.missing_fails:
+                    raise array.not_stored(job.key(first + [value is None for value in values].index(True)))
             job.give(first, list(values))
             first += len(values)
             # The next batch is fetched while this one is decoded.

@@ -21,7 +21,15 @@ from zchunk.hierarchy.tree import TreeViewer
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    from zchunk.typing import AttributesLike, MetaArray, StorageOptions, StoreLike, Synchronizer, ZarrFormat
+    from zchunk.typing import (
+        AttributesLike,
+        MetaArray,
+        Missing,
+        StorageOptions,
+        StoreLike,
+        Synchronizer,
+        ZarrFormat,
+    )
 
 
 class Group(MemberCreation):
@@ -52,6 +60,9 @@ class Group(MemberCreation):
         zarr's. zchunk takes a NumPy array only.
     cache_bytes : int, optional
         Keep so many bytes of decoded chunks, of all arrays that are opened through the group together.
+    missing : {"fill", "error"}, optional
+        What chunks that are not stored are read as, in all arrays that are opened through the group: fill
+        values, or a `ChunkNotFoundError`.
 
     Raises
     ------
@@ -94,6 +105,7 @@ class Group(MemberCreation):
         zarr_format: ZarrFormat | None = None,
         meta_array: MetaArray = None,
         cache_bytes: int | ChunkCache | None = None,
+        missing: Missing = "fill",
     ) -> None:
         access = access_to(
             store,
@@ -104,6 +116,7 @@ class Group(MemberCreation):
             synchronizer=synchronizer,
             cache_attrs=cache_attrs,
             cache_bytes=cache_bytes,
+            missing=missing,
             zarr_version=zarr_version,
             zarr_format=zarr_format,
             meta_array=meta_array,
@@ -275,6 +288,7 @@ def group(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
+    missing: Missing = "fill",
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -286,6 +300,8 @@ def group(
         Replace what is there.
     cache_bytes : int, optional
         As for `create`, for all arrays that are opened through the group together.
+    missing : {"fill", "error"}, optional
+        As for `create`, for all arrays that are opened through the group.
     zarr_format : {None, 2, 3}, optional
         Version of the format: only a group of this one is opened or created. By default it is found, first
         format 2, and created as by `create`. `zarr_version` means the same.
@@ -320,6 +336,7 @@ def group(
         synchronizer=synchronizer,
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
+        missing=missing,
         zarr_version=zarr_version,
         zarr_format=zarr_format,
         meta_array=meta_array,
@@ -341,6 +358,7 @@ def open_group(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
+    missing: Missing = "fill",
 ) -> Group:
     """Open a group, or create one.
 
@@ -352,6 +370,8 @@ def open_group(
         As for `open_array`.
     cache_bytes : int, optional
         As for `create`, for all arrays that are opened through the group together.
+    missing : {"fill", "error"}, optional
+        As for `create`, for all arrays that are opened through the group.
     storage_options : dict, optional
         As for `open_array`.
     zarr_format : {None, 2, 3}, optional
@@ -391,6 +411,7 @@ def open_group(
         synchronizer=synchronizer,
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
+        missing=missing,
         zarr_version=zarr_version,
         zarr_format=zarr_format,
         meta_array=meta_array,

@@ -164,6 +164,7 @@ class MemberCreation(Members):
             "synchronizer": access.synchronizer,
             "cache_attrs": access.cache_attrs,
             "cache_bytes": access.cache,
+            "missing": access.missing,
         }
         if kwargs.get("zarr_version") is None and kwargs.get("zarr_format") is None:
             kwargs["zarr_format"] = self._format.version
@@ -273,7 +274,7 @@ class MemberCreation(Members):
 
     def _access_with(self, path: str, given: dict[str, Any]) -> Access:
         """Return how a member is accessed where parameters of `create` are given."""
-        names = ("synchronizer", "cache_metadata", "cache_attrs", "write_empty_chunks")
+        names = ("synchronizer", "cache_metadata", "cache_attrs", "write_empty_chunks", "missing")
         changes = {name: given[name] for name in names if name in given}
         if "cache_bytes" in given:
             changes["cache"] = as_cache(given["cache_bytes"])
