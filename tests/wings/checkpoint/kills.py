@@ -154,7 +154,7 @@ def job(comm: ProcessCommunicator, root: str, acknowledged: str, kill: Kill, asy
                 code = LOST
             elif found is not None and not is_right(found, comm):
                 code = WRONG
-            for number in range(step + 1, step + 7) if code == DONE else ():
+            for number in range(step + 1, step + 5) if code == DONE else ():
                 checkpoints.save(number, state(number, comm))
                 # One in the background is acknowledged when the next one has returned.
                 done = number - async_save
@@ -224,7 +224,7 @@ def campaign(kills: int, seed: int, root: str, report: Callable[[str], None] = l
     while done < kills:
         size, point = chance.randint(1, 5), points[done % len(points)]
         rank = 0 if point in FIRST else chance.randrange(size)
-        kill = Kill(point, chance.randint(1, 8), rank, chance.uniform(0, 0.15))
+        kill = Kill(point, chance.randint(1, 4), rank, chance.uniform(0, 0.15))
         codes, killed = run_job(run, acknowledged, size, kill, chance.random() < 0.5)
         done += killed
         wrong += WRONG in codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,27 @@ def test_no_whole_step_is_an_error_and_not_a_fresh_start(tmp_path: Path) -> None
 def test_a_step_that_is_not_there(run: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no step 5 in .*; there are \[1\]"):
         restore(run, step=5)
+
+
+def test_a_reader_during_retention_gets_a_step_as_it_was_or_an_error(tmp_path: Path) -> None:
+    u = np.ones((40, 50))
+    save(tmp_path, u=u)
+
+    def write() -> None:
+        with CheckpointManager(tmp_path, max_to_keep=1, durability="atomic") as manager:
+            for step in range(2, 40):
+                manager.save(step, {"u": step * u})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    read = 0
+    while writer.is_alive() or not read:
+        try:
+            checkpoint = restore(tmp_path)
+            found = checkpoint.read("u")
+        except CheckpointError:
+            continue
+        assert (found == checkpoint.step).all()
+        read += 1
+    writer.join()
+    assert restore(tmp_path).step == 39

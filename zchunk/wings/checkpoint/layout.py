@@ -63,14 +63,25 @@ def is_there(root: str, step: int) -> bool:
 
 def steps(root: str) -> list[int]:
     """Return the numbers of the steps that are committed, in order."""
+    before: list[str] | None = None
+    while True:
+        names = _step_names(root)
+        found = sorted(step for step in map(int, names) if is_there(root, step))
+        # While a step comes and an older one goes, a listing may have neither. None at all means to begin
+        # afresh, so it is looked for again, until nothing moves.
+        if found or names == before:
+            return found
+        before = names
+
+
+def _step_names(root: str) -> list[str]:
     try:
         names = os.listdir(root)
     except OSError as error:
         if not is_absence(error):
             raise
         return []
-    found = [int(name) for name in names if _STEP.fullmatch(name) and step_name(int(name)) == name]
-    return sorted(step for step in found if is_there(root, step))
+    return sorted(name for name in names if _STEP.fullmatch(name) and step_name(int(name)) == name)
 
 
 def new_attempt(root: str, step: int) -> str:

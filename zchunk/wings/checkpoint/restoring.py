@@ -148,14 +148,12 @@ class Checkpoint(Mapping[str, Any]):
         array = self._found.array(name)
         if selection is None:
             selection = Ellipsis
-        if out is None:
-            result: npt.NDArray[Any] = np.asarray(array[selection])
-        else:
-            array.get_basic_selection(selection, out=out)
-            result = out
         # Of a step that is being deleted, missing files would read as fill values.
-        self._found.check_there()
-        return result
+        with self._found.reading():
+            if out is None:
+                return np.asarray(array[selection])
+            array.get_basic_selection(selection, out=out)
+            return out
 
     def fill(self, like: Mapping[str, Any]) -> dict[str, Any]:
         """Return the part of the state that `like` has, read into its arrays.

@@ -169,9 +169,7 @@ class Series:
 
     # ---- growing
 
-    def append(
-        self, step: SupportsIndex, time: float, fields: Mapping[str, Block | npt.ArrayLike]
-    ) -> None:
+    def append(self, step: SupportsIndex, time: float, fields: Mapping[str, Block | npt.ArrayLike]) -> None:
         """Add a step. Collective.
 
         Parameters

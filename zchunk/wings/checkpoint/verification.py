@@ -12,6 +12,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from zchunk.core.access import Access
@@ -86,7 +87,8 @@ class Step:
         self.path = layout.step_path(root, step)
         self.store = DirectoryStore(self.path)
         try:
-            document = parse_json(self.store[NODE_KEY], NODE_KEY)
+            raw = self.store[NODE_KEY]
+            document = parse_json(raw, NODE_KEY)
             self.attributes: dict[str, Any] = document["attributes"]
             self.record: dict[str, Any] = self.attributes[RECORD]
             version, right = self.record["version"], self.record["crc"] == checksum(document)
@@ -100,7 +102,9 @@ class Step:
             )
         if not right:
             raise CheckpointError(f"step {step} in {self.path!r}: {NODE_KEY} is not what was written")
-        self._metadata = ConsolidatedMetadataStore(self.store, NODE_KEY)
+        # Of what was checked. An array whose files are gone looks whether its metadata are, in the folder.
+        self._metadata = ConsolidatedMetadataStore({NODE_KEY: raw}, NODE_KEY)
+        self._metadata.store = self.store
         self.names: list[str] = sorted(self.record["arrays"])
 
     def array(self, name: str) -> Array:
@@ -112,6 +116,16 @@ class Step:
         """Raise `CheckpointError` if the step is gone: what was read meanwhile may be fill values."""
         if not os.path.isfile(os.path.join(self.path, NODE_KEY)):
             raise CheckpointError(f"step {self.step} in {self.path!r} was deleted while it was read")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise `CheckpointError` if the step is gone when something of it was read, or could not be."""
+        try:
+            yield
+        except Exception:
+            self.check_there()
+            raise
+        self.check_there()
 
     def check_quickly(self) -> None:
         """Raise `CheckpointError` unless all files are there, with the sizes that they had."""
