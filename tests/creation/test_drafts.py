@@ -83,12 +83,25 @@ def test_a_draft_replaces_what_is_there_only_if_it_is_told_to(tmp_path: Path) ->
     assert not draft.publish()[...].any()
 
 
-def test_a_store_that_changes_metadata_has_no_drafts(tmp_path: Path) -> None:
-    draft = draft_array(store=N5Store(tmp_path / "a.n5"), path="a", shape=4, dtype="i4", zarr_format=2)
+class Own(MemoryStore):
+    """A store of which zchunk does not know what it does to values."""
+
+
+def test_a_store_that_may_change_metadata_has_no_drafts() -> None:
+    draft = draft_array(store=Own(), path="a", shape=4, dtype="i4", zarr_format=2)
     with pytest.raises(StoreError, match="create the array first"):
         _ = draft.array
     draft.prepare()
     assert draft.publish().shape == (4,)
+
+
+def test_a_store_that_says_how_it_changes_them_has_drafts(tmp_path: Path) -> None:
+    store = N5Store(tmp_path / "a.n5")
+    draft = draft_array(store=store, path="a", shape=4, chunks=2, dtype="i4", zarr_format=2)
+    draft.prepare()
+    draft.array[...] = [1, 2, 3, 4]
+    z = draft.publish()
+    assert z[...].tolist() == [1, 2, 3, 4]
 
 
 def _write(draft: Draft, rows: slice) -> None:
