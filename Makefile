@@ -4,17 +4,31 @@ PYTHON ?= python3
 FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
 KILLS ?= 1000
+SANITIZED_CASES ?= 2000
+SANITIZED_PROGRAMS ?= 10
 FUZZ_TESTS := tests/promises/test_fuzz.py
 ASAN := build/asan
+# What runs native code, in the cases of a default run: each kernel, then whole arrays, shards, archives, and
+# random programs (those that are compared with zarr 2 if `make differential` made its environment).
+SANITIZED_TESTS := tests/ext tests/engine/test_execute.py tests/engine/test_shard.py tests/core/test_array.py \
+    tests/core/test_selections.py tests/storage/zip/test_reader.py tests/promises/differential $(FUZZ_TESTS)
 TRACED := build/coverage
 # For `make coverage`: which tests, by default all.
 COVERED ?=
 AZURITE := build/node/node_modules/.bin/azurite-blob
 
+# pytest with the modules in $(ASAN)/lib. Programs that tests start have the sanitizers too.
+sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
+    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+    bash -c 'cd $(ASAN) && $(PYTHON) -c "import zchunk; assert \"asan\" in zchunk.__file__, zchunk.__file__" \
+        && $(PYTHON) -m pytest -p no:cacheprovider -o pythonpath= --import-mode=append --rootdir=$(CURDIR) $(2) \
+            $(addprefix $(CURDIR)/,$(1))'
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short conformance clients differential golden kills dist ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance clients differential golden kills dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,13 +104,15 @@ tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it show
 layers:  ## write the lists of rooms in docs/design/architecture.md anew, from the architecture test
 	ZCHUNK_LAYERS=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_documents.py -k layers
 
-fuzz:  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
-	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py build --build-base $(ASAN) --build-lib $(ASAN)/lib
-	cd $(ASAN) && ZCHUNK_FUZZ_CASES=$(FUZZ_CASES) PYTHONPATH=$$PWD/lib PYTHONMALLOC=malloc \
-	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	    bash -c '$(PYTHON) -c "import zchunk; print(zchunk.__file__); assert \"asan\" in zchunk.__file__" \
-	        && $(PYTHON) -m pytest --all -p no:cacheprovider -o pythonpath= --import-mode=append $(CURDIR)/$(FUZZ_TESTS)'
+fuzz: build-sanitized  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
+	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES) $(call sanitized,$(FUZZ_TESTS),--all)
+
+sanitize: build-sanitized  ## build with AddressSanitizer, then the tests of native code, thinned
+	ZCHUNK_FUZZ_CASES=$(SANITIZED_CASES) ZCHUNK_PROGRAMS=$(SANITIZED_PROGRAMS) \
+	    ZCHUNK_ZARR2_PYTHON=$(abspath $(wildcard build/zarr2/bin/python)) $(call sanitized,$(SANITIZED_TESTS))
+
+build-sanitized:
+	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py -q build -j 2 --build-base $(ASAN) --build-lib $(ASAN)/lib
 
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest --all $(FUZZ_TESTS)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests.choice import rounds
+from tests.sanitizers import not_sanitized
 from tests.store_conformance import in_child
 from zchunk.engine import execute
 from zchunk.engine import native as executor
@@ -542,6 +543,7 @@ def bomb() -> bytes:
     return block * (BOMB >> 24) + b"\3\0"
 
 
+@not_sanitized("its own memory counts, too")
 @pytest.mark.parametrize("where", ["in a file", "in a cache", "in another store"])
 def test_bombs_take_no_memory(tmp_path: Path, where: str) -> None:
     pytest.importorskip("resource")
