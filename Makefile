@@ -13,6 +13,8 @@ ASAN := build/asan
 SANITIZED_TESTS := tests/ext tests/engine/test_execute.py tests/engine/test_shard.py tests/core/test_array.py \
     tests/core/test_selections.py tests/storage/zip/test_reader.py tests/promises/differential $(FUZZ_TESTS)
 TRACED := build/coverage
+# For `make clients`: which programs, by default all.
+CLIENTS ?=
 # For `make coverage`: which tests, by default all.
 COVERED ?=
 AZURITE := build/node/node_modules/.bin/azurite-blob
@@ -121,7 +123,7 @@ conformance:  ## zarr 2.18.7's own tests against zchunk
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
-	$(PYTHON) -m tests.promises.clients.run
+	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)
 
 differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
