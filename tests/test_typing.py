@@ -63,6 +63,7 @@ TYPES = {
     "MaskSelection": (["bools", "[[True, False]]"], ["5", "floats"]),
     "MemoryOrder": (["'C'", "'F'"], ["'A'"]),
     "MetaArray": (["floats", "None"], ["[1]", "5"]),
+    "Missing": (["'fill'", "'error'"], ["'raise'", "None"]),
     "OrthogonalSelection": (["([1, 2], slice(2))", "(bools, ints)", "..."], ["1.5", "(floats,)"]),
     "PathLike": (["'a'", "Path('a')"], ["5", "b'a'"]),
     "ProgressLike": (["True", "lambda done, total: None", "None"], ["'yes'"]),
