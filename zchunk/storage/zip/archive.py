@@ -18,6 +18,7 @@ from copy import copy
 
 from zchunk._ext.engine.file_job import crc32
 from zchunk.errors import StoreError
+from zchunk.runtime.locks import change_in_progress
 from zchunk.storage.local.files import sync_folder
 from zchunk.storage.local.leftovers import partial_path, tidy_beside
 from zchunk.storage.zip.methods import encode
@@ -48,6 +49,7 @@ class Archive(Reader):
         self._synced = synced
         self._owner = os.getpid()
         self._lock = threading.RLock()
+        self._changing = False
         file = None if self.dirty else self._open()
         if mode == "x" and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
@@ -127,15 +129,25 @@ class Archive(Reader):
         with self._lock:
             # Not before: another thread may close the archive while this one waits.
             self.check_open()
-            if self._file is None:
-                self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
-                self.dirty = True
-            status = os.fstat(self.file.fd)
-            if status.st_size != self._end or not status.st_nlink:
-                raise StoreError(
-                    f"zip store {self.name} was changed by another writer; only one may have it open"
-                )
-            yield self.file
+            self._check_unchanged()
+            try:
+                self._changing = True
+                if self._file is None:
+                    self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
+                    self.dirty = True
+                status = os.fstat(self.file.fd)
+                if status.st_size != self._end or not status.st_nlink:
+                    raise StoreError(
+                        f"zip store {self.name} was changed by another writer; only one may have it open"
+                    )
+                yield self.file
+            finally:
+                self._changing = False
+
+    def _check_unchanged(self) -> None:
+        """Refuse the change of a signal handler that interrupts one: it gets the lock of its thread, too."""
+        if self._changing:
+            raise change_in_progress(f"zip store {self.name}")
 
     def flush(self) -> None:
         """Write the directory of the archive, so that others can open it."""
@@ -172,6 +184,7 @@ class Archive(Reader):
         with self._lock:
             if self._closed:
                 return
+            self._check_unchanged()
             try:
                 if self.dirty:
                     with self._writing() as file:
