@@ -29,6 +29,13 @@ class Partition(NamedTuple):
         Shape of the global array.
     dims : tuple of int
         Into how many parts each axis is divided.
+
+    Examples
+    --------
+    >>> from zchunk.checkpoint import partition
+    >>> part = partition((8, 8), 2, rank=1, halo=1)
+    >>> part.offset, part.shape, part.local_shape
+    ((4, 0), (4, 8), (5, 8))
     """
 
     interior: Slices

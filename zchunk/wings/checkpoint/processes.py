@@ -38,6 +38,13 @@ class ProcessCommunicator:
         Known to all.
     timeout : float, optional
         Seconds to wait for processes that are not there at first.
+
+    Examples
+    --------
+    >>> from zchunk.checkpoint import CheckpointManager, process_communicators
+    >>> (comm,) = process_communicators(1)
+    >>> CheckpointManager("run.ckpt", comm).latest_step() is None
+    True
     """
 
     def __init__(self, rank: int, size: int, address: str, key: bytes, timeout: float = 120) -> None:
@@ -50,28 +57,67 @@ class ProcessCommunicator:
         return {**self.__dict__, "_links": None}
 
     def allgather(self, sendobj: Any, /) -> list[Any]:
-        """Return what every process has given, by rank."""
+        """Return what every process has given, by rank.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.allgather("mine")
+        ['mine']
+        """
         found: list[Any] = self._exchange("allgather", sendobj, lambda given: [given] * self.size)
         return found
 
     def bcast(self, obj: Any, /, root: int = 0) -> Any:
-        """Return what the process `root` has given."""
+        """Return what the process `root` has given.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.bcast("for all", root=0)
+        'for all'
+        """
         mine = obj if self.rank == root else None
         return self._exchange("bcast", mine, lambda given: [given[root]] * self.size)
 
     def alltoall(self, sendobj: list[Any], /) -> list[Any]:
-        """Return what every process has given for this one, by rank."""
+        """Return what every process has given for this one, by rank.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.alltoall(["for rank 0"])
+        ['for rank 0']
+        """
         found: list[Any] = self._exchange(
             "alltoall", sendobj, lambda given: [[row[rank] for row in given] for rank in range(self.size)]
         )
         return found
 
     def barrier(self) -> None:
-        """Wait for all processes."""
+        """Wait for all processes.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.barrier()
+        """
         self.allgather(None)
 
     def dup(self) -> ProcessCommunicator:
-        """Return another communicator of the same processes. All call it."""
+        """Return another communicator of the same processes. All call it.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.dup().size
+        1
+        """
         self._copies += 1
         other = ProcessCommunicator(
             self.rank, self.size, f"{self._address}.{self._copies}", self._key, self._timeout
@@ -80,7 +126,14 @@ class ProcessCommunicator:
         return other
 
     def free(self) -> None:
-        """Close the connections."""
+        """Close the connections.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import process_communicators
+        >>> (comm,) = process_communicators(1)
+        >>> comm.free()
+        """
         for link in self._links or ():
             link.close()
         self._links = []

@@ -372,6 +372,16 @@ class Series:
         ------
         CheckpointError
             The series has not so many steps.
+
+        Examples
+        --------
+        >>> from zchunk.checkpoint import Series
+        >>> series = Series("output.zarr")
+        >>> series.append(10, 0.1, {"energy": 2.5})
+        >>> series.append(11, 0.2, {"energy": 2.4})
+        >>> series.truncate(1)
+        >>> len(series)
+        1
         """
         together(self._comm, lambda: self._check_length(operator.index(length)))
         count = operator.index(length)
