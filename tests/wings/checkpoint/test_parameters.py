@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 import zchunk
-from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
+from zchunk.wings.checkpoint.parameters import ThreadShare, check_at_least_1, check_one_of, use_threads
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, "2"])
@@ -33,16 +34,41 @@ def threads() -> Any:
 
 @pytest.mark.usefixtures("threads")
 def test_threads_that_are_given() -> None:
-    assert use_threads(3, 1) == 6
+    share = use_threads(3, 1)
+    assert share is not None
     assert zchunk.get_threads() == 3
+    share.release()
+    assert zchunk.get_threads() == 6
 
 
 @pytest.mark.usefixtures("threads")
 def test_processes_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZCHUNK_THREADS", raising=False)
     assert use_threads(None, 1) is None
-    assert use_threads(None, 10 * (os.cpu_count() or 1)) == 6
+    share = use_threads(None, 10 * (os.cpu_count() or 1))
+    assert share is not None
     assert zchunk.get_threads() == 1
+    share.release()
+    assert zchunk.get_threads() == 6
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_managers_are_closed_in_any_order(order: tuple[int, ...]) -> None:
+    shares = [ThreadShare(number) for number in (4, 2, 3)]
+    for number in order:
+        assert zchunk.get_threads() != 6
+        shares[number].release()
+        shares[number].release()
+    assert zchunk.get_threads() == 6
+
+
+@pytest.mark.usefixtures("threads")
+def test_what_the_program_has_set_meanwhile_stays() -> None:
+    share = ThreadShare(2)
+    zchunk.set_threads(5)
+    share.release()
+    assert zchunk.get_threads() == 5
 
 
 @pytest.mark.usefixtures("threads")

@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from zchunk.errors import CheckpointError
-from zchunk.runtime import threads as pool
 from zchunk.wings.checkpoint import communicators, layout, retention
 from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, take_apart
 from zchunk.wings.checkpoint.codecs import with_checksum
@@ -148,7 +147,7 @@ class CheckpointManager:
         self._background = communicators.for_thread(given) if async_save else None
         machines = self._comm.allgather(communicators.machine())
         most = len(set(machines)) if files == "node" else None if files == "rank" else int(files)
-        self._threads_before = use_threads(threads, machines.count(communicators.machine()))
+        self._threads = use_threads(threads, machines.count(communicators.machine()))
         self._signals, self._limit = Signals(signals), TimeLimit(time_limit)
         self._pending = Pending(self._comm, self._background, self._limit.save_done)
         self._agreement = Agreement(self._comm, with_checksum(compressors), most)
@@ -513,8 +512,8 @@ class CheckpointManager:
     def _release(self) -> None:
         self._closed = True
         self._signals.release()
-        if self._threads_before is not None:
-            pool.set_threads(self._threads_before)
+        if self._threads is not None:
+            self._threads.release()
 
     def __enter__(self) -> Self:
         return self
