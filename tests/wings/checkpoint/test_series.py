@@ -93,6 +93,29 @@ def test_a_restarted_program_has_every_step_once(
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.mark.parametrize("steps_per_file", [2, 3])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        [[(0, 4), (4, 8)], [(4, 8), (0, 4)]],
+        [[(0, 2), (2, 4), (4, 6), (6, 8)], [(0, 3), (3, 5), (5, 7), (7, 8)]],
+    ],
+    ids=["swapped", "balanced"],
+)
+def test_parts_move_between_processes_inside_a_file(tmp_path: Path, steps_per_file: int, cuts: Any) -> None:
+    values = np.arange(8.0)
+
+    def work(comm: Any) -> None:
+        with Series(tmp_path / "s", comm, steps_per_file=steps_per_file, durability="atomic") as series:
+            for step in range(5):
+                start, stop = cuts[step % 2][comm.rank]
+                series.append(step, step, {"u": Block(values[start:stop] + 100 * step, (start,), (8,))})
+
+    checked(on_ranks(len(cuts[0]), work))
+    found = zchunk.open_group(tmp_path / "s", mode="r")["u"][...]
+    np.testing.assert_array_equal(found, values + 100 * np.arange(5)[:, np.newaxis])
+
+
 def test_a_checkpoint_says_how_long_a_series_is(tmp_path: Path) -> None:
     with CheckpointManager(tmp_path / "run.ckpt", async_save=False) as manager:
         series = Series(tmp_path / "out.zarr", steps_per_file=4)

@@ -51,10 +51,11 @@ _AXIS_CHUNK = 1024
 
 
 class _Row(NamedTuple):
-    """A step that is not written yet, with the shards of this process."""
+    """A step that is not written yet, with the shards of this process by its plan."""
 
     step: int
     time: float
+    plan: Plan
     pieces: list[Piece]
 
 
@@ -215,10 +216,13 @@ class Series:
             raise CheckpointError(f"the processes append different times: {[moment for _, moment in said]}")
         given, _ = self._agreement.reach([one for one, _ in said], apart)
         plan = self._plan_of(given)
+        if self._rows and self._rows[-1].plan is not plan:
+            # Rows are written together, so they have the same shards on the same processes. All know this.
+            self._write()
         while len(self._buffers) <= len(self._rows):
             self._buffers.append(Buffers())
         pieces = stage(plan, apart.leaves, self._comm, self._buffers[len(self._rows)], copy=True)
-        self._rows.append(_Row(said[0][0].step, said[0][1], pieces))
+        self._rows.append(_Row(said[0][0].step, said[0][1], plan, pieces))
         self._last = self._rows[-1].step, self._rows[-1].time
         if len(self) % self._attributes[_MARK]["steps_per_file"] == 0:
             self._write()
@@ -329,6 +333,7 @@ class Series:
             for name in _AXES:
                 self._array(name, nodes)[rows] = [getattr(row, name) for row in self._rows]
         for same in zip(*[row.pieces for row in self._rows], strict=True):
+            assert len({(piece.name, piece.coords) for piece in same}) == 1
             # Of one step without a copy.
             items = same[0].items[np.newaxis] if len(same) == 1 else np.stack([piece.items for piece in same])
             self._array(same[0].name, nodes)[rows, *same[0].box.slices] = items
