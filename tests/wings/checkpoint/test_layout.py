@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from zchunk._ext.io.files import temp_number
 from zchunk.wings.checkpoint import layout
 
@@ -35,6 +37,13 @@ def test_steps_are_folders_with_a_document(tmp_path: Path) -> None:
     assert layout.steps(str(tmp_path)) == [3, 20, 123456789]
     assert layout.is_there(str(tmp_path), 20)
     assert not layout.is_there(str(tmp_path), 4)
+
+
+def test_a_step_that_the_system_does_not_show_is_an_error(tmp_path: Path) -> None:
+    make(tmp_path, "00000003")
+    (tmp_path / "00000004").symlink_to("00000004")
+    with pytest.raises(OSError, match="symbolic links"):
+        layout.steps(str(tmp_path))
 
 
 def test_an_attempt_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -73,3 +82,14 @@ def test_an_attempt_on_another_machine_is_left_over_after_a_day(tmp_path: Path) 
     assert layout.clean(str(tmp_path)) == [str(tmp_path / name)]
     # Nothing is left that other libraries could warn of.
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_deleted_is_left(tmp_path: Path) -> None:
+    # A file, where a folder is expected.
+    (tmp_path / ".tmp").mkdir()
+    names = [f"trash-0000000{number}-{temp_number():024x}" for number in range(3)]
+    (tmp_path / ".tmp" / names[1]).write_text("")
+    for name in names[::2]:
+        make(tmp_path / ".tmp", name)
+    assert len(layout.clean(str(tmp_path))) == 2
+    assert [path.name for path in (tmp_path / ".tmp").iterdir()] == [names[1]]

@@ -199,6 +199,19 @@ def test_going_back_may_be_refused(tmp_path: Path) -> None:
     assert manager.all_steps() == [1, 3]
 
 
+@pytest.mark.parametrize("call", ["restore", "verify", "delete"])
+def test_processes_that_name_different_steps(tmp_path: Path, call: str) -> None:
+    def work(comm: Any) -> None:
+        with CheckpointManager(tmp_path, comm, async_save=False) as manager:
+            for step in (1, 2):
+                manager.save(step, {"n": step})
+            with pytest.raises(CheckpointError, match=f"the processes {call} different steps, by rank: 1, 2"):
+                getattr(manager, call)(1 + comm.rank)
+            assert manager.all_steps() == [1, 2]
+
+    checked(on_ranks(2, work))
+
+
 def test_delete_and_verify(tmp_path: Path) -> None:
     def work(comm: Any) -> None:
         with CheckpointManager(tmp_path, comm, async_save=False) as manager:

@@ -196,6 +196,50 @@ def test_all_ranks_walk_back_together(tmp_path: Path, kwargs: dict[str, Any]) ->
     assert restore(tmp_path, verify="none").step == 3
 
 
+def damaged(root: Path) -> list[str]:
+    return sorted(path.name.rpartition("-")[0] for path in (root / ".tmp").glob("*"))
+
+
+@pytest.mark.filterwarnings("ignore:step:RuntimeWarning")
+def test_what_was_passed_over_is_kept_and_what_was_left_by_choice_is_not(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        save(tmp_path, step=step, k=np.arange(4) + step)
+    (tmp_path / "00000003/k/c/0").unlink()
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        found = manager.restore()
+        assert found is not None
+        assert found.step == 2
+        manager.save(3, {"k": np.arange(4)})
+        assert manager.all_steps() == [1, 2, 3]
+        assert damaged(tmp_path) == ["damaged-00000003"]
+        manager.restore(1)
+        manager.save(2, {"k": np.arange(4)})
+        assert manager.all_steps() == [1, 2]
+        assert damaged(tmp_path) == ["damaged-00000003"]
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"verify": "none", "like": {"k": np.zeros(4, int)}}], ids=str)
+def test_an_error_of_the_system_is_no_reason_to_walk_back(tmp_path: Path, kwargs: dict[str, Any]) -> None:
+    for step in (1, 2):
+        save(tmp_path, step=step, k=np.arange(4) + step)
+    shard = tmp_path / "00000002/k/c/0"
+    shard.unlink()
+    shard.symlink_to(shard.name)
+    for error in on_ranks(2, lambda comm: restore(tmp_path, comm, **kwargs)):
+        assert isinstance(error, OSError)
+        assert not isinstance(error, CheckpointError)
+
+
+def test_a_newer_version_is_no_reason_to_walk_back(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save(tmp_path, step=step, n=step)
+    document = tmp_path / "00000002/zarr.json"
+    document.write_text(document.read_text().replace('"version": 1', '"version": 2'))
+    for error in on_ranks(2, lambda comm: restore(tmp_path, comm)):
+        assert isinstance(error, CheckpointError)
+        assert "is of version 2; this zchunk reads 1" in str(error)
+
+
 def test_no_whole_step_is_an_error_and_not_a_fresh_start(tmp_path: Path) -> None:
     save(tmp_path, k=np.arange(4))
     (tmp_path / "00000001/k/c/0").unlink()

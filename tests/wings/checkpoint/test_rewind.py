@@ -36,7 +36,7 @@ def test_steps_in_the_background_count(root: str) -> None:
 
 def test_after_going_back_later_steps_do_not_count_and_go(root: str) -> None:
     rewind = Rewind(root, refuse=False)
-    rewind.restored(10, [10, 20, 30])
+    rewind.restored(10, [10, 20, 30], chosen=True)
     rewind.check_new(20, [])
     with pytest.raises(CheckpointError, match="is there already"):
         rewind.check_new(10, [])
@@ -48,13 +48,33 @@ def test_after_going_back_later_steps_do_not_count_and_go(root: str) -> None:
 
 def test_restoring_the_last_step_is_no_going_back(root: str) -> None:
     rewind = Rewind(root, refuse=True)
-    rewind.restored(30, [10, 20, 30])
+    rewind.restored(30, [10, 20, 30], chosen=True)
     rewind.check_new(40, [])
     assert rewind.discard(sync=True) == []
 
 
 def test_going_back_may_be_refused(root: str) -> None:
     rewind = Rewind(root, refuse=True)
-    rewind.restored(10, [10, 20, 30])
+    rewind.restored(10, [10, 20, 30], chosen=True)
     with pytest.raises(CheckpointError, match=r"steps \[20, 30\] of .* are after it"):
         rewind.check_new(20, [])
+
+
+def test_steps_that_were_passed_over_are_kept_out_of_sight(root: str) -> None:
+    rewind = Rewind(root, refuse=False)
+    rewind.restored(10, [10, 20, 30], chosen=False)
+    rewind.check_new(20, [])
+    assert rewind.discard(sync=True) == []
+    layout.clean(root)
+    assert layout.steps(root) == [10]
+    kept = sorted(path.name.rpartition("-")[0] for path in Path(root, ".tmp").iterdir())
+    assert kept == ["damaged-00000020", "damaged-00000030"]
+
+
+def test_a_step_that_came_later_is_not_of_the_past(root: str) -> None:
+    rewind = Rewind(root, refuse=False)
+    rewind.restored(10, [10, 20], chosen=True)
+    with pytest.raises(CheckpointError, match="before the last one, 30"):
+        rewind.check_new(20, [])
+    assert len(rewind.discard(sync=True)) == 1
+    assert layout.steps(root) == [10, 30]

@@ -104,3 +104,23 @@ def test_steps_that_cannot_be_deleted_are_no_failure(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="old steps cannot be deleted: not yours"):
         checked(on_ranks(1, work))
     assert layout.steps(str(tmp_path)) == [1]
+
+
+def test_trash_that_cannot_be_deleted_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "00000001").mkdir()
+    (tmp_path / "00000001" / "zarr.json").write_text("{}")
+
+    def work(comm: Any) -> None:
+        made = saving(tmp_path, comm, 2, lambda steps: steps[:-1])
+        made.write()
+        made.finish(comm)
+        assert made.error is None
+
+    def fail(root: str, trash: Sequence[str]) -> None:
+        raise OSError(39, "Directory not empty")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zchunk.wings.checkpoint.retention.delete", fail)
+        with pytest.warns(RuntimeWarning, match="old steps cannot be deleted: .*Directory not empty"):
+            checked(on_ranks(2, work))
+    assert layout.steps(str(tmp_path)) == [2]

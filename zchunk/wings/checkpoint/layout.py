@@ -2,14 +2,17 @@
 
 A step is a folder named by its number, with at least eight digits. Everything that is not a step for all is
 in ``.tmp``: attempts, and steps that are being deleted, each with a number of the process that made it. So
-what processes that are gone have left can be told from what others are at work on.
+what processes that are gone have left can be told from what others are at work on. Damaged steps that were
+passed over are there too; only the user deletes them.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
+from typing import Literal
 
 from zchunk._ext.io.files import temp_number
 from zchunk.creation.nodes import init_group
@@ -57,8 +60,19 @@ def step_path(root: str, step: int) -> str:
 
 
 def is_there(root: str, step: int) -> bool:
-    """Whether a step is committed."""
-    return os.path.isfile(os.path.join(step_path(root, step), NODE_KEY))
+    """Whether a step is committed.
+
+    Raises
+    ------
+    OSError
+        The system does not say: a step that cannot be seen for now is not one that is not there.
+    """
+    try:
+        return stat.S_ISREG(os.stat(os.path.join(step_path(root, step), NODE_KEY)).st_mode)
+    except OSError as error:
+        if not is_absence(error):
+            raise
+        return False
 
 
 def steps(root: str) -> list[int]:
@@ -89,9 +103,12 @@ def new_attempt(root: str, step: int) -> str:
     return os.path.join(root, TMP, f"{step_name(step)}-{temp_number():024x}")
 
 
-def discard(root: str, step: int) -> str | None:
-    """Take a step out of sight in one step, and return what is to be deleted; None if it is gone already."""
-    trash = os.path.join(root, TMP, f"trash-{step_name(step)}-{temp_number():024x}")
+def discard(root: str, step: int, kind: Literal["trash", "damaged"] = "trash") -> str | None:
+    """Take a step out of sight in one step, and return where it is now; None if it is gone already.
+
+    `clean` deletes what is trash, and not what is damaged.
+    """
+    trash = os.path.join(root, TMP, f"{kind}-{step_name(step)}-{temp_number():024x}")
     os.makedirs(os.path.dirname(trash), exist_ok=True)
     try:
         os.rename(step_path(root, step), trash)
@@ -109,7 +126,8 @@ def clean(root: str) -> list[str]:
     with suppress(FileNotFoundError), os.scandir(os.path.join(root, TMP)) as entries:
         for entry in list(entries):
             attempt = _ATTEMPT.fullmatch(entry.name)
-            with suppress(FileNotFoundError):
+            # One that cannot be deleted, or not yet, is no reason to leave the others.
+            with suppress(OSError):
                 if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(attempt[1], entry)):
                     remove_tree(entry.path)
                     removed.append(entry.path)

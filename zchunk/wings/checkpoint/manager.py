@@ -325,8 +325,9 @@ class CheckpointManager:
     ) -> Checkpoint | None:
         """Return the last step that is whole, for reading; None if there is no step at all. Collective.
 
-        Steps that are not whole are passed over with a warning, by all processes alike. Any number of
-        processes can restore what any number has saved.
+        Steps that are not whole are passed over with a warning, by all processes alike. The next save moves
+        them to ``.tmp/damaged-…`` in the folder, where they stay. Any number of processes can restore what
+        any number has saved.
 
         Parameters
         ----------
@@ -346,7 +347,10 @@ class CheckpointManager:
         Raises
         ------
         CheckpointError
-            There is no such step, it is not whole, or none is.
+            There is no such step, it is not whole, or none is; a newer zchunk has saved it; or processes
+            restore different steps.
+        OSError
+            The system refuses to read a step, which may be whole. All processes raise it.
         KeyError, ValueError
             `like` does not fit what was saved.
 
@@ -363,7 +367,7 @@ class CheckpointManager:
         """
         how = self._verify if verify is None else verify
         check_one_of("verify", how, ("quick", "full", "none"))
-        self._meet("restore", lambda: None)
+        self._meet_at("restore", step)
         self._pending.finish(0)
         steps = on_first(self._comm, self.all_steps)
         if step is not None and step not in steps:
@@ -374,7 +378,7 @@ class CheckpointManager:
             if checkpoint is not None:
                 for other in reasons if self._comm.rank == 0 else ():
                     warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=2)
-                self._rewind.restored(number, steps)
+                self._rewind.restored(number, steps, chosen=step is not None)
                 return checkpoint
             reasons.append(reason)
         if reasons:
@@ -394,7 +398,9 @@ class CheckpointManager:
         Raises
         ------
         CheckpointError
-            It is not, or is not there.
+            It is not, or is not there; or processes verify different steps.
+        OSError
+            The system refuses to read it.
 
         Examples
         --------
@@ -403,7 +409,7 @@ class CheckpointManager:
         ...     _ = manager.save(1, {"seed": 7})
         ...     manager.verify(1, full=True)
         """
-        self._meet("verify", lambda: None)
+        self._meet_at("verify", step)
         checkpoint, reason = examine(self._comm, self.directory, step, "full" if full else "quick", None)
         if checkpoint is None:
             raise CheckpointError(reason)
@@ -414,7 +420,7 @@ class CheckpointManager:
         Raises
         ------
         CheckpointError
-            It is not there.
+            It is not there; or processes delete different steps.
 
         Examples
         --------
@@ -425,7 +431,7 @@ class CheckpointManager:
         ...     manager.all_steps()
         []
         """
-        self._meet("delete", lambda: None)
+        self._meet_at("delete", step)
 
         def delete() -> None:
             trash = retention.discard(self.directory, [step], self._sync) if step in self.all_steps() else []
@@ -566,3 +572,11 @@ class CheckpointManager:
             # It fails on all, but some do not know yet.
             self._pending.finish(0)
         return [value for _, _, value in said]
+
+    def _meet_at(self, call: str, step: int | None) -> None:
+        """Meet all processes in a call for a step; raise `CheckpointError` if they name different ones."""
+        steps = self._meet(call, lambda: step)
+        if any(other != steps[0] for other in steps):
+            raise CheckpointError(
+                f"the processes {call} different steps, by rank: {', '.join(map(str, steps))}"
+            )

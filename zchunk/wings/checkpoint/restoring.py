@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from zchunk.core.array import Array
 from zchunk.errors import CheckpointError, ZchunkError
+from zchunk.storage.local.files import is_absence
 from zchunk.wings.checkpoint import trees
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.values import Block, PerRank
-from zchunk.wings.checkpoint.verification import RECORD, Step
+from zchunk.wings.checkpoint.verification import RECORD, NewerVersionError, Step
 from zchunk.wings.checkpoint.vote import together
 
 if TYPE_CHECKING:
@@ -272,6 +273,13 @@ def examine(
         What to check.
     like : mapping or None
         What to read: a process that cannot finds that the step is not whole.
+
+    Raises
+    ------
+    CheckpointError
+        The step is of a newer version.
+    OSError
+        The system refuses, which says nothing of the step: nobody may go on without it by mistake.
     """
     checkpoint: Checkpoint | None = None
 
@@ -286,9 +294,13 @@ def examine(
             checkpoint = Checkpoint(found, comm.rank, comm.size)
             if like is not None:
                 checkpoint.state = checkpoint.fill(like)
+        except NewerVersionError:
+            raise
         except CheckpointError as error:
             return str(error)
         except (ZchunkError, OSError) as error:
+            if not isinstance(error, ZchunkError) and not is_absence(error):
+                raise
             return f"step {step} in {root!r} cannot be read: {error}"
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Literal
 
 from zchunk.storage.local.files import sync_folder
 from zchunk.storage.local.trees import remove_tree
@@ -27,10 +28,11 @@ def superfluous(steps: Iterable[int], max_to_keep: int | None, keep_every: int |
     return rest[: max(len(rest) - max_to_keep, 0)]
 
 
-def discard(root: str, steps: Collection[int], sync: bool) -> list[str]:
-    """Take steps out of sight; return what is to be deleted. Afterwards no crash brings them back if
-    `sync`."""
-    found = [layout.discard(root, step) for step in sorted(steps, reverse=True)]
+def discard(
+    root: str, steps: Collection[int], sync: bool, kind: Literal["trash", "damaged"] = "trash"
+) -> list[str]:
+    """Take steps out of sight; return where they are now. Afterwards no crash brings them back if `sync`."""
+    found = [layout.discard(root, step, kind) for step in sorted(steps, reverse=True)]
     if found and sync:
         sync_folder(root)
     return [trash for trash in found if trash is not None]

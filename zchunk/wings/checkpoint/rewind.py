@@ -1,14 +1,24 @@
 """Going back: after an earlier step was restored, the steps after it are of a past that the run has left.
 
-They are taken out of sight before the next step is committed. Otherwise a crash would resume them.
+They are taken out of sight before the next step is committed. Otherwise a crash would resume them. Those that
+the user has left by choice are deleted. Those that were damaged, and so passed over, are kept in ``.tmp``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import layout, retention
+
+
+class _Back(NamedTuple):
+    """The step that a run was set back to, the steps of the past, and whether those are damaged."""
+
+    to: int
+    past: frozenset[int]
+    damaged: bool
 
 
 class Rewind:
@@ -24,29 +34,31 @@ class Rewind:
 
     def __init__(self, root: str, refuse: bool) -> None:
         self._root, self._refuse = root, refuse
-        self._to: int | None = None
+        self._back: _Back | None = None
 
-    def restored(self, step: int, steps: Sequence[int]) -> None:
-        """Take note that a step was restored, of those that there are."""
-        self._to = step if step < max(steps) else None
+    def restored(self, step: int, steps: Sequence[int], chosen: bool) -> None:
+        """Take note that a step was restored, of those there are: by choice, or as the last whole one."""
+        past = frozenset(other for other in steps if other > step)
+        self._back = _Back(step, past, not chosen) if past else None
 
     def latest(self) -> int | None:
         """Return the last step that is not of the past."""
-        to = self._to
-        steps = [step for step in layout.steps(self._root) if to is None or step <= to]
+        back = self._back
+        steps = [step for step in layout.steps(self._root) if back is None or step <= back.to]
         return steps[-1] if steps else None
 
     def check_new(self, step: int, pending: Sequence[int]) -> None:
         """Raise `CheckpointError` unless a step is after all that are there or pending, and not of the
         past."""
         # Read before the folder: until then the steps that a save in the background discards are there.
-        to = self._to
+        back = self._back
         steps = layout.steps(self._root)
-        later = [other for other in steps if to is not None and other > to]
-        if later and self._refuse:
+        # Not those that another manager has saved since.
+        later = [] if back is None else [other for other in steps if other in back.past]
+        if back is not None and later and self._refuse:
             raise CheckpointError(
-                f"step {to} was restored, and steps {later} of {self._root!r} are after it: delete them, or "
-                "use on_rewind='discard'"
+                f"step {back.to} was restored, and steps {later} of {self._root!r} are after it: delete "
+                "them, or use on_rewind='discard'"
             )
         steps = [other for other in steps if other not in later] + list(pending)
         if steps and step <= max(steps):
@@ -58,11 +70,12 @@ class Rewind:
 
     def discard(self, sync: bool) -> list[str]:
         """Take the steps of the past out of sight, and return what is to be deleted."""
-        to = self._to
-        if to is None:
+        back = self._back
+        if back is None:
             return []
-        return retention.discard(self._root, [step for step in layout.steps(self._root) if step > to], sync)
+        found = retention.discard(self._root, back.past, sync, "damaged" if back.damaged else "trash")
+        return [] if back.damaged else found
 
     def committed(self) -> None:
         """Take note that another step is there."""
-        self._to = None
+        self._back = None

@@ -137,7 +137,11 @@ class Saving:
             raise_failure(outcome, own, comm)
         # All know of the new step; from now on nobody needs the old ones.
         if comm.rank == 0:
-            retention.delete(self.attempt.root, trash)
+            # The step is there, whatever comes of this, and no other process would learn of an error.
+            try:
+                retention.delete(self.attempt.root, trash)
+            except OSError as error:
+                _warn_of_old_steps(self.attempt.root, error)
 
     def _commit(self, votes: Sequence[Written]) -> list[str]:
         """Make the step one that all see, and return what is to be deleted."""
@@ -150,7 +154,7 @@ class Saving:
         try:
             trash += retention.discard(root, self._superfluous(layout.steps(root)), attempt.sync)
         except OSError as error:
-            warnings.warn(f"{root!r}: old steps cannot be deleted: {error}", RuntimeWarning, stacklevel=1)
+            _warn_of_old_steps(root, error)
         return trash
 
     def _abandon(self) -> None:
@@ -162,3 +166,7 @@ class Saving:
         except OSError:
             # The disk that has failed, perhaps; the next start cleans up.
             return
+
+
+def _warn_of_old_steps(root: str, error: OSError) -> None:
+    warnings.warn(f"{root!r}: old steps cannot be deleted: {error}", RuntimeWarning, stacklevel=2)

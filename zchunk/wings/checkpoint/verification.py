@@ -31,6 +31,10 @@ RECORD = "zchunk_checkpoint"
 VERSION = 1
 
 
+class NewerVersionError(CheckpointError):
+    """A step is of a version that this zchunk does not read: it may be whole."""
+
+
 class Files(NamedTuple):
     """What is recorded of the files of an array: how many, their bytes, and a checksum of names and sizes."""
 
@@ -97,7 +101,8 @@ class Step:
                 f"step {step} in {self.path!r} has no document of a checkpoint: {error}"
             ) from error
         if version != VERSION:
-            raise CheckpointError(
+            newer = isinstance(version, int) and version > VERSION
+            raise (NewerVersionError if newer else CheckpointError)(
                 f"step {step} in {self.path!r} is of version {version!r:.20}; this zchunk reads {VERSION}"
             )
         if not right:
@@ -152,7 +157,7 @@ class Step:
                 if number % size == rank:
                     try:
                         array[cell(coords, lengths, shape).slices]
-                    except (ZchunkError, OSError, ValueError) as error:
+                    except (ZchunkError, ValueError) as error:
                         raise CheckpointError(
                             f"step {self.step} in {self.path!r} is not whole: array {name!r}: {error}"
                         ) from error
