@@ -320,6 +320,9 @@ cdef class Job(Shared):
     cdef int _batch(self, int64_t first, int64_t n) except -1:
         """Make `run` work on the `n` chunks from `first` on, in memory."""
         self._forget()
+        if self.plan.folder != -1:
+            # Several tasks may be one chunk here.
+            raise ValueError("a batch of chunks in memory, for a job whose chunks are files")
         if first < 0 or n < 0 or first > self.plan.total - n:
             raise ValueError(f"chunks {first} to {first + n} of {self.plan.total}")
         self.plan.values = <Value*>calloc(n + 1, sizeof(Value))

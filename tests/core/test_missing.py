@@ -192,6 +192,23 @@ def test_an_array_that_is_gone(tmp_path: Path) -> None:
         z[:]
 
 
+@pytest.mark.parametrize("selection", [slice(None), (0, 0), ([0, 1], slice(None))])
+def test_a_folder_that_was_never_there(selection: Any, tmp_path: Path) -> None:
+    """The error is that of a chunk, not that of a file."""
+    stores: Any = {"store": {}, "path": "a", "chunk_store": zchunk.DirectoryStore(tmp_path / "c")}
+    z = zchunk.create((8, 6), chunks=(2, 3), missing="error", **stores)
+    with pytest.raises(ChunkNotFoundError):
+        z[selection]
+
+
+@pytest.mark.parametrize("selection", [slice(None), (0, 0), ([0, 1], slice(None))])
+def test_reading_an_array_that_is_gone(selection: Any, tmp_path: Path) -> None:
+    z = zchunk.create((8, 6), chunks=(2, 3), store=tmp_path / "z", missing="error")
+    zchunk.storage.rmdir(z.store, "")
+    with pytest.raises(PathNotFoundError):
+        z[selection]
+
+
 @only_v2("the record is that of every format")
 def test_pickles_from_before() -> None:
     # Made when a record had no such member.

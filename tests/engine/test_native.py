@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import zchunk
 from tests.variants import Variant, only_v2
+from zchunk._ext.engine.job import Job
 from zchunk.codecs import Blosc, Zlib
 from zchunk.errors import ChunkError
+from zchunk.indexing.plans import plan_basic
+
+
+@contextmanager
+def several_threads(count: int) -> Iterator[None]:
+    zchunk.set_threads(count)
+    try:
+        yield
+    finally:
+        zchunk.set_threads(None)
 
 
 @pytest.mark.parametrize("dtype", ["<i4", ">i4"])
@@ -59,6 +73,40 @@ def test_errors_of_the_system_are_raised(variant: Variant, tmp_path: Path) -> No
     assert (z[:, :6] == 2).all()
     z[0, 0] = 5
     assert z[0, 0] == 5
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+@pytest.mark.parametrize("compressor", [None, Blosc("lz4", 1)])
+@pytest.mark.usefixtures("variant")
+def test_large_files_of_which_none_may_be_missing(chunks: int, compressor: Any, tmp_path: Path) -> None:
+    """They are read as values: a chunk is one task, not several as where the job opens the files."""
+    items = np.random.default_rng(0).integers(1, 250, chunks << 18)
+    zchunk.array(items, chunks=1 << 18, compressor=compressor, store=tmp_path)
+    out = np.zeros_like(items)
+    with several_threads(2):
+        strict: Any = zchunk.open_array(tmp_path, mode="r", missing="error")
+        strict.get_basic_selection(..., out=out)
+    np.testing.assert_array_equal(out, items)
+
+
+@only_v2("of a chunk that is a file of its own")
+def test_large_chunks_where_a_folder_stands_in_place_of_a_file(tmp_path: Path) -> None:
+    """The store writes them, from bytes that are encoded a chunk at a time."""
+    items = np.random.default_rng(0).integers(1, 250, 2 << 20)
+    z = zchunk.zeros(2 << 20, chunks=1 << 20, dtype="i8", compressor=Blosc("lz4", 1), store=tmp_path)
+    (tmp_path / "1").mkdir()
+    with several_threads(2):
+        z[:] = items
+    np.testing.assert_array_equal(z[:], items)
+
+
+def test_no_batch_of_a_job_on_files(tmp_path: Path) -> None:
+    z = zchunk.zeros(4, chunks=2, store=tmp_path)
+    array = z._chunked
+    assert array.layout is not None
+    job = Job(array.layout, plan_basic(slice(None), array.metadata.grid), np.zeros(4), False, 0, 1)
+    with pytest.raises(ValueError, match="for a job whose chunks are files"):
+        job.give(0, [None, None])
 
 
 @pytest.mark.usefixtures("variant")

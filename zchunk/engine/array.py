@@ -124,7 +124,7 @@ class ChunkedArray:
             facts["meaning"] = chunk_cache.meaning(metadata, metadata.fill)
         if check_metadata is not None:
             facts["check_metadata"] = check_metadata
-        facts["layout"] = self._layout()
+        facts["layout"] = self._layout(self.folder)
         facts["routes"] = {}
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -141,7 +141,7 @@ class ChunkedArray:
         facts.update(vars(self), routes={}, **changes)
         return other
 
-    def _layout(self) -> Layout | None:
+    def _layout(self, folder: bytes | None) -> Layout | None:
         spec, metadata = self.chain.native_spec, self.metadata
         if spec is None or metadata.shards is not None or metadata.edges is not None:
             return None
@@ -150,12 +150,17 @@ class ChunkedArray:
             metadata.order,
             spec,
             self.fill_item.byteswap().tobytes() if metadata.swapped else self.fill,
-            self.folder,
+            folder,
             metadata.chunk_key_encoding.separator,
             self.write_empty_chunks,
             self.durability,
             metadata.chunk_key_encoding.name == "default",
         )
+
+    @cached_property
+    def values_layout(self) -> Layout | None:
+        """The layout for chunks that the caller fetches and stores, also where they are files."""
+        return self.layout if self.folder is None else self._layout(None)
 
     @cached_property
     def lock_seed(self) -> int:

@@ -163,8 +163,8 @@ def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 
 def read_values(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     """Read chunks that are fetched from a store, a batch at a time."""
-    assert array.layout is not None
-    job = Job(array.layout, plan, out, False, 0, threads.get_threads())
+    assert array.values_layout is not None
+    job = Job(array.values_layout, plan, out, False, 0, threads.get_threads())
     prefix = array.key_prefix
     keys = (prefix + job.key(k) for k in range(job.total))
     with closing(partial_reads.batches(array, plan, keys)) as batches:
@@ -215,9 +215,9 @@ def write_values(array: ChunkedArray, plan: Plan, value: Items, field: str | Non
         return False
     array.check_there()
     source = plan.view(value).view(array.item)
-    assert array.layout is not None
+    assert array.values_layout is not None
     stored, parts = _encodable(array, value), plan.parts()
-    job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
+    job = Job(array.values_layout, plan, stored, True, array.lock_seed, threads.get_threads())
     size = array.store.batch_size(array.chain.nbytes)
     batch: list[_Encoded] = []
     with requests.Window(partial(_store_chunk, array, source), size) as window:
