@@ -117,6 +117,7 @@ def test_every_kind_of_case_with_every_installed_peer(tmp_path, sample, asked):
     assert list((tmp_path / "data").iterdir()) == [], "the harness removes what it wrote"
 
 
+@pytest.mark.slow
 def test_every_remote_case(tmp_path):
     for package in ("obstore", "tensorstore", "hdf5plugin"):
         pytest.importorskip(package)

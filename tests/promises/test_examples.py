@@ -70,6 +70,7 @@ def test_simulation(tmp_path: Path) -> None:
     assert root["imported/ocean/tos"].attrs["units"] == "degree_C"
 
 
+@pytest.mark.slow
 def test_simulation_leaves_nothing_behind(tmp_path: Path) -> None:
     out = tmp_path / "run.zarr"
     assert run(*SMALL, "--out", str(out)).returncode == 0
@@ -140,6 +141,7 @@ def test_training_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     assert group["params/hidden/weight"].shape == (1, 32)
 
 
+@pytest.mark.slow
 def test_map(map_example: ModuleType, tmp_path: Path) -> None:
     done = run("--out", str(tmp_path), "--time", "2014-02-25T05", example=EXAMPLES / "map.py")
     assert done.returncode == 0, done.stderr

@@ -136,7 +136,7 @@ def _open_store(kind: str, folder: Path, number: int, barrier: Any, results: Any
             results.put((at, number, repr(error)))
 
 
-@pytest.mark.each_value
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STORES)
 def test_that_comes_second_opens_in_other_stores(tmp_path: Path, kind: str) -> None:
     _need(kind)
