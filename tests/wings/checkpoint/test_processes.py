@@ -125,6 +125,24 @@ def test_a_pool_of_processes(tmp_path: Path, method: str) -> None:
     assert (checkpoint.read("u") == FULL * 2).all()
 
 
+class Interrupting:
+    """What is interrupted while it is sent."""
+
+    def __reduce__(self) -> Any:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("interrupted", [0, 1, 2])
+def test_an_interrupt_in_an_exchange_is_an_error_on_the_others(interrupted: int) -> None:
+    def work(comm: ProcessCommunicator) -> None:
+        comm.barrier()
+        comm.bcast(Interrupting() if comm.rank == interrupted else None, root=interrupted)
+
+    for rank, error in enumerate(each(3, work)):
+        # One that sends when the first process is gone has an error of the system.
+        assert isinstance(error, KeyboardInterrupt if rank == interrupted else (EOFError, OSError))
+
+
 def die_in_step_2(comm: ProcessCommunicator, root: str, dying: int, results: Any) -> None:
     part = partition(FULL.shape, comm)
     manager = CheckpointManager(root, comm, async_save=False)

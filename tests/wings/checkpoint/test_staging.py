@@ -39,6 +39,27 @@ def test_pieces_are_whole_shards(size: int, copy: bool) -> None:
     assert (count == 1).all()
 
 
+class TooLarge(np.ndarray[Any, Any]):
+    """An array of which no part can be had."""
+
+    def __getitem__(self, selection: Any) -> Any:
+        raise MemoryError("no part")
+
+
+def test_a_sliver_that_cannot_be_sent_is_an_error_on_all() -> None:
+    def work(comm: Any) -> None:
+        block = Block(np.zeros(4), (4 * comm.rank,), (8,))
+        said = comm.allgather({"u": Part.of(block, False, comm.rank)})
+        if comm.rank == 1:
+            block.array = block.array.view(TooLarge)
+        # In one file, of the first process.
+        stage(make_plan(said, None, 1), {"u": block}, comm, Buffers(), copy=True)
+
+    for error in on_ranks(2, work):
+        assert isinstance(error, MemoryError)
+        assert error.__notes__ == ["zchunk: on rank 1 of 2"]
+
+
 def test_without_a_copy_a_whole_shard_is_written_from_where_it_is() -> None:
     items = np.zeros((4, 4))
     (piece,) = staged(Alone(), {"u": Block(items, (0, 0), (4, 4))}, Buffers(), copy=False)

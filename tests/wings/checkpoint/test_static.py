@@ -20,6 +20,7 @@ def save(root: Path, size: int, steps: range, mask: Any = MASK, **kwargs: Any) -
         part = partition(mask.shape, comm)
         static = {"mask": Block(mask[part.interior], part.offset, mask.shape), "grid": {"x": np.arange(5)}}
         with CheckpointManager(root, comm, **kwargs) as manager:
+            manager.restore()
             for step in steps:
                 manager.save(step, {"n": step, "u": np.full(3, step)}, static=static)
 
@@ -55,6 +56,27 @@ def test_other_ranks_link_what_is_there(tmp_path: Path) -> None:
     save(tmp_path, 2, range(2, 4))
     assert inodes(tmp_path, 1)["mask/c/2/0"] == inodes(tmp_path, 3)["mask/c/2/0"]
     check(tmp_path, 3)
+
+
+def test_what_a_step_has_lost_is_written(tmp_path: Path) -> None:
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        manager.save(1, {"n": 1}, static={"mask": MASK, "x": np.arange(5)})
+        (tmp_path / "00000001/mask/c/0/0").unlink()
+        manager.save(2, {"n": 2}, static={"mask": MASK, "x": np.arange(5)})
+        manager.verify(2, full=True)
+        found = manager.restore(2)
+    assert found is not None
+    assert (found["mask"] == MASK).all()
+    assert inodes(tmp_path, 1)["x/c/0"] == inodes(tmp_path, 2)["x/c/0"]
+
+
+def test_what_a_manager_has_not_seen_is_not_linked(tmp_path: Path) -> None:
+    for step in (1, 2):
+        with CheckpointManager(tmp_path, async_save=False) as manager:
+            manager.save(step, {"n": step}, static={"mask": MASK + step})
+    found = CheckpointManager(tmp_path).restore(2)
+    assert found is not None
+    assert (found["mask"] == MASK + 2).all()
 
 
 def test_the_files_outlive_the_step_that_they_are_of(tmp_path: Path) -> None:

@@ -153,6 +153,8 @@ class CheckpointManager:
         self._agreement = Agreement(self._comm, with_checksum(compressors), most)
         self._buffers = [Buffers() for _ in range(max_pending)]
         self._rewind = Rewind(self.directory, refuse=on_rewind == "error")
+        # Steps that this manager has saved or restored: what is static is linked to no other.
+        self._known: set[int] = set()
         self._count, self._last_saved = 0, clock.monotonic()
         self._stopping = self._closed = self._left = False
 
@@ -242,7 +244,8 @@ class CheckpointManager:
             More attributes.
         static : dict, optional
             More of the state, which has not changed since the last step: of arrays that are there with the
-            same shape and dtype the files are linked and not written.
+            same shape and dtype the files are linked and not written, if this manager has saved or restored
+            that step.
         force : bool, optional
             Save, whatever the interval.
 
@@ -294,6 +297,7 @@ class CheckpointManager:
             attempt, pieces, (self._comm.rank, self._comm.size), attributes, self._rewind, self._superfluous
         )
         self._count += 1
+        self._known.add(said[0].step)
         self._last_saved = begun
         self._pending.add(saving, background)
         if not background:
@@ -305,7 +309,9 @@ class CheckpointManager:
         self._rewind.check_new(step, self._pending.steps)
         layout.make_root(self.directory, self._sync)
         last = self._rewind.latest() if static else None
-        linked = [] if last is None else find_linked(Step(self.directory, last), plan, static or {})
+        linked: list[Linked] = []
+        if last is not None and last in self._known:
+            linked = find_linked(Step(self.directory, last), plan, static or {})
         return layout.new_attempt(self.directory, step), linked
 
     def _attributes(
@@ -378,6 +384,7 @@ class CheckpointManager:
             if checkpoint is not None:
                 for other in reasons if self._comm.rank == 0 else ():
                     warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=2)
+                self._known.add(number)
                 self._rewind.restored(number, steps, chosen=step is not None)
                 return checkpoint
             reasons.append(reason)

@@ -158,7 +158,8 @@ class ProcessCommunicator:
                     raise CheckpointError(answer)
                 return answer
             return self._answer(call, given, answers)
-        except (EOFError, OSError) as error:
+        except BaseException as error:
+            # An interrupt too: half an exchange would be the beginning of the next one.
             self._fail(error)
             raise
 
@@ -185,7 +186,7 @@ class ProcessCommunicator:
         if self.rank == 0:
             for link in self._links or ():
                 with suppress(OSError):
-                    link.send((_GONE, str(error)))
+                    link.send((_GONE, str(error) or f"process 0 of {self.size}: {type(error).__name__}"))
         self.free()
 
     def _listen(self) -> list[Connection]:

@@ -19,7 +19,7 @@ from zchunk.wings.checkpoint.decomposition import Coords
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.trees import Leaf
 from zchunk.wings.checkpoint.values import Block
-from zchunk.wings.checkpoint.vote import together
+from zchunk.wings.checkpoint.vote import Failure, raise_failure, together
 
 Items: TypeAlias = npt.NDArray[Any]
 
@@ -119,13 +119,25 @@ def _exchange(
     array: ArrayPlan, leaf: Leaf | None, comm: Communicator, targets: dict[tuple[str, Coords], Piece]
 ) -> None:
     """Send what this process has of shards of others, and put in what others have of its own."""
+    own: BaseException | None = None
+    failure: Failure | None = None
     outgoing: list[list[tuple[Coords, Box, Items]]] = [[] for _ in range(comm.size)]
-    if leaf is not None:
-        items = _items(leaf)
-        for coords, box in array.parts.slivers(comm.rank):
-            part = items[box.within(array.parts.boxes[comm.rank])]
-            outgoing[array.parts.owners[coords]].append((coords, box, np.ascontiguousarray(part)))
-    for received in comm.alltoall(outgoing):
+    try:
+        if leaf is not None:
+            items = _items(leaf)
+            for coords, box in array.parts.slivers(comm.rank):
+                part = items[box.within(array.parts.boxes[comm.rank])]
+                outgoing[array.parts.owners[coords]].append((coords, box, np.ascontiguousarray(part)))
+    except BaseException as error:
+        # Such as too little memory for a copy. It travels in the exchange that the others wait in.
+        own, failure = error, Failure.of(error, comm.rank)
+        outgoing = [[] for _ in range(comm.size)]
+    incoming: list[tuple[Failure | None, list[tuple[Coords, Box, Items]]]]
+    incoming = comm.alltoall([(failure, parts) for parts in outgoing])
+    for failed, _ in incoming:
+        if failed is not None:
+            raise_failure(failed, own, comm)
+    for _, received in incoming:
         for coords, box, part in received:
             piece = targets[array.name, coords]
             piece.items[box.within(piece.box)] = part

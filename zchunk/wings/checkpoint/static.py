@@ -15,7 +15,7 @@ from zchunk.spec.keys import NODE_KEY, join
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.wings.checkpoint.plan import Plan
 from zchunk.wings.checkpoint.trees import quote
-from zchunk.wings.checkpoint.verification import Step, files_in
+from zchunk.wings.checkpoint.verification import Files, Step
 
 
 class Linked(NamedTuple):
@@ -55,14 +55,18 @@ def with_static(state: dict[str, Any], static: dict[str, Any] | None) -> dict[st
 
 
 def find_linked(found: Step, plan: Plan, static: Collection[str]) -> list[Linked]:
-    """Return the arrays of a plan, below names of `static`, that a step has with this shape and dtype."""
+    """Return the arrays of a plan, below names of `static`, that a step has whole, with this shape and
+    dtype."""
     tops, linked = {quote(str(name)) for name in static}, []
     for name in sorted(set(found.names) & plan.arrays.keys()):
         wanted, there = plan.arrays[name].draft.placement.metadata, found.array(name)
         assert wanted is not None
         if name.split("/")[0] in tops and there.shape == wanted.shape and there.dtype == wanted.dtype:
-            folder = os.path.join(found.path, name)
-            linked.append(Linked(name, folder, sorted(files_in(folder)), found.store[join(name, NODE_KEY)]))
+            # What the step has lost is written again.
+            files = found.files(name)
+            if Files.of(files) == found.recorded(name):
+                folder = os.path.join(found.path, name)
+                linked.append(Linked(name, folder, files, found.store[join(name, NODE_KEY)]))
     return linked
 
 

@@ -132,14 +132,21 @@ class Step:
             raise
         self.check_there()
 
+    def recorded(self, name: str) -> Files:
+        """Return the record of an array's files."""
+        return Files(*self.record["arrays"][name])
+
+    def files(self, name: str) -> list[tuple[str, int]]:
+        """Return names and sizes of the files that an array has, in order."""
+        try:
+            return sorted(files_in(os.path.join(self.path, name)))
+        except FileNotFoundError:
+            return []
+
     def check_quickly(self) -> None:
         """Raise `CheckpointError` unless all files are there, with the sizes that they had."""
         for name in self.names:
-            want = Files(*self.record["arrays"][name])
-            try:
-                found = Files.of(files_in(os.path.join(self.path, name)))
-            except FileNotFoundError:
-                found = Files.of([])
+            want, found = self.recorded(name), Files.of(self.files(name))
             if found != want:
                 raise CheckpointError(
                     f"step {self.step} in {self.path!r} is not whole: array {name!r} has {found.files} "
