@@ -249,6 +249,8 @@ cdef class PointsPlan(Plan):
     # Of the points
     cdef cnp.npy_intp _shape[MAX_NDIM]
     cdef int _points_ndim
+    # Whether the caller said the shape.
+    cdef bint _shaped
     cdef tuple _chunks
     cdef str _order
 
@@ -319,9 +321,12 @@ cdef class PointsPlan(Plan):
         return view_memory(memory, ndim, shape, strides, first, cnp.PyArray_FLAGS(memory) & cnp.NPY_ARRAY_WRITEABLE)
 
     def broadcast(self, cnp.ndarray items not None):
-        """Return `items` with the result's shape, or None if they do not fit. As many as there are points fit."""
+        """Return `items` with the result's shape, or None if they do not fit.
+
+        As many as there are points fit, unless the shape of the points was given.
+        """
         found = Plan.broadcast(self, items)
-        if found is None and items.size == self.size and not self.ranges:
+        if found is None and items.size == self.size and not self.ranges and not self._shaped:
             found = (<object>items).reshape(self.shape)
         return found if found is None or self.takes(found) else np.ascontiguousarray(found)
 
@@ -371,7 +376,8 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
     order : {"C", "F"}
         Of the items in a chunk.
     points : tuple of int, optional
-        Shape that the positions are broadcast to; without it that of them all, but for scalars one item.
+        Shape that the positions are broadcast to, and that items have to fit as NumPy means it; without it that of
+        them all, but for scalars one item.
 
     Returns
     -------
@@ -407,6 +413,7 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
         else:
             return None
         axis_init(&plan.at[d])
+    plan._shaped = points is not None
     if points is None:
         if not listed:
             raise ValueError("no positions")
@@ -414,7 +421,8 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
         points = listed[0].shape or (1,)
     n = math.prod(points)
     plan._points_ndim = len(points)
-    if len(points) + plan.ndim > MAX_NDIM or (n > 1 and not listed):
+    # Parts of chunks are indexed by an array per axis, of which NumPy takes one less than there may be axes.
+    if plan.ndim == MAX_NDIM or len(points) + plan.ndim - len(listed) > MAX_NDIM or (n > 1 and not listed):
         raise ValueError(f"{len(points)} axes of {n} points in {plan.ndim} axes, {len(listed)} of them with positions")
     for d in range(plan._points_ndim):
         plan._shape[d] = points[d]

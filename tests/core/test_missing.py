@@ -209,6 +209,14 @@ def test_reading_an_array_that_is_gone(selection: Any, tmp_path: Path) -> None:
         z[selection]
 
 
+@pytest.mark.parametrize("listing", [zchunk.Array.stored_chunks, zchunk.Array.missing_chunks])
+def test_listings_of_an_array_that_is_gone(listing: Callable[[zchunk.Array], Any], tmp_path: Path) -> None:
+    z = zchunk.create((8, 6), chunks=(2, 3), store=tmp_path / "z")
+    zchunk.storage.rmdir(z.store, "")
+    with pytest.raises(PathNotFoundError):
+        list(listing(z))
+
+
 @only_v2("the record is that of every format")
 def test_pickles_from_before() -> None:
     # Made when a record had no such member.

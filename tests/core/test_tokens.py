@@ -72,3 +72,13 @@ def test_what_is_no_file_is_never_the_same(store: type) -> None:
     array = zchunk.create(3, store=store())
     assert token_of(array) is None
     assert dask_token(array) != dask_token(array)
+
+
+def test_what_is_not_stored_is_other_data_where_it_is_an_error(tmp_path: Path, variant: object) -> None:
+    group = zchunk.open_group(tmp_path)
+    array = group.create("a", shape=4, chunks=2)
+    strict = zchunk.open_group(tmp_path, mode="r", missing="error")
+    assert token_of(strict) != token_of(group)
+    assert token_of(strict["a"]) != token_of(array)
+    assert token_of(strict["a"]) == token_of(zchunk.open_array(tmp_path / "a", missing="error"))
+    assert token_of(array) == token_of(zchunk.open_array(tmp_path / "a", missing="fill"))

@@ -302,3 +302,35 @@ def test_only_chunks_with_selected_items_are_touched(selection: Any, touched: in
 def test_ten_million_ranges_cost_no_memory() -> None:
     plan = plan_items(([0, 1], slice(None), [5, 5]), RegularGrid((4, 10**15, 10), (1, 1, 1)), "C")
     assert plan.shape == (2, 10**15)
+
+
+@pytest.mark.parametrize("selection", [([[0, 1, 2], [1, 2, 3]], [[0, 0, 0], [1, 1, 1]]), np.eye(4) > 0])
+def test_values_are_not_reshaped_to_the_points(selection: Any) -> None:
+    """As NumPy has it; `vindex` takes as many values as there are points, as zarr does."""
+    z = zchunk.zeros((4, 4), chunks=2, dtype="i4")
+    count = np.zeros((4, 4))[selection].size
+    values = np.arange(1, count + 1).reshape(-1, 2)
+    with pytest.raises((ValueError, TypeError)):
+        np.zeros((4, 4))[selection] = values
+    with pytest.raises(ValueError, match="cannot assign values of shape"):
+        z[selection] = values
+    assert not z[...].any()
+    z.vindex[selection] = values
+    assert np.ravel(z[selection]).tolist() == list(range(1, count + 1))
+
+
+@only_v2("makes arrays of both formats")
+@pytest.mark.skipif(np.__version__ < "2", reason="NumPy 1 has 32 axes")
+@pytest.mark.parametrize("ndim", [33, 35, 62, 63])
+@pytest.mark.parametrize("name", ["native", "generic"])
+def test_points_and_ranges_of_many_axes(ndim: int, name: str) -> None:
+    items = np.arange(12).reshape(2, 3, *[1] * (ndim - 3), 2)
+    shards: list[Any] = [{}, {"shards": items.shape, "zarr_format": 3}]
+    for keywords in shards:
+        z = zchunk.zeros(items.shape, chunks=[1] * ndim, dtype="i8", **keywords)
+        with executor(name):
+            z[...] = wanted = items.copy()
+            for selection in (([0, 1], [2, 0]), ([[0], [1]], [0, 1]), ([0, 1], ..., [1, 0])):
+                np.testing.assert_array_equal(z[selection], wanted[selection])
+            z[[0, 1], [2, 0]] = wanted[[0, 1], [2, 0]] = 7
+            np.testing.assert_array_equal(z[...], wanted)

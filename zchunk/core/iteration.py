@@ -69,6 +69,7 @@ class Iteration(Views):
 
         They are found by listing the store, not by asking for each chunk. Coordinates are those of the chunks
         in `cdata_shape`: of an array with shards the chunks in them, as the index of each stored shard says.
+        Of shards in shards they are those of the shards inside.
 
         Returns
         -------
@@ -78,6 +79,8 @@ class Iteration(Views):
         ------
         ChunkError
             What is stored is not a shard.
+        PathNotFoundError
+            The array is gone.
 
         Examples
         --------
@@ -103,6 +106,8 @@ class Iteration(Views):
         ------
         ChunkError
             What is stored is not a shard.
+        PathNotFoundError
+            The array is gone.
 
         Examples
         --------

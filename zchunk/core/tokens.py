@@ -34,6 +34,9 @@ def token_of(node: Node) -> str | None:
         return None
     top = os.path.realpath(os.path.join(root, node.path))
     digest = blake2b(f"{top}\0{node.zarr_format}\0".encode("utf-8", "surrogateescape"), digest_size=16)
+    if node._access.missing != "fill":
+        # It is other data where a chunk is not stored.
+        digest.update(f"missing={node._access.missing}\0".encode())
     metadata = getattr(node, "metadata", None)
     if metadata is not None:
         # As the node has them: a view's are in no file, those of `chunk_store` in none of these.

@@ -54,14 +54,17 @@ def inside(array: ChunkedArray) -> Iterator[str]:
 
 def stored(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
     """Yield the coordinates of the stored chunks; if chunks are in shards, those that the shards hold."""
-    metadata = array.metadata
+    metadata, empty = array.metadata, True
     for _, coords in listed(array):
+        empty = False
         if not all(map(lt, coords, metadata.grid.cdata_shape)):
             continue
         if metadata.shards is None:
             yield coords
         else:
             yield from _in_shard(array, coords)
+    if empty:
+        array.check_there()
 
 
 def _in_shard(array: ChunkedArray, coords: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

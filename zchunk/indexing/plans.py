@@ -244,7 +244,8 @@ def plan_points(
     grid, order
         As for `plan_coordinates`, which raises the same errors.
     points : tuple of int, optional
-        The shape of the arrays, broadcast. The result has it first, and then the slices.
+        The shape of the arrays, broadcast. The result has it first, and then the slices. What is assigned
+        has to fit it, as NumPy means that; without it as many items as there are points fit.
     """
     try:
         plan = positions.plan_points(entries, grid.shape, grid.chunk_shape, order, points)
@@ -310,8 +311,10 @@ def plan_within(plan: Plan, entries: tuple[Any, ...], grid: Grid, order: str) ->
 
 def _slice_of(index: np.ndarray[Any, Any]) -> slice:
     """Return the slice for positions that ascend by equal steps."""
-    first, last = int(index.flat[0]), int(index.flat[-1])
-    return slice(first, last + 1, int(index.flat[1]) - first if index.size > 1 else 1)
+    # NumPy's iterators take 32 axes at most.
+    index = index.reshape(-1)
+    first, last = int(index[0]), int(index[-1])
+    return slice(first, last + 1, int(index[1]) - first if index.size > 1 else 1)
 
 
 # ---- the same of NumPy arrays
