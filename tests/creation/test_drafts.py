@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.creation.drafts import Draft, draft_array
+from zchunk.creation.drafts import Draft, draft_array, started
 from zchunk.errors import ArrayNotFoundError, ContainsArrayError, StoreError
 from zchunk.storage import DirectoryStore, MemoryStore, N5Store
 
@@ -128,3 +128,17 @@ def test_an_array_that_one_process_creates_goes_to_others_by_pickle(tmp_path: Pa
     z = pickle.loads(pickle.dumps(zchunk.create(store=tmp_path, path="a", **SHARDED)))
     z[:2] = 1
     assert zchunk.open_array(tmp_path, path="a", mode="r")[1, 7] == 1
+
+
+def test_what_another_process_has_published_is_not_discarded(tmp_path: Path) -> None:
+    form = {"shape": 4, "chunks": 1, "store": tmp_path / "x"}
+    new = started(**form)
+    new.array[:] = 1
+    other = zchunk.array(np.full(4, 7), chunks=1, store=tmp_path / "x")
+    new.discard()
+    assert other[:].tolist() == [7] * 4
+    other.store.clear()
+    new = started(**form)
+    new.array[:] = 1
+    new.discard()
+    assert list(zchunk.DirectoryStore(tmp_path / "x")) == []

@@ -183,6 +183,53 @@ def test_other_modes_go_on(tmp_path: Path) -> None:
     assert (tmp_path / "README").exists()
 
 
+@pytest.mark.parametrize("mode", ["a", "w-"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"shape": 4, "chunks": 2},
+        {"shape": (4, 4), "chunks": 2},
+        {"shape": (4, 4), "chunks": 2, "dimension_separator": "/"},
+        {"shape": 4, "chunks": 2, "zarr_format": 3},
+    ],
+    ids=["flat", "flat_2d", "nested", "v3"],
+)
+def test_a_new_array_leaves_folders_that_only_look_like_chunks(
+    tmp_path: Path, mode: Any, parameters: dict[str, Any]
+) -> None:
+    for name in ["2023/jan.csv", "2024/feb.csv", "c/main.c", "1.2/readme", "2024/1/notes.txt"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"mine")
+    zchunk.array(ITEMS, store=tmp_path / "2024" / "march.zarr")
+    # Its chunk is named as one of an array of two axes at the top.
+    zchunk.array([1], store=tmp_path / "2025")
+    before = _files(tmp_path)
+    zchunk.open_array(tmp_path, mode, **parameters)
+    after = _files(tmp_path)
+    assert {name: after.get(name) for name in before} == before
+    assert len(after) == len(before) + 1
+
+
+def test_a_new_array_leaves_what_links_lead_to(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0").write_bytes(b"mine")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0").symlink_to(other)
+    zchunk.open_array(tmp_path / "a", "a", shape=(2, 2), chunks=1, dimension_separator="/")
+    assert (other / "0").exists()
+
+
+@pytest.mark.parametrize("separator", [".", "/"])
+def test_a_new_array_has_no_chunks_of_a_former_one(tmp_path: Path, separator: Any) -> None:
+    form = {"shape": (4, 4), "chunks": 2, "dimension_separator": separator}
+    zchunk.open_array(tmp_path, "w", **form)[:] = 1
+    (tmp_path / ".zarray").unlink()
+    z = zchunk.open_array(tmp_path, "a", **form)
+    assert not z[:].any()
+    assert [path.name for path in tmp_path.iterdir()] == [".zarray"]
+
+
 @pytest.mark.parametrize("kind", ["memory", "fsspec_memory", "sqlite", "dict"])
 def test_stores_of_ones_own_are_replaced(kind: str, tmp_path: Path) -> None:
     made: dict[str, Callable[[], Any]] = {

@@ -16,7 +16,7 @@ from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
-from zchunk.creation.nodes import Placement, erase_chunks, format_for, new_array
+from zchunk.creation.nodes import Placement, format_for, new_array
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import StoreError
@@ -125,7 +125,7 @@ def started(**kwargs: Any) -> Started:
     draft = make_draft(recipe, access)
     draft.prepare(overwrite)
     new, chunk_store = draft.placement, access.store if access.chunk_store is None else access.chunk_store
-    discard = partial(erase_chunks, chunk_store, access.path, *new.keys)
+    discard = partial(new.discard, access.chunk_store)
     if new.metadata is None:
         # What the metadata will be is for the store to say.
         array = draft.publish(only_new=not overwrite)

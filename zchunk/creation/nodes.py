@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from zchunk.core.attributes import with_string_keys
@@ -137,6 +139,12 @@ class Placement(NamedTuple):
         store[key] = b""
         return key
 
+    def discard(self, chunk_store: Store | None = None) -> None:
+        """Erase its chunks, unless another process has published an array, or a group, in its place."""
+        # Metadata that depend on the store are there before the chunks.
+        if self.metadata is None or find(self.store, self.path) is None:
+            erase_chunks(self.store if chunk_store is None else chunk_store, self.path, *self.keys)
+
     def publish(self, new: bool = False) -> None:
         """Put the metadata in their place; of a `new` node, not over those that others have put there."""
         _publish(self.store, self.path, self.items, new)
@@ -166,27 +174,50 @@ def new_array(
 
 def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:
     """Erase what is left of an array that is no more, or never was complete: a new one would show it."""
-    _erase_keys(store, left_chunks(store, path, encoding, ndim))
+    _erase_keys(store, path, left_chunks(store, path, encoding, ndim))
     if store.shared:
         store.erase_many([join(path, UNFINISHED_KEY)])
 
 
 def left_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> list[str]:
-    """Return the keys and folders at a path that would be chunks of an array there."""
+    """Return the keys at a path that would be chunks of an array there.
+
+    A folder that holds anything else is somebody's, whatever its name: no key in it is among them.
+    """
     first = encoding.encode([0] * ndim).partition("/")[0]
-    decode = encoding.decoder(ndim)
-    left = []
-    for name in store.list_dir(path):
-        is_number = first.isdecimal() and name.isdecimal()
-        if (name == first or is_number or decode(name) is not None) and find(store, join(path, name)) is None:
-            left.append(join(path, name))
+    decode, start = encoding.decoder(ndim), len(join(path, ""))
+    names = [
+        name
+        for name in store.list_dir(path)
+        if name == first or (first.isdecimal() and name.isdecimal()) or decode(name) is not None
+    ]
+    found = store.existing([join(path, name) for name in names if decode(name) is not None])
+    left = sorted(found)
+    for folder in [join(path, name) for name in names]:
+        below = [] if folder in found else store._keys_below(folder)
+        if all(decode(key[start:]) is not None for key in below) and not _has_links(store, path, below):
+            left += below
     return left
 
 
-def _erase_keys(store: Store, keys: list[str]) -> None:
-    for key in keys:
-        store.erase_prefix(key)
+def _has_links(store: Store, path: str, keys: list[str]) -> bool:
+    """Whether a folder between a path and keys below it is a link: what it leads to may have other users."""
+    root = store.root
+    return root is not None and any(os.path.islink(f"{root}/{name}") for name in _folders(path, keys))
+
+
+def _folders(path: str, keys: list[str]) -> set[str]:
+    start = len(path)
+    return {above for key in keys for above in parents(key) if len(above) > start}
+
+
+def _erase_keys(store: Store, path: str, keys: list[str]) -> None:
+    """Erase keys below a path, and the folders that are empty then."""
     store.erase_many(keys)
+    if store.root is not None:
+        for folder in sorted(_folders(path, keys), key=len, reverse=True):
+            with suppress(OSError):
+                os.rmdir(f"{store.root}/{folder}")
 
 
 def init_group(
@@ -313,11 +344,13 @@ def _prepare(
     vacant = not overwrite and store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
     left: list[str] = []
     if not overwrite and not vacant:
-        # Listed before it is known that there is no array: what other processes write to a new one stays.
+        check_absent(store, path)
         # Elsewhere it takes a request.
         if keys is not None and chunks.root is not None:
             left = left_chunks(chunks, path, *keys)
-        check_absent(store, path)
+        if left:
+            # Listed before it is known that there is no array: what other processes write to a new one stays.
+            check_absent(store, path)
     missing = _missing_groups(store, path, fmt, overwrite)
     if overwrite:
         refuse_foreign(store, path, chunk_store)
@@ -327,7 +360,7 @@ def _prepare(
     # Another array may have been here before it was moved away.
     chunk_cache.forget(chunks, path)
     if left:
-        _erase_keys(chunks, left)
+        _erase_keys(chunks, path, left)
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:

@@ -121,6 +121,18 @@ def test_what_is_no_temporary_file_stays(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_downloads_of_other_programs_stay(tmp_path: Path) -> None:
+    # Never a name of a temporary file, which has a period before the digits; old enough to be left over.
+    names = ["507f1f77bcf86cd799439011.partial", "0123456789abcdef.partial"]
+    left = tmp_path / ".507f1f77bcf86cd799439011.partial"
+    for path in [*(tmp_path / name for name in names), left]:
+        path.write_bytes(b"half")
+        os.utime(path, (1, 1))
+    assert DirectoryStore(tmp_path).remove_leftovers() == [str(left)]
+    zchunk.array([1, 2], store=tmp_path / "a.zarr")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "a.zarr"])
+
+
 def test_those_of_other_machines_stay_for_a_day(tmp_path: Path) -> None:
     number = leftovers.temp_number() ^ 1 << 50
     left = tmp_path / f"0.{number:024x}.partial"

@@ -25,7 +25,9 @@ ERASED = "erased"
 ERASING = "erasing"
 
 # Names of 16 digits were made by versions before; they have 18 bits of the machine, which two may share.
-_NAME = re.compile(r"(?:(.*)\.)?([0-9a-f]{24}|[0-9a-f]{16})\.partial", re.DOTALL)
+# Before the digits there is always a period, with no name before it if that would be too long. Downloads of
+# other programs may be digits alone.
+_NAME = re.compile(r"(.*)\.([0-9a-f]{24}|[0-9a-f]{16})\.partial", re.DOTALL)
 _OLD_DIGITS = 16
 # Seconds after which a file of another machine, or of another container, counts as left over: its writer
 # would have written to it.
@@ -77,7 +79,7 @@ def unfinished(folder: str) -> bool:
 def _prefix(name: str) -> str | None:
     """Return what is before the number in the name of a temporary file; None for other names."""
     found = _NAME.fullmatch(name)
-    return None if found is None else found[1] or ""
+    return None if found is None else found[1]
 
 
 def is_abandoned(digits: str, entry: os.DirEntry[str]) -> bool:
