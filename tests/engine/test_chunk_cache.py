@@ -780,3 +780,37 @@ def test_a_copy_that_fails_forgets_what_it_wrote(variant: Variant) -> None:
         zchunk.copy_store(source, KVStore(target), if_exists="replace")
     with pytest.raises(zchunk.errors.ChunkError):
         z[:]
+
+
+class Watched(dict[str, bytes]):
+    """A store that sees how many chunks a cache holds while a value is written or deleted."""
+
+    def __init__(self) -> None:
+        self.cache = ChunkCache(1 << 20)
+        self.held: list[int] = []
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.held.append(len(self.cache))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.held.append(len(self.cache))
+        super().__delitem__(key)
+
+
+def test_a_chunk_is_forgotten_before_it_changes(variant: Variant) -> None:
+    # What is forgotten only afterwards is not when Ctrl-C comes in between.
+    store = Watched()
+    zchunk.array(np.zeros(4), chunks=4, store=store)
+    z = zchunk.open_array(store, cache_bytes=store.cache)
+    for value in (2, slice(None)):
+        assert z[0] == 0
+        assert len(store.cache) == 1
+        store.held.clear()
+        z[value] = 0
+        assert set(store.held) == {0}
+    z[:] = 1
+    assert z[0] == 1
+    store.held.clear()
+    zchunk.create(4, chunks=4, store=store, overwrite=True)
+    assert set(store.held) == {0}

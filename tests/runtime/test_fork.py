@@ -80,3 +80,39 @@ def test_stores_that_other_processes_share(tmp_path) -> None:
     assert not is_shared(zchunk.MemoryStore())
     assert not is_shared(zchunk.KVStore({"a": b"1"}))
     assert not is_shared(zchunk.SQLiteStore(":memory:"))
+
+
+def test_ctrl_c_while_a_fork_waits_leaves_the_gate_open() -> None:
+    gate = ForkGate()
+    inside, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with gate:
+            inside.set()
+            leave.wait()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def wait() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        gate.shut()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads[0].start()
+    inside.wait()
+    inside.clear()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    threads[1].start()
+    came_in = inside.wait(30)
+    leave.set()
+    if not came_in:
+        gate.open()
+    for thread in threads:
+        thread.join()
+    assert came_in

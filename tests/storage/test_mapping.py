@@ -150,3 +150,10 @@ def test_metadata_go_first(over: Callable[[Any], Store], zarr_format: Any) -> No
         assert len(values.gone) == len(set(values.gone))
         if "g/a/0" in values.gone or "g/a/c/0" in values.gone:
             assert sorted(values.gone[:2]) == shows
+
+
+def test_a_store_in_a_mapping_makes_all_metadata_of_a_node_at_once(tmp_path: Path) -> None:
+    # In N5 they are one file, so that the second key alone would never be new.
+    store = storage.KVStore(storage.N5Store(tmp_path))
+    z = zchunk.zeros(4, store=store, path="a", attributes={"unit": "m"})
+    assert dict(z.attrs) == {"unit": "m"}

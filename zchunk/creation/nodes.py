@@ -365,9 +365,12 @@ def _prepare(
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
     """Erase everything at and below `path`."""
+    chunks = store if chunk_store is None else chunk_store
+    # Before it, too: Ctrl-C may come just before what follows.
+    chunk_cache.forget(chunks, path)
     try:
         store.erase_prefix(path)
         if chunk_store is not None:
             chunk_store.erase_prefix(path)
     finally:
-        chunk_cache.forget(store if chunk_store is None else chunk_store, path)
+        chunk_cache.forget(chunks, path)

@@ -77,11 +77,15 @@ def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = Non
         return
     if array.folder is not None:
         array.store.tidy(array.path)
+    if array.metadata.shards is not None:
+        _write(array, plan, value, field)
+        return
+    # Before it, too: Ctrl-C may come just before what follows.
+    chunk_cache.forget_written(array, plan)
     try:
         _write(array, plan, value, field)
     finally:
-        if array.metadata.shards is None:
-            chunk_cache.forget_written(array, plan)
+        chunk_cache.forget_written(array, plan)
 
 
 def _write(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> None:
@@ -269,6 +273,7 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
     blank = part.full and field is None
     outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
     with outer, array.lock(name):
+        chunk_cache.forget_shard(array, array.shard_prefix(name))
         try:
             if array.folder is not None or blank or array.in_shard:
                 _write_opened(array, plan, source, field, part, blank)

@@ -49,12 +49,16 @@ class ForkGate:
             self._free.notify_all()
 
     def shut(self) -> None:
-        """Wait until no other thread is inside, and let none in."""
+        """Wait until no other thread is inside, and let none in. If Ctrl-C ends that, the gate is open."""
         me = threading.get_ident()
         self._free.acquire()
-        self._shutting = True
-        while any(thread != me for thread in self._inside):
-            self._free.wait()
+        try:
+            self._shutting = True
+            while any(thread != me for thread in self._inside):
+                self._free.wait()
+        except BaseException:
+            self.open()
+            raise
 
     def open(self) -> None:
         """Let threads in again."""
@@ -93,15 +97,17 @@ def is_shared(store: Any) -> bool:
 
 def _before_fork() -> None:
     _making.acquire()
-    _shut.extend(_gates)
-    for gate in _shut:
+    for gate in list(_gates):
         gate.shut()
+        _shut.append(gate)
 
 
 def _after_fork() -> None:
-    while _shut:
-        _shut.pop().open()
-    _making.release()
+    try:
+        while _shut:
+            _shut.pop().open()
+    finally:
+        _making.release()
 
 
 def _after_fork_in_child() -> None:

@@ -118,6 +118,12 @@ class KVStore(Store):
             return super().set_new(key, value)
         return bool(method(check_key(key), as_bytes(value)))
 
+    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+        method = self._optional("set_new_many")
+        if method is None:
+            return super().set_new_many(items)
+        return bool(method({check_key(key): as_bytes(value) for key, value in items.items()}))
+
     def erase_many(self, keys: Iterable[str]) -> None:
         method = self._optional("erase_many")
         if method is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -106,3 +108,26 @@ def test_sqlite_waits_for_other_writers(tmp_path: Path) -> None:
         timer.join()
         other.close()
         assert hasty["k"] == b"v"
+
+
+FORK = """
+import os, sys, threading, time, zchunk
+store = zchunk.SQLiteStore(sys.argv[1])
+with store._using():
+    thread = threading.Thread(target=store.__setitem__, args=("a", b"value"))
+    thread.start()
+    time.sleep(0.1)
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+thread.join()
+print(store["a"])
+"""
+
+
+def test_a_signal_handler_forks_while_another_thread_waits_for_the_connection(tmp_path: Path) -> None:
+    # As in a handler that interrupts a read.
+    command = [sys.executable, "-W", "ignore", "-c", FORK, tmp_path / "a.db"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "b'value'\n"

@@ -198,6 +198,38 @@ store.sync()
 
 
 @needs_faults
+def test_a_folder_behind_fsspec_is_synced_too(tmp_path: Path, faults: Any) -> None:
+    pytest.importorskip("fsspec")
+    code = """
+import zchunk
+store = zchunk.FSStore("file://" + os.path.abspath(sys.argv[2]))
+store["a/0"] = store["b/0"] = b"v"
+open(os.environ["LOG"], "w").close()
+store.sync("a")
+store.sync(["b/0"])
+"""
+    names = [name for _, name in faults(tmp_path, code)]
+    assert [name for name in names if name != str(tmp_path)] == ["s/a/0", "s/a", "s", "s/b/0", "s/b", "s"]
+
+
+def test_a_new_key_is_tried_again_where_another_process_erases_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, write, asked = DirectoryStore(tmp_path), directory.write_file, []
+
+    def write_later(path: bytes, data: Any, how: int, new: bool = False) -> None:
+        asked.append(new)
+        if len(asked) == 1:
+            raise FileNotFoundError(2, "No such file or directory")
+        write(path, data, how, new=new)
+
+    monkeypatch.setattr(directory, "write_file", write_later)
+    assert store.set_new("a/0", b"v")
+    # Never as one that replaces another's.
+    assert asked == [True, True]
+
+
+@needs_faults
 def test_directory_store_failed_sync(tmp_path: Path, faults: Any) -> None:
     code = """
 store = DirectoryStore(sys.argv[2])

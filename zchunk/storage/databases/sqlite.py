@@ -120,7 +120,7 @@ class SQLiteStore(Store):
         if self._closed:
             raise StoreError(f"SQLite store {self.path!r} is closed; open it again")
         connection, lock = self._handle()
-        with _gate, lock:
+        with lock, _gate:
             try:
                 yield connection
             except (sqlite3.Error, OverflowError) as error:
@@ -325,7 +325,7 @@ class SQLiteStore(Store):
         if not self._closed:
             self._closed = True
             connection, lock = self._handle()
-            with _gate, lock:
+            with lock, _gate:
                 connection.close()
 
 

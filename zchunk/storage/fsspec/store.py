@@ -234,6 +234,10 @@ class FSStore(Store):
         self._check_writable()
         del self._files[key]
 
+    def sync(self, keys: str | Iterable[str] = "") -> None:
+        # Only of a local file system it does anything.
+        self._files.sync(self._path(keys) if isinstance(keys, str) else [self._path(key) for key in keys])
+
     def erase_many(self, keys: Iterable[str]) -> None:
         keys = [self._key(key) for key in keys]
         self._check_writable()

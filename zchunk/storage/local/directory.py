@@ -242,12 +242,17 @@ class DirectoryStore(Store):
         path = self.file_path(key)
         tidy(os.path.dirname(path))
         data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
-        try:
-            write_file(encoded, data, how, new=True)
-        except OSError:
-            # If there is no file, something else is there, or the file system has no hard links.
-            return False if os.path.isfile(path) else super().set_new(key, value)
-        return True
+        for _ in range(RETRIES):
+            try:
+                write_file(encoded, data, how, new=True)
+            except FileNotFoundError:
+                # Another process erases the folder.
+                continue
+            except OSError:
+                break
+            return True
+        # If there is no file, something else is there, or the file system has no hard links.
+        return False if os.path.isfile(path) else super().set_new(key, value)
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
