@@ -269,11 +269,12 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
     So no update of another process is lost where the store sees to that.
     """
     name = array.metadata.chunk_key_encoding.encode(part.coords)
-    key = array.key_of(name)
+    key, prefix = array.key_of(name), array.shard_prefix(name)
     blank = part.full and field is None
     outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
     with outer, array.lock(name):
-        chunk_cache.forget_shard(array, array.shard_prefix(name))
+        # As in `write`.
+        chunk_cache.forget_shard(array, prefix)
         try:
             if array.folder is not None or blank or array.in_shard:
                 _write_opened(array, plan, source, field, part, blank)
@@ -283,7 +284,7 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
                 with replacing((array.lock_seed, name)):
                     array.store.modify(key, change)
         finally:
-            chunk_cache.forget_shard(array, array.shard_prefix(name))
+            chunk_cache.forget_shard(array, prefix)
 
 
 def _changed_shard(
