@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zchunk
+from tests.between_lines import interrupted
 from tests.choice import rounds
 from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.codecs import register_codec, registry
@@ -536,8 +537,7 @@ def test_a_signal_handler_may_read(tmp_path: Path) -> None:
 def test_a_signal_handler_may_forget_at_any_moment() -> None:
     """Before each line in turn: what it forgets is not kept, what is kept is counted, and nothing fails."""
     keys = {name: ("s", "p", name) for name in "abcde"}
-    lines = last = 0
-    handled = True
+    last, handled = 0, True
 
     def handle() -> None:
         cache.forget_keys([keys["a"], keys["d"]])
@@ -545,33 +545,17 @@ def test_a_signal_handler_may_forget_at_any_moment() -> None:
         cache.get(keys["b"], None, None)
         cache.put(keys["e"], None, None, chunk(), cache.generation(keys["e"]))
 
-    def trace(frame: FrameType, event: str, arg: object) -> Any:
-        nonlocal lines, handled
-        if frame.f_code.co_filename != chunk_cache.__file__:
-            return None
-        if event == "line":
-            lines += 1
-            if lines == last:
-                handled = True
-                sys.settrace(None)
-                handle()
-                sys.settrace(trace)
-        return trace
-
-    before = sys.gettrace()
     while handled:
         cache = ChunkCache(300)
         for name in "abc":
             cache.put(keys[name], None, None, chunk(), cache.generation(keys[name]))
         generation = cache.generation(keys["d"])
-        lines, last, handled = 0, last + 1, False
-        sys.settrace(trace)
-        try:
+        last += 1
+        with interrupted(chunk_cache, handle, last) as lines:
             cache.get(keys["a"], None, None)
             cache.put(keys["d"], None, None, chunk(), generation)
             cache.forget(lambda key: key[2] in "ab")
-        finally:
-            sys.settrace(before)
+        handled = lines.handled == 1
         assert cache.used == sum(entry.chunk.nbytes for entry in cache._entries.values()) <= 300
         assert not handled or cache.get(keys["d"], None, None) is None
     assert last > 20

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pickle
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
+from tests.between_lines import interrupted
 from tests.store_conformance import StoreConformance
 from zchunk.storage import (
     MemoryStore,
@@ -81,22 +80,13 @@ def test_signal_handlers_change_what_is_read(use: Callable[[MemoryStore], Any]) 
     store = MemoryStore({"a": {"1": b"v", "c": {"2": b"w"}}, "b": b"x"})
     changes = 0
 
-    def change(frame: FrameType, event: str, arg: object) -> Any:
+    def change() -> None:
         nonlocal changes
-        if frame.f_code.co_filename == memory.__file__:
-            sys.settrace(None)
-            changes += 1
-            store[f"a/new{changes}"] = b"y"
-            store[f"a/c/new{changes}"] = store[f"top{changes}"] = b"z"
-            store.erase_many([f"a/new{changes - 2}", f"a/c/new{changes - 2}", "b", "a/1"])
-            sys.settrace(change)
-            return change
-        return None
+        changes += 1
+        store[f"a/new{changes}"] = b"y"
+        store[f"a/c/new{changes}"] = store[f"top{changes}"] = b"z"
+        store.erase_many([f"a/new{changes - 2}", f"a/c/new{changes - 2}", "b", "a/1"])
 
-    before = sys.gettrace()
-    sys.settrace(change)
-    try:
+    with interrupted(memory, change):
         use(store)
-    finally:
-        sys.settrace(before)
     assert changes > 3

@@ -8,12 +8,11 @@ import struct
 import sys
 import zipfile
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.between_lines import interrupted
 from zchunk.errors import ChangeInProgressError, StoreError
 from zchunk.storage import ZipStore
 from zchunk.storage.zip import archive
@@ -144,8 +143,7 @@ def test_zip_store_encrypted_entry(tmp_path: Path) -> None:
 
 def test_signal_handlers_change_what_is_being_changed(tmp_path: Path) -> None:
     """Before each line in turn: their change is made or refused, and the archive is whole."""
-    lines = last = refused = 0
-    handled = True
+    last, refused, handled = 0, 0, True
 
     def handle() -> None:
         nonlocal refused
@@ -156,30 +154,14 @@ def test_signal_handlers_change_what_is_being_changed(tmp_path: Path) -> None:
         except ChangeInProgressError:
             refused += 1
 
-    def trace(frame: FrameType, event: str, arg: object) -> Any:
-        nonlocal lines, handled
-        if frame.f_code.co_filename != archive.__file__:
-            return None
-        if event == "line":
-            lines += 1
-            if lines == last:
-                handled = True
-                sys.settrace(None)
-                handle()
-                sys.settrace(trace)
-        return trace
-
-    before = sys.gettrace()
     while handled:
         path, wanted = tmp_path / f"{last}.zip", {"a": b"v", "k": b"x"}
-        lines, last, handled = 0, last + 1, False
+        last += 1
         store = ZipStore(path)
         store["a"] = b"v"
-        sys.settrace(trace)
-        try:
+        with interrupted(archive, handle, last) as lines:
             store["k"] = b"x"
-        finally:
-            sys.settrace(before)
+        handled = lines.handled == 1
         store.close()
         assert dict(ZipStore(path, mode="r")) == wanted
     assert 5 < refused < last
