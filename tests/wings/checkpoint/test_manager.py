@@ -212,6 +212,30 @@ def test_processes_that_name_different_steps(tmp_path: Path, call: str) -> None:
     checked(on_ranks(2, work))
 
 
+def test_attributes_may_change_after_the_save(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        log = ["first"]
+        with CheckpointManager(tmp_path, comm) as manager:
+            # Without a copy of the communicator the rest of the save is done by the next call.
+            manager.save(1, {"n": 1}, attrs={"log": log}, time=np.float32(0.5))
+            log.append("later")
+            manager.wait_until_finished()
+            checkpoint = manager.restore()
+            assert checkpoint is not None
+            assert checkpoint.time == 0.5
+            assert checkpoint.attrs["log"] == ["first"]
+
+    checked(on_ranks(1, work, ThreadRank))
+
+
+@pytest.mark.parametrize("time", [np.nan, np.inf, np.float32(np.nan)])
+def test_a_time_that_is_not_finite(tmp_path: Path, time: float) -> None:
+    with CheckpointManager(tmp_path) as manager:
+        with pytest.raises(ValueError, match="a simulated time is finite"):
+            manager.save(1, {"n": 1}, time=time)
+        assert manager.all_steps() == []
+
+
 def test_delete_and_verify(tmp_path: Path) -> None:
     def work(comm: Any) -> None:
         with CheckpointManager(tmp_path, comm, async_save=False) as manager:

@@ -122,6 +122,14 @@ def test_like_that_does_not_fit(run: Path, like: dict[str, Any], error: type[Exc
         restore(run, like=like)
 
 
+def test_floats_are_not_cut_to_integers(run: Path) -> None:
+    with pytest.raises(TypeError, match="Cannot cast"):
+        restore(run, like={"u": np.zeros((7, 5), int)})
+    with pytest.raises(TypeError, match="'u' is of float64, which int64 cannot hold"):
+        restore(run).read("u", out=np.zeros((7, 5), np.int64))
+    assert (restore(run).read("k", out=np.zeros(4)) == np.arange(4)).all()
+
+
 def save_per_rank(root: Path, size: int) -> None:
     def work(comm: Any) -> None:
         save(root, comm, own=PerRank({"seed": comm.rank, "walk": np.full(comm.rank + 1, comm.rank)}))

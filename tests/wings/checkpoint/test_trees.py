@@ -158,3 +158,18 @@ def test_find() -> None:
         trees.find(document, "x")
     with pytest.raises(KeyError, match="beside it are no names"):
         trees.find(document, "3/x")
+
+
+@pytest.mark.parametrize(
+    "value", [np.bytes_(b"a\0"), np.str_("x\0"), np.str_(""), np.bytes_(b""), np.str_("ä")], ids=ascii
+)
+def test_text_of_numpy_keeps_its_zeros(value: Any) -> None:
+    document = json.loads(json.dumps(trees.encode_scalar(value)))
+    found = trees.decode(document, lambda path, kind: None, lambda values: None)
+    assert type(found) is type(value)
+    assert found.tolist() == value.tolist()
+
+
+def test_a_masked_array_is_refused() -> None:
+    with pytest.raises(TypeError, match="'a/0': a masked array cannot be stored"):
+        trees.flatten({"a": [np.ma.masked_equal([1, 2], 2)]})

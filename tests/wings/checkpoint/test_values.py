@@ -46,3 +46,8 @@ def test_there_is_a_name_for_every_axis() -> None:
 
 def test_per_rank_shows_its_value() -> None:
     assert repr(PerRank(7)) == "PerRank(7)"
+
+
+def test_a_masked_block_is_refused() -> None:
+    with pytest.raises(TypeError, match="a masked array cannot be stored"):
+        Block(np.ma.masked_equal([1, 2], 2), (0,), (2,))

@@ -6,6 +6,8 @@ they are not those of the last save.
 
 from __future__ import annotations
 
+import copy
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
@@ -130,15 +132,30 @@ class Agreement:
 
 
 def check_attributes(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a caller's attributes.
+    """Return a copy of a caller's attributes, which may change as soon as `save` returns.
 
     Raises
     ------
     TypeError, ValueError
         They cannot be stored, or have a name that zchunk needs.
     """
-    found = dict(attrs or {})
+    found = copy.deepcopy(dict(attrs or {}))
     if wrong := sorted(found.keys() & set(OWN_ATTRIBUTES)):
         raise ValueError(f"attrs has {', '.join(map(repr, wrong))}, which save sets itself; give other names")
     FORMAT3.group_items(found)
     return found
+
+
+def check_time(time: float | None) -> float | None:
+    """Return a simulated time as a number that JSON has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no number, or not finite.
+    """
+    if time is None:
+        return None
+    if not math.isfinite(time):
+        raise ValueError(f"time is {time}; a simulated time is finite")
+    return time if isinstance(time, int | float) else float(time)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import communicators, layout, retention
-from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, take_apart
+from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, check_time, take_apart
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
@@ -273,11 +273,11 @@ class CheckpointManager:
         True
         """
         begun = clock.monotonic()
-        apart = State(None, {}, {}, {})
+        apart, given = State(None, {}, {}, {}), dict[str, Any]()
 
         def look() -> Said:
-            nonlocal apart
-            check_attributes(attrs)
+            nonlocal apart, given
+            given = {"time": check_time(time), **check_attributes(attrs)}
             apart = take_apart(with_static(state, static), self._comm.rank)
             return self._agreement.say(step, force or self._is_due(step), apart)
 
@@ -292,7 +292,7 @@ class CheckpointManager:
         attempt = Attempt(self.directory, said[0].step, folder, without(plan, linked), linked, self._sync)
         buffers = self._buffers[self._count % self._max_pending]
         pieces = stage(attempt.plan, apart.leaves, self._comm, buffers, copy=background)
-        attributes = self._attributes(said[0].step, time, attrs, document)
+        attributes = self._attributes(said[0].step, given, document)
         saving = Saving(
             attempt, pieces, (self._comm.rank, self._comm.size), attributes, self._rewind, self._superfluous
         )
@@ -314,12 +314,10 @@ class CheckpointManager:
             linked = find_linked(Step(self.directory, last), plan, static or {})
         return layout.new_attempt(self.directory, step), linked
 
-    def _attributes(
-        self, step: int, time: float | None, attrs: Mapping[str, Any] | None, document: JSON
-    ) -> dict[str, Any]:
+    def _attributes(self, step: int, given: dict[str, Any], document: JSON) -> dict[str, Any]:
         record = {"ranks": self._comm.size, "state": document}
-        own = {"step": step, "time": time, "wall_clock": datetime.now(UTC).isoformat(timespec="seconds")}
-        return {**own, "zchunk_version": sys.modules["zchunk"].__version__, **(attrs or {}), RECORD: record}
+        own = {"step": step, "time": None, "wall_clock": datetime.now(UTC).isoformat(timespec="seconds")}
+        return {**own, "zchunk_version": sys.modules["zchunk"].__version__, **given, RECORD: record}
 
     def _superfluous(self, steps: Sequence[int]) -> list[int]:
         return retention.superfluous(steps, self.max_to_keep, self.keep_every)

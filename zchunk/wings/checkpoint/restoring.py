@@ -128,6 +128,8 @@ class Checkpoint(Mapping[str, Any]):
             A chunk is not what was written.
         KeyError
             There is no such array.
+        TypeError
+            `out` cannot hold its values: integers do not hold floats.
 
         Examples
         --------
@@ -153,6 +155,8 @@ class Checkpoint(Mapping[str, Any]):
         with self._found.reading():
             if out is None:
                 return np.asarray(array[selection])
+            if not np.can_cast(array.dtype, out.dtype, "same_kind"):
+                raise TypeError(f"{name!r} is of {array.dtype}, which {out.dtype} cannot hold")
             array.get_basic_selection(selection, out=out)
             return out
 
@@ -176,6 +180,8 @@ class Checkpoint(Mapping[str, Any]):
             As for `read`.
         KeyError
             Something in `like` is not in the checkpoint.
+        TypeError
+            An array of `like` cannot hold the values: integers do not hold floats.
         ValueError
             An array has another shape.
 
@@ -255,7 +261,7 @@ class Checkpoint(Mapping[str, Any]):
         if out.dtype == self._found.array(name).dtype and out.flags.writeable:
             self.read(name, selection, out)
         else:
-            out[...] = self.read(name, selection)
+            np.copyto(out, self.read(name, selection), casting="same_kind")
 
 
 def examine(

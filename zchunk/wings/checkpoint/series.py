@@ -35,7 +35,7 @@ from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.staging import Buffers, Piece, stage
 from zchunk.wings.checkpoint.trees import quote
-from zchunk.wings.checkpoint.values import Block
+from zchunk.wings.checkpoint.values import Block, as_plain
 from zchunk.wings.checkpoint.vote import on_first, together
 
 if TYPE_CHECKING:
@@ -461,7 +461,7 @@ def _as_leaves(fields: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a field cannot have the name {name!r}")
     if not fields:
         raise ValueError("a step has at least one field")
-    return {name: item if isinstance(item, Block) else np.asarray(item) for name, item in fields.items()}
+    return {name: item if isinstance(item, Block) else as_plain(item) for name, item in fields.items()}
 
 
 def _parsed(name: str, node: dict[str, Any]) -> Any:

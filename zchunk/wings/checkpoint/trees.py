@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zchunk.wings.checkpoint.values import Block, PerRank
+from zchunk.wings.checkpoint.values import Block, PerRank, as_plain
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
@@ -111,7 +111,10 @@ def _encode_dict(
 def _as_array(value: Any, path: str) -> np.ndarray[Any, Any]:
     # Also what has an array in it, such as a tensor of torch or jax.
     if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
-        return np.asarray(value)
+        try:
+            return as_plain(value)
+        except TypeError as error:
+            raise TypeError(f"{_shown(path)}: {error}") from error
     raise TypeError(
         f"{_shown(path)} is of type {type(value).__name__}; a state holds dicts, lists, tuples, arrays, "
         "Block, PerRank, numbers, text, bytes, None and numpy.random.Generator"
@@ -207,7 +210,13 @@ def generator_from(state: dict[str, Any]) -> np.random.Generator:
 
 def _decode_scalar(value: Any) -> np.generic:
     dtype, raw = value
-    found: np.generic = np.frombuffer(bytes.fromhex(raw), np.dtype(dtype))[0]
+    data = bytes.fromhex(raw)
+    # Those of arrays have no zeros at their end, but scalars have.
+    if dtype[1] == "S":
+        return np.bytes_(data)
+    if dtype[1] == "U":
+        return np.str_(data.decode("utf-32-be" if dtype[0] == ">" else "utf-32-le", "surrogatepass"))
+    found: np.generic = np.frombuffer(data, np.dtype(dtype))[0]
     return found
 
 

@@ -12,6 +12,21 @@ import numpy.typing as npt
 from zchunk.wings.checkpoint.boxes import Box
 
 
+def as_plain(value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return a value as an array.
+
+    Raises
+    ------
+    TypeError
+        It is masked, and its mask would be lost.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            "a masked array cannot be stored as one array; give its data and its mask, or filled(...)"
+        )
+    return np.asarray(value)
+
+
 class Block:
     """The part that this process has of an array which is distributed over processes.
 
@@ -30,6 +45,8 @@ class Block:
     ------
     ValueError
         The part does not lie in the global array.
+    TypeError
+        The part is a masked array.
 
     Examples
     --------
@@ -46,7 +63,7 @@ class Block:
         global_shape: Sequence[SupportsIndex],
         dimension_names: Sequence[str] | None = None,
     ) -> None:
-        self.array: npt.NDArray[Any] = np.asarray(array)
+        self.array: npt.NDArray[Any] = as_plain(array)
         self.global_shape = tuple(map(operator.index, global_shape))
         self.dimension_names = None if dimension_names is None else tuple(dimension_names)
         start, shape = tuple(map(operator.index, offset)), self.array.shape
