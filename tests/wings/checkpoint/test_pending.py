@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from zchunk.wings.checkpoint.communicators import Alone
+from zchunk.wings.checkpoint.dask_workers import Blocks
 from zchunk.wings.checkpoint.pending import Pending
 from zchunk.wings.checkpoint.saving import Saving
 
@@ -19,6 +20,7 @@ class Attempt:
     def __init__(self, step: int, work: Callable[[], None]) -> None:
         self.step, self.work = step, work
         self.root = self.folder = ""
+        self.blocks = Blocks()
 
     def write(self, *args: Any) -> dict[str, Any]:
         self.work()

@@ -19,7 +19,7 @@ from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.plan import Part, Plan, make_plan
 from zchunk.wings.checkpoint.restoring import OWN_ATTRIBUTES
 from zchunk.wings.checkpoint.trees import Leaf
-from zchunk.wings.checkpoint.values import Block
+from zchunk.wings.checkpoint.values import Block, LazyArray
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
@@ -68,8 +68,8 @@ def take_apart(state: dict[str, Any], rank: int) -> State:
     parts = {name: Part.of(leaf, False, rank) for name, leaf in leaves.items()}
     for path, value in flat.per_rank.items():
         own = trees.flatten(value.value, f"{path}/{rank}")
-        if own.per_rank or any(isinstance(leaf, Block) for leaf in own.leaves.values()):
-            raise TypeError(f"{path!r} is a PerRank with a Block or another PerRank in it")
+        if own.per_rank or any(isinstance(leaf, Block | LazyArray) for leaf in own.leaves.values()):
+            raise TypeError(f"{path!r} is a PerRank with a Block, a dask array or another PerRank in it")
         leaves |= own.leaves
         parts |= {name: Part.of(leaf, True, rank) for name, leaf in own.leaves.items()}
         per_rank[path] = own.document

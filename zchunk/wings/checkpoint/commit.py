@@ -23,6 +23,7 @@ from zchunk.spec.keys import NODE_KEY, join
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.local.files import sync_folder
 from zchunk.wings.checkpoint import layout
+from zchunk.wings.checkpoint.dask_workers import Blocks
 from zchunk.wings.checkpoint.plan import Plan, groups_above
 from zchunk.wings.checkpoint.staging import Piece
 from zchunk.wings.checkpoint.static import Linked, link
@@ -49,6 +50,8 @@ class Attempt(NamedTuple):
         Those that are of an earlier step.
     sync : bool
         Whether it is to survive the machine, not only the process.
+    blocks : Blocks, optional
+        What workers of dask have written.
     """
 
     root: str
@@ -57,6 +60,7 @@ class Attempt(NamedTuple):
     plan: Plan
     linked: Sequence[Linked]
     sync: bool
+    blocks: Blocks = Blocks()
 
     def write(self, pieces: Sequence[Piece], rank: int, size: int) -> Written:
         """Write the shards of this process, of so many, and sync them; return what was written."""
@@ -78,6 +82,8 @@ class Attempt(NamedTuple):
         for linked in self.linked:
             for key, nbytes in link(linked, store, rank, size):
                 count(linked.name, key, nbytes)
+        for file in self.blocks.move(store):
+            count(file.name, file.key, file.nbytes)
         if self.sync and keys:
             store.sync(keys)
         return written

@@ -105,6 +105,14 @@ def decompose(
     return Decomposition(shape, boxes, shard, inner_chunks(shard, itemsize), owners)
 
 
+def in_blocks(
+    shape: tuple[int, ...], itemsize: int, longest: Coords, files: int | None = None
+) -> Decomposition:
+    """Divide an array of which no process has a part: others write it, in blocks that are at most so long."""
+    shard = _shard_shape(shape, [Box((0,) * len(shape), longest)], files)
+    return Decomposition(shape, {}, shard, inner_chunks(shard, itemsize), {})
+
+
 def check_tiling(name: str, shape: tuple[int, ...], boxes: Mapping[int, Box]) -> None:
     """Raise `ValueError` unless every item of the array is in exactly one box."""
     parts = list(boxes.items())

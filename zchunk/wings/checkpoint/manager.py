@@ -22,6 +22,7 @@ from zchunk.wings.checkpoint import communicators, layout, retention
 from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, check_time, take_apart
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.dask_workers import write_blocks
 from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
 from zchunk.wings.checkpoint.pending import Pending
 from zchunk.wings.checkpoint.plan import Plan
@@ -236,8 +237,8 @@ class CheckpointManager:
             Number of the step, larger than those that are there.
         state : dict
             Nested dicts, lists and tuples of `Block`; of arrays and scalars that all processes have alike, of
-            which the first process saves its own; of `numpy.random.Generator`; and of `PerRank`. It may
-            change as soon as this returns.
+            which the first process saves its own; of `numpy.random.Generator`; of `PerRank`; and, if there is
+            one process, of dask arrays, which dask's workers write. It may change as soon as this returns.
         time : float, optional
             Simulated time, kept as an attribute.
         attrs : mapping, optional
@@ -292,6 +293,8 @@ class CheckpointManager:
         attempt = Attempt(self.directory, said[0].step, folder, without(plan, linked), linked, self._sync)
         buffers = self._buffers[self._count % self._max_pending]
         pieces = stage(attempt.plan, apart.leaves, self._comm, buffers, copy=background)
+        # Not in the background: what graphs of dask read may change when this returns.
+        attempt = attempt._replace(blocks=write_blocks(*attempt[:2], attempt.plan, apart.leaves, self._sync))
         attributes = self._attributes(said[0].step, given, document)
         saving = Saving(
             attempt, pieces, (self._comm.rank, self._comm.size), attributes, self._rewind, self._superfluous

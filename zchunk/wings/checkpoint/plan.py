@@ -19,9 +19,9 @@ from zchunk.spec.keys import NODE_KEY
 from zchunk.storage.base import Store
 from zchunk.storage.memory import MemoryStore
 from zchunk.wings.checkpoint.boxes import Box, whole
-from zchunk.wings.checkpoint.decomposition import Decomposition, decompose
+from zchunk.wings.checkpoint.decomposition import Decomposition, decompose, in_blocks
 from zchunk.wings.checkpoint.trees import Leaf
-from zchunk.wings.checkpoint.values import Block
+from zchunk.wings.checkpoint.values import Block, LazyArray
 
 # Drafts are made for a store; that of a save is another each time, and the metadata do not depend on it.
 _NOWHERE = MemoryStore()
@@ -33,11 +33,11 @@ class Part(NamedTuple):
     Parameters
     ----------
     kind : str
-        "block", or "array" of one that all have alike, or "own" of one that no other process has.
+        "block", or "array" of one that all have alike, "own" of one that no other process has, or "dask".
     dtype, shape : numpy.dtype, tuple of int
         Of the whole array.
     box : Box or None
-        What the process has of it.
+        What the process has of it; of "dask" the longest block.
     dimension_names : tuple of str, optional
         Names of the axes.
     """
@@ -51,6 +51,10 @@ class Part(NamedTuple):
     @classmethod
     def of(cls, leaf: Leaf, own: bool, rank: int) -> Part:
         """Return what this process says of a leaf of its state."""
+        if isinstance(leaf, LazyArray):
+            lazy = leaf.array
+            longest = Box((0,) * lazy.ndim, tuple([int(max(1, *sizes)) for sizes in lazy.chunks]))
+            return cls("dask", lazy.dtype, tuple(map(int, lazy.shape)), longest, None)
         if isinstance(leaf, Block) and leaf.global_shape:
             box = leaf.box if leaf.array.size else None
             return cls("block", leaf.array.dtype, leaf.global_shape, box, leaf.dimension_names)
@@ -138,7 +142,15 @@ def _array_plan(
             )
     dtype = first.dtype
     boxes = {rank: part.box for rank, part in said.items() if part.box is not None}
-    decomposition = decompose(name, first.shape, dtype.itemsize, boxes, files)
+    if first.kind == "dask":
+        if size > 1:
+            raise ValueError(
+                f"array {name!r} is a dask array, which one process saves, with its workers; there are "
+                f"{size} processes: save it without comm, or give each process a Block"
+            )
+        decomposition = in_blocks(first.shape, dtype.itemsize, boxes[rank].shape, files)
+    else:
+        decomposition = decompose(name, first.shape, dtype.itemsize, boxes, files)
     recipe = ArrayRecipe(
         shape=first.shape,
         dtype=dtype,
@@ -162,5 +174,10 @@ def _names_of_axes(name: str, shape: tuple[int, ...], axes: set[str]) -> tuple[s
 
 def _told(part: Part) -> str:
     names = "" if part.dimension_names is None else f" with axes {part.dimension_names}"
-    what = {"block": "a block of an array", "array": "an array", "own": "an array of its own"}[part.kind]
+    what = {
+        "block": "a block of an array",
+        "array": "an array",
+        "own": "an array of its own",
+        "dask": "a dask array",
+    }[part.kind]
     return f"{what} of {part.dtype} {part.shape}{names}"

@@ -10,15 +10,19 @@ import numpy.typing as npt
 
 from zchunk.core.array import Array
 from zchunk.errors import CheckpointError, ZchunkError
+from zchunk.runtime.lazy import LazyModule
 from zchunk.storage.local.files import is_absence
 from zchunk.wings.checkpoint import trees
 from zchunk.wings.checkpoint.communicators import Communicator
-from zchunk.wings.checkpoint.values import Block, PerRank
+from zchunk.wings.checkpoint.values import Block, PerRank, is_lazy
 from zchunk.wings.checkpoint.verification import RECORD, NewerVersionError, Step
 from zchunk.wings.checkpoint.vote import together
 
 if TYPE_CHECKING:
+    import zchunk.wings.dask as dask
     from zchunk.typing import BasicSelection
+else:
+    dask = LazyModule("zchunk.wings.dask")
 
 # What is checked of a step.
 Verify: TypeAlias = Literal["none", "quick", "full"]
@@ -172,7 +176,8 @@ class Checkpoint(Mapping[str, Any]):
         Returns
         -------
         dict
-            `like` with the values of the checkpoint.
+            `like` with the values of the checkpoint. In place of a dask array it has one with the same
+            chunks, which are read when they are computed.
 
         Raises
         ------
@@ -216,7 +221,8 @@ class Checkpoint(Mapping[str, Any]):
         return trees.decode(document, self._fetch, choose)
 
     def _fetch(self, path: str, kind: str) -> Any:
-        return self._found.array(path) if kind == "block" else self.read(path)
+        # Read later, perhaps when the step is gone: then there are no fill values in its place.
+        return self._found.array(path, missing="error") if kind == "block" else self.read(path)
 
     def _fill(self, like: Any, document: Any, path: str) -> Any:
         kind = next(iter(document)) if isinstance(document, dict) else ""
@@ -238,6 +244,11 @@ class Checkpoint(Mapping[str, Any]):
             if like.array.size:
                 self._read_into(document[kind], like.box.slices, like.array)
             return like.array
+        if is_lazy(like) and kind in ("block", "array"):
+            self._check_shape(like.shape, document[kind], path)
+            array = self._found.array(document[kind], missing="error")
+            found: Any = dask.from_zchunk(array, like.chunks)
+            return found.astype(like.dtype, casting="same_kind")
         if isinstance(like, np.ndarray) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)
             self._read_into(document[kind], (slice(None),) * like.ndim, like)

@@ -160,6 +160,7 @@ class Saving:
     def _abandon(self) -> None:
         """Delete what was written: all processes have voted, or cannot be reached."""
         try:
+            self.attempt.blocks.delete()
             if os.path.lexists(self.attempt.folder):
                 remove_tree(self.attempt.folder)
             layout.clean(self.attempt.root)

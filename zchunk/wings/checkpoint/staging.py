@@ -18,7 +18,7 @@ from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.decomposition import Coords
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.trees import Leaf
-from zchunk.wings.checkpoint.values import Block
+from zchunk.wings.checkpoint.values import Block, LazyArray
 from zchunk.wings.checkpoint.vote import Failure, raise_failure, together
 
 Items: TypeAlias = npt.NDArray[Any]
@@ -83,8 +83,9 @@ def stage(
 
     def fill_own() -> None:
         for name, array in plan.arrays.items():
-            if name in leaves:
-                pieces.extend(_own_pieces(array, leaves[name], comm.rank, buffers, copy))
+            leaf = leaves.get(name)
+            if leaf is not None and not isinstance(leaf, LazyArray):
+                pieces.extend(_own_pieces(array, leaf, comm.rank, buffers, copy))
 
     together(comm, fill_own)
     targets = {(piece.name, piece.coords): piece for piece in pieces}
@@ -96,11 +97,13 @@ def stage(
     return pieces
 
 
-def _items(leaf: Leaf) -> Items:
+def _items(leaf: Block | Items) -> Items:
     return leaf.array if isinstance(leaf, Block) else leaf
 
 
-def _own_pieces(array: ArrayPlan, leaf: Leaf, rank: int, buffers: Buffers, copy: bool) -> list[Piece]:
+def _own_pieces(
+    array: ArrayPlan, leaf: Block | Items, rank: int, buffers: Buffers, copy: bool
+) -> list[Piece]:
     items, own, pieces = _items(leaf), array.parts.boxes.get(rank), []
     for coords in array.parts.owned(rank):
         assert own is not None
@@ -123,7 +126,7 @@ def _exchange(
     failure: Failure | None = None
     outgoing: list[list[tuple[Coords, Box, Items]]] = [[] for _ in range(comm.size)]
     try:
-        if leaf is not None:
+        if leaf is not None and not isinstance(leaf, LazyArray):
             items = _items(leaf)
             for coords, box in array.parts.slivers(comm.rank):
                 part = items[box.within(array.parts.boxes[comm.rank])]

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zchunk.wings.checkpoint.values import Block, PerRank, as_plain
+from zchunk.wings.checkpoint.values import Block, LazyArray, PerRank, as_plain, is_lazy
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
 
-Leaf: TypeAlias = Block | np.ndarray[Any, Any]
+Leaf: TypeAlias = Block | LazyArray | np.ndarray[Any, Any]
 # Fetches the array at a path for a leaf of a kind, "block" or "array".
 Fetch: TypeAlias = Callable[[str, str], Any]
 # Returns the value of a `PerRank` for this process, of the documents of all.
@@ -81,6 +81,10 @@ def _encode(value: Any, path: str, leaves: dict[str, Leaf], per_rank: dict[str, 
         _check_dtype(value.array, path)
         leaves[path] = value
         return {"block": path}
+    if is_lazy(value):
+        _check_lazy(value, path)
+        leaves[path] = LazyArray(value)
+        return {"block" if value.ndim else "array": path}
     scalar: JSON = encode_scalar(value)
     if scalar is not _NONE:
         return scalar
@@ -121,7 +125,15 @@ def _as_array(value: Any, path: str) -> np.ndarray[Any, Any]:
     )
 
 
-def _check_dtype(array: np.ndarray[Any, Any], path: str) -> None:
+def _check_lazy(array: Any, path: str) -> None:
+    _check_dtype(array, path)
+    if any(math.isnan(length) for length in array.shape):
+        raise ValueError(
+            f"{_shown(path)}: dask does not know the shape of {array!r}: call its compute_chunk_sizes()"
+        )
+
+
+def _check_dtype(array: Any, path: str) -> None:
     if array.dtype.hasobject:
         raise TypeError(f"{_shown(path)} is an array of Python objects, which have no bytes to store")
 

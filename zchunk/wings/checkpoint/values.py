@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,18 @@ def as_plain(value: npt.ArrayLike) -> npt.NDArray[Any]:
             "a masked array cannot be stored as one array; give its data and its mask, or filled(...)"
         )
     return np.asarray(value)
+
+
+class LazyArray(NamedTuple):
+    """A dask array in a state, which workers of dask write."""
+
+    array: Any
+
+
+def is_lazy(value: object) -> bool:
+    """Whether a value is a dask array. A program that has one has imported dask."""
+    dask = sys.modules.get("dask.array")
+    return dask is not None and isinstance(value, dask.Array)
 
 
 class Block:

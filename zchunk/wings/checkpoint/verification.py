@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zchunk.core.access import Access
 from zchunk.core.array import Array
@@ -25,6 +25,9 @@ from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.boxes import cell, cells, whole
+
+if TYPE_CHECKING:
+    from zchunk.typing import Missing
 
 # The attribute of a step's group that says what is in it; and the version of what it says.
 RECORD = "zchunk_checkpoint"
@@ -112,9 +115,9 @@ class Step:
         self._metadata.store = self.store
         self.names: list[str] = sorted(self.record["arrays"])
 
-    def array(self, name: str) -> Array:
+    def array(self, name: str, missing: Missing = "fill") -> Array:
         """Return an array, for reading."""
-        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store)
+        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store, missing=missing)
         return Array._of(*find_array(access))
 
     def check_there(self) -> None:
