@@ -114,7 +114,7 @@ sanitize: build-sanitized  ## build with AddressSanitizer, then the tests of nat
 	    ZCHUNK_ZARR2_PYTHON=$(abspath $(wildcard build/zarr2/bin/python)) $(call sanitized,$(SANITIZED_TESTS))
 
 build-sanitized:
-	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py -q build -j 2 --build-base $(ASAN) --build-lib $(ASAN)/lib
+	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py -q build --build-base $(ASAN) --build-lib $(ASAN)/lib
 
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest --all $(FUZZ_TESTS)

@@ -101,5 +101,7 @@ setup(
             "embedsignature": True,
         },
         show_all_warnings=True,
-    )
+    ),
+    # A compiler for every core.
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

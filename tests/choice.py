@@ -5,9 +5,9 @@ case. Three things make the difference, and all that a default run leaves out is
 
 - Of a test with several parameters (those of its fixtures are among them) it has the cases in which every
   pair of values occurs, since nearly all faults show with two values. Of one that is marked `each_value` it
-  has those in which every value occurs.
+  has those in which every value occurs. Of one that is marked `one_in(n)` it has every n-th of these.
 - Tests marked `slow` are left out.
-- hypothesis tries a quarter of the examples, and other numbers of rounds are smaller too (`rounds`).
+- hypothesis tries an eighth of the examples, and other numbers of rounds are smaller too (`rounds`).
 
 The choice depends on nothing but the cases, so it is the same in every process and on every machine. A case
 that the command names by its id always runs.
@@ -15,8 +15,9 @@ that the command names by its id always runs.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from heapq import heappop, heappush
 from itertools import combinations
 
 import pytest
@@ -24,7 +25,7 @@ import pytest
 # Whether everything runs: set before the test modules are imported, some of which ask for it.
 everything = False
 
-SHARE = 4
+SHARE = 8
 
 
 def rounds(full: int) -> int:
@@ -32,19 +33,31 @@ def rounds(full: int) -> int:
     return full if everything else max(full // SHARE, 1)
 
 
-def covering(rows: Sequence[tuple[int, ...]], strength: int) -> list[int]:
+def covering(rows: Sequence[tuple[Hashable, ...]], strength: int) -> list[int]:
     """Return the numbers of few rows in which everything occurs that does in any: so many columns together.
 
-    Greedy: always the row that brings the most that is new, the first of those that bring as much.
+    Greedy: always the row that brings the most that is new; of those that bring as much, the one whose values
+    were chosen least often, so that both executors, say, have their share; of those the first.
     """
     together = list(combinations(range(len(rows[0])), strength))
     parts = [{(columns, tuple(row[c] for c in columns)) for columns in together} for row in rows]
     missing = set().union(*parts)
-    left = dict(enumerate(parts))
+    used: Counter[tuple[int, Hashable]] = Counter()
+
+    def rank(number: int) -> tuple[int, int, int]:
+        often = sum(used[value] for value in enumerate(rows[number]))
+        return -len(parts[number] & missing), often, number
+
+    # Ranks only get worse, so what is first with its present rank is the best of all.
+    queue = sorted(map(rank, range(len(rows))))
     chosen = []
     while missing:
-        best = max(left, key=lambda number: len(left[number] & missing))
-        missing -= left.pop(best)
+        best = heappop(queue)[-1]
+        if queue and (now := rank(best)) > queue[0]:
+            heappush(queue, now)
+            continue
+        missing -= parts[best]
+        used.update(enumerate(rows[best]))
         chosen.append(best)
     return sorted(chosen)
 
@@ -66,9 +79,11 @@ def thinned(items: Sequence[pytest.Function]) -> list[pytest.Function]:
     """Return the cases of one test that a default run has."""
     rows = rows_of(items)
     strength = 1 if items[0].get_closest_marker("each_value") else 2
-    if not rows or len(rows[0]) <= strength:
-        return list(items)
-    return [items[number] for number in covering(rows, strength)]
+    few = list(items)
+    if rows and len(rows[0]) > strength:
+        few = [items[number] for number in covering(rows, strength)]
+    share = items[0].get_closest_marker("one_in")
+    return few[:: share.args[0]] if share else few
 
 
 def left_out(items: Iterable[pytest.Item]) -> set[pytest.Item]:

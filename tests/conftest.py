@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,6 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("ci", default, derandomize=True, database=None, print_blob=True)
     settings.register_profile("thorough", default, max_examples=25 * EXAMPLES)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from modules and cases, which live as long as the run.
+
+    There are millions of objects: to look through them takes a second, in every test that asks for it.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(params=["native", "generic"])

@@ -38,7 +38,7 @@ def test_products_become_few() -> None:
 
 
 def test_hypothesis_tries_more_in_a_full_run() -> None:
-    assert choice.rounds(200) == (200 if choice.everything else 50)
+    assert choice.rounds(200) == (200 if choice.everything else 25)
     assert choice.rounds(1) == 1
     assert settings.get_profile("default").max_examples == choice.rounds(200)
 
@@ -60,6 +60,10 @@ def test_pairs(a, b, path): pass
 class TestValues:
     def test_values(self, a, b, c, path): pass
 
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("a", [0, 1, 2, 3, 4])
+def test_share(a): pass
+
 @pytest.mark.parametrize("a", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_slow(a): pass
 """
@@ -68,14 +72,14 @@ def test_slow(a): pass
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     (tmp_path / "test_cases.py").write_text(CASES)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow\n    each_value\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow\n    each_value\n    one_in\n")
     return str(tmp_path / "test_cases.py")
 
 
 def collected(*arguments: str) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-p", "tests.choice", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
-        [*command, "--collect-only", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [*command, "--collect-only", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return re.findall(r"::(test_.*)", done.stdout)
@@ -83,10 +87,10 @@ def collected(*arguments: str) -> list[str]:
 
 def test_a_full_run_has_what_a_default_run_leaves_out(file: str) -> None:
     few, every = collected(file), collected("--all", file)
-    assert len(every) == 3 * 3 * 2 + 3 * 2 * 2 + 2
+    assert len(every) == 3 * 3 * 2 + 3 * 2 * 2 + 5 + 2
     assert set(few) < set(every)
-    tests = ("test_pairs", "test_values", "test_slow")
+    tests = ("test_pairs", "test_values", "test_share", "test_slow")
     counts = {test: sum(name.startswith(test) for name in few) for test in tests}
-    assert counts == {"test_pairs": 9, "test_values": 3, "test_slow": 1}
+    assert counts == {"test_pairs": 10, "test_values": 3, "test_share": 3, "test_slow": 1}
     # What is asked for by its name runs.
     assert collected(f"{file}::test_slow") == ["test_slow[0]", "test_slow[1]"]

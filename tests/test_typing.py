@@ -114,6 +114,7 @@ def explained(path: Path, lines: set[int]) -> list[str]:
     return [source[line - 1] for line in sorted(lines)]
 
 
+@pytest.mark.slow
 def test_mypy_accepts_what_is_right_and_reports_the_rest(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     path, wrong = program(tmp_path)

@@ -473,6 +473,7 @@ def test_every_array_in_format_3_has_its_codecs_compared():
     }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", COMPRESSORS)
 @pytest.mark.parametrize("peer", [name for name in ZARR if name != "zarr2"])
 @pytest.mark.each_value
@@ -528,6 +529,7 @@ def test_shards_hold_whole_chunks_and_arrays_whole_shards(size):
             assert n % shard == shard % chunk == 0
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_selections_lie_inside_the_array(size, case):

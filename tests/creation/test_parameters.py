@@ -60,6 +60,7 @@ COMPRESSORS = [None, "default", zchunk.Blosc(), zchunk.Blosc(shuffle=2), zchunk.
 COMPRESSORS += [zchunk.Zstd(1)]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("dtype", ["f8", "<f8", ">f8", np.dtype("f4"), float, "i4", "M8[s]", "S3"], ids=str)
 @pytest.mark.parametrize("compressor", COMPRESSORS, ids=str)
 def test_what_is_remembered_is_what_would_be_made(dtype: Any, compressor: Any) -> None:

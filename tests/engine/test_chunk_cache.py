@@ -639,6 +639,7 @@ def test_a_store_is_kept_as_long_as_its_chunks() -> None:
 # ---- threads
 
 
+@pytest.mark.each_value
 def test_threads_read_what_was_written(store: Any, tmp_path: Path) -> None:
     """Every thread has columns of its own, and reads what it wrote last; all share all chunks."""
     z = zchunk.zeros((40, THREADS * 2), chunks=(10, THREADS), dtype="i8", store=store, cache_bytes=4000)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.choice import rounds
 from tests.variants import Variant, only_v2
 from zchunk._ext.engine.job import Job
 from zchunk.codecs import Blosc, Zlib
@@ -114,13 +115,14 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     z = zchunk.zeros((400, 400), chunks=10, store=tmp_path)
     z[...] = 1
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    for _ in range(50):
+    for _ in range(rounds(50)):
         z[...]
         z[0] = 2
     if before:
         assert len(os.listdir("/proc/self/fd")) <= before
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
 @pytest.mark.each_value
 @pytest.mark.usefixtures("variant")

@@ -236,6 +236,7 @@ while True:
 """
 
 
+@pytest.mark.each_value
 def test_killed_while_appending_and_resizing(tmp_path: Path, path: str) -> None:
     """Whenever the process dies, every row that the metadata have holds what was put there."""
     z = zchunk.zeros((0, 50), chunks=(5, 20), dtype="i4", store=tmp_path)

@@ -212,6 +212,7 @@ def deflated(nbytes: int) -> bytes:
     return b"".join(made.compress(bytes(1 << 20)) for _ in range(nbytes >> 20)) + made.flush()
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("name", ["native", "generic"])
 @pytest.mark.parametrize("label", CHAINS)
 def test_bombs_in_inner_chunks_take_no_memory(tmp_path: Path, label: str, name: str) -> None:

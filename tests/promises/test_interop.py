@@ -164,6 +164,7 @@ for cname, shuffle, clevel in product(
     )
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("dtype", ["|u1", "<f4", ">f8", "<c16"])
 @pytest.mark.parametrize("label", COMPRESSORS)
 def test_compressor(tmp_path: Path, reader: str, label: str, dtype: str) -> None:

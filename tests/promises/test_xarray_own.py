@@ -30,10 +30,17 @@ from zchunk.metadata.formats import get_format  # noqa: E402
 from zchunk.xarray import WritableStore, ZchunkBackendEntrypoint, to_zarr  # noqa: E402
 
 # Their fixtures, which pytest finds by the names here.
-default_zarr_format, tmp_store = theirs.default_zarr_format, theirs.tmp_store
+tmp_store = theirs.tmp_store
 create_test_datatree, simple_datatree = common.create_test_datatree, common.simple_datatree
 time_unit, use_dask = common.time_unit, common.use_dask
 unaligned_datatree_zarr_factory = trees.unaligned_datatree_zarr_factory
+
+
+@pytest.fixture(params=[pytest.param(2, marks=pytest.mark.slow), 3])
+def default_zarr_format(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Theirs runs every test for both formats; by default it is format 3 here, and trees have both."""
+    with zarr.config.set(default_zarr_format=request.param):
+        yield
 
 
 def _write(data: Any, store: Any = None, mode: Any = None, *args: Any, **kwargs: Any) -> Any:

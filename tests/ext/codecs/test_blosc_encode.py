@@ -214,6 +214,7 @@ def test_sizes_of_model_data(cname: str, clevel: int, shuffle: int) -> None:
         assert frame_info(ours)["blocksize"] == frame_info(theirs)["blocksize"]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("cname", CNAMES)
 @pytest.mark.parametrize("typesize", [*range(1, 34), 64, 100, 127, 128, 200, 254, 255])
 def test_every_typesize(cname: str, typesize: int) -> None:

@@ -93,6 +93,7 @@ def selections(shape: tuple[int, ...]) -> list[Any]:
     return chosen
 
 
+@pytest.mark.each_value
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(("producer", "case", "node", "expected"), ARRAYS)
 def test_array(unpacked: Unpack, producer: str, case: str, node: str, expected: dict[str, Any]) -> None:
@@ -160,6 +161,7 @@ def assert_group(
             assert_same(group[name][...], values_of(producer, node))
 
 
+@pytest.mark.each_value
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(("producer", "case", "node", "expected"), GROUPS)
 def test_group(unpacked: Unpack, producer: str, case: str, node: str, expected: dict[str, Any]) -> None:
@@ -240,6 +242,7 @@ def assert_node(node: Any, producer: str, expected: dict[str, Any]) -> None:
         assert_same(node[selection], np.asarray(found[selection]))
 
 
+@pytest.mark.each_value
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(("producer", "case", "expected"), CASES3)
 def test_format_3(unpacked3: Unpack, producer: str, case: str, expected: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests import choice
-from tests.choice import SHARE, rounds
+from tests.choice import rounds
 from tests.wings.checkpoint.ranks import checked, on_ranks
 from zchunk.checkpoint import Block, CheckpointManager, Series, partition
 from zchunk.errors import CheckpointError
@@ -229,7 +229,7 @@ def test_metadata_of_an_array_that_were_lost_come_back(tmp_path: Path) -> None:
 def test_a_kill_leaves_whole_steps(tmp_path: Path) -> None:
     """A child is killed at every write of a file, in a run that is the same each time."""
     killed = 0
-    for number in range(1, 100, SHARE if not choice.everything else 1):
+    for number in range(1, 100, 1 if choice.everything else 4):
         path = tmp_path / str(number)
         with Series(path, steps_per_file=2, durability="atomic") as series:
             append(series, range(3))

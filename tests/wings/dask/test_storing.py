@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zchunk
-from tests import ROOT
+from tests import ROOT, choice
 from zchunk.errors import ContainsArrayError, CopyError, ReadOnlyError
 
 dask = pytest.importorskip("dask")
@@ -181,7 +181,7 @@ def test_alignment(axes: list[tuple[list[int], int, int]]) -> None:
 # ---- races: every item right, or refused
 
 
-RUNS = 20
+RUNS = 20 if choice.everything else 4
 
 
 @KINDS
