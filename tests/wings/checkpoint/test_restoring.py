@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,40 @@ def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[0] ^= 1
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["deleted", "set back"])
+def test_a_number_that_is_used_again_is_another_step(tmp_path: Path, back: bool) -> None:
+    """The values of the new step are never given for those of the old one, equal as all else may be."""
+
+    def state(value: int) -> dict[str, Any]:
+        return {"u": np.full(8, value), "v": Block(np.full(8, value), (0,), (8,)), "dt": 0.5}
+
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        for step in (1, 2):
+            manager.save(step, state(step), attrs={"wall": 0})
+        old = manager.restore(2)
+        assert old is not None
+        array, pickled = old["v"], pickle.dumps(old["v"])
+        if back:
+            manager.restore(1)
+        else:
+            manager.delete(2)
+        manager.save(2, state(3), attrs={"wall": 0})
+        reads: list[Callable[[], object]] = [
+            lambda: old.read("u"),
+            lambda: old["u"],
+            lambda: old.fill({"v": np.zeros(8, int)}),
+            lambda: old["v"][:],
+            lambda: array[:2],
+            lambda: pickle.loads(pickled)[:2],
+        ]
+        for read in reads:
+            with pytest.raises(CheckpointError, match=r"step 2 in .* was replaced by another step"):
+                read()
+        new = manager.restore()
+        assert new is not None
+        assert (new.step, new["v"][:].tolist()) == (2, [3] * 8)
 
 
 def test_a_flipped_bit_is_found_by_reading(run: Path) -> None:

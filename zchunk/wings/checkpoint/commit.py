@@ -94,7 +94,9 @@ class Attempt(NamedTuple):
         documents = {name: array.document for name, array in self.plan.arrays.items()}
         documents |= {array.name: array.document for array in self.linked}
         arrays = {name: list(self._checked(name, votes)) for name in sorted(documents)}
-        record = {"version": VERSION, "arrays": arrays, **attributes[RECORD]}
+        # No other attempt has its name, so no two steps have equal documents.
+        identity = os.path.basename(self.folder).rpartition("-")[2]
+        record = {"version": VERSION, "id": identity, "arrays": arrays, **attributes[RECORD]}
         values = _with_groups(documents, dict(attributes) | {RECORD: record})
         store = DirectoryStore(self.folder, durability="none")
         for key, value in values.items():

@@ -221,8 +221,7 @@ class Checkpoint(Mapping[str, Any]):
         return trees.decode(document, self._fetch, choose)
 
     def _fetch(self, path: str, kind: str) -> Any:
-        # Read later, perhaps when the step is gone: then there are no fill values in its place.
-        return self._found.array(path, missing="error") if kind == "block" else self.read(path)
+        return self._found.array_for_later(path) if kind == "block" else self.read(path)
 
     def _fill(self, like: Any, document: Any, path: str) -> Any:
         kind = next(iter(document)) if isinstance(document, dict) else ""
@@ -246,8 +245,7 @@ class Checkpoint(Mapping[str, Any]):
             return like.array
         if is_lazy(like) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)
-            array = self._found.array(document[kind], missing="error")
-            found: Any = dask.from_zchunk(array, like.chunks)
+            found: Any = dask.from_zchunk(self._found.array_for_later(document[kind]), like.chunks)
             return found.astype(like.dtype, casting="same_kind")
         if isinstance(like, np.ndarray) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)

@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from zchunk.core.access import Access
 from zchunk.core.array import Array
@@ -25,9 +25,6 @@ from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.boxes import cell, cells, whole
-
-if TYPE_CHECKING:
-    from zchunk.typing import Missing
 
 # The attribute of a step's group that says what is in it; and the version of what it says.
 RECORD = "zchunk_checkpoint"
@@ -73,6 +70,37 @@ def checksum(document: Mapping[str, Any]) -> int:
     return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
 
+class _Document(ConsolidatedMetadataStore):
+    """The document of a step as a store of all its metadata, as long as the step is there.
+
+    The number of a step may be given to another one: after `delete`, or by a run that was set back.
+    """
+
+    def __init__(self, step: int, store: DirectoryStore) -> None:
+        self._step, self.raw = step, store[NODE_KEY]
+        super().__init__({NODE_KEY: self.raw}, NODE_KEY)
+        # An array whose files are gone looks whether its metadata are, in the folder.
+        self.store = store
+
+    def check_there(self) -> None:
+        """Raise `CheckpointError` if the step is gone, or there is another one in its place."""
+        found = self.store.get(NODE_KEY)
+        if found != self.raw:
+            what = "was deleted while it was read" if found is None else "was replaced by another step"
+            raise CheckpointError(
+                f"step {self._step} in {self.store.path!r} {what}, so its values are not to be had any more; "
+                "restore a step that is there"
+            )
+
+    def __getitem__(self, key: str) -> bytes:
+        self.check_there()
+        return super().__getitem__(key)
+
+    def metadata(self, key: str) -> dict[str, Any]:
+        self.check_there()
+        return super().metadata(key)
+
+
 class Step:
     """A committed step, as it is on the disk. Its document is read once and holds all metadata.
 
@@ -94,8 +122,8 @@ class Step:
         self.path = layout.step_path(root, step)
         self.store = DirectoryStore(self.path)
         try:
-            raw = self.store[NODE_KEY]
-            document = parse_json(raw, NODE_KEY)
+            self._metadata = _Document(step, self.store)
+            document = parse_json(self._metadata.raw, NODE_KEY)
             self.attributes: dict[str, Any] = document["attributes"]
             self.record: dict[str, Any] = self.attributes[RECORD]
             version, right = self.record["version"], self.record["crc"] == checksum(document)
@@ -110,20 +138,32 @@ class Step:
             )
         if not right:
             raise CheckpointError(f"step {step} in {self.path!r}: {NODE_KEY} is not what was written")
-        # Of what was checked. An array whose files are gone looks whether its metadata are, in the folder.
-        self._metadata = ConsolidatedMetadataStore({NODE_KEY: raw}, NODE_KEY)
-        self._metadata.store = self.store
         self.names: list[str] = sorted(self.record["arrays"])
 
-    def array(self, name: str, missing: Missing = "fill") -> Array:
-        """Return an array, for reading."""
-        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store, missing=missing)
+    def array(self, name: str) -> Array:
+        """Return an array, for reading at once, inside `reading`."""
+        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store)
+        return Array._of(*find_array(access))
+
+    def array_for_later(self, name: str) -> Array:
+        """Return an array that may be read when the step is gone: that is an error then.
+
+        It is looked for before everything that is read of it, and no chunk that is missing is filled.
+        """
+        access = Access(
+            self._metadata,
+            name,
+            3,
+            read_only=True,
+            chunk_store=self.store,
+            cache_metadata=False,
+            missing="error",
+        )
         return Array._of(*find_array(access))
 
     def check_there(self) -> None:
         """Raise `CheckpointError` if the step is gone: what was read meanwhile may be fill values."""
-        if not os.path.isfile(os.path.join(self.path, NODE_KEY)):
-            raise CheckpointError(f"step {self.step} in {self.path!r} was deleted while it was read")
+        self._metadata.check_there()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
