@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk.checkpoint import CheckpointManager
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.agreement import Agreement, take_apart
@@ -72,6 +73,28 @@ def test_a_step_that_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         made.commit()
     Step(str(tmp_path), 5).check_fully()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "empty"])
+def test_what_is_no_step_but_has_its_name_is_moved_aside(tmp_path: Path, kind: str) -> None:
+    """A step that has lost its document, or half a copy of one."""
+    place = tmp_path / "00000005"
+    if kind == "file":
+        place.write_text("x")
+    else:
+        place.mkdir()
+    if kind == "folder":
+        (place / "u").write_text("x")
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        if kind == "empty":
+            manager.save(5, {"n": 1})
+        else:
+            with pytest.warns(RuntimeWarning, match=r"00000005' is no step, and now .*damaged-00000005-"):
+                manager.save(5, {"n": 1})
+        assert manager.restore(verify="full")["n"] == 1  # type: ignore[index]
+        manager.save(6, {"n": 2})
+        kept = [path for path in tmp_path.glob(".tmp/damaged-*") if kind == "file" or (path / "u").exists()]
+        assert len(kept) == (kind != "empty")
 
 
 def test_a_late_writer_writes_into_no_other_attempt(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -43,6 +43,32 @@ def run(tmp_path: Path) -> Path:
         n=7,
     )
     return tmp_path / "run"
+
+
+class Moments(NamedTuple):
+    mu: Any
+    count: Any
+
+
+def test_namedtuples_of_optimisers_come_back(tmp_path: Path) -> None:
+    """Those of optax, for instance: without `like` with the same fields, with it of the same class."""
+    save(
+        tmp_path, opt=(Moments({"w": np.arange(3.0)}, 7), np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")])[0])
+    )
+    found = restore(tmp_path)["opt"]
+    assert (found[0].mu["w"].tolist(), found[0].count, found[1]["b"], type(found[1])) == (
+        [0, 1, 2],
+        7,
+        2.5,
+        np.void,
+    )
+    like = {"opt": (Moments({"w": np.zeros(3)}, None), None)}
+    state = restore(tmp_path, like=like).state
+    assert state is not None
+    assert (type(state["opt"][0]), state["opt"][0].count) == (Moments, 7)
+    assert like["opt"][0].mu["w"].tolist() == [0, 1, 2]  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="'opt/0' has 3 items; step 1 has 2"):
+        restore(tmp_path, like={"opt": ((1, 2, 3), None)})
 
 
 def test_a_checkpoint_is_a_mapping_of_its_state(run: Path) -> None:

@@ -226,6 +226,37 @@ def test_metadata_of_an_array_that_were_lost_come_back(tmp_path: Path) -> None:
     check(tmp_path, [0, 1])
 
 
+def test_a_series_that_has_lost_its_document_is_not_a_new_one(tmp_path: Path) -> None:
+    with Series(tmp_path / "out") as series:
+        append(series, range(3))
+    document = tmp_path / "out" / "zarr.json"
+    raw = document.read_bytes()
+    document.unlink()
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(
+        CheckpointError, match=r"out' has no zarr\.json, but energy, .*Put its zarr\.json back"
+    ):
+        Series(tmp_path / "out")
+    # Nothing is touched, so it can be put back.
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+    document.write_bytes(raw)
+    with Series(tmp_path / "out") as series:
+        append(series, range(3, 4))
+    check(tmp_path / "out", [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_new_series_in_a_folder_that_is_there(tmp_path: Path, empty: bool) -> None:
+    if not empty:
+        (tmp_path / "notes.txt").write_text("foreign")
+        with pytest.raises(CheckpointError, match=r"notes\.txt.*use another folder"):
+            Series(tmp_path)
+        return
+    with Series(tmp_path) as series:
+        append(series, range(2))
+    check(tmp_path, [0, 1])
+
+
 def test_a_kill_leaves_whole_steps(tmp_path: Path) -> None:
     """A child is killed at every write of a file, in a run that is the same each time."""
     killed = 0

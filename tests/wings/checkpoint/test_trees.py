@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -125,6 +125,61 @@ def test_what_has_an_array_is_one() -> None:
 def test_what_cannot_be_stored(state: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
         trees.flatten(state)
+
+
+class OwnGenerator(np.random.Generator):
+    """Such as a program may have, with more methods."""
+
+
+class OwnBits(np.random.PCG64):
+    """The same for bits."""
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [OwnGenerator(np.random.PCG64(1)), np.random.Generator(OwnBits(1))],
+    ids=["generator", "bits"],
+)
+def test_generators_that_cannot_be_made_again_are_refused(generator: Any) -> None:
+    with pytest.raises(TypeError, match=r"'a/0' is a .*; save its bit_generator\.state, a dict"):
+        trees.flatten({"a": [generator]})
+    assert back(trees.flatten({"a": generator.bit_generator.state["state"]}).document)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.void(b"a\0c\0"),
+        np.zeros((), "V0")[()],
+        np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")])[0],
+        np.array([((1, 2), b"x")], [("a", "i2", 2), ("b", "S3")])[0],
+    ],
+    ids=["bytes", "nothing", "record", "nested"],
+)
+def test_void_scalars_come_back(value: Any) -> None:
+    flat = trees.flatten({"v": value})
+    found = trees.decode(flat.document, lambda path, kind: flat.leaves[path], lambda documents: documents)[
+        "v"
+    ]
+    assert (type(found), found.dtype) == (np.void, value.dtype)
+    assert found.tobytes() == value.tobytes()
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+def test_namedtuples_come_back_with_their_names() -> None:
+    state = {"p": Point(1, [Point(2.5, "z"), PerRank(3)]), "t": (1, 2)}
+    flat = trees.flatten(state)
+    document = trees.insert_per_rank(flat.document, {"p/1/1": [4, 5]})
+    found = back(document)
+    assert found["p"] == (1, [(2.5, "z"), [4, 5]])
+    assert found["p"].y[0]._asdict() == {"x": 2.5, "y": "z"}
+    assert type(found["p"]).__name__ == "Point"
+    assert type(found["t"]) is tuple
+    assert back(trees.find(document, "p/1/0/y")) == back(trees.find(document, "p/y/0/1")) == "z"
 
 
 def test_keys_that_are_stored_alike() -> None:

@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +30,9 @@ from zchunk.wings.checkpoint.plan import Plan, groups_above
 from zchunk.wings.checkpoint.staging import Piece
 from zchunk.wings.checkpoint.static import Linked, link
 from zchunk.wings.checkpoint.verification import RECORD, VERSION, Files, checksum, files_in
+
+# What the system says where a folder that is not empty, or no folder, has the name.
+_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 # Count and bytes of the files of each array that a process has written.
 Written = Mapping[str, tuple[int, int]]
@@ -105,8 +110,20 @@ class Attempt(NamedTuple):
             store.sync(values)
 
     def commit(self) -> None:
-        """Give the folder the name of the step."""
-        os.rename(self.folder, layout.step_path(self.root, self.step))
+        """Give the folder the name of the step.
+
+        What has that name and is no step is moved aside: a folder that has lost its document would otherwise
+        stop a run at this step for good.
+        """
+        target = layout.step_path(self.root, self.step)
+        try:
+            os.rename(self.folder, target)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY or layout.is_there(self.root, self.step):
+                raise
+            aside = layout.discard(self.root, self.step, "damaged")
+            warnings.warn(f"{target!r} is no step, and now {aside!r}", RuntimeWarning, stacklevel=2)
+            os.rename(self.folder, target)
         if self.sync:
             try:
                 sync_folder(self.root)

@@ -230,12 +230,12 @@ class Checkpoint(Mapping[str, Any]):
                 key: self._fill_member(item, document, trees.quote(str(key)), path)
                 for key, item in like.items()
             }
-        if isinstance(like, list | tuple) and kind in ("list", "tuple"):
-            if len(like) != len(document[kind]):
-                raise ValueError(
-                    f"{path!r} has {len(like)} items; step {self.step} has {len(document[kind])}"
-                )
-            return type(like)(self._fill_member(item, document, str(i), path) for i, item in enumerate(like))
+        if isinstance(like, list | tuple) and kind in ("list", "tuple", "namedtuple"):
+            there = len(document[kind]) - (kind == "namedtuple")
+            if len(like) != there:
+                raise ValueError(f"{path!r} has {len(like)} items; step {self.step} has {there}")
+            items = [self._fill_member(item, document, str(i), path) for i, item in enumerate(like)]
+            return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)
         if isinstance(like, PerRank):
             return self._value(document, path, like.on_resize)
         if isinstance(like, Block) and kind in ("block", "array"):

@@ -140,6 +140,12 @@ class Series:
         """Return attributes and metadata of what is there; make a series if nothing is."""
         there = find(self._store, "")
         if there is None:
+            if names := self._store.list_dir(""):
+                raise CheckpointError(
+                    f"{self.path!r} has no {NODE_KEY}, but {', '.join(sorted(names)[:5])}: perhaps a series "
+                    f"that has lost it, whose steps a new one would erase. Put its {NODE_KEY} back, or use "
+                    "another folder"
+                )
             attributes = {**(attrs or {}), _MARK: {"steps_per_file": steps_per_file or 1}}
             self._put(attributes, {})
             return attributes, {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+from collections import namedtuple
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -73,6 +74,8 @@ def _encode(value: Any, path: str, leaves: dict[str, Leaf], per_rank: dict[str, 
         return {"dict": _encode_dict(value, path, leaves, per_rank)}
     if isinstance(value, list | tuple):
         items = [_encode(item, _below(path, str(i)), leaves, per_rank) for i, item in enumerate(value)]
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return {"namedtuple": [type(value).__name__, *map(list, zip(value._fields, items, strict=True))]}
         return {"tuple" if isinstance(value, tuple) else "list": items}
     if isinstance(value, PerRank):
         per_rank[path] = value
@@ -85,13 +88,16 @@ def _encode(value: Any, path: str, leaves: dict[str, Leaf], per_rank: dict[str, 
         _check_lazy(value, path)
         leaves[path] = LazyArray(value)
         return {"block" if value.ndim else "array": path}
-    scalar: JSON = encode_scalar(value)
+    try:
+        scalar: JSON = encode_scalar(value)
+    except TypeError as error:
+        raise TypeError(f"{_shown(path)} {error}") from None
     if scalar is not _NONE:
         return scalar
     array = _as_array(value, path)
     _check_dtype(array, path)
     leaves[path] = array
-    return {"array": path}
+    return {"record" if isinstance(value, np.void) else "array": path}
 
 
 def _encode_dict(
@@ -167,10 +173,22 @@ _NONE = object()
 
 
 def encode_scalar(value: Any) -> Any:
-    """Return a value as JSON; `_NONE` if it is no scalar."""
+    """Return a value as JSON; `_NONE` if it is no scalar.
+
+    Raises
+    ------
+    TypeError
+        It is a generator that cannot be made again.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, np.random.Generator):
+        bits = type(value.bit_generator)
+        if type(value) is not np.random.Generator or getattr(np.random, bits.__name__, None) is not bits:
+            raise TypeError(
+                f"is a {type(value).__name__} of {bits.__name__}, which is not of numpy.random and cannot be "
+                "made again; save its bit_generator.state, a dict"
+            )
         return {"generator": _encode_plain(value.bit_generator.state)}
     if isinstance(value, np.generic):
         if value.dtype.hasobject or value.dtype.names:
@@ -228,7 +246,8 @@ def _decode_scalar(value: Any) -> np.generic:
         return np.bytes_(data)
     if dtype[1] == "U":
         return np.str_(data.decode("utf-32-be" if dtype[0] == ">" else "utf-32-le", "surrogatepass"))
-    found: np.generic = np.frombuffer(data, np.dtype(dtype))[0]
+    # An item of no bytes is in no buffer.
+    found: np.generic = np.frombuffer(data, np.dtype(dtype))[0] if data else np.zeros((), dtype)[()]
     return found
 
 
@@ -249,8 +268,8 @@ def decode(document: Any, fetch: Fetch, choose: Choose) -> Any:
     """Return the state of a document; `fetch` gives the arrays, and `choose` the one of `PerRank` to decode.
 
     An object of the document has one member, its kind: ``dict`` (pairs of key and value), ``list``,
-    ``tuple``, ``block`` and ``array`` (a path), ``per_rank`` (a value for each rank), ``generator``, or a
-    scalar.
+    ``tuple``, ``namedtuple`` (its name, and pairs of field and value), ``block``, ``array`` and ``record`` (a
+    path), ``per_rank`` (a value for each rank), ``generator``, or a scalar.
     """
     if not isinstance(document, dict):
         return document
@@ -261,8 +280,15 @@ def decode(document: Any, fetch: Fetch, choose: Choose) -> Any:
         return [decode(item, fetch, choose) for item in value]
     if kind == "tuple":
         return tuple(decode(item, fetch, choose) for item in value)
+    if kind == "namedtuple":
+        name, *members = value
+        # Its own class may be gone, or another one by now.
+        fields = namedtuple(name, [field for field, _ in members])  # type: ignore[misc]
+        return fields(*[decode(item, fetch, choose) for _, item in members])
     if kind in ("block", "array"):
         return fetch(value, kind)
+    if kind == "record":
+        return fetch(value, "array")[()]
     if kind == "per_rank":
         return choose(value)
     if kind == "generator":
@@ -282,6 +308,9 @@ def find(document: Any, name: str) -> Any:
         kind, value = next(iter(document.items())) if isinstance(document, dict) else ("", ())
         if kind == "dict":
             members = {quote(str(key)): item for key, item in value}
+        elif kind == "namedtuple":
+            members = {str(number): item for number, (_, item) in enumerate(value[1:])}
+            members |= dict(value[1:])
         elif kind in ("list", "tuple", "per_rank"):
             members = {str(number): item for number, item in enumerate(value)}
         else:
@@ -307,6 +336,8 @@ def insert_per_rank(document: Any, values: dict[str, list[JSON]]) -> Any:
         return {kind: [[key, insert_per_rank(item, values)] for key, item in value]}
     if kind in ("list", "tuple"):
         return {kind: [insert_per_rank(item, values) for item in value]}
+    if kind == "namedtuple":
+        return {kind: [value[0], *[[field, insert_per_rank(item, values)] for field, item in value[1:]]]}
     if kind == "per_rank":
         return {kind: values[value]}
     return document
