@@ -247,7 +247,7 @@ def _decode_scalar(value: Any) -> np.generic:
     if dtype[1] == "U":
         return np.str_(data.decode("utf-32-be" if dtype[0] == ">" else "utf-32-le", "surrogatepass"))
     # An item of no bytes is in no buffer.
-    found: np.generic = np.frombuffer(data, np.dtype(dtype))[0] if data else np.zeros((), dtype)[()]
+    found: np.generic = (np.frombuffer(data, dtype) if data else np.zeros(1, dtype))[0]
     return found
 
 

@@ -77,6 +77,7 @@ class _Document(ConsolidatedMetadataStore):
     """
 
     def __init__(self, step: int, store: DirectoryStore) -> None:
+        self._path = store.path
         self._step, self.raw = step, store[NODE_KEY]
         super().__init__({NODE_KEY: self.raw}, NODE_KEY)
         # An array whose files are gone looks whether its metadata are, in the folder.
@@ -88,7 +89,7 @@ class _Document(ConsolidatedMetadataStore):
         if found != self.raw:
             what = "was deleted while it was read" if found is None else "was replaced by another step"
             raise CheckpointError(
-                f"step {self._step} in {self.store.path!r} {what}, so its values are not to be had any more; "
+                f"step {self._step} in {self._path!r} {what}, so its values are not to be had any more; "
                 "restore a step that is there"
             )
 
