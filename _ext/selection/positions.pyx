@@ -140,6 +140,17 @@ cdef cnp.ndarray _positions(entry, int64_t extent, axis):
     return index
 
 
+def wrapped(entry, int64_t extent, int axis):
+    """Return an array of positions along an axis as a new one of int64, without negative positions.
+
+    Raises
+    ------
+    IndexError
+        A position is out of range.
+    """
+    return _positions(entry, extent, axis)
+
+
 # ---- orthogonal
 
 cdef class OrthogonalPlan(Plan):

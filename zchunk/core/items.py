@@ -15,7 +15,7 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
-from zchunk.indexing.brackets import Arranged
+from zchunk.indexing.composition import Arranged
 from zchunk.indexing.fields import field_dtype
 from zchunk.indexing.values import broadcast, convert
 
@@ -62,13 +62,28 @@ def read_items(
 ) -> Any:
     """Return the items that a plan selects, or fields of them; in `out` if that is given."""
     if isinstance(plan, Arranged):
-        items = plan.result(read_items(array, plan.plan, None, fields))
-        return items if out is None else _copy(items, out)
+        return _read_arranged(array, plan, out, fields)
     if fields is None or fields == [] or fields == ():
         return read(array, plan) if out is None else _read_into(array, plan, out)
     dtype = field_dtype(fields, array.metadata.dtype)
     items = read(array, plan)
     items = items[fields] if isinstance(fields, str) else _only(items, list(fields), dtype)
+    return items if out is None else _copy(items, out)
+
+
+def _read_arranged(
+    array: ChunkedArray, plan: Arranged, out: npt.NDArray[Any] | None, fields: Fields
+) -> npt.NDArray[Any]:
+    whole = fields is None or fields == [] or fields == ()
+    if plan.repeats and 0 in plan.shape:
+        # A new axis is empty: nothing is to be read for it.
+        items = np.empty(plan.shape, field_dtype(fields or (), array.metadata.dtype))
+    elif whole and isinstance(out, np.ndarray) and not plan.repeats:
+        _check_out(out, plan.shape)
+        _read_into(array, plan.plan, plan.memory(np.asarray(out)))
+        return out
+    else:
+        items = plan.result(read_items(array, plan.plan, None, fields))
     return items if out is None else _copy(items, out)
 
 

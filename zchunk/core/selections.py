@@ -18,7 +18,8 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing import plans
-from zchunk.indexing.brackets import Arranged, plan_items
+from zchunk.indexing.brackets import plan_items
+from zchunk.indexing.composition import Arranged
 from zchunk.indexing.fields import pop_fields
 
 if TYPE_CHECKING:

@@ -68,6 +68,30 @@ def normalize_integer_selection(index: Any, length: int) -> int:
     return int(index % length)
 
 
+def span_of(entry: slice, length: int) -> tuple[int, int, int]:
+    """Return the first position of a slice, the distance to the next, and how many there are."""
+    _check_slice(entry)
+    found = range(*entry.indices(length))
+    if len(found) > 1:
+        return found.start, found.step, len(found)
+    return (found.start, 1, 1) if found else (0, 1, 0)
+
+
+def position_of(entry: object, length: int, axis: int, kinds: str) -> int:
+    """Return an integer as a position from the beginning of an axis, or raise what is wrong with it."""
+    _check_integer(entry, length, axis, kinds)
+    return normalize_integer_selection(entry, length)
+
+
+def positions_of(entry: np.ndarray[Any, Any], length: int, axis: int) -> np.ndarray[Any, Any]:
+    """Return an array of integers as positions from the beginning of an axis, or raise `BoundsCheckError`."""
+    # A copy: what is selected stays, whatever becomes of the caller's array.
+    try:
+        return positions.wrapped(entry, length, axis)
+    except IndexError as err:
+        raise BoundsCheckError(str(err)) from None
+
+
 # ---- basic
 
 

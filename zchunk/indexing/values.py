@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.selection.slices import Plan
-from zchunk.indexing.brackets import Arranged
+from zchunk.indexing.composition import Arranged
 from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)

@@ -1,0 +1,322 @@
+"""Composition: what a selection of a selection selects, as one selection of the array.
+
+A `Composition` says for every axis of an array which of its positions the items of a result have: one, equally
+many far apart, or a list. Selections, transpositions and new axes are compositions, and one of the result of
+another is one of the array: the maps of its axes are followed one after the other. So whatever is composed
+becomes one plan, of the kinds that there are, and an order of the axes. Nothing here reads or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from zchunk._ext.selection.slices import Plan
+from zchunk.errors import BoundsCheckError
+from zchunk.indexing import plans
+from zchunk.spec.regular_grid import RegularGrid
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from zchunk.spec.rectilinear_grid import Grid
+
+Items: TypeAlias = np.ndarray[Any, Any]
+
+
+class Span(NamedTuple):
+    """Positions that are equally far apart, as many as an axis of the result is long.
+
+    Parameters
+    ----------
+    along : int
+        The axis of the result.
+    start, step : int
+        The first position, and what is added for the next.
+    """
+
+    along: int
+    start: int
+    step: int
+
+
+class Listed(NamedTuple):
+    """Positions one by one.
+
+    Parameters
+    ----------
+    along : tuple of int
+        The axes of the result on which a position depends, in ascending order.
+    index : numpy.ndarray of int64
+        With one axis for each of them.
+    """
+
+    along: tuple[int, ...]
+    index: npt.NDArray[np.int64]
+
+
+# Which positions of an axis the items have: an integer is the one of all.
+AxisMap: TypeAlias = int | Span | Listed
+
+
+class Composition(NamedTuple):
+    """Which item of an array is where in a result.
+
+    An axis of the result is that of one `Span`, or of any number of lists; or it is new, which repeats items.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the result.
+    maps : tuple
+        For every axis of the array an integer, a `Span` or a `Listed`.
+    """
+
+    shape: tuple[int, ...]
+    maps: tuple[AxisMap, ...]
+
+    def then(self, other: Composition) -> Composition:
+        """Return the composition of what `other` selects of the result."""
+        return Composition(other.shape, tuple([self._follow(m, other) for m in self.maps]))
+
+    def _follow(self, source: AxisMap, other: Composition) -> AxisMap:
+        if isinstance(source, int):
+            return source
+        if isinstance(source, Span):
+            found = other.maps[source.along]
+            if isinstance(found, int):
+                return source.start + found * source.step
+            if isinstance(found, Span):
+                return Span(found.along, source.start + found.start * source.step, found.step * source.step)
+            return Listed(found.along, source.start + found.index * source.step)
+        maps = [other.maps[axis] for axis in source.along]
+        if any(isinstance(m, Listed) for m in maps):
+            axes = sorted({axis for m in maps for axis in _axes_of(m)})
+            return listed(source.index[tuple([other._aligned(m, axes) for m in maps])], axes)
+        key = tuple([other._slice(m) if isinstance(m, Span) else m for m in maps])
+        return listed(source.index[key], [m.along for m in maps if isinstance(m, Span)])
+
+    def _slice(self, span: Span) -> slice:
+        count = self.shape[span.along]
+        stop = span.start + count * span.step
+        if not count:
+            return slice(0, 0)
+        # A slice that ends below 0 would end at the other end.
+        return slice(span.start, stop if stop >= 0 else None, span.step)
+
+    def _aligned(self, axis_map: AxisMap, axes: Sequence[int]) -> Any:
+        """Return positions as an array with these axes of the result, of length 1 where they are the same."""
+        if isinstance(axis_map, int):
+            return axis_map
+        if isinstance(axis_map, Span):
+            index = axis_map.start + axis_map.step * np.arange(self.shape[axis_map.along])
+        else:
+            index = axis_map.index
+        along = _axes_of(axis_map)
+        return index.reshape([self.shape[axis] if axis in along else 1 for axis in axes])
+
+    # ---- limits
+
+    def check_within(self, shape: tuple[int, ...]) -> None:
+        """Raise `BoundsCheckError` if an array of this shape does not have all of the items."""
+        if 0 in self.shape:
+            return
+        for axis, (axis_map, length) in enumerate(zip(self.maps, shape, strict=True)):
+            last = self._last(axis_map)
+            if last >= length:
+                raise BoundsCheckError(
+                    f"the selection has item {last} of axis {axis}, which now has the length {length}: the array "
+                    "was resized after it was selected"
+                )
+
+    def _last(self, axis_map: AxisMap) -> int:
+        if isinstance(axis_map, int):
+            return axis_map
+        if isinstance(axis_map, Span):
+            return axis_map.start + max((self.shape[axis_map.along] - 1) * axis_map.step, 0)
+        return int(axis_map.index.max())
+
+    # ---- the plan
+
+    def plan(self, grid: Grid, order: str) -> Plan | Arranged:
+        """Return the plan of the items, in an array with this grid.
+
+        Parameters
+        ----------
+        grid : RegularGrid or RectilinearGrid
+            Of the array.
+        order : {"C", "F"}
+            Of the items in a chunk.
+        """
+        along: list[Any] = [self._slice(m) if isinstance(m, Span) else m for m in self.maps]
+        ranges = [axis for axis, m in enumerate(self.maps) if isinstance(m, Span)]
+        lists = [axis for axis, m in enumerate(self.maps) if isinstance(m, Listed)]
+        # For every axis of the result that of the array, or -1 for those of points; new axes are None.
+        wanted: dict[int, int] = {m.along: axis for axis, m in enumerate(self.maps) if isinstance(m, Span)}
+        shared = [place for axis in lists for place in _axes_of(self.maps[axis])]
+        if not lists:
+            return self._arranged(plans.plan_basic((*along, ...), grid), ranges, wanted)
+        if len(shared) == len(lists) == len(set(shared)):
+            # The axes of the lists are apart: the product of them is selected, each in its place.
+            for axis, place in zip(lists, shared, strict=True):
+                along[axis], wanted[place] = along[axis].index, axis
+            return self._arranged(plans.plan_orthogonal(tuple(along), grid), sorted(ranges + lists), wanted)
+        axes = sorted(set(shared))
+        for axis in lists:
+            along[axis] = self._aligned(self.maps[axis], axes)
+        points = tuple([self.shape[place] for place in axes])
+        plan = _plan_points(tuple(along), points, grid, order)
+        return self._arranged(plan, [-1] * len(axes) + ranges, wanted | dict.fromkeys(axes, -1))
+
+    def _arranged(self, plan: Plan, found: list[int], wanted: dict[int, int]) -> Plan | Arranged:
+        """Return a plan whose result has axes that were `found` as one that has the wanted ones at their places."""
+        order = []
+        for _, axis in sorted(wanted.items()):
+            place = found.index(axis)
+            # So that the next axis of the points, which are all -1, is found.
+            found[place] = -2
+            order.append(place)
+        if len(order) == len(self.shape) and order == list(range(len(order))):
+            return plan
+        new = tuple([place for place in range(len(self.shape)) if place not in wanted])
+        return Arranged(plan, tuple(order), new, tuple([self.shape[place] for place in new]))
+
+
+# ---- what there is to begin with
+
+
+def whole(shape: tuple[int, ...]) -> Composition:
+    """Return the composition of all items of an array, as they are."""
+    return transposed(shape, tuple(range(len(shape))))
+
+
+def transposed(shape: tuple[int, ...], axes: tuple[int, ...]) -> Composition:
+    """Return the composition of all items, whose axes follow each other in this order."""
+    places = {axis: place for place, axis in enumerate(axes)}
+    maps = tuple([Span(places[axis], 0, 1) for axis in range(len(shape))])
+    return Composition(tuple([shape[axis] for axis in axes]), maps)
+
+
+def listed(index: Any, along: Sequence[int]) -> int | Listed:
+    """Return positions, one axis for each of the result's axes `along`, in any order, as a map.
+
+    They do not depend on an axis of length 1.
+    """
+    index = np.asarray(index)
+    if index.ndim == 1 and len(index) != 1:
+        return Listed((along[0],), index)
+    kept = sorted([i for i, n in enumerate(index.shape) if n != 1], key=along.__getitem__)
+    if not kept:
+        return int(index.reshape(()))
+    if len(kept) < index.ndim:
+        index = index.reshape([n for n in index.shape if n != 1])
+        ranks = {i: rank for rank, i in enumerate(sorted(kept))}
+        index = index.transpose([ranks[i] for i in kept])
+    elif kept != list(range(index.ndim)):
+        index = index.transpose(kept)
+    return Listed(tuple([along[i] for i in kept]), index)
+
+
+def _axes_of(axis_map: AxisMap) -> tuple[int, ...]:
+    if isinstance(axis_map, int):
+        return ()
+    return (axis_map.along,) if isinstance(axis_map, Span) else axis_map.along
+
+
+# ---- points
+
+
+def _plan_points(along: tuple[Any, ...], points: tuple[int, ...], grid: Grid, order: str) -> Plan:
+    """Return the plan of arrays of positions, with slices and integers along the other axes."""
+    if not any(isinstance(entry, slice) for entry in along):
+        return plans.plan_points(tuple(map(np.asarray, along)), grid, order, points)
+    if isinstance(grid, RegularGrid):
+        return plans.plan_points(along, grid, order, points)
+    # This grid splits points along all axes only.
+    counts = [
+        len(range(*e.indices(n))) for e, n in zip(along, grid.shape, strict=True) if isinstance(e, slice)
+    ]
+    found, axis = [], 0
+    for entry, length in zip(along, grid.shape, strict=True):
+        if isinstance(entry, np.ndarray):
+            found.append(entry.reshape(entry.shape + (1,) * len(counts)))
+        elif isinstance(entry, slice):
+            axis += 1
+            found.append(np.arange(*entry.indices(length)).reshape((-1,) + (1,) * (len(counts) - axis)))
+        else:
+            found.append(np.asarray(entry))
+    return plans.plan_points(tuple(found), grid, order, (*points, *counts))
+
+
+# ---- the order of axes
+
+
+class Arranged(NamedTuple):
+    """A plan whose result has its axes in another order, and new ones.
+
+    Parameters
+    ----------
+    plan : Plan
+        Selects the items.
+    order : tuple of int
+        The axes of the plan's result, as they follow each other in the result.
+    new : tuple of int
+        Axes of the result that are added to them.
+    lengths : tuple of int
+        Of the new axes: the same items again, so many times.
+    """
+
+    plan: Plan
+    order: tuple[int, ...]
+    new: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+    @property
+    def scalar(self) -> bool:
+        """Whether the result is a scalar, which other plans may say."""
+        return False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the result."""
+        counts = self.plan.shape
+        found = [counts[axis] for axis in self.order]
+        for axis, length in zip(self.new, self.lengths, strict=True):
+            found.insert(axis, length)
+        return tuple(found)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether new axes are longer than 1, or empty."""
+        return any(length != 1 for length in self.lengths)
+
+    def result(self, items: Any) -> Items:
+        """Return the plan's result as that of this plan, without a copy if nothing is repeated.
+
+        Items that have axes, as fields of a structure may, keep them.
+        """
+        own = range(len(self.order), np.ndim(items))
+        found = np.expand_dims(np.transpose(items, (*self.order, *own)), self.new)
+        if self.repeats:
+            found = np.broadcast_to(found, self.shape + found.shape[len(self.shape) :]).copy()
+        return found
+
+    def memory(self, items: Items) -> Items:
+        """Return memory of this plan's shape as such of the plan's: of what is repeated the last place."""
+        last = items[tuple([-1 if axis in self.new else slice(None) for axis in range(items.ndim)]) + (...,)]
+        return last.transpose(np.argsort(self.order))
+
+    def broadcast(self, items: Items) -> Items | None:
+        """Return `items` as the plan takes them, or None if they do not fit the result in an assignment."""
+        shape = self.shape
+        more = items.ndim - len(shape)
+        if more > 0 and items.shape[:more] == (1,) * more:
+            items = items.reshape(items.shape[more:])
+        try:
+            items = np.broadcast_to(items, shape)
+        except ValueError:
+            return None
+        # Without items there is nothing to bring in order, and a new axis may have no last place.
+        return self.plan.broadcast(self.memory(items)) if items.size else items
