@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zchunk.convenience.store_copying import copy_store
     from zchunk.convenience.trees import tree
     from zchunk.core.array import Array
+    from zchunk.core.concatenation import concat, stack
     from zchunk.creation.arrays import (
         array,
         create,
@@ -93,6 +94,7 @@ __all__ = [
     "__version__",
     "array",
     "codecs",
+    "concat",
     "consolidate_metadata",
     "copy",
     "copy_all",
@@ -122,6 +124,7 @@ __all__ = [
     "save_group",
     "set_spare_memory",
     "set_threads",
+    "stack",
     "storage",
     "tree",
     "zeros",
@@ -137,6 +140,7 @@ _HOMES = {
     "zchunk.convenience.saving": "load save save_array save_group",
     "zchunk.convenience.store_copying": "copy_store",
     "zchunk.core.array": "Array",
+    "zchunk.core.concatenation": "concat stack",
     "zchunk.creation.arrays": (
         "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like"
     ),

@@ -79,7 +79,7 @@ def _read_arranged(
         # A new axis is empty: nothing is to be read for it.
         items = np.empty(plan.shape, field_dtype(fields or (), array.metadata.dtype))
     elif whole and isinstance(out, np.ndarray) and not plan.repeats:
-        _check_out(out, plan.shape)
+        check_out(out, plan.shape)
         _read_into(array, plan.plan, plan.memory(np.asarray(out)))
         return out
     else:
@@ -102,7 +102,7 @@ def write_items(array: ChunkedArray, plan: Plan | Arranged, value: object, field
 
 
 def _read_into(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    _check_out(out, plan.shape)
+    check_out(out, plan.shape)
     if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
         items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
         execute.read(array, plan, items)
@@ -113,12 +113,13 @@ def _read_into(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any]) -> npt.ND
 
 
 def _copy(items: Any, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    _check_out(out, np.shape(items))
+    check_out(out, np.shape(items))
     out[...] = items
     return out
 
 
-def _check_out(out: object, shape: tuple[int, ...]) -> None:
+def check_out(out: object, shape: tuple[int, ...]) -> None:
+    """Raise if nothing of this shape can be read into `out`."""
     # Another array in a store will do, too.
     if not isinstance(out, np.ndarray | ArrayProperties):
         raise TypeError(f"out is a {type(out).__name__}, not a numpy.ndarray")

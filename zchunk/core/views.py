@@ -11,13 +11,18 @@ from zchunk.codecs import as_codec
 from zchunk.core.decomposition import Decomposition
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from zchunk.core import lazy_views
     from zchunk.typing import ChunksLike, CodecLike, FillValue, ShapeLike, Synchronizer
+else:
+    # For programs that select lazily.
+    lazy_views = LazyModule("zchunk.core.lazy_views")
 
 
 class Views(Decomposition):
@@ -35,6 +40,24 @@ class Views(Decomposition):
         return super().__eq__(other) and not self.is_view and not getattr(other, "is_view", False)
 
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def lazy(self) -> lazy_views.LazyArray:
+        """All items, not read: ``z.lazy[...]`` gives views that are read when their items are asked for.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import zchunk
+        >>> z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2)
+        >>> v = z.lazy[1:][:, ::2].T
+        >>> v.shape, v.chunks
+        ((2, 2), ((1, 1), (1, 1)))
+        >>> v.read()
+        array([[ 4,  8],
+               [ 6, 10]])
+        """
+        return lazy_views.LazyArray(self)
 
     def view(
         self,

@@ -1,7 +1,8 @@
 """What stands in ``z[...]``, as NumPy means it: integers, slices, lists, arrays, masks, new axes.
 
-It becomes a `Composition`: which items of the array are where in the result, and that becomes a plan. Masks are
-the points where they are true. What the engine plans in C at once never comes here.
+It becomes a `Composition`: which items of the array are where in the result. That becomes a plan, or more is
+selected of it before. Masks are the points where they are true. The likes of ``z[1, :]`` are planned in C at
+once.
 """
 
 from __future__ import annotations
@@ -71,6 +72,34 @@ def select(selection: Any, shape: tuple[int, ...]) -> Composition:
         As for `plan_items`.
     """
     return _composed(_read_all(selection), shape)
+
+
+def select_orthogonal(selection: Any, shape: tuple[int, ...]) -> Composition:
+    """Return what an orthogonal selection selects, as `plans.plan_orthogonal` takes it."""
+    lengths: list[int] = []
+    maps: list[AxisMap] = []
+    for axis, entry in enumerate(plans.orthogonal_entries(selection, shape)):
+        place = len(lengths)
+        if isinstance(entry, slice):
+            start, step, count = plans.span_of(entry, shape[axis])
+            lengths.append(count)
+            maps.append(Span(place, start, step))
+        elif isinstance(entry, np.ndarray) and entry.ndim:
+            lengths.append(len(entry))
+            maps.append(listed(plans.positions_of(entry, shape[axis], axis), (place,)))
+        else:
+            maps.append(plans.position_of(entry, shape[axis], axis, plans.ORTHOGONAL))
+    return Composition(tuple(lengths), tuple(maps))
+
+
+def select_vindex(selection: Any, shape: tuple[int, ...]) -> Composition:
+    """Return what points, or a mask, select, as `plans.plan_vindex` takes them."""
+    entries = [np.asarray(entry) for entry in plans.vindex_entries(selection, shape)]
+    if not entries:
+        raise SelectionError("an array without axes has no points")
+    # Integers alone are one point.
+    entries[0] = np.atleast_1d(entries[0])
+    return _composed(entries, shape)
 
 
 def _read_all(selection: Any) -> list[Any]:

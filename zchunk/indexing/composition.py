@@ -1,9 +1,10 @@
 """Composition: what a selection of a selection selects, as one selection of the array.
 
-A `Composition` says for every axis of an array which of its positions the items of a result have: one, equally
-many far apart, or a list. Selections, transpositions and new axes are compositions, and one of the result of
-another is one of the array: the maps of its axes are followed one after the other. So whatever is composed
-becomes one plan, of the kinds that there are, and an order of the axes. Nothing here reads or writes.
+A `Composition` says for every axis of an array which of its positions the items of a result have: one,
+several that are equally far apart, or a list. Selections, transpositions and new axes are compositions. One of
+the result of another is one of the array: the maps of its axes are followed one after the other. So whatever
+is composed becomes one plan, of the kinds that there are, and an order of the axes. Nothing here reads or
+writes.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ class Listed(NamedTuple):
     ----------
     along : tuple of int
         The axes of the result on which a position depends, in ascending order.
-    index : numpy.ndarray of int64
+    positions : numpy.ndarray of int64
         With one axis for each of them.
     """
 
     along: tuple[int, ...]
-    index: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
 
 
 # Which positions of an axis the items have: an integer is the one of all.
@@ -90,13 +91,13 @@ class Composition(NamedTuple):
                 return source.start + found * source.step
             if isinstance(found, Span):
                 return Span(found.along, source.start + found.start * source.step, found.step * source.step)
-            return Listed(found.along, source.start + found.index * source.step)
+            return Listed(found.along, source.start + found.positions * source.step)
         maps = [other.maps[axis] for axis in source.along]
         if any(isinstance(m, Listed) for m in maps):
             axes = sorted({axis for m in maps for axis in _axes_of(m)})
-            return listed(source.index[tuple([other._aligned(m, axes) for m in maps])], axes)
-        key = tuple([other._slice(m) if isinstance(m, Span) else m for m in maps])
-        return listed(source.index[key], [m.along for m in maps if isinstance(m, Span)])
+            return listed(source.positions[tuple([other._aligned(m, axes) for m in maps])], axes)
+        key: Any = tuple([other._slice(m) if isinstance(m, Span) else m for m in maps])
+        return listed(source.positions[key], [m.along for m in maps if isinstance(m, Span)])
 
     def _slice(self, span: Span) -> slice:
         count = self.shape[span.along]
@@ -113,7 +114,7 @@ class Composition(NamedTuple):
         if isinstance(axis_map, Span):
             index = axis_map.start + axis_map.step * np.arange(self.shape[axis_map.along])
         else:
-            index = axis_map.index
+            index = axis_map.positions
         along = _axes_of(axis_map)
         return index.reshape([self.shape[axis] if axis in along else 1 for axis in axes])
 
@@ -127,8 +128,8 @@ class Composition(NamedTuple):
             last = self._last(axis_map)
             if last >= length:
                 raise BoundsCheckError(
-                    f"the selection has item {last} of axis {axis}, which now has the length {length}: the array "
-                    "was resized after it was selected"
+                    f"the view has item {last} of axis {axis}, which now has the length {length}: the array "
+                    "was resized after the selection"
                 )
 
     def _last(self, axis_map: AxisMap) -> int:
@@ -136,7 +137,7 @@ class Composition(NamedTuple):
             return axis_map
         if isinstance(axis_map, Span):
             return axis_map.start + max((self.shape[axis_map.along] - 1) * axis_map.step, 0)
-        return int(axis_map.index.max())
+        return int(axis_map.positions.max())
 
     # ---- the plan
 
@@ -161,7 +162,7 @@ class Composition(NamedTuple):
         if len(shared) == len(lists) == len(set(shared)):
             # The axes of the lists are apart: the product of them is selected, each in its place.
             for axis, place in zip(lists, shared, strict=True):
-                along[axis], wanted[place] = along[axis].index, axis
+                along[axis], wanted[place] = along[axis].positions, axis
             return self._arranged(plans.plan_orthogonal(tuple(along), grid), sorted(ranges + lists), wanted)
         axes = sorted(set(shared))
         for axis in lists:
@@ -171,7 +172,7 @@ class Composition(NamedTuple):
         return self._arranged(plan, [-1] * len(axes) + ranges, wanted | dict.fromkeys(axes, -1))
 
     def _arranged(self, plan: Plan, found: list[int], wanted: dict[int, int]) -> Plan | Arranged:
-        """Return a plan whose result has axes that were `found` as one that has the wanted ones at their places."""
+        """Return a plan whose result has axes that were `found` as one that has those `wanted`."""
         order = []
         for _, axis in sorted(wanted.items()):
             place = found.index(axis)

@@ -149,6 +149,9 @@ def _check_integer(entry: Any, length: int, axis: int, kinds: str) -> None:
 # ---- by axis
 
 
+ORTHOGONAL = "orthogonal selections are made of integers, slices and 1-d arrays of integers or bool"
+
+
 def plan_orthogonal(selection: object, grid: Grid) -> Plan:
     """Return the plan of the product of what is selected along every axis.
 
@@ -163,19 +166,26 @@ def plan_orthogonal(selection: object, grid: Grid) -> Plan:
         There are too many entries, or one is of another kind.
     """
     shape = grid.shape
-    entries = replace_ellipsis(_as_arrays(_as_tuple(selection)), shape)
-    found = tuple(_axis_entry(entry, shape[axis], axis) for axis, entry in enumerate(entries))
+    found = orthogonal_entries(selection, shape)
     try:
         plan = positions.plan_orthogonal(found, shape, grid.chunk_shape)
     except IndexError as err:
         raise BoundsCheckError(str(err)) from None
     if plan is None:
-        _refuse(
-            found,
-            shape,
-            "orthogonal selections are made of integers, slices and 1-d arrays of integers or bool",
-        )
+        _refuse(found, shape, ORTHOGONAL)
     return plan
+
+
+def orthogonal_entries(selection: object, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return an entry for every axis: what is no integer or slice is an array of positions.
+
+    Raises
+    ------
+    SelectionError
+        There are too many entries, or an array of another kind.
+    """
+    entries = replace_ellipsis(_as_arrays(_as_tuple(selection)), shape)
+    return tuple(_axis_entry(entry, shape[axis], axis) for axis, entry in enumerate(entries))
 
 
 def _axis_entry(entry: object, length: int, axis: int) -> Any:
@@ -294,11 +304,14 @@ def plan_mask(selection: object, grid: Grid, order: str) -> Plan:
     SelectionError
         The mask is of another kind.
     """
-    entries = _as_arrays(_as_tuple(selection))
-    shape = grid.shape
+    return plan_coordinates(_true(_as_arrays(_as_tuple(selection)), grid.shape), grid, order)
+
+
+def _true(entries: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
     if len(entries) != 1 or not shape or not _is_mask(entries[0], len(shape)) or entries[0].shape != shape:
-        raise SelectionError(f"{selection!r:.80} is no mask: one array of bool of the array's shape {shape}")
-    return plan_coordinates(np.nonzero(entries[0]), grid, order)
+        given = entries[0] if len(entries) == 1 else entries
+        raise SelectionError(f"{given!r:.80} is no mask: one array of bool of the array's shape {shape}")
+    return np.nonzero(entries[0])
 
 
 def plan_vindex(selection: object, grid: Grid, order: str) -> Plan:
@@ -309,15 +322,28 @@ def plan_vindex(selection: object, grid: Grid, order: str) -> Plan:
     VindexInvalidSelectionError
         The selection is neither.
     """
+    return plan_coordinates(vindex_entries(selection, grid.shape), grid, order)
+
+
+def vindex_entries(selection: object, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return an integer or an array of positions for every axis, of points or where a mask is true.
+
+    Raises
+    ------
+    SelectionError
+        The mask has another shape.
+    VindexInvalidSelectionError
+        The selection is of another kind.
+    """
     entries = _as_arrays(_as_tuple(selection))
-    if len(entries) == 1 and _is_mask(entries[0], len(grid.shape)):
-        return plan_mask(entries, grid, order)
-    if len(entries) != len(grid.shape) or not all(_is_integer(e) or _is_integers(e) for e in entries):
+    if len(entries) == 1 and _is_mask(entries[0], len(shape)):
+        return _true(entries, shape)
+    if len(entries) != len(shape) or not all(_is_integer(e) or _is_integers(e) for e in entries):
         raise VindexInvalidSelectionError(
             f"{selection!r:.80} selects neither points nor by a mask: an integer or array of integers for "
-            f"each of the {len(grid.shape)} axes, or one array of bool of the array's shape"
+            f"each of the {len(shape)} axes, or one array of bool of the array's shape"
         )
-    return plan_coordinates(entries, grid, order)
+    return entries
 
 
 # ---- parts of plans
