@@ -2,8 +2,8 @@
 
 `access` is the record of how a node is accessed, which `node` keeps, for groups too, beside the `attributes`.
 `properties` says what an array is, `selections` reads and writes (with `items`), `views` reinterprets,
-`iteration` goes through rows and chunks; `lazy_views` are selections that are read later, `concatenation` puts
-arrays side by side; `info` draws the table, `tokens` are for dask. `Array` is public.
+`iteration` goes through rows and chunks; `lazy_views` are selections that are read later, `concatenation`
+puts arrays side by side; `info` draws the table, `tokens` are for dask. `Array` is public.
 """
 
 from typing import TYPE_CHECKING

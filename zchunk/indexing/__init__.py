@@ -1,7 +1,7 @@
 """Selections: what stands between the brackets becomes a `Plan` (in `plans`), or an error.
 
-What stands in ``z[...]`` means what it does in NumPy (`brackets`). It is a `composition` of what axes select, of
-which more may be selected before it is planned; `pieces` cuts one at the edges of chunks or arrays.
+What stands in ``z[...]`` means what it does in NumPy (`brackets`). It is a `composition`, of which more may
+be selected before it is planned; `pieces` cuts one at the edges of chunks or arrays.
 
 `fields` selects fields of structured items, `values` makes items of what is assigned. zarr 2's helpers for
 selections have their names here, too; they are imported from `zchunk.compat.indexing` when they are first

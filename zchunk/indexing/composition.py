@@ -1,10 +1,10 @@
 """Composition: what a selection of a selection selects, as one selection of the array.
 
 A `Composition` says for every axis of an array which of its positions the items of a result have: one,
-several that are equally far apart, or a list. Selections, transpositions and new axes are compositions. One of
-the result of another is one of the array: the maps of its axes are followed one after the other. So whatever
-is composed becomes one plan, of the kinds that there are, and an order of the axes. Nothing here reads or
-writes.
+several that are equally far apart, or a list. Selections, transpositions and new axes are compositions. One
+of the result of another is one of the array: the maps of its axes are followed one after the other. So
+whatever is composed becomes one plan, of the kinds that there are, and an order of the axes. Nothing here
+reads or writes.
 """
 
 from __future__ import annotations
