@@ -300,6 +300,7 @@ def _add_row(z: zchunk.Array, row: int) -> float:
     return float(z[row].sum())
 
 
+@pytest.mark.each_value
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_processes_with_pickled_arrays(method: str, variant: Variant, tmp_path: Path) -> None:

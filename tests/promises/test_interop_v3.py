@@ -455,7 +455,7 @@ def reads(folder: Path, wanted: np.ndarray) -> None:
     for name in ("native", "generic"):
         with executor(name):
             assert same_items(z[...], wanted), name
-            assert same_items(np.asarray(z[part], wanted.dtype), np.asarray(wanted[part])), name
+            assert same_items(np.asarray(z[part], wanted.dtype), np.asarray(wanted[part], wanted.dtype)), name
 
 
 # ---- the product
