@@ -26,14 +26,12 @@ class Closed:
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: object) -> None:
+            if name[0] == "_" or name in self.__dict__:
+                object.__setattr__(self, name, value)
+                return
             cls = type(self)
             known = getattr(cls, name, _UNKNOWN)
-            if (
-                name[0] == "_"
-                or name in self.__dict__
-                or getattr(known, "fset", None) is not None
-                or not cls.__module__.startswith("zchunk.")
-            ):
+            if getattr(known, "fset", None) is not None or not cls.__module__.startswith("zchunk."):
                 object.__setattr__(self, name, value)
                 return
             raise AttributeError(_refusal(cls, name, known, 0), name=name, obj=self)

@@ -137,8 +137,10 @@ class ChunkedArray:
         """Return an array that differs from this one in some attributes."""
         other = object.__new__(ChunkedArray)
         facts = vars(other)
+        facts.update(vars(self))
         # Its routes follow from what may have changed.
-        facts.update(vars(self), routes={}, **changes)
+        facts["routes"] = {}
+        facts.update(changes)
         return other
 
     def _layout(self, folder: bytes | None) -> Layout | None:
@@ -213,7 +215,8 @@ class ChunkedArray:
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:
         """Return the array as it is after a change of shape."""
-        return self._with(metadata=self.metadata.with_shape(shape))
+        # No route depends on the lengths.
+        return self._with(metadata=self.metadata.with_shape(shape), routes=self.routes)
 
     def converting(self, source: ChunkedArray) -> ChunkedArray:
         """Return the array as a view that does nothing but convert the items of `source`."""
@@ -263,6 +266,10 @@ class ChunkedArray:
         inner = inner._with(path=self.path, in_shard=True, where=self.where)
         return inner.requiring_chunks if self.missing_fails else inner
 
+    @cached_property
+    def _uncached_inner(self) -> ChunkedArray:
+        return self._inner._with(cache=None, keeps_chunks=False)
+
     def inner(
         self,
         shard: Store,
@@ -286,14 +293,10 @@ class ChunkedArray:
         since : list of int, optional
             `ChunkCache.generations` from before the shard was opened.
         """
-        inner = self._inner
+        inner = self._inner if cached else self._uncached_inner
+        # All of them are in stores of one kind, so they share their routes.
         return inner._with(
-            store=shard,
-            prefix=self.shard_prefix(name),
-            stamp=stamp,
-            cache=inner.cache if cached else None,
-            keeps_chunks=cached and inner.keeps_chunks,
-            since=since,
+            store=shard, prefix=self.shard_prefix(name), stamp=stamp, since=since, routes=inner.routes
         )
 
     def shard_prefix(self, name: str) -> str:
