@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zchunk
+from zchunk.engine import execute
+from zchunk.engine.shard import Shard
 
 
 def test_attributes_cannot_be_assigned_or_deleted(tmp_path: Path) -> None:
@@ -32,3 +35,23 @@ def test_other_arrays_leave_it_as_it_is(tmp_path: Path) -> None:
     assert elsewhere.where == array.where
     assert {name: value for name, value in vars(array).items() if name in before} == before
     assert array.metadata.shape == (8, 8)
+
+
+def test_arrays_in_shards_share_the_routes_that_they_take(tmp_path: Path) -> None:
+    """Those with a cache of chunks, and those without one."""
+    items = np.arange(16, dtype="i4").reshape(4, 4)
+    z = zchunk.create(
+        (4, 4), chunks=2, shards=4, dtype="i4", store=tmp_path, zarr_format=3, cache_bytes=1 << 20
+    )
+    z[...] = items
+    np.testing.assert_array_equal(z[...], items)
+    array = z._current
+    with Shard(array, (0, 0)) as shard:
+        found = []
+        for cached in (True, False):
+            inner = array.inner(shard, shard.name, shard.stamp, cached)
+            expected = [(route.read, route.write) for route in execute.ROUTES if route.takes(inner)]
+            # The write asked for one of them, the read for the other.
+            assert inner.routes[execute.native_enabled] == expected
+            found.append(expected)
+        assert found[0] != found[1]
