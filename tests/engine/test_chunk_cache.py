@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import stat
@@ -614,7 +615,7 @@ def test_pickles_come_without_chunks(tmp_path: Path) -> None:
 def test_a_forked_child_reads() -> None:
     z = zchunk.array(np.arange(10), chunks=5, cache_bytes=1000)
     assert z[9] == 9
-    with z.chunk_cache._lock, chunk_cache._registry_lock:
+    with z.chunk_cache._lock:
         pid = os.fork()
         if not pid:
             status = 1
@@ -634,6 +635,19 @@ def test_a_store_is_kept_as_long_as_its_chunks() -> None:
         z = zchunk.full(4, 0, chunks=4, store={}, cache_bytes=cache)
         z[...] = value
         assert z[0] == value
+
+
+def test_only_caches_that_are_alive_are_told_of_writes() -> None:
+    cache = ChunkCache(1000)
+    assert cache in chunk_cache._caches()
+    (ref,) = [ref for ref in list(chunk_cache._registry) if ref() is cache]
+    z = zchunk.array(np.arange(10), chunks=5, cache_bytes=cache)
+    assert z[9] == 9
+    z[9] = 0
+    assert cache.used == 0
+    del cache, z
+    gc.collect()
+    assert ref not in chunk_cache._registry
 
 
 # ---- threads

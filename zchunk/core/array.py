@@ -360,8 +360,8 @@ class Array(Iteration):
         """Give one thread at a time the array, as it is in the store, to change its metadata."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
-        key = self._key_prefix + self._format.array_key
-        outer = nullcontext() if self.synchronizer is None else self.synchronizer[key]
+        key, synchronizer = self._key_prefix + self._format.array_key, self.synchronizer
+        outer = nullcontext() if synchronizer is None else synchronizer[key]
         with outer, metadata_lock(self.store, key):
             self.refresh()
             check_allowed(self._chunked.metadata.codecs)
@@ -372,12 +372,12 @@ class Array(Iteration):
 
     def _publish(self, array: ChunkedArray) -> None:
         change = partial(self._format.changed, old=self._chunked.metadata, new=array.metadata)
-        key = self._key_prefix + self._format.array_key
-        if self._format.attrs_member is None and self.store.concurrency == 1:
-            self.store[key] = change(None)
+        key, store = self._key_prefix + self._format.array_key, self.store
+        if self._format.attrs_member is None and store.concurrency == 1:
+            store[key] = change(None)
         else:
             # The attributes are under the same key, or processes on other machines may change it.
-            self.store.modify(key, change)
+            store.modify(key, change)
         self._chunked = array
 
 

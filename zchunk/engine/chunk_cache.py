@@ -112,8 +112,7 @@ class ChunkCache:
     def __init__(self, nbytes: int) -> None:
         self._limit = nbytes
         self._reset()
-        with _registry_lock:
-            _registry.add(self)
+        _registry.add(weakref.ref(self, _registry.discard))
 
     def _reset(self) -> None:
         # A signal handler may read too, in the thread that holds the lock.
@@ -311,15 +310,14 @@ def look(folder: bytes, name: str) -> tuple[Stamp | None, bool]:
 
 
 # All caches of the process, so that all of them forget what is written through any array.
-_registry: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
-_registry_lock = threading.RLock()
+_registry: set[weakref.ref[ChunkCache]] = set()
 
 
 def _caches() -> list[ChunkCache]:
     if not _registry:
         return []
-    with _registry_lock:
-        return list(_registry)
+    # A copy is made in one step: other threads and the garbage collector change the set at any time.
+    return [cache for ref in list(_registry) if (cache := ref()) is not None]
 
 
 def forget(store: Store, path: str) -> None:
@@ -381,10 +379,8 @@ def as_cache(nbytes: Any) -> ChunkCache | None:
 
 
 def _after_fork() -> None:
-    # Another thread may have held the locks.
-    global _registry_lock
-    _registry_lock = threading.RLock()
-    for cache in list(_registry):
+    # Another thread may have held their locks.
+    for cache in _caches():
         cache._reset()
 
 

@@ -251,8 +251,9 @@ class ArrayMetadata:
     @property
     def compressor(self) -> Codec | None:
         """First of the codecs from bytes to bytes, None if there is none."""
-        inner = self.innermost
-        return inner.compressors[0] if inner.compressors else None
+        if self.shards is not None:
+            return self.shards.inner.compressor
+        return self.compressors[0] if self.compressors else None
 
     @property
     def innermost(self) -> ArrayMetadata:
@@ -298,11 +299,13 @@ class ArrayMetadata:
         """One item that holds the fill value, as bytes; none of objects."""
         return b"" if self.dtype.hasobject else fill_bytes(self.fill_value, self.dtype)
 
-    @cached_property
+    @property
     def object_codec(self) -> str | None:
         """Name of the codec that makes bytes of the items, None if they are no objects."""
+        if self.dtype.kind != "O":
+            return None
         filters = self.innermost.filters
-        return filters[0].codec_id if filters and self.dtype.kind == "O" else None
+        return filters[0].codec_id if filters else None
 
     @cached_property
     def fill_object(self) -> Any:

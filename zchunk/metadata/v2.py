@@ -126,7 +126,8 @@ def parse_array(
     found = known_array(raw, default_separator)
     if found is None:
         found = _parse_array(parse_json(raw, where), where, default_separator, trusted)
-        _remember(_text(raw), default_separator, found)
+        if _is_constant(found):
+            _remember(_text(raw), default_separator, found)
     return found
 
 
@@ -142,7 +143,7 @@ def known_array(raw: bytes | dict[str, Any], default_separator: str) -> ArrayMet
 
 
 def _remember(text: bytes | str, default_separator: str, meta: ArrayMetadata) -> None:
-    if len(text) <= _PARSED_LENGTH and _is_constant(meta):
+    if len(text) <= _PARSED_LENGTH:
         if len(_parsed) >= _PARSED_MAX:
             _parsed.clear()
         _parsed[text, default_separator] = meta
@@ -260,9 +261,12 @@ def render_array(meta: ArrayMetadata) -> bytes:
         return _render_array(meta)
     # Kept with the metadata, which many arrays may share.
     members = vars(meta)
-    if "rendered" not in members:
-        members["rendered"] = _render_array(meta)
-    raw: bytes = members["rendered"]
+    raw: bytes | None = members.get("rendered")
+    if raw is None:
+        members["rendered"] = raw = _render_array(meta)
+        if _is_exact(meta.fill_value, meta.dtype):
+            # The writer is likely to read it again, before the next append for instance.
+            _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
     return raw
 
 
@@ -281,11 +285,7 @@ def _render_array(meta: ArrayMetadata) -> bytes:
     }
     if meta.dimension_separator is not None:
         obj["dimension_separator"] = meta.dimension_separator
-    raw = render_json(obj)
-    if _is_exact(meta.fill_value, meta.dtype):
-        # The writer is likely to read it again, before the next append for instance.
-        _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
-    return raw
+    return render_json(obj)
 
 
 def _is_exact(fill_value: object, dtype: np.dtype[Any]) -> bool:
