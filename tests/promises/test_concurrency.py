@@ -319,7 +319,7 @@ def test_processes_with_pickled_arrays(method: str, variant: Variant, tmp_path: 
 # ---- signals
 
 
-@pytest.mark.parametrize("shards", [None, (60, 90)])
+@pytest.mark.parametrize("shards", [None, pytest.param((60, 90), marks=pytest.mark.slow)])
 @NO_ARRAYS
 def test_ctrl_c_during_a_large_read(shards: Any, tmp_path: Path) -> None:
     code = f"""

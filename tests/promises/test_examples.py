@@ -162,6 +162,7 @@ def test_map(map_example: ModuleType, tmp_path: Path) -> None:
     assert "<script src" not in page  # needs no network
 
 
+@pytest.mark.slow
 def test_a_map_reads_nothing_but_its_time(map_example: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "air.zarr"
     map_example.write(path)

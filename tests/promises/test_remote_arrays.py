@@ -110,6 +110,7 @@ def again(store: Store, z: zchunk.Array) -> zchunk.Array:
     return zchunk.open_array(store, "r", path=z.path)
 
 
+@pytest.mark.each_value
 def test_arrays(store: Store, variant: Variant) -> None:
     x = np.arange(7 * 10).reshape(7, 10)
     z = zchunk.create((7, 10), chunks=(2, 3), dtype="i4", store=store, path="g/a", fill_value=-1)
@@ -141,6 +142,7 @@ def test_arrays(store: Store, variant: Variant) -> None:
         again(store, z)[0] = 1
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("kind", ALL)
 def test_shapes_and_attributes(store: Store, variant: Variant) -> None:
     z = zchunk.create(5, chunks=2, dtype="f8", store=store, path="a", fill_value=0.5)
@@ -158,6 +160,7 @@ def test_shapes_and_attributes(store: Store, variant: Variant) -> None:
     assert found.nchunks_initialized >= 2
 
 
+@pytest.mark.each_value
 def test_groups(store: Store, variant: Variant) -> None:
     root = zchunk.open_group(store, "w")
     root.attrs["title"] = "all"
@@ -188,6 +191,7 @@ def test_groups(store: Store, variant: Variant) -> None:
     assert [key for key in store if "/" in key] == []
 
 
+@pytest.mark.each_value
 def test_copies(make: Made, variant: Variant, kind: str) -> None:
     """From every kind of store to the next one."""
     with getattr(make, kind)() as one, getattr(make, KINDS[KINDS.index(kind) - 1])() as other:

@@ -122,8 +122,9 @@ def test_a_checker_reports_mistakes_and_nothing_else(
     check(checker, python, folder)
 
 
-# mypy takes long for dask and xarray.
-@pytest.mark.parametrize("checker", [pytest.param(mypy, marks=pytest.mark.slow), pyright])
+# dask and xarray take long.
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_checker_reports_mistakes_beside_dask_and_xarray(
     checker: Callable[[Path, Path], Findings], python: Path, tmp_path: Path
 ) -> None:
