@@ -21,6 +21,24 @@ def nested_archive(tmp_path: Path) -> bytes:
     return (tmp_path / "inner.zip").read_bytes()
 
 
+@pytest.mark.parametrize("comment", [b"", b"a comment" * 100])
+@pytest.mark.parametrize("more", [1, 2])
+def test_of_archives_one_behind_the_other_the_last_one_is_read(
+    tmp_path: Path, comment: bytes, more: int
+) -> None:
+    good_archive(tmp_path / "old.zip", comment)
+    whole = (tmp_path / "old.zip").read_bytes()
+    for number in range(more):
+        with zipfile.ZipFile(tmp_path / "new.zip", "w") as new:
+            new.writestr("a", f"new {number}")
+            new.comment = comment
+        whole += (tmp_path / "new.zip").read_bytes()
+    (tmp_path / "both.zip").write_bytes(whole)
+    with zipfile.ZipFile(tmp_path / "both.zip") as theirs:
+        wanted = {name: theirs.read(name) for name in theirs.namelist()}
+    assert dict(ZipStore(tmp_path / "both.zip", mode="r")) == wanted == {"a": b"new %d" % (more - 1)}
+
+
 KILLED = """
 import os, signal, sys
 from zchunk.storage import ZipStore

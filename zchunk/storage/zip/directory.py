@@ -22,6 +22,8 @@ _ENTRY_MAGIC = b"PK\3\4"
 # Stands for a size or an offset that only the fields of zip64 can hold.
 _ELSEWHERE = 0xFFFFFFFF
 _STEP = 4 << 20
+# The last record of an archive, with the longest comment.
+_LONGEST = _END.size + 0xFFFF
 _MOST_NAMES = 1000
 # How much of the end of an archive is looked at where that takes requests, and at how many records.
 FAR = 64 << 20
@@ -40,7 +42,8 @@ def end_of_archive(file: Readable, first: int = _STEP, most: int | None = None) 
     """Return where the last complete archive in a file ends; the size of the file if it has none.
 
     That is behind the last directory that lies where it says that it does. An archive that is itself a value
-    in this one does not, for its offsets count from its own beginning.
+    in this one does not, for its offsets count from its own beginning. Nor does one that was put behind
+    another one (``cat old new``); there the old one, not the header of a value, is before its beginning.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def end_of_archive(file: Readable, first: int = _STEP, most: int | None = None) 
     """
     size = file.size
     middle = max(size - first, 0)
+    if _ends_with_whole(file):
+        return size
     found = next(_ends(file, size, middle), None)
     if found is not None:
         return found
@@ -72,6 +77,20 @@ def _ends(file: Readable, stop: int, start: int, most: int | None = None) -> Ite
         end: int = at + _END.size + comment
         if end <= size and (offset + nbytes == at or _is_end64(file, at)):
             yield end
+
+
+def _ends_with_whole(file: Readable) -> bool:
+    """Whether a file ends with an archive whose offsets count from the end of another archive before it."""
+    size = file.size
+    for at, data in _records(file, size, max(size - _LONGEST, 0)):
+        *_, nbytes, offset, comment = _END.unpack(data)
+        if at + _END.size + comment == size:
+            start = at - nbytes - offset
+            return start > 0 and any(
+                end + _END.size + _END.unpack(record)[-1] == start
+                for end, record in _records(file, start, max(start - _LONGEST, 0))
+            )
+    return False
 
 
 def _records(file: Readable, stop: int, start: int) -> Iterator[tuple[int, bytes]]:
