@@ -17,6 +17,7 @@ BUILTINS = {
     "ContainsNodeError": [ValueError, FileExistsError],
     "ContainsArrayError": [ValueError, FileExistsError],
     "ContainsGroupError": [ValueError, FileExistsError],
+    "BeingMadeError": [ValueError, FileExistsError],
     "ForeignFilesError": [FileExistsError],
     "CopyError": [RuntimeError],
     "MixedFormatsError": [ValueError],

@@ -161,6 +161,17 @@ class ContainsArrayError(ContainsNodeError):
     """
 
 
+class BeingMadeError(ContainsArrayError):
+    """Another process, or thread, makes a node where one was to be made.
+
+    Examples
+    --------
+    >>> from zchunk.errors import BeingMadeError
+    >>> issubclass(BeingMadeError, FileExistsError)
+    True
+    """
+
+
 class ContainsGroupError(ContainsNodeError):
     """A group stands where a node was to be made.
 

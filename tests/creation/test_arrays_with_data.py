@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.creation.test_opening import files
+from zchunk.errors import ForeignFilesError
 from zchunk.storage import DirectoryStore, KVStore, LRUStoreCache, MemoryStore, N5FSStore, N5Store, Store
 
 DATA = np.arange(1, 9, dtype="i4")
@@ -157,7 +160,7 @@ def test_what_n5_does_not_have_is_refused_before_anything_is_erased(tmp_path: Pa
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize("ndim", [0, 1, 2])
-def test_a_new_array_does_not_show_what_is_left_of_another(
+def test_a_new_array_does_not_take_files_of_others_for_its_chunks(
     zarr_format: Any, separator: Any, ndim: int, tmp_path: Path
 ) -> None:
     shape = (4,) * ndim
@@ -165,9 +168,17 @@ def test_a_new_array_does_not_show_what_is_left_of_another(
     z = zchunk.array(np.ones(shape), chunks=(2,) * ndim, path="a", **encoding)
     (tmp_path / "a" / z._format.array_key).unlink()
     (tmp_path / "a" / "notes.txt").write_text("mine")
+    before = files(tmp_path)
+    with pytest.raises(ForeignFilesError, match="as chunks"):
+        zchunk.zeros(shape, chunks=(2,) * ndim, path="a", **encoding)
+    assert files(tmp_path) == before
+    # What killed makers have left is known by their mark.
+    (tmp_path / "a" / ".unfinished").touch()
+    os.utime(tmp_path / "a" / ".unfinished", (0, 0))
     found = zchunk.zeros(shape, chunks=(2,) * ndim, path="a", **encoding)
     assert not np.any(found[...])
     assert (tmp_path / "a" / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "a" / ".unfinished").exists()
 
 
 def test_members_that_look_like_chunks_stay(tmp_path: Path) -> None:

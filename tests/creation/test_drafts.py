@@ -45,12 +45,11 @@ def test_a_draft_becomes_the_array_that_create_would_have_made(
 
     draft = draft_array(store=tmp_path / "draft", path="a", **parameters)
     assert not (tmp_path / "draft").exists()
+    draft.prepare()
     draft.array[...] = items
     np.testing.assert_array_equal(draft.array[...], items)
     with pytest.raises(ArrayNotFoundError):
         zchunk.open_array(tmp_path / "draft", path="a", mode="r")
-    draft.prepare()
-    draft.array[...] = items
     published = draft.publish()
     assert published.metadata == made.metadata
     assert dict(published.attrs) == dict(made.attrs)
@@ -134,8 +133,12 @@ def test_what_another_process_has_published_is_not_discarded(tmp_path: Path) -> 
     form = {"shape": 4, "chunks": 1, "store": tmp_path / "x"}
     new = started(**form)
     new.array[:] = 1
-    other = zchunk.array(np.full(4, 7), chunks=1, store=tmp_path / "x")
+    # By a program that knows no marks.
+    zchunk.array(np.full(4, 7), chunks=1, store=tmp_path / "other")
+    for name, value in contents(tmp_path / "other").items():
+        (tmp_path / "x" / name).write_bytes(value)
     new.discard()
+    other = zchunk.open_array(tmp_path / "x", "r+")
     assert other[:].tolist() == [7] * 4
     other.store.clear()
     new = started(**form)

@@ -28,6 +28,8 @@ from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.codecs import register_codec, registry
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
+from zchunk.errors import ChangeInProgressError
+from zchunk.runtime.locks import metadata_lock
 from zchunk.storage import DirectoryStore, KVStore
 
 pytestmark = pytest.mark.usefixtures("variant")
@@ -511,6 +513,27 @@ def test_files_that_a_reader_does_not_take_for_files(tmp_path: Path) -> None:
     for n in (1, 2):
         z[:] = n
         assert [r[0] for r in readers] == [n, n]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file_url", "cache"])
+def test_a_store_that_does_not_tell_upper_from_lower_case(tmp_path: Path, kind: str) -> None:
+    store: Any = DirectoryStore(tmp_path / "x", normalize_keys=True)
+    if kind == "cache":
+        store = zchunk.LRUStoreCache(store, 0)
+    elif kind == "file_url":
+        store = zchunk.FSStore(f"file://{tmp_path}/x", normalize_keys=True, mode="a")
+    upper = zchunk.zeros(4, chunks=4, store=store, path="A", cache_bytes=1000)
+    lower = zchunk.open_array(store, "r+", path="a", cache_bytes=1000)
+    assert upper._current.lock_seed == lower._current.lock_seed
+    for n in (1, 2):
+        lower[:] = n
+        assert upper[0] == lower[0] == n
+    del zchunk.open_group(store)["a"]
+    zchunk.zeros(4, chunks=4, store=store, path="a")[:] = 3
+    assert upper[0] == 3
+    locks = [metadata_lock(store, f"{path}/.zattrs") for path in ("A", "a")]
+    with locks[0], pytest.raises(ChangeInProgressError), locks[1]:
+        pass
 
 
 # ---- signals

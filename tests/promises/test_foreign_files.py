@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk.creation.nodes import erase
 from zchunk.errors import ForeignFilesError
 from zchunk.storage import DirectoryStore, FSStore, LRUStoreCache, N5Store, NestedDirectoryStore
 
@@ -220,14 +221,59 @@ def test_a_new_array_leaves_what_links_lead_to(tmp_path: Path) -> None:
     assert (other / "0").exists()
 
 
+@pytest.mark.parametrize("mode", ["a", "w-", "w"])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_file_that_looks_like_a_chunk_is_not_replaced(tmp_path: Path, mode: Any, zarr_format: Any) -> None:
+    name = "2024" if zarr_format == 2 else "c/2024"
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"mine")
+    for make in (
+        lambda: zchunk.open_array(tmp_path, mode, shape=4, chunks=2, zarr_format=zarr_format),
+        lambda: zchunk.array(ITEMS[0], store=tmp_path, overwrite=mode == "w", zarr_format=zarr_format),
+    ):
+        with pytest.raises(ForeignFilesError, match=r"2024.*rmdir"):
+            make()
+    assert _files(tmp_path) == {name: b"mine"}
+    # A group has no chunks.
+    if mode != "w":
+        zchunk.open_group(tmp_path, mode, zarr_format=zarr_format)
+        assert (tmp_path / name).read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("separator", [".", "/"])
 def test_a_new_array_has_no_chunks_of_a_former_one(tmp_path: Path, separator: Any) -> None:
     form = {"shape": (4, 4), "chunks": 2, "dimension_separator": separator}
-    zchunk.open_array(tmp_path, "w", **form)[:] = 1
+    zchunk.open_array(tmp_path, "w", attributes={"a": 1}, **form)[:] = 1
+    # The attributes say that it is an array's folder.
     (tmp_path / ".zarray").unlink()
     z = zchunk.open_array(tmp_path, "a", **form)
     assert not z[:].any()
-    assert [path.name for path in tmp_path.iterdir()] == [".zarray"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".zarray", ".zattrs"]
+
+
+def test_chunks_without_an_array_in_a_chunk_store(tmp_path: Path) -> None:
+    form = {"store": tmp_path / "s", "chunk_store": tmp_path / "c", "shape": 4, "chunks": 2, "path": "a"}
+    zchunk.create(**form)[:] = 1
+    (tmp_path / "s" / "a" / ".zarray").unlink()
+    with pytest.raises(ForeignFilesError, match="as chunks"):
+        zchunk.create(**form)
+
+    class Killed(BaseException):
+        pass
+
+    class Stopping(DirectoryStore):
+        def erase_prefix(self, path: str = "") -> None:
+            raise Killed
+
+    # Deleting that is killed between the two stores says whose the chunks are.
+    with pytest.raises(ForeignFilesError):
+        zchunk.create(**form | {"overwrite": True})
+    zchunk.storage.rmdir(DirectoryStore(tmp_path / "c"))
+    zchunk.create(**form)[:] = 1
+    with pytest.raises(Killed):
+        erase(DirectoryStore(tmp_path / "s"), "a", Stopping(tmp_path / "c"))
+    assert not zchunk.create(**form)[:].any()
+    assert list(DirectoryStore(tmp_path / "c")) == []
 
 
 @pytest.mark.parametrize("kind", ["memory", "fsspec_memory", "sqlite", "dict"])

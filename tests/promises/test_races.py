@@ -12,6 +12,7 @@ import pytest
 
 import zchunk
 from zchunk.errors import ContainsNodeError
+from zchunk.storage import DirectoryStore
 
 PROCESSES = 4
 ROUNDS = 40
@@ -111,6 +112,41 @@ def test_what_is_written_stays(tmp_path: Path, version: int) -> None:
     wanted = np.repeat(np.arange(1.0, 5.0), 4).reshape(4, 4)
     for at in range(ROUNDS):
         np.testing.assert_array_equal(zchunk.open(tmp_path / str(at), "r")[:], wanted)
+
+
+def _array_or_open(folder: Path, version: int, number: int, barrier: Any, results: Any) -> None:
+    """Make an array of data, as one half of the processes, or open it, as the other half."""
+    for at in range(ROUNDS):
+        store = DirectoryStore(folder / str(at))
+        if at % 2 and number == 0:
+            # A process that is gone has begun to make it.
+            store[".unfinished"] = _GONE
+            store["9.9"] = b"its chunk"
+        barrier.wait(60)
+        try:
+            if number % 2:
+                zchunk.array(np.full(30, number), chunks=1, store=store, zarr_format=version)
+            else:
+                zchunk.open_array(store, shape=30, chunks=1, dtype="i8", zarr_format=version)
+            results.put((at, number, None))
+        except ContainsNodeError as error:
+            results.put((at, number, repr(error)))
+
+
+# Signed on another machine, long ago.
+_GONE = b"%024x 1 1" % (1 << 90)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_no_chunk_is_of_another_maker(tmp_path: Path, version: int) -> None:
+    found = _run(_array_or_open, tmp_path, version)
+    assert [error for _, number, error in found if error is not None and not number % 2] == []
+    for at in range(ROUNDS):
+        made = [n for round_, n, error in found if round_ == at and n % 2 and error is None]
+        assert len(made) <= 1
+        wanted = made[0] if made else 0
+        assert zchunk.open_array(tmp_path / str(at), "r")[:].tolist() == [wanted] * 30
+        assert not (tmp_path / str(at) / ".unfinished").exists()
 
 
 STORES: dict[str, Callable[[str], Any]] = {

@@ -27,11 +27,11 @@ OF_FILES: dict[str, Callable[[Path], Store]] = {
     "nested": NestedDirectoryStore,
     "N5": N5Store,
     "fsspec": lambda path: FSStore(str(path)),
+    "cache": lambda path: LRUStoreCache(DirectoryStore(path), None),
 }
 OTHERS: dict[str, Callable[[Path], Store]] = {
     "memory": lambda path: MemoryStore(),
     "dict": lambda path: KVStore({}),
-    "cache": lambda path: LRUStoreCache(DirectoryStore(path), None),
     "SQLite": lambda path: SQLiteStore(":memory:"),
     "zip": lambda path: ZipStore(path / "x.zip"),
     "memory of fsspec": lambda path: FSStore("memory://folders"),

@@ -354,3 +354,23 @@ assert not cache.changing()
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_whose_folder_is_gone(tmp_path: Path, version: Any) -> None:
+    zchunk.array(np.ones(8), chunks=2, store=tmp_path / "s", path="a", zarr_format=version)
+    z = zchunk.open_array(LRUStoreCache(DirectoryStore(tmp_path / "s"), None), path="a")
+    assert z[:2].tolist() == [1, 1]
+    (tmp_path / "s").rename(tmp_path / "elsewhere")
+    for access in (lambda: z[2:], lambda: z.__setitem__(slice(2), 5), lambda: list(z.stored_chunks())):
+        with pytest.raises(zchunk.errors.NodeNotFoundError):
+            access()
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_mark_of_a_maker_is_not_kept(tmp_path: Path) -> None:
+    store = LRUStoreCache(DirectoryStore(tmp_path), None)
+    store["a/.unfinished"] = b"one"
+    assert store["a/.unfinished"] == b"one"
+    DirectoryStore(tmp_path)["a/.unfinished"] = b"two"
+    assert store["a/.unfinished"] == b"two"

@@ -15,7 +15,7 @@ def place(store: Store, path: str) -> str:
 
     That of a folder is the real path, for another store may begin further down.
     """
-    found = os.path.join(store.lock_identity, path)
+    found = os.path.join(store.lock_identity, store._folded(path))
     return (os.path.realpath(found) if os.path.isabs(found) else found).rstrip("/")
 
 

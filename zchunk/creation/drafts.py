@@ -16,6 +16,7 @@ from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
+from zchunk.creation.marks import Mark, being_made
 from zchunk.creation.nodes import Placement, format_for, new_array
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.recipe import ArrayRecipe
@@ -70,11 +71,19 @@ class Draft(NamedTuple):
         MixedFormatsError
             A group above is of the other format.
         """
-        self.placement.prepare(overwrite, self.access.chunk_store)
+        mark = self.placement.prepare(overwrite, self.access.chunk_store)
+        if mark is not None:
+            # What was left is cleared away.
+            mark.remove()
 
-    def publish(self, only_new: bool = False) -> Array:
+    def publish(self, only_new: bool = False, mark: Mark | None = None) -> Array:
         """Store the metadata and return the array; if it is `only_new`, not over those of another process."""
-        self.placement.publish(only_new)
+        if not self.placement.publish(only_new, mark, self.access.chunk_store):
+            raise being_made(self.access.store, self.access.path)
+        return self._made
+
+    @property
+    def _made(self) -> Array:
         metadata = self.placement.metadata
         return Array._of(*find_array(self.access)) if metadata is None else Array._of(self.access, metadata)
 
@@ -94,8 +103,8 @@ def make_draft(recipe: ArrayRecipe, access: Access) -> Draft:
 def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
     """Make the array of a recipe, with the groups above it, and return it: all functions end here."""
     draft = make_draft(recipe, access)
-    draft.prepare(overwrite)
-    return draft.publish(only_new=not overwrite)
+    draft.placement.put(overwrite, access.chunk_store)
+    return draft._made
 
 
 def draft_array(**kwargs: Any) -> Draft:
@@ -123,22 +132,27 @@ def started(**kwargs: Any) -> Started:
     """Begin to make an array, with the groups above it and with parameters of `create`."""
     recipe, access, overwrite = _records(kwargs)
     draft = make_draft(recipe, access)
-    draft.prepare(overwrite)
-    new, chunk_store = draft.placement, access.store if access.chunk_store is None else access.chunk_store
-    discard = partial(new.discard, access.chunk_store)
+    new, chunk_store = draft.placement, access.chunk_store
     if new.metadata is None:
         # What the metadata will be is for the store to say.
-        array = draft.publish(only_new=not overwrite)
-        return Started(array, lambda: array, discard)
-    mark = new.begin(access.chunk_store)
+        new.put(overwrite, chunk_store)
+        array = draft._made
+        return Started(array, lambda: array, partial(new.discard, None, chunk_store))
+    mark = new.prepare(overwrite, chunk_store, filled=True)
 
     def publish() -> Array:
-        made = draft.publish(only_new=not overwrite)
+        try:
+            if mark is not None:
+                mark.check()
+            made = draft.publish(not overwrite, mark)
+        except BaseException:
+            new.discard(mark, chunk_store)
+            raise
         if mark is not None:
-            chunk_store.erase_many([mark])
+            mark.remove()
         return made
 
-    return Started(draft.array, publish, discard)
+    return Started(draft.array, publish, partial(new.discard, mark, chunk_store))
 
 
 def _records(given: dict[str, Any]) -> tuple[ArrayRecipe, Access, bool]:

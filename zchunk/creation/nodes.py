@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from zchunk.core.attributes import with_string_keys
+from zchunk.creation.marks import Mark, being_made, set_mark, surely_marked, wait_for_maker
 from zchunk.creation.parameters import parsed_again
 from zchunk.engine import chunk_cache
 from zchunk.errors import (
@@ -19,12 +20,14 @@ from zchunk.errors import (
 )
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import FORMAT2, FORMATS, Format, find, get_format
+from zchunk.runtime.owners import signature
 from zchunk.spec.keys import (
     ARRAY_KEY,
     ATTRS_KEY,
     CONSOLIDATED_KEY,
     GROUP_KEY,
     METADATA_KEYS,
+    NODE_FILES,
     NODE_KEY,
     UNFINISHED_KEY,
     ChunkKeyEncoding,
@@ -105,13 +108,12 @@ def init_array(
         What `overwrite` would replace is no node.
     """
     new = new_array(store, path, metadata, attributes)
-    new.prepare(overwrite, chunk_store)
-    new.publish(new=not overwrite)
+    new.put(overwrite, chunk_store)
     return new.metadata
 
 
 class Placement(NamedTuple):
-    """An array that is to be put at a path: `prepare` makes the place, `publish` shows the array.
+    """An array or group that is to be put at a path: `prepare` makes the place, `publish` shows the node.
 
     Chunks that are written in between are those of an array which nobody sees before it is complete.
     """
@@ -120,34 +122,52 @@ class Placement(NamedTuple):
     path: str
     items: dict[str, bytes]
     fmt: Format
-    # How its chunks are named, and how many axes they have.
-    keys: tuple[ChunkKeyEncoding, int]
-    # As they will be read; None if that depends on the store. The same as it is stored.
-    metadata: ArrayMetadata | None
-    document: bytes
+    # How the chunks of an array are named, and how many axes they have.
+    keys: tuple[ChunkKeyEncoding, int] | None
+    # As they will be read; None if that depends on the store. The same as it is stored. Of arrays.
+    metadata: ArrayMetadata | None = None
+    document: bytes = b""
 
-    def prepare(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
-        """Make the groups above, and erase what is there. Raises as `init_array` does."""
-        _prepare(self.store, self.path, self.fmt, overwrite, chunk_store, self.keys)
+    def put(self, overwrite: bool = False, chunk_store: Store | None = None) -> None:
+        """Put the node, without chunks, in its place. Raises as `init_array` does."""
+        _put_node(self, overwrite, chunk_store)
 
-    def begin(self, chunk_store: Store | None = None) -> str | None:
-        """Leave a mark, for as long as there are chunks but no metadata; return its key."""
-        store = self.store if chunk_store is None else chunk_store
-        if not store.shared:
-            return None
-        key = join(self.path, UNFINISHED_KEY)
-        store[key] = b""
-        return key
+    def prepare(
+        self, overwrite: bool = False, chunk_store: Store | None = None, filled: bool = False
+    ) -> Mark | None:
+        """Make the groups above, and erase what is there. Raises as `init_array` does.
 
-    def discard(self, chunk_store: Store | None = None) -> None:
+        If it is to be `filled` before it is shown, or something had to be cleared away, returned is the mark
+        that keeps other makers away until it is removed; None in a store of this process alone.
+        """
+        return _prepare(self, overwrite, chunk_store, filled)
+
+    def discard(self, mark: Mark | None, chunk_store: Store | None = None) -> None:
         """Erase its chunks, unless another process has published an array, or a group, in its place."""
         # Metadata that depend on the store are there before the chunks.
         if self.metadata is None or find(self.store, self.path) is None:
-            erase_chunks(self.store if chunk_store is None else chunk_store, self.path, *self.keys)
+            store = self.store if chunk_store is None else chunk_store
+            if mark is None or mark.is_there():
+                assert self.keys is not None
+                _erase_keys(store, self.path, left_chunks(store, self.path, *self.keys))
+        if mark is not None:
+            mark.give_up()
 
-    def publish(self, new: bool = False) -> None:
-        """Put the metadata in their place; of a `new` node, not over those that others have put there."""
-        _publish(self.store, self.path, self.items, new)
+    def publish(self, new: bool = False, mark: Mark | None = None, chunk_store: Store | None = None) -> bool:
+        """Put the metadata in their place; of a `new` node, not over those that others have put there.
+
+        Without a mark, return False, with nothing put there, if another maker has set one.
+        """
+        chunks = self.store if chunk_store is None else chunk_store
+        keys = [join(self.path, name) for name in self.items]
+        if not _put(self.store, self.path, self.items, new):
+            # Another process was faster, or was and has erased it again.
+            check_absent(self.store, self.path)
+            _put(self.store, self.path, self.items, False)
+        if mark is None and chunks.root is not None and join(self.path, UNFINISHED_KEY) in chunks:
+            self.store.erase_many(reversed(keys))
+            return False
+        return True
 
 
 def new_array(
@@ -170,13 +190,6 @@ def new_array(
     if as_read is None:
         return Placement(store, path, items, fmt, keys, None, document)
     return Placement(store, path, items, fmt, keys, parsed, as_read)
-
-
-def erase_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> None:
-    """Erase what is left of an array that is no more, or never was complete: a new one would show it."""
-    _erase_keys(store, path, left_chunks(store, path, encoding, ndim))
-    if store.shared:
-        store.erase_many([join(path, UNFINISHED_KEY)])
 
 
 def left_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> list[str]:
@@ -231,19 +244,30 @@ def init_group(
     """Put a group without members at the normalised `path`. Raises as `init_array` does."""
     _check_new(path, fmt.version)
     items = fmt.group_items(_attributes(attributes))
-    _prepare(store, path, fmt, overwrite, chunk_store)
-    _publish(store, path, items, not overwrite)
+    _put_node(Placement(store, path, items, fmt, None), overwrite, chunk_store)
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if attributes is None else with_string_keys(attributes)
 
 
-def _publish(store: Store, path: str, items: dict[str, bytes], new: bool) -> None:
-    if not _put(store, path, items, new):
-        # Another process was faster, or was and has erased it again.
-        check_absent(store, path)
-        _put(store, path, items, False)
+def _put_node(new: Placement, overwrite: bool, chunk_store: Store | None) -> None:
+    """Put a node in its place: in one step, if it has one, or else with a mark."""
+    while True:
+        # What makes it comes after its attributes: they must not be those of another maker.
+        mark = _prepare(new, overwrite, chunk_store, len(new.items) > 1)
+        try:
+            published = new.publish(not overwrite, mark, chunk_store)
+        except BaseException:
+            if mark is not None:
+                mark.give_up()
+            raise
+        if mark is not None:
+            mark.remove()
+        if published:
+            return
+        if not wait_for_maker(new.store, chunk_store, new.path):
+            raise being_made(new.store, new.path)
 
 
 def _put(store: Store, path: str, items: dict[str, bytes], new: bool) -> bool:
@@ -320,47 +344,91 @@ def refuse_foreign(store: Store, path: str, chunk_store: Store | None = None) ->
     if not names and chunk_store is not None and not store.existing(join(path, key) for key in METADATA_KEYS):
         where, names = chunk_store, chunk_store.foreign(path)
     if names:
-        at = f"{'/' + path!r} in " if path else ""
-        raise ForeignFilesError(
-            f"{at}{where!r} holds {', '.join(map(repr, names[:3]))}{' and more' if names[3:] else ''} but no "
-            "Zarr metadata: replacing it would delete what is not zchunk's. Give another path, or delete the "
-            f"files first; zchunk.storage.rmdir(store, {path!r}) does so"
-        )
+        raise _foreign(where, path, names, "replacing it would delete what is not zchunk's")
 
 
-def _prepare(
-    store: Store,
-    path: str,
-    fmt: Format,
-    overwrite: bool,
-    chunk_store: Store | None,
-    keys: tuple[ChunkKeyEncoding, int] | None = None,
-) -> None:
-    """Make the place of a node, or of an array whose chunks have these keys."""
-    if fmt.version not in getattr(store, "zarr_formats", (2, 3)):
-        raise ValueError(f"{store!r} cannot hold nodes of Zarr format {fmt.version}")
+def _foreign(store: Store, path: str, names: list[str], why: str) -> ForeignFilesError:
+    at = f"{'/' + path!r} in " if path else ""
+    return ForeignFilesError(
+        f"{at}{store!r} holds {', '.join(map(repr, names[:3]))}{' and more' if names[3:] else ''} but no "
+        f"Zarr metadata: {why}. Give another path, or delete the files first; "
+        f"zchunk.storage.rmdir(store, {path!r}) deletes all that is there"
+    )
+
+
+def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled: bool) -> Mark | None:
+    """Make the place of a node; see `Placement.prepare`."""
+    store, path = new.store, new.path
+    if new.fmt.version not in getattr(store, "zarr_formats", (2, 3)):
+        raise ValueError(f"{store!r} cannot hold nodes of Zarr format {new.fmt.version}")
     chunks = store if chunk_store is None else chunk_store
     # Where no folder is there is nothing else to look for.
     vacant = not overwrite and store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
-    left: list[str] = []
-    if not overwrite and not vacant:
-        check_absent(store, path)
-        # Elsewhere it takes a request.
-        if keys is not None and chunks.root is not None:
-            left = left_chunks(chunks, path, *keys)
-        if left:
-            # Listed before it is known that there is no array: what other processes write to a new one stays.
-            check_absent(store, path)
-    missing = _missing_groups(store, path, fmt, overwrite)
+    remains = not overwrite and not vacant and _has_remains(new, chunks)
+    missing = _missing_groups(store, path, new.fmt, overwrite)
     if overwrite:
+        if surely_marked(chunks, path):
+            raise being_made(chunks, path)
         refuse_foreign(store, path, chunk_store)
-    if overwrite or (not vacant and store.unfinished(path)):
         erase(store, path, chunk_store)
-    _make_groups(store, fmt, missing, chunk_store)
-    # Another array may have been here before it was moved away.
-    chunk_cache.forget(chunks, path)
-    if left:
-        _erase_keys(chunks, path, left)
+        # An array above, which goes with all below it, is replaced by a group.
+        _make_groups(store, new.fmt, missing, chunk_store)
+    mark = set_mark(chunks, path) if (filled or remains) and chunks._trace_names else None
+    try:
+        if not overwrite:
+            if mark is not None:
+                check_absent(store, path)
+            if remains:
+                _clear_remains(new, chunks)
+            _make_groups(store, new.fmt, missing, chunk_store)
+        # Another array may have been here before it was moved away.
+        chunk_cache.forget(chunks, path)
+    except BaseException:
+        if mark is not None:
+            mark.remove()
+        raise
+    return mark
+
+
+def _has_remains(new: Placement, chunks: Store) -> bool:
+    """Whether a killed process has left something where a node is to be. Nothing is touched.
+
+    Raises
+    ------
+    ContainsArrayError, ContainsGroupError
+        A node is there.
+    ForeignFilesError
+        There are files that the array would take for its chunks, and nothing says that they are chunks.
+    """
+    store, path = new.store, new.path
+    nodes = [join(path, name) for name in (ARRAY_KEY, GROUP_KEY, NODE_KEY)]
+    traces = [join(path, name) for name in chunks._trace_names]
+    # One access for all keys: mostly none is there.
+    found = chunks.existing(nodes + traces)
+    if chunks is not store or not found.isdisjoint(nodes):
+        check_absent(store, path)
+    if not found.isdisjoint(traces) or store.unfinished(path) or chunks.unfinished(path):
+        return True
+    # Elsewhere it takes a request.
+    if new.keys is None or chunks.root is None or not (left := left_chunks(chunks, path, *new.keys)):
+        return False
+    # Listed before it is known that there is no array: what other processes write to a new one stays.
+    check_absent(store, path)
+    if store.existing(join(path, name) for name in NODE_FILES):
+        return True
+    if left := sorted(chunks.existing(left)):
+        raise _foreign(
+            chunks, path, [key[len(join(path, "")) :] for key in left], "the array would have them as chunks"
+        )
+    return False
+
+
+def _clear_remains(new: Placement, chunks: Store) -> None:
+    """Erase what killed processes have left where a node is to be, and nothing else. Its mark is set."""
+    for store in (chunks,) if chunks is new.store else (new.store, chunks):
+        store.finish_erasing(new.path)
+    if new.keys is not None:
+        _erase_keys(chunks, new.path, left_chunks(chunks, new.path, *new.keys))
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
@@ -369,6 +437,9 @@ def erase(store: Store, path: str, chunk_store: Store | None) -> None:
     # Before it, too: Ctrl-C may come just before what follows.
     chunk_cache.forget(chunks, path)
     try:
+        if chunk_store is not None and chunk_store._trace_names and not chunk_store.is_empty(path):
+            # Chunks without metadata are anybody's if the process is killed in between.
+            chunk_store[join(path, UNFINISHED_KEY)] = signature()
         store.erase_prefix(path)
         if chunk_store is not None:
             chunk_store.erase_prefix(path)

@@ -12,12 +12,11 @@ from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
 from zchunk.metadata.formats import find
 from zchunk.runtime.lazy import LazyModule
-from zchunk.spec.keys import normalize_path
 from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    from zchunk.creation import drafts, h5py_names, likeness, nodes
+    from zchunk.creation import drafts, h5py_names, likeness, marks, nodes
     from zchunk.creation.keywords import H5pyNames, OpenedArray
     from zchunk.typing import (
         AttributesLike,
@@ -48,6 +47,7 @@ else:
     drafts = LazyModule("zchunk.creation.drafts")
     h5py_names = LazyModule("zchunk.creation.h5py_names")
     likeness = LazyModule("zchunk.creation.likeness")
+    marks = LazyModule("zchunk.creation.marks")
     nodes = LazyModule("zchunk.creation.nodes")
 
 _NO_CODECS: frozenset[str] = frozenset()
@@ -191,6 +191,8 @@ def open_array(
         attributes=attributes,
     )
     try:
+        if mode == "a":
+            return marks.patiently(lambda: drafts.make_array(recipe, access, False), access)
         return drafts.make_array(recipe, access, mode == "w")
     except ContainsArrayError:
         # Another process was faster; or an array is above.
@@ -257,10 +259,14 @@ def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedArray]) -
             if mode != "a":
                 raise
     like = {"fill_value": a.fill_value} if isinstance(a, Array) else {}
+    parameters = likeness.parameters_like(a, like | given)
+    if mode != "a":
+        return open_array(store, mode, **parameters)
+    access = access_to(store, given.get("path"), chunk_store=given.get("chunk_store"))
     try:
-        return open_array(store, "w" if mode == "w" else "w-", **likeness.parameters_like(a, like | given))
+        return marks.patiently(lambda: open_array(store, "w-", **parameters), access)
     except ContainsArrayError:
         # As in `open_array`.
-        if mode != "a" or find(store, normalize_path(given.get("path"))) is None:
+        if find(store, access.path) is None:
             raise
     return open_array(store, "r+", **given)

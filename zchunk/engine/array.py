@@ -175,7 +175,7 @@ class ChunkedArray:
     @cached_property
     def where(self) -> str:
         """Name of the array in this process: the same through stores that begin at other folders above it."""
-        return os.path.join(self.store.lock_identity.rstrip("/"), self.path).rstrip("/")
+        return os.path.join(self.store.lock_identity.rstrip("/"), self.store._folded(self.path)).rstrip("/")
 
     def check_there(self) -> None:
         """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere."""

@@ -324,7 +324,7 @@ def forget(store: Store, path: str) -> None:
     """Forget the chunks of all arrays at and below `path`, which are no longer what they were."""
     caches = _caches()
     if caches:
-        _forget(caches, os.path.join(store.lock_identity.rstrip("/"), path).rstrip("/"))
+        _forget(caches, os.path.join(store.lock_identity.rstrip("/"), store._folded(path)).rstrip("/"))
 
 
 def _forget(caches: list[ChunkCache], where: str) -> None:

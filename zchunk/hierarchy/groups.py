@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from zchunk.core.access import Access, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
+from zchunk.creation.marks import patiently
 from zchunk.creation.nodes import format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ContainsGroupError, GroupNotFoundError
@@ -262,6 +263,8 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
             if mode != "a":
                 raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
     try:
+        if mode == "a":
+            return patiently(lambda: make_group(access, False, attributes), access)
         return make_group(access, mode == "w", attributes)
     except ContainsGroupError:
         if mode != "a":

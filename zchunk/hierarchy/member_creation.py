@@ -25,14 +25,15 @@ from zchunk.creation.arrays import (
     zeros_like,
 )
 from zchunk.creation.likeness import trusted_codecs
+from zchunk.creation.marks import patiently
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
-from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError, StoreError
+from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.hierarchy.members import Members
-from zchunk.spec.keys import ATTRS_KEY, check_rename
+from zchunk.hierarchy.moving import check_free, finish_moving, move_apart
+from zchunk.spec.keys import check_rename
 from zchunk.spec.regular_grid import normalize_shape
-from zchunk.storage.base import Store
 
 if TYPE_CHECKING:
     from zchunk.creation.keywords import (
@@ -138,7 +139,7 @@ class MemberCreation(Members):
         path = self._member_path(name)
         if self._kind(path) != "group":
             try:
-                return self.create_group(name, overwrite)
+                return patiently(lambda: self.create_group(name, overwrite), self._access_to(path))
             except ContainsGroupError:
                 # Another thread or process made it first.
                 pass
@@ -257,7 +258,8 @@ class MemberCreation(Members):
         path = self._member_path(name)
         if self._kind(path) != "array":
             try:
-                return self.create_dataset(name, shape=shape, dtype=dtype, **given)
+                access = self._access_to(path)
+                return patiently(lambda: self.create_dataset(name, shape=shape, dtype=dtype, **given), access)
             except ContainsArrayError:
                 # Another thread or process made it first; or an array is above, which is an error.
                 if self._kind(path) != "array":
@@ -476,6 +478,9 @@ class MemberCreation(Members):
     def move(self, source: str, dest: str) -> None:
         """Move an array or group, with all that is below it. Groups above `dest` are made.
 
+        Where chunks are in a store of their own, a process that is killed meanwhile may leave the node at
+        neither path; the same call then finishes the move.
+
         Parameters
         ----------
         source, dest : str
@@ -509,38 +514,17 @@ class MemberCreation(Members):
         if chunk_store is not None and chunk_store.lock_identity == store.lock_identity:
             chunk_store = None
         with self._changing():
+            if chunk_store is not None and finish_moving(store, chunk_store, old, new):
+                return
             if not self._format.contains(store, old):
                 raise PathNotFoundError(f"nothing to move at {'/' + old!r} in {store!r}")
             check_absent(store, new, f"{'/' + old!r} cannot be moved there")
             if chunk_store is not None:
-                _check_free(chunk_store, new)
+                check_free(chunk_store, new)
             require_parents(store, new, self._format)
             if chunk_store is not None and not chunk_store.is_empty(old):
-                _move_apart(store, chunk_store, old, new)
+                move_apart(store, chunk_store, old, new)
             else:
                 store.rename(old, new)
             for path in (old, new):
                 chunk_cache.forget(self.chunk_store, path)
-
-
-def _check_free(chunk_store: Store, path: str) -> None:
-    """Raise `StoreError` if something lies where the chunks of a node are to be moved to."""
-    if path in chunk_store or not chunk_store.is_empty(path):
-        raise StoreError(
-            f"cannot move to {'/' + path!r}: the chunk store {chunk_store!r:.200} holds values there, of no "
-            f"array; if nobody needs them, zchunk.storage.rmdir(chunk_store, {path!r}) deletes them"
-        )
-
-
-def _move_apart(store: Store, chunk_store: Store, old: str, new: str) -> None:
-    """Move a node whose chunks are in another store: it is nowhere while they are moved."""
-    items = store.get_many([key for key in store if key.startswith(f"{old}/")])
-    store.erase_prefix(old)
-    at = old
-    try:
-        chunk_store.rename(old, new)
-        at = new
-    finally:
-        # What makes a node comes after its attributes.
-        for key in sorted(items, key=lambda key: not key.endswith(ATTRS_KEY)):
-            store[at + key[len(old) :]] = items[key]

@@ -111,9 +111,9 @@ def metadata_lock(store: object, key: str, *, changes: bool = True, of_value: bo
     ...     store[".zattrs"] = b'{"units": "m"}'
     """
     node = key.rpartition("/")[0]
-    identity = getattr(store, "lock_identity", None)
+    identity, folded = getattr(store, "lock_identity", None), getattr(store, "_folded", None)
     seed = hash(str(id(store)) if identity is None else identity) & (2**64 - 1)
-    return KeyLock(seed, node, _refused, 2 if of_value else 1, changes)
+    return KeyLock(seed, node if folded is None else folded(node), _refused, 2 if of_value else 1, changes)
 
 
 def _refused(node: str) -> ChangeInProgressError:

@@ -21,6 +21,8 @@ N5_KEY = "attributes.json"
 ERASING_KEY = "erasing.partial"
 # There while chunks are put beside it, before the metadata of their array.
 UNFINISHED_KEY = ".unfinished"
+# There while the chunks of a node are moved to be beside it: its metadata, where they are in another store.
+MOVING_KEY = ".moving"
 # Names of the keys of metadata, with those of N5: without them the rest is no node.
 NODE_FILES = METADATA_KEYS | {N5_KEY}
 _CHUNK_NAME = re.compile(r"c(\.\d+)*|\d+(\.\d+)*", re.ASCII)
@@ -53,10 +55,10 @@ def erase_rank(key: str) -> int:
     """Return when a key goes as its node is erased, and comes from the other end as it is made.
 
     First what makes a node, then what else is known of it, then its chunks: so no node is ever seen that has
-    lost a part.
+    lost a part. The mark that chunks are those of no node goes last.
     """
     name = key.rpartition("/")[2]
-    return 0 if name in _MAKES_NODE else 1 if name in NODE_FILES else 2
+    return 0 if name in _MAKES_NODE else 1 if name in NODE_FILES else 3 if name == UNFINISHED_KEY else 2
 
 
 def is_chunk_name(name: str) -> bool:

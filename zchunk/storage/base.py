@@ -23,6 +23,7 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.checks import DimensionSeparator, check_path, check_range
 from zchunk.storage.folders import Folders
+from zchunk.storage.traces import names_left, to_erase, trace_of
 from zchunk.storage.zarr2_names import Zarr2Names
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
@@ -290,6 +291,8 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         True
         """
         *others, last = items
+        if others and last in self:
+            return False
         there = [key for key in others if not self.set_new(key, items[key])]
         if not self.set_new(last, items[last]):
             return False
@@ -313,8 +316,14 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         >>> store.foreign()
         ['party.jpg']
         """
-        if not self.shared or self.existing(join(path, name) for name in (*NODE_FILES, ERASING_KEY)):
+        if not self.shared:
             return []
+        trace = join(path, ERASING_KEY)
+        found = self.existing([trace, *(join(path, name) for name in NODE_FILES)])
+        if found - {trace}:
+            return []
+        if found:
+            return names_left(self._keys_below(path), trace, self.get(trace, b""))
         names = self.list_dir(path)
         if UNFINISHED_KEY in names:
             names = [name for name in names if name != UNFINISHED_KEY and not is_chunk_name(name)]
@@ -467,9 +476,17 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         metadata, chunks = keys[:start], keys[start:]
         if metadata and chunks and self.shared:
             chunks.append(join(path, ERASING_KEY))
-            self[chunks[-1]] = b""
+            self[chunks[-1]] = trace_of(metadata + chunks)
         self.erase_many(metadata)
         self.erase_many(chunks)
+
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        return (UNFINISHED_KEY, ERASING_KEY) if self.shared else ()
+
+    def finish_erasing(self, path: str = "") -> None:
+        trace = join(path, ERASING_KEY)
+        self.erase_many(to_erase(trace, self.get(trace)))
 
     def clear(self) -> None:
         """Delete every key.

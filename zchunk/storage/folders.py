@@ -7,6 +7,15 @@ class Folders:
     """Base of `zchunk.storage.Store`: what stores of local files are asked, and what all others answer."""
 
     @property
+    def _trace_names(self) -> tuple[str, ...]:
+        """Names of the keys beside a node that tell of a process which makes or erases it."""
+        return ()
+
+    def _folded(self, path: str) -> str:
+        """Return a node path as the store has it: some do not tell upper from lower case."""
+        return path
+
+    @property
     def root(self) -> str | None:
         """Absolute path of the local folder whose files are the values, or None.
 
@@ -76,6 +85,15 @@ class Folders:
         False
         """
         return False
+
+    def finish_erasing(self, path: str = "") -> None:
+        """Erase the rest of what is `unfinished` at a node path; what others have put there since stays.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.MemoryStore().finish_erasing("a")
+        """
 
     def lost(self, path: str = "") -> bool:
         """Whether the folder is gone that a node at a path would be in.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from weakref import ref
 
 from zchunk.runtime.fork import PerProcess
-from zchunk.spec.keys import check_key, is_key, normalize_path, parents
+from zchunk.spec.keys import UNFINISHED_KEY, check_key, is_key, normalize_path, parents
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.mapping import as_store
@@ -112,6 +112,9 @@ class _Cache:
 
     def keep(self, key: str, value: bytes) -> None:
         self.drop(key)
+        if key.endswith(UNFINISHED_KEY):
+            # It is there for as long as another process is at work.
+            return
         if self.max_size is None or len(value) <= self.max_size:
             self.values[key] = value
             self.size += len(value)
@@ -434,8 +437,27 @@ class LRUStoreCache(Store):
     def shared(self) -> bool:  # type: ignore[override]
         return self._store.shared
 
+    def _folded(self, path: str) -> str:
+        return self._store._folded(path)
+
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        return self._store._trace_names
+
     def unfinished(self, path: str = "") -> bool:
         return self._store.unfinished(path)
+
+    def finish_erasing(self, path: str = "") -> None:
+        with self._changing_below(check_path(path) and f"{path}/"):
+            self._store.finish_erasing(path)
+
+    def lost(self, path: str = "") -> bool:
+        lost = self._store.lost(path)
+        if lost:
+            # What is kept of it is of no use to anybody.
+            with self._changing_below(check_path(path) and f"{path}/"):
+                pass
+        return lost
 
     def foreign(self, path: str = "") -> list[str]:
         return self._store.foreign(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import zchunk
 from tests import ROOT
 from tests.store_conformance import StoreConformance, in_child
+from zchunk._ext.io.files import write_file
 from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
 from zchunk.runtime import threads
 from zchunk.storage import (
@@ -614,3 +616,38 @@ def test_directory_stores_are_equal_by_path(tmp_path: Path) -> None:
     assert NestedDirectoryStore(tmp_path) == NestedDirectoryStore(tmp_path)
     assert NestedDirectoryStore(tmp_path) != DirectoryStore(tmp_path)
     assert DirectoryStore(tmp_path) != NestedDirectoryStore(tmp_path)
+
+
+def _failing(number: int) -> Callable[..., None]:
+    """Return what stands for a write of a new file that the system refuses."""
+
+    def write(path: bytes, data: Any, durability: int, new: bool = False) -> None:
+        if new:
+            raise OSError(number, os.strerror(number), os.fsdecode(path))
+        write_file(path, data, durability)
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EACCES", "EIO", "EDQUOT", "EROFS", "EMFILE"])
+def test_a_file_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(directory, "write_file", _failing(getattr(errno, name)))
+    with pytest.raises(OSError) as caught:
+        DirectoryStore(tmp_path).set_new("a", b"value")
+    assert caught.value.errno == getattr(errno, name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["EPERM", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
+def test_where_a_file_has_one_name_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(directory, "write_file", _failing(getattr(errno, name)))
+    store = DirectoryStore(tmp_path)
+    assert [store.set_new("a", value) for value in (b"one", b"two")] == [True, False]
+    assert store["a"] == b"one"
+
+
+def test_a_new_value_below_another_one(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store["a"] = b"value"
+    with pytest.raises(KeyBelowValueError):
+        store.set_new("a/b", b"value")

@@ -16,6 +16,7 @@ import pytest
 
 import zchunk
 from tests.store_conformance import in_child
+from zchunk.runtime import owners
 from zchunk.storage import DirectoryStore, N5Store, ZipStore
 from zchunk.storage.local import leftovers
 
@@ -180,7 +181,7 @@ def test_where_machines_may_look_alike_a_file_stays_for_an_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As where there is no /proc.
-    monkeypatch.setattr(leftovers, "_IDENTITY", (str(tmp_path / "nothing"),))
+    monkeypatch.setattr(owners, "IDENTITY", (str(tmp_path / "nothing"),))
     left = dead_name(tmp_path / "0")
     store = DirectoryStore(tmp_path)
     assert store.remove_leftovers() == []

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import zchunk
+from zchunk.errors import ForeignFilesError
 from zchunk.storage import DirectoryStore
 from zchunk.storage.local import removal
 from zchunk.storage.local.leftovers import unfinished
@@ -65,6 +69,56 @@ def test_deleting_that_was_not_finished(folder: Path) -> None:
     removal.remove_in_place(str(folder / "n"))
     assert not unfinished(str(folder / "n"))
     assert not (folder / "n").exists()
+
+
+def killed_while_erasing(folder: Path, left: set[str]) -> None:
+    """Let a process erase all in a folder, which is killed before some files are deleted."""
+
+    def erase() -> None:
+        unlink = removal._unlink
+
+        def die(path: str) -> None:
+            if os.path.relpath(path, folder) in left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            unlink(path)
+
+        removal._unlink = die
+        removal.remove_in_place(str(folder))
+
+    pid = os.fork()
+    if not pid:
+        erase()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.fixture
+def half_erased(tmp_path: Path) -> Path:
+    """A group that a process has begun to erase and was killed, and what others have put there since."""
+    zchunk.open_group(tmp_path / "n").create("a", shape=4, chunks=2)[:] = 1
+    (tmp_path / "n" / "0.0").write_bytes(b"chunk")
+    killed_while_erasing(tmp_path / "n", {"0.0"})
+    assert unfinished(str(tmp_path / "n"))
+    (tmp_path / "n" / "thesis.txt").write_bytes(b"mine")
+    zchunk.array([1, 2], store=tmp_path / "n" / "arr")
+    return tmp_path / "n"
+
+
+def test_a_killed_erase_says_what_is_not_its_own(half_erased: Path) -> None:
+    assert removal.foreign_files(str(half_erased)) == ["arr/.zarray", "arr/0", "thesis.txt"]
+    with pytest.raises(ForeignFilesError, match=r"thesis\.txt"):
+        zchunk.open_group(half_erased, "w")
+    assert (half_erased / "thesis.txt").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("mode", ["a", "w-"])
+def test_a_new_node_finishes_a_killed_erase_and_deletes_nothing_else(half_erased: Path, mode: Any) -> None:
+    # A file that is moved here may have been written long ago.
+    os.utime(half_erased / "thesis.txt", (0, 0))
+    zchunk.open_array(half_erased, mode, shape=(2, 2), chunks=1)
+    assert sorted(os.listdir(half_erased)) == [".zarray", "arr", "thesis.txt"]
+    assert zchunk.open_array(half_erased / "arr", "r")[:].tolist() == [1, 2]
+    assert not unfinished(str(half_erased))
 
 
 def test_whose_files_they_are(folder: Path) -> None:

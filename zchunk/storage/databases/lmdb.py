@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import ForkGate, PerProcess
 from zchunk.runtime.locks import change_in_progress
-from zchunk.spec.keys import check_key, is_key
+from zchunk.spec.keys import UNFINISHED_KEY, check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
@@ -160,6 +160,11 @@ class LMDBStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
+
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        # Other processes may use the database.
+        return (UNFINISHED_KEY,)
 
     def set_new(self, key: str, value: Any) -> bool:
         if type(self).__setitem__ is not LMDBStore.__setitem__:

@@ -13,7 +13,7 @@ from typing import Any
 
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import PerProcess
-from zchunk.spec.keys import check_key, check_rename, is_key
+from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.databases.redis_client import client, parse_url, redis_package, url_of
@@ -221,6 +221,11 @@ class RedisStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set_many({key: value})
+
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        # Other processes may use the database.
+        return (UNFINISHED_KEY,)
 
     def set_new(self, key: str, value: Any) -> bool:
         if type(self).__setitem__ is not RedisStore.__setitem__:

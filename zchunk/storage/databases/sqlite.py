@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import ForkGate, PerProcess
 from zchunk.runtime.locks import change_in_progress
-from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
+from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
@@ -180,6 +180,11 @@ class SQLiteStore(Store):
         row = check_key(key), as_buffer(value)
         with self._writing() as db:
             db.execute("REPLACE INTO zarr VALUES (?, ?)", row)
+
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        # Other processes may use the database.
+        return (UNFINISHED_KEY,)
 
     def set_new(self, key: str, value: Any) -> bool:
         if type(self).__setitem__ is not SQLiteStore.__setitem__:

@@ -11,6 +11,7 @@ from zchunk.spec.keys import ERASING_KEY, check_key, erase_rank, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.secrets import cleaned, cleaned_url, identity_of
+from zchunk.storage.traces import trace_of
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")
@@ -300,7 +301,8 @@ class Objects(Store):
         metadata, chunks = names[:start], names[start:]
         if metadata and chunks:
             chunks.append(prefix + ERASING_KEY)
-            self._ask(folder, self.fs.pipe_file, chunks[-1], b"", missing=())
+            trace = trace_of([name[len(self._prefix) :] for name in metadata + chunks])
+            self._ask(folder, self.fs.pipe_file, chunks[-1], trace, missing=())
         self._remove(metadata)
         self._remove(chunks)
         if _MAGIC.isdisjoint(folder) and folder != self.fs.root_marker:

@@ -180,9 +180,11 @@ class FSStore(Store):
         key = check_key(key)
         return key.lower() if self.normalize_keys else key
 
-    def _path(self, path: str) -> str:
-        path = check_path(path)
+    def _folded(self, path: str) -> str:
         return path.lower() if self.normalize_keys else path
+
+    def _path(self, path: str) -> str:
+        return self._folded(check_path(path))
 
     def _normalize_key(self, path: str | None) -> str:
         """Return a node path as it is in the file system, from what users give (zarr 2's name)."""
@@ -277,8 +279,15 @@ class FSStore(Store):
         self._check_writable()
         self._files.erase_prefix(path)
 
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        return self._files._trace_names
+
     def unfinished(self, path: str = "") -> bool:
         return self._files.unfinished(self._path(path))
+
+    def finish_erasing(self, path: str = "") -> None:
+        self._files.finish_erasing(self._path(path))
 
     def lost(self, path: str = "") -> bool:
         return self._files.lost(self._path(path))

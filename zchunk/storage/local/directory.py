@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk._ext.io.files import are_files, real_path, sync_files, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
-from zchunk.spec.keys import check_key, check_rename, is_key, join, normalize_path
+from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
@@ -24,7 +24,7 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.removal import foreign_files, remove_folder, remove_in_place
+from zchunk.storage.local.removal import finish_erasing, foreign_files, remove_folder, remove_in_place
 from zchunk.storage.local.trees import RETRIES, each_file
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
@@ -35,6 +35,8 @@ DURABILITY = {"none": 0, "atomic": 1, "fsync": 2}
 # O_NONBLOCK: a FIFO in the folder must not hang anyone. It means nothing for regular files.
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | _FLAGS
+# What the system says where a file cannot have two names; on Linux it is mostly EPERM.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 class DirectoryStore(Store):
@@ -183,9 +185,12 @@ class DirectoryStore(Store):
         """
         return self._folder(normalize_path(path))
 
+    def _folded(self, path: str) -> str:
+        return path.lower() if self.normalize_keys else path
+
     def _folder(self, path: str) -> str:
         path = check_path(path)
-        return join(self.path, path.lower() if self.normalize_keys else path) if path else self.path
+        return join(self.path, self._folded(path)) if path else self.path
 
     def __getitem__(self, key: str) -> bytes:
         return self._read(key, 0, None)
@@ -228,7 +233,10 @@ class DirectoryStore(Store):
             except FileNotFoundError:
                 # Again and again, for another process may be erasing the folder.
                 continue
-        raise StoreError(
+        raise self._removed(key)
+
+    def _removed(self, key: str) -> StoreError:
+        return StoreError(
             f"cannot store {key!r} in {self.path!r}: other processes remove its folder all the time"
         )
 
@@ -248,11 +256,17 @@ class DirectoryStore(Store):
             except FileNotFoundError:
                 # Another process erases the folder.
                 continue
-            except OSError:
-                break
+            except FileExistsError:
+                # If it is no file, but a folder perhaps, then it is for the store to say whether it goes.
+                return False if os.path.isfile(path) else super().set_new(key, value)
+            except NotADirectoryError:
+                raise self._below_value(key, os.path.dirname(path)) from None
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return super().set_new(key, value)
             return True
-        # If there is no file, something else is there, or the file system has no hard links.
-        return False if os.path.isfile(path) else super().set_new(key, value)
+        raise self._removed(key)
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
@@ -370,8 +384,15 @@ class DirectoryStore(Store):
             return err.errno == errno.ENOENT
         return False
 
+    @property
+    def _trace_names(self) -> tuple[str, ...]:
+        return (UNFINISHED_KEY,)
+
     def unfinished(self, path: str = "") -> bool:
         return unfinished(self._folder(path))
+
+    def finish_erasing(self, path: str = "") -> None:
+        finish_erasing(self._folder(path))
 
     def lost(self, path: str = "") -> bool:
         return not os.path.isdir(self._folder(path))

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from itertools import islice
 
 from zchunk._ext.io.files import temp_number
+from zchunk.runtime import owners
 from zchunk.storage.local.trees import remove_tree
 
 # Ends the name of a file that is being written, after 24 hexadecimal digits.
@@ -29,13 +30,6 @@ ERASING = "erasing"
 # other programs may be digits alone.
 _NAME = re.compile(r"(.*)\.([0-9a-f]{24}|[0-9a-f]{16})\.partial", re.DOTALL)
 _OLD_DIGITS = 16
-# Seconds after which a file of another machine, or of another container, counts as left over: its writer
-# would have written to it.
-_ABANDONED = 24 * 3600
-# The same for a file that seems to be of this machine, by a process that is gone.
-_PERHAPS_ABANDONED = 3600
-# What a process and its machine are known by; where it is missing, machines may look alike.
-_IDENTITY = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
 # The first write of a process in a folder looks at so many names, which takes a millisecond; the tenth looks
 # at ten times as many, and so on.
 _LOOKED_AT = 2000
@@ -66,14 +60,15 @@ def unfinished(folder: str) -> bool:
     """Whether a process that is gone has begun to delete what is in a folder."""
     try:
         with os.scandir(folder) as entries:
-            names = (entry for entry in entries if entry.name.startswith(f"{ERASING}."))
-            found = ((_NAME.fullmatch(entry.name), entry) for entry in names)
-            return any(
-                match is not None and match[1] == ERASING and is_abandoned(match[2], entry)
-                for match, entry in found
-            )
+            return any(map(is_abandoned_trace, entries))
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def is_abandoned_trace(entry: os.DirEntry[str]) -> bool:
+    """Whether a process that is gone has left this while it deleted what is beside it."""
+    found = _NAME.fullmatch(entry.name) if entry.name.startswith(f"{ERASING}.") else None
+    return found is not None and found[1] == ERASING and is_abandoned(found[2], entry)
 
 
 def _prefix(name: str) -> str | None:
@@ -85,25 +80,15 @@ def _prefix(name: str) -> str | None:
 def is_abandoned(digits: str, entry: os.DirEntry[str]) -> bool:
     """Whether the process is gone that made a file or folder with these digits in its name."""
     number, own, old = int(digits, 16), temp_number(), len(digits) == _OLD_DIGITS
-    if number >> 46 != (own & 2**64 - 1 if old else own) >> 46:
-        limit = _ABANDONED
-    elif _lives(number >> 24 & 0x3FFFFF):
+    if owners.machine_of(number) != owners.machine_of(own & 2**64 - 1 if old else own):
+        limit = owners.ABANDONED
+    elif owners.lives(owners.process_of(number)):
         return False
-    elif not old and all(map(os.path.exists, _IDENTITY)):
+    elif not old and all(map(os.path.exists, owners.IDENTITY)):
         return True
     else:
-        limit = _PERHAPS_ABANDONED
+        limit = owners.PERHAPS_ABANDONED
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > limit
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
 
 
 def remove_leftovers(folder: str) -> list[str]:

@@ -18,7 +18,7 @@ from zchunk._ext.io.files import are_files
 from zchunk.errors import StoreError
 from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
 from zchunk.storage.local.files import is_absence, sync_folder
-from zchunk.storage.local.leftovers import ERASED, ERASING, is_hidden, partial_path
+from zchunk.storage.local.leftovers import ERASED, ERASING, is_abandoned_trace, is_hidden, partial_path
 from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
 
 # Names that an error shows of a folder that is not the store's.
@@ -105,30 +105,75 @@ def foreign_files(folder: str) -> list[str]:
     """
     if any(are_files([os.fsencode(f"{folder}/{name}") for name in NODE_FILES])):
         return []
-    try:
-        with os.scandir(folder) as entries:
-            if any(entry.name.startswith(f"{ERASING}.") and is_hidden(entry) for entry in entries):
-                return []
-    except OSError as error:
-        if not is_absence(error):
-            raise
+    traces = _traces(folder)
+    if traces is None:
         return []
-    found = _files(folder)
-    if os.path.isfile(f"{folder}/{UNFINISHED_KEY}"):
+    until = _erased_until(traces)
+    start = len(folder.rstrip("/")) + 1
+    found = (entry.path[start:] for entry in _files(folder) if _changed(entry) > until)
+    if os.path.lexists(f"{folder}/{UNFINISHED_KEY}"):
         found = (name for name in found if name != UNFINISHED_KEY)
         found = (name for name in found if not is_chunk_name(name.partition("/")[0]))
     return sorted(islice(found, _SHOWN))
 
 
-def _files(folder: str) -> Iterator[str]:
-    """Yield the paths, relative to a folder, of all in it and below that is no folder and not temporary."""
-    start, left = len(folder.rstrip("/")) + 1, [folder.rstrip("/")]
+def finish_erasing(folder: str) -> None:
+    """Delete what processes that are gone had begun to delete in a folder, and what they left to tell so.
+
+    What others have put there since is newer than that, and stays.
+    """
+    traces = [entry for entry in _traces(folder) or [] if is_abandoned_trace(entry)]
+    if not traces:
+        return
+    until = _erased_until(traces)
+    folders: list[str] = []
+    old = [entry.path for entry in _files(folder, folders) if _changed(entry) <= until]
+    mark = f"{folder}/{UNFINISHED_KEY}"
+    for path in sorted((path for path in old if path != mark), key=erase_rank):
+        _unlink(path)
+    for path in sorted(folders, key=len, reverse=True):
+        with suppress(OSError):
+            os.rmdir(path)
+    for entry in traces:
+        remove_tree(entry.path)
+
+
+def _traces(folder: str) -> list[os.DirEntry[str]] | None:
+    """Return what is in a folder while it is cleared, or since a kill at that; None if there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if entry.name.startswith(f"{ERASING}.") and is_hidden(entry)]
+    except OSError as error:
+        if not is_absence(error):
+            raise
+        return None
+
+
+def _erased_until(traces: list[os.DirEntry[str]]) -> int:
+    """Return when the last of those that left traces was still seen to delete, or 0."""
+    return max((entry.stat(follow_symlinks=False).st_mtime_ns for entry in traces), default=0)
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    """Return when a file was put where it is: copies may keep the times of their contents, but not this."""
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        # Another process has deleted it.
+        return 0
+
+
+def _files(folder: str, folders: list[str] | None = None) -> Iterator[os.DirEntry[str]]:
+    """Yield all in a folder and below that is no folder and not temporary; add the `folders` below it."""
+    left = [folder.rstrip("/")]
     while left:
         with os.scandir(left.pop() or "/") as entries:
             for entry in entries:
                 if is_hidden(entry):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    left.append(entry.path)
-                else:
-                    yield entry.path[start:]
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                    continue
+                left.append(entry.path)
+                if folders is not None:
+                    folders.append(entry.path)

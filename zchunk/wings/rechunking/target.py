@@ -13,6 +13,7 @@ from zchunk.core.access import Access
 from zchunk.core.array import Array
 from zchunk.creation.arrays import create
 from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
+from zchunk.creation.marks import being_made, sign_mark, surely_marked
 from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.array import ArrayMetadata
@@ -164,6 +165,8 @@ class Making:
         if not self._journal.made:
             self._make(overwrite)
             self._journal.add_made()
+        elif resumed:
+            self._set_mark()
         made = Made(self._access, self._new.document, self._published)
         self.target = made.open()
         self._job = Job(self.source, made, self.plan, temp, self._journal.pieces)
@@ -171,13 +174,17 @@ class Making:
     def _make(self, overwrite: bool) -> None:
         """Make the place of the target ready for its chunks."""
         try:
+            if surely_marked(self._store, self._path):
+                raise being_made(self._store, self._path)
             refuse_foreign(self._store, self._path)
             # An earlier call may have begun to make it.
             erase(self._store, self._path, None)
-            self._new.prepare(overwrite)
-            self._store[self._mark] = self._new.items[self._format.array_key]
+            mark = self._new.prepare(overwrite, filled=True)
+            self._set_mark()
+            if mark is not None:
+                mark.forget()
             if self._published:
-                self._new.publish()
+                self._new.publish(mark=self._mark)
         except BaseException:
             self._journal.erase()
             raise
@@ -187,10 +194,9 @@ class Making:
         """Whether the metadata come first, because the store decides what they will be."""
         return self._new.metadata is None
 
-    @property
-    def _mark(self) -> str:
-        """Key, in the place of the target, of the mark that its chunks are those of this call."""
-        return join(self._path, UNFINISHED_KEY)
+    def _set_mark(self) -> None:
+        """Say, in the place of the target, that its chunks are those of this call."""
+        self._mark = sign_mark(self._store, self._path, self._new.items[self._format.array_key])
 
     @property
     def _access(self) -> Access:
@@ -203,8 +209,9 @@ class Making:
         )
 
     def _is_made(self) -> bool:
-        wanted = self._new.items[self._format.array_key]
-        if self._store.get(self._mark) == wanted:
+        # Versions before did not sign it.
+        mark = self._store.get(join(self._path, UNFINISHED_KEY), b"")
+        if mark.endswith(self._new.items[self._format.array_key]):
             return True
         if self._new.metadata is None:
             return False
@@ -252,8 +259,9 @@ class Making:
     def publish(self) -> None:
         """Put the metadata in their place: the array is complete."""
         if not self._published:
-            self._new.publish()
-        self._store.erase_many([self._mark])
+            self._mark.check()
+            self._new.publish(mark=self._mark)
+        self._mark.remove()
 
     def end(self) -> None:
         """Delete the intermediate copy and the record."""

@@ -1,0 +1,310 @@
+"""Nodes that are being made, and what killed makers leave: one makes a node, and the others touch nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zchunk
+from tests.between_lines import interrupted
+from tests.creation.test_opening import files
+from tests.store_conformance import in_child
+from zchunk.creation import arrays, drafts, marks, nodes
+from zchunk.creation.drafts import started
+from zchunk.errors import BeingMadeError, ContainsArrayError, ContainsNodeError
+from zchunk.runtime import owners
+from zchunk.storage import DirectoryStore, LRUStoreCache, N5Store, SQLiteStore
+
+FORM: dict[str, Any] = {"shape": 4, "chunks": 1, "dtype": "i4"}
+STORES: dict[str, Callable[[Path], Any]] = {
+    "folder": DirectoryStore,
+    "n5": N5Store,
+    "cache": lambda p: LRUStoreCache(DirectoryStore(p), None),
+    "database": lambda p: SQLiteStore(p),
+}
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a maker takes long; no test waits in vain."""
+    monkeypatch.setattr(marks, "_PATIENCE", 300.0)
+
+
+class Maker:
+    """A process that has stored some chunks of a new array, and waits until it may go on, or is killed."""
+
+    def __init__(self, store: Any, **kwargs: Any) -> None:
+        ready, told = os.pipe()
+        go, self._tell = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                os.close(self._tell)
+                new = started(**{**FORM, "store": store, **kwargs})
+                new.array[:2] = 7
+                os.write(told, b"1")
+                if os.read(go, 1):
+                    new.array[2:] = 7
+                    new.publish()
+            finally:
+                os._exit(0)
+        os.close(told)
+        os.close(go)
+        try:
+            assert os.read(ready, 1), "the process has failed"
+        finally:
+            os.close(ready)
+
+    def go_on(self) -> None:
+        os.write(self._tell, b"1")
+
+    def wait(self) -> None:
+        os.waitpid(self._pid, 0)
+        os.close(self._tell)
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        self.wait()
+
+
+@contextmanager
+def making(store: Any, **kwargs: Any) -> Iterator[Maker]:
+    """Such a process, which has ended at the end of the block: killed, unless it was told to go on."""
+    maker = Maker(store, **kwargs)
+    try:
+        yield maker
+    except BaseException:
+        maker.kill()
+        raise
+    maker.wait()
+
+
+def killed_maker(store: Any, **kwargs: Any) -> None:
+    Maker(store, **kwargs).kill()
+
+
+CREATE: dict[str, Callable[[Any], Any]] = {
+    "create": lambda s: zchunk.create(store=s, **FORM),
+    "attributes": lambda s: zchunk.create(store=s, attributes={"a": 1}, **FORM),
+    "array": lambda s: zchunk.array(np.full(4, 1, "i4"), chunks=1, store=s),
+    "w-": lambda s: zchunk.open_array(s, "w-", **FORM),
+    "group": lambda s: zchunk.open_group(s, "w-"),
+    "rechunk": lambda s: zchunk.rechunk(zchunk.array(np.arange(4)), 2, s),
+}
+REPLACE: dict[str, Callable[[Any], Any]] = {
+    "overwrite": lambda s: zchunk.create(store=s, overwrite=True, **FORM),
+    "save": lambda s: zchunk.save(s, np.arange(4)),
+    "w": lambda s: zchunk.open_group(s, "w"),
+}
+
+
+@pytest.mark.parametrize("create", [*CREATE, *REPLACE])
+def test_while_another_process_makes_an_array_nothing_is_touched(tmp_path: Path, create: str) -> None:
+    with making(DirectoryStore(tmp_path)) as maker:
+        before = files(tmp_path)
+        assert ".zarray" not in before
+        with pytest.raises(BeingMadeError, match="another process makes"):
+            (CREATE | REPLACE)[create](DirectoryStore(tmp_path))
+        assert files(tmp_path) == before
+        maker.go_on()
+        assert zchunk.open_array(tmp_path, "a", **FORM)[:].tolist() == [7] * 4
+    assert ".unfinished" not in files(tmp_path)
+
+
+OPEN: dict[str, Callable[[Any, str], Any]] = {
+    "open_array": lambda s, p: zchunk.open_array(s, path=p, **FORM),
+    "open": lambda s, p: zchunk.open(s, path=p, **FORM),
+    "open_like": lambda s, p: zchunk.open_like(np.zeros(4, "i4"), s, chunks=1),
+    "require_dataset": lambda s, p: zchunk.open_group(s).require_dataset(p, 4, "i4"),
+}
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("open_", OPEN)
+def test_that_comes_second_waits_and_opens(tmp_path: Path, kind: str, open_: str) -> None:
+    store = STORES[kind](tmp_path / "s")
+    path = "" if open_ == "open_like" else "a"
+    with making(store, path=path) as maker:
+        maker.go_on()
+        assert OPEN[open_](STORES[kind](tmp_path / "s"), path)[:].tolist() == [7] * 4
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("create", [*CREATE, *REPLACE])
+def test_what_a_killed_maker_left_is_no_part_of_what_comes(
+    tmp_path: Path, kind: str, create: str, version: int
+) -> None:
+    if kind == "n5" and version == 3:
+        pytest.skip("N5 is of format 2")
+    store = STORES[kind](tmp_path / "s")
+    killed_maker(store, zarr_format=version)
+    assert any(key.endswith(".unfinished") for key in [*store])
+    store = STORES[kind](tmp_path / "s")
+    (CREATE | REPLACE)[create](store)
+    assert not any(key.endswith(".unfinished") for key in store)
+    if create in ("create", "attributes", "w-", "overwrite"):
+        assert zchunk.open_array(store, "r")[:].tolist() == [0] * 4
+
+
+def test_one_takes_over_from_a_killed_maker(tmp_path: Path) -> None:
+    killed_maker(DirectoryStore(tmp_path))
+    with making(DirectoryStore(tmp_path)) as maker:
+        with pytest.raises(BeingMadeError):
+            zchunk.create(store=tmp_path, **FORM)
+        maker.go_on()
+    assert zchunk.open_array(tmp_path, "r")[:].tolist() == [7] * 4
+
+
+def test_of_several_that_take_over_one_does(tmp_path: Path) -> None:
+    killed_maker(DirectoryStore(tmp_path))
+    store = DirectoryStore(tmp_path)
+    old = store[".unfinished"]
+    for _ in range(2):
+        # Both have seen the mark of the killed process.
+        mark = marks.Mark(store, "", owners.signature())
+        taken = marks._take_over(mark, old)
+        assert taken == (_ == 0)
+    assert owners.owner(store[".unfinished"]) == "this"
+
+
+def test_a_maker_whose_place_was_erased_does_not_show_half_of_its_array(tmp_path: Path) -> None:
+    new = started(store=tmp_path, path="a", **FORM)
+    new.array[:2] = 7
+    in_child(lambda: DirectoryStore(tmp_path).erase_prefix("a"))
+    new.array[2:] = 7
+    with pytest.raises(ContainsArrayError, match="erased, or replaced"):
+        new.publish()
+    with pytest.raises(zchunk.errors.ArrayNotFoundError):
+        zchunk.open_array(tmp_path, "r", path="a")
+
+
+def test_what_failed_in_this_process_does_not_keep_it_away(tmp_path: Path) -> None:
+    new = started(store=tmp_path, **FORM)
+    new.array[:2] = 7
+    # As if even clearing away had failed.
+    marks._held.clear()
+    assert zchunk.create(store=tmp_path, **FORM)[:].tolist() == [0] * 4
+    assert ".unfinished" not in files(tmp_path)
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """Return what `work` returns in another thread, or its error."""
+    found = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except ContainsNodeError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+FIRST: dict[str, Callable[[Path], Any]] = {
+    "array": lambda p: zchunk.array(np.full(4, 1, "i4"), chunks=1, store=p),
+    "attributes": lambda p: zchunk.create(store=p, fill_value=1, attributes={"of": 1}, **FORM),
+    "create": lambda p: zchunk.create(store=p, fill_value=1, **FORM),
+}
+SECOND: dict[str, Callable[[Path], Any]] = {
+    "array": lambda p: zchunk.array(np.full(4, 2, "i4"), chunks=1, store=p),
+    "attributes": lambda p: zchunk.create(store=p, fill_value=2, attributes={"of": 2}, **FORM),
+    "w-": lambda p: zchunk.open_array(p, "w-", fill_value=2, **FORM),
+}
+
+
+@pytest.mark.each_value
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("first", FIRST)
+def test_one_of_two_makers_wins_whenever_the_second_comes(tmp_path: Path, first: str, second: str) -> None:
+    for module in (nodes, drafts, marks, arrays):
+        at = 0
+        while _meet(tmp_path / f"{module.__name__}{at}", first, second, module, at + 1):
+            at += 1
+        assert at or module is marks
+
+
+def _meet(folder: Path, first: str, second: str, module: ModuleType, at: int) -> bool:
+    """Let the second maker come before a line of the first; return whether there is such a line."""
+    results: list[Any] = []
+    with interrupted(module, lambda: results.append(in_thread(lambda: SECOND[second](folder))), at) as lines:
+        try:
+            results.append(FIRST[first](folder))
+        except ContainsNodeError as error:
+            results.append(error)
+    if not lines.handled:
+        return False
+    winners = [
+        number for number, found in zip((2, 1), results, strict=True) if not isinstance(found, Exception)
+    ]
+    assert len(winners) == 1, results
+    winner = winners[0]
+    found = zchunk.open_array(folder, "r")
+    assert found[:].tolist() == [winner] * 4
+    wanted = {"of": winner} if (first, second)[winner - 1] == "attributes" else {}
+    assert dict(found.attrs) == wanted
+    assert ".unfinished" not in files(folder)
+    return True
+
+
+class Late(DirectoryStore):
+    """A store in which another maker begins just after it was seen that nothing is there."""
+
+    verbatim = True
+
+    def is_vacant(self, path: str = "") -> bool:
+        vacant = super().is_vacant(path)
+        if vacant:
+            self.begin()
+        return vacant
+
+    begin: Callable[[], None]
+
+
+@pytest.mark.parametrize("mode", ["a", "w-"])
+def test_a_maker_without_a_mark_gives_way_to_one_that_has_set_it(tmp_path: Path, mode: Any) -> None:
+    store, makers = Late(tmp_path / "x"), []
+    store.begin = lambda: makers.append(Maker(DirectoryStore(tmp_path / "x")))
+
+    def looked() -> None:
+        # It has seen the mark.
+        if makers and not told:
+            told.append(True)
+            makers[0].go_on()
+
+    told: list[bool] = []
+    with interrupted(marks, looked):
+        if mode == "a":
+            assert zchunk.open_array(store, mode, **FORM)[:].tolist() == [7] * 4
+        else:
+            with pytest.raises(ContainsArrayError):
+                zchunk.open_array(store, mode, **FORM)
+    makers[0].wait()
+    assert zchunk.open_array(tmp_path / "x", "r")[:].tolist() == [7] * 4
+
+
+def test_a_maker_that_gives_up_leaves_the_place_to_the_one_that_waits(tmp_path: Path) -> None:
+    store, makers = Late(tmp_path / "x"), []
+    store.begin = lambda: makers or makers.append(Maker(DirectoryStore(tmp_path / "x")))
+    killed: list[bool] = []
+
+    def looked() -> None:
+        if makers and not killed:
+            killed.append(True)
+            makers[0].kill()
+
+    with interrupted(marks, looked):
+        assert zchunk.open_array(store, "w-", **FORM)[:].tolist() == [0] * 4
+    assert sorted(files(tmp_path / "x")) == [".zarray"]

@@ -1,0 +1,210 @@
+"""The mark of a node that is being made: chunks, or attributes, are there, and the metadata are not yet.
+
+A mark is the value of a key beside them, set by one process only, and signed. That process makes the node: no
+other writes there, or erases what a killed process has left. Without a mark a node is made in one step, by
+its metadata alone; the maker looks for a mark afterwards, as one with a mark looks for metadata, so that one
+of both sees the other.
+
+A mark whose process is gone is taken over by the next maker. Where that cannot be told, on another machine,
+it counts as gone after a day. In a store that cannot set a value for one process only (see `Store.set_new`)
+two processes may have a mark at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple, TypeVar
+
+from zchunk._ext.io.descriptor import Descriptor
+from zchunk.core.access import Access
+from zchunk.errors import BeingMadeError, ContainsArrayError
+from zchunk.metadata.formats import find
+from zchunk.runtime.owners import Owner, owner, signature
+from zchunk.spec.keys import UNFINISHED_KEY, join
+from zchunk.storage.base import Store
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover
+    # Windows.
+    fcntl = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+# Signatures of the marks that this process has set and not yet taken away.
+_held: set[bytes] = set()
+
+# Seconds for which the second maker waits for the first, and between its looks, at first and at most.
+_PATIENCE = 10.0
+_SHORT, _LONG = 0.001, 0.05
+
+
+class Mark(NamedTuple):
+    """The mark that this process has set at a path of a store."""
+
+    store: Store
+    path: str
+    value: bytes
+
+    @property
+    def key(self) -> str:
+        return join(self.path, UNFINISHED_KEY)
+
+    def is_there(self) -> bool:
+        """Whether nobody has erased it. Elsewhere, where it takes a request, it is believed."""
+        return self.store.root is None or self.store.get(self.key) == self.value
+
+    def check(self) -> None:
+        """Raise `ContainsArrayError` if another process has replaced what this one makes."""
+        if not self.is_there():
+            raise ContainsArrayError(
+                f"what was being made at {'/' + self.path!r} in {self.store!r} was erased, or replaced, by "
+                "another process meanwhile"
+            )
+
+    def remove(self) -> None:
+        """Say that the node is complete, or that all of it is gone."""
+        try:
+            self.store.erase_many([self.key])
+        finally:
+            self.forget()
+
+    def give_up(self) -> None:
+        """Remove the mark, unless it is another one."""
+        if self.is_there():
+            self.remove()
+        else:
+            self.forget()
+
+    def forget(self) -> None:
+        """Let it count as that of a process that is gone, for this process."""
+        _held.discard(self.value)
+
+
+def set_mark(store: Store, path: str) -> Mark:
+    """Set the mark at a path, or take it over from a process that is gone.
+
+    Raises
+    ------
+    BeingMadeError
+        Another process, or thread, makes a node there.
+    """
+    mark = Mark(store, path, signature())
+    _held.add(mark.value)
+    try:
+        if store.set_new(mark.key, mark.value):
+            return mark
+        old = store.get(mark.key)
+        if old is None and store.set_new(mark.key, mark.value):
+            return mark
+        if old is not None and _state(mark, old) == "gone" and _take_over(mark, old):
+            return mark
+        raise being_made(store, path)
+    except BaseException:
+        _held.discard(mark.value)
+        raise
+
+
+def sign_mark(store: Store, path: str, content: bytes) -> Mark:
+    """Return the mark at a path, set again by this process and with some content.
+
+    For this process it counts as that of one that is gone, so that a later call can go on.
+    """
+    mark = Mark(store, path, signature() + b"\n" + content)
+    store[mark.key] = mark.value
+    return mark
+
+
+def being_made(store: Store, path: str) -> BeingMadeError:
+    """Return the error for a node that is to be made while another process makes one in its place."""
+    return BeingMadeError(
+        f"another process makes a node at {'/' + path!r} in {store!r}; open it when it is there. If that "
+        f"process is gone, on another machine perhaps, use overwrite=True, or delete the key "
+        f"{join(path, UNFINISHED_KEY)!r}"
+    )
+
+
+def is_marked(store: Store, path: str) -> bool:
+    """Whether another maker that is not known to be gone makes a node at a path."""
+    mark = Mark(store, path, b"")
+    value = store.get(mark.key)
+    return value is not None and _state(mark, value) != "gone"
+
+
+def surely_marked(store: Store, path: str) -> bool:
+    """Whether another maker on this machine makes a node at a path, and lives. False elsewhere."""
+    mark = Mark(store, path, b"")
+    value = store.get(mark.key) if store.root is not None else None
+    return value is not None and _state(mark, value) == "lives"
+
+
+def patiently(make: Callable[[], T], access: Access) -> T:
+    """Return what `make` makes; if another maker is at work there, when that one is done."""
+    while True:
+        try:
+            return make()
+        except BeingMadeError:
+            if not wait_for_maker(access.store, access.chunk_store, access.path):
+                raise
+
+
+def wait_for_maker(store: Store, chunk_store: Store | None, path: str) -> bool:
+    """Wait until no other maker is at work at a path; return False if it still is after some seconds."""
+    marked = store if chunk_store is None else chunk_store
+    end, pause = time.monotonic() + _PATIENCE, _SHORT
+    while is_marked(marked, path) and find(store, path) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 2, _LONG)
+    return True
+
+
+def _state(mark: Mark, value: bytes) -> Owner:
+    root = mark.store.root
+    try:
+        age = None if root is None else time.time() - os.stat(f"{root}/{mark.key}").st_mtime
+    except FileNotFoundError:
+        return "gone"
+    found = owner(value, age)
+    if found == "this":
+        # A thread makes a node; or what was begun could not be cleared away.
+        return "lives" if value in _held else "gone"
+    return found
+
+
+def _take_over(mark: Mark, old: bytes) -> bool:
+    """Replace a mark whose process is gone; return False if another process did so before."""
+
+    def change(now: bytes | None) -> bytes | None:
+        return mark.value if now == old else now
+
+    with _alone(mark):
+        mark.store.modify(mark.key, change)
+        return mark.store.get(mark.key) == mark.value
+
+
+@contextmanager
+def _alone(mark: Mark) -> Iterator[None]:
+    """Let no other process take over a mark in a local folder meanwhile; other stores see to it."""
+    with _taking:
+        if mark.store.root is None:
+            yield
+            return
+        with Descriptor(os.fsencode(mark.store.root), os.O_RDONLY) as folder:
+            # Some file systems have no locks.
+            with suppress(OSError, AttributeError):
+                fcntl.flock(folder.fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                # A child of this process may have the descriptor, too.
+                with suppress(OSError, AttributeError):
+                    fcntl.flock(folder.fd, fcntl.LOCK_UN)
+
+
+_taking = threading.Lock()
