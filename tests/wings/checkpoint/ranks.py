@@ -48,11 +48,23 @@ class ThreadRank:
 class CopyingRank(ThreadRank):
     """One that a background thread can have a copy of."""
 
+    def __init__(self, board: Board, rank: int) -> None:
+        super().__init__(board, rank)
+        # Copies that are not given back.
+        self.open: list[CopyingRank] = []
+        self.origin = self
+
     def dup(self) -> CopyingRank:
         with self.board.lock:
             board = self.board.copies.setdefault(self.made, Board(self.size))
         self.made += 1
-        return CopyingRank(board, self.rank)
+        copy = CopyingRank(board, self.rank)
+        copy.origin = self
+        self.open.append(copy)
+        return copy
+
+    def free(self) -> None:
+        self.origin.open.remove(self)
 
 
 def on_ranks(size: int, work: Callable[[Any], Any], kind: type[ThreadRank] = CopyingRank) -> list[Any]:

@@ -299,7 +299,7 @@ def test_every_call_raises_it_once(tmp_path: Path, call: str, monkeypatch: pytes
     monkeypatch.setattr(Attempt, "write", fail)
     manager = CheckpointManager(tmp_path)
     manager.save(1, {"n": 1})
-    manager._pending.leave()
+    manager._pending.leave(ValueError())
     with pytest.raises(OSError, match="No space"):
         getattr(manager, call)()
     manager.close()

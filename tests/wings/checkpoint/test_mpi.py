@@ -25,15 +25,20 @@ pytestmark = [
 ]
 
 
-def mpiexec(size: int, *arguments: str | Path, check: bool = True) -> str:
+def run_mpi(size: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     assert MPIEXEC is not None
-    done = subprocess.run(
+    return subprocess.run(
         [MPIEXEC, "-n", str(size), sys.executable, str(PROGRAM), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
+        check=False,
     )
+
+
+def mpiexec(size: int, *arguments: str | Path, check: bool = True) -> str:
+    done = run_mpi(size, *arguments)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -57,6 +62,39 @@ def test_what_some_save_others_restore(tmp_path: Path, sizes: tuple[int, ...]) -
     checkpoint = CheckpointManager(tmp_path).restore(verify="full")
     assert checkpoint is not None
     assert checkpoint.ranks == sizes[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["funneled", "single"])
+def test_without_threads_in_mpi_saves_are_finished_by_the_next_call(tmp_path: Path, level: str) -> None:
+    assert mpiexec(3, f"run@{level}", tmp_path, "async").split() == ["1", "2", "3"]
+    assert mpiexec(2, f"run@{level}", tmp_path, "async").split() == ["4", "5", "6"]
+    CheckpointManager(tmp_path).verify(6, full=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["single"])
+def test_a_program_without_threads_in_mpi_that_fails_on_one(tmp_path: Path, level: str) -> None:
+    # The third would have been committed by the next call.
+    assert mpiexec(2, f"fail@{level}", tmp_path, "1").split() == ["1", "2"]
+    out = mpiexec(3, f"full_disk@{level}", tmp_path / "full", "2")
+    assert out.split() == ["1", "3", "00000001", "00000003", "zarr.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["multiple", "serialized"])
+def test_a_process_that_fails_while_others_wait_for_it_ends_the_job(tmp_path: Path, level: str) -> None:
+    """Without ``python -m mpi4py``."""
+    done = run_mpi(3, f"stuck@{level}", tmp_path, "1")
+    assert done.returncode != 0
+    assert "ZeroDivisionError" in done.stderr
+    assert "zchunk: the other processes have not come to a call for 0.5 s" in done.stderr
+    assert steps(tmp_path) == [1]
+
+
+@pytest.mark.slow
+def test_blocks_that_end_by_an_error_give_their_communicators_back(tmp_path: Path) -> None:
+    assert mpiexec(2, "many", tmp_path, "1050").split() == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("failing", [2, pytest.param(0, marks=pytest.mark.slow)])

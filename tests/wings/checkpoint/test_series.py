@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import zchunk
 from tests import choice
 from tests.choice import rounds
 from tests.wings.checkpoint.ranks import checked, on_ranks
-from zchunk.checkpoint import Block, CheckpointManager, Series, partition
+from zchunk.checkpoint import Block, CheckpointManager, PerRank, Series, partition
 from zchunk.errors import CheckpointError
 
 SHAPE = (7, 4)
@@ -224,6 +225,75 @@ def test_metadata_of_an_array_that_were_lost_come_back(tmp_path: Path) -> None:
     check(tmp_path, [0, 1], zchunk.open_consolidated)
     Series(tmp_path)
     check(tmp_path, [0, 1])
+
+
+def test_restore_cuts_a_series_to_what_the_checkpoint_says(tmp_path: Path) -> None:
+    """A program that is killed after any step and restarted has every step once, without a line for that."""
+
+    def run(comm: Any, first: int, last: int, killed: bool) -> list[int]:
+        manager = CheckpointManager(tmp_path / "run", comm)
+        with Series(tmp_path / "out", comm, steps_per_file=3) as series:
+            found = manager.restore(like={"out": [series]})
+            start = 0 if found is None else found.step + 1
+            assert start == first == len(series)
+            for step in range(start, last):
+                append(series, range(step, step + 1), comm)
+                if step in (3, 7):
+                    manager.save(step, {"out": [series], "n": step})
+            manager.wait_until_finished()
+            if killed:
+                series._closed = True
+        return manager.all_steps()
+
+    for number, (size, first, last) in enumerate([(2, 0, 3), (1, 0, 6), (3, 4, 9), (2, 8, 10)]):
+        warned = pytest.warns(
+            RuntimeWarning, match=r"there is no step in .*: 3 steps of 'out/0' are taken away"
+        )
+        with warned if number == 1 else contextlib.nullcontext():
+            checked(on_ranks(size, lambda comm: run(comm, first, last, killed=number < 3)))  # noqa: B023
+    check(tmp_path / "out", list(range(10)))
+    checkpoint = CheckpointManager(tmp_path / "run").restore(3)
+    assert checkpoint is not None
+    assert checkpoint["out"] == [4]
+    # What `flush` has returned is as good.
+    with CheckpointManager(tmp_path / "other") as manager, Series(tmp_path / "out") as series:
+        manager.save(1, {"out": 2, "x": {"y": series}})
+        checkpoint = manager.restore(like={"out": series})
+        assert checkpoint is not None
+        assert (len(series), checkpoint.state) == (2, {"out": series})
+        with pytest.raises(CheckpointError, match=r"has 2 steps and cannot be cut to 10"):
+            checkpoint.fill({"x": {"y": series}})
+        with pytest.raises(TypeError, match=r"'out' is a PerRank with .* a Series"):
+            manager.save(2, {"out": PerRank(series)})
+
+
+def test_a_damaged_step_cuts_nothing(tmp_path: Path) -> None:
+    with CheckpointManager(tmp_path / "run") as manager, Series(tmp_path / "out") as series:
+        for step in range(4):
+            append(series, range(step, step + 1))
+            manager.save(step, {"out": series, "u": np.arange(5.0)})
+        manager.wait_until_finished()
+        (tmp_path / "run" / "00000003" / "u" / "c" / "0").unlink()
+        for how in ("quick", "none"):
+            with (
+                pytest.warns(RuntimeWarning, match="step 2 is restored")
+                if how == "quick"
+                else (pytest.raises(KeyError))
+            ):
+                like = {"out": series, "u": np.zeros(5)} | ({} if how == "quick" else {"missing": 1})
+                manager.restore(like=like, verify="quick" if how == "quick" else "none")
+            assert len(series) == 3
+
+
+def test_ranks_with_series_of_different_lengths(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        series = Series(tmp_path / f"out{comm.rank}")
+        append(series, range(comm.rank))
+        CheckpointManager(tmp_path / "run", comm).save(1, {"out": series})
+
+    for error in on_ranks(2, work):
+        assert isinstance(error, CheckpointError)
+        assert "rank 0 has Series of lengths {'out': 0}, rank 1 {'out': 1}" in str(error)
 
 
 def test_a_series_that_has_lost_its_document_is_not_a_new_one(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.plan import Part, Plan, make_plan
 from zchunk.wings.checkpoint.restoring import OWN_ATTRIBUTES
 from zchunk.wings.checkpoint.trees import Leaf
-from zchunk.wings.checkpoint.values import Block, LazyArray
+from zchunk.wings.checkpoint.values import Block, Growing, LazyArray
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
@@ -38,12 +38,20 @@ class State(NamedTuple):
         What this process says of each of them.
     per_rank : dict
         The values of `PerRank` of this process, as documents, by path.
+    growing : dict
+        What grows beside the checkpoint, by path.
     """
 
     document: JSON
     leaves: dict[str, Leaf]
     parts: dict[str, Part]
     per_rank: dict[str, JSON]
+    growing: dict[str, Growing]
+
+    @classmethod
+    def empty(cls) -> State:
+        """Return a state of nothing."""
+        return cls(None, {}, {}, {}, {})
 
 
 class Said(NamedTuple):
@@ -53,6 +61,7 @@ class Said(NamedTuple):
     due: bool
     parts: dict[str, Part] | None
     per_rank: dict[str, JSON]
+    lengths: dict[str, int]
 
 
 def take_apart(state: dict[str, Any], rank: int) -> State:
@@ -68,12 +77,18 @@ def take_apart(state: dict[str, Any], rank: int) -> State:
     parts = {name: Part.of(leaf, False, rank) for name, leaf in leaves.items()}
     for path, value in flat.per_rank.items():
         own = trees.flatten(value.value, f"{path}/{rank}")
-        if own.per_rank or any(isinstance(leaf, Block | LazyArray) for leaf in own.leaves.values()):
-            raise TypeError(f"{path!r} is a PerRank with a Block, a dask array or another PerRank in it")
+        if (
+            own.per_rank
+            or own.growing
+            or any(isinstance(leaf, Block | LazyArray) for leaf in own.leaves.values())
+        ):
+            raise TypeError(
+                f"{path!r} is a PerRank with a Block, a dask array, a Series or another PerRank in it"
+            )
         leaves |= own.leaves
         parts |= {name: Part.of(leaf, True, rank) for name, leaf in own.leaves.items()}
         per_rank[path] = own.document
-    return State(flat.document, leaves, parts, per_rank)
+    return State(flat.document, leaves, parts, per_rank, flat.growing)
 
 
 class Agreement:
@@ -99,7 +114,10 @@ class Agreement:
         number = operator.index(step)
         if number < 0:
             raise ValueError(f"step is {number}; steps count from 0")
-        return Said(number, due, None if state.parts == self._parts else state.parts, state.per_rank)
+        parts = None if state.parts == self._parts else state.parts
+        return Said(
+            number, due, parts, state.per_rank, {path: len(one) for path, one in state.growing.items()}
+        )
 
     def reach(self, said: Sequence[Said], state: State) -> tuple[Plan, JSON]:
         """Return the plan, and the document with the values of all; all processes call it.
@@ -120,6 +138,10 @@ class Agreement:
                 raise CheckpointError(
                     f"rank 0 has PerRank at {sorted(said[0].per_rank)}, rank {rank} at "
                     f"{sorted(other.per_rank)}"
+                )
+            if other.lengths != said[0].lengths:
+                raise CheckpointError(
+                    f"rank 0 has Series of lengths {said[0].lengths}, rank {rank} {other.lengths}"
                 )
         if any(other.parts is not None for other in said):
             self._parts = None

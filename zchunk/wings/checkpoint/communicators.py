@@ -101,6 +101,49 @@ def free(comm: Communicator | None) -> None:
         release()
 
 
+class Copies:
+    """A caller's communicator and copies of it: messages of checkpoints and of the program must not meet.
+
+    All processes make them together.
+
+    Parameters
+    ----------
+    given : Communicator
+        The caller's.
+    threaded : bool
+        Whether to make one for background threads, if there can be one.
+    """
+
+    def __init__(self, given: Communicator, threaded: bool) -> None:
+        self.given = given
+        self._copies = [duplicate(given)]
+        self.comm = given if self._copies[0] is None else self._copies[0]
+        self.background = for_thread(given) if threaded else None
+        self._copies.append(self.background)
+
+    def free(self) -> None:
+        """Give the copies back. All processes call it, when none uses them."""
+        for copy in self._copies:
+            free(copy)
+        self._copies = []
+
+
+def takes_threads(comm: Communicator) -> bool:
+    """Whether another thread may use a communicator while the thread that made it does not."""
+    if not _is_mpi(comm):
+        return True
+    mpi = sys.modules[f"{_MPI}.MPI"]
+    return bool(mpi.Query_thread() >= mpi.THREAD_SERIALIZED)
+
+
+def abort(comm: Communicator) -> None:
+    """End all processes, where the communicator can."""
+    if _is_mpi(comm):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        comm.Abort(1)  # type: ignore[attr-defined]
+
+
 def _is_mpi(comm: object) -> bool:
     return type(comm).__module__.partition(".")[0] == _MPI
 

@@ -18,11 +18,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from zchunk.errors import CheckpointError
-from zchunk.wings.checkpoint import communicators, layout, retention
+from zchunk.wings.checkpoint import layout, retention, trees
 from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, check_time, take_apart
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.communicators import Copies, as_communicator, machine
 from zchunk.wings.checkpoint.dask_workers import write_blocks
+from zchunk.wings.checkpoint.meetings import Meetings
 from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
 from zchunk.wings.checkpoint.pending import Pending
 from zchunk.wings.checkpoint.plan import Plan
@@ -33,7 +35,7 @@ from zchunk.wings.checkpoint.staging import Buffers, stage
 from zchunk.wings.checkpoint.static import Linked, find_linked, with_static, without
 from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
 from zchunk.wings.checkpoint.verification import RECORD, Step
-from zchunk.wings.checkpoint.vote import leave, on_first, vote
+from zchunk.wings.checkpoint.vote import on_first
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON, CompressorsLike, PathLike
@@ -140,24 +142,21 @@ class CheckpointManager:
         self._async, self._max_pending = async_save, max_pending
         self._sync = durability == "fsync"
         self._verify = verify
-        given = communicators.as_communicator(comm)
-        # Not the caller's own: its messages and those of checkpoints must not meet.
-        duplicate = communicators.duplicate(given)
-        self._comm = given if duplicate is None else duplicate
-        self._given, self._own_comm = given, duplicate
-        self._background = communicators.for_thread(given) if async_save else None
-        machines = self._comm.allgather(communicators.machine())
+        self._copies = Copies(as_communicator(comm), async_save)
+        self._comm = self._copies.comm
+        machines = self._comm.allgather(machine())
         most = len(set(machines)) if files == "node" else None if files == "rank" else int(files)
-        self._threads = use_threads(threads, machines.count(communicators.machine()))
+        self._threads = use_threads(threads, machines.count(machine()))
         self._signals, self._limit = Signals(signals), TimeLimit(time_limit)
-        self._pending = Pending(self._comm, self._background, self._limit.save_done)
+        self._pending = Pending(self._comm, self._copies.background, self._limit.save_done)
+        self._meetings = Meetings(self._comm, self._pending)
         self._agreement = Agreement(self._comm, with_checksum(compressors), most)
         self._buffers = [Buffers() for _ in range(max_pending)]
         self._rewind = Rewind(self.directory, refuse=on_rewind == "error")
         # Steps that this manager has saved or restored: what is static is linked to no other.
         self._known: set[int] = set()
         self._count, self._last_saved = 0, clock.monotonic()
-        self._stopping = self._closed = self._left = False
+        self._stopping = self._closed = False
 
     # ---- looking
 
@@ -238,7 +237,8 @@ class CheckpointManager:
         state : dict
             Nested dicts, lists and tuples of `Block`; of arrays and scalars that all processes have alike, of
             which the first process saves its own; of `numpy.random.Generator`; of `PerRank`; and, if there is
-            one process, of dask arrays, which dask's workers write. It may change as soon as this returns.
+            one process, of dask arrays, which dask's workers write. It may change as soon as this returns. A
+            `Series` is flushed, and its length saved.
         time : float, optional
             Simulated time, kept as an attribute.
         attrs : mapping, optional
@@ -274,7 +274,7 @@ class CheckpointManager:
         True
         """
         begun = clock.monotonic()
-        apart, given = State(None, {}, {}, {}), dict[str, Any]()
+        apart, given = State.empty(), dict[str, Any]()
 
         def look() -> Said:
             nonlocal apart, given
@@ -288,6 +288,9 @@ class CheckpointManager:
         # What is linked is of the last step, so that must be there.
         self._pending.finish(0 if static else self._max_pending - 1)
         plan, document = self._agreement.reach(said, apart)
+        for path in sorted(apart.growing):
+            # The length that the step has is on the disk before the step.
+            apart.growing[path].flush()
         background = self._async and not self._stopping
         folder, linked = on_first(self._comm, lambda: self._begin(said[0].step, plan, static))
         attempt = Attempt(self.directory, said[0].step, folder, without(plan, linked), linked, self._sync)
@@ -343,7 +346,7 @@ class CheckpointManager:
         like : mapping, optional
             A state such as `save` takes, with `Block` for the parts of today: what is in it is read, into its
             arrays, and is the `state` of the result. A step of which a process cannot read its part is passed
-            over.
+            over. A `Series` is cut to the length that it had at the step; to nothing if there is no step.
         verify : {"quick", "full", "none"}, optional
             Instead of that of the manager.
 
@@ -387,10 +390,18 @@ class CheckpointManager:
                     warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=2)
                 self._known.add(number)
                 self._rewind.restored(number, steps, chosen=step is not None)
+                checkpoint._cut(like)
                 return checkpoint
             reasons.append(reason)
         if reasons:
             raise CheckpointError("; ".join(reasons))
+        for path, series in sorted(trees.growing_in(like).items()):
+            if len(series) and self._comm.rank == 0:
+                what = (
+                    f"there is no step in {self.directory!r}: {len(series)} steps of {path!r} are taken away"
+                )
+                warnings.warn(what, RuntimeWarning, stacklevel=2)
+            series.truncate(0)
         return None
 
     def verify(self, step: int, full: bool = False) -> None:
@@ -519,15 +530,16 @@ class CheckpointManager:
             self._pending.finish(0)
         finally:
             self._release()
-        communicators.free(self._background)
-        communicators.free(self._own_comm)
-        self._comm = self._given
 
-    def _release(self) -> None:
+    def _release(self, free: bool = True) -> None:
         self._closed = True
         self._signals.release()
         if self._threads is not None:
             self._threads.release()
+        self._pending.release()
+        if free:
+            self._copies.free()
+        self._comm = self._copies.given
 
     def __enter__(self) -> Self:
         return self
@@ -542,49 +554,25 @@ class CheckpointManager:
 
     def _leave(self, error: BaseException) -> None:
         """Leave by an error: the next call of other processes raises it."""
+        met = False
         try:
-            # Those that have learnt of an error from one that has left would wait for it in vain.
-            if self._comm.size > 1 and not self._left:
-                leave(self._comm, error)
-        except (OSError, EOFError) as other:
-            error.add_note(f"zchunk: the other processes cannot be reached: {type(other).__name__}: {other}")
+            met = self._meetings.leave(error)
         finally:
-            self._pending.leave()
-            self._release()
+            self._pending.leave(error)
+            # Where the others have not come the message to them is still under way.
+            self._release(free=met)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.directory!r}, rank {self._comm.rank} of {self._comm.size})"
 
-    # ---- meetings
-
     def _meet(self, call: str, work: Callable[[], T]) -> list[T]:
-        """Meet all processes in a call, and return what `work` gives on each of them.
-
-        If it fails on one, all raise that error; and so if a save in the background has failed.
-        """
-        if self._closed:
-            raise ValueError(f"the CheckpointManager of {self.directory!r} is closed")
-        if self._left:
-            raise CheckpointError(
-                "another process has left its CheckpointManager by an error; nobody can go on"
-            )
-        known = self._pending.has_failed
-        votes = vote(self._comm, lambda: (call, known, work()))
-        self._left = votes.someone_left
-        votes.raise_first(self._comm)
-        said: list[tuple[str, bool, T]] = votes.results
-        calls = [other for other, _, _ in said]
-        if len(set(calls)) > 1:
-            raise CheckpointError(f"the processes call different methods, by rank: {', '.join(calls)}")
-        if any(knows for _, knows, _ in said):
-            # It fails on all, but some do not know yet.
-            self._pending.finish(0)
-        return [value for _, _, value in said]
+        self._check_open()
+        return self._meetings.meet(call, work)
 
     def _meet_at(self, call: str, step: int | None) -> None:
-        """Meet all processes in a call for a step; raise `CheckpointError` if they name different ones."""
-        steps = self._meet(call, lambda: step)
-        if any(other != steps[0] for other in steps):
-            raise CheckpointError(
-                f"the processes {call} different steps, by rank: {', '.join(map(str, steps))}"
-            )
+        self._check_open()
+        self._meetings.meet_at(call, step)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"the CheckpointManager of {self.directory!r} is closed")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import atexit
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.saving import Saving
@@ -26,7 +30,10 @@ class Pending:
     ) -> None:
         self._comm, self._background, self._finished = comm, background, finished
         self._savings: list[Saving] = []
-        self._error: BaseException | None = None
+        # Of those that have failed; what the caller is told of first.
+        self._failed: list[Saving] = []
+        self._report = partial(_report, os.getpid(), self._savings, self._failed)
+        atexit.register(self._report)
 
     @property
     def steps(self) -> list[int]:
@@ -42,7 +49,7 @@ class Pending:
     def has_failed(self) -> bool:
         """Whether this process knows of an error; others may learn of it later."""
         self._take_note()
-        return self._error is not None
+        return bool(self._failed)
 
     def add(self, saving: Saving, in_background: bool) -> None:
         """Add a save, and begin it if it is for the background."""
@@ -60,8 +67,10 @@ class Pending:
                 saving.write()
             saving.finish(self._comm if self._background is None else self._background)
             self._take_note()
-        error, self._error = self._error, None
-        if error is not None:
+        failed = [saving.error for saving in self._failed]
+        self._failed.clear()
+        for error in failed:
+            assert error is not None
             raise error
 
     def finish_written(self) -> None:
@@ -69,16 +78,40 @@ class Pending:
         if self._background is None:
             self.finish(0)
 
-    def leave(self) -> None:
-        """Wait for what can be finished without a call by the others."""
-        if self._background is not None:
-            for saving in self._savings:
+    def leave(self, error: BaseException) -> None:
+        """Wait for what can be finished without a call by the others; note on an error what has failed."""
+        for saving in (*self._failed, *self._savings):
+            if self._background is not None:
                 saving.join()
+            what = _outcome(saving)
+            if what is not None:
+                error.add_note(f"zchunk: {what}")
+
+    def release(self) -> None:
+        """Say nothing more of what has failed: the caller knows."""
+        atexit.unregister(self._report)
 
     def _take_note(self) -> None:
         """Drop saves that are finished, and remember their errors."""
         while self._savings and self._savings[0].is_finished:
             saving = self._savings.pop(0)
             self._finished(saving.seconds)
-            if saving.error is not None and self._error is None:
-                self._error = saving.error
+            if saving.error is not None:
+                self._failed.append(saving)
+
+
+def _report(pid: int, savings: Sequence[Saving], failed: Sequence[Saving]) -> None:
+    """Warn, at the end of a program that has not closed its manager, of steps that it takes for saved."""
+    if os.getpid() == pid:
+        for saving in (*failed, *savings):
+            what = _outcome(saving)
+            if what is not None:
+                warnings.warn(f"{what}; close a CheckpointManager at its end", RuntimeWarning, stacklevel=2)
+
+
+def _outcome(saving: Saving) -> str | None:
+    """Return what has become of a save that nobody waited for, if it is not there."""
+    where = f"step {saving.attempt.step} in {saving.attempt.root!r}"
+    if saving.error is not None:
+        return f"{where} was not saved: {type(saving.error).__name__}: {saving.error}"
+    return None if saving.is_finished else f"{where} was not saved: not all processes have finished it"

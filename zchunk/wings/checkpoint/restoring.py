@@ -14,7 +14,7 @@ from zchunk.runtime.lazy import LazyModule
 from zchunk.storage.local.files import is_absence
 from zchunk.wings.checkpoint import trees
 from zchunk.wings.checkpoint.communicators import Communicator
-from zchunk.wings.checkpoint.values import Block, PerRank, is_lazy
+from zchunk.wings.checkpoint.values import Block, Growing, PerRank, is_lazy
 from zchunk.wings.checkpoint.verification import RECORD, NewerVersionError, Step
 from zchunk.wings.checkpoint.vote import together
 
@@ -171,7 +171,8 @@ class Checkpoint(Mapping[str, Any]):
         ----------
         like : mapping
             A state such as `save` takes: what is in it is restored. Arrays, of a `Block` too, and generators
-            of random numbers are changed in place; of `Block` with the parts of this process today.
+            of random numbers are changed in place; of `Block` with the parts of this process today. With a
+            `Series`, which is cut to the length that it had, this is collective.
 
         Returns
         -------
@@ -203,7 +204,17 @@ class Checkpoint(Mapping[str, Any]):
         (0.5, array([0, 1, 2]))
         """
         filled: dict[str, Any] = self._fill(like, self._document, "")
+        self._cut(like)
         return filled
+
+    def _fill_state(self, like: Mapping[str, Any]) -> None:
+        """Fill a state, but cut nothing: this may not be the step that is restored."""
+        self.state = self._fill(like, self._document, "")
+
+    def _cut(self, like: Mapping[str, Any] | None) -> None:
+        """Cut each `Series` of a state to its length at this step."""
+        for path, series in sorted(trees.growing_in(like).items()):
+            series.truncate(self._value(trees.find(self._document, path), path))
 
     # ---- values
 
@@ -236,6 +247,8 @@ class Checkpoint(Mapping[str, Any]):
                 raise ValueError(f"{path!r} has {len(like)} items; step {self.step} has {there}")
             items = [self._fill_member(item, document, str(i), path) for i, item in enumerate(like)]
             return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)
+        if isinstance(like, Growing):
+            return like
         if isinstance(like, PerRank):
             return self._value(document, path, like.on_resize)
         if isinstance(like, Block) and kind in ("block", "array"):
@@ -308,7 +321,7 @@ def examine(
                 found.check_fully(comm.rank, comm.size)
             checkpoint = Checkpoint(found, comm.rank, comm.size)
             if like is not None:
-                checkpoint.state = checkpoint.fill(like)
+                checkpoint._fill_state(like)
         except NewerVersionError:
             raise
         except CheckpointError as error:

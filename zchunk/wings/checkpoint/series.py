@@ -35,7 +35,7 @@ from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.staging import Buffers, Piece, stage
 from zchunk.wings.checkpoint.trees import quote
-from zchunk.wings.checkpoint.values import Block, as_plain
+from zchunk.wings.checkpoint.values import Block, Growing, as_plain
 from zchunk.wings.checkpoint.vote import on_first, together
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class _Row(NamedTuple):
     pieces: list[Piece]
 
 
-class Series:
+class Series(Growing):
     """Fields over time in a Zarr group, which grows step by step.
 
     `append` adds a step, and `truncate` takes away those that a restarted program computes again. So a series
@@ -208,7 +208,7 @@ class Series:
         ...
         ValueError: step 10 is not after step 10, the last one of the series
         """
-        apart = State(None, {}, {}, {})
+        apart = State.empty()
 
         def look() -> tuple[Said, float]:
             nonlocal apart

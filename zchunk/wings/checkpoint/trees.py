@@ -10,12 +10,12 @@ import base64
 import math
 import re
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zchunk.wings.checkpoint.values import Block, LazyArray, PerRank, as_plain, is_lazy
+from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_plain, is_lazy
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
@@ -44,11 +44,14 @@ class Flat(NamedTuple):
     per_rank : dict
         The values of this process that every process has one of, by their paths. Their place in the document
         is empty.
+    growing : dict
+        What grows beside the checkpoint, by path; its length is in the document.
     """
 
     document: JSON
     leaves: dict[str, Leaf]
     per_rank: dict[str, PerRank]
+    growing: dict[str, Growing]
 
 
 def flatten(state: Any, path: str = "") -> Flat:
@@ -63,30 +66,31 @@ def flatten(state: Any, path: str = "") -> Flat:
     """
     if not path and not isinstance(state, dict):
         raise TypeError(f"a state is a dict, not {type(state).__name__}")
-    leaves: dict[str, Leaf] = {}
-    per_rank: dict[str, PerRank] = {}
-    document = _encode(state, path, leaves, per_rank)
-    return Flat(document, leaves, per_rank)
+    found = Flat(None, {}, {}, {})
+    return found._replace(document=_encode(state, path, found))
 
 
-def _encode(value: Any, path: str, leaves: dict[str, Leaf], per_rank: dict[str, PerRank]) -> JSON:
+def _encode(value: Any, path: str, into: Flat) -> JSON:
     if isinstance(value, dict):
-        return {"dict": _encode_dict(value, path, leaves, per_rank)}
+        return {"dict": _encode_dict(value, path, into)}
     if isinstance(value, list | tuple):
-        items = [_encode(item, _below(path, str(i)), leaves, per_rank) for i, item in enumerate(value)]
+        items = [_encode(item, _below(path, str(i)), into) for i, item in enumerate(value)]
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return {"namedtuple": [type(value).__name__, *map(list, zip(value._fields, items, strict=True))]}
         return {"tuple" if isinstance(value, tuple) else "list": items}
     if isinstance(value, PerRank):
-        per_rank[path] = value
+        into.per_rank[path] = value
         return {"per_rank": path}
     if isinstance(value, Block):
         _check_dtype(value.array, path)
-        leaves[path] = value
+        into.leaves[path] = value
         return {"block": path}
+    if isinstance(value, Growing):
+        into.growing[path] = value
+        return {"series": len(value)}
     if is_lazy(value):
         _check_lazy(value, path)
-        leaves[path] = LazyArray(value)
+        into.leaves[path] = LazyArray(value)
         return {"block" if value.ndim else "array": path}
     try:
         scalar: JSON = encode_scalar(value)
@@ -96,13 +100,11 @@ def _encode(value: Any, path: str, leaves: dict[str, Leaf], per_rank: dict[str, 
         return scalar
     array = _as_array(value, path)
     _check_dtype(array, path)
-    leaves[path] = array
+    into.leaves[path] = array
     return {"record" if isinstance(value, np.void) else "array": path}
 
 
-def _encode_dict(
-    value: dict[Any, Any], path: str, leaves: dict[str, Leaf], per_rank: dict[str, PerRank]
-) -> list[JSON]:
+def _encode_dict(value: dict[Any, Any], path: str, into: Flat) -> list[JSON]:
     items: list[JSON] = []
     names: dict[str, Any] = {}
     for key, item in value.items():
@@ -114,7 +116,7 @@ def _encode_dict(
                 f"{_shown(path)} has the keys {names[name]!r} and {key!r}, which are stored alike"
             )
         names[name] = key
-        items.append([key, _encode(item, _below(path, name), leaves, per_rank)])
+        items.append([key, _encode(item, _below(path, name), into)])
     return items
 
 
@@ -253,6 +255,7 @@ def _decode_scalar(value: Any) -> np.generic:
 
 _SCALARS: dict[str, Callable[[Any], Any]] = {
     "int": int,
+    "series": int,
     "float": float,
     "bytes": base64.b64decode,
     "complex": lambda parts: complex(float(parts[0]), float(parts[1])),
@@ -269,7 +272,7 @@ def decode(document: Any, fetch: Fetch, choose: Choose) -> Any:
 
     An object of the document has one member, its kind: ``dict`` (pairs of key and value), ``list``,
     ``tuple``, ``namedtuple`` (its name, and pairs of field and value), ``block``, ``array`` and ``record`` (a
-    path), ``per_rank`` (a value for each rank), ``generator``, or a scalar.
+    path), ``per_rank`` (a value for each rank), ``generator``, ``series`` (its length), or a scalar.
     """
     if not isinstance(document, dict):
         return document
@@ -320,6 +323,18 @@ def find(document: Any, name: str) -> Any:
             raise KeyError(f"the checkpoint has no {name!r}; beside it are {_few(members)}")
         document = found
     return document
+
+
+def growing_in(value: Any, path: str = "") -> dict[str, Growing]:
+    """Return what grows in a state, by path."""
+    if isinstance(value, Growing):
+        return {path: value}
+    below: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, Mapping):
+        below = ((quote(str(key)), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        below = ((str(number), item) for number, item in enumerate(value))
+    return {at: found for name, item in below for at, found in growing_in(item, _below(path, name)).items()}
 
 
 def _few(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -26,6 +27,21 @@ def as_plain(value: npt.ArrayLike) -> npt.NDArray[Any]:
             "a masked array cannot be stored as one array; give its data and its mask, or filled(...)"
         )
     return np.asarray(value)
+
+
+class Growing(ABC):
+    """What grows beside checkpoints: a `Series`. A checkpoint has its length, to which `restore` cuts it."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def flush(self) -> int:
+        """Write what is in memory, and return the length. Collective."""
+
+    @abstractmethod
+    def truncate(self, length: SupportsIndex) -> None:
+        """Take away what lies after a length. Collective."""
 
 
 class LazyArray(NamedTuple):
