@@ -477,3 +477,73 @@ def test_nodes_that_are_named_by_their_paths(tmp_path: Path) -> None:
             assert found["g/foo/bar/baz"][:].tolist() == found["foo/bar/baz"][:].tolist() == list(range(100))
     with pytest.raises(TypeError, match="no name"):
         zchunk.copy(str(tmp_path / "from.zarr"), str(tmp_path / "to.zarr"))
+
+
+# ---- lazy views
+
+
+def test_a_lazy_view_is_copied_with_the_properties_of_its_array(variant: Variant) -> None:
+    items = np.arange(20 * 6 * 4).reshape(20, 6, 4)
+    source, dest = zchunk.group(), zchunk.group()
+    names = ["t", "y", "x"]
+    named: dict[str, Any] = (
+        {"attributes": {"_ARRAY_DIMENSIONS": names, "unit": "m"}}
+        if variant.kind == "v2"
+        else {"dimension_names": names, "attributes": {"unit": "m"}}
+    )
+    z = source.create_dataset("z", data=items, chunks=(5, 3, 4), compressor=Zlib(1), **named)
+    view = z.lazy[2:, :, None, [3, 0]][::2].T
+    assert zchunk.copy(view, dest)[0] == 1
+    new = dest["z"]
+    np.testing.assert_array_equal(new[...], items[2:, :, None, [3, 0]][::2].T)
+    assert new.chunks == (2, 1, 3, 5)
+    assert new.compressor == z.compressor
+    assert new.attrs["unit"] == "m"
+    assert "_ARRAY_DIMENSIONS" not in new.attrs
+    if variant.kind != "v2":
+        assert new.dimension_names == ("x", None, "y", "t")
+    zchunk.copy(z.lazy[:, 0].T, dest, "plane")
+    if variant.kind == "v2":
+        assert dest["plane"].attrs["_ARRAY_DIMENSIONS"] == ["x", "t"]
+    else:
+        assert dest["plane"].dimension_names == ("x", "t")
+
+
+def test_side_by_side(variant: Variant) -> None:
+    a, b = zchunk.array(np.arange(10), chunks=4, path="a"), zchunk.array(np.arange(6) / 2, chunks=4, path="b")
+    dest = zchunk.group()
+    with pytest.raises(TypeError, match="has no name; give the copy a name"):
+        zchunk.copy(zchunk.concat([a, b]), dest)
+    zchunk.copy(zchunk.concat([a, b]), dest, "both")
+    assert (dest["both"].dtype, dest["both"].chunks, dict(dest["both"].attrs)) == (np.float64, (4,), {})
+    np.testing.assert_array_equal(dest["both"][...], np.concatenate([np.arange(10), np.arange(6) / 2]))
+
+
+def test_fields_and_points_of_a_view() -> None:
+    items = np.zeros((6, 8), [("a", "i2"), ("b", "f4")])
+    items["b"] = np.arange(48).reshape(6, 8)
+    z, dest = zchunk.array(items, chunks=(2, 4), path="z"), zchunk.group()
+    zchunk.copy(z.lazy["b"], dest, "field")
+    assert (dest["field"].dtype, dest["field"].chunks) == (np.float32, (2, 4))
+    np.testing.assert_array_equal(dest["field"][...], items["b"])
+    zchunk.copy(z.lazy.vindex[items["b"] % 5 == 0], dest, "points")
+    assert dest["points"].chunks == (8,)
+    np.testing.assert_array_equal(dest["points"][...], items[items["b"] % 5 == 0])
+
+
+def test_a_view_is_not_copied_over_its_array() -> None:
+    g = zchunk.group()
+    g["z"], g["y"] = np.arange(5), np.arange(5)
+    for view in (g["z"].lazy[::-1], zchunk.concat([g["y"], g["z"]])):
+        with pytest.raises(CopyError, match="and so its source"):
+            zchunk.copy(view, g, "z", if_exists="replace")
+    assert g["z"][...].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_view_to_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2, path="z", attributes={"unit": "m"})
+    with h5py.File(tmp_path / "new.h5", "w") as file:
+        zchunk.copy(z.lazy[:, ::-1].T, file)
+        np.testing.assert_array_equal(file["z"][...], np.arange(12).reshape(3, 4)[:, ::-1].T)
+        assert file["z"].attrs["unit"] == "m"

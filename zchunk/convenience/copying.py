@@ -13,6 +13,7 @@ from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.opening import open
 from zchunk.convenience.overlap import is_below, places
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.core.node import Node
 from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
 from zchunk.creation.drafts import started
@@ -39,7 +40,7 @@ _PIECE = 64 << 20
 
 
 def copy(
-    source: Array | Group | PathLike | H5pyNode,
+    source: Array | LazyItems | Group | PathLike | H5pyNode,
     dest: Group | PathLike | H5pyGroup,
     name: str | None = None,
     shallow: bool = False,
@@ -57,8 +58,8 @@ def copy(
 
     Parameters
     ----------
-    source : Array, Group, h5py.Dataset, h5py.Group or path
-        What to copy.
+    source : Array, LazyView, Group, h5py.Dataset, h5py.Group or path
+        What to copy. Of a view the items, into an array with the properties of the view's.
     dest : Group, h5py.Group or path
         Where to; the group at a path is made if it is not there. What is copied into a group of another Zarr
         format gets that, with the codecs that both have. Names of axes are `dimension_names` in format 3, and
@@ -253,8 +254,11 @@ class _Copier:
         """Copy the user attributes of an array or group, unless the caller leaves them out."""
         if self.without_attrs:
             return
-        between = isinstance(source, Array) and isinstance(target, Array)
-        attrs = attributes_of(source, target.zarr_format) if between else dict(source.attrs)
+        if isinstance(source, LazyItems):
+            attrs = attributes_of(source, getattr(target, "zarr_format", 2))
+        else:
+            between = isinstance(source, Array) and isinstance(target, Array)
+            attrs = attributes_of(source, target.zarr_format) if between else dict(source.attrs)
         if attrs:
             target.attrs.update(attrs)
 
@@ -288,7 +292,8 @@ class _Copier:
                 self.report.skip(what)
                 self.advance(source.size * source.dtype.itemsize)
                 return
-            if _is_at_or_below(source, "", old):
+            sources = source.arrays if isinstance(source, LazyItems) else (source,)
+            if any(_is_at_or_below(each, "", old) for each in sources):
                 raise CopyError(f"the copy of {source.name!r} would replace {old.name!r}, and so its source")
         self.report.copy(what)
         if self.report.dry_run:
@@ -308,7 +313,7 @@ class _Copier:
         """Copy an array, its metadata last: what a copy that is killed leaves must not look complete."""
         attributes = {**kwargs.pop("attributes", {})}
         if not self.without_attrs:
-            known = isinstance(source, Array)
+            known = isinstance(source, Array | LazyItems)
             attributes |= attributes_of(source, dest.zarr_format) if known else dict(source.attrs)
         new = dest._make(started, name, shape=source.shape, attributes=attributes, **kwargs)
         try:
@@ -350,7 +355,7 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
         return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
     if not to_h5py:
         return parameters_of(source, dest.zarr_format)
-    fill = {} if objects else {"fillvalue": source.fill_value}
+    fill = {} if objects or isinstance(source, LazyItems) else {"fillvalue": source.fill_value}
     if 0 in source.shape or not source.shape:
         # h5py has no chunks of these; nor chunks that are longer than the array.
         return fill
@@ -398,6 +403,8 @@ def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:
 
 def _stored_shape(a: Any) -> Any:
     """Return the shape of what is stored as one: of a shard, or a chunk, and of the largest."""
+    if isinstance(a, LazyItems):
+        return chunks_of(a)
     return a.metadata.grid.largest if isinstance(a, Array) else a.chunks
 
 

@@ -143,6 +143,10 @@ class _Concatenation:
     def arrays(self) -> tuple[Selections, ...]:
         return tuple([array for part in self.parts for array in part._source.arrays])
 
+    @property
+    def origins(self) -> tuple[tuple[int, ...], ...]:
+        return self.parts[0].origins
+
     def edges(self, axis: int, first: int, last: int) -> Sequence[int]:
         if axis == self.axis:
             every = [n for part in self.parts for n in part.chunks[axis]]

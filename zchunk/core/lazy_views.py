@@ -19,7 +19,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
 from zchunk.indexing import pieces
 from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
-from zchunk.indexing.composition import Arranged, Composition, transposed, whole
+from zchunk.indexing.composition import Arranged, Composition, axes_of, transposed, whole
 from zchunk.indexing.fields import field_dtype, pop_fields
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Source(Protocol):
     @property
     def arrays(self) -> tuple[Selections, ...]:
         """The arrays below."""
+
+    @property
+    def origins(self) -> tuple[tuple[int, ...], ...]:
+        """For every axis those of the first array that it goes along."""
 
     def edges(self, axis: int, first: int, last: int) -> Sequence[int]:
         """Return where chunks begin along an axis, after a position and up to another."""
@@ -83,6 +87,10 @@ class _Stored:
     @property
     def arrays(self) -> tuple[Selections, ...]:
         return (self.array,)
+
+    @property
+    def origins(self) -> tuple[tuple[int, ...], ...]:
+        return tuple([(axis,) for axis in range(self.array.ndim)])
 
     def edges(self, axis: int, first: int, last: int) -> Sequence[int]:
         grid, found = self.array.metadata.grid_of_chunks, []
@@ -171,6 +179,34 @@ class LazyItems:
         ((5, 10, 10), (3, 2))
         """
         return pieces.lengths(self._selection, self._source.edges)
+
+    @property
+    def arrays(self) -> tuple[Selections, ...]:
+        """The stored arrays that have the items: one, or several side by side."""
+        return self._source.arrays
+
+    @property
+    def name(self) -> str | None:
+        """Name of the array, None if there are several."""
+        return self.arrays[0].name if len(self.arrays) == 1 else None
+
+    @property
+    def origins(self) -> tuple[tuple[int, ...], ...]:
+        """For every axis those of the array that it goes along: several for points, none for a new axis.
+
+        Of several arrays those of the first.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros((2, 3, 4)).lazy[1, :, None].T.origins
+        ((2,), (), (1,))
+        """
+        found: list[set[int]] = [set() for _ in self.shape]
+        for axis_map, axes in zip(self._selection.maps, self._source.origins, strict=True):
+            for place in axes_of(axis_map):
+                found[place].update(axes)
+        return tuple([tuple(sorted(axes)) for axes in found])
 
     def __len__(self) -> int:
         """Return the length of the first axis."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs import Codec, get_codec
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
@@ -34,13 +37,17 @@ _INSTEAD_OF = {
 _ONLY_IN_3 = {"crc32c", "transpose", "byteswap"}
 
 
-def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
+def parameters_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
     """Return the parameters of `create` that give an array of a format the properties of the array `a`.
+
+    Those of a view are its array's, as far as they fit the view.
 
     Shape and dtype are not among them, unless items are stored in another byte order than `a` shows. A codec
     that the format does not have is left out, with a warning; if it is the compressor, the default takes its
     place.
     """
+    if isinstance(a, LazyItems):
+        return _parameters_of_view(a, zarr_format)
     found = _layout_of(a, zarr_format)
     filters, compressors = a.filters or [], list(a.compressors)
     if a.dtype.hasobject and filters:
@@ -57,6 +64,37 @@ def parameters_of(a: Array, zarr_format: int) -> dict[str, Any]:
     # Format 2 has one compressor; the others are filters, which may change bytes as well.
     found["compressor"] = compressors.pop() if compressors else None
     return found | {"filters": [*filters, *compressors]}
+
+
+def _parameters_of_view(view: LazyItems, zarr_format: int) -> dict[str, Any]:
+    array: Any = view.arrays[0]
+    found = parameters_of(array, zarr_format) | {"chunks": chunks_of_view(view)}
+    found.pop("shards", None)
+    if found.get("dimension_names") is not None:
+        found["dimension_names"] = _names_along(view, found["dimension_names"])
+    if view.dtype != array.dtype:
+        # These are for items of the array.
+        for name in ("dtype", "fill_value", "filters", "object_codec", "serializer"):
+            found.pop(name, None)
+    return found
+
+
+def chunks_of_view(view: LazyItems) -> tuple[int, ...]:
+    """Return a chunk shape for a view: along every axis as many items as a chunk of the array has."""
+    array: Any = view.arrays[0]
+    lengths = array.metadata.grid_of_chunks.largest
+    return tuple(
+        [
+            max(min(n, math.prod([lengths[axis] for axis in axes])) if axes else n, 1)
+            for n, axes in zip(view.shape, view.origins, strict=True)
+        ]
+    )
+
+
+def _names_along(view: LazyItems, names: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Return the names of the axes of a view, of which points and new axes have none."""
+    found = [names[axes[0]] if len(axes) == 1 else None for axes in view.origins]
+    return tuple([name if found.count(name) == 1 else None for name in found])
 
 
 def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -141,8 +179,13 @@ def _names_in(a: Array) -> tuple[str, ...] | None:
     return None
 
 
-def attributes_of(a: Array, zarr_format: int) -> dict[str, Any]:
-    """Return the attributes of a copy of `a` in a format: names of axes are attributes in format 2 only."""
+def attributes_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
+    """Return the attributes of a copy of `a` in a format: names of axes are attributes in format 2 only.
+
+    A view has those of its array, and none if it is of several.
+    """
+    if isinstance(a, LazyItems):
+        return _attributes_of_view(a, zarr_format)
     attrs = dict(a.attrs)
     if zarr_format == a.zarr_format:
         return attrs
@@ -155,6 +198,21 @@ def attributes_of(a: Array, zarr_format: int) -> dict[str, Any]:
         # xarray needs a name for every axis.
         listed = [f"dim_{axis}" if name is None else name for axis, name in enumerate(names)]
         attrs.setdefault(DIMENSIONS, listed)
+    return attrs
+
+
+def _attributes_of_view(view: LazyItems, zarr_format: int) -> dict[str, Any]:
+    if len(view.arrays) > 1:
+        return {}
+    array: Any = view.arrays[0]
+    attrs = attributes_of(array, zarr_format)
+    listed = attrs.get(DIMENSIONS)
+    if isinstance(listed, list) and len(listed) == array.ndim:
+        names = _names_along(view, listed)
+        if None in names:
+            del attrs[DIMENSIONS]
+        else:
+            attrs[DIMENSIONS] = list(names)
     return attrs
 
 

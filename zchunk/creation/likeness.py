@@ -8,8 +8,9 @@ import numpy as np
 
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.core.node import Node
-from zchunk.creation.conversion import merged, parameters_of
+from zchunk.creation.conversion import chunks_of_view, merged, parameters_of
 from zchunk.indexing.values import check_data
 from zchunk.spec.versions import asked_format
 
@@ -18,6 +19,8 @@ def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one; otherwise None, which stands for a guess."""
     if isinstance(a, Array):
         return a.metadata.grid_of_chunks.largest
+    if isinstance(a, LazyItems):
+        return chunks_of_view(a)
     chunks: Any = getattr(a, "chunks", None)
     if chunks is None and hasattr(a, "chunklen"):
         # An array of bcolz: its chunks are rows.
@@ -55,12 +58,13 @@ def parameters_like(a: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
-    if isinstance(a, Array):
+    if isinstance(a, Array | LazyItems):
         version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
-        if version is None and a.zarr_format != 2:
-            found["zarr_format"] = version = a.zarr_format
+        old = a.zarr_format if isinstance(a, Array) else a.arrays[0].zarr_format
+        if version is None and old != 2:
+            found["zarr_format"] = version = old
         found |= parameters_of(a, version or 2)
-        del found["fill_value"]
+        found.pop("fill_value", None)
         if "dtype" in kwargs:
             # Items of another dtype may not be objects, or be objects of another kind.
             found.pop("object_codec", None)

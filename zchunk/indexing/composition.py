@@ -94,7 +94,7 @@ class Composition(NamedTuple):
             return Listed(found.along, source.start + found.positions * source.step)
         maps = [other.maps[axis] for axis in source.along]
         if any(isinstance(m, Listed) for m in maps):
-            axes = sorted({axis for m in maps for axis in _axes_of(m)})
+            axes = sorted({axis for m in maps for axis in axes_of(m)})
             return listed(source.positions[tuple([other._aligned(m, axes) for m in maps])], axes)
         key: Any = tuple([other._slice(m) if isinstance(m, Span) else m for m in maps])
         return listed(source.positions[key], [m.along for m in maps if isinstance(m, Span)])
@@ -115,7 +115,7 @@ class Composition(NamedTuple):
             index = axis_map.start + axis_map.step * np.arange(self.shape[axis_map.along])
         else:
             index = axis_map.positions
-        along = _axes_of(axis_map)
+        along = axes_of(axis_map)
         return index.reshape([self.shape[axis] if axis in along else 1 for axis in axes])
 
     # ---- limits
@@ -156,7 +156,7 @@ class Composition(NamedTuple):
         lists = [axis for axis, m in enumerate(self.maps) if isinstance(m, Listed)]
         # For every axis of the result that of the array, or -1 for those of points; new axes are None.
         wanted: dict[int, int] = {m.along: axis for axis, m in enumerate(self.maps) if isinstance(m, Span)}
-        shared = [place for axis in lists for place in _axes_of(self.maps[axis])]
+        shared = [place for axis in lists for place in axes_of(self.maps[axis])]
         if not lists:
             return self._arranged(plans.plan_basic((*along, ...), grid), ranges, wanted)
         if len(shared) == len(lists) == len(set(shared)):
@@ -220,7 +220,8 @@ def listed(index: Any, along: Sequence[int]) -> int | Listed:
     return Listed(tuple([along[i] for i in kept]), index)
 
 
-def _axes_of(axis_map: AxisMap) -> tuple[int, ...]:
+def axes_of(axis_map: AxisMap) -> tuple[int, ...]:
+    """Return the axes of the result on which positions depend."""
     if isinstance(axis_map, int):
         return ()
     return (axis_map.along,) if isinstance(axis_map, Span) else axis_map.along
