@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -184,8 +184,8 @@ class _Concatenation:
         for number, key, inner in pieces.split(selection, self.axis, self.starts):
             self.parts[number]._then(inner, fields)._write(items[key])
 
-    def token(self) -> object:
-        return self.axis, [part.__dask_tokenize__() for part in self.parts]
+    def identity(self, of: Callable[[Selections], object]) -> object:
+        return self.axis, [part.identity(of) for part in self.parts]
 
     def __repr__(self) -> str:
         return f"{len(self.parts)} arrays side by side along axis {self.axis}"

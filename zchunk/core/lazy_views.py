@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 
-from zchunk.core import tokens
 from zchunk.core.selections import Selections
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
@@ -21,6 +19,7 @@ from zchunk.indexing import pieces
 from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
 from zchunk.indexing.composition import Arranged, Composition, axes_of, transposed, whole
 from zchunk.indexing.fields import field_dtype, pop_fields
+from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -28,9 +27,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from zchunk._ext.selection.slices import Plan
+    from zchunk.core import tokens
     from zchunk.typing import CoordinateSelection, Fields, MaskSelection, OrthogonalSelection, Selection
 
     _Axes: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
+else:
+    # For dask, and calls that resume.
+    tokens = LazyModule("zchunk.core.tokens")
 
 # ---- what views are of
 
@@ -61,8 +64,8 @@ class Source(Protocol):
     def write(self, selection: Composition, value: object, fields: Fields) -> None:
         """Assign to the selected items, or to a field of them."""
 
-    def token(self) -> object:
-        """Return what dask knows the items by."""
+    def identity(self, of: Callable[[Selections], object]) -> object:
+        """Return what tells these items from others, with `of` each of the arrays."""
 
 
 def _plan(selection: Composition, array: ChunkedArray) -> Plan | Arranged:
@@ -109,8 +112,8 @@ class _Stored:
     def write(self, selection: Composition, value: object, fields: Fields) -> None:
         self.array._set(_plan, selection, value, fields)
 
-    def token(self) -> object:
-        return tokens.dask_token(self.array)
+    def identity(self, of: Callable[[Selections], object]) -> object:
+        return of(self.array)
 
     def __repr__(self) -> str:
         return repr(self.array)
@@ -217,13 +220,18 @@ class LazyItems:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.shape} {self.dtype} of {self._source!r}>"
 
+    def identity(self, of: Callable[[Selections], object]) -> str:
+        """Return text that is the same for the same items of the same arrays.
+
+        Parameters
+        ----------
+        of : callable
+            Returns what tells an array from others.
+        """
+        return tokens.composed_token(self._selection, (self._source.identity(of), self._fields))
+
     def __dask_tokenize__(self) -> tuple[str, str]:
-        digest = blake2b(repr((self._source.token(), self.shape, self._fields)).encode(), digest_size=16)
-        for axis_map in self._selection.maps:
-            digest.update(repr(axis_map[:1] if isinstance(axis_map, tuple) else axis_map).encode())
-            for part in axis_map[1:] if isinstance(axis_map, tuple) else ():
-                digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-        return "zchunk", digest.hexdigest()
+        return "zchunk", self.identity(tokens.dask_token)
 
     # ---- selections
 

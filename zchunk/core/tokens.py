@@ -7,6 +7,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from zchunk.indexing.composition import Composition, Listed
+
 if TYPE_CHECKING:
     from zchunk.core.node import Node
 
@@ -53,6 +55,17 @@ def token_of(node: Node) -> str | None:
                 continue
             stamp = f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
             digest.update(f"{os.path.relpath(path, top)}\0{stamp}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def composed_token(selection: Composition, of: object) -> str:
+    """Return a token of what is selected of something with this representation."""
+    items = repr((of, selection.shape)).encode("utf-8", "surrogateescape")
+    digest = blake2b(items, digest_size=16)
+    for axis_map in selection.maps:
+        if isinstance(axis_map, Listed):
+            digest.update(axis_map.positions.tobytes())
+        digest.update(repr(axis_map.along if isinstance(axis_map, Listed) else axis_map).encode())
     return digest.hexdigest()
 
 

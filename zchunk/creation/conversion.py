@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs import Codec, get_codec
 from zchunk.core.array import Array
-from zchunk.core.lazy_views import LazyItems
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
@@ -18,6 +17,7 @@ from zchunk.spec.fill_values import fill_bytes
 from zchunk.spec.regular_grid import normalize_shape
 
 if TYPE_CHECKING:
+    from zchunk.core.lazy_views import LazyItems
     from zchunk.creation import parameters_v3
 else:
     # Of format 3 only.
@@ -46,7 +46,7 @@ def parameters_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
     that the format does not have is left out, with a warning; if it is the compressor, the default takes its
     place.
     """
-    if isinstance(a, LazyItems):
+    if not isinstance(a, Array):
         return _parameters_of_view(a, zarr_format)
     found = _layout_of(a, zarr_format)
     filters, compressors = a.filters or [], list(a.compressors)
@@ -71,7 +71,7 @@ def _parameters_of_view(view: LazyItems, zarr_format: int) -> dict[str, Any]:
     found = parameters_of(array, zarr_format) | {"chunks": chunks_of_view(view)}
     found.pop("shards", None)
     if found.get("dimension_names") is not None:
-        found["dimension_names"] = _names_along(view, found["dimension_names"])
+        found["dimension_names"] = names_along(view, found["dimension_names"])
     if view.dtype != array.dtype:
         # These are for items of the array.
         for name in ("dtype", "fill_value", "filters", "object_codec", "serializer"):
@@ -91,7 +91,7 @@ def chunks_of_view(view: LazyItems) -> tuple[int, ...]:
     )
 
 
-def _names_along(view: LazyItems, names: Sequence[str | None]) -> tuple[str | None, ...]:
+def names_along(view: LazyItems, names: Sequence[str | None]) -> tuple[str | None, ...]:
     """Return the names of the axes of a view, of which points and new axes have none."""
     found = [names[axes[0]] if len(axes) == 1 else None for axes in view.origins]
     return tuple([name if found.count(name) == 1 else None for name in found])
@@ -184,7 +184,7 @@ def attributes_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
 
     A view has those of its array, and none if it is of several.
     """
-    if isinstance(a, LazyItems):
+    if not isinstance(a, Array):
         return _attributes_of_view(a, zarr_format)
     attrs = dict(a.attrs)
     if zarr_format == a.zarr_format:
@@ -208,7 +208,7 @@ def _attributes_of_view(view: LazyItems, zarr_format: int) -> dict[str, Any]:
     attrs = attributes_of(array, zarr_format)
     listed = attrs.get(DIMENSIONS)
     if isinstance(listed, list) and len(listed) == array.ndim:
-        names = _names_along(view, listed)
+        names = names_along(view, listed)
         if None in names:
             del attrs[DIMENSIONS]
         else:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.array import Array
-from zchunk.core.lazy_views import LazyItems
 from zchunk.core.node import Node
 from zchunk.creation.conversion import chunks_of_view, merged, parameters_of
 from zchunk.indexing.values import check_data
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.versions import asked_format
+
+if TYPE_CHECKING:
+    from zchunk.core import lazy_views
+else:
+    # For programs that select lazily.
+    lazy_views = LazyModule("zchunk.core.lazy_views")
 
 
 def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one; otherwise None, which stands for a guess."""
     if isinstance(a, Array):
         return a.metadata.grid_of_chunks.largest
-    if isinstance(a, LazyItems):
+    if is_view(a):
         return chunks_of_view(a)
     chunks: Any = getattr(a, "chunks", None)
     if chunks is None and hasattr(a, "chunklen"):
@@ -28,6 +34,11 @@ def chunks_of(a: Any) -> Any:
     # Those of dask are tuples of tuples.
     regular = isinstance(chunks, tuple) and all(isinstance(length, int | np.integer) for length in chunks)
     return chunks if regular and len(chunks) == len(a.shape) else None
+
+
+def is_view(a: object) -> TypeGuard[lazy_views.LazyItems]:
+    """Whether this is a lazy view. For nothing else their module is imported."""
+    return hasattr(a, "origins") and isinstance(a, lazy_views.LazyItems)
 
 
 def is_array(node: object) -> bool:
@@ -58,7 +69,7 @@ def parameters_like(a: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     if not hasattr(a, "shape"):
         a = np.asanyarray(a)
     found = {"shape": a.shape, "chunks": chunks_of(a), "dtype": getattr(a, "dtype", None)}
-    if isinstance(a, Array | LazyItems):
+    if isinstance(a, Array) or is_view(a):
         version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
         old = a.zarr_format if isinstance(a, Array) else a.arrays[0].zarr_format
         if version is None and old != 2:

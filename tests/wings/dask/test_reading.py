@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zchunk
-from zchunk.errors import ArrayNotFoundError, ReadOnlyError
+from zchunk.errors import ArrayNotFoundError, CopyError, ReadOnlyError
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -161,3 +161,22 @@ def test_names_follow_the_data(tmp_path: Path) -> None:
     assert len(set(names)) == 3
     memory = stored(None)
     assert zd.from_zchunk(memory).name != zd.from_zchunk(memory).name
+
+
+def test_lazy_views(tmp_path: Path) -> None:
+    z = zchunk.array(np.arange(200).reshape(20, 10), chunks=(6, 5), store=tmp_path / "z")
+    view = zchunk.concat([z, z.lazy[::-1]])[3:, ::-1].T
+    x = da.from_array(view)
+    wanted = np.concatenate([z[...], z[::-1]])[3:, ::-1].T
+    np.testing.assert_array_equal(x.compute(), wanted)
+    chunks = da.from_array(view, chunks=view.chunks)
+    assert chunks.chunks == view.chunks == ((5, 5), (3, 6, 6, 2, 2, 6, 6, 6))
+    np.testing.assert_array_equal(chunks[::2, [3, 1]].compute(), wanted[::2, [3, 1]])
+    # The names follow from what is read.
+    assert da.from_array(view).name == x.name
+    assert da.from_array(view[:, ::-1]).name != x.name
+    assert da.from_array(z.lazy[[1, 2]]).name != da.from_array(z.lazy[[1, 3]]).name
+    z[0, 0] = -1
+    assert da.from_array(view).name != x.name
+    with pytest.raises(CopyError, match="would be read while it is written to"):
+        zchunk.dask.store(da.from_array(z.lazy[::-1]), z)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import zchunk
 from tests.choice import rounds
+from zchunk.errors import ContainsArrayError, CopyError
 from zchunk.wings.rechunking import target as making
 from zchunk.wings.rechunking.tasks import Job
 
@@ -241,3 +242,40 @@ def test_temp_is_given(tmp_path: Path, stages: list[int]) -> None:
     np.testing.assert_array_equal(found[...], z[...])
     assert temp == {"mine": b""}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+# ---- lazy views
+
+
+@pytest.mark.parametrize("dtype", ["i4", "M8[s]", [("a", "u1"), ("b", "f8")]])
+def test_a_lazy_view(dtype: Any, tmp_path: Path, stages: list[int]) -> None:
+    items = items_of((64, 48)).astype(dtype)
+    named: dict[str, Any] = {"zarr_format": 3, "dimension_names": ("t", "x")}
+    z = zchunk.array(items, chunks=(1, 48), store=tmp_path / "z", **named)
+    view = z.lazy[4:, ::-2].T
+    limit = least(view, {"t": -1, "x": 5}, target=tmp_path / "a")
+    found = zchunk.rechunk(view, {"t": -1, "x": 5}, tmp_path / "a", limit)
+    assert isinstance(found, zchunk.Array)
+    assert (found.chunks, found.dimension_names) == ((5, 60), ("x", "t"))
+    np.testing.assert_array_equal(found[...], items[4:, ::-2].T)
+    assert set(stages) == {0, 1}
+    del stages[:]
+    found = zchunk.rechunk(view, None, tmp_path / "b")
+    assert set(stages) == {0}
+    np.testing.assert_array_equal(found[...], items[4:, ::-2].T)
+
+
+def test_arrays_side_by_side(tmp_path: Path) -> None:
+    parts = [tall(tmp_path / str(i)) for i in range(3)]
+    wanted = np.concatenate([z[...] for z in parts])
+    view = zchunk.concat(parts)
+    found = zchunk.rechunk(view, (wanted.shape[0], 2), tmp_path / "target")
+    assert isinstance(found, zchunk.Array)
+    np.testing.assert_array_equal(found[...], wanted)
+    with pytest.raises(CopyError, match="in or instead of its source"):
+        zchunk.rechunk(view, 5, tmp_path / "1", overwrite=True)
+    with pytest.raises(ContainsArrayError):
+        zchunk.rechunk(view, 5, tmp_path / "target")
+    point = zchunk.rechunk(parts[0].lazy[0, 0], None)
+    assert isinstance(point, zchunk.Array)
+    assert point[()] == wanted[0, 0]

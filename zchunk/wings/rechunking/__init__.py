@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from zchunk.convenience.opening import open as open_node
 from zchunk.convenience.overlap import check_apart
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.creation.nodes import format_for
 from zchunk.hierarchy.groups import Group, open_group
 from zchunk.metadata.formats import find
@@ -30,7 +31,7 @@ __all__ = ["rechunk"]
 
 
 def rechunk(
-    source: Array | Group | StoreLike,
+    source: Array | LazyItems | Group | StoreLike,
     chunks: ChunksLike | Mapping[str, ChunksLike | Mapping[str, ChunksLike]] = None,
     target: StoreLike = None,
     max_memory: int | str = "512MB",
@@ -55,8 +56,8 @@ def rechunk(
 
     Parameters
     ----------
-    source : Array, Group, path or store
-        The array or group to rechunk.
+    source : Array, LazyView, Group, path or store
+        The array or group to rechunk. Of a view the items are stored with other chunks.
     chunks : int, sequence of int, bool, "auto" or mapping, optional
         Chunks of the target, as for `create`; by default those of the source. A mapping of names of axes to
         lengths (-1 is the whole axis) leaves the other axes as they are. For a group also a mapping of paths
@@ -120,12 +121,13 @@ def rechunk(
     >>> rows.chunks, int(rows[5].sum())
     ((10, 1000), 1000)
     """
-    node = source if isinstance(source, Array | Group) else open_node(source, "r")
+    node = source if isinstance(source, Array | LazyItems | Group) else open_node(source, "r")
     store, top = open_store(target, "a", storage_options), normalize_path(path)
-    check_apart([node], store, top)
+    below: tuple[Any, ...] = node.arrays if isinstance(node, LazyItems) else (node,)
+    check_apart(below, store, top)
     version = zarr_format
     if version is None and all(find(store, above) is None for above in parents(top)):
-        version = node.zarr_format
+        version = below[0].zarr_format
     fmt = format_for(store, top, version)
     limit = parse_bytes(max_memory)
     arrays, groups = _members(node)
@@ -142,8 +144,10 @@ def rechunk(
         found.attrs.update(group.attrs)
     with _temporary(temp, store, any(not making.plan.direct for making in makings)) as kept:
         if any(making.executor.processes for making in makings):
-            for each, written in ((node.store, False), (store, True), (kept, True)):
-                check_shared(each, written)
+            for read in below:
+                check_shared(read.store, False)
+            for written in (store, kept):
+                check_shared(written, True)
         for making in makings:
             making.begin(kept, overwrite)
         lock = threading.Lock()
@@ -164,11 +168,13 @@ def rechunk(
     return makings[0].target
 
 
-def _members(node: Array | Group) -> tuple[dict[str, Array], dict[str, Group]]:
+def _members(
+    node: Array | LazyItems | Group,
+) -> tuple[dict[str, Array | LazyItems], dict[str, Group]]:
     """Return the arrays and groups in a node, including itself, by their path in it."""
-    if isinstance(node, Array):
+    if not isinstance(node, Group):
         return {"": node}, {}
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Array | LazyItems] = {}
     groups: dict[str, Group] = {"": node}
 
     def visit(name: str, member: Any) -> None:

@@ -11,8 +11,17 @@ import numpy as np
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.creation.arrays import create
-from zchunk.creation.conversion import DIMENSIONS, attributes_of, merged, parameters_of
+from zchunk.creation.conversion import (
+    DIMENSIONS,
+    attributes_of,
+    chunks_of_view,
+    merged,
+    names_along,
+    parameters_of,
+)
+from zchunk.creation.likeness import chunks_of
 from zchunk.creation.marks import being_made, sign_mark, surely_marked
 from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
@@ -41,8 +50,8 @@ class Making:
 
     Parameters
     ----------
-    source : Array
-        The array to rechunk.
+    source : Array or LazyItems
+        The array to rechunk, or the view.
     store, path : Store, str
         The place of the target.
     fmt : Format
@@ -54,12 +63,17 @@ class Making:
     executor: Executor
     plan: Plan
 
-    def __init__(self, source: Array, store: Store, path: str, fmt: Format, given: dict[str, Any]) -> None:
+    def __init__(
+        self, source: Array | LazyItems, store: Store, path: str, fmt: Format, given: dict[str, Any]
+    ) -> None:
         self.source = source
+        # The stored arrays that are read, and as the engine has them.
+        self._arrays: tuple[Any, ...] = source.arrays if isinstance(source, LazyItems) else (source,)
+        self._read = [array._current for array in self._arrays]
         self._store = store
         self._path = path
         self._format = fmt
-        found = {"dtype": source.dtype, "write_empty_chunks": source.write_empty_chunks}
+        found = {"dtype": source.dtype, "write_empty_chunks": self._arrays[0].write_empty_chunks}
         found |= parameters_of(source, fmt.version) | {"attributes": attributes_of(source, fmt.version)}
         parameters = merged(found, given)
         self._attributes = parameters["attributes"]
@@ -74,7 +88,7 @@ class Making:
     @property
     def native(self) -> bool:
         """Whether reading and writing use all threads by themselves."""
-        ends = (self.source._current, self._chunked)
+        ends = (*self._read, self._chunked)
         return all(a.folder is not None and a.metadata.innermost.chain.native_spec is not None for a in ends)
 
     @property
@@ -94,7 +108,7 @@ class Making:
         """
         self.executor = executor
         shape, source, target = self.source.shape, self._read_chunks(), self._metadata.grid.largest
-        beside = max(memory.of_reading(self.source._current), memory.of_writing(self._chunked))
+        beside = max(*map(memory.of_reading, self._read), memory.of_writing(self._chunked))
         each = max(self._item_nbytes(), 1)
         least = least_items(shape, source, target)
         if self.source.dtype.hasobject:
@@ -115,25 +129,29 @@ class Making:
 
     def _reads(self) -> tuple[float, int]:
         """Return how often items may be read, and how many of them alone; see `make_plan`."""
-        current = self.source._current
-        layout, item = current.layout, max(self.source.itemsize, 1)
-        if current.folder is None or layout is None:
+        current = self._read[0]
+        layout, item = current.layout, max(self.source.dtype.itemsize, 1)
+        if isinstance(self.source, LazyItems) or current.folder is None or layout is None:
             return 1, 0
         raw = not current.metadata.compressors and current.metadata.order == "C"
         return _READS, _RUN // item if raw else 0
 
     def _read_chunks(self) -> tuple[int, ...]:
         """Return the lengths of a chunk, or of a shard that is read as a whole."""
-        current = self.source._current
+        if isinstance(self.source, LazyItems):
+            return chunks_of_view(self.source)
+        current = self._read[0]
         in_parts = current.folder is not None or current.store.ranged
         return current.metadata.grid_of_chunks.largest if in_parts else current.metadata.grid.largest
 
     def _item_nbytes(self) -> int:
         """Return the bytes that an item takes on its way: once more for each conversion."""
-        current, metadata = self.source._current, self._metadata
-        nbytes = self.source.itemsize
-        if current.source is not None:
-            nbytes += current.source.metadata.dtype.itemsize
+        metadata = self._metadata
+        nbytes = self.source.dtype.itemsize
+        if isinstance(self.source, LazyItems):
+            # Parts of it are put in their place by a copy.
+            nbytes *= 2
+        nbytes += max([0 if a.source is None else a.source.metadata.dtype.itemsize for a in self._read])
         if metadata.dtype != self.source.dtype:
             nbytes += metadata.dtype.itemsize
         if metadata.swapped:
@@ -228,9 +246,8 @@ class Making:
     def _parameters(self) -> dict[str, Any]:
         """Return what must be the same for a call to resume where another one stopped."""
         source, fmt = self.source, self._format
-        old = source._format.array_items(source.metadata)[source._format.array_key].decode()
         return {
-            "source": [_name(source.chunk_store), source.path, old],
+            "source": source.identity(_identity) if isinstance(source, LazyItems) else _identity(source),
             "target": [_name(self._store), self._path, self._rendered(self._metadata)],
             "write_empty_chunks": self._write_empty,
             "zarr_format": fmt.version,
@@ -254,7 +271,7 @@ class Making:
             self.executor.run(self._job, stage, left, grid.nchunks - len(finished), done)
 
     def _nbytes_of(self, grid: RegularGrid, number: int) -> int:
-        return int(np.prod(shape_of(box_of(grid, number)), dtype=object)) * self.source.itemsize
+        return int(np.prod(shape_of(box_of(grid, number)), dtype=object)) * self.source.dtype.itemsize
 
     def publish(self) -> None:
         """Put the metadata in their place: the array is complete."""
@@ -268,6 +285,12 @@ class Making:
         self._journal.erase()
 
 
+def _identity(array: Any) -> list[str]:
+    """Return what tells an array from others, also from itself with other metadata."""
+    fmt = array._format
+    return [_name(array.chunk_store), array.path, fmt.array_items(array.metadata)[fmt.array_key].decode()]
+
+
 def _name(store: Store) -> str:
     """Return a name by which a store is recognised, also in another process that has the same values."""
     if store.root is not None:
@@ -275,7 +298,7 @@ def _name(store: Store) -> str:
     return store.lock_identity if isinstance(store, KVStore | MemoryStore) else repr(store)
 
 
-def chunks_of_all(chunks: Any, arrays: Mapping[str, Array]) -> dict[str, Any]:
+def chunks_of_all(chunks: Any, arrays: Mapping[str, Array | LazyItems]) -> dict[str, Any]:
     """Return the chunk shape of the target for each array, as `rechunk` takes it.
 
     Raises
@@ -296,19 +319,23 @@ def chunks_of_all(chunks: Any, arrays: Mapping[str, Array]) -> dict[str, Any]:
 _KINDS = {False: "no axis is called", True: "is no array in the group"}
 
 
-def _names(array: Array) -> Iterator[str | None]:
+def _names(array: Any) -> Iterator[str | None]:
     """Yield the names of the axes."""
+    if isinstance(array, LazyItems):
+        names = [*_names(array.arrays[0])]
+        yield from names_along(array, names) if names else ()
+        return
     names = array.dimension_names or array.attrs.get(DIMENSIONS)
     if isinstance(names, list | tuple) and len(names) == array.ndim:
         yield from names
 
 
-def _chunks_of(array: Array, chunks: object) -> tuple[int, ...]:
-    old = array.metadata.grid_of_chunks.largest
+def _chunks_of(array: Array | LazyItems, chunks: object) -> tuple[int, ...]:
+    old: tuple[int, ...] = chunks_of(array)
     if chunks is None:
         return old
     if isinstance(chunks, Mapping):
         chunks = tuple(chunks.get(name, c) for name, c in zip([*_names(array)] or old, old, strict=True))
     if isinstance(chunks, str) and chunks == "auto":
         chunks = True
-    return normalize_chunks(chunks, array.shape, array.itemsize)
+    return normalize_chunks(chunks, array.shape, array.dtype.itemsize)

@@ -12,6 +12,7 @@ import numpy as np
 
 from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.lazy_views import LazyItems
 from zchunk.core.properties import find_array
 from zchunk.errors import StoreError
 from zchunk.metadata.formats import get_format
@@ -50,8 +51,8 @@ class Job:
 
     Parameters
     ----------
-    source : Array
-        The array to read.
+    source : Array or LazyItems
+        The array, or the view, to read.
     made : Made
         The array to write.
     plan : Plan
@@ -62,16 +63,22 @@ class Job:
         The path of the pieces in it.
     """
 
-    def __init__(self, source: Array, made: Made, plan: Plan, pieces: Store, path: str) -> None:
+    def __init__(self, source: Array | LazyItems, made: Made, plan: Plan, pieces: Store, path: str) -> None:
         self.source = source
         self._made = made
         self.target = target = made.open()
         self.plan = plan
         self.pieces = pieces
         self.path = path
-        self.order: Any = "F" if source.order == target.order == "F" else "C"
-        # Whether every chunk of the target must be written.
-        self.dense = not _same_fill(source, target) or _is_stored(source)
+        self.order: Any = "C"
+        # Whether every chunk of the target must be written. It is not known which items of a view are stored.
+        self.dense = True
+        # As what pieces of items are moved.
+        self.item = np.dtype((np.void, source.dtype.itemsize))
+        if isinstance(source, Array):
+            self.order = "F" if source.order == target.order == "F" else "C"
+            self.dense = not _same_fill(source, target) or _is_stored(source)
+            self.item = source._current.item
 
     def __getstate__(self) -> dict[str, Any]:
         # An array pickles as its place, but there are no metadata yet.
@@ -99,7 +106,10 @@ class Job:
         self._write(box, items, stored)
 
     def _read(self, box: Box, items: np.ndarray[Any, Any]) -> None:
-        self.source.get_basic_selection(box, out=items)
+        if isinstance(self.source, Array):
+            self.source.get_basic_selection(box, out=items)
+        else:
+            self.source._select(box).read(out=items)
 
     def _write(self, box: Box, items: np.ndarray[Any, Any], stored: Stored) -> None:
         if stored.all:
@@ -139,6 +149,7 @@ class Job:
         read, part = piece
         raw = self._raw(items)[within(part, box)]
         if not stored.any(part):
+            assert isinstance(self.source, Array)
             raw[...] = self.source._current.raw_fill
             return
         key = self._key(read, write)
@@ -163,7 +174,7 @@ class Job:
         return len(data)
 
     def _raw(self, items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return items.view(self.source._current.item)
+        return items.view(self.item)
 
     def _key(self, read: int, write: int) -> str:
         return join(self.path, f"{read}/{write}")
@@ -204,7 +215,7 @@ class Stored:
 
     Parameters
     ----------
-    array : Array
+    array : Array or LazyItems
         The array, with a regular grid unless `dense`.
     box : tuple of slice
         Not empty.
@@ -212,10 +223,11 @@ class Stored:
         All count as stored.
     """
 
-    def __init__(self, array: Array, box: Box, dense: bool) -> None:
+    def __init__(self, array: Array | LazyItems, box: Box, dense: bool) -> None:
         self.all = dense
         if dense:
             return
+        assert isinstance(array, Array)
         current = array._current
         self._chunks = current.metadata.grid.largest
         ranges = self._ranges(box)
