@@ -72,3 +72,17 @@ def test_arrays_of_objects() -> None:
         assert other.filters is not None
         assert [codec.codec_id for codec in other.filters] == ["vlen-array"]
         assert zchunk.zeros_like(a, dtype="i4").filters is None
+
+
+def test_like_a_lazy_view() -> None:
+    z = zchunk.zeros((20, 6, 4), chunks=(5, 3, 2), dtype="i2", compressor=zchunk.Zstd(2))
+    for view, shape, chunks in (
+        (z.lazy[::2, 1].T, (4, 10), (2, 5)),
+        (z.lazy[:, None, [0, 1]], (20, 1, 2, 4), (5, 1, 2, 2)),
+        (z.lazy[[0, 1, 2], [3, 4, 5]], (3, 4), (3, 2)),
+        (zchunk.stack([z, z])[:, 0], (2, 6, 4), (2, 3, 2)),
+    ):
+        new = zchunk.empty_like(view)
+        assert (new.shape, new.chunks, new.dtype) == (shape, chunks, z.dtype)
+        assert new.compressor == z.compressor
+    assert zchunk.zeros_like(z.lazy[0], dtype="f8").dtype == np.float64
