@@ -12,6 +12,7 @@
   of a shard it has to read.
 - `objects`: the object store of the remote cases, whose workers are processes of their own.
 - `harness`: starts the workers, interleaves the runs in random order, collects the values.
+- `checkpoints`: a benchmark of its own, of what saves the state of many processes.
 - `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
 - `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.
 

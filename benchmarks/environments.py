@@ -84,10 +84,15 @@ def _interpreters(name: str) -> Iterator[str]:
     yield from map(os.fspath, sorted(root.glob(f"versions/*/bin/{name}"), reverse=True))
 
 
-def setup(folder: Path, newer_python: str | None, say: Callable[[str], None]) -> bool:
-    """Create or update the environments; return whether every peer could be installed."""
+def setup(
+    folder: Path,
+    newer_python: str | None,
+    say: Callable[[str], None],
+    wanted: Mapping[str, Environment] = ENVIRONMENTS,
+) -> bool:
+    """Create or update environments; return whether every peer could be installed."""
     complete = True
-    for name, environment in ENVIRONMENTS.items():
+    for name, environment in wanted.items():
         python = python_of(folder, name)
         if not python.exists():
             base = (newer_python or find_newer_python()) if environment.newer else sys.executable

@@ -1,0 +1,116 @@
+"""The process of one rank of one system: JSON requests on standard input, JSON answers by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.checkpoints.base import Part, System
+from benchmarks.checkpoints.systems import SYSTEMS, load
+
+# A step of the program: so many sweeps over a field that fits into the cache
+FIELD, SWEEPS = (256, 512), 10
+# How long steps are timed without a save
+ALONE_SECONDS = 1.0
+
+
+def step_of(field: Any) -> float:
+    """Do a step of a program, and return its seconds."""
+    begun = time.perf_counter()
+    for _ in range(SWEEPS):
+        inner = field[1:-1, 1:-1]
+        inner += 0.1 * (field[:-2, 1:-1] + field[2:, 1:-1] + field[1:-1, :-2] + field[1:-1, 2:] - 4 * inner)
+    return time.perf_counter() - begun
+
+
+class Rank:
+    """Does what the parent asks for."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self._buffer: Any = None
+        self._field = np.random.default_rng(0).random(FIELD)
+
+    def save(self, step: int) -> dict[str, Any]:
+        """Save a step; tell when `save` returned, too."""
+        begun = time.perf_counter()
+        self.system.save(step)
+        returned = time.perf_counter() - begun
+        self.system.wait()
+        return {"returned": returned, "seconds": time.perf_counter() - begun}
+
+    def copy(self, step: int) -> dict[str, Any]:
+        """Copy the values into memory that is there: the least that a save in the background takes."""
+        if self._buffer is None:
+            self._buffer = np.array(self.system.values)
+        begun = time.perf_counter()
+        np.copyto(self._buffer, self.system.values)
+        return {"seconds": time.perf_counter() - begun}
+
+    def steps(self, step: int) -> dict[str, Any]:
+        """Time steps of a program without a save, and beside one in the background."""
+        alone: list[float] = []
+        end = time.perf_counter() + ALONE_SECONDS
+        while time.perf_counter() < end:
+            alone.append(step_of(self._field))
+        self.system.save(step)
+        busy, beside = self.system.busy(), list[float]()
+        while busy():
+            beside.append(step_of(self._field))
+        self.system.wait()
+        return {"alone": median(alone), "beside": sum(beside) / max(len(beside), 1), "steps": len(beside)}
+
+    def restore(self, step: int) -> dict[str, Any]:
+        """Read what this rank has of a step; the values are looked at afterwards."""
+        begun = time.perf_counter()
+        found = self.system.restore(step)
+        seconds = time.perf_counter() - begun
+        if not np.array_equal(found, self.system.values):
+            raise ValueError("wrong values")
+        return {"seconds": seconds}
+
+    def version(self, step: int) -> dict[str, Any]:
+        """Tell the version of the library."""
+        return {"version": self.system.version}
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    given = json.loads(sys.argv[1])
+    # Libraries print; only answers go to the pipe that the parent reads.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(work: Callable[[], dict[str, Any]]) -> None:
+        try:
+            said = work()
+        except Exception as error:  # whatever a library raises becomes part of the report
+            said = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(said) + "\n")
+        answers.flush()
+
+    rank: Rank | None = None
+
+    def begin() -> dict[str, Any]:
+        nonlocal rank
+        rank = Rank(load(SYSTEMS[given["system"]])(Part(**given["part"]), given["folder"]))
+        return rank.version(0)
+
+    answer(begin)
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer(partial(getattr(rank, request["do"]), request["step"]))
+    if rank is not None:
+        rank.system.close()
+
+
+if __name__ == "__main__":
+    main()
