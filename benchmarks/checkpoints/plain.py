@@ -132,9 +132,10 @@ class ZchunkArray(System):
         return str(self._zchunk.__version__)
 
     def _create(self, step: int, shards: tuple[int, int]) -> Any:
+        chunks = math.gcd(CHUNK_ROWS, shards[0]), ROW_ITEMS
         return self._zchunk.create_array(
-            self.path(step), shape=self.part.shape, dtype="f8", chunks=(math.gcd(CHUNK_ROWS, shards[0]), ROW_ITEMS),
-            shards=shards, compressors=None, zarr_format=3,
+            self.path(step), shape=self.part.shape, dtype="f8", chunks=chunks, shards=shards,
+            compressors=None, zarr_format=3,
         )  # fmt: skip
 
     def _open(self, step: int) -> Any:
