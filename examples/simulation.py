@@ -285,15 +285,15 @@ def evolve(comm: Any, folder: Path, size: int, steps: int, every: int, killed: i
     ) as manager:
         series = Series(folder / "fields.zarr", comm, steps_per_file=4)
         fields = {"u": part.block(u, ("z", "y", "x")), "v": part.block(v, ("z", "y", "x"))}
-        checkpoint = manager.restore(like=fields)  # reads into u and v
-        series.truncate(0 if checkpoint is None else checkpoint["series"])
+        state = {**fields, "series": series}
+        checkpoint = manager.restore(like=state)  # reads into u and v, and cuts the series
         for step in range(0 if checkpoint is None else checkpoint.step + 1, steps + 1):
             if step:
                 advance(u, v, p, comm)
             ends = manager.should_stop()
             if manager.should_save(step):
                 series.append(step, step * p.dt, fields)
-                manager.save(step, {**fields, "series": series.flush()}, time=step * p.dt)
+                manager.save(step, state, time=step * p.dt)
             if step == killed and comm.rank == comm.size - 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             if ends:

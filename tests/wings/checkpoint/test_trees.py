@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk.checkpoint import Block, PerRank
+from zchunk.checkpoint import Block, CheckpointManager, PerRank
 from zchunk.wings.checkpoint import trees
 
 SCALARS = st.one_of(
@@ -163,6 +164,17 @@ def test_void_scalars_come_back(value: Any) -> None:
     ]
     assert (type(found), found.dtype) == (np.void, value.dtype)
     assert found.tobytes() == value.tobytes()
+
+
+def test_scalars_of_ml_dtypes_come_back(tmp_path: Path) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    value = ml_dtypes.bfloat16(1.5)
+    with CheckpointManager(tmp_path) as manager:
+        manager.save(1, {"scale": [value], "seed": PerRank(value)})
+        found = manager.restore()
+    assert found is not None
+    for one in (found["scale"][0], found["seed"]):
+        assert (type(one), one) == (ml_dtypes.bfloat16, value)
 
 
 class Point(NamedTuple):

@@ -101,7 +101,7 @@ def _encode(value: Any, path: str, into: Flat) -> JSON:
     array = _as_array(value, path)
     _check_dtype(array, path)
     into.leaves[path] = array
-    return {"record" if isinstance(value, np.void) else "array": path}
+    return {"record" if isinstance(value, np.generic) else "array": path}
 
 
 def _encode_dict(value: dict[Any, Any], path: str, into: Flat) -> list[JSON]:
@@ -193,7 +193,8 @@ def encode_scalar(value: Any) -> Any:
             )
         return {"generator": _encode_plain(value.bit_generator.state)}
     if isinstance(value, np.generic):
-        if value.dtype.hasobject or value.dtype.names:
+        # Those of ml_dtypes, bfloat16 for instance, are there as bytes without a type.
+        if value.dtype.hasobject or value.dtype.names or np.dtype(value.dtype.str) != value.dtype:
             return _NONE
         return {"scalar": [value.dtype.str, value.tobytes().hex()]}
     if isinstance(value, str):
