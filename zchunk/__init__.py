@@ -15,6 +15,7 @@ from zchunk.codecs import LZ4, Blosc, GZip, Zlib, Zstd
 from zchunk.errors import CopyError, MetadataError
 from zchunk.runtime.former_names import FormerNames
 from zchunk.runtime.lazy import lazy_names
+from zchunk.runtime.settings import config
 from zchunk.runtime.threads import get_threads, set_threads
 from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, NestedDirectoryStore
 
@@ -95,6 +96,7 @@ __all__ = [
     "array",
     "codecs",
     "concat",
+    "config",
     "consolidate_metadata",
     "copy",
     "copy_all",
@@ -175,6 +177,12 @@ FormerNames(
             "attributes": "core.attributes",
             "chunk_cache": "engine.chunk_cache",
             "chunked": "engine.array",
+            "compat.draft3": "wings.zarr2.draft3",
+            "compat.format1": "wings.zarr2.format1",
+            "compat.indexing": "wings.zarr2.indexing",
+            "compat.metadata": "wings.zarr2.metadata",
+            "compat.store_functions": "wings.zarr2.store_functions",
+            "compat.util": "wings.zarr2.util",
             "conveniences": "core.views",
             "dask.reading": "wings.dask.reading",
             "dask.storing": "wings.dask.storing",

@@ -1,6 +1,6 @@
 """Names of zarr 2's module ``meta``."""
 
-from zchunk.compat.metadata import (
+from zchunk.wings.zarr2.metadata import (
     ZARR_FORMAT,
     Metadata2,
     decode_array_metadata,

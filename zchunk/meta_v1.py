@@ -1,6 +1,6 @@
 """Names of zarr 2's module ``meta_v1``."""
 
-from zchunk.compat.format1 import (
+from zchunk.wings.zarr2.format1 import (
     decode_metadata,
     encode_metadata,
     migrate_1to2,

@@ -1,6 +1,6 @@
 """Names of zarr 2's module ``util``."""
 
-from zchunk.compat.util import (
+from zchunk.wings.zarr2.util import (
     InfoReporter,
     NoLock,
     TreeViewer,

@@ -50,7 +50,7 @@ class Attributes(Closed, MutableMapping[str, Any]):
     member : str, optional
         Name of the attributes in the JSON object under `key`; without it they are that object. A missing
         member means no attributes, and the first change adds it. It is ``"attributes"`` for a store of zarr
-        2's draft of format 3 (`zchunk.compat.draft3.KVStoreV3`).
+        2's draft of format 3 (`zchunk.compat.KVStoreV3`).
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """How much memory of results that are gone is kept for the next ones (`zchunk._ext.memory.results`).
 
-An eighth of what the process may use, at most 512 MiB, unless the program or ``ZCHUNK_SPARE_MEMORY`` says
-otherwise. What it may use is asked anew while results are made: limits of containers change, and a worker of
+An eighth of what the process may use, at most 512 MiB, unless the setting ``spare_memory`` of `zchunk.config`
+says otherwise. What it may use is asked anew while results are made: limits of containers change, and a worker of
 dask is made after its process.
 """
 
@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterator
 
 from zchunk._ext.memory import results
+from zchunk.runtime.settings import at_least, config
 
 _DEFAULT, _PART = 512 << 20, 8
-
-_chosen: int | None = None
-
 
 def set_spare_memory(nbytes: int | None) -> None:
     """Keep up to `nbytes` bytes of the memory of results that are gone, for the next ones.
@@ -47,11 +45,13 @@ def set_spare_memory(nbytes: int | None) -> None:
     (0, 0)
     >>> zchunk.set_spare_memory(None)
     """
-    global _chosen
     most = None if nbytes is None else operator.index(nbytes)
     if most is not None and most < 0:
         raise ValueError(f"memory to keep must be 0 bytes or more, not {most}")
-    _chosen = most
+    config.set({"spare_memory": most})
+
+
+def _changed(nbytes: int | None) -> None:
     results.set_limit(_most())
 
 
@@ -75,13 +75,9 @@ def get_spare_memory() -> tuple[int, int]:
 
 
 def _most() -> int:
-    if _chosen is not None:
-        return min(_chosen, sys.maxsize * 2 + 1)
-    text = os.environ.get("ZCHUNK_SPARE_MEMORY", "")
-    if text:
-        if not (text.isascii() and text.isdecimal()):
-            raise ValueError(f"ZCHUNK_SPARE_MEMORY is {text!r}, not a number of bytes")
-        return min(int(text), sys.maxsize * 2 + 1)
+    chosen: int | None = config.get("spare_memory")
+    if chosen is not None:
+        return min(chosen, sys.maxsize * 2 + 1)
     return min(_DEFAULT, *(limit // _PART for limit in _limits()))
 
 
@@ -141,4 +137,5 @@ def _text(path: str) -> str:
         return ""
 
 
+config.define("spare_memory", at_least(0, "a number of bytes"), _changed)
 results.bound_by(_most)

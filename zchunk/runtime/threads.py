@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from zchunk._ext.threads.crew import LOOK, Shared
+from zchunk.runtime.settings import at_least, config
 from zchunk.runtime.workers import Pool, Task, Work
 
 Item = TypeVar("Item")
@@ -30,7 +31,8 @@ _awake_until = 0
 def get_threads() -> int:
     """Return how many threads a read or write may use, the calling one included.
 
-    The number given to `set_threads`, else ``ZCHUNK_THREADS``, else the number of cores that this process may
+    The number given to `set_threads`, which is the setting ``threading.max_workers`` of `zchunk.config`, else
+    ``ZCHUNK_THREADS``, else the number of cores that this process may
     run on (under Slurm or in a container fewer than the machine has).
 
     Returns
@@ -70,9 +72,13 @@ def set_threads(n: int | None) -> None:
     2
     >>> zchunk.set_threads(None)
     """
-    global _threads, _pool
     if n is not None:
         n = _positive(n)
+    config.set({"threading.max_workers": n})
+
+
+def _changed(n: int | None) -> None:
+    global _threads, _pool
     with _lock:
         _threads = n
         # Work under way keeps the threads it has; the next call makes a pool of the right size.
@@ -92,14 +98,15 @@ def _positive(n: Any) -> int:
 
 
 def _default_threads() -> int:
-    text = os.environ.get("ZCHUNK_THREADS", "")
-    if text:
-        if not text.isdecimal() or int(text) < 1:
-            raise ValueError(f"ZCHUNK_THREADS is {text!r}, not an integer >= 1")
-        return int(text)
+    chosen: int | None = config.get("threading.max_workers")
+    if chosen is not None:
+        return chosen
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+config.define("threading.max_workers", at_least(1, "an integer >= 1"), _changed)
 
 
 def idle() -> int:

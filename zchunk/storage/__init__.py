@@ -17,7 +17,7 @@ from zchunk.storage.queries import contains_array, contains_group, getsize, list
 from zchunk.storage.resolve import normalize_store_arg, open_store
 
 if TYPE_CHECKING:
-    from zchunk.compat.store_functions import (
+    from zchunk.wings.zarr2.store_functions import (
         default_compressor,
         init_array,
         init_group,

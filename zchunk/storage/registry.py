@@ -51,14 +51,14 @@ _STORES = {
 }
 # zarr 2 has them among the stores, too; they are made of what is above stores.
 _ZARR_NAMES = {
-    "zchunk.compat.metadata": "Metadata2 encode_array_metadata encode_group_metadata",
-    "zchunk.compat.util": (
+    "zchunk.wings.zarr2.metadata": "Metadata2 encode_array_metadata encode_group_metadata",
+    "zchunk.wings.zarr2.util": (
         "NoLock buffer_size json_dumps json_loads nolock normalize_chunks "
         "normalize_dimension_separator normalize_dtype normalize_fill_value normalize_order "
         "normalize_shape"
     ),
-    "zchunk.compat.store_functions": ("default_compressor init_array init_group init_store rename rmdir"),
-    "zchunk.compat.format1": "migrate_1to2",
+    "zchunk.wings.zarr2.store_functions": ("default_compressor init_array init_group init_store rename rmdir"),
+    "zchunk.wings.zarr2.format1": "migrate_1to2",
     "zchunk.errors": (
         "BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir "
         "MetadataError ReadOnlyError"

@@ -10,11 +10,11 @@ from zchunk.spec.keys import ARRAY_KEY, join, normalize_path
 from zchunk.storage.checks import DimensionSeparator
 
 if TYPE_CHECKING:
-    from zchunk.compat import metadata as _metadata
+    from zchunk.wings.zarr2 import metadata as _metadata
     from zchunk.storage import mapping as _mapping
     from zchunk.storage.base import Store
 else:
-    _metadata, _mapping = LazyModule("zchunk.compat.metadata"), LazyModule("zchunk.storage.mapping")
+    _metadata, _mapping = LazyModule("zchunk.wings.zarr2.metadata"), LazyModule("zchunk.storage.mapping")
 
 
 class _Values(Protocol):

@@ -1,6 +1,6 @@
-"""What is built on the library, each wing by itself: checkpoints, rechunking, dask, xarray. Nothing below
-imports one.
+"""What is built on the library, each wing by itself: checkpoints, rechunking, dask, xarray, zarr 2's names.
+Nothing below imports one.
 
 Users reach them by `zchunk.checkpoint`, `zchunk.rechunk`, `zchunk.dask` and `zchunk.xarray`; each wing needs
-its package only when it is imported.
+its package only when it is imported. `zarr2` is reached by `zchunk.util`, `zchunk.meta` and the like.
 """

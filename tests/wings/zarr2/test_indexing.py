@@ -9,7 +9,7 @@ import pytest
 
 import zchunk
 from zchunk import indexing
-from zchunk.compat import indexing as h
+from zchunk.wings.zarr2 import indexing as h
 from zchunk.errors import BoundsCheckError, SelectionError
 
 A = np.arange(12).reshape(3, 4)

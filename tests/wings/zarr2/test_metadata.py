@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.compat import metadata as meta
+from zchunk.wings.zarr2 import metadata as meta
 from zchunk.errors import CodecError, MetadataError
 
 

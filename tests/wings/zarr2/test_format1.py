@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.compat import format1
+from zchunk.wings.zarr2 import format1
 from zchunk.errors import MetadataError
 from zchunk.storage import MemoryStore, migrate_1to2
 

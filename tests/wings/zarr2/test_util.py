@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zchunk.compat import util
+from zchunk.wings.zarr2 import util
 
 
 def test_util() -> None:

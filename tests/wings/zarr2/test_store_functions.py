@@ -11,7 +11,7 @@ import pytest
 
 import zchunk
 from zchunk import storage
-from zchunk.compat import KVStoreV3
+from zchunk.wings.zarr2 import KVStoreV3
 from zchunk.errors import ContainsArrayError, ContainsGroupError
 from zchunk.storage import KVStore, MemoryStore, init_array, init_group, init_store
 
@@ -100,7 +100,7 @@ def test_temporary_files_of_programs(tmp_path: Any) -> None:
 def test_storage_alone_has_them() -> None:
     code = "from zchunk.storage import init_array, FSStore, LRUStoreCache; print(init_array.__module__)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "zchunk.compat.store_functions"
+    assert out.strip() == "zchunk.wings.zarr2.store_functions"
 
 
 def test_stores_that_wrap_another() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zchunk.compat.draft3 import KVStoreV3, StoreV3, meta_root
+from zchunk.wings.zarr2.draft3 import KVStoreV3, StoreV3, meta_root
 from zchunk.core.attributes import Attributes
 
 

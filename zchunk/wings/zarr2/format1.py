@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.compat.metadata import encode_array_metadata
+from zchunk.wings.zarr2.metadata import encode_array_metadata
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.spec.dtypes import decode_dtype, encode_dtype

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs.objects import object_dtype
-from zchunk.compat.indexing import is_total_slice
-from zchunk.compat.metadata import json_dumps, json_loads
+from zchunk.wings.zarr2.indexing import is_total_slice
+from zchunk.wings.zarr2.metadata import json_dumps, json_loads
 from zchunk.core.info import InfoReporter
 from zchunk.hierarchy.tree import TreeViewer
 from zchunk.spec.dtypes import check_dtype

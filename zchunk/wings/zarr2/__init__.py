@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zchunk.runtime.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from zchunk.compat.draft3 import KVStoreV3, StoreV3, meta_root
+    from zchunk.wings.zarr2.draft3 import KVStoreV3, StoreV3, meta_root
 else:
-    __getattr__ = lazy_names(globals(), {"zchunk.compat.draft3": "KVStoreV3 StoreV3 meta_root"})
+    __getattr__ = lazy_names(globals(), {"zchunk.wings.zarr2.draft3": "KVStoreV3 StoreV3 meta_root"})
 
 __all__ = ["KVStoreV3", "StoreV3", "meta_root"]
