@@ -9,10 +9,9 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import zchunk
 from tests import choice, variants
-from zchunk.creation import nodes
 from zchunk.engine import execute
-from zchunk.metadata.formats import get_format
 
 pytest_plugins = ["tests.servers.fixtures"]
 pytest.register_assert_rewrite("tests.store_conformance")
@@ -60,13 +59,13 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture(params=[2, 3], ids=["v2", "v3"])
-def zarr_format(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+def zarr_format(request: pytest.FixtureRequest) -> Iterator[int]:
     """Run the test with format 2 as the default of new nodes, and again with format 3."""
     version: int = request.param
     if version == 3 and request.node.get_closest_marker("format2") is not None:
         pytest.skip("about format 2")
-    monkeypatch.setattr(nodes, "DEFAULT_FORMAT", get_format(version))
-    return version
+    with zchunk.config.set({"default_zarr_format": version}):
+        yield version
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

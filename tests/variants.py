@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 import zchunk
-from zchunk.creation import nodes, parameters_v3
+from zchunk.creation import parameters_v3
 from zchunk.engine import listing
 from zchunk.engine.shard import Shard
 from zchunk.metadata.array import ArrayMetadata
@@ -188,7 +188,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 def use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Variant]:
     """Make arrays of one kind the default during a test, and check that the test has made some."""
     variant = Variant(request.param)
-    monkeypatch.setattr(nodes, "DEFAULT_FORMAT", variant.format)
+    default = zchunk.config.set({"default_zarr_format": variant.format.version})
     decide = parameters_v3.chunks_and_shards
 
     def chunks_and_shards(chunks: Any, shards: Any, *args: Any) -> Any:
@@ -209,6 +209,7 @@ def use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     if tried is not None and variant.format is FORMAT3:
         fewer = settings(tried, max_examples=max(tried.max_examples // SHARE, 10))
         monkeypatch.setattr(request.function, _SETTINGS, fewer)
-    yield variant
+    with default:
+        yield variant
     if variant.needed and passed(request.node):
         assert variant.made[variant.kind], f"the test has made no array of kind {variant}"

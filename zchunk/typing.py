@@ -77,6 +77,17 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 Missing: TypeAlias = Literal["fill", "error"]
 """What chunks that are not stored are read as: fill values, or an error."""
 
+class Configuration(Protocol):
+    """The configuration of an array, `zchunk.core.array_config.ArrayConfig` or zarr 3's."""
+
+    def to_dict(self) -> Any:
+        """Return it as a mapping."""
+
+
+ArrayConfigLike: TypeAlias = Mapping[str, object] | Configuration | None
+"""How an array is used: ``{"order": "F", "write_empty_chunks": False, "read_missing_chunks": True}``, or some
+of it; None: as `zchunk.config` says."""
+
 Attributes: TypeAlias = dict[str, Any]
 """User attributes as they are read."""
 

@@ -17,6 +17,7 @@ import zchunk
 from tests.engine.test_execute import executor
 from tests.variants import Variant, chunks_per_key, only_v2
 from zchunk.core.access import Access
+from zchunk.core.array_config import NewNodes
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ChunkNotFoundError, PathNotFoundError
 
@@ -219,8 +220,10 @@ def test_listings_of_an_array_that_is_gone(listing: Callable[[zchunk.Array], Any
 
 @only_v2("the record is that of every format")
 def test_pickles_from_before() -> None:
-    # Made when a record had no such member.
-    assert Access(*zchunk.zeros(2)._access[:-1]).missing == "fill"
+    # Made when a record had no such members.
+    assert Access(*zchunk.zeros(2)._access[:-1]).new_nodes == NewNodes()
+    assert Access(*zchunk.zeros(2)._access[:-2]).order == "C"
+    assert Access(*zchunk.zeros(2)._access[:-3]).missing == "fill"
 
 
 def test_objects() -> None:

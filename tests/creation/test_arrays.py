@@ -177,7 +177,7 @@ def test_array_of_a_sub_array_dtype_is_numpys() -> None:
         {"dimension_separator": ":"},
         {"filters": ["x"]}, {"filters": [3]}, {"filters": 5}, {"filters": 0}, {"filters": "delta"},
         {"filters": Zlib()}, {"filters": {"id": "zlib"}}, {"nope": 1}, {"synchroniser": None},
-        {"zarr_version": 4}, {"zarr_format": 1}, {"shards": 2},
+        {"zarr_version": 4}, {"zarr_format": 1}, {"shards": 2, "zarr_format": 2},
         {"object_codec": "x"}, {"meta_array": Nonsense()},
         {"shape": 2**31, "chunks": 2**31, "dtype": "u1"},
         {"shape": 2**30, "chunks": False, "compressor": zchunk.LZ4()}, {"path": "a/../b"}, {"path": "a\0b"},
@@ -293,7 +293,7 @@ OWN = {"cache_bytes", "missing", "progress", "create_kws"}
 # zarr 3's, which zarr 2 has not.
 ZARR3 = {
     "zarr_format", "shards", "compressors", "serializer", "chunk_key_encoding", "dimension_names",
-    "attributes", "storage_options",
+    "attributes", "storage_options", "config",
 }  # fmt: skip
 
 

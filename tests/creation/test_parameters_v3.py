@@ -152,8 +152,19 @@ def test_objects_and_texts() -> None:
 def test_what_format_2_has_not(kwargs: dict[str, Any]) -> None:
     store: dict[str, bytes] = {}
     with pytest.raises(ValueError):
-        zchunk.create(4, store=store, **kwargs)
+        zchunk.create(4, store=store, zarr_format=2, **kwargs)
     assert store == {}
+
+
+@pytest.mark.parametrize("kwargs", [{"shards": 2}, {"shards": "auto"}, {"dimension_names": ["a"]}], ids=repr)
+def test_what_only_format_3_has_means_it(kwargs: dict[str, Any]) -> None:
+    assert zchunk.create(4, **kwargs).zarr_format == 3
+    assert zchunk.create(4, shards=None, dimension_names=None).zarr_format == 2
+    # But not where the group above is of the other.
+    store: dict[str, bytes] = {}
+    zchunk.group(store)
+    with pytest.raises(ValueError, match="add zarr_format=3"):
+        zchunk.create(4, store=store, path="a", **kwargs)
 
 
 def test_key_encodings() -> None:

@@ -25,8 +25,6 @@ from xarray.backends.common import BACKEND_ENTRYPOINTS  # noqa: E402
 from xarray.backends.plugins import detect_parameters  # noqa: E402
 
 import zchunk  # noqa: E402
-from zchunk.creation import nodes  # noqa: E402
-from zchunk.metadata.formats import get_format  # noqa: E402
 from zchunk.xarray import WritableStore, ZchunkBackendEntrypoint, to_zarr  # noqa: E402
 
 # Their fixtures, which pytest finds by the names here.
@@ -44,8 +42,8 @@ def default_zarr_format(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _write(data: Any, store: Any = None, mode: Any = None, *args: Any, **kwargs: Any) -> Any:
-    nodes.DEFAULT_FORMAT = get_format(zarr.config.get("default_zarr_format"))
-    return to_zarr(data, store, mode, *args, **kwargs)
+    with zchunk.config.set({"default_zarr_format": zarr.config.get("default_zarr_format")}):
+        return to_zarr(data, store, mode, *args, **kwargs)
 
 
 def _refuse(*args: Any, **kwargs: Any) -> None:
@@ -101,8 +99,6 @@ def zchunk_for_zarr(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("xarray.backends.writers.to_zarr", _write)
     monkeypatch.setattr("xarray.backends.writers._datatree_to_zarr", _write)
     monkeypatch.setattr("xarray.backends.zarr.ZarrStore.__init__", _refuse)
-    # What `_write` changes.
-    monkeypatch.setattr(nodes, "DEFAULT_FORMAT", nodes.DEFAULT_FORMAT)
 
 
 class TestDirectory(theirs.TestZarrWriteEmpty):

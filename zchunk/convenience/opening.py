@@ -32,6 +32,7 @@ _ACCESS = (
     "cache_attrs",
     "cache_bytes",
     "missing",
+    "config",
     "write_empty_chunks",
     "storage_options",
     "meta_array",

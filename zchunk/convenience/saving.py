@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from zchunk.creation.keywords import SavedArray
-    from zchunk.typing import DataLike, StoreLike, ZarrFormat
+    from zchunk.typing import ArrayConfigLike, DataLike, StoreLike, ZarrFormat
 
 
 def save_array(
@@ -114,19 +114,30 @@ def save_group(
     >>> sorted(zchunk.load(store))
     ['arr_0', 'b']
     """
-    version = asked_format(zarr_version, zarr_format)
+    save_members(store, args, kwargs, path, asked_format(zarr_version, zarr_format))
+
+
+def save_members(
+    store: StoreLike,
+    args: Iterable[DataLike],
+    kwargs: Mapping[str, DataLike],
+    path: str | None,
+    version: ZarrFormat | None,
+    config: ArrayConfigLike = None,
+) -> None:
+    """Save arrays into a group; what is not stored of them comes from `config`."""
     if not args and not kwargs:
         raise ValueError("nothing to save: give at least one array")
     path = new_path(path)
     members = {f"arr_{i}": data for i, data in enumerate(args)}
     if clash := members.keys() & kwargs.keys():
         raise ValueError(f"two arrays would have the name {min(clash)!r}")
-    members |= kwargs
+    members.update(kwargs)
     places = _places(members)
     parameters = {name: _parameters(data, {}) for name, data in members.items()}
     items = {name: _read(data, parameters[name]) for name, data in members.items()}
     with _replaced(store) as target:
-        parent = group(target, overwrite=True, path=path, zarr_format=version)
+        parent = group(target, overwrite=True, path=path, zarr_format=version, config=config)
         for name in members:
             parent.array(places[name], items[name], **parameters[name])
 

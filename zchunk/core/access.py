@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zchunk.core.array_config import ArrayConfig, NewNodes, as_config
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
 from zchunk.errors import PathNotFoundError
 from zchunk.metadata.formats import get_format
@@ -18,9 +19,10 @@ from zchunk.storage import open_store
 from zchunk.storage.base import Mode, Store
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.mapping import as_store
+from zchunk.storage.store_path import with_path
 
 if TYPE_CHECKING:
-    from zchunk.typing import MetaArray, Missing, Synchronizer
+    from zchunk.typing import ArrayConfigLike, MemoryOrder, MetaArray, Missing, Synchronizer
 
 
 class Access(NamedTuple):
@@ -50,6 +52,10 @@ class Access(NamedTuple):
         Codecs that the caller handed over, which run code from the data; see `zchunk.codecs.registry`.
     missing : {"fill", "error"}
         What chunks that are not stored are read as.
+    order : {"C", "F"}
+        Layout in memory of what is read, where the format leaves that open.
+    new_nodes : NewNodes
+        What nodes are that are made in a group.
     """
 
     store: Store
@@ -64,13 +70,29 @@ class Access(NamedTuple):
     write_empty_chunks: bool = True
     trusted: frozenset[str] = frozenset()
     missing: Missing = "fill"
+    order: MemoryOrder = "C"
+    new_nodes: NewNodes = NewNodes()
+
+    @property
+    def config(self) -> ArrayConfig:
+        """What of it is called the configuration."""
+        return ArrayConfig(self.order, self.write_empty_chunks, self.missing == "fill", self.new_nodes)
+
+    def configured(self, config: ArrayConfig) -> Access:
+        """Return the same access with another configuration."""
+        return self._replace(
+            write_empty_chunks=config.write_empty_chunks,
+            missing=config.missing,
+            order=config.order,
+            new_nodes=config.new_nodes,
+        )
 
     def at(self, path: str, version: int, trusted: frozenset[str] | None = None) -> Access:
         """Return how a node at another path, or of a version that was found, is accessed in the same way."""
         # As `_replace`, in half the time.
         if trusted is None:
             return Access(self.store, path, version, *self[3:])
-        return Access(self.store, path, version, *self[3:-2], trusted, self.missing)
+        return Access(self.store, path, version, *self[3:10], trusted, *self[11:])
 
 
 def _mapped(store: object, mode: Mode) -> Store:
@@ -91,12 +113,13 @@ def access_to(
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     cache_bytes: int | ChunkCache | None = None,
-    write_empty_chunks: bool = True,
+    write_empty_chunks: bool | None = None,
     zarr_version: int | None = None,
     zarr_format: int | None = None,
     meta_array: MetaArray = None,
     trusted: frozenset[str] = frozenset(),
-    missing: Missing = "fill",
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
 ) -> Access:
     """Return the record of what a caller says of access, by the names of the public functions.
 
@@ -108,10 +131,11 @@ def access_to(
     InvalidKeyError
         No node can be at `path`.
     ValueError
-        There is no such version of the format, `meta_array` is of another library, or `missing` is another.
+        There is no such version of the format, `meta_array` is of another library, or what is said of the
+        configuration is not valid.
     """
-    if missing not in ("fill", "error"):
-        raise ValueError(f"missing chunks are read as 'fill' or 'error', not {missing!r:.80}")
+    used = as_config(config, write_empty_chunks, missing)
+    store, path = with_path(store, path)
     check_unsupported(meta_array)
     version = asked_format(zarr_version, zarr_format)
     path = normalize_path(path)
@@ -126,15 +150,17 @@ def access_to(
         target,
         path,
         version,
-        bool(read_only),
+        bool(read_only) or bool(getattr(target, "read_only", False)),
         chunks,
         synchronizer,
         bool(cache_metadata),
         bool(cache_attrs),
         cache,
-        bool(write_empty_chunks),
+        used.write_empty_chunks,
         trusted,
-        missing,
+        used.missing,
+        used.order,
+        used.new_nodes,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, 
 
 from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
+from zchunk.core.array_config import as_config
 from zchunk.core.info import InfoReporter, Items, array_items, class_name
 from zchunk.core.iteration import Iteration
 from zchunk.core.properties import find_array
@@ -31,7 +32,15 @@ from zchunk.spec.regular_grid import normalize_shape
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from zchunk.typing import DataLike, MetaArray, Missing, Synchronizer, ZarrFormat
+    from zchunk.typing import (
+        ArrayConfigLike,
+        DataLike,
+        MetaArray,
+        Missing,
+        StoreLike,
+        Synchronizer,
+        ZarrFormat,
+    )
 
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
@@ -64,7 +73,8 @@ class Array(Iteration):
     partial_decompress : object, optional
         Ignored: zchunk decodes no more of a chunk than a selection needs, where the codecs allow it.
     write_empty_chunks : bool, optional
-        Store chunks that hold nothing but the fill value; otherwise they are erased.
+        Store chunks that hold nothing but the fill value; otherwise they are erased. By default as
+        `zchunk.config` says, which is true.
     zarr_version, zarr_format : {None, 2, 3}, optional
         Version of the format; zchunk finds it if none is given.
     meta_array : numpy.ndarray or None, optional
@@ -75,6 +85,8 @@ class Array(Iteration):
     missing : {"fill", "error"}, optional
         What chunks that are not stored are read as: fill values, or a `ChunkNotFoundError` that names the
         chunk, to tell gaps from data. Assignments to parts of such chunks fill the rest in any case.
+    config : mapping, optional
+        As for `zchunk.create`.
 
     Raises
     ------
@@ -110,13 +122,14 @@ class Array(Iteration):
         cache_metadata: bool = True,
         cache_attrs: bool = True,
         partial_decompress: bool | None = None,
-        write_empty_chunks: bool = True,
+        write_empty_chunks: bool | None = None,
         zarr_version: ZarrFormat | None = None,
         meta_array: MetaArray = None,
         *,
         zarr_format: ZarrFormat | None = None,
         cache_bytes: int | ChunkCache | None = None,
-        missing: Missing = "fill",
+        missing: Missing | None = None,
+        config: ArrayConfigLike = None,
     ) -> None:
         access = access_to(
             store,
@@ -129,6 +142,7 @@ class Array(Iteration):
             cache_attrs=cache_attrs,
             cache_bytes=cache_bytes,
             missing=missing,
+            config=config,
             write_empty_chunks=write_empty_chunks,
             zarr_version=zarr_version,
             zarr_format=zarr_format,
@@ -204,6 +218,39 @@ class Array(Iteration):
             metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
             self._publish(self._engine_array(metadata))
 
+    # ---- the same array used in another way
+
+    @classmethod
+    def open(cls, store: StoreLike, *, config: ArrayConfigLike = None) -> Self:
+        """Open the array in a store, to read and change it (zarr 3's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros(3, store="a.zarr")
+        >>> zchunk.Array.open("a.zarr") == z
+        True
+        """
+        return cls._of(*find_array(access_to(store, mode="r+", config=config)))
+
+    def with_config(self, config: ArrayConfigLike) -> Self:
+        """Return the same array, used in another way.
+
+        Parameters
+        ----------
+        config : mapping
+            As for `zchunk.create`; what it does not say stays.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros((4, 4), zarr_format=3)
+        >>> z.with_config({"order": "F"})[...].flags.f_contiguous
+        True
+        """
+        access = self._access.configured(as_config(config, base=self.config))
+        return reopen(type(self), access, self._viewed)
+
     # ---- how it shows itself
 
     @property
@@ -221,6 +268,17 @@ class Array(Iteration):
         ...
         """
         return InfoReporter(self.info_items)
+
+    def info_complete(self) -> InfoReporter:
+        """Return `info`, which counts what is stored, too (zarr 3's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> "Chunks initialized : 0/1" in repr(zchunk.zeros(3).info_complete())
+        True
+        """
+        return self.info
 
     def info_items(self) -> Items:
         """Return the rows of `info`.

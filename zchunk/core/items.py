@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def read(array: ChunkedArray, plan: Plan) -> Any:
     """Return the items that a plan selects: an array, or a scalar if the plan says so."""
-    items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
+    items = plan.empty(array.metadata.dtype, array.order)
     execute.read(array, plan, items)
     return items[()] if plan.scalar else items
 
@@ -104,7 +104,7 @@ def write_items(array: ChunkedArray, plan: Plan | Arranged, value: object, field
 def _read_into(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
     check_out(out, plan.shape)
     if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
-        items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
+        items = plan.empty(array.metadata.dtype, array.order)
         execute.read(array, plan, items)
         out[...] = items
     else:

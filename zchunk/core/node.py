@@ -17,10 +17,11 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format, get_format
 from zchunk.runtime.lazy import LazyModule
 from zchunk.storage.base import Store
+from zchunk.storage.store_path import StorePath
 
 if TYPE_CHECKING:
     from zchunk.core import tokens
-    from zchunk.typing import Synchronizer, ZarrFormat
+    from zchunk.typing import AttributesLike, Synchronizer, ZarrFormat
 else:
     # For dask only.
     tokens = LazyModule("zchunk.core.tokens")
@@ -147,6 +148,30 @@ class Node(Closed):
         vars(attrs)["_access"] = access
         found: Attributes = vars(self).setdefault("_attrs", attrs)
         return found
+
+    def update_attributes(self, new_attributes: AttributesLike) -> Self:
+        """Set user attributes, keep the others, and return the node (zarr 3's name for ``attrs.update``).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.group().update_attributes({"title": "tides"}).attrs["title"]
+        'tides'
+        """
+        self.attrs.update(new_attributes)
+        return self
+
+    @property
+    def store_path(self) -> StorePath:
+        """Store and path together (zarr 3's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros(3, path="a").store_path.path
+        'a'
+        """
+        return StorePath(self.store, self.path)
 
     def __eq__(self, other: object) -> bool:
         return (

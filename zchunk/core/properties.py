@@ -9,6 +9,7 @@ import numpy as np
 
 from zchunk.codecs import Codec
 from zchunk.core.access import Access, check_metadata
+from zchunk.core.array_config import ArrayConfig
 from zchunk.core.node import Node
 from zchunk.engine import listing
 from zchunk.engine.array import ChunkedArray
@@ -17,6 +18,7 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import read_array, serializer_of
 
 if TYPE_CHECKING:
+    from zchunk.spec.rectilinear_grid import Grid
     from zchunk.typing import DimensionSeparator, MemoryOrder
 
 
@@ -42,6 +44,20 @@ def find_array(access: Access) -> tuple[Access, ArrayMetadata]:
     return (access.at(access.path, fmt.version) if access.version is None else access), metadata
 
 
+def _sizes(grid: Grid) -> tuple[tuple[int, ...], ...]:
+    """Return the lengths of all chunks along every axis, the last ones cut at the end of the array."""
+    found = []
+    lengths: Any
+    for length, lengths in zip(grid.shape, grid.chunks, strict=True):
+        if isinstance(lengths, tuple):
+            starts = np.cumsum((0, *lengths))[:-1].tolist()
+            cut = [min(n, length - start) for start, n in zip(starts, lengths, strict=True) if start < length]
+        else:
+            cut = [min(lengths, length - start) for start in range(0, length, lengths)]
+        found.append(tuple(cut))
+    return tuple(found)
+
+
 class ArrayProperties(Node):
     """A node with the metadata of an array."""
 
@@ -64,6 +80,8 @@ class ArrayProperties(Node):
             access.cache,
             partial(check_metadata, access),
         )
+        if access.order != "C" and metadata.zarr_format == 3:
+            array = array.reading_as(access.order)
         return array if access.missing == "fill" else array.requiring_chunks
 
     def _load(self) -> None:
@@ -98,6 +116,18 @@ class ArrayProperties(Node):
     def write_empty_chunks(self) -> bool:
         """Whether chunks that hold nothing but the fill value are stored."""
         return self._access.write_empty_chunks
+
+    @property
+    def config(self) -> ArrayConfig:
+        """How the array is used in this program: memory order, empty and missing chunks (zarr 3's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros(4, config={"write_empty_chunks": False}).config.write_empty_chunks
+        False
+        """
+        return self._access.config
 
     # ---- what it is
 
@@ -199,6 +229,36 @@ class ArrayProperties(Node):
     def nchunks(self) -> int:
         """Number of chunks; of those in shards if there are shards."""
         return self.metadata.grid_of_chunks.nchunks
+
+    @property
+    def nshards(self) -> int:
+        """Number of shards, or of chunks where there are no shards."""
+        return self.metadata.grid.nchunks
+
+    @property
+    def read_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Lengths of all chunks along every axis, within the array; of those in shards if there are shards.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros((100, 80), chunks=(30, 40)).read_chunk_sizes
+        ((30, 30, 30, 10), (40, 40))
+        """
+        return _sizes(self.metadata.grid_of_chunks)
+
+    @property
+    def write_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Lengths along every axis of all that is stored as one object, shards or chunks, within the array.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.zeros((100, 80), chunks=(15, 20), shards=(30, 40), zarr_format=3)
+        >>> z.write_chunk_sizes
+        ((30, 30, 30, 10), (40, 40))
+        """
+        return _sizes(self.metadata.grid)
 
     # ---- what is stored of it
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from zchunk.core.properties import ArrayProperties
 from zchunk.indexing.composition import Composition, Listed
 
 if TYPE_CHECKING:
@@ -39,10 +40,9 @@ def token_of(node: Node) -> str | None:
     if node._access.missing != "fill":
         # It is other data where a chunk is not stored.
         digest.update(f"missing={node._access.missing}\0".encode())
-    metadata = getattr(node, "metadata", None)
-    if metadata is not None:
+    if isinstance(node, ArrayProperties):
         # As the node has them: a view's are in no file, those of `chunk_store` in none of these.
-        for rendered in node._format.array_items(metadata).values():
+        for rendered in node._format.array_items(node.metadata).values():
             digest.update(rendered + b"\0")
     for folder, below, names in os.walk(top):
         below.sort()

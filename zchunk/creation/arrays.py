@@ -22,6 +22,7 @@ from zchunk.spec.versions import check_unsupported
 if TYPE_CHECKING:
     from zchunk.creation import keywords
     from zchunk.typing import (
+        ArrayConfigLike,
         AttributesLike,
         ChunkKeyEncodingLike,
         ChunksLike,
@@ -66,7 +67,7 @@ def create(
     read_only: bool = False,
     object_codec: CodecLike | None = None,
     dimension_separator: DimensionSeparator | None = None,
-    write_empty_chunks: bool = True,
+    write_empty_chunks: bool | None = None,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
@@ -80,7 +81,8 @@ def create(
     meta_array: MetaArray = None,
     storage_transformers: Sequence[object] = (),
     cache_bytes: int | ChunkCache | None = None,
-    missing: Missing = "fill",
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
     **kwargs: Unpack[keywords.H5pyNames],
 ) -> Array:
     """Create an array.
@@ -120,7 +122,7 @@ def create(
     dimension_separator : {".", "/"}, optional
         What stands between the coordinates in a chunk's key.
     write_empty_chunks : bool, optional
-        Store chunks that hold nothing but the fill value.
+        Store chunks that hold nothing but the fill value; by default as `zchunk.config` says, which is true.
     object_codec : codec or dict, optional
         Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
         filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: zchunk lets it do so
@@ -131,8 +133,12 @@ def create(
     missing : {"fill", "error"}, optional
         What chunks that are not stored are read as: fill values, or a `ChunkNotFoundError` that names the
         chunk, to tell gaps from data. Assignments to parts of such chunks fill the rest in any case.
+    config : mapping, optional
+        Such as ``{"order": "F", "write_empty_chunks": False, "read_missing_chunks": True}``: layout in memory
+        of what is read from arrays of format 3, and the two above. The rest is as `zchunk.config` says.
     zarr_format : {None, 2, 3}, optional
-        Version of the format. By default that of the groups above, or else 2. `zarr_version` means the same.
+        Version of the format. By default that of the groups above; or else 3 if shards or names of dimensions
+        are given; or else as `zchunk.config` says, which is 2. `zarr_version` means the same.
     shards : int, sequence of int or "auto", optional
         Format 3: length of a shard along every axis, a multiple of that of a chunk. All chunks of a shard are
         stored in one object. ``"auto"``: about 128 MiB, uncompressed. None: no shards.
@@ -202,6 +208,7 @@ def create(
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
         missing=missing,
+        config=config,
         write_empty_chunks=write_empty_chunks,
         zarr_version=zarr_version,
         zarr_format=zarr_format,
@@ -247,6 +254,7 @@ def create_array(
     dimension_names: DimensionNames = None,
     storage_options: StorageOptions | None = None,
     overwrite: bool = False,
+    write_data: bool = True,
     **kwargs: Unpack[keywords.OfCreate],
 ) -> Array:
     """Create an array, with the parameters of zarr 3's function of this name.
@@ -261,6 +269,8 @@ def create_array(
         Of the array; not with `data`, which has its own.
     data : array-like, optional
         What the array holds.
+    write_data : bool, optional
+        If not, `data` give shape, dtype and chunks alone.
     chunks, shards, filters, compressors, serializer, chunk_key_encoding, dimension_names
         As for `create`; ``"auto"`` is the default.
     **kwargs
@@ -308,6 +318,8 @@ def create_array(
         return create(shape, dtype=dtype, **given)
     if shape is not None or dtype is not None:
         raise ValueError("give data, or shape and dtype, not both: data have their own")
+    if not write_data:
+        return create(**parameters_like(data, given))
     return array(data, **given)
 
 

@@ -93,11 +93,21 @@ def make_draft(recipe: ArrayRecipe, access: Access) -> Draft:
     if getattr(recipe.compressor, "codec_id", None) == "n5_wrapper":
         # It comes from an array in an N5 store, which wraps every compressor for its own chunks.
         recipe = recipe._replace(compressor=recipe.compressor.compressor)
-    store, path = access.store, access.path
-    version = format_for(store, path, access.version).version
+    store, path, new_nodes = access.store, access.path, access.new_nodes
+    is_open = _is(recipe.compressor, "default") and _is(recipe.compressors, "auto")
+    if is_open and new_nodes.compressor is not None:
+        recipe = recipe._replace(compressors=[new_nodes.compressor])
+    # What only format 3 has means that format, where nothing says otherwise.
+    means3 = recipe.dimension_names is not None or (recipe.shards is not None and recipe.shards is not False)
+    default = 3 if means3 else new_nodes.zarr_format
+    version = format_for(store, path, access.version, default).version
     metadata = make_metadata(recipe, version, store._dimension_separator)
     new = new_array(store, path, metadata, recipe.attributes)
     return Draft(access.at(path, version, trusted_ids(*metadata.codecs)), new)
+
+
+def _is(value: object, name: str) -> bool:
+    return isinstance(value, str) and value == name
 
 
 def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
@@ -180,6 +190,7 @@ _ACCESS = (
     "cache_attrs",
     "cache_bytes",
     "missing",
+    "config",
     "write_empty_chunks",
     "zarr_version",
     "zarr_format",

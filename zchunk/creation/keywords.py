@@ -14,6 +14,7 @@ from typing import Any, Literal, Required, TypedDict
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.typing import (
     AccessMode,
+    ArrayConfigLike,
     AttributesLike,
     ChunkKeyEncodingLike,
     ChunksLike,
@@ -77,8 +78,9 @@ class Caching(TypedDict, total=False):
     cache_metadata: bool
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
-    missing: Missing
-    write_empty_chunks: bool
+    missing: Missing | None
+    config: ArrayConfigLike
+    write_empty_chunks: bool | None
     meta_array: MetaArray
 
 
@@ -171,6 +173,7 @@ class MemberOfZarr3(FilledMemberLike, total=False):
     """Parameters of `Group.create_array`."""
 
     data: DataLike | None
+    write_data: bool
 
 
 # ---- of functions
@@ -245,7 +248,8 @@ class OpenedGroup(Version, total=False):
     synchronizer: Synchronizer | None
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
-    missing: Missing
+    missing: Missing | None
+    config: ArrayConfigLike
     attributes: AttributesLike | None
     meta_array: MetaArray
 

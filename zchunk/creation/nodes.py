@@ -21,6 +21,7 @@ from zchunk.errors import (
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import FORMAT2, FORMATS, Format, find, get_format
 from zchunk.runtime.owners import signature
+from zchunk.runtime.settings import config
 from zchunk.spec.keys import (
     ARRAY_KEY,
     ATTRS_KEY,
@@ -37,8 +38,6 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.base import Store
 
-# Where neither the caller nor a group above says otherwise.
-DEFAULT_FORMAT: Format = FORMAT2
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
@@ -70,10 +69,11 @@ def _check_new(path: str, version: int = 2) -> None:
             )
 
 
-def format_for(store: Store, path: str, version: int | None) -> Format:
+def format_for(store: Store, path: str, version: int | None, default: int | None = None) -> Format:
     """Return the format of a new node at the normalised `path`, where the caller asks for `version`.
 
-    If that is None, it is the format of the groups above; format 2 if there are none.
+    If that is None, it is the format of the groups above; if there are none, `default`, or what
+    `zchunk.config` says.
     """
     if version is not None:
         return get_format(version)
@@ -81,7 +81,7 @@ def format_for(store: Store, path: str, version: int | None) -> Format:
         for fmt in FORMATS:
             if fmt.contains(store, parent):
                 return fmt
-    return DEFAULT_FORMAT
+    return get_format(config.get("default_zarr_format") if default is None else default)
 
 
 def init_array(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zchunk.creation import drafts, h5py_names, likeness, marks, nodes
     from zchunk.creation.keywords import H5pyNames, OpenedArray
     from zchunk.typing import (
+        ArrayConfigLike,
         AttributesLike,
         ChunkKeyEncodingLike,
         ChunksLike,
@@ -71,7 +72,7 @@ def open_array(
     chunk_store: StoreLike = None,
     storage_options: StorageOptions | None = None,
     partial_decompress: bool | None = None,
-    write_empty_chunks: bool = True,
+    write_empty_chunks: bool | None = None,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
@@ -84,7 +85,8 @@ def open_array(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
-    missing: Missing = "fill",
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
     **kwargs: Unpack[H5pyNames],
 ) -> Array:
     """Open an array, or create one.
@@ -103,7 +105,9 @@ def open_array(
     zarr_format : {None, 2, 3}, optional
         Version of the format: only an array of this one is opened or created. By default it is found, first
         format 2, and created as by `create`. `zarr_version` means the same.
-    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes, missing
+    synchronizer, cache_metadata, cache_attrs, path, chunk_store, write_empty_chunks, cache_bytes
+        As for `create`.
+    missing, config
         As for `create`.
     partial_decompress : object, optional
         Ignored: zchunk decodes no more of a chunk than a selection needs, where the codecs allow it.
@@ -150,6 +154,7 @@ def open_array(
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
         missing=missing,
+        config=config,
         write_empty_chunks=write_empty_chunks,
         zarr_version=zarr_version,
         zarr_format=zarr_format,

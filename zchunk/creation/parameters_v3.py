@@ -30,6 +30,8 @@ _SHARD_BYTES = 128 << 20
 _INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 # Names of data types that NumPy does not have.
 _TYPES = {"string": str, "variable_length_bytes": bytes}
+# zarr 3's classes of these.
+_CLASSES = {"VariableLengthUTF8": str, "VariableLengthBytes": bytes}
 
 
 def native_type(dtype: object, zarr_format: int) -> Any:
@@ -38,6 +40,8 @@ def native_type(dtype: object, zarr_format: int) -> Any:
         if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
             return f"V{int(dtype[1:]) // 8}"
         return _TYPES.get(dtype, dtype)
+    if type(dtype).__name__ in _CLASSES:
+        return _CLASSES[type(dtype).__name__]
     method = getattr(dtype, "to_native_dtype", None)
     return dtype if method is None else method()
 
@@ -55,11 +59,11 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     known = tuple(codec for codec in filters if not isinstance(codec, dict))
     serializer = None if _is_auto(recipe.serializer) else recipe.serializer
     if native.hasobject and serializer is not None and not known:
-        known, serializer = (as_codec({"id": _json_of(serializer)["name"]}),), None
+        known, serializer = (as_codec({"id": json_of(serializer)["name"]}),), None
     document = _document(_model(recipe, dtype, inner, known))
     codecs = [codec for codec in filters if isinstance(codec, dict)] + document["codecs"]
     if serializer is not None:
-        codecs[-1] = _json_of(serializer)
+        codecs[-1] = json_of(serializer)
     codecs += [codec if isinstance(codec, dict) else rendered(codec, native) for codec in compressors]
     if shard is not None:
         codecs = [_sharding(inner, codecs)]
@@ -133,7 +137,7 @@ def rendered(codec: Codec, dtype: np.dtype[Any]) -> Any:
 def _as_codec_or_json(obj: object, itemsize: int) -> Any:
     """Return a codec as one of zchunk or numcodecs, or as JSON of format 3."""
     if isinstance(obj, Mapping) and "id" not in obj:
-        return _json_of(obj)
+        return json_of(obj)
     if not isinstance(obj, Mapping) and not isinstance(obj, Codec) and hasattr(obj, "to_dict"):
         return _fitted(obj, itemsize)
     return as_codec(obj)
@@ -141,7 +145,7 @@ def _as_codec_or_json(obj: object, itemsize: int) -> Any:
 
 def _fitted(obj: object, itemsize: int) -> dict[str, Any]:
     """Return the JSON of a codec of zarr 3, with parameters that it leaves open until it sees the items."""
-    found = _json_of(obj)
+    found = json_of(obj)
     unset = getattr(obj, "_tunable_attrs", ())
     if "typesize" in unset:
         found["configuration"]["typesize"] = itemsize
@@ -150,7 +154,7 @@ def _fitted(obj: object, itemsize: int) -> dict[str, Any]:
     return found
 
 
-def _json_of(obj: object) -> dict[str, Any]:
+def json_of(obj: object) -> dict[str, Any]:
     """Return the JSON of format 3 of a codec: the caller gives that, a name, or an object of zarr 3."""
     if not isinstance(obj, Mapping) and hasattr(obj, "to_dict"):
         obj = obj.to_dict()

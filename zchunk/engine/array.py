@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -83,6 +83,8 @@ class ChunkedArray:
     source: ChunkedArray | None = None
     # Whether it is an error to read a chunk that is not stored.
     missing_fails = False
+    # Layout in memory of what is read, if it is not that of the chunks.
+    memory_order: Literal["C", "F"] | None = None
     # Whether this is the array in a shard. A writer of it holds the lock of the shard.
     in_shard = False
     # Before the names of chunks in the cache: the names of the shards that they are in.
@@ -236,6 +238,15 @@ class ChunkedArray:
         """The array as one of which it is an error to read a chunk that is not stored."""
         # In a cache that others use too there may be fill values for chunks that are not stored.
         return self._with(missing_fails=True, meaning=("stored", self.meaning))
+
+    def reading_as(self, order: Literal["C", "F"]) -> ChunkedArray:
+        """Return the array as one whose items are read into memory of this layout."""
+        return self._with(memory_order=order)
+
+    @property
+    def order(self) -> str:
+        """Layout in memory of what is read."""
+        return self.memory_order or self.metadata.innermost.order
 
     @property
     def uncached(self) -> ChunkedArray:

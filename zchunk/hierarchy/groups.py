@@ -1,7 +1,7 @@
 """Groups: `Group`, and the functions that users call to open and create one, with zarr 2.18's names.
 
 A group is a chain of classes, each whole by itself and read in this order: `Node` (where it is), `Members`
-(the mapping of names to arrays and groups), `MemberCreation`, and here `Group`.
+(the mapping of names to arrays and groups), `MemberCreation`, `Zarr3Names`, and here `Group`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from zchunk.creation.marks import patiently
 from zchunk.creation.nodes import format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ContainsGroupError, GroupNotFoundError
-from zchunk.hierarchy.member_creation import MemberCreation
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
+from zchunk.hierarchy.zarr3_names import Zarr3Names
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.typing import (
+        ArrayConfigLike,
         AttributesLike,
         MetaArray,
         Missing,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     )
 
 
-class Group(MemberCreation):
+class Group(Zarr3Names):
     """A group of arrays and groups in a store.
 
     Made by `zchunk.group`, `zchunk.open_group` and the like. ``g["a/b"]`` is the member at a path below the
@@ -64,6 +65,8 @@ class Group(MemberCreation):
     missing : {"fill", "error"}, optional
         What chunks that are not stored are read as, in all arrays that are opened through the group: fill
         values, or a `ChunkNotFoundError`.
+    config : mapping, optional
+        As for `zchunk.create`, for all arrays that are made or opened through the group.
 
     Raises
     ------
@@ -106,7 +109,8 @@ class Group(MemberCreation):
         zarr_format: ZarrFormat | None = None,
         meta_array: MetaArray = None,
         cache_bytes: int | ChunkCache | None = None,
-        missing: Missing = "fill",
+        missing: Missing | None = None,
+        config: ArrayConfigLike = None,
     ) -> None:
         access = access_to(
             store,
@@ -118,6 +122,7 @@ class Group(MemberCreation):
             cache_attrs=cache_attrs,
             cache_bytes=cache_bytes,
             missing=missing,
+            config=config,
             zarr_version=zarr_version,
             zarr_format=zarr_format,
             meta_array=meta_array,
@@ -166,6 +171,17 @@ class Group(MemberCreation):
         <BLANKLINE>
         """
         return InfoReporter(self.info_items)
+
+    def info_complete(self) -> InfoReporter:
+        """Return `info`, which counts all there is (zarr 3's name).
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> "No. members : 0" in repr(zchunk.group().info_complete())
+        True
+        """
+        return self.info
 
     def info_items(self) -> Items:
         """Return the rows of `info`.
@@ -217,6 +233,41 @@ class Group(MemberCreation):
     _repr_html_ = _repr_markdown_ = _repr_latex_ = _repr_json_ = _repr_javascript_ = _repr_none
     _repr_svg_ = _repr_png_ = _repr_jpeg_ = _repr_pdf_ = _repr_mimebundle_ = _repr_none
 
+    # ---- opening, by zarr 3's names
+
+    @classmethod
+    def open(cls, store: StoreLike, zarr_format: ZarrFormat | None = None) -> Self:
+        """Open the group in a store, to read and change it.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.group("data.zarr")
+        >>> zchunk.Group.open("data.zarr") == g
+        True
+        """
+        return cls._of(find_group(access_to(store, mode="r+", zarr_format=zarr_format)))
+
+    @classmethod
+    def from_store(
+        cls,
+        store: StoreLike,
+        *,
+        attributes: AttributesLike | None = None,
+        zarr_format: ZarrFormat | None = None,
+        overwrite: bool = False,
+    ) -> Group:
+        """Make a group in a store: zarr 3's other name for `zchunk.create_group`.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.Group.from_store({}, attributes={"title": "tides"})
+        <zchunk.hierarchy.Group '/'>
+        """
+        mode: Mode = "w" if overwrite else "w-"
+        return make_group(access_to(store, mode=mode, zarr_format=zarr_format), overwrite, attributes)
+
     # ---- its stores
 
     def __enter__(self) -> Self:
@@ -243,7 +294,7 @@ def reopen(kind: type[_G], access: Access) -> _G:
 
 def make_group(access: Access, overwrite: bool, attributes: AttributesLike | None) -> Group:
     """Make a group, with the groups above it, and return it: all functions that make one end here."""
-    fmt = format_for(access.store, access.path, access.version)
+    fmt = format_for(access.store, access.path, access.version, access.new_nodes.zarr_format)
     init_group(access.store, access.path, overwrite, access.chunk_store, fmt, attributes)
     return Group._of(access.at(access.path, fmt.version))
 
@@ -291,7 +342,8 @@ def group(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
-    missing: Missing = "fill",
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
 ) -> Group:
     """Create a group, or open the one that is there.
 
@@ -305,6 +357,8 @@ def group(
         As for `create`, for all arrays that are opened through the group together.
     missing : {"fill", "error"}, optional
         As for `create`, for all arrays that are opened through the group.
+    config : mapping, optional
+        As for `create`, for all arrays that are made or opened through the group.
     zarr_format : {None, 2, 3}, optional
         Version of the format: only a group of this one is opened or created. By default it is found, first
         format 2, and created as by `create`. `zarr_version` means the same.
@@ -340,6 +394,7 @@ def group(
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
         missing=missing,
+        config=config,
         zarr_version=zarr_version,
         zarr_format=zarr_format,
         meta_array=meta_array,
@@ -361,7 +416,8 @@ def open_group(
     attributes: AttributesLike | None = None,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
-    missing: Missing = "fill",
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
 ) -> Group:
     """Open a group, or create one.
 
@@ -375,6 +431,8 @@ def open_group(
         As for `create`, for all arrays that are opened through the group together.
     missing : {"fill", "error"}, optional
         As for `create`, for all arrays that are opened through the group.
+    config : mapping, optional
+        As for `create`, for all arrays that are made or opened through the group.
     storage_options : dict, optional
         As for `open_array`.
     zarr_format : {None, 2, 3}, optional
@@ -415,6 +473,7 @@ def open_group(
         cache_attrs=cache_attrs,
         cache_bytes=cache_bytes,
         missing=missing,
+        config=config,
         zarr_version=zarr_version,
         zarr_format=zarr_format,
         meta_array=meta_array,

@@ -10,6 +10,7 @@ import numpy as np
 from zchunk.codecs.objects import object_dtype
 from zchunk.core.access import Access
 from zchunk.core.array import Array
+from zchunk.core.array_config import as_config
 from zchunk.core.properties import find_array
 from zchunk.creation.arrays import (
     array,
@@ -165,8 +166,10 @@ class MemberCreation(Members):
             "synchronizer": access.synchronizer,
             "cache_attrs": access.cache_attrs,
             "cache_bytes": access.cache,
-            "missing": access.missing,
+            "config": access.config,
         }
+        if "config" in kwargs:
+            kwargs["config"] = as_config(kwargs["config"], base=access.config)
         if kwargs.get("zarr_version") is None and kwargs.get("zarr_format") is None:
             kwargs["zarr_format"] = self._format.version
         path = self._member_path(name)
@@ -276,12 +279,16 @@ class MemberCreation(Members):
 
     def _access_with(self, path: str, given: dict[str, Any]) -> Access:
         """Return how a member is accessed where parameters of `create` are given."""
-        names = ("synchronizer", "cache_metadata", "cache_attrs", "write_empty_chunks", "missing")
+        names = ("synchronizer", "cache_metadata", "cache_attrs")
         changes = {name: given[name] for name in names if name in given}
         if "cache_bytes" in given:
             changes["cache"] = as_cache(given["cache_bytes"])
         codecs = {name: given.get(name) for name in ("object_codec", "compressor", "filters", "compressors")}
-        return self._access_to(path)._replace(trusted=trusted_codecs(**codecs), **changes)
+        access = self._access_to(path)
+        config = as_config(
+            given.get("config"), given.get("write_empty_chunks"), given.get("missing"), access.config
+        )
+        return access.configured(config)._replace(trusted=trusted_codecs(**codecs), **changes)
 
     def create(self, name: str, **kwargs: Unpack[FilledMember]) -> Array:
         """Make an array, and the groups above it.

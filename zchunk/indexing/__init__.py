@@ -4,8 +4,8 @@ What stands in ``z[...]`` means what it does in NumPy (`brackets`). It is a `com
 be selected before it is planned; `pieces` cuts one at the edges of chunks or arrays.
 
 `fields` selects fields of structured items, `values` makes items of what is assigned. zarr 2's helpers for
-selections have their names here, too; they are imported from `zchunk.wings.zarr2.indexing` when they are first
-read.
+selections have their names here, too; they are imported from `zchunk.wings.zarr2.indexing` when they are
+first read.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +14,22 @@ from zchunk.runtime.lazy import lazy_names
 
 if TYPE_CHECKING:
     from zchunk._ext.selection.slices import ChunkPart, Plan
+    from zchunk.errors import BoundsCheckError, VindexInvalidSelectionError
+    from zchunk.indexing.brackets import plan_items
+    from zchunk.indexing.fields import field_dtype, pop_fields
+    from zchunk.indexing.plans import (
+        normalize_integer_selection,
+        oindex,
+        oindex_set,
+        plan_basic,
+        plan_blocks,
+        plan_coordinates,
+        plan_mask,
+        plan_orthogonal,
+        plan_vindex,
+        plan_within,
+        replace_ellipsis,
+    )
     from zchunk.wings.zarr2.indexing import (
         ArrayIndexError as ArrayIndexError,
     )
@@ -109,22 +125,6 @@ if TYPE_CHECKING:
     )
     from zchunk.wings.zarr2.indexing import (
         wraparound_indices as wraparound_indices,
-    )
-    from zchunk.errors import BoundsCheckError, VindexInvalidSelectionError
-    from zchunk.indexing.brackets import plan_items
-    from zchunk.indexing.fields import field_dtype, pop_fields
-    from zchunk.indexing.plans import (
-        normalize_integer_selection,
-        oindex,
-        oindex_set,
-        plan_basic,
-        plan_blocks,
-        plan_coordinates,
-        plan_mask,
-        plan_orthogonal,
-        plan_vindex,
-        plan_within,
-        replace_ellipsis,
     )
 else:
     __getattr__ = lazy_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -18,11 +19,14 @@ from zchunk.spec.regular_grid import RegularGrid
 
 if TYPE_CHECKING:
     from zchunk.codecs import Codec
+    from zchunk.metadata import formats
     from zchunk.spec import rectilinear_grid
     from zchunk.spec.rectilinear_grid import Edges, Grid
 else:
     # Few arrays have such a grid.
     rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
+    # Which parse and render it.
+    formats = LazyModule("zchunk.metadata.formats")
 
 # NumPy's limit, so that every array can be read whole.
 MAX_NDIM = 64
@@ -323,6 +327,24 @@ class ArrayMetadata:
             case "vlen-array":
                 return np.empty(0, self.innermost.filters[0].get_config()["dtype"])
         return self.fill_value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is stored, as JSON: the document without user attributes.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.zeros(4, zarr_format=3).metadata.to_dict()["data_type"]
+        'float64'
+        """
+        fmt = formats.get_format(self.zarr_format)
+        found: dict[str, Any] = json.loads(fmt.array_items(self)[fmt.array_key])
+        return found
+
+    @property
+    def node_type(self) -> str:
+        """What it is the metadata of: ``"array"``."""
+        return "array"
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""

@@ -80,7 +80,7 @@ class Config:
 
     def __init__(self, defaults: Mapping[str, Any], shared: Config | None = None) -> None:
         self._defaults = dict(defaults)
-        self._state = _State() if shared is None else shared._state
+        self._state: _State = _State() if shared is None else shared._state
 
     # ---- reading
 
@@ -160,6 +160,11 @@ class Config:
         return self.to_dict()
 
     @property
+    def flat_defaults(self) -> dict[str, Any]:
+        """The defaults by whole keys."""
+        return dict(self._defaults)
+
+    @property
     def defaults(self) -> list[dict[str, Any]]:
         """The defaults, as a list of one nested dict (zarr 3's form)."""
         return [_nested(self._defaults)]
@@ -224,7 +229,7 @@ class Config:
         ...     zchunk.zeros((4, 4)).zarr_format
         3
         """
-        given = {**_flat(arg or {}), **_flat({name.replace("__", "."): value for name, value in kwargs.items()})}
+        given = _flat(arg or {}) | _flat({name.replace("__", "."): value for name, value in kwargs.items()})
         state = self._state
         values = {key: _checked(state, key, value) for key, value in given.items()}
         for key in values.keys() - _DEFAULTS.keys() - state.warned:
@@ -279,12 +284,15 @@ class Config:
 
     def enable_gpu(self) -> None:
         """Raise an error: zarr 3 can keep arrays in the memory of a GPU, zchunk does not."""
-        raise NotImplementedError("zchunk reads into NumPy arrays; copy them to a GPU with cupy.asarray(z[...])")
+        raise NotImplementedError("zchunk reads into NumPy arrays; cupy.asarray(z[...]) copies one to a GPU")
 
     # ---- for the modules that settings are about
 
     def define(
-        self, key: str, check: Callable[[Any], Any] | None = None, changed: Callable[[Any], None] | None = None
+        self,
+        key: str,
+        check: Callable[[Any], Any] | None = None,
+        changed: Callable[[Any], None] | None = None,
     ) -> None:
         """Say how a value is checked and brought to its one form, and what is called when it changes.
 
@@ -293,7 +301,7 @@ class Config:
         key : str
             A key that has a default.
         check : callable, optional
-            Takes what a program sets, or what the environment has; returns the value, or raises a `ValueError`
+            Takes what a program sets, or the environment has; returns the value, or raises a `ValueError`
             that says what it is not.
         changed : callable, optional
             Takes the new value.

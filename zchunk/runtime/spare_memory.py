@@ -1,8 +1,8 @@
 """How much memory of results that are gone is kept for the next ones (`zchunk._ext.memory.results`).
 
 An eighth of what the process may use, at most 512 MiB, unless the setting ``spare_memory`` of `zchunk.config`
-says otherwise. What it may use is asked anew while results are made: limits of containers change, and a worker of
-dask is made after its process.
+says otherwise. What it may use is asked anew while results are made: limits of containers change, and a
+worker of dask is made after its process.
 """
 
 from __future__ import annotations

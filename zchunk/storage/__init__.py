@@ -15,16 +15,9 @@ from zchunk.storage.mapping import KVStore, as_store
 from zchunk.storage.memory import DictStore, MemoryStore
 from zchunk.storage.queries import contains_array, contains_group, getsize, listdir, remove_leftovers
 from zchunk.storage.resolve import normalize_store_arg, open_store
+from zchunk.storage.store_path import StorePath
 
 if TYPE_CHECKING:
-    from zchunk.wings.zarr2.store_functions import (
-        default_compressor,
-        init_array,
-        init_group,
-        init_store,
-        rename,
-        rmdir,
-    )
     from zchunk.storage.registry import (
         ABSStore,
         DBMStore,
@@ -40,6 +33,14 @@ if TYPE_CHECKING:
         ZipStore,
         atexit_rmglob,
         atexit_rmtree,
+    )
+    from zchunk.wings.zarr2.store_functions import (
+        default_compressor,
+        init_array,
+        init_group,
+        init_store,
+        rename,
+        rmdir,
     )
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "RedisStore",
     "SQLiteStore",
     "Store",
+    "StorePath",
     "TempStore",
     "ZipStore",
     "array_meta_key",

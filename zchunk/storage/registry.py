@@ -57,7 +57,9 @@ _ZARR_NAMES = {
         "normalize_dimension_separator normalize_dtype normalize_fill_value normalize_order "
         "normalize_shape"
     ),
-    "zchunk.wings.zarr2.store_functions": ("default_compressor init_array init_group init_store rename rmdir"),
+    "zchunk.wings.zarr2.store_functions": (
+        "default_compressor init_array init_group init_store rename rmdir"
+    ),
     "zchunk.wings.zarr2.format1": "migrate_1to2",
     "zchunk.errors": (
         "BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir "

@@ -10,9 +10,9 @@ from zchunk.spec.keys import ARRAY_KEY, join, normalize_path
 from zchunk.storage.checks import DimensionSeparator
 
 if TYPE_CHECKING:
-    from zchunk.wings.zarr2 import metadata as _metadata
     from zchunk.storage import mapping as _mapping
     from zchunk.storage.base import Store
+    from zchunk.wings.zarr2 import metadata as _metadata
 else:
     _metadata, _mapping = LazyModule("zchunk.wings.zarr2.metadata"), LazyModule("zchunk.storage.mapping")
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from zchunk.wings.zarr2.draft3 import KVStoreV3, StoreV3, meta_root
 from zchunk.core.attributes import Attributes
+from zchunk.wings.zarr2.draft3 import KVStoreV3, StoreV3, meta_root
 
 
 def test_attributes_are_a_member_of_the_document() -> None:

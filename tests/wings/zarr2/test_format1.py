@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.wings.zarr2 import format1
 from zchunk.errors import MetadataError
 from zchunk.storage import MemoryStore, migrate_1to2
+from zchunk.wings.zarr2 import format1
 
 DATA = np.arange(25, dtype="<i4")
 

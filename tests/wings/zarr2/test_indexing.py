@@ -9,8 +9,8 @@ import pytest
 
 import zchunk
 from zchunk import indexing
-from zchunk.wings.zarr2 import indexing as h
 from zchunk.errors import BoundsCheckError, SelectionError
+from zchunk.wings.zarr2 import indexing as h
 
 A = np.arange(12).reshape(3, 4)
 

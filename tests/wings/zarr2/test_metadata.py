@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.wings.zarr2 import metadata as meta
 from zchunk.errors import CodecError, MetadataError
+from zchunk.wings.zarr2 import metadata as meta
 
 
 @pytest.mark.parametrize("separator", [None, "/"])

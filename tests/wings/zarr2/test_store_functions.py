@@ -11,9 +11,9 @@ import pytest
 
 import zchunk
 from zchunk import storage
-from zchunk.wings.zarr2 import KVStoreV3
 from zchunk.errors import ContainsArrayError, ContainsGroupError
 from zchunk.storage import KVStore, MemoryStore, init_array, init_group, init_store
+from zchunk.wings.zarr2 import KVStoreV3
 
 
 def test_init_array() -> None:

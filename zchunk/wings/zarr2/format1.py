@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.wings.zarr2.metadata import encode_array_metadata
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.spec.dtypes import decode_dtype, encode_dtype
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY
+from zchunk.wings.zarr2.metadata import encode_array_metadata
 
 _META_KEY = "meta"
 _ATTRS_KEY = "attrs"

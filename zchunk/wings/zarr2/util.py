@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from zchunk.codecs.objects import object_dtype
-from zchunk.wings.zarr2.indexing import is_total_slice
-from zchunk.wings.zarr2.metadata import json_dumps, json_loads
 from zchunk.core.info import InfoReporter
 from zchunk.hierarchy.tree import TreeViewer
 from zchunk.spec.dtypes import check_dtype
@@ -18,6 +16,8 @@ from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import normalize_path as normalize_storage_path
 from zchunk.spec.regular_grid import guess_chunks, normalize_chunks, normalize_shape
 from zchunk.storage.checks import check_separator as normalize_dimension_separator
+from zchunk.wings.zarr2.indexing import is_total_slice
+from zchunk.wings.zarr2.metadata import json_dumps, json_loads
 
 __all__ = [
     "InfoReporter",

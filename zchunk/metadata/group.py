@@ -1,0 +1,68 @@
+"""The metadata of a group, as `zchunk.Group.metadata` and zarr 3 have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from zchunk.metadata.array import ArrayMetadata
+    from zchunk.typing import ZarrFormat
+
+
+class ConsolidatedMetadata(NamedTuple):
+    """The metadata of all that is in a group, as they were when they were collected.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Of arrays and groups, by their paths below the group.
+    kind : {"inline"}
+        Where they are stored.
+    must_understand : bool
+        Always false: a reader may leave them alone.
+    """
+
+    metadata: Mapping[str, ArrayMetadata | GroupMetadata]
+    kind: Literal["inline"] = "inline"
+    must_understand: bool = False
+
+
+class GroupMetadata(NamedTuple):
+    """The metadata of a group.
+
+    Parameters
+    ----------
+    attributes : mapping
+        User attributes.
+    zarr_format : {2, 3}
+        Version of the format.
+    consolidated_metadata : ConsolidatedMetadata or None
+        Those of its members, if they were collected.
+
+    Examples
+    --------
+    >>> from zchunk.metadata.group import GroupMetadata
+    >>> GroupMetadata({"title": "tides"}).to_dict()
+    {'attributes': {'title': 'tides'}, 'zarr_format': 3, 'node_type': 'group'}
+    """
+
+    attributes: Mapping[str, Any] = {}
+    zarr_format: ZarrFormat = 3
+    consolidated_metadata: ConsolidatedMetadata | None = None
+
+    @property
+    def node_type(self) -> Literal["group"]:
+        """What it is the metadata of."""
+        return "group"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metadata as JSON, without those of the members.
+
+        Examples
+        --------
+        >>> from zchunk.metadata.group import GroupMetadata
+        >>> GroupMetadata().to_dict()["node_type"]
+        'group'
+        """
+        return {"attributes": dict(self.attributes), "zarr_format": self.zarr_format, "node_type": "group"}

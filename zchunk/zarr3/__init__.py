@@ -1,0 +1,138 @@
+"""zarr-python 3's names and defaults: ``import zchunk.zarr3 as zarr``.
+
+Nothing is done here: every function hands its parameters to that of `zchunk`, with zarr 3's defaults
+(`defaults`). Arrays and groups are those of `zchunk`. `creation` and `opening` have the functions; `codecs`,
+`dtype`, `storage`, `errors` and the rest have zarr's module names. What belongs to its asynchronous interface
+is an error that says what to use.
+
+>>> import zchunk.zarr3 as zarr
+>>> z = zarr.create_array({}, shape=(4, 4), chunks=(2, 2), dtype="i4")
+>>> z.zarr_format, z.write_empty_chunks, z.compressors
+(3, False, (Zstd(level=0, checksum=False),))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from zchunk.runtime.lazy import lazy_names
+from zchunk.zarr3.defaults import config
+
+if TYPE_CHECKING:
+    from zchunk.convenience.copying import copy, copy_all
+    from zchunk.convenience.store_copying import copy_store
+    from zchunk.convenience.trees import tree
+    from zchunk.core.array import Array
+    from zchunk.hierarchy.groups import Group
+    from zchunk.zarr3 import codecs, dtype, errors, metadata, registry, storage
+    from zchunk.zarr3.creation import (
+        array,
+        create,
+        create_array,
+        create_group,
+        create_hierarchy,
+        empty,
+        empty_like,
+        from_array,
+        full,
+        full_like,
+        ones,
+        ones_like,
+        save,
+        save_array,
+        save_group,
+        zeros,
+        zeros_like,
+    )
+    from zchunk.zarr3.debug import print_debug_info, set_format, set_log_level
+    from zchunk.zarr3.opening import (
+        consolidate_metadata,
+        group,
+        load,
+        open,
+        open_array,
+        open_consolidated,
+        open_group,
+        open_like,
+    )
+
+# The release of zarr-python whose interface this is.
+__version__ = "3.4.2"
+
+__all__ = [
+    "Array",
+    "Group",
+    "__version__",
+    "array",
+    "codecs",
+    "config",
+    "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
+    "create",
+    "create_array",
+    "create_group",
+    "create_hierarchy",
+    "dtype",
+    "empty",
+    "empty_like",
+    "errors",
+    "from_array",
+    "full",
+    "full_like",
+    "group",
+    "load",
+    "metadata",
+    "ones",
+    "ones_like",
+    "open",
+    "open_array",
+    "open_consolidated",
+    "open_group",
+    "open_like",
+    "print_debug_info",
+    "registry",
+    "save",
+    "save_array",
+    "save_group",
+    "set_format",
+    "set_log_level",
+    "storage",
+    "tree",
+    "zeros",
+    "zeros_like",
+]
+
+_HOMES = {
+    "zchunk.convenience.copying": "copy copy_all",
+    "zchunk.convenience.store_copying": "copy_store",
+    "zchunk.convenience.trees": "tree",
+    "zchunk.core.array": "Array",
+    "zchunk.hierarchy.groups": "Group",
+    "zchunk.zarr3.creation": (
+        "array create create_array create_group create_hierarchy empty empty_like from_array full full_like"
+        " ones ones_like save save_array save_group zeros zeros_like"
+    ),
+    "zchunk.zarr3.debug": "print_debug_info set_format set_log_level",
+    "zchunk.zarr3.opening": (
+        "consolidate_metadata group load open open_array open_consolidated open_group open_like"
+    ),
+}
+_MODULES = {
+    name: f"zchunk.zarr3.{name}"
+    for name in ("abc", "api", "codecs", "core", "dtype", "errors", "metadata", "registry", "storage")
+}
+_find = lazy_names(globals(), _HOMES, _MODULES)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in ("AsyncArray", "AsyncGroup"):
+            raise AttributeError(
+                f"zchunk.zarr3 has no {name}: zchunk reads and writes with threads, not coroutines. Use "
+                f"{name.removeprefix('Async')}, in a coroutine by asyncio.to_thread"
+            )
+        return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

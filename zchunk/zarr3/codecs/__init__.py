@@ -1,0 +1,304 @@
+"""zarr 3's codecs by its names: records of a name and its parameters, which `zchunk` takes as codecs.
+
+What encodes and decodes is zchunk's own for each name; ``Array.compressors`` shows that.
+
+>>> import zchunk.zarr3 as zarr
+>>> codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
+>>> zarr.create_array({}, shape=4, dtype="i4", compressors=codec).compressors
+(Blosc(cname='zstd', clevel=3, shuffle=BITSHUFFLE, blocksize=0),)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self, cast
+
+from zchunk.codecs.registry import register_codec
+from zchunk.creation.parameters_v3 import json_of
+from zchunk.errors import CodecError
+from zchunk.zarr3.codecs import numcodecs
+from zchunk.zarr3.codecs.numcodecs import (
+    BZ2,
+    CRC32,
+    CRC32C,
+    LZ4,
+    LZMA,
+    ZFPY,
+    Adler32,
+    AsType,
+    BitRound,
+    Blosc,
+    Delta,
+    FixedScaleOffset,
+    Fletcher32,
+    GZip,
+    JenkinsLookup3,
+    PackBits,
+    PCodec,
+    Quantize,
+    Shuffle,
+    Zlib,
+    Zstd,
+)
+
+__all__ = [
+    "BloscCname",
+    "BloscCodec",
+    "BloscShuffle",
+    "BytesCodec",
+    "Codec",
+    "Crc32cCodec",
+    "Endian",
+    "GzipCodec",
+    "ShardingCodec",
+    "ShardingCodecIndexLocation",
+    "SubchunkWriteOrder",
+    "TransposeCodec",
+    "VLenBytesCodec",
+    "VLenUTF8Codec",
+    "ZstdCodec",
+    "numcodecs",
+    "register_codec",
+]
+# zarr has them here, too.
+__all__ += [
+    "BZ2", "CRC32", "CRC32C", "LZ4", "LZMA", "ZFPY", "Adler32", "AsType", "BitRound", "Blosc", "Delta",
+    "FixedScaleOffset", "Fletcher32", "GZip", "JenkinsLookup3", "PCodec", "PackBits", "Quantize", "Shuffle",
+    "Zlib", "Zstd",
+]  # fmt: skip
+
+
+class Endian:
+    """The byte orders, by zarr 3's names: their texts."""
+
+    little = "little"
+    big = "big"
+
+
+class BloscShuffle:
+    """How Blosc shuffles, by zarr 3's names: their texts."""
+
+    noshuffle = "noshuffle"
+    shuffle = "shuffle"
+    bitshuffle = "bitshuffle"
+
+
+class BloscCname:
+    """The compressors in Blosc, by zarr 3's names: their texts."""
+
+    lz4 = "lz4"
+    lz4hc = "lz4hc"
+    blosclz = "blosclz"
+    snappy = "snappy"
+    zstd = "zstd"
+    zlib = "zlib"
+
+
+class ShardingCodecIndexLocation:
+    """Where in a shard its index is, by zarr 3's names: their texts."""
+
+    start = "start"
+    end = "end"
+
+
+SubchunkWriteOrder = Literal["morton", "unordered", "lexicographic", "colexicographic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codec:
+    """A codec of zarr 3: its name in the metadata, and its parameters."""
+
+    name: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the codec as JSON of format 3.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.codecs import GzipCodec
+        >>> GzipCodec(level=1).to_dict()
+        {'name': 'gzip', 'configuration': {'level': 1}}
+        """
+        configuration = self._configuration()
+        return {"name": self.name, **({"configuration": configuration} if configuration else {})}
+
+    def _configuration(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any] | str) -> Self:
+        """Return the codec of JSON of format 3.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.codecs import GzipCodec
+        >>> GzipCodec.from_dict({"name": "gzip", "configuration": {"level": 1}})
+        GzipCodec(level=1)
+        """
+        found = json_of(data)
+        if found["name"] != cls.name:
+            raise CodecError(f"{found!r:.80} is no {cls.name!r}")
+        return cls(**found.get("configuration", {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BloscCodec(Codec):
+    """Blosc: shuffles bytes or bits and compresses them.
+
+    Parameters
+    ----------
+    typesize : int, optional
+        Bytes of an item; by default those of the array.
+    cname : str, optional
+        The compressor: zstd, lz4, lz4hc, blosclz, snappy or zlib.
+    clevel : int, optional
+        0 to 9.
+    shuffle : {"shuffle", "bitshuffle", "noshuffle"}, optional
+        By default bits of items of one byte, else bytes.
+    blocksize : int, optional
+        Bytes of a block; 0: as Blosc likes.
+
+    Examples
+    --------
+    >>> from zchunk.zarr3.codecs import BloscCodec
+    >>> BloscCodec(cname="lz4", typesize=4, shuffle="shuffle").to_dict()["configuration"]["cname"]
+    'lz4'
+    """
+
+    name: ClassVar[str] = "blosc"
+    typesize: int | None = None
+    cname: str = "zstd"
+    clevel: int = 5
+    shuffle: str | None = None
+    blocksize: int = 0
+
+    @property
+    def _tunable_attrs(self) -> set[str]:
+        """What the items of the array decide (zarr 3's name)."""
+        return {name for name in ("typesize", "shuffle") if getattr(self, name) is None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZstdCodec(Codec):
+    """Zstandard.
+
+    Parameters
+    ----------
+    level : int, optional
+        The level.
+    checksum : bool, optional
+        Store a checksum.
+    """
+
+    name: ClassVar[str] = "zstd"
+    level: int = 0
+    checksum: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GzipCodec(Codec):
+    """Gzip.
+
+    Parameters
+    ----------
+    level : int, optional
+        0 to 9.
+    """
+
+    name: ClassVar[str] = "gzip"
+    level: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crc32cCodec(Codec):
+    """A checksum after the bytes of a chunk."""
+
+    name: ClassVar[str] = "crc32c"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BytesCodec(Codec):
+    """The items of a chunk as bytes.
+
+    Parameters
+    ----------
+    endian : {"little", "big"} or None, optional
+        Byte order; None for items of one byte.
+    """
+
+    name: ClassVar[str] = "bytes"
+    endian: str | None = cast("str | None", sys.byteorder)
+
+    def _configuration(self) -> dict[str, Any]:
+        return {} if self.endian is None else {"endian": self.endian}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransposeCodec(Codec):
+    """Axes of a chunk in another order.
+
+    Parameters
+    ----------
+    order : sequence of int
+        The old axes in their new order.
+    """
+
+    name: ClassVar[str] = "transpose"
+    order: Sequence[int]
+
+    def _configuration(self) -> dict[str, Any]:
+        return {"order": list(self.order)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VLenUTF8Codec(Codec):
+    """Texts of any length."""
+
+    name: ClassVar[str] = "vlen-utf8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VLenBytesCodec(Codec):
+    """Bytes of any length."""
+
+    name: ClassVar[str] = "vlen-bytes"
+
+
+def _as_json(codecs: Iterable[Any]) -> list[Any]:
+    return [json_of(codec) for codec in codecs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardingCodec(Codec):
+    """Chunks in a chunk; ``shards=`` of `create_array` is easier to use.
+
+    Parameters
+    ----------
+    chunk_shape : sequence of int
+        Of the inner chunks.
+    codecs : sequence of codecs, optional
+        Of the inner chunks.
+    index_codecs : sequence of codecs, optional
+        Of the index.
+    index_location : {"end", "start"}, optional
+        Where the index is.
+    subchunk_write_order : str, optional
+        Ignored: zchunk writes inner chunks in the order of their index.
+    """
+
+    name: ClassVar[str] = "sharding_indexed"
+    chunk_shape: Sequence[int]
+    codecs: Sequence[Any] = (BytesCodec(endian="little"),)
+    index_codecs: Sequence[Any] = (BytesCodec(endian="little"), Crc32cCodec())
+    index_location: str = "end"
+    subchunk_write_order: str | None = field(default=None, compare=False)
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "chunk_shape": list(self.chunk_shape),
+            "codecs": _as_json(self.codecs),
+            "index_codecs": _as_json(self.index_codecs),
+            "index_location": self.index_location,
+        }

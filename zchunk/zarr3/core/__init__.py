@@ -1,0 +1,5 @@
+"""What programs import from ``zarr.core``: names that other modules have."""
+
+from zchunk.zarr3.core import array, buffer, group
+
+__all__ = ["array", "buffer", "group"]

@@ -1,0 +1,519 @@
+"""Making arrays, groups and hierarchies, with zarr 3's signatures; saving NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zchunk.codecs.v3 import ARRAY_ARRAY, ARRAY_BYTES, kind_of
+from zchunk.convenience import saving
+from zchunk.core.access import access_to
+from zchunk.core.array import Array
+from zchunk.creation import arrays
+from zchunk.creation.likeness import parameters_like
+from zchunk.creation.parameters_v3 import json_of
+from zchunk.hierarchy import groups
+from zchunk.hierarchy.groups import Group
+from zchunk.hierarchy.zarr3_names import make_nodes
+from zchunk.spec.versions import asked_format
+from zchunk.storage import open_store
+from zchunk.zarr3.defaults import configuration
+from zchunk.zarr3.storage import as_place
+
+if TYPE_CHECKING:
+    from zchunk.typing import (
+        ArrayConfigLike,
+        AttributesLike,
+        ChunkKeyEncodingLike,
+        ChunksLike,
+        CompressorsLike,
+        DataLike,
+        DimensionNames,
+        DTypeLike,
+        FillValue,
+        FiltersLike,
+        MemoryOrder,
+        SerializerLike,
+        ShapeLike,
+        ShardsLike,
+        StorageOptions,
+        StoreLike,
+        TemplateLike,
+        ZarrFormat,
+    )
+
+# Parameters that zarr 3 takes, warns of, and does not use.
+_UNUSED = ("synchronizer", "chunk_store", "cache_metadata", "cache_attrs", "meta_array", "object_codec")
+
+
+def translated(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of `zchunk.create` for those of zarr 3's functions, with zarr 3's defaults.
+
+    Examples
+    --------
+    >>> translated({"chunk_shape": (2,), "fill_value": None})["chunks"]
+    (2,)
+    """
+    found = {name: value for name, value in given.items() if value is not None or name not in _UNUSED}
+    config = configuration(found.pop("config", None))
+    order = found.pop("order", None) or config.order
+    version = asked_format(found.get("zarr_version"), found.get("zarr_format"))
+    if (version or config.new_nodes.zarr_format) == 2:
+        found["order"] = order
+    # In format 3 it says how items lie in memory, and nothing of what is stored.
+    found["config"] = config._replace(order=order)
+    for other, name in (("chunk_shape", "chunks"), ("codecs", None)):
+        value = found.pop(other, None)
+        if value is not None:
+            found |= {name: value} if name else _pipeline(value)
+    for name in ("chunks", "write_empty_chunks", "read_only"):
+        if found.get(name, True) is None:
+            del found[name]
+    if found.get("compressor", "auto") in ("auto", None) and "compressor" in found:
+        value = found.pop("compressor")
+        found |= {} if value == "auto" else {"compressors": None}
+    if found.get("fill_value", 0) is None and version != 2:
+        del found["fill_value"]
+    name = "name" if "name" in found else "path"
+    found["store"], path = as_place(found.get("store"), found.get(name))
+    if path is not None:
+        found[name] = path
+    return found
+
+
+def _pipeline(codecs: Any) -> dict[str, Any]:
+    """Return filters, serializer and compressors of a list of all codecs."""
+    found: dict[str, Any] = {"filters": [], "compressors": []}
+    for codec in codecs:
+        kind = kind_of(json_of(codec)["name"])
+        if kind == ARRAY_BYTES:
+            found["serializer"] = codec
+        else:
+            found["filters" if kind == ARRAY_ARRAY else "compressors"].append(codec)
+    return found
+
+
+def create_array(
+    store: StoreLike = None,
+    *,
+    name: str | None = None,
+    shape: ShapeLike | None = None,
+    dtype: DTypeLike = None,
+    data: DataLike | None = None,
+    chunks: ChunksLike = "auto",
+    shards: ShardsLike = None,
+    filters: FiltersLike = "auto",
+    compressors: CompressorsLike = "auto",
+    serializer: SerializerLike = "auto",
+    fill_value: FillValue = None,
+    order: MemoryOrder | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
+    chunk_key_encoding: ChunkKeyEncodingLike = None,
+    dimension_names: DimensionNames = None,
+    storage_options: StorageOptions | None = None,
+    overwrite: bool = False,
+    config: ArrayConfigLike = None,
+    write_data: bool = True,
+) -> Array:
+    """Create an array: `zchunk.create_array` with zarr 3's defaults.
+
+    Parameters
+    ----------
+    store, name, shape, dtype, data, write_data, chunks, shards, filters, compressors, serializer
+        As for `zchunk.create_array`. The default compressor is ``ZstdCodec(level=0)``.
+    fill_value, attributes, chunk_key_encoding, dimension_names, storage_options, overwrite, config
+        As for `zchunk.create_array`. Chunks that hold nothing but the fill value are not stored by default.
+    order : {"C", "F"}, optional
+        Format 2: layout of the items in a chunk. Format 3: ``config={"order": ...}``.
+    zarr_format : {2, 3}, optional
+        By default that of the groups above, or else 3.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.create_array({}, shape=(6, 4), chunks=(3, 2), dtype="u1")
+    >>> z.zarr_format, z.compressors
+    (3, (Zstd(level=0, checksum=False),))
+    """
+    given = dict(locals())
+    return arrays.create_array(**translated(given))
+
+
+def create(
+    shape: ShapeLike,
+    *,
+    chunks: ChunksLike = None,
+    dtype: DTypeLike = None,
+    fill_value: FillValue = None,
+    store: StoreLike = None,
+    overwrite: bool = False,
+    path: str | None = None,
+    **kwargs: Any,
+) -> Array:
+    """Create an array: `zchunk.create` with zarr 3's defaults.
+
+    Parameters
+    ----------
+    shape, chunks, dtype, fill_value, store, overwrite, path
+        As for `zchunk.create`.
+    **kwargs
+        Other parameters of `zchunk.create`, and zarr 3's: ``chunk_shape`` and ``codecs``, the list of all
+        codecs; ``data``, what the array holds.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.create((4, 4), chunk_shape=(2, 2)).chunks
+    (2, 2)
+    """
+    own = {
+        "chunks": chunks, "dtype": dtype, "fill_value": fill_value, "store": store, "overwrite": overwrite,
+        "path": path,
+    }  # fmt: skip
+    given = translated(own | kwargs)
+    data = given.pop("data", None)
+    return arrays.create(shape, **given) if data is None else arrays.array(data, **given)
+
+
+def array(data: DataLike, **kwargs: Any) -> Array:
+    """Create an array that holds `data`; other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.array([1, 2, 3])[:]
+    array([1, 2, 3])
+    """
+    return arrays.array(data, **translated(kwargs))
+
+
+def from_array(
+    store: StoreLike = None,
+    *,
+    data: DataLike,
+    write_data: bool = True,
+    name: str | None = None,
+    overwrite: bool = False,
+    storage_options: StorageOptions | None = None,
+    **kwargs: Any,
+) -> Array:
+    """Create an array like `data`, which may be an array of zchunk, with what it holds.
+
+    Parameters
+    ----------
+    store, name, overwrite, storage_options
+        As for `create_array`.
+    data : array-like
+        Gives what is not given else: shape, dtype, chunks, shards, codecs, attributes.
+    write_data : bool, optional
+        If not, nothing is copied but those.
+    **kwargs
+        Other parameters of `create_array`; ``"keep"`` means that of the data.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.create_array({}, data=[1, 2, 3], chunks=2)
+    >>> new = zarr.from_array({}, data=z)
+    >>> new.chunks, new[:]
+    ((2,), array([1, 2, 3]))
+    """
+    kept = {k: v for k, v in kwargs.items() if not (isinstance(v, str) and v == "keep") and v is not None}
+    own = {"store": store, "path": name, "overwrite": overwrite, "storage_options": storage_options}
+    given = translated(kept | own)
+    if isinstance(data, Array):
+        given.setdefault("fill_value", data.fill_value)
+        if "attributes" not in given:
+            given["attributes"] = data.attrs.asdict()
+        given.setdefault("zarr_format", data.zarr_format)
+    elif given.get("zarr_format") is None:
+        given.pop("zarr_format", None)
+    like = parameters_like(data, given)
+    made = arrays.create(**like)
+    if write_data:
+        made[...] = data
+    return made
+
+
+def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
+    """Create an array with the fill value 0; other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.zeros(3, dtype="i4")[:]
+    array([0, 0, 0], dtype=int32)
+    """
+    return arrays.zeros(shape, **translated(kwargs))
+
+
+def ones(shape: ShapeLike, **kwargs: Any) -> Array:
+    """Create an array with the fill value 1; other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.ones(3, dtype="i4")[:]
+    array([1, 1, 1], dtype=int32)
+    """
+    return arrays.ones(shape, **translated(kwargs))
+
+
+def empty(shape: ShapeLike, **kwargs: Any) -> Array:
+    """Do what `zeros` does: in zarr 3, too, items that were never written read as zeros.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.empty(3, dtype="i4")[:]
+    array([0, 0, 0], dtype=int32)
+    """
+    return zeros(shape, **kwargs)
+
+
+def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Any) -> Array:
+    """Create an array with the fill value `fill_value`; other parameters are those of `create`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.full(2, 7.5)[:]
+    array([7.5, 7.5])
+    """
+    return arrays.full(shape, fill_value, **translated(kwargs))
+
+
+def zeros_like(a: TemplateLike, **kwargs: Any) -> Array:
+    """Create an array like `a` with the fill value 0.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.zeros_like(zarr.ones((4, 4), chunks=2)).chunks
+    (2, 2)
+    """
+    return arrays.zeros_like(a, **_like(kwargs))
+
+
+def ones_like(a: TemplateLike, **kwargs: Any) -> Array:
+    """Create an array like `a` with the fill value 1.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.ones_like(zarr.zeros(2))[:]
+    array([1., 1.])
+    """
+    return arrays.ones_like(a, **_like(kwargs))
+
+
+def empty_like(a: TemplateLike, **kwargs: Any) -> Array:
+    """Do what `zeros_like` does.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.empty_like(zarr.ones((4, 4), chunks=2)).chunks
+    (2, 2)
+    """
+    return zeros_like(a, **kwargs)
+
+
+def full_like(a: TemplateLike, **kwargs: Any) -> Array:
+    """Create an array like `a`, with its fill value if none is given.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.full_like(zarr.zeros(2), fill_value=5)[:]
+    array([5., 5.])
+    """
+    return arrays.full_like(a, **_like(kwargs))
+
+
+def _like(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    given = translated(kwargs)
+    if given.get("zarr_format", 3) is None:
+        del given["zarr_format"]
+    return given
+
+
+# ---- groups
+
+
+def create_group(
+    store: StoreLike = None,
+    *,
+    path: str | None = None,
+    zarr_format: ZarrFormat | None = None,
+    overwrite: bool = False,
+    attributes: AttributesLike | None = None,
+    storage_options: StorageOptions | None = None,
+) -> Group:
+    """Create a group: `zchunk.create_group` with zarr 3's defaults.
+
+    Returns
+    -------
+    Group
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.create_group({}, attributes={"title": "tides"}).zarr_format
+    3
+    """
+    store, path = as_place(store, path)
+    return groups.open_group(
+        store,
+        "w" if overwrite else "w-",
+        path=path,
+        zarr_format=zarr_format,
+        attributes=attributes,
+        storage_options=storage_options,
+        config=configuration(),
+    )
+
+
+def create_hierarchy(
+    *, store: StoreLike, nodes: Mapping[str, Any], overwrite: bool = False
+) -> Iterator[tuple[str, Array | Group]]:
+    """Make arrays and groups of metadata, as `Group.create_hierarchy` does, in a store.
+
+    Yields
+    ------
+    tuple of (str, Array or Group)
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> from zchunk.zarr3.metadata import GroupMetadata
+    >>> [path for path, _ in zarr.create_hierarchy(store={}, nodes={"a/b": GroupMetadata()})]
+    ['a', 'a/b']
+    """
+    access = access_to(store, config=configuration())
+    return make_nodes(access, nodes, overwrite, Group)
+
+
+# ---- saving
+
+
+def save_array(
+    store: StoreLike,
+    arr: DataLike,
+    *,
+    zarr_format: ZarrFormat | None = None,
+    path: str | None = None,
+    storage_options: StorageOptions | None = None,
+    mode: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Save an array, replacing what is there. Other parameters are those of `create`.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.save_array("a.zarr", [1, 2, 3])
+    >>> zarr.load("a.zarr")
+    array([1, 2, 3])
+    """
+    target = _to_save(store, storage_options)
+    given = translated({**kwargs, "store": target, "path": path, "zarr_format": zarr_format})
+    saving.save_array(given.pop("store"), arr, **given)
+
+
+def save_group(
+    store: StoreLike,
+    *args: DataLike,
+    zarr_format: ZarrFormat | None = None,
+    path: str | None = None,
+    storage_options: StorageOptions | None = None,
+    **kwargs: DataLike,
+) -> None:
+    """Save arrays into a group, replacing what is there.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.save_group("a.zarr", [1, 2], b=[3])
+    >>> sorted(zarr.load("a.zarr"))
+    ['arr_0', 'b']
+    """
+    target, path = as_place(_to_save(store, storage_options), path)
+    saving.save_members(target, args, kwargs, path, zarr_format, configuration())
+
+
+def save(
+    store: StoreLike,
+    *args: DataLike,
+    zarr_format: ZarrFormat | None = None,
+    path: str | None = None,
+    storage_options: StorageOptions | None = None,
+    **kwargs: Any,
+) -> None:
+    """Save one array as `save_array` does, or several as `save_group` does.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.save("a.zarr", [1, 2, 3])
+    >>> zarr.open("a.zarr").zarr_format
+    3
+    """
+    how: Any = {"zarr_format": zarr_format, "path": path, "storage_options": storage_options}
+    if len(args) == 1 and not kwargs:
+        save_array(store, args[0], **how)
+    else:
+        save_group(store, *args, **how, **kwargs)
+
+
+def _to_save(store: StoreLike, storage_options: StorageOptions | None) -> Any:
+    return open_store(store, "w", storage_options) if storage_options else store

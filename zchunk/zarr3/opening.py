@@ -1,0 +1,294 @@
+"""Opening arrays and groups, with zarr 3's signatures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from zchunk.convenience import consolidation, opening, saving
+from zchunk.core.array import Array
+from zchunk.creation import opening as of_arrays
+from zchunk.errors import ConsolidatedMetadataNotFoundError
+from zchunk.hierarchy import groups
+from zchunk.hierarchy.groups import Group
+from zchunk.storage import open_store
+from zchunk.zarr3.creation import translated
+from zchunk.zarr3.defaults import configuration
+from zchunk.zarr3.storage import as_place
+
+if TYPE_CHECKING:
+    from zchunk.convenience.saving import LazyLoader
+    from zchunk.storage.base import Mode
+    from zchunk.typing import (
+        ArrayConfigLike,
+        AttributesLike,
+        StorageOptions,
+        StoreLike,
+        TemplateLike,
+        ZarrFormat,
+    )
+
+
+def _mode(store: Any, default: Mode) -> Mode:
+    """Return the mode for a store where none is said."""
+    return "r" if getattr(store, "read_only", False) else default
+
+
+def open(
+    store: StoreLike = None,
+    *,
+    mode: Mode | None = None,
+    zarr_format: ZarrFormat | None = None,
+    path: str | None = None,
+    storage_options: StorageOptions | None = None,
+    config: ArrayConfigLike = None,
+    **kwargs: Any,
+) -> Array | Group:
+    """Open the array or group that is there, or create one: `zchunk.open` with zarr 3's defaults.
+
+    Returns
+    -------
+    Array or Group
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.open("a.zarr", mode="w", shape=(4, 4), dtype="i4").zarr_format
+    3
+    >>> zarr.open("a.zarr")
+    <zchunk.core.Array (4, 4) int32>
+    """
+    own = {"store": store, "path": path, "zarr_format": zarr_format, "config": config}
+    given = translated({**kwargs, **own})
+    place = given.pop("store")
+    return opening.open(place, mode or _mode(place, "a"), storage_options=storage_options, **given)
+
+
+def open_array(
+    store: StoreLike = None,
+    *,
+    mode: Mode | None = None,
+    zarr_format: ZarrFormat | None = None,
+    path: str = "",
+    storage_options: StorageOptions | None = None,
+    config: ArrayConfigLike = None,
+    **kwargs: Any,
+) -> Array:
+    """Open an array, or create one if a mode says so: `zchunk.open_array` with zarr 3's defaults.
+
+    Without a mode the array that is there is opened, to read and change it.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.create_array("a.zarr", shape=3, dtype="i4")
+    >>> zarr.open_array("a.zarr", mode="r")[:]
+    array([0, 0, 0], dtype=int32)
+    """
+    own = {"store": store, "path": path, "zarr_format": zarr_format, "config": config}
+    given = translated({**kwargs, **own})
+    place = given.pop("store")
+    default: Mode = "a" if "shape" in given else "r+"
+    mode = mode or _mode(place, default)
+    return of_arrays.open_array(place, mode, storage_options=storage_options, **given)
+
+
+def open_like(a: TemplateLike, path: StoreLike, **kwargs: Any) -> Array:
+    """Open an array, or create one like `a`.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.open_like(zarr.ones((4, 4), chunks=2), "a.zarr").chunks
+    (2, 2)
+    """
+    given = translated(kwargs)
+    del given["store"]
+    if given.get("zarr_format", 3) is None:
+        del given["zarr_format"]
+    return of_arrays.open_like(a, as_place(path)[0], **given)
+
+
+def group(
+    store: StoreLike = None,
+    *,
+    overwrite: bool = False,
+    path: str | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
+    storage_options: StorageOptions | None = None,
+    **kwargs: Any,
+) -> Group:
+    """Create a group, or open the one that is there.
+
+    Returns
+    -------
+    Group
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.group().zarr_format
+    3
+    """
+    return open_group(
+        store,
+        mode="w" if overwrite else "a",
+        path=path,
+        zarr_format=zarr_format,
+        attributes=attributes,
+        storage_options=storage_options,
+        **kwargs,
+    )
+
+
+def open_group(
+    store: StoreLike = None,
+    *,
+    mode: Mode = "a",
+    path: str | None = None,
+    storage_options: StorageOptions | None = None,
+    zarr_format: ZarrFormat | None = None,
+    attributes: AttributesLike | None = None,
+    use_consolidated: bool | str | None = None,
+    **kwargs: Any,
+) -> Group:
+    """Open a group, or create one: `zchunk.open_group` with zarr 3's defaults.
+
+    Parameters
+    ----------
+    store, mode, path, storage_options, zarr_format, attributes
+        As for `zchunk.open_group`. A store that is read-only is read whatever the mode.
+    use_consolidated : bool or str, optional
+        True, or the key of the consolidated metadata of format 2: find members by them, or fail if there are
+        none. By default they are used where a group is opened to be read; False: never.
+    **kwargs
+        Other parameters of `zchunk.open_group`.
+
+    Returns
+    -------
+    Group
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> g = zarr.open_group("a.zarr", mode="w")
+    >>> z = g.create_array("b", shape=3, dtype="i4")
+    >>> z.zarr_format, z.write_empty_chunks
+    (3, False)
+    """
+    place, path = as_place(store, path)
+    mode = _mode(place, mode)
+    config = configuration(kwargs.pop("config", None))
+    others: dict[str, Any] = {name: value for name, value in kwargs.items() if value is not None}
+    if use_consolidated or (use_consolidated is None and mode == "r"):
+        target = open_store(place, mode, storage_options)
+        if isinstance(use_consolidated, str):
+            others["metadata_key"] = use_consolidated
+        try:
+            found = consolidation.open_consolidated(
+                target,
+                mode="r" if mode == "r" else "r+",
+                path=path,
+                zarr_format=zarr_format,
+                config=config,
+                **others,
+            )
+        except ConsolidatedMetadataNotFoundError:
+            if use_consolidated:
+                raise
+        else:
+            if isinstance(found, Group):
+                return found
+    return groups.open_group(
+        place,
+        mode,
+        path=path,
+        storage_options=storage_options,
+        zarr_format=zarr_format,
+        attributes=attributes,
+        config=config,
+        **others,
+    )
+
+
+def open_consolidated(
+    store: StoreLike = None, *, use_consolidated: bool | str = True, **kwargs: Any
+) -> Group:
+    """Open a group by its consolidated metadata; other parameters are those of `open_group`.
+
+    Returns
+    -------
+    Group
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.open_group("a.zarr").create_array("b", shape=3, dtype="i4")
+    >>> g = zarr.consolidate_metadata("a.zarr")
+    >>> sorted(zarr.open_consolidated("a.zarr"))
+    ['b']
+    """
+    if not use_consolidated:
+        raise TypeError("open_consolidated uses consolidated metadata; open_group can leave them alone")
+    return open_group(store, use_consolidated=use_consolidated, **kwargs)
+
+
+def consolidate_metadata(
+    store: StoreLike, path: str | None = None, zarr_format: ZarrFormat | None = None
+) -> Group:
+    """Collect the metadata of all that is in a group, so that opening it is one read.
+
+    Parameters
+    ----------
+    store, path
+        The group.
+    zarr_format : {2, 3}, optional
+        Version of the format.
+
+    Returns
+    -------
+    Group
+        The group, opened to read and change it.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.open_group("a.zarr").create_array("b", shape=3, dtype="i4")
+    >>> list(zarr.consolidate_metadata("a.zarr").metadata.consolidated_metadata.metadata)
+    ['b']
+    """
+    place, path = as_place(store, path)
+    found = consolidation.consolidate_metadata(place, path=path or "", zarr_format=zarr_format)
+    if not isinstance(found, Group):
+        raise TypeError(f"an array, not a group, is at {'/' + found.path!r}: nothing to consolidate")
+    return open_group(place, mode="r+", path=path, zarr_format=zarr_format, use_consolidated=False)
+
+
+def load(
+    store: StoreLike,
+    path: str | None = None,
+    zarr_format: ZarrFormat | None = None,
+) -> Any | LazyLoader:
+    """Load an array as a NumPy array, or a group as a mapping that loads its arrays when asked for.
+
+    Returns
+    -------
+    numpy.ndarray or mapping
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> zarr.save("a.zarr", x=[1, 2])
+    >>> zarr.load("a.zarr")["x"]
+    array([1, 2])
+    """
+    store, path = as_place(store, path)
+    return cast("Any", saving.load(store, path=path, zarr_format=zarr_format))
