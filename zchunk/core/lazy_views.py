@@ -69,6 +69,7 @@ class Source(Protocol):
 
 
 def _plan(selection: Composition, array: ChunkedArray) -> Plan | Arranged:
+    # It may have been resized.
     selection.check_within(array.metadata.shape)
     return selection.plan(array.metadata.grid, array.metadata.innermost.order)
 

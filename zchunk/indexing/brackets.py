@@ -71,14 +71,22 @@ def select(selection: Any, shape: tuple[int, ...]) -> Composition:
     BoundsCheckError, SelectionError
         As for `plan_items`.
     """
-    return _composed(_read_all(selection), shape)
+    entries = _read_all(selection)
+    if any(entry is None or isinstance(entry, np.ndarray) for entry in entries):
+        return _composed(entries, shape)
+    return _product(plans.replace_ellipsis(tuple(entries), shape), shape, f"{_KINDS} select items")
 
 
 def select_orthogonal(selection: Any, shape: tuple[int, ...]) -> Composition:
     """Return what an orthogonal selection selects, as `plans.plan_orthogonal` takes it."""
+    return _product(plans.orthogonal_entries(selection, shape), shape, plans.ORTHOGONAL)
+
+
+def _product(entries: Sequence[Any], shape: tuple[int, ...], kinds: str) -> Composition:
+    """Return what an integer, a slice or a 1-d array of positions selects along every axis."""
     lengths: list[int] = []
     maps: list[AxisMap] = []
-    for axis, entry in enumerate(plans.orthogonal_entries(selection, shape)):
+    for axis, entry in enumerate(entries):
         place = len(lengths)
         if isinstance(entry, slice):
             start, step, count = plans.span_of(entry, shape[axis])
@@ -88,7 +96,7 @@ def select_orthogonal(selection: Any, shape: tuple[int, ...]) -> Composition:
             lengths.append(len(entry))
             maps.append(listed(plans.positions_of(entry, shape[axis], axis), (place,)))
         else:
-            maps.append(plans.position_of(entry, shape[axis], axis, plans.ORTHOGONAL))
+            maps.append(plans.position_of(entry, shape[axis], axis, kinds))
     return Composition(tuple(lengths), tuple(maps))
 
 

@@ -190,7 +190,7 @@ class Composition(NamedTuple):
 
 def whole(shape: tuple[int, ...]) -> Composition:
     """Return the composition of all items of an array, as they are."""
-    return transposed(shape, tuple(range(len(shape))))
+    return Composition(shape, tuple([Span(axis, 0, 1) for axis in range(len(shape))]))
 
 
 def transposed(shape: tuple[int, ...], axes: tuple[int, ...]) -> Composition:

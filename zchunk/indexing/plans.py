@@ -70,8 +70,11 @@ def normalize_integer_selection(index: Any, length: int) -> int:
 
 def span_of(entry: slice, length: int) -> tuple[int, int, int]:
     """Return the first position of a slice, the distance to the next, and how many there are."""
-    _check_slice(entry)
-    found = range(*entry.indices(length))
+    try:
+        found = range(*entry.indices(length))
+    except (TypeError, ValueError):
+        _check_slice(entry)
+        raise
     if len(found) > 1:
         return found.start, found.step, len(found)
     return (found.start, 1, 1) if found else (0, 1, 0)
