@@ -374,6 +374,10 @@ cdef class Job(Shared):
         self._forget()
         return out
 
+    def require(self):
+        """Make it a failure to read a chunk that is not there, instead of fill values. Before `run`."""
+        self.plan.required = True
+
     def key(self, int64_t k):
         """Return the key of the `k`-th chunk, without the path of the array."""
         cdef Region r

@@ -21,7 +21,7 @@ from zchunk._ext.selection.region cimport Region, cut, fill_region, one_run, rea
 from zchunk._ext.engine.scatter cimport scatter_frame, scatter_raw
 from zchunk._ext.io.source cimport Source, Whole, close_source, load_source, open_source
 from zchunk._ext.memory.status cimport (
-    NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail, fail_missing,
+    NO_MEMORY, NOT_STORED, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail, fail_missing,
 )
 
 cdef extern from "threads/atomics.h" nogil:
@@ -216,6 +216,8 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
     else:
         status = open_file(p, r, &source, s, f)
     if status == MISSING:
+        if p.required:
+            return fail(f, NOT_STORED, 0, 0)
         if p.folder == HERE and p.root_size and not _folder_is_there(p, r):
             return fail_missing(f)
         if part == 0:

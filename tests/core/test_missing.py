@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,20 @@ def test_objects() -> None:
     np.testing.assert_array_equal(z[:2], np.array(["a", "b"], object))
     with pytest.raises(ChunkNotFoundError):
         z[1:]
+
+
+def bytes_read() -> int:
+    """Return how many bytes this process has read, from files and caches of the kernel."""
+    return int(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])  # type: ignore[index]
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the kernel counts what is read on Linux")
+def test_a_part_of_a_chunk_is_read_alone(tmp_path: Path, variant: Variant) -> None:
+    """As without ``missing``: of an uncompressed chunk not more than the rows that are selected."""
+    z = zchunk.create(
+        (64, 2**14), chunks=(32, 2**14), dtype="i4", compressor=None, store=tmp_path / "z", missing="error"
+    )
+    z[...] = 3
+    before = bytes_read()
+    assert (z[40] == 3).all()
+    assert bytes_read() - before < 2**18 < z.nbytes // 8

@@ -259,3 +259,26 @@ def test_killed_while_appending_and_resizing(tmp_path: Path, path: str) -> None:
         z.resize(n + 20, 50)
         assert not z[n:].any()
         z.resize(n, 50)
+
+
+@pytest.mark.variants("sharded", reason="about chunks in shards")
+@pytest.mark.parametrize("write_empty", [True, False])
+def test_growing_stores_no_chunk_in_a_shard_that_was_not_there(write_empty: bool, tmp_path: Path) -> None:
+    z = zchunk.full(
+        (5, 6), fill_value=7, chunks=(2, 2), shards=(12, 6), dtype="i4", store=tmp_path,
+        write_empty_chunks=write_empty,
+    )  # fmt: skip
+    z[:3] = 1
+    before = sorted(z.stored_chunks())
+    z.resize(20, 6)
+    assert sorted(z.stored_chunks()) == before == [(i, j) for i in range(2) for j in range(3)]
+    expected = np.full((20, 6), 7)
+    expected[:3] = 1
+    np.testing.assert_array_equal(z[...], expected)
+    # What an earlier, larger array left beyond the edge goes; what is cut by the edge is cleared.
+    z[...] = 5
+    z.resize(5, 6)
+    z.resize(11, 6)
+    assert sorted(z.stored_chunks()) == [(i, j) for i in range(3) for j in range(3)]
+    assert (z[:5] == 5).all()
+    assert (z[5:] == 7).all()

@@ -249,6 +249,12 @@ class ChunkedArray:
         return self.memory_order or self.metadata.innermost.order
 
     @property
+    def sparing(self) -> ChunkedArray:
+        """The array as one of which chunks that hold nothing but fill values are erased."""
+        cache, check = self.cache, self.check_metadata
+        return ChunkedArray(self.metadata, self.store, self.path, False, self.synchronizer, cache, check)
+
+    @property
     def uncached(self) -> ChunkedArray:
         """The array without its cache."""
         return self._with(keeps_chunks=False)

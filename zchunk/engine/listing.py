@@ -62,12 +62,12 @@ def stored(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
         if metadata.shards is None:
             yield coords
         else:
-            yield from _in_shard(array, coords)
+            yield from in_shard(array, coords)
     if empty:
         array.check_there()
 
 
-def _in_shard(array: ChunkedArray, coords: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+def in_shard(array: ChunkedArray, coords: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Yield the coordinates of the chunks that a shard holds, which its index says."""
     metadata = array.metadata
     assert metadata.shards is not None

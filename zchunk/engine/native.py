@@ -42,7 +42,7 @@ _SHARD_BATCH = 1 << 20
 # Chunks whose places in a file are looked up at a time.
 _PLACES = 4096
 # Statuses of a failed job, see `zchunk/_ext/memory/status.pxd`.
-_NO_MEMORY, _SYSTEM = 1, 2
+_NO_MEMORY, _SYSTEM, _NOT_STORED = 1, 2, 10
 # Errors of files that only the store can deal with: a folder stands where the file of a chunk goes, or a file
 # where a folder goes, or the name of the temporary file is too long.
 _STORE_KNOWS = {errno.EISDIR, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
@@ -87,6 +87,8 @@ def _error(
     array: ChunkedArray, status: int, number: int, found: int, expected: int, stored: int, name: str
 ) -> Exception:
     """Return the error for what `Job.failure` tells."""
+    if status == _NOT_STORED:
+        return array.not_stored(name)
     key = array.key_of(name)
     if status == _SYSTEM and number == errno.EDEADLK:
         return change_in_progress(f"chunk {key!r} of array {array.name!r}")
@@ -101,12 +103,12 @@ def _error(
 
 
 def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read chunks that are files of their own; declines if they must be stored, as values tell."""
-    if array.missing_fails:
-        return False
+    """Read chunks that are files of their own."""
     assert array.layout is not None
     try:
         job = Job(array.layout, plan, out, False, 0, threads.get_threads())
+        if array.missing_fails:
+            job.require()
     except (FileNotFoundError, NotADirectoryError):
         return _fill(array, plan, out)
     try:
@@ -122,19 +124,21 @@ def read_files(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 def _fill(array: ChunkedArray, plan: Plan, out: Items) -> bool:
     """Read from a folder that is not there: no chunk was ever written, and the metadata are elsewhere."""
     array.check_there()
+    if array.missing_fails:
+        raise array.not_stored(array.metadata.chunk_key_encoding.encode(next(plan.parts()).coords))
     plan.view(out).view(array.item)[...] = array.raw_fill
     return True
 
 
 def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read chunks in an open shard; declines one that is fetched in several requests, and as `read_files`."""
-    if array.missing_fails:
-        return False
+    """Read chunks in an open shard; declines one that is fetched in several requests."""
     assert array.layout is not None
     assert isinstance(array.store, Shard)
     job = ShardJob(array.layout, plan, out, False, 0, threads.get_threads())
     if not array.store.attach(job):
         return False
+    if array.missing_fails:
+        job.require()
     _drain(array, job)
     if array.metadata.swapped:
         out.byteswap(inplace=True)
@@ -142,12 +146,12 @@ def read_shard(array: ChunkedArray, plan: Plan, out: Items) -> bool:
 
 
 def read_located(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    """Read from where the store says that the chunks lie in a file; declines if not, and as `read_files`."""
-    if array.missing_fails:
-        return False
+    """Read from where the store says that the chunks lie in a file; declines if not."""
     assert array.layout is not None
     locate: Any = array.store
     job = PlacedJob(array.layout, plan, out, False, 0, threads.get_threads())
+    if array.missing_fails:
+        job.require()
     for first in range(0, job.total, _PLACES):
         stop = min(first + _PLACES, job.total)
         found = locate.locate(array.key_of(job.key(k)) for k in range(first, stop))

@@ -71,9 +71,30 @@ def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
         edge = [range(m) for m in before]
         edge[axis] = range(before[axis] - 1, before[axis])
         for coords in listing.within(grown, edge):
-            selection = [
-                slice(c * length, (c + 1) * length) for c, length in zip(coords, chunks, strict=True)
-            ]
-            selection[axis] = slice(n, selection[axis].stop)
-            plan = plan_basic(tuple(selection), metadata.grid)
-            execute.write(grown, plan, broadcast(grown.fill_item, plan, grown.path))
+            _clear_edge(grown, coords, axis, n)
+
+
+def _clear_edge(grown: ChunkedArray, coords: tuple[int, ...], axis: int, n: int) -> None:
+    """Make the items of a stored chunk, or shard, from `n` on along an axis the fill value."""
+    metadata = grown.metadata
+    pairs = zip(coords, metadata.chunk_shape, strict=True)
+    selection = [slice(c * length, (c + 1) * length) for c, length in pairs]
+    stop = selection[axis].stop
+    if metadata.shards is not None:
+        # Chunks that are not stored stay so: those in the shard are cleared if they are there, at the edge, or
+        # erased, beyond it.
+        length = metadata.shards.inner.chunk_shape[axis]
+        stored, beyond = {place[axis] for place in listing.in_shard(grown, coords)}, -(-n // length)
+        if any(place >= beyond for place in stored):
+            selection[axis] = slice(beyond * length, stop)
+            _fill(grown.sparing, selection)
+        if n % length == 0 or n // length not in stored:
+            return
+        stop = beyond * length
+    selection[axis] = slice(n, stop)
+    _fill(grown, selection)
+
+
+def _fill(array: ChunkedArray, selection: list[slice]) -> None:
+    plan = plan_basic(tuple(selection), array.metadata.grid)
+    execute.write(array, plan, broadcast(array.fill_item, plan, array.path))

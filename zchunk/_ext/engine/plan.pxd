@@ -54,6 +54,7 @@ cdef struct Plan:
     bint writing
     bint streaming                  # the caller's memory is more than caches hold
     bint write_empty
+    bint required                   # it is an error to read a chunk that is not there
     bint whole_items                # no block of a frame ends inside an item
     int durability
     uint64_t lock_seed

@@ -16,6 +16,7 @@ cdef enum Status:
     UNSUPPORTED = 7  # a format or version that is not handled here
     WRONG_SUM = 9    # a checksum says that the bytes are not what was written
     TOO_LARGE = 8    # above the codec's limit, or more bytes than such a chunk can have
+    NOT_STORED = 10  # a chunk is not there, and that is an error
 
 
 cdef struct Failure:
