@@ -81,8 +81,7 @@ def _clear_edge(grown: ChunkedArray, coords: tuple[int, ...], axis: int, n: int)
     selection = [slice(c * length, (c + 1) * length) for c, length in pairs]
     stop = selection[axis].stop
     if metadata.shards is not None:
-        # Chunks that are not stored stay so: those in the shard are cleared if they are there, at the edge, or
-        # erased, beyond it.
+        # Chunks that are not stored stay so: those that are there are cleared at the edge, and erased beyond.
         length = metadata.shards.inner.chunk_shape[axis]
         stored, beyond = {place[axis] for place in listing.in_shard(grown, coords)}, -(-n // length)
         if any(place >= beyond for place in stored):
