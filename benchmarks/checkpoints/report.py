@@ -16,6 +16,9 @@ COMMAND = "python -m benchmarks.checkpoints --envs DIR --docs docs/checkpoints.m
 # beside a save over one alone; a restart over reading the same bytes raw.
 SAVE, LARGE_MIB, SPARE_SECONDS = 1.3, 512, 0.1
 RETURN, SLOWER, RESTART = 1.5, 1.1, 1.3
+PEERS = (
+    ("numpy", "NumPy"), ("h5py", "h5py"), ("zarr3", "zarr-python"), ("orbax", "Orbax"), ("dcp", "PyTorch"),
+)  # fmt: skip
 
 ABOUT = """\
 Every rank has as many rows of one array of float64: waves with a little noise. The tables have the
@@ -54,11 +57,7 @@ def put(document: str, text: str) -> str:
 
 def _paragraphs(results: Results) -> Iterator[str]:
     machine = results.machine
-    versions = dict.fromkeys(
-        f"{SYSTEMS[name].title.strip('*').split(',')[0].strip('`')} {version}"
-        for name, version in results.versions.items()
-        if version != "-" and name in ("numpy", "h5py", "zarr3", "orbax", "dcp")
-    )
+    versions = [f"{title} {results.versions[name]}" for name, title in PEERS if name in results.versions]
     yield (
         f"Measured on {machine['date'][:10]} at commit {machine['commit']}, {machine['cpus']} cores of "
         f"{machine['processor']}, {machine['file system']}, {machine['system']}; {', '.join(versions)}."
