@@ -12,6 +12,7 @@ import pytest
 
 from zchunk.checkpoint import CheckpointManager
 from zchunk.errors import CheckpointError
+from zchunk.wings.checkpoint import verification
 from zchunk.wings.checkpoint.verification import Files, Step
 
 
@@ -114,6 +115,35 @@ def test_a_version_to_come(root: Path) -> None:
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(CheckpointError, match="is of version 2; this zchunk reads 1"):
         Step(str(root), 1)
+
+
+def test_a_step_that_was_copied_is_the_same_and_a_file_of_the_same_times_is_not(root: Path) -> None:
+    """A step is known by what is in it; only of a file that is not new are its numbers enough."""
+    path = root / "00000001" / "zarr.json"
+    raw = path.read_bytes()
+    step = Step(str(root), 1)
+    step.check_there()
+    path.unlink()
+    path.write_bytes(raw)
+    step.check_there()
+    # Of the same size, at the same moment.
+    path.write_bytes(raw.replace(b"0.25", b"0.35"))
+    with pytest.raises(CheckpointError, match=r"was replaced by another step"):
+        step.check_there()
+    path.write_bytes(raw)
+    step._metadata._digest, known = b"", step._metadata._digest
+    with pytest.raises(CheckpointError, match=r"was replaced by another step"):
+        step.check_there()
+    step._metadata._digest = known
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification, "_MOMENT", -1)
+        step.check_there()
+    # Not read again.
+    step._metadata._digest = b""
+    step.check_there()
+    os.utime(path, (1, 1))
+    with pytest.raises(CheckpointError, match=r"was replaced by another step"):
+        step.check_there()
 
 
 def test_a_step_that_goes_while_it_is_read(root: Path) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from zchunk.core.access import Access
@@ -23,12 +25,16 @@ from zchunk.metadata.v2 import parse_json
 from zchunk.spec.keys import NODE_KEY
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.local.directory import DirectoryStore
+from zchunk.storage.local.files import is_absence
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.boxes import cell, cells, whole
 
 # The attribute of a step's group that says what is in it; and the version of what it says.
 RECORD = "zchunk_checkpoint"
 VERSION = 1
+
+# Nanoseconds in which a file system may give two files the same time.
+_MOMENT = 2_000_000_000
 
 
 class NewerVersionError(CheckpointError):
@@ -76,22 +82,37 @@ class _Document(ConsolidatedMetadataStore):
     The number of a step may be given to another one: after `delete`, or by a run that was set back.
     """
 
-    def __init__(self, step: int, store: DirectoryStore) -> None:
-        self._path = store.path
-        self._step, self.raw = step, store[NODE_KEY]
-        super().__init__({NODE_KEY: self.raw}, NODE_KEY)
+    def __init__(self, step: int, store: DirectoryStore, raw: bytes) -> None:
+        super().__init__({NODE_KEY: raw}, NODE_KEY)
         # An array whose files are gone looks whether its metadata are, in the folder.
         self.store = store
+        self._step, self._folder = step, store.path
+        self._digest = sha256(raw).digest()
+        # Numbers of the file that was found to have this content.
+        self._seen: tuple[int, ...] | None = None
 
     def check_there(self) -> None:
         """Raise `CheckpointError` if the step is gone, or there is another one in its place."""
-        found = self.store.get(NODE_KEY)
-        if found != self.raw:
-            what = "was deleted while it was read" if found is None else "was replaced by another step"
-            raise CheckpointError(
-                f"step {self._step} in {self._path!r} {what}, so its values are not to be had any more; "
-                "restore a step that is there"
-            )
+        try:
+            now = os.stat(os.path.join(self._folder, NODE_KEY))
+        except OSError as error:
+            if not is_absence(error):
+                raise
+            raise self._gone("was deleted while it was read") from None
+        seen = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+        if seen == self._seen:
+            return
+        if sha256(self.store.get(NODE_KEY, b"")).digest() != self._digest:
+            raise self._gone("was replaced by another step")
+        # The next file may get the number of this one, and its time too if that is of this moment.
+        if abs(time.time_ns() - now.st_ctime_ns) > _MOMENT:
+            self._seen = seen
+
+    def _gone(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"step {self._step} in {self._folder!r} {what}, so its values are not to be had any more; "
+            "restore a step that is there"
+        )
 
     def __getitem__(self, key: str) -> bytes:
         self.check_there()
@@ -123,8 +144,8 @@ class Step:
         self.path = layout.step_path(root, step)
         self.store = DirectoryStore(self.path)
         try:
-            self._metadata = _Document(step, self.store)
-            document = parse_json(self._metadata.raw, NODE_KEY)
+            raw = self.store[NODE_KEY]
+            document = parse_json(raw, NODE_KEY)
             self.attributes: dict[str, Any] = document["attributes"]
             self.record: dict[str, Any] = self.attributes[RECORD]
             version, right = self.record["version"], self.record["crc"] == checksum(document)
@@ -139,6 +160,7 @@ class Step:
             )
         if not right:
             raise CheckpointError(f"step {step} in {self.path!r}: {NODE_KEY} is not what was written")
+        self._metadata = _Document(step, self.store, raw)
         self.names: list[str] = sorted(self.record["arrays"])
 
     def array(self, name: str) -> Array:
