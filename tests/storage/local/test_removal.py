@@ -63,6 +63,9 @@ def test_deleting_that_was_not_finished(folder: Path) -> None:
     assert removal.foreign_files(str(folder / "n" / "a")) == []
     (folder / "n" / ".zgroup").unlink()
     (folder / "n" / ".zattrs").unlink()
+    # It has not said yet what it deletes.
+    assert removal.foreign_files(str(folder / "n")) == ["a/.zarray", "a/0.0", "a/1/0"]
+    (folder / "n" / "erasing.0000000000000001.partial" / "names").write_bytes(b"a\0.zgroup")
     assert removal.foreign_files(str(folder / "n")) == []
     assert not unfinished(str(folder / "n"))
     assert DirectoryStore(folder / "n").list_dir() == ["a"]
@@ -109,6 +112,14 @@ def test_a_killed_erase_says_what_is_not_its_own(half_erased: Path) -> None:
     with pytest.raises(ForeignFilesError, match=r"thesis\.txt"):
         zchunk.open_group(half_erased, "w")
     assert (half_erased / "thesis.txt").read_bytes() == b"mine"
+
+
+def test_what_is_newer_than_a_killed_erase_is_not_its_own(half_erased: Path) -> None:
+    (trace,) = half_erased.glob("erasing.*")
+    os.utime(trace, ns=((half_erased / "0.0").stat().st_ctime_ns - 1,) * 2)
+    assert "0.0" in removal.foreign_files(str(half_erased))
+    removal.finish_erasing(str(half_erased))
+    assert sorted(os.listdir(half_erased)) == ["0.0", "arr", "thesis.txt"]
 
 
 @pytest.mark.parametrize("mode", ["a", "w-"])

@@ -21,6 +21,8 @@ from zchunk.storage.local.files import is_absence, sync_folder
 from zchunk.storage.local.leftovers import ERASED, ERASING, is_abandoned_trace, is_hidden, partial_path
 from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
 
+# In a folder that is there while what is beside it is deleted: the names of that.
+_NAMES = "names"
 # Names that an error shows of a folder that is not the store's.
 _SHOWN = 5
 
@@ -76,19 +78,26 @@ def _clear_into(aside: str, folder: str, sync: bool) -> None:
         found = [entry for entry in entries if entry.path != aside]
     files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
     files.sort(key=lambda entry: erase_rank(entry.name))
+    with open(f"{aside}/{_NAMES}", "wb") as names:
+        names.write(b"\0".join(os.fsencode(entry.name) for entry in found))
     metadata = [entry.path for entry in files if entry.name in NODE_FILES]
     for path in metadata:
         _unlink(path)
     if sync:
         sync_folder(folder)
+    moved = []
     for number, entry in enumerate(entry for entry in found if entry.is_dir(follow_symlinks=False)):
         try:
             os.rename(entry.path, f"{aside}/{number}")
+            moved.append(f"{aside}/{number}")
         except FileNotFoundError:
             continue
         except OSError:
             remove_in_place(entry.path, sync)
     each_file(_unlink, [entry.path for entry in files[len(metadata) :]])
+    for path in moved:
+        remove_tree(path)
+    # At last: as long as the names are there, others know what is not among them.
     remove_tree(aside)
 
 
@@ -108,9 +117,8 @@ def foreign_files(folder: str) -> list[str]:
     traces = _traces(folder)
     if traces is None:
         return []
-    until = _erased_until(traces)
-    start = len(folder.rstrip("/")) + 1
-    found = (entry.path[start:] for entry in _files(folder) if _changed(entry) > until)
+    erased, start = _Erased(folder, traces), len(folder.rstrip("/")) + 1
+    found = (entry.path[start:] for entry in _files(folder) if entry not in erased)
     if os.path.lexists(f"{folder}/{UNFINISHED_KEY}"):
         found = (name for name in found if name != UNFINISHED_KEY)
         found = (name for name in found if not is_chunk_name(name.partition("/")[0]))
@@ -120,14 +128,13 @@ def foreign_files(folder: str) -> list[str]:
 def finish_erasing(folder: str) -> None:
     """Delete what processes that are gone had begun to delete in a folder, and what they left to tell so.
 
-    What others have put there since is newer than that, and stays.
+    What others have put there since stays: it has another name, or is newer than the last that was deleted.
     """
     traces = [entry for entry in _traces(folder) or [] if is_abandoned_trace(entry)]
     if not traces:
         return
-    until = _erased_until(traces)
-    folders: list[str] = []
-    old = [entry.path for entry in _files(folder, folders) if _changed(entry) <= until]
+    erased, folders = _Erased(folder, traces), list[str]()
+    old = [entry.path for entry in _files(folder, folders) if entry in erased]
     mark = f"{folder}/{UNFINISHED_KEY}"
     for path in sorted((path for path in old if path != mark), key=erase_rank):
         _unlink(path)
@@ -149,9 +156,31 @@ def _traces(folder: str) -> list[os.DirEntry[str]] | None:
         return None
 
 
-def _erased_until(traces: list[os.DirEntry[str]]) -> int:
-    """Return when the last of those that left traces was still seen to delete, or 0."""
-    return max((entry.stat(follow_symlinks=False).st_mtime_ns for entry in traces), default=0)
+class _Erased:
+    """The files in a folder, and below it, that processes have begun to delete which left traces there."""
+
+    def __init__(self, folder: str, traces: list[os.DirEntry[str]]) -> None:
+        self._start = len(folder.rstrip("/")) + 1
+        # When each was still seen to delete, and what it deletes.
+        self._traces: list[tuple[int, set[str]]] = []
+        for entry in traces:
+            # The process may come to the end of it.
+            with suppress(FileNotFoundError):
+                names = _names_in(entry.path)
+                self._traces.append((entry.stat(follow_symlinks=False).st_mtime_ns, names))
+
+    def __contains__(self, entry: os.DirEntry[str]) -> bool:
+        name = entry.path[self._start :].partition("/")[0]
+        return any(name in names and _changed(entry) <= until for until, names in self._traces)
+
+
+def _names_in(trace: str) -> set[str]:
+    try:
+        with open(f"{trace}/{_NAMES}", "rb") as file:
+            return set(map(os.fsdecode, file.read().split(b"\0")))
+    except FileNotFoundError:
+        # Nothing has been deleted yet, or all has been.
+        return set()
 
 
 def _changed(entry: os.DirEntry[str]) -> int:
