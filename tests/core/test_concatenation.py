@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,27 @@ def test_errors() -> None:
         view[...] = 0
     # Nothing was written to the part that can be.
     assert z[...].tolist() == [1, 2]
+
+
+class Together(zchunk.MemoryStore):
+    """A store that answers requests for chunks only when as many come at a time as there are parts."""
+
+    concurrency = 8
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.barrier = threading.Barrier(count)
+        self.waits = False
+
+    def __getitem__(self, key: str) -> Any:
+        if self.waits:
+            self.barrier.wait(60)
+        return super().__getitem__(key)
+
+
+def test_parts_in_remote_stores_are_read_at_the_same_time(variant: Variant) -> None:
+    store = Together(3)
+    parts = [zchunk.array(np.full(4, i), chunks=4, store=store, path=str(i)) for i in range(3)]
+    view = zchunk.concat(parts)
+    store.waits = True
+    np.testing.assert_array_equal(view[...], np.repeat(range(3), 4))

@@ -1,9 +1,10 @@
-"""Arrays side by side, as one: `concat` and `stack`. They are read part by part, each into its place."""
+"""Arrays side by side, as one: `concat` and `stack`. Several are read at a time, each into its place."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from zchunk.indexing import pieces
 from zchunk.indexing.composition import Composition, whole
 from zchunk.indexing.fields import field_dtype
 from zchunk.indexing.values import convert
+from zchunk.runtime import requests, threads
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -160,14 +162,26 @@ class _Concatenation:
         if out is None:
             out = np.empty(selection.shape, field_dtype(fields or (), self.dtype))
         check_out(out, selection.shape)
-        for number, key, inner in pieces.split(selection, self.axis, self.starts):
-            part, place = self.parts[number]._then(inner, fields), out[key]
-            # Where positions are selected, `place` is a copy.
-            if isinstance(out, np.ndarray) and np.may_share_memory(place, out):
-                part.read(place)
-            else:
-                out[key] = part.read()
+        parts = list(pieces.split(selection, self.axis, self.starts))
+        work = partial(self._read_part, out, fields)
+        remote = [array for array in self.arrays if array.chunk_store.concurrency > 1]
+        if remote and len(parts) > 1:
+            most = min([array.chunk_store.batch_size(max(array.metadata.chunk_nbytes, 1)) for array in remote])
+            requests.each(work, parts, most)
+        else:
+            threads.each(iter(parts), len(parts), work)
         return out
+
+    def _read_part(
+        self, out: npt.NDArray[Any], fields: Fields, piece: tuple[int, Any, Composition]
+    ) -> None:
+        number, key, inner = piece
+        part = self.parts[number]._then(inner, fields)
+        # Where positions are selected, NumPy makes a copy.
+        if isinstance(out, np.ndarray) and np.may_share_memory(place := out[key], out):
+            part.read(place)
+        else:
+            out[key] = part.read()
 
     def write(self, selection: Composition, value: object, fields: Fields) -> None:
         for array in self.arrays:
