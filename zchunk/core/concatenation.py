@@ -166,9 +166,10 @@ class _Concatenation:
         work = partial(self._read_part, out, fields)
         remote = [array for array in self.arrays if array.chunk_store.concurrency > 1]
         if remote and len(parts) > 1:
-            most = min([array.chunk_store.batch_size(max(array.metadata.chunk_nbytes, 1)) for array in remote])
+            sizes = [(array.chunk_store, max(array.metadata.chunk_nbytes, 1)) for array in remote]
+            most = min([store.batch_size(nbytes) for store, nbytes in sizes])
             requests.each(work, parts, most)
-        else:
+        elif parts:
             threads.each(iter(parts), len(parts), work)
         return out
 

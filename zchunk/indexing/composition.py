@@ -151,14 +151,22 @@ class Composition(NamedTuple):
         order : {"C", "F"}
             Of the items in a chunk.
         """
-        along: list[Any] = [self._slice(m) if isinstance(m, Span) else m for m in self.maps]
-        ranges = [axis for axis, m in enumerate(self.maps) if isinstance(m, Span)]
-        lists = [axis for axis, m in enumerate(self.maps) if isinstance(m, Listed)]
-        # For every axis of the result that of the array, or -1 for those of points; new axes are None.
-        wanted: dict[int, int] = {m.along: axis for axis, m in enumerate(self.maps) if isinstance(m, Span)}
-        shared = [place for axis in lists for place in axes_of(self.maps[axis])]
+        along: list[Any] = []
+        ranges, lists = [], []
+        # For every axis of the result that of the array, or -1 for those of points; new axes are not in it.
+        wanted: dict[int, int] = {}
+        for axis, m in enumerate(self.maps):
+            if isinstance(m, Span):
+                along.append(self._slice(m))
+                ranges.append(axis)
+                wanted[m.along] = axis
+            else:
+                along.append(m)
+                if isinstance(m, Listed):
+                    lists.append(axis)
         if not lists:
             return self._arranged(plans.plan_basic((*along, ...), grid), ranges, wanted)
+        shared = [place for axis in lists for place in axes_of(self.maps[axis])]
         if len(shared) == len(lists) == len(set(shared)):
             # The axes of the lists are apart: the product of them is selected, each in its place.
             for axis, place in zip(lists, shared, strict=True):
