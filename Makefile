@@ -119,8 +119,9 @@ build-sanitized:
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest --all $(FUZZ_TESTS)
 
-conformance:  ## zarr 2.18.7's own tests against zchunk
+conformance:  ## zarr 2.18.7's own tests, and the code in zarr 3.4.2's user guide, against zchunk
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
+	$(PYTHON) tests/promises/conformance/zarr3_guide.py
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)

@@ -20,6 +20,7 @@ from zchunk.storage.store_path import StorePath
 if TYPE_CHECKING:
     from zchunk.storage.registry import (
         ABSStore,
+        CoroutineStore,
         DBMStore,
         FSStore,
         LMDBStore,
@@ -47,6 +48,7 @@ __all__ = [
     "BaseStore",
     "ConsolidatedMetadataStore",
     "ABSStore",
+    "CoroutineStore",
     "DBMStore",
     "DictStore",
     "DirectoryStore",

@@ -240,7 +240,7 @@ class N5Store(_N5, NestedDirectoryStore):
         Turn keys to lower case.
     dimension_separator : {"/"}, optional
         What N5 has between the coordinates of a block.
-    durability : {"atomic", "fsync", "none"}, default "atomic"
+    durability : {"atomic", "fsync", "none"}, optional
         As for `DirectoryStore`.
 
     Raises
@@ -269,7 +269,7 @@ class N5Store(_N5, NestedDirectoryStore):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: DimensionSeparator | None = "/",
-        durability: Durability = "atomic",
+        durability: Durability | None = None,
     ) -> None:
         super().__init__(path, normalize_keys, dimension_separator, durability)
         # That of the keys which are shown. None, so that either may be asked for.

@@ -9,6 +9,7 @@ from zchunk.runtime.lazy import lazy_names
 if TYPE_CHECKING:
     from zchunk.storage.cloud.azure import ABSStore
     from zchunk.storage.cloud.objects import ObjectStore
+    from zchunk.storage.coroutines import CoroutineStore
     from zchunk.storage.databases.dbm import DBMStore
     from zchunk.storage.databases.lmdb import LMDBStore
     from zchunk.storage.databases.redis import RedisStore
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSStore",
+    "CoroutineStore",
     "DBMStore",
     "FSStore",
     "LMDBStore",
@@ -38,6 +40,7 @@ __all__ = [
 
 _STORES = {
     "zchunk.storage.cloud.azure": "ABSStore",
+    "zchunk.storage.coroutines": "CoroutineStore",
     "zchunk.storage.databases.dbm": "DBMStore",
     "zchunk.storage.fsspec.store": "FSStore",
     "zchunk.storage.databases.lmdb": "LMDBStore",

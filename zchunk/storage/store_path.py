@@ -111,6 +111,7 @@ def with_path(store: Any, path: str | bytes | None) -> tuple[Any, str | bytes | 
     >>> with_path("a.zarr", "b")
     ('a.zarr', 'b')
     """
-    if isinstance(store, StorePath):
+    # zarr-python's has the same name and members.
+    if isinstance(store, StorePath) or (type(store).__name__ == "StorePath" and hasattr(store, "store")):
         return store.store, _joined(store.path, normalize_path(path))
     return store, path

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk._ext.io.files import are_files, real_path, sync_files, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.runtime.settings import config
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
@@ -56,10 +57,11 @@ class DirectoryStore(Store):
         Turn keys to lower case.
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
-    durability : {"atomic", "fsync", "none"}, default "atomic"
+    durability : {"atomic", "fsync", "none"}, optional
         ``"atomic"`` writes a temporary file beside the old one and renames it: whatever happens to the
         process, a reader sees the old or the new value. ``"fsync"`` also syncs file and folder: the same
-        holds for the machine. ``"none"`` writes in place. `sync` makes many values durable at once.
+        holds for the machine. ``"none"`` writes in place. `sync` makes many values durable at once. By
+        default as `zchunk.config` says, which is ``"atomic"``.
 
     Notes
     -----
@@ -98,8 +100,9 @@ class DirectoryStore(Store):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: DimensionSeparator | None = None,
-        durability: Durability = "atomic",
+        durability: Durability | None = None,
     ) -> None:
+        durability = config.get("durability") if durability is None else durability
         if durability not in ("atomic", "fsync", "none"):
             raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
         self.path: str = os.path.abspath(os.fsdecode(path))
@@ -108,7 +111,7 @@ class DirectoryStore(Store):
         if os.path.isfile(self.path):
             raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is a file, not a folder")
         self.normalize_keys = normalize_keys
-        self.durability = durability
+        self.durability: Durability = durability
         self._dimension_separator = check_separator(dimension_separator)
 
     @property
@@ -519,7 +522,7 @@ class NestedDirectoryStore(DirectoryStore):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: DimensionSeparator | None = "/",
-        durability: Durability = "atomic",
+        durability: Durability | None = None,
     ) -> None:
         if dimension_separator not in (None, "/"):
             raise ValueError(f"NestedDirectoryStore has dimension_separator '/', not {dimension_separator!r}")

@@ -47,7 +47,7 @@ class TempStore(DirectoryStore):
         dir: str | None = None,
         normalize_keys: bool = False,
         dimension_separator: DimensionSeparator | None = None,
-        durability: Durability = "atomic",
+        durability: Durability | None = None,
     ) -> None:
         path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
         # At exit rather than when this object is collected: copies may be in use elsewhere.

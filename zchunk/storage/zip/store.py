@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from zchunk._ext.io.files import sync_files
 from zchunk.errors import ReadOnlyError
+from zchunk.runtime.settings import config
 from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_range, check_separator
@@ -46,7 +47,7 @@ class ZipStore(Store):
         before leaves what was there.
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
-    durability : {"atomic", "fsync", "none"}, default "atomic"
+    durability : {"atomic", "fsync", "none"}, optional
         ``"fsync"``: what `flush` and `close` have written is on the disk when they return. The other two are
         the same here.
 
@@ -82,8 +83,9 @@ class ZipStore(Store):
         allowZip64: bool = True,
         mode: Literal["r", "w", "a", "x"] = "a",
         dimension_separator: DimensionSeparator | None = None,
-        durability: Durability = "atomic",
+        durability: Durability | None = None,
     ) -> None:
+        durability = config.get("durability") if durability is None else durability
         if durability not in DURABILITY:
             raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
         if mode not in ("r", "w", "a", "x"):
@@ -95,7 +97,7 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = check_separator(dimension_separator)
-        self.durability = durability
+        self.durability: Durability = durability
         self._source: tuple[Store, str] | None = None
         self._keep(Archive(self.path, mode, allowZip64, durability == "fsync"))
 
