@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     add("--ranks", type=int, nargs="+", default=[1, 2, 4], help="numbers of processes (default: 1 2 4)")
     add("--systems", nargs="+", choices=SAVED, help=f"besides {LIMIT} and {SUBJECT} (default: all)")
     add("--repeat", type=int, default=3, help="runs of each, twice as many of small sizes (default: 3)")
+    add("--minutes", type=float, default=10, help="then there are fewer runs (default: %(default)s)")
     add("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to save: on a disk")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
     add("--docs", type=Path, metavar="FILE", help="write the section into this document")
@@ -74,7 +75,7 @@ def main() -> int:
     systems = [name for name in SAVED if name in asked and name in pythons]
     if LIMIT not in systems:
         options.error(f"no environments in {given.envs}; make them with --setup {given.envs}")
-    settings = Settings(given.mib, given.ranks, systems, given.repeat, given.dir, pythons)
+    settings = Settings(given.mib, given.ranks, systems, given.repeat, given.dir, pythons, given.minutes)
     results = Measurement(settings, say).run()
     if given.json:
         given.json.write_text(json.dumps(dataclasses.asdict(results), indent=2) + "\n")

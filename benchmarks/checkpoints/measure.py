@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ ASYNC, THREAD = "zchunk-async", "raw-thread"
 OTHER_RANKS = {1: 2, 2: 4, 4: 2}
 # More runs of what takes less time
 SMALL_MIB, MORE = 256, 2
+START_MIB = 256
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Settings:
         On the disk.
     pythons : mapping
         Interpreter of each system.
+    minutes : float
+        When these are over there are fewer runs.
     """
 
     mib: Sequence[int]
@@ -53,6 +57,7 @@ class Settings:
     repeat: int
     folder: Path
     pythons: Mapping[str, str]
+    minutes: float
 
 
 @dataclass
@@ -116,11 +121,16 @@ class Measurement:
             tempfile.TemporaryDirectory(prefix="checkpoints-", dir="/dev/shm") as memory,
         ):
             self._work, self._memory = Path(work), Path(memory)
+            begun, parts = time.monotonic(), 0
             for mib in self.settings.mib:
                 self._source = self._memory / "values.npy"
                 self._rows = write_source(self._source, mib)
                 for ranks in self.settings.ranks:
-                    self._say(f"{mib} MiB, {ranks} ranks")
+                    # Starting the processes takes as long as saves of some size.
+                    parts += mib + START_MIB
+                    total = len(self.settings.ranks) * sum(size + START_MIB for size in self.settings.mib)
+                    self._end = begun + self.settings.minutes * 60 * parts / total
+                    self._say(f"{time.monotonic() - begun:.0f} s: {mib} MiB, {ranks} ranks")
                     self._saves(mib, ranks)
                     self._restarts(mib, ranks)
         return self.results
@@ -152,6 +162,8 @@ class Measurement:
         found: dict[str, dict[str, Any]] = {}
         with self._groups([*systems, THREAD], ranks) as groups:
             for turn in range(1 + self.settings.repeat * (MORE if mib <= SMALL_MIB else 1)):
+                if turn > 1 and time.monotonic() > self._end:
+                    break
                 order = [name for name in groups if name != THREAD]
                 self._chance.shuffle(order)
                 for name in order:
