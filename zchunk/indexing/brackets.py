@@ -142,6 +142,8 @@ class _Axis(NamedTuple):
 
     number: int
     entry: Any
+    # Whether an array needs no check and no copy, as the positions where a mask is true.
+    ready: bool = False
 
 
 def _spread(entries: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
@@ -187,7 +189,7 @@ def _true(mask: Items, axis: int, shape: tuple[int, ...]) -> list[Any]:
     if mask.shape != covered:
         which = f"axis {axis}" if mask.ndim == 1 else f"axes {axis} to {axis + mask.ndim - 1}"
         raise SelectionError(f"a mask of shape {mask.shape} for {which} of shape {covered}")
-    return [_Axis(axis + i, index) for i, index in enumerate(mask.nonzero())]
+    return [_Axis(axis + i, index, ready=True) for i, index in enumerate(mask.nonzero())]
 
 
 def _composed(entries: Sequence[Any], shape: tuple[int, ...]) -> Composition:
@@ -210,12 +212,12 @@ def _composed(entries: Sequence[Any], shape: tuple[int, ...]) -> Composition:
     for entry in spread:
         if not isinstance(entry, _Axis):
             continue
-        axis, found = entry
+        axis, found, ready = entry
         if isinstance(found, slice):
             start, step, lengths[places[axis]] = plans.span_of(found, shape[axis])
             maps.append(Span(places[axis], start, step))
         elif isinstance(found, np.ndarray):
-            index = plans.positions_of(found, shape[axis], axis)
+            index = found if ready else plans.positions_of(found, shape[axis], axis)
             maps.append(listed(index, along[len(along) - index.ndim :]))
         else:
             maps.append(plans.position_of(found, shape[axis], axis, f"{_KINDS} select items"))
