@@ -104,7 +104,10 @@ if sys.argv[2] == "left":
 """
 
 
-@pytest.mark.parametrize("how", ["silent", "gone", "told", "left", "well"])
+@pytest.mark.parametrize(
+    "how",
+    ["silent", *(pytest.param(how, marks=pytest.mark.slow) for how in ("gone", "told")), "left", "well"],
+)
 def test_a_failure_in_the_background_is_reported_at_the_end(tmp_path: Path, how: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORGETFUL, str(tmp_path), how],

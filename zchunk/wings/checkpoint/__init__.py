@@ -1,7 +1,8 @@
 """Checkpoints of a program's state: crash-safe, saved by any number of processes and restored by any other.
 
 `CheckpointManager` saves and restores. A save is agreed on (`agreement`, `plan`, `decomposition`), copied
-(`staging`), and written and committed in the background (`saving`, `commit`); a restored step is verified
-(`verification`) and read (`restoring`). No process waits for ever for one that has failed (`vote`).
+(`staging`), and written and committed in the background (`saving`, `commit`); workers of dask write its
+arrays (`dask_workers`). A restored step is verified (`verification`) and read (`restoring`). No process waits
+for ever for one that has failed (`vote`, `meetings`).
 `Series` grows step by step by the same means.
 """
