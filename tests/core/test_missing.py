@@ -223,7 +223,7 @@ def test_listings_of_an_array_that_is_gone(listing: Callable[[zchunk.Array], Any
 def test_pickles_from_before() -> None:
     # Made when a record had no such members.
     assert Access(*zchunk.zeros(2)._access[:-1]).new_nodes == NewNodes()
-    assert Access(*zchunk.zeros(2)._access[:-2]).order == "C"
+    assert Access(*zchunk.zeros(2)._access[:-2]).fortran is False
     assert Access(*zchunk.zeros(2)._access[:-3]).missing == "fill"
 
 

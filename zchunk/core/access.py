@@ -52,8 +52,8 @@ class Access(NamedTuple):
         Codecs that the caller handed over, which run code from the data; see `zchunk.codecs.registry`.
     missing : {"fill", "error"}
         What chunks that are not stored are read as.
-    order : {"C", "F"}
-        Layout in memory of what is read, where the format leaves that open.
+    fortran : bool
+        Whether what is read has the layout ``"F"`` in memory, where the format leaves that open.
     new_nodes : NewNodes
         What nodes are that are made in a group.
     """
@@ -70,20 +70,22 @@ class Access(NamedTuple):
     write_empty_chunks: bool = True
     trusted: frozenset[str] = frozenset()
     missing: Missing = "fill"
-    order: MemoryOrder = "C"
+    # No text: of equal ones a pickle names one or two, and dask makes tokens of pickles.
+    fortran: bool = False
     new_nodes: NewNodes = NewNodes()
 
     @property
     def config(self) -> ArrayConfig:
         """What of it is called the configuration."""
-        return ArrayConfig(self.order, self.write_empty_chunks, self.missing == "fill", self.new_nodes)
+        order: MemoryOrder = "F" if self.fortran else "C"
+        return ArrayConfig(order, self.write_empty_chunks, self.missing == "fill", self.new_nodes)
 
     def configured(self, config: ArrayConfig) -> Access:
         """Return the same access with another configuration."""
         return self._replace(
             write_empty_chunks=config.write_empty_chunks,
             missing=config.missing,
-            order=config.order,
+            fortran=config.order == "F",
             new_nodes=config.new_nodes,
         )
 
@@ -159,7 +161,7 @@ def access_to(
         used.write_empty_chunks,
         trusted,
         used.missing,
-        used.order,
+        used.order == "F",
         used.new_nodes,
     )
 

@@ -80,8 +80,8 @@ class ArrayProperties(Node):
             access.cache,
             partial(check_metadata, access),
         )
-        if access.order != "C" and metadata.zarr_format == 3:
-            array = array.reading_as(access.order)
+        if access.fortran and metadata.zarr_format == 3:
+            array = array.reading_as("F")
         return array if access.missing == "fill" else array.requiring_chunks
 
     def _load(self) -> None:
