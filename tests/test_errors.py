@@ -36,6 +36,7 @@ BUILTINS = {
     "KeyBelowValueError": [OSError, KeyError],
     "ValueChangedError": [OSError],
     "ChangeInProgressError": [OSError],
+    "MemberNotFoundError": [KeyError, LookupError],
     "FSPathExistNotDir": [OSError, ValueError],
 }
 
@@ -71,3 +72,20 @@ def test_pickles_of_dask_workers(name):
     support.install()
     copy = pickle.loads(pickle.dumps(getattr(errors, name)("what was wrong")))
     assert (type(copy).__name__, str(copy)) == (name, "what was wrong")
+
+
+def test_a_hint_is_made_when_the_message_is_read() -> None:
+    asked = []
+
+    def hint() -> str:
+        asked.append(1)
+        return "; look there"
+
+    err = errors.MemberNotFoundError("no member", hint)
+    assert not asked
+    assert str(err) == str(err) == str(pickle.loads(pickle.dumps(err))) == "no member; look there"
+    assert asked == [1]
+
+
+def test_a_hint_that_cannot_be_made_is_left_out() -> None:
+    assert str(errors.MemberNotFoundError("no member", lambda: str(1 / 0))) == "no member"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 
@@ -123,6 +124,48 @@ class ConsolidatedMetadataNotFoundError(NodeNotFoundError, KeyError):
     ...     print(type(err).__name__)
     ConsolidatedMetadataNotFoundError
     """
+
+
+class MemberNotFoundError(ZchunkError, KeyError):
+    """No member of a group at a path. A ``KeyError``, as a mapping raises.
+
+    Parameters
+    ----------
+    message : str
+        What is not there.
+    hint : callable, optional
+        Gives what else to say. Called only if somebody reads the message: it may have to list a store, and
+        most programs that catch this error do not care.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> group = zchunk.group()
+    >>> z = group.zeros("temperature", shape=4)
+    >>> try:
+    ...     group["temprature"]
+    ... except zchunk.errors.MemberNotFoundError as err:
+    ...     print(err)
+    no member 'temprature' in group '/'; did you mean 'temperature'?
+    """
+
+    def __init__(self, message: str, hint: Callable[[], str] | None = None) -> None:
+        super().__init__(message)
+        self._hint = hint
+
+    def __str__(self) -> str:
+        hint, self._hint = self._hint, None
+        if hint is not None:
+            try:
+                self.args = (f"{self.args[0]}{hint()}",)
+            except Exception:
+                # What is not there is told even where the store does not tell what is.
+                pass
+        return super().__str__()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        # Another process gets the message: it may not have the store.
+        return type(self), (str(self),)
 
 
 class ContainsNodeError(ZchunkError, ValueError, FileExistsError):

@@ -242,3 +242,16 @@ def test_shuffles_of_format_3_mean_the_items(tmp_path: Path) -> None:
     path = tmp_path / "z" / "zarr.json"
     path.write_text(path.read_text().replace('"elementsize": 4', '"elementsize": 0'))
     assert np.array_equal(zchunk.open_array(tmp_path / "z", mode="r")[:], data)
+
+
+@pytest.mark.parametrize(
+    ("codec_id", "told"),
+    [
+        ("wavpack", "is not installed: pip install 'wavpack-numcodecs'"),
+        ("imagecodecs_jpegxl", "is not installed: pip install imagecodecs, and call"),
+        ("unheard-of", "known neither to zchunk nor to numcodecs: import the package"),
+    ],
+)
+def test_codecs_that_are_not_installed_say_what_to_install(codec_id: str, told: str) -> None:
+    with pytest.raises(CodecError, match=told):
+        get_codec({"id": codec_id})

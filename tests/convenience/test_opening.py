@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import zchunk
 from tests.variants import NO_ARRAYS
 from zchunk.errors import (
     ArrayNotFoundError,
+    ContainsNodeError,
     GroupNotFoundError,
     PathNotFoundError,
 )
@@ -54,3 +56,30 @@ def test_modes_that_create(mode: str, tmp_path: Path) -> None:
     g = zchunk.open(tmp_path / "g", mode)
     assert isinstance(g, zchunk.Group)
     assert zchunk.open_group(tmp_path / "h", mode, path="x/y").path == "x/y"
+
+
+@NO_ARRAYS
+@pytest.mark.parametrize("open_", [zchunk.open, zchunk.open_array, zchunk.open_group])
+def test_whether_there_is_a_folder(open_: Callable[..., object], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileNotFoundError, match="the folder is there, without Zarr metadata in it"):
+        open_(tmp_path / "folder", "r")
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        open_(tmp_path / "nowhere", "r")
+
+
+@pytest.mark.parametrize("mode", ["w-", "x"])
+@pytest.mark.parametrize("kind", [{}, {"shape": 3}])
+def test_modes_that_do_not_replace_speak_of_modes(mode: str, kind: dict[str, int], tmp_path: Path) -> None:
+    zchunk.open(tmp_path / "a", "w", **kind)
+    given: list[tuple[Callable[..., object], dict[str, int]]] = [
+        (zchunk.open, {}),
+        (zchunk.open, {"shape": 3}),
+        (zchunk.open_group, {}),
+        (zchunk.open_array, {}),
+        (zchunk.open_array, {"shape": 3}),
+    ]
+    for open_, shape in given:
+        with pytest.raises(ContainsNodeError, match="use mode 'w' to replace it") as caught:
+            open_(tmp_path / "a", mode, **shape)
+        assert "overwrite" not in str(caught.value)

@@ -351,3 +351,13 @@ def test_no_arrays_or_groups_in_the_draft_of_format_3(use):
     with pytest.raises(ValueError, match="draft of format 3"):
         use(KVStoreV3(mapping))
     assert mapping == {}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_value_without_a_json_form_is_named(zarr_format):
+    z = zchunk.zeros(3, zarr_format=zarr_format)
+    with pytest.raises(TypeError, match=r"the attribute 'when' cannot be stored: .*of type complex"):
+        z.attrs.update(units="m", when={"nested": [1, 1j]})
+    with pytest.raises(TypeError, match="the attribute 'when' cannot be stored"):
+        zchunk.create(3, zarr_format=zarr_format, attributes={"units": "m", "when": b""})
+    assert z.attrs.asdict() == {}

@@ -29,7 +29,7 @@ def test_typedare_the_parameters_of_create() -> None:
     assert names(keywords.FilledArray) == (CREATE | H5PY) - {"shape"}
     assert names(keywords.FilledArrayLike) == CREATE | H5PY
     place = {"store", "path", "chunk_store", "storage_options"}
-    assert names(keywords.FilledMember) == (CREATE | H5PY) - place
+    assert names(keywords.FilledMemberLike) == (CREATE | H5PY) - place
     listed = set(inspect.signature(zchunk.create_array).parameters) | {"path"}
     assert names(keywords.OfCreate) == (CREATE | H5PY) - listed
 

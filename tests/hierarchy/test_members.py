@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import zchunk
+from zchunk.errors import MemberNotFoundError
 
 pytestmark = pytest.mark.usefixtures("zarr_format")
 
@@ -147,3 +149,57 @@ def test_names_longer_than_files_have(tmp_path: Path) -> None:
     for name in ("a" * 300, "b/" + "a" * 300, "a/" * 5000):
         assert name not in g
         assert g.get(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("bb", "; did you mean 'b'?"),
+        ("a/yy", "; did you mean 'a/y'?"),
+        ("/tap", "; did you mean '/top'?"),
+        ("aa/y", "; did you mean 'a'?"),
+        ("nothing", ""),
+        ("b/u", "; '/top/b' is an array, which has items and no members"),
+        ("zarr.jso", ""),
+    ],
+)
+def test_what_is_there_instead_of_a_missing_member(name: str, told: str, g: zchunk.Group) -> None:
+    for look in (lambda: g[name], lambda: g.__delitem__(name)):
+        with pytest.raises(MemberNotFoundError) as caught:
+            look()
+        assert str(caught.value) == f"no member {name!r} in group '/top'{told}"
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_missing_member_is_not_looked_for_until_the_message_is_read(g: zchunk.Group) -> None:
+    class Listed(zchunk.MemoryStore):
+        def list_dir(self, path: str = "") -> list[str]:
+            raise AssertionError("listed")
+
+    group = zchunk.group(Listed())
+    assert group.get("a") is None
+    with pytest.raises(MemberNotFoundError, match=r"^no member 'a' in group '/'$"):
+        group["a"]
+
+
+@pytest.mark.parametrize("selection", [slice(0, 3), ..., (), ("b", 0)])
+def test_groups_have_no_items(selection: Any, g: zchunk.Group) -> None:
+    with pytest.raises(TypeError, match=r"members by name, not items: .* selects in an array"):
+        g[selection]
+    with pytest.raises(TypeError, match="members by name"):
+        g[selection] = [1]
+    assert sorted(g) == ["a", "b", "c"]
+
+
+def test_python_knows_what_to_suggest_for_attributes(g: zchunk.Group) -> None:
+    with pytest.raises(AttributeError) as caught:
+        g.bb  # noqa: B018
+    # Python compares with the names in `dir`.
+    assert caught.value.name == "bb"
+    assert caught.value.obj is g
+    assert "b" in dir(g)
+
+
+def test_create_takes_data(g: zchunk.Group) -> None:
+    assert g.create("n", data=[1, 2]) == g["n"]
+    assert g["n"][:].tolist() == [1, 2]

@@ -9,6 +9,7 @@ import numpy as np
 
 from zchunk.codecs.base import Codec
 from zchunk.codecs.registry import as_codec, get_codec
+from zchunk.runtime.callers import caller_level
 
 _IDS = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 
@@ -47,7 +48,9 @@ def object_filters(
     """
     if not dtype.hasobject:
         if codec is not None:
-            warnings.warn("an object_codec is only needed for object arrays", UserWarning, stacklevel=4)
+            warnings.warn(
+                "an object_codec is only needed for object arrays", UserWarning, stacklevel=caller_level()
+            )
         return filters
     if codec is not None:
         _check_items(codec)
@@ -60,7 +63,7 @@ def object_filters(
     warnings.warn(
         "missing object_codec for object array; the first of the filters is taken for it",
         FutureWarning,
-        stacklevel=4,
+        stacklevel=caller_level(),
     )
     return filters
 

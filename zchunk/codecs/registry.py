@@ -24,6 +24,16 @@ _NUMBERS = {
 _INTEGER = re.compile("[+-]?[0-9]{1,10}")
 _SHUFFLES = {"NONE": 0, "BYTE": 1, "BIT": 2}
 
+# Codecs of Zarr data that need a package of their own.
+_PACKAGES = {
+    "crc32c": "numcodecs[crc32c]",
+    "msgpack2": "numcodecs[msgpack]",
+    "pcodec": "numcodecs[pcodec]",
+    "zfpy": "numcodecs[zfpy]",
+    "wavpack": "wavpack-numcodecs",
+    "flac": "flac-numcodecs",
+}
+
 
 def register_codec(cls: Any, codec_id: str | None = None) -> None:
     """Make a codec class known by its `codec_id`, or by another name.
@@ -115,10 +125,25 @@ def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) 
     except CodecError:
         raise
     except Exception as err:
+        if cls is None and type(err).__name__ == "UnknownCodecError":
+            raise unknown_codec(codec_id) from err
         # A codec from elsewhere may object to its parameters in any way.
-        known = "" if cls is not None else " (neither zchunk nor numcodecs may know it)"
-        raise CodecError(f"codec {codec_id!r}{known}: {type(err).__name__}: {err}") from err
+        raise CodecError(f"codec {codec_id!r}: {type(err).__name__}: {err}") from err
     return codec
+
+
+def unknown_codec(codec_id: str) -> CodecError:
+    """Return the error for a codec that neither zchunk nor numcodecs has: it says what to install."""
+    if codec_id.startswith("imagecodecs_"):
+        advice = "pip install imagecodecs, and call imagecodecs.numcodecs.register_codecs() first"
+    elif codec_id in _PACKAGES:
+        advice = f"pip install {_PACKAGES[codec_id]!r}"
+    else:
+        return CodecError(
+            f"codec {codec_id!r:.80} is known neither to zchunk nor to numcodecs: import the package that "
+            "has it, or hand its class to zchunk.codecs.register_codec"
+        )
+    return CodecError(f"codec {codec_id!r} is not installed: {advice}")
 
 
 def stored_codec(

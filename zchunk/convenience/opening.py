@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from zchunk.core.access import access_to
+from zchunk.core.access import absence, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation.opening import open_array, trusted_by
@@ -125,7 +125,9 @@ def open(
     try:
         return groups.find_or_make_group(access, mode, attributes)
     except GroupNotFoundError:
-        raise PathNotFoundError(f"nothing at path {'/' + access.path!r} in {access.store!r}") from None
+        raise PathNotFoundError(
+            f"nothing at path {'/' + access.path!r} in {access.store!r}{absence(access)}"
+        ) from None
 
 
 def _take_access(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -182,6 +182,19 @@ def check_metadata(access: Access) -> None:
         )
 
 
+def absence(access: Access) -> str:
+    """Return what an error adds where no node is at a path: whether there is a folder at all.
+
+    Of stores that are no local folders, nothing.
+    """
+    root = access.store.root
+    if root is None:
+        return ""
+    if os.path.isdir(f"{root}/{access.path}"):
+        return ": the folder is there, without Zarr metadata in it"
+    return ": there is no such folder"
+
+
 def check_folder(access: Access) -> None:
     """Raise `PathNotFoundError` if a node whose metadata are files is gone."""
     if access.store.lost(access.path):

@@ -12,6 +12,7 @@ from zchunk.core.assignment import Closed
 from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
+from zchunk.runtime.callers import caller_level
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import ATTRS_KEY, NODE_KEY
 from zchunk.storage.base import Store
@@ -304,7 +305,7 @@ def with_string_keys(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         return dict(attrs)
     # zarr 2's words, which programs may filter warnings by.
     message = "only attribute keys of type 'string' will be allowed in the future; others become strings"
-    warnings.warn(message, DeprecationWarning, stacklevel=3)
+    warnings.warn(message, DeprecationWarning, stacklevel=caller_level())
     return {str(name): value for name, value in attrs.items()}
 
 

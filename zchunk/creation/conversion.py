@@ -12,6 +12,7 @@ from zchunk.core.array import Array
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
+from zchunk.runtime.callers import caller_level
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.fill_values import fill_bytes
 from zchunk.spec.regular_grid import normalize_shape
@@ -168,7 +169,7 @@ def _warn_of_others(a: Array, codecs: list[Codec], kept: int, zarr_format: int) 
     needed = [codec for codec in codecs if codec.codec_id not in _ONLY_IN_3 or zarr_format == 3]
     if kept < len(needed):
         message = f"not all of the codecs {needed!r:.200} of array {a.name!r} are in format {zarr_format}"
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warnings.warn(message, UserWarning, stacklevel=caller_level())
 
 
 def _names_in(a: Array) -> tuple[str, ...] | None:

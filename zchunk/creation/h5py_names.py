@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from zchunk.codecs import get_codec
+from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import BadCompressorError
+from zchunk.runtime.callers import caller_level, function_called
 
 # Parameters of h5py's `create_dataset` that ask for what arrays here do not have.
 _IGNORED = {
     "allow_unknown_filter", "dapl", "dcpl", "efile_prefix", "external", "fill_time", "fletcher32", "maxshape",
     "rdcc_nbytes", "rdcc_nslots", "rdcc_w0", "scaleoffset", "shuffle", "track_order", "track_times",
     "virtual_prefix",
+}  # fmt: skip
+# Parameters that are no part of a recipe, for a name that is nearly one of them.
+_NAMES = {
+    "cache_attrs", "cache_bytes", "cache_metadata", "chunk_store", "compression", "compression_opts", "data",
+    "fillvalue", "meta_array", "missing", "mode", "name", "overwrite", "path", "read_only", "storage_options",
+    "store", "synchronizer", "write_empty_chunks", "zarr_format", "zarr_version",
 }  # fmt: skip
 
 
@@ -42,7 +51,7 @@ def translate(compressor: object, fill_value: object, kwargs: Mapping[str, objec
     compression, options = others.pop("compression", "default"), others.pop("compression_opts", None)
     fill_value = others.pop("fillvalue", fill_value)
     if unknown := others.keys() - _IGNORED:
-        raise TypeError(f"unknown parameter {min(unknown)!r}")
+        raise TypeError(_unknown(min(unknown), function_called()))
     ignored = list(others)
     if not isinstance(compressor, str) or compressor != "default":
         ignored += [name for name in ("compression", "compression_opts") if name in kwargs]
@@ -55,9 +64,14 @@ def translate(compressor: object, fill_value: object, kwargs: Mapping[str, objec
     else:
         raise BadCompressorError(f"compression is {compression!r:.80}, not a codec or the name of one")
     for name in ignored:
-        # The frames between are those of zarr's functions that take such parameters.
-        warnings.warn(f"ignoring keyword argument {name!r}", stacklevel=3)
+        warnings.warn(f"ignoring keyword argument {name!r}", stacklevel=caller_level())
     return compressor, fill_value
+
+
+def _unknown(name: str, function: str) -> str:
+    near = difflib.get_close_matches(name, sorted({*_NAMES, *ArrayRecipe._fields}), 1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{function}() has no parameter {name!r}{advice}"
 
 
 def _codec(name: str, options: object) -> Any:

@@ -150,12 +150,6 @@ class NewMember(Made, total=False):
     dtype: DTypeLike
 
 
-class FilledMember(NewMember, total=False):
-    """Parameters of `Group.create`."""
-
-    fill_value: FillValue
-
-
 class MemberLike(Made, total=False):
     """Parameters of `Group.zeros_like` and the like."""
 
@@ -164,7 +158,7 @@ class MemberLike(Made, total=False):
 
 
 class FilledMemberLike(MemberLike, total=False):
-    """Parameters of `Group.full_like` and `Group.create_dataset`."""
+    """Parameters of `Group.full_like`, `Group.create` and `Group.create_dataset`."""
 
     fill_value: FillValue
 

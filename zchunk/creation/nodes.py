@@ -14,6 +14,7 @@ from zchunk.engine import chunk_cache
 from zchunk.errors import (
     ContainsArrayError,
     ContainsGroupError,
+    ContainsNodeError,
     ForeignFilesError,
     InvalidKeyError,
     MixedFormatsError,
@@ -38,6 +39,8 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.base import Store
 
+# What to do about a node that is there: as most functions have it, and those that open.
+_REPLACE, REPLACE_BY_MODE = "use overwrite=True", "use mode 'w'"
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
@@ -324,7 +327,12 @@ def _refuse_other(store: Store, parent: str, path: str, fmt: Format) -> None:
             )
 
 
-def check_absent(store: Store, path: str, else_: str = "use overwrite=True to replace it") -> None:
+def by_mode(error: ContainsNodeError) -> ContainsNodeError:
+    """Return an error of those that make nodes for a caller that says by a mode what may be replaced."""
+    return type(error)(str(error).replace(_REPLACE, REPLACE_BY_MODE))
+
+
+def check_absent(store: Store, path: str, else_: str = f"{_REPLACE} to replace it") -> None:
     """Raise `ContainsArrayError` or `ContainsGroupError` if something is at `path`; `else_` is the advice."""
     # One access for all keys: mostly none is there.
     keys = [join(path, name) for name in (ARRAY_KEY, GROUP_KEY, NODE_KEY)]

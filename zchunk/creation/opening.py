@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from zchunk.core.access import Access, access_to
+from zchunk.core.access import Access, absence, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError
+from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError, ContainsNodeError
 from zchunk.metadata.formats import find
 from zchunk.runtime.lazy import LazyModule
 from zchunk.storage import open_store
@@ -170,13 +170,13 @@ def open_array(
                 return Array._of(*find_array(access))
             if mode != "a":
                 raise ArrayNotFoundError(
-                    f"no array at path {'/' + access.path!r} in {access.store!r}; mode 'a' or 'w' would "
-                    "create it"
+                    f"no array at path {'/' + access.path!r} in {access.store!r}{absence(access)}; mode 'a' "
+                    "or 'w' would create it"
                 ) from None
     if shape is None:
         # If something is there already, that is the likelier reason.
         if mode != "w":
-            nodes.check_absent(access.store, access.path)
+            nodes.check_absent(access.store, access.path, f"{nodes.REPLACE_BY_MODE} to replace it")
         raise TypeError(f"creating an array at {'/' + access.path!r} in {access.store!r} needs a shape")
     recipe = ArrayRecipe(
         shape=shape,
@@ -199,10 +199,11 @@ def open_array(
         if mode == "a":
             return marks.patiently(lambda: drafts.make_array(recipe, access, False), access)
         return drafts.make_array(recipe, access, mode == "w")
-    except ContainsArrayError:
+    except ContainsNodeError as err:
         # Another process was faster; or an array is above.
-        if mode != "a" or find(access.store, access.path, access.version) is None:
-            raise
+        found = None if mode != "a" else find(access.store, access.path, access.version)
+        if found is None or found[1] != "array":
+            raise nodes.by_mode(err) from None
     return Array._of(*find_array(access))
 
 

@@ -7,15 +7,16 @@ A group is a chain of classes, each whole by itself and read in this order: `Nod
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from zchunk.core.access import Access, access_to
+from zchunk.core.access import Access, absence, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.marks import patiently
-from zchunk.creation.nodes import format_for, init_group
+from zchunk.creation.nodes import by_mode, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ContainsGroupError, GroupNotFoundError
+from zchunk.errors import ContainsGroupError, ContainsNodeError, GroupNotFoundError
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
 from zchunk.hierarchy.zarr3_names import Zarr3Names
@@ -312,21 +313,17 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
             return Group._of(find_group(access))
         except GroupNotFoundError as err:
             if mode != "a":
-                raise GroupNotFoundError(f"{err}; mode 'a' would create it") from None
+                raise GroupNotFoundError(f"{err}{absence(access)}; mode 'a' would create it") from None
     try:
         if mode == "a":
             return patiently(lambda: make_group(access, False, attributes), access)
         return make_group(access, mode == "w", attributes)
-    except ContainsGroupError:
-        if mode != "a":
-            raise
-        try:
-            # Another process was faster.
-            return Group._of(find_group(access))
-        except GroupNotFoundError:
-            # What is there is of the other format.
-            pass
-        raise
+    except ContainsNodeError as err:
+        if mode == "a" and isinstance(err, ContainsGroupError):
+            # Another process was faster; or what is there is of the other format.
+            with suppress(GroupNotFoundError):
+                return Group._of(find_group(access))
+        raise by_mode(err) from None
 
 
 def group(

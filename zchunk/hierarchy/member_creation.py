@@ -38,7 +38,6 @@ from zchunk.spec.regular_grid import normalize_shape
 
 if TYPE_CHECKING:
     from zchunk.creation.keywords import (
-        FilledMember,
         FilledMemberLike,
         MemberLike,
         MemberOfData,
@@ -212,8 +211,7 @@ class MemberCreation(Members):
         >>> g.create_dataset("b", data=[1, 2, 3])[:]
         array([1, 2, 3])
         """
-        given: dict[str, Any] = {**kwargs}
-        return self.create(name, **given) if data is None else self.array(name, data, **given)
+        return self.create(name, data=data, **kwargs)
 
     def require_dataset(
         self,
@@ -290,13 +288,15 @@ class MemberCreation(Members):
         )
         return access.configured(config)._replace(trusted=trusted_codecs(**codecs), **changes)
 
-    def create(self, name: str, **kwargs: Unpack[FilledMember]) -> Array:
+    def create(self, name: str, *, data: DataLike | None = None, **kwargs: Unpack[FilledMemberLike]) -> Array:
         """Make an array, and the groups above it.
 
         Parameters
         ----------
         name : str
             Path below this group, or from the root if it begins with a slash.
+        data : array-like, optional
+            What the array holds. Shape and dtype are taken from it.
         **kwargs
             Parameters of `zchunk.create`, without those that say where.
 
@@ -321,8 +321,11 @@ class MemberCreation(Members):
         >>> g = zchunk.group()
         >>> g.create("a/b", shape=(4, 4), chunks=2, dtype="i4")
         <zchunk.core.Array '/a/b' (4, 4) int32>
+        >>> g.create("c", data=[1, 2, 3])[:]
+        array([1, 2, 3])
         """
-        return self._make(create, name, **kwargs)
+        given: dict[str, Any] = {**kwargs}
+        return self._make(create, name, **given) if data is None else self.array(name, data, **given)
 
     def create_array(self, name: str, **kwargs: Unpack[MemberOfZarr3]) -> Array:
         """Make an array with the parameters of `zchunk.create_array`, without those that say where.

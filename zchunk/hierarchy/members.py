@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from zchunk.core.access import Access, check_folder
@@ -17,17 +20,21 @@ from zchunk.errors import (
     ArrayNotFoundError,
     GroupNotFoundError,
     InvalidKeyError,
+    MemberNotFoundError,
     NodeNotFoundError,
     ReadOnlyError,
 )
 from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
-from zchunk.spec.keys import join, normalize_path
+from zchunk.spec.keys import join, normalize_path, parents
 
 if TYPE_CHECKING:
     from zchunk.hierarchy.groups import Group
 
 _T = TypeVar("_T")
+
+# Names that a missing one is compared with at most.
+_MOST_COMPARED = 1000
 
 
 def find_group(access: Access) -> Access:
@@ -57,6 +64,11 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
 
     def _member_path(self, name: Any) -> str:
         """Return the path in the store that `name` means: from the root if it begins with a slash."""
+        if isinstance(name, slice | tuple | EllipsisType):
+            raise TypeError(
+                f"group {self.name!r} has members by name, not items: {name!r:.80} selects in an array, such "
+                "as group['name'][...]"
+            )
         path = normalize_path(name)
         if str(name).startswith("/"):
             return path
@@ -64,6 +76,10 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
 
     def _access_to(self, path: str) -> Access:
         return self._access.at(path, self._format.version)
+
+    def _name_here(self, path: str) -> str:
+        """Return what `_member_path` makes a path of."""
+        return path.removeprefix(self._key_prefix) if path.startswith(self._key_prefix) else "/" + path
 
     def _array(self, path: str) -> Array:
         return Array._of(*find_array(self._access_to(path)))
@@ -120,7 +136,28 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         try:
             return self._group(path)
         except GroupNotFoundError:
-            raise KeyError(name) from None
+            raise self._no_member(name, path) from None
+
+    def _no_member(self, name: object, path: str) -> MemberNotFoundError:
+        return MemberNotFoundError(
+            f"no member {name!r:.200} in group {self.name!r}", partial(self._what_is_there, path)
+        )
+
+    def _what_is_there(self, path: str) -> str:
+        """Return what to say of a path where nothing is: an array above it, or names like the missing one."""
+        # From the root, for the first level that is missing is the one to mend.
+        for above in [*parents(path), path]:
+            kind = self._kind(above)
+            if kind == "array":
+                return f"; {'/' + above!r} is an array, which has items and no members"
+            if kind is None:
+                parent, _, missing = above.rpartition("/")
+                names = islice(self._names(parent), _MOST_COMPARED)
+                near = [join(parent, name) for name in difflib.get_close_matches(missing, names)]
+                # As the caller can write them; there are other files beside members.
+                shown = [self._name_here(name) for name in near if self._kind(name) is not None]
+                return f"; did you mean {' or '.join(map(repr, shown))}?" if shown else ""
+        return ""
 
     def __getattr__(self, name: str) -> Array | Group:
         # Names that Python, NumPy and IPython ask of every object are not members, and are not looked up: the
@@ -129,8 +166,9 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
             try:
                 return self[name]
             except (KeyError, InvalidKeyError):
+                # Python itself shows near names, of those in `dir`, below a traceback.
                 raise AttributeError(
-                    f"group {self.name!r} has neither an attribute nor a member {name!r}"
+                    f"group {self.name!r} has neither an attribute nor a member {name!r}", name=name, obj=self
                 ) from None
         raise AttributeError(name)
 
@@ -170,9 +208,9 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         False
         """
         with self._changing():
-            if name not in self:
-                raise KeyError(name)
             path = self._member_path(name)
+            if name not in self:
+                raise self._no_member(name, path)
             if path == self.path:
                 raise ValueError(f"{name!r} names group {self.name!r} itself, not a member to delete")
             erase(self.store, path, self._access.chunk_store)

@@ -15,6 +15,7 @@ import numpy as np
 
 from zchunk._ext.selection.slices import Plan
 from zchunk.indexing.composition import Arranged
+from zchunk.runtime.callers import caller_level
 from zchunk.spec.fill_values import is_masked
 
 _NUMPY = (np.ndarray, np.generic)
@@ -132,7 +133,7 @@ def _unmasked(value: np.ma.MaskedArray[Any, Any], dtype: np.dtype[Any], fill_val
     if not value.ndim and value.dtype.names is None:
         if dtype.kind not in "fc":
             raise ValueError(f"a masked value has no form in dtype {dtype}: assign a value")
-        warnings.warn("a masked value is stored as NaN", UserWarning, stacklevel=5)
+        warnings.warn("a masked value is stored as NaN", UserWarning, stacklevel=caller_level())
         return np.asarray(np.nan, dtype)
     if fill_value is None:
         raise ValueError("masked items cannot be stored in an array without a fill value: use their filled()")

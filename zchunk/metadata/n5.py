@@ -11,6 +11,7 @@ import numpy as np
 from zchunk.codecs import N5ChunkWrapper
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import parse_array
+from zchunk.runtime.callers import caller_level
 
 N5_FORMAT = "2.0.0"
 # Members that are N5's own, not the user's.
@@ -173,7 +174,7 @@ def _lzma_to_n5(config: dict[str, Any], told: bool) -> dict[str, Any]:
         warnings.warn(
             "few programs that read N5 know lzma compression other than xz with its usual check",
             RuntimeWarning,
-            stacklevel=5,
+            stacklevel=caller_level(),
         )
     # There can only be one of them.
     preset = None if config["filters"] else preset

@@ -307,4 +307,17 @@ def render_group() -> bytes:
 
 def render_attrs(attrs: dict[str, Any]) -> bytes:
     """Return the ``.zattrs`` of user attributes; `render_json` says what becomes of NaN and NumPy values."""
-    return render_json(attrs)
+    try:
+        return render_json(attrs)
+    except TypeError:
+        for name, value in attrs.items():
+            check_attribute(name, value)
+        raise
+
+
+def check_attribute(name: str, value: object) -> None:
+    """Raise `TypeError`, which names the attribute, if its value has no JSON form."""
+    try:
+        json.dumps(value, default=to_json)
+    except TypeError as err:
+        raise TypeError(f"the attribute {name!r} cannot be stored: {err}") from None

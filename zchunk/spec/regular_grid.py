@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from zchunk.runtime.callers import caller_level
+
 # The targets of h5py's and zarr 2's heuristic, in bytes.
 _BASE = 256 * 1024
 _SMALLEST = 128 * 1024
@@ -130,7 +132,9 @@ def _lengths(values: Iterable[Any], what: str, least: int) -> tuple[int, ...]:
     lengths = []
     for value in values:
         if isinstance(value, float) and value.is_integer():
-            warnings.warn(f"{what} has the non-integer value {value!r}", UserWarning, stacklevel=3)
+            warnings.warn(
+                f"{what} has the non-integer value {value!r}", UserWarning, stacklevel=caller_level()
+            )
             value = int(value)
         try:
             length = -1 if isinstance(value, bool) else operator.index(value)

@@ -10,6 +10,7 @@ from typing import Any
 
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
+from zchunk.runtime.callers import caller_level
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, N5_KEY, check_key, is_key, join, normalize_path
 from zchunk.storage.base import Store
@@ -376,6 +377,8 @@ def _writable(attributes: dict[str, Any]) -> dict[str, Any]:
     for name in attributes:
         if name in n5_keywords:
             warnings.warn(
-                f"attribute {name!r} is a reserved N5 keyword, and is not stored", UserWarning, stacklevel=4
+                f"attribute {name!r} is a reserved N5 keyword, and is not stored",
+                UserWarning,
+                stacklevel=caller_level(),
             )
     return user_attributes(attributes)

@@ -1,8 +1,10 @@
 """The chains of codecs that metadata of format 3 may have."""
 
+import numcodecs
 import numpy as np
 import pytest
 
+import zchunk
 from tests.codecs.test_v3 import BIG, CRC, GZIP, LITTLE, document, sharding, transpose
 from zchunk.codecs import GZip, Zstd
 from zchunk.codecs.crc32c import Crc32c
@@ -172,3 +174,11 @@ class TestChains:
         for chain in chains:
             meta = v3.parse_array(document(chain), "zarr.json")
             assert render_codecs(meta) == chain
+
+
+def test_codecs_of_bytes_among_the_filters_are_told_where_they_go() -> None:
+    with pytest.raises(CodecError, match=r"give 'numcodecs.shuffle' in compressors, not in filters"):
+        zchunk.create(10, dtype="i4", zarr_format=3, filters=[numcodecs.Shuffle(4)])
+    z = zchunk.create(10, dtype="i4", zarr_format=3, compressors=[numcodecs.Shuffle(4), zchunk.Zstd()])
+    z[:] = range(10)
+    assert z[:].tolist() == [*range(10)]

@@ -202,9 +202,7 @@ def test_trees_and_groups(tmp_path: Path) -> None:
         below = xr.open_datatree(path, engine="zchunk", group="a")
         assert set(below.groups) == {"/", "/b"}
         xr.testing.assert_identical(below["b"].to_dataset().load(), alone)
-        xr.testing.assert_identical(
-            xr.open_dataset(path, engine="zchunk", group="/a/b").load(), alone
-        )
+        xr.testing.assert_identical(xr.open_dataset(path, engine="zchunk", group="/a/b").load(), alone)
 
 
 def test_mfdataset(tmp_path: Path) -> None:
@@ -261,3 +259,13 @@ def test_tokens_of_other_stores_are_never_taken_for_the_same(by_zarr: Path) -> N
     assert tokens(zchunk.open_group(store, "r")) != tokens(zchunk.open_group(store, "r"))
     air = xr.open_dataset(store, engine="zchunk").air.variable._data
     assert dask.base.tokenize(air) == dask.base.tokenize(pickle.loads(pickle.dumps(air)))
+
+
+def test_without_xarray() -> None:
+    code = (
+        "import sys; sys.modules['xarray'] = None\n"
+        "try: import zchunk.xarray\n"
+        "except ImportError as err: print(err)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "zchunk.xarray needs xarray: pip install 'zchunk[xarray]'\n"

@@ -95,7 +95,10 @@ def _split(chain: list[Extension]) -> int:
     order = [ARRAY_ARRAY, ARRAY_BYTES, BYTES_BYTES]
     for before, after, kind, follows in zip(chain, chain[1:], kinds, kinds[1:], strict=False):
         if order.index(kind) > order.index(follows) or kind == follows == ARRAY_BYTES:
-            raise CodecError(f"codec {after.name!r}, {follows}, cannot follow {before.name!r}, {kind}")
+            advice = f"; give {before.name!r} in compressors, not in filters" if kind == BYTES_BYTES else ""
+            raise CodecError(
+                f"codec {after.name!r}, {follows}, cannot follow {before.name!r}, {kind}{advice}"
+            )
     if ARRAY_BYTES not in kinds:
         raise CodecError("a codec from array to bytes is missing, such as 'bytes'")
     return kinds.index(ARRAY_BYTES)

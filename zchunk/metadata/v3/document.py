@@ -16,7 +16,7 @@ from zchunk.codecs.registry import is_registered
 from zchunk.codecs.transpose import ByteSwap, Transpose
 from zchunk.errors import CodecError, InvalidKeyError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.v2 import parse_json, to_json
+from zchunk.metadata.v2 import check_attribute, parse_json, to_json
 from zchunk.metadata.v2 import render_document as render_json
 from zchunk.metadata.v3.chunk_grids import check_shards, largest_chunk, parse_grid, render_grid
 from zchunk.metadata.v3.codecs import object_codec_id, parse_codecs, parse_lengths, render_codecs
@@ -233,12 +233,13 @@ def _parse_names(obj: object, ndim: int) -> tuple[str | None, ...] | None:
 
 
 def check_attributes(attributes: dict[str, Any] | None) -> None:
-    """Raise `ValueError` if attributes hold NaN or infinities, which JSON does not have.
+    """Raise an error that names the attribute if attributes hold NaN, infinities or others without JSON form.
 
     The bare tokens that zarr-python writes make a node unreadable for TensorStore, zarrs and zarrita. They
     are read here, and what is there stays.
     """
     for name, value in (attributes or {}).items():
+        check_attribute(name, value)
         try:
             json.dumps(value, allow_nan=False, default=to_json)
         except ValueError:

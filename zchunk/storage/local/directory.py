@@ -16,6 +16,7 @@ from zchunk.runtime.settings import config
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
+from zchunk.storage.local.file_kinds import kind_of_file
 from zchunk.storage.local.files import (
     is_absence,
     read_fd,
@@ -109,7 +110,7 @@ class DirectoryStore(Store):
         if "\0" in self.path:
             raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
         if os.path.isfile(self.path):
-            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is a file, not a folder")
+            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is {kind_of_file(self.path)}")
         self.normalize_keys = normalize_keys
         self.durability: Durability = durability
         self._dimension_separator = check_separator(dimension_separator)

@@ -9,6 +9,11 @@ Importing this module adds an accessor to data sets and trees::
     ds = xr.open_dataset("run.zarr", engine="zchunk", chunks={})
 """
 
+try:
+    import xarray  # noqa: F401
+except ImportError as err:
+    raise ImportError("zchunk.xarray needs xarray: pip install 'zchunk[xarray]'") from err
+
 from zchunk.wings.xarray.backend import ZchunkBackendEntrypoint
 from zchunk.wings.xarray.store import ZchunkStore
 from zchunk.wings.xarray.writable import WritableStore
