@@ -13,7 +13,8 @@ from collections.abc import Hashable
 from typing import Any
 
 from zchunk._ext.threads import key_locks
-from zchunk.errors import StoreError
+from zchunk.errors import ChangeInProgressError, StoreError
+from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import METADATA_KEYS
 from zchunk.typing import Synchronizer
 
@@ -55,6 +56,10 @@ class KeyLock(key_locks.KeyLock):
             f"cannot lock {path!r}: {err.strerror}; a ProcessSynchronizer needs a folder on a file system "
             "that knows flock"
         )
+
+    @staticmethod
+    def _refused(what: Hashable) -> ChangeInProgressError:
+        return change_in_progress(f"what the lock of {what!r} is for")
 
 
 class ThreadSynchronizer:

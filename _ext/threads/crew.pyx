@@ -29,30 +29,6 @@ cdef extern from * nogil:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
-    /* A wait that ends `seconds` from now, whatever the time of day becomes meanwhile. */
-    #if defined(__APPLE__)
-    #define ZC_CLOCK CLOCK_REALTIME
-    #else
-    #define ZC_CLOCK CLOCK_MONOTONIC
-    #endif
-    static int zc_init_call(pthread_cond_t *call) {
-        pthread_condattr_t attributes;
-        pthread_condattr_init(&attributes);
-    #if !defined(__APPLE__)
-        pthread_condattr_setclock(&attributes, ZC_CLOCK);
-    #endif
-        int code = pthread_cond_init(call, &attributes);
-        pthread_condattr_destroy(&attributes);
-        return code;
-    }
-    static struct timespec zc_deadline(double seconds) {
-        struct timespec until;
-        clock_gettime(ZC_CLOCK, &until);
-        long ns = until.tv_nsec + (long)((seconds - (long)seconds) * 1e9);
-        until.tv_sec += (long)seconds + ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-        return until;
-    }
     """
     ctypedef struct pthread_mutex_t:
         pass
@@ -64,15 +40,17 @@ cdef extern from * nogil:
     int pthread_mutex_destroy(pthread_mutex_t* mutex)
     int pthread_mutex_lock(pthread_mutex_t* mutex)
     int pthread_mutex_unlock(pthread_mutex_t* mutex)
-    int zc_init_call(pthread_cond_t* call)
     int pthread_cond_destroy(pthread_cond_t* call)
     int pthread_cond_wait(pthread_cond_t* call, pthread_mutex_t* mutex)
     int pthread_cond_signal(pthread_cond_t* call)
     int pthread_cond_broadcast(pthread_cond_t* call)
     int64_t zc_ns()
     int pthread_cond_timedwait(pthread_cond_t* call, pthread_mutex_t* mutex, const timespec* until)
-    timespec zc_deadline(double seconds)
     long getpid()
+
+cdef extern from "threads/deadline.h" nogil:
+    int zc_init_call(pthread_cond_t* call)
+    timespec zc_deadline(double seconds)
 
 cdef enum State:
     OFFERED = 0

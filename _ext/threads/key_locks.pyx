@@ -13,42 +13,8 @@ except ImportError:
     # Windows: there are locks of threads only.
     fcntl = None
 
-cdef extern from * nogil:
-    """
-    #include <pthread.h>
-    static pthread_mutex_t zc_table;
-    /* Its thread gets in again: a signal handler may take locks, too. */
-    static int zc_table_make(void) {
-        pthread_mutexattr_t kind;
-        if (pthread_mutexattr_init(&kind) != 0) return -1;
-        pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
-        int code = pthread_mutex_init(&zc_table, &kind);
-        pthread_mutexattr_destroy(&kind);
-        return code;
-    }
-    static int zc_table_try(void) { return pthread_mutex_trylock(&zc_table) == 0; }
-    static void zc_table_lock(void) { pthread_mutex_lock(&zc_table); }
-    static void zc_table_unlock(void) { pthread_mutex_unlock(&zc_table); }
-    """
-    int zc_table_make()
-    int zc_table_try()
-    void zc_table_lock()
-    void zc_table_unlock()
-
-
-cdef class _Guard:
-    """Held while the table changes and while files are opened and closed, never while a thread waits for a lock.
-
-    Not a lock of Python: Ctrl-C, which comes while a thread waits for that one, would leave the table half changed.
-    """
-
-    def __enter__(self):
-        if not zc_table_try():
-            with nogil:
-                zc_table_lock()
-
-    def __exit__(self, *error):
-        zc_table_unlock()
+from zchunk._ext.threads.guards cimport Guard
+from zchunk._ext.threads.locks cimport may_wait_for_lock
 
 
 cdef class _Entry:
@@ -72,13 +38,15 @@ cdef class _Entry:
 
 # All that are in use, by what they lock. One table, so that a fork finds every open file.
 cdef dict _entries = {}
-cdef _Guard _guard = _Guard()
+# Held while the table changes and while files are opened and closed, never while a thread waits for a lock.
+cdef Guard _guard = Guard(patient=True)
 
 
 class KeyLock:
     """The lock of one key: a context manager with `acquire` and `release`.
 
-    A thread that holds it gets in again. `_failed` makes the error for a file that cannot be locked.
+    A thread that holds it gets in again. `_failed` makes the error for a file that cannot be locked, `_refused`
+    that for waiting for what may wait for this thread.
     """
 
     def __init__(self, what, file=None):
@@ -92,6 +60,11 @@ class KeyLock:
         """Return the error for a file that cannot be locked."""
         return err
 
+    @staticmethod
+    def _refused(what):
+        """Return the error for waiting while this thread holds what others may wait for."""
+        return RuntimeError(f"waiting for the lock of {what!r} might be for ever")
+
     def acquire(self, blocking=True):
         """Wait for the lock and take it; return whether it is held.
 
@@ -104,6 +77,8 @@ class KeyLock:
         ------
         StoreError
             The file system knows no locks.
+        ChangeInProgressError
+            It is held elsewhere, and a signal handler waits for it that interrupts a change or a store at work.
 
         Examples
         --------
@@ -120,11 +95,13 @@ class KeyLock:
             entry = _entries.setdefault(self._what, _Entry())
             entry.users += 1
         try:
-            locked = entry.lock.acquire(blocking)
+            locked = entry.lock.acquire(False) or (_waits(blocking) and entry.lock.acquire())
             if locked and (entry.depth or self.file is None or _lock_file(self, entry, blocking)):
                 entry.owner = threading.get_ident()
                 entry.depth += 1
                 done = True
+            if blocking and not done:
+                raise self._refused(self._what)
             return done
         finally:
             if not done:
@@ -174,6 +151,11 @@ class KeyLock:
         return f"<{type(self).__name__} of {self._what!r}>"
 
 
+cdef bint _waits(blocking):
+    """Whether to wait for a lock that is not free. It is not asked before, for it takes time."""
+    return blocking and may_wait_for_lock()
+
+
 cdef _leave(what, _Entry entry):
     with _guard:
         entry.users -= 1
@@ -189,10 +171,7 @@ cdef bint _lock_file(lock, _Entry entry, blocking) except -1:
         fd = _open(lock.file)
         entry.waiting.append(fd)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-        locked = True
-    except BlockingIOError:
-        pass
+        locked = _flock(fd, fcntl.LOCK_NB) or (_waits(blocking) and _flock(fd, 0))
     except OSError as err:
         raise lock._failed(lock.file, err) from err
     finally:
@@ -203,6 +182,14 @@ cdef bint _lock_file(lock, _Entry entry, blocking) except -1:
             else:
                 os.close(fd)
     return locked
+
+
+cdef bint _flock(int fd, int flags) except -1:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | flags)
+    except BlockingIOError:
+        return False
+    return True
 
 
 cdef int _open(path) except -1:
@@ -237,14 +224,6 @@ def entries():
     return found
 
 
-def _before_fork():
-    _guard.__enter__()
-
-
-def _after_fork_in_parent():
-    _guard.__exit__()
-
-
 def _after_fork_in_child():
     # Locks stay with the parent. An open file would keep other processes out when the parent is killed.
     cdef _Entry entry
@@ -253,12 +232,7 @@ def _after_fork_in_child():
             if fd >= 0:
                 os.close(fd)
     _entries.clear()
-    zc_table_make()
 
 
-if zc_table_make() != 0:
-    raise MemoryError("no lock")
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+    os.register_at_fork(after_in_child=_after_fork_in_child)

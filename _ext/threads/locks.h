@@ -25,6 +25,8 @@ static zc_bucket zc_buckets[ZC_TABLES][ZC_BUCKETS];
 static int64_t zc_threads;
 /* This thread, and the one that waits for what it does. */
 static __thread int64_t zc_me, zc_for;
+/* Keys that this thread holds. More than it does if another one let go of some, which `zc_may_wait` sets right. */
+static __thread int64_t zc_keys;
 
 static int64_t zc_self(void) {
     if (zc_me == 0) zc_me = __atomic_add_fetch(&zc_threads, 1, __ATOMIC_RELAXED);
@@ -50,22 +52,59 @@ static int zc_locks_setup(void) {
     return pthread_atfork(NULL, NULL, zc_locks_reset);
 }
 
-/* Wait until no other thread holds the key, and hold it; false if that would be a change inside a change.
+/* Where the keys of a table come in the order in which threads take them: metadata, values, chunks. */
+static int zc_rank(int table) { return table == 0 ? ZC_TABLES : table; }
+
+/* Whether this thread may wait for a key: not if it, or the one that it works for, holds what comes behind the key in
+   the order. `guards`: whether it holds what comes behind all of them. */
+static int zc_may_wait(int rank, uint64_t key, int guards) {
+    int64_t me = zc_self(), mine = 0;
+    int may = 1;
+    if (guards) return 0;
+    if (!zc_keys && !zc_for) return 1;
+    for (int table = 0; table < ZC_TABLES; table++)
+        for (int i = 0; i < ZC_BUCKETS; i++) {
+            zc_bucket *bucket = &zc_buckets[table][i];
+            /* No other thread adds or takes away what is looked for here. */
+            if (__atomic_load_n(&bucket->first, __ATOMIC_ACQUIRE) == NULL) continue;
+            pthread_mutex_lock(&bucket->mutex);
+            for (zc_hold *hold = bucket->first; hold != NULL; hold = hold->next)
+                if (hold->thread == me || hold->thread == zc_for) {
+                    mine += hold->thread == me;
+                    if (zc_rank(table) > rank || (zc_rank(table) == rank && hold->key >= key)) may = 0;
+                }
+            pthread_mutex_unlock(&bucket->mutex);
+        }
+    zc_keys = mine;
+    return may;
+}
+
+/* Hold a key, and wait if another thread holds it; false if that would be a change inside a change, or a wait for a
+   thread that may wait for this one.
 
    A thread gives helpers no work that takes a key which it holds itself. So if this thread holds the key already, or
    the one that it works for does, that one was interrupted by a signal handler while it changed the same, and this is
    the handler or one of its helpers. To wait would be for ever. A helper of the interrupted code that holds the key is
    waited for: it goes on meanwhile. */
-static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes) {
+static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes, int guards) {
     zc_bucket *bucket = &zc_buckets[table][key % ZC_BUCKETS];
     int64_t me = zc_self();
+    int may_wait = 0;
     zc_hold *other;
     pthread_mutex_lock(&bucket->mutex);
     for (other = bucket->first; other != NULL;) {
         if (other->key != key) {
             other = other->next;
         } else if (other->thread != me && other->thread != zc_for) {
-            pthread_cond_wait(&bucket->released, &bucket->mutex);
+            if (may_wait) {
+                pthread_cond_wait(&bucket->released, &bucket->mutex);
+            } else {
+                /* It looks into other buckets, as other threads may that hold them. */
+                pthread_mutex_unlock(&bucket->mutex);
+                if (!zc_may_wait(zc_rank(table), key, guards)) return 0;
+                may_wait = 1;
+                pthread_mutex_lock(&bucket->mutex);
+            }
             other = bucket->first;
         } else if (changes && other->changes) {
             pthread_mutex_unlock(&bucket->mutex);
@@ -75,7 +114,8 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes) {
         }
     }
     *hold = (zc_hold){key, me, changes, bucket->first};
-    bucket->first = hold;
+    __atomic_store_n(&bucket->first, hold, __ATOMIC_RELEASE);
+    zc_keys++;
     pthread_mutex_unlock(&bucket->mutex);
     return 1;
 }
@@ -83,10 +123,11 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes) {
 static void zc_let_go(int table, zc_hold *hold) {
     zc_bucket *bucket = &zc_buckets[table][hold->key % ZC_BUCKETS];
     pthread_mutex_lock(&bucket->mutex);
+    if (hold->thread == zc_self() && zc_keys > 0) zc_keys--;
     /* It is not there if the process has forked. */
     for (zc_hold **at = &bucket->first; *at != NULL; at = &(*at)->next)
         if (*at == hold) {
-            *at = hold->next;
+            __atomic_store_n(at, hold->next, __ATOMIC_RELEASE);
             break;
         }
     pthread_cond_broadcast(&bucket->released);

@@ -1,12 +1,17 @@
 """Locks by key, in three tables: of chunks, of metadata, of what a store keeps in one value.
 
 Threads that write parts of one chunk read, merge and replace it while they hold its key, so no update is lost,
-whichever path or `Array` object each of them uses; the same holds for attributes and shapes. A thread holds one
-key of each table, that of the metadata first, or several of chunks that it took in their order.
+whichever path or `Array` object each of them uses; the same holds for attributes and shapes.
+
+**The order.** A thread waits for a key only if all that it holds comes before that key: metadata, values of stores,
+chunks by their numbers, and behind all keys the guards (`zchunk._ext.threads.guards`), under which nothing waits for
+a key, a helper or the disk lock of another thread. So no threads wait in a circle. Code that keeps to the order by
+itself always waits. A signal handler begins in the middle of code that holds something: it gets a key that is free,
+and what is held by another thread is refused if that thread might be waiting for the interrupted code. Helpers work
+on behalf of the thread that waits for them, and are bound by what that one holds.
 
 A thread that comes again, from a signal handler, gets in to read. A change inside a change of the same would be
-lost when the code that was interrupted goes on with what it had read, and is refused. So it is if a helper makes
-it: helpers work on behalf of the thread that waits for them.
+lost when the code that was interrupted goes on with what it had read, and is refused.
 
 A forked child finds all keys free.
 """
@@ -14,17 +19,21 @@ A forked child finds all keys free.
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from zchunk._ext.threads.guards cimport guards_held
 from zchunk._ext.threads.locks cimport Hold
 
 cdef extern from "threads/locks.h" nogil:
     int zc_locks_setup()
     int64_t zc_on_behalf()
     void zc_work_for(int64_t thread)
-    int zc_hold_key(int table, Hold* hold, uint64_t key, int changes)
+    int zc_may_wait(int rank, uint64_t key, int guards)
+    int zc_hold_key(int table, Hold* hold, uint64_t key, int changes, int guards)
     void zc_let_go(int table, Hold* hold)
 
 cdef enum:
     OF_CHUNKS = 0
+    OF_METADATA = 1
+    OF_VALUES = 2
 
 
 cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
@@ -39,12 +48,17 @@ cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil:
 
 
 cdef bint lock_chunk(Hold* hold, uint64_t key) noexcept nogil:
-    """Hold the key of a chunk to change it; false if the thread was interrupted while it changed the same."""
-    return zc_hold_key(OF_CHUNKS, hold, key, 1)
+    """Hold the key of a chunk to change it; false if that would be in a change of it, or out of order."""
+    return zc_hold_key(OF_CHUNKS, hold, key, 1, guards_held() != 0)
 
 
 cdef void unlock_chunk(Hold* hold) noexcept nogil:
     zc_let_go(OF_CHUNKS, hold)
+
+
+cdef bint may_wait_for_lock() noexcept nogil:
+    """Whether the thread may wait for a lock of a synchronizer, which comes before values and chunks in the order."""
+    return zc_may_wait(OF_VALUES - 1, <uint64_t>-1, guards_held() != 0)
 
 
 cdef int64_t on_behalf() noexcept nogil:
@@ -67,18 +81,23 @@ cdef class KeyLock:
     key : str
         What is locked.
     refused : callable
-        Is given the key, and returns the exception to raise for a change inside a change.
+        Is given the key, and returns the exception to raise for a change inside a change, or out of order.
     table : int, optional
         0 for chunks, 1 for metadata, 2 for what a store keeps in one value.
     changes : bool, optional
-        What is under the key is to be changed.
+        What is under the key is to be changed. A reader out of order goes on without the key.
+
+    Attributes
+    ----------
+    held : bool
+        Whether the key is held.
     """
 
     cdef uint64_t number
     cdef Hold hold
     cdef int table
     cdef bint changes
-    cdef bint held
+    cdef readonly bint held
     cdef str key
     cdef object refused
 
@@ -94,10 +113,10 @@ cdef class KeyLock:
         if self.held:
             raise ValueError("a lock is for one use")
         with nogil:
-            held = zc_hold_key(self.table, &self.hold, self.number, self.changes)
-        if not held:
+            held = zc_hold_key(self.table, &self.hold, self.number, self.changes, guards_held() != 0)
+        if not held and self.changes:
             raise self.refused(self.key)
-        self.held = True
+        self.held = held
         return self
 
     def __exit__(self, *exc):
@@ -120,7 +139,7 @@ cdef class ChunkLocks:
     keys : iterable of str
         Of the chunks.
     refused : callable
-        Is given a key, and returns the exception to raise for a change inside a change.
+        Is given a key, and returns the exception to raise for a change inside a change, or out of order.
     """
 
     cdef list numbers
@@ -152,7 +171,7 @@ cdef class ChunkLocks:
         for number, key in self.numbers:
             hold = &self.holds[self.held]
             with nogil:
-                held = zc_hold_key(OF_CHUNKS, hold, number, 1)
+                held = zc_hold_key(OF_CHUNKS, hold, number, 1, guards_held() != 0)
             if not held:
                 self._release()
                 raise self.refused(key)

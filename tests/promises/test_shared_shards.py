@@ -92,7 +92,7 @@ def test_what_is_being_replaced_is_read_in_one_piece() -> None:
     # Index, chunk, and the index again: is it what it was?
     assert len(asked) == 3
     asked.clear()
-    with locks.replacing((z._current.lock_seed, "c/0")):
+    with locks.Replacing((z._current.lock_seed, "c/0")):
         assert z[3] == 1
     assert asked == []
     assert z[3] == 1
@@ -102,7 +102,7 @@ def test_what_is_being_replaced_is_read_in_one_piece() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_nothing_is_being_replaced_in_a_forked_child() -> None:
-    with locks.replacing("x"), locks._lock:
+    with locks.Replacing("x"):
         pid = os.fork()
         if not pid:
             os._exit(locks.state("x") is None)

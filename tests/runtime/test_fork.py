@@ -10,7 +10,8 @@ import pytest
 
 import zchunk
 from tests.store_conformance import in_child
-from zchunk.runtime.fork import ForkGate, PerProcess, is_shared
+from zchunk._ext.threads.guards import Gate, open_again, shut
+from zchunk.runtime.fork import PerProcess, is_shared
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -29,7 +30,7 @@ def test_a_process_makes_its_own_once() -> None:
 
 
 def test_a_fork_waits_for_what_is_inside_the_gate() -> None:
-    gate = ForkGate()
+    gate = Gate()
     inside, steps = threading.Event(), []
 
     def work() -> None:
@@ -57,7 +58,7 @@ def test_a_fork_waits_for_what_is_inside_the_gate() -> None:
 
 
 def test_a_signal_handler_forks_inside_the_gate() -> None:
-    gate = ForkGate()
+    gate = Gate()
 
     def other() -> None:
         with gate:
@@ -83,7 +84,7 @@ def test_stores_that_other_processes_share(tmp_path) -> None:
 
 
 def test_ctrl_c_while_a_fork_waits_leaves_the_gate_open() -> None:
-    gate = ForkGate()
+    gate = Gate()
     inside, leave = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -96,7 +97,7 @@ def test_ctrl_c_while_a_fork_waits_leaves_the_gate_open() -> None:
 
     def wait() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        gate.shut()
+        shut()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     threads[0].start()
@@ -112,7 +113,7 @@ def test_ctrl_c_while_a_fork_waits_leaves_the_gate_open() -> None:
     came_in = inside.wait(30)
     leave.set()
     if not came_in:
-        gate.open()
+        open_again()
     for thread in threads:
         thread.join()
     assert came_in

@@ -9,16 +9,16 @@ import pytest
 
 import zchunk
 from tests.store_conformance import in_child
-from zchunk.runtime.locks import metadata_lock, replacing, state
+from zchunk.runtime.locks import Replacing, metadata_lock, state
 
 
 def test_the_state_changes_with_every_replacement() -> None:
     before = state("a value")
     assert before is not None
     assert state("a value") == before
-    with replacing("a value"):
+    with Replacing("a value"):
         assert state("a value") is None
-        with replacing("a value"):
+        with Replacing("a value"):
             pass
         # The other one goes on.
         assert state("a value") is None
@@ -27,14 +27,14 @@ def test_the_state_changes_with_every_replacement() -> None:
 
 def test_a_replacement_that_fails_has_ended() -> None:
     before = state("b")
-    with pytest.raises(KeyError), replacing("b"):
+    with pytest.raises(KeyError), Replacing("b"):
         raise KeyError
     assert state("b") not in (None, before)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_what_the_parent_replaces_has_ended_in_a_child() -> None:
-    with replacing("c"):
+    with Replacing("c"):
         assert in_child(lambda: state("c") is not None)
 
 

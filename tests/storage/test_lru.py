@@ -262,8 +262,7 @@ def test_threads_never_see_what_was_replaced(max_size: int | None) -> None:
 def test_a_child_has_a_cache_of_its_own() -> None:
     cache = LRUStoreCache(MemoryStore(), max_size=None)
     cache["k"] = b"v"
-    # As another thread may hold it during the fork.
-    with cache._process()._lock:
+    with cache._process()._guard:
         assert in_child(lambda: (cache["k"], cache.misses)) == (b"v", 1)
     copy = pickle.loads(pickle.dumps(cache))
     assert (copy.hits, copy.misses, copy.max_size) == (0, 0, None)

@@ -9,8 +9,8 @@ ones before it bring.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, MutableMapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
+
+_R = TypeVar("_R")
 
 
 class Array(Iteration):
@@ -213,10 +215,13 @@ class Array(Iteration):
     @fill_value.setter
     def fill_value(self, value: object) -> None:
         self._check_writable()
-        with self._changing() as array:
+
+        def change(array: ChunkedArray) -> None:
             old = array.metadata
             metadata = old.replace_all(fill_value=normalize_fill_value(value, old.dtype))
             self._publish(self._engine_array(metadata))
+
+        self._change(change)
 
     # ---- the same array used in another way
 
@@ -366,9 +371,12 @@ class Array(Iteration):
         """
         self._check_writable()
         wanted = args[0] if len(args) == 1 else args
-        with self._changing() as array:
+
+        def change(array: ChunkedArray) -> None:
             shape = normalize_shape(_keep_lengths(wanted, array.metadata.shape))
             resize.resize(array, shape, self._publish)
+
+        self._change(change)
 
     def append(self, data: DataLike, axis: int = 0) -> tuple[int, ...]:
         """Add `data` at the end of an axis and return the new shape.
@@ -401,7 +409,8 @@ class Array(Iteration):
         array([1, 2, 3, 4, 5])
         """
         self._check_writable()
-        with self._changing() as array:
+
+        def change(array: ChunkedArray) -> tuple[int, ...]:
             metadata = array.metadata
             items = convert(
                 data,
@@ -413,9 +422,10 @@ class Array(Iteration):
             )
             return resize.append(array, items, operator.index(axis), self._publish)
 
-    @contextmanager
-    def _changing(self) -> Iterator[ChunkedArray]:
-        """Give one thread at a time the array, as it is in the store, to change its metadata."""
+        return self._change(change)
+
+    def _change(self, work: Callable[[ChunkedArray], _R]) -> _R:
+        """Return what `work` does with the array as it is in the store, whose metadata one thread changes."""
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
         key, synchronizer = self._key_prefix + self._format.array_key, self.synchronizer
@@ -424,7 +434,7 @@ class Array(Iteration):
             self.refresh()
             check_allowed(self._chunked.metadata.codecs)
             try:
-                yield self._chunked
+                return work(self._chunked)
             finally:
                 chunk_cache.forget(self.chunk_store, self.path)
 

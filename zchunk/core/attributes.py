@@ -161,16 +161,16 @@ class Attributes(Closed, MutableMapping[str, Any]):
         cached = self._cached
         if self.cache and cached is not None:
             return cached
-        with metadata_lock(self.store, self.key, changes=False):
-            return self._read()
+        with metadata_lock(self.store, self.key, changes=False) as lock:
+            return self._read(lock.held)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, locked: bool) -> dict[str, Any]:
         # A change between reading and caching would be hidden by the older state. The lock keeps other
         # threads from that, and a signal handler has cached what it changed.
         before = self._cached
         attrs = self._load()
         if self.cache and self._cached is before:
-            self._cached = attrs
+            self._cached = attrs if locked else None
         return attrs
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -208,8 +208,8 @@ class Attributes(Closed, MutableMapping[str, Any]):
         2
         """
         if self.cache:
-            with metadata_lock(self.store, self.key, changes=False):
-                self._read()
+            with metadata_lock(self.store, self.key, changes=False) as lock:
+                self._read(lock.held)
 
     def put(self, d: Mapping[str, Any]) -> None:
         """Replace all attributes by those in `d`, in one write.

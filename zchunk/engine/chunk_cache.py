@@ -12,7 +12,6 @@ import itertools
 import operator
 import os
 import stat
-import threading
 import time
 import weakref
 from collections import OrderedDict
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from zchunk._ext.selection.slices import ChunkPart, Plan
+from zchunk._ext.threads.guards import Guard
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.storage.base import Store
 
@@ -116,7 +116,7 @@ class ChunkCache:
 
     def _reset(self) -> None:
         # A signal handler may read too, in the thread that holds the lock.
-        self._lock = threading.RLock()
+        self._lock = Guard()
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._used = self._hits = self._misses = 0
         # Whether it keeps chunks that are not files: then only their writers can tell that they changed.
@@ -197,11 +197,9 @@ class ChunkCache:
     ) -> None:
         """Keep a chunk of `store`, unless it was forgotten since `generation` or is too large."""
         chunk.flags.writeable = False
-        # As `threading.Condition` asks. A signal handler that interrupts this may read and forget, not keep.
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            return
-        with self._lock:
-            if chunk.nbytes > self._limit:
+        with self._lock as first:
+            # A signal handler that interrupts this may read and forget, not keep.
+            if not first or chunk.nbytes > self._limit:
                 return
             self._drop(key)
             while self._entries and self._used + chunk.nbytes > self._limit:
@@ -379,7 +377,6 @@ def as_cache(nbytes: Any) -> ChunkCache | None:
 
 
 def _after_fork() -> None:
-    # Another thread may have held their locks.
     for cache in _caches():
         cache._reset()
 

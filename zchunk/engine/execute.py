@@ -45,7 +45,7 @@ from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.indexing.plans import plan_basic, plan_within
 from zchunk.runtime import requests, threads
 from zchunk.runtime import spare_memory as spare_memory  # bounds what results keep
-from zchunk.runtime.locks import replacing, state
+from zchunk.runtime.locks import Replacing, state
 from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage.mapping import KVStore
 
@@ -281,7 +281,7 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
             else:
                 change = partial(_changed_shard, array, plan, source, field, part, key)
                 array.store.refuse_larger(key, array.most_stored)
-                with replacing((array.lock_seed, name)):
+                with Replacing((array.lock_seed, name)):
                     array.store.modify(key, change)
         finally:
             chunk_cache.forget_shard(array, prefix)

@@ -23,7 +23,7 @@ from zchunk._ext.io.descriptor import Descriptor
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import Stamp, stamp_of
-from zchunk.runtime.locks import replacing
+from zchunk.runtime.locks import Replacing
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.local.files import read_at
 
@@ -249,13 +249,13 @@ class Shard(Store):
             job.abort()
             self._put(None)
             return
-        with replacing((self._array.lock_seed, self.name)):
+        with Replacing((self._array.lock_seed, self.name)):
             shard = job.commit(self._index.encode(job.entries), self._start > 0)
         if shard is not None:
             self._put(shard)
 
     def _put(self, shard: bytes | None) -> None:
-        with replacing((self._array.lock_seed, self.name)):
+        with Replacing((self._array.lock_seed, self.name)):
             if shard is None:
                 self._array.erase(self.key)
             else:

@@ -1,49 +1,24 @@
 """Locks among the threads of this process, and counts of the values that its threads are replacing.
 
-A chunk or shard, and the metadata of a node, change one thread at a time. A reader of several parts of one
-value, one after the other, learns from the counts whether all parts were of the same value.
+A chunk or shard, and the metadata of a node, change one thread at a time (`zchunk._ext.threads.locks` says in
+which order threads wait for each other). A reader of several parts of one value, one after the other, learns
+from the counts whether all parts were of the same value.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
+from zchunk._ext.threads.guards import Replacing, forget_replacements, state
 from zchunk._ext.threads.locks import ChunkLocks, KeyLock
 from zchunk.errors import ChangeInProgressError
 
-_SLOTS = 1024
-# A signal handler may read and write too, in the thread that holds the lock.
-_lock = threading.RLock()
-# How many replacements have begun and have ended, by hash of what is replaced.
-_begun = [0] * _SLOTS
-_ended = [0] * _SLOTS
-
-
-def state(name: object) -> int | None:
-    """Return a number that changes when the value `name` is replaced; None while it is being replaced."""
-    slot = hash(name) % _SLOTS
-    with _lock:
-        return _begun[slot] if _begun[slot] == _ended[slot] else None
-
-
-@contextmanager
-def replacing(name: object) -> Iterator[None]:
-    """Say that the value `name` is being replaced."""
-    slot = hash(name) % _SLOTS
-    with _lock:
-        _begun[slot] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _ended[slot] += 1
+__all__ = ["Replacing", "change_in_progress", "chunk_lock", "chunk_locks", "metadata_lock", "state"]
 
 
 def change_in_progress(what: str) -> ChangeInProgressError:
-    """Return the error for a change inside a change of the same.
+    """Return the error for a change inside a change of the same, or of what a thread may wait for.
 
     Parameters
     ----------
@@ -57,8 +32,9 @@ def change_in_progress(what: str) -> ChangeInProgressError:
     zchunk.errors.ChangeInProgressError: chunk '0' is being changed by the code that ...
     """
     return ChangeInProgressError(
-        f"{what} is being changed by the code that this change interrupts, and would undo it; a signal "
-        "handler can read, change something else, or set a flag so that the change is made later"
+        f"{what} is being changed by the code that this change interrupts, and would undo it, or by another "
+        "thread that may wait for that code; a signal handler can read, change something else, or set a flag "
+        "so that the change is made later"
     )
 
 
@@ -72,7 +48,7 @@ def chunk_lock(seed: int, name: str, refused: Callable[[str], BaseException]) ->
     name : str
         Of the chunk, or of the shard.
     refused : callable
-        Returns the error for a change inside a change of the same chunk.
+        Returns the error for a change inside a change of the same chunk, or out of order.
     """
     return KeyLock(seed, name, refused)
 
@@ -95,14 +71,16 @@ def metadata_lock(store: object, key: str, *, changes: bool = True, of_value: bo
     key : str
         The key of the metadata.
     changes : bool, optional
-        The metadata are to be changed; False to read them only, which signal handlers may do at any time.
+        The metadata are to be changed; False to read them only, which signal handlers may do at any time,
+        without the lock (it is not `held`) if they could only have it by waiting for ever.
     of_value : bool, optional
         Another lock, for the store itself, which replaces the metadata under it.
 
     Returns
     -------
     KeyLock
-        A context manager, which raises `ChangeInProgressError` if the thread is interrupted in such a block.
+        A context manager, which raises `ChangeInProgressError` if the thread is interrupted in such a block,
+        or in another one that the holder of this lock may wait for.
 
     Examples
     --------
@@ -120,12 +98,5 @@ def _refused(node: str) -> ChangeInProgressError:
     return change_in_progress(f"the metadata of {'/' + node!r}")
 
 
-def _after_fork() -> None:
-    # In the child the replacements of other threads never end, and one may have held the lock.
-    global _lock
-    _lock = threading.RLock()
-    _ended[:] = _begun
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=forget_replacements)

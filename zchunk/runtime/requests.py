@@ -6,20 +6,20 @@ No event loop: each request is a call that lets go of the GIL and returns when t
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, Generic, Self, TypeVar
 
+from zchunk._ext.threads.guards import Guard, holding
 from zchunk.runtime.workers import Pool, Task
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Signal handlers may read and write, too.
-_lock = threading.RLock()
+_lock = Guard()
 # By the number of their threads. A caller that needs a result which no thread has begun does the work itself.
 _pools: dict[int, Pool] = {}
 
@@ -32,6 +32,9 @@ def _begin(
         return
     tasks = [Task(partial(work, item)) for item in items]
     waiting.extend(tasks)
+    if holding():
+        # Other threads could wait for what a signal handler has interrupted: the caller does the work.
+        return
     with _lock:
         pool = _pools.get(most) or _pools.setdefault(most, Pool(most, "request"))
         try:
@@ -137,9 +140,7 @@ def _cancel(waiting: Iterable[Task[Any]]) -> None:
 
 
 def _after_fork() -> None:
-    # Threads do not survive a fork, and one of them may have held the lock.
-    global _lock
-    _lock = threading.RLock()
+    # Threads do not survive a fork.
     _pools.clear()
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from zchunk._ext.threads.crew import LOOK, Shared
+from zchunk._ext.threads.guards import Guard, holding
 from zchunk.runtime.settings import at_least, config
 from zchunk.runtime.workers import Pool, Task, Work
 
@@ -22,7 +23,7 @@ Item = TypeVar("Item")
 
 # A signal handler may read and write while the code that it interrupts holds the lock: what the lock guards
 # is whole wherever a handler can begin.
-_lock = threading.RLock()
+_lock = Guard()
 _pool: Pool | None = None
 _threads: int | None = None
 _awake_until = 0
@@ -135,7 +136,8 @@ def submit(work: Work, helpers: int, tasks: list[Task[Any]] | None = None) -> li
         `tasks`, if given.
     """
     tasks = [] if tasks is None else tasks
-    if helpers < 1:
+    # Helpers could wait for what a signal handler has interrupted.
+    if helpers < 1 or holding():
         return tasks
     with _lock:
         pool = _the_pool()
@@ -160,6 +162,9 @@ def awake() -> bool:
 
 def share(work: Shared, helpers: int) -> None:
     """Have up to `helpers` threads of the pool do the work too, without the GIL; then comes `finish`."""
+    if holding():
+        # As in `submit`.
+        return
     with _lock:
         _the_pool().share(work, helpers)
 
@@ -244,9 +249,8 @@ def each(items: Iterator[Item], count: int, work: Callable[[Item], None]) -> Non
 
 
 def _after_fork() -> None:
-    # Threads do not survive a fork, and one of them may have held the lock.
-    global _pool, _lock
-    _lock = threading.RLock()
+    # Threads do not survive a fork.
+    global _pool
     _pool = None
 
 

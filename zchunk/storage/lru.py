@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 from weakref import ref
 
+from zchunk._ext.threads.guards import Guard
 from zchunk.runtime.fork import PerProcess
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, is_key, normalize_path, parents
 from zchunk.storage.base import Store
@@ -27,7 +27,7 @@ class _Token:
 
 
 class _Cache:
-    """What is known of a store, in one process: to be used inside `holding` only.
+    """What is known of a store, in one process: to be used inside of `use` only.
 
     A reader registers in `readers` before it asks the store; a writer sends the readers of the keys that it
     changes away, at the beginning and at the end. So what a reader got is kept only if nothing changed it
@@ -35,10 +35,9 @@ class _Cache:
     """
 
     def __init__(self, max_size: int | None) -> None:
-        # It lets its thread in again, so that a signal handler does not wait for the code that it interrupts.
-        self._lock = threading.RLock()
-        # Whether a handler changed the store while the lock was held.
-        self._outdated = False
+        self._guard = Guard()
+        # Whether a signal handler changed the store while the guard was held; and whether a user is at work.
+        self._outdated = self._unfinished = False
         self.max_size = max_size
         self.values: OrderedDict[str, bytes] = OrderedDict()
         self.size = 0
@@ -53,38 +52,35 @@ class _Cache:
         self.answers: dict[str, bool] = {}
         self.listings: dict[str, list[str]] = {}
 
-    @contextmanager
-    def holding(self) -> Iterator[bool]:
-        """Hold the lock; gives False to a signal handler that interrupts its holder, which must not look.
+    def use(self, work: Callable[[], R], otherwise: R) -> R:
+        """Return what `work` does with the cache, as its one user.
 
-        What it interrupts may be half done. And what is interrupted for good, by Ctrl-C, is forgotten.
+        Or `otherwise`, for a signal handler that interrupts the user and must not look: what it interrupts may
+        be half done. And what is interrupted for good, by Ctrl-C, is forgotten by the next user.
         """
-        # As `threading.Condition` asks.
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            yield False
-            return
-        with self._lock:
-            try:
-                if self._outdated:
-                    self._outdated = False
-                    self.forget()
-                yield True
-            except BaseException:
-                self._outdated = True
-                raise
+        with self._guard as first:
+            if not first:
+                return otherwise
+            if self._outdated or self._unfinished:
+                self._outdated = False
+                self.forget()
+            self._unfinished = True
+            result = work()
+            self._unfinished = False
+            return result
 
     def find(self, key: str) -> bytes | None:
-        """Return the value of a key if it is kept: what `holding` does."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            return None
-        with self._lock:
-            value = None if self._outdated else self.values.get(key)
+        """Return the value of a key if it is kept: what `use` does."""
+        with self._guard as first:
+            if not first or self._outdated or self._unfinished:
+                return None
+            value = self.values.get(key)
             if value is not None:
                 self.values.move_to_end(key)
-        return value
+            return value
 
     def outdate(self) -> None:
-        """Forget everything, when the thread that holds the lock has let it go."""
+        """Forget everything, when the thread that uses the cache is done."""
         self._outdated = True
 
     def forget(self) -> None:
@@ -99,16 +95,75 @@ class _Cache:
         """Return what every writer changes now."""
         return [keys for token, keys in self._writers if token() is not None]
 
-    def begin(self, token: _Token, keys: Mapping[str, bytes | None] | None) -> None:
-        """Note that a writer changes keys, None for any."""
-        self._writers = [*self._alive(), (ref(token), keys)]
+    def begin(self, token: _Token, items: Mapping[str, bytes | None]) -> None:
+        """A writer begins to change `items`: nothing that is read of them is kept until it is done."""
+        self.drop_names()
+        for key in items:
+            self.drop(key)
+            self.drop_below(key)
+            self.readers.pop(key, None)
+            if self.is_quiet(key):
+                self.readers[key] = token
+        self._writers = [*self._alive(), (ref(token), items)]
 
-    def end(self, token: _Token) -> None:
-        """Note that a writer is done."""
+    def end(self, token: _Token, items: Mapping[str, bytes | None], done: bool) -> bool:
+        """A writer is done: its values are kept if no other writer changed them meanwhile.
+
+        Only the store knows which one was last.
+        """
+        self._remove(token)
+        self.drop_names()
+        for key, value in items.items():
+            self.drop_below(key)
+            if self.readers.get(key) is token:
+                del self.readers[key]
+                if done and value is not None:
+                    self.keep(key, value)
+        return True
+
+    def begin_below(self, token: _Token, prefix: str) -> None:
+        """A writer begins to change keys that begin with `prefix`: nothing that is read at all is kept."""
+        self.drop_names()
+        self._writers = [*self._alive(), (ref(token), None)]
+        self.drop_values(prefix)
+
+    def end_below(self, token: _Token, prefix: str) -> bool:
+        """A writer is done with what begins with `prefix`."""
+        self._remove(token)
+        self.drop_names()
+        self.drop_values(prefix)
+        return True
+
+    def _remove(self, token: _Token) -> None:
         self._writers = [writer for writer in self._alive() if writer[0]() is not token]
 
     def _alive(self) -> list[tuple[ref[_Token], Mapping[str, bytes | None] | None]]:
         return [writer for writer in self._writers if writer[0]() is not None]
+
+    # ---- reading
+
+    def take(self, keys: list[str], token: _Token) -> dict[str, bytes]:
+        """Return the values of keys that are kept; of the others `token` becomes the reader."""
+        values = {}
+        for key in keys:
+            if key in self.values:
+                self.values.move_to_end(key)
+                values[key] = self.values[key]
+            elif self.is_quiet(key):
+                self.readers[key] = token
+        return values
+
+    def give(self, keys: list[str], found: Mapping[str, bytes], token: _Token) -> None:
+        """Keep what the reader `token` found of keys, unless it was sent away."""
+        for key in keys:
+            if self.readers.get(key) is token:
+                del self.readers[key]
+                if key in found:
+                    self.keep(key, found[key])
+
+    def quiet_version(self) -> int | None:
+        """Return the version of the names; None while something is being changed."""
+        return None if self.changing() else self.version
 
     def keep(self, key: str, value: bytes) -> None:
         self.drop(key)
@@ -139,7 +194,7 @@ class _Cache:
         if key in self.folders:
             self.drop_values(prefix)
 
-    def drop_values(self, prefix: str = "") -> None:
+    def drop_values(self, prefix: str = "") -> bool:
         if not prefix:
             self.values.clear()
             self.folders.clear()
@@ -147,12 +202,14 @@ class _Cache:
         for key in [key for key in self.values if key.startswith(prefix)]:
             self.drop(key)
         self.readers.clear()
+        return True
 
-    def drop_names(self) -> None:
+    def drop_names(self) -> bool:
         self.version += 1
         self.keys = None
         self.answers.clear()
         self.listings.clear()
+        return True
 
 
 class LRUStoreCache(Store):
@@ -255,8 +312,8 @@ class LRUStoreCache(Store):
         b'other'
         """
         cache = self._process()
-        with cache.holding() as held:
-            cache.drop_values() if held else cache.outdate()
+        if not cache.use(cache.drop_values, False):
+            cache.outdate()
 
     def invalidate_keys(self) -> None:
         """Forget which keys there are.
@@ -274,65 +331,30 @@ class LRUStoreCache(Store):
         ['key']
         """
         cache = self._process()
-        with cache.holding() as held:
-            cache.drop_names() if held else cache.outdate()
+        if not cache.use(cache.drop_names, False):
+            cache.outdate()
 
-    @contextmanager
-    def _changing(self, items: Mapping[str, bytes | None]) -> Iterator[None]:
-        """Keep nothing that is read of the keys of `items` while they change; in the end, their new values.
-
-        That is if no other writer changed them meanwhile: only the store knows which one was last.
-        """
-        cache = self._process()
-        token = _Token()
-        done = False
-        with cache.holding() as held:
-            if held:
-                cache.drop_names()
-                for key in items:
-                    cache.drop(key)
-                    cache.drop_below(key)
-                    cache.readers.pop(key, None)
-                    if cache.is_quiet(key):
-                        cache.readers[key] = token
-                cache.begin(token, items)
+    def _change(self, items: Mapping[str, bytes | None], work: Callable[[], R]) -> R:
+        """Return what `work` does, which changes `items` in the store: the new values, or None."""
+        cache, token, done = self._process(), _Token(), False
+        cache.use(partial(cache.begin, token, items), None)
         try:
-            yield
+            result = work()
             done = True
+            return result
         finally:
-            with cache.holding() as held:
-                if held:
-                    cache.end(token)
-                    cache.drop_names()
-                    for key, value in items.items():
-                        cache.drop_below(key)
-                        if cache.readers.get(key) is token:
-                            del cache.readers[key]
-                            if done and value is not None:
-                                cache.keep(key, value)
-                else:
-                    cache.outdate()
+            if not cache.use(partial(cache.end, token, items, done), False):
+                cache.outdate()
 
-    @contextmanager
-    def _changing_below(self, prefix: str) -> Iterator[None]:
-        """Keep nothing of what is read at all, while keys are changed that begin with `prefix`."""
-        cache = self._process()
-        token = _Token()
-        with cache.holding() as held:
-            if held:
-                cache.drop_names()
-                cache.begin(token, None)
-                cache.drop_values(prefix)
+    def _change_below(self, prefix: str, work: Callable[[], None]) -> None:
+        """Do the work, which changes keys that begin with `prefix`."""
+        cache, token = self._process(), _Token()
+        cache.use(partial(cache.begin_below, token, prefix), None)
         try:
-            yield
+            work()
         finally:
-            with cache.holding() as held:
-                if held:
-                    cache.end(token)
-                    cache.drop_names()
-                    cache.drop_values(prefix)
-                else:
-                    cache.outdate()
+            if not cache.use(partial(cache.end_below, token, prefix), False):
+                cache.outdate()
 
     # --- values
 
@@ -340,16 +362,9 @@ class LRUStoreCache(Store):
         keys = [check_key(key) for key in keys]
         cache = self._process()
         token = _Token()
-        values: dict[str, bytes] = {}
-        with cache.holding() as held:
-            if held:
-                for key in keys:
-                    if key in cache.values:
-                        cache.values.move_to_end(key)
-                        values[key] = cache.values[key]
-                    elif cache.is_quiet(key):
-                        cache.readers[key] = token
-                self.hits += len(values)
+        nothing: dict[str, bytes] = {}
+        values = cache.use(partial(cache.take, keys, token), nothing)
+        self.hits += len(values)
         missing = [key for key in keys if key not in values]
         if not missing:
             return values
@@ -362,14 +377,8 @@ class LRUStoreCache(Store):
         except KeyError:
             pass
         finally:
-            with cache.holding() as held:
-                if held:
-                    self.misses += len(missing)
-                    for key in missing:
-                        if cache.readers.get(key) is token:
-                            del cache.readers[key]
-                            if key in found:
-                                cache.keep(key, found[key])
+            self.misses += len(missing)
+            cache.use(partial(cache.give, missing, found, token), None)
         return values | found
 
     def __getitem__(self, key: str) -> bytes:
@@ -400,8 +409,7 @@ class LRUStoreCache(Store):
 
     def size(self, key: str) -> int:
         cache = self._process()
-        with cache.holding() as held:
-            value = cache.values.get(check_key(key)) if held else None
+        value = cache.use(partial(cache.values.get, check_key(key)), None)
         return self._store.size(key) if value is None else len(value)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -409,26 +417,28 @@ class LRUStoreCache(Store):
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         # What is kept may be older than what another process has stored.
-        with self._changing({check_key(key): None}):
-            self._store.modify(key, change)
+        self._change({check_key(key): None}, lambda: self._store.modify(key, change))
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         values = {check_key(key): as_bytes(value) for key, value in items.items()}
-        with self._changing(values):
+
+        def write() -> None:
             if len(values) == 1:
                 for key, value in values.items():
                     self._store[key] = value
             else:
                 self._store.set_many(values)
 
+        self._change(values, write)
+
     def set_new(self, key: str, value: Any) -> bool:
         # What is there if it is not new, only the store knows.
-        with self._changing({check_key(key): None}):
-            return self._store.set_new(key, value)
+        return self._change({check_key(key): None}, lambda: self._store.set_new(key, value))
 
     def set_new_many(self, items: Mapping[str, Any]) -> bool:
-        with self._changing(dict.fromkeys(map(check_key, items))):
-            return self._store.set_new_many(items)
+        return self._change(
+            dict.fromkeys(map(check_key, items)), lambda: self._store.set_new_many(items)
+        )
 
     def as_read(self, key: str, value: bytes) -> bytes | None:
         return self._store.as_read(key, value) if type(self) is LRUStoreCache else None
@@ -479,33 +489,31 @@ class LRUStoreCache(Store):
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
-        with self._changing({check_key(key): None}):
-            del self._store[key]
+        self._change({check_key(key): None}, lambda: self._store.__delitem__(key))
 
     def erase_many(self, keys: Iterable[str]) -> None:
         gone = dict.fromkeys(check_key(key) for key in keys)
-        with self._changing(gone):
-            self._store.erase_many(gone)
+        self._change(gone, lambda: self._store.erase_many(gone))
 
     def erase_prefix(self, path: str = "") -> None:
-        with self._changing_below(check_path(path) and f"{path}/"):
-            self._store.erase_prefix(path)
+        self._change_below(check_path(path) and f"{path}/", lambda: self._store.erase_prefix(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        with self._changing_below(""):
-            self._store.rename(src_path, dst_path)
+        self._change_below("", lambda: self._store.rename(src_path, dst_path))
 
     # --- names
 
     def _remember(self, find: Callable[[], R], keep: Callable[[_Cache, R], None]) -> R:
         """Return what `find` finds in the store, and keep it unless something was changed meanwhile."""
         cache = self._process()
-        with cache.holding() as held:
-            version = cache.version if held and not cache.changing() else None
+        version = cache.use(cache.quiet_version, None)
         result = find()
-        with cache.holding() as held:
-            if held and version == cache.version:
+
+        def keep_if_same() -> None:
+            if version == cache.version:
                 keep(cache, result)
+
+        cache.use(keep_if_same, None)
         return result
 
     def __contains__(self, key: object) -> bool:
@@ -513,8 +521,7 @@ class LRUStoreCache(Store):
             return False
         name = check_key(key)
         cache = self._process()
-        with cache.holding() as held:
-            known = (True if name in cache.values else cache.answers.get(name)) if held else None
+        known = cache.use(lambda: True if name in cache.values else cache.answers.get(name), None)
         if known is not None:
             return known
 
@@ -527,8 +534,7 @@ class LRUStoreCache(Store):
 
     def __iter__(self) -> Iterator[str]:
         cache = self._process()
-        with cache.holding() as held:
-            keys = cache.keys if held else None
+        keys = cache.use(lambda: cache.keys, None)
         if keys is None:
 
             def keep(cache: _Cache, keys: list[str]) -> None:
@@ -542,8 +548,7 @@ class LRUStoreCache(Store):
 
     def list_dir(self, path: str = "") -> list[str]:
         cache = self._process()
-        with cache.holding() as held:
-            names = cache.listings.get(check_path(path)) if held else None
+        names = cache.use(partial(cache.listings.get, check_path(path)), None)
         if names is None:
 
             def keep(cache: _Cache, names: list[str]) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
+from zchunk._ext.threads.guards import Guard
 from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes, check_path, check_separator
 
-# One lock for changes in all memory stores: each holds it for the time of a few dict operations. It is taken
-# around a fork, so that the child gets it free and every tree whole.
-_changes = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_changes.acquire, after_in_parent=_changes.release, after_in_child=_changes.release
-    )
+# One lock for changes in all memory stores: each holds it for the time of a few dict operations.
+_changes = Guard()
 
 Folder = MutableMapping[str, Any]
 

@@ -263,10 +263,8 @@ def test_handlers_read_but_do_not_write_inside_a_transaction(kind: str, tmp_path
         attempt(lambda: store.erase_prefix())
 
     before = signal.signal(signal.SIGUSR1, handle)
-    writing = partial(store._transaction, write=True) if kind == "lmdb" else store._changing
     try:
-        with writing():
-            signal.raise_signal(signal.SIGUSR1)
+        store._change(lambda transaction: signal.raise_signal(signal.SIGUSR1))
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [b"1", ["k"], *[ChangeInProgressError] * 5]

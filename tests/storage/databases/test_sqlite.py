@@ -113,14 +113,17 @@ def test_sqlite_waits_for_other_writers(tmp_path: Path) -> None:
 FORK = """
 import os, sys, threading, time, zchunk
 store = zchunk.SQLiteStore(sys.argv[1])
-with store._using():
-    thread = threading.Thread(target=store.__setitem__, args=("a", b"value"))
+thread = threading.Thread(target=store.__setitem__, args=("a", b"value"))
+
+def fork(connection, first):
     thread.start()
     time.sleep(0.1)
     pid = os.fork()
     if not pid:
         os._exit(0)
     os.waitpid(pid, 0)
+
+store._use(fork)
 thread.join()
 print(store["a"])
 """

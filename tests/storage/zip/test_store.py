@@ -491,7 +491,7 @@ def test_a_writer_that_waits_for_close_does_not_write(tmp_path: Path) -> None:
         thread.start()
         # It waits for the lock now, or will.
         thread.join(0.2)
-        store.close()
+        archive._close()
         size = path.stat().st_size
     thread.join()
     assert len(errors) == 1

@@ -9,5 +9,6 @@ cdef extern from "threads/locks.h" nogil:
 cdef uint64_t hash_key(uint64_t seed, const char* key, size_t n) noexcept nogil
 cdef bint lock_chunk(Hold* hold, uint64_t key) noexcept nogil
 cdef void unlock_chunk(Hold* hold) noexcept nogil
+cdef bint may_wait_for_lock() noexcept nogil
 cdef int64_t on_behalf() noexcept nogil
 cdef void work_for(int64_t thread) noexcept nogil

@@ -5,6 +5,8 @@ from types import TracebackType
 from typing import Self
 
 class KeyLock:
+    @property
+    def held(self) -> bool: ...
     def __init__(
         self,
         seed: int,

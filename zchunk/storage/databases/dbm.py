@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dbm
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
+from zchunk._ext.threads.guards import Guard
 from zchunk.errors import ReadOnlyError, StoreError
+from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes, check_separator
+
+T = TypeVar("T")
 
 
 class DBMStore(Store):
@@ -76,7 +79,7 @@ class DBMStore(Store):
         self.write_lock = write_lock
         self.open_kwargs = open_kwargs
         self._dimension_separator = check_separator(dimension_separator)
-        self.write_mutex: AbstractContextManager[Any] = threading.RLock() if write_lock else nullcontext()
+        self.write_mutex: AbstractContextManager[Any] = Guard() if write_lock else nullcontext()
         self._owner = os.getpid()
         self._closed = False
         if flag[:1] in ("c", "n"):
@@ -110,41 +113,40 @@ class DBMStore(Store):
         # What is there must not be replaced when it is opened again.
         return f"c{self.flag[1:]}" if self.flag.startswith("n") else self.flag
 
-    @contextmanager
-    def _using(self) -> Iterator[Any]:
-        # Before the lock, which a thread of the parent may have held during the fork.
+    def _use(self, work: Callable[[Any], T], change: bool = False) -> T:
+        """Return what `work` does with the database, which one thread has at a time."""
         if os.getpid() != self._owner:
             raise StoreError(
                 f"dbm store {self.path!r} was opened by process {self._owner}; a forked child cannot use it"
             )
-        with self.write_mutex:
+        with self.write_mutex as first:
             if self._closed:
                 raise StoreError(f"dbm store {self.path!r} is closed; open it again")
+            # None without a lock. `dbm.dumb` is written in Python: a signal handler may interrupt it.
+            if change and first is False:
+                raise change_in_progress(f"dbm store {self.path!r}")
             try:
-                yield self.db
+                return work(self.db)
             except dbm.error as error:
                 raise StoreError(f"dbm store {self.path!r}: {error}") from error
 
     def __getitem__(self, key: str) -> bytes:
         raw = check_key(key).encode()
         try:
-            with self._using() as db:
-                return as_bytes(db[raw])
+            return self._use(lambda db: as_bytes(db[raw]))
         except KeyError:
             raise KeyError(key) from None
 
     def __setitem__(self, key: str, value: Any) -> None:
         raw, data = check_key(key).encode(), as_bytes(value)
         self._check_writable()
-        with self._using() as db:
-            db[raw] = data
+        self._use(lambda db: db.__setitem__(raw, data), change=True)
 
     def __delitem__(self, key: str) -> None:
         raw = check_key(key).encode()
         self._check_writable()
         try:
-            with self._using() as db:
-                del db[raw]
+            self._use(lambda db: db.__delitem__(raw), change=True)
         except KeyError:
             raise KeyError(key) from None
 
@@ -156,12 +158,11 @@ class DBMStore(Store):
         if not is_key(key):
             return False
         raw = check_key(key).encode()
-        with self._using() as db:
-            return raw in db
+        return self._use(lambda db: raw in db)
 
     def __iter__(self) -> Iterator[str]:
-        with self._using() as db:
-            found = [bytes(raw).decode(errors="surrogateescape") for raw in db.keys()]  # noqa: SIM118
+        raws = self._use(lambda db: list(db.keys()))
+        found = (bytes(raw).decode(errors="surrogateescape") for raw in raws)
         return (key for key in found if is_key(key))
 
     def __len__(self) -> int:
@@ -192,13 +193,16 @@ class DBMStore(Store):
         """
         if self.flag.startswith("r"):
             return
-        with self._using() as db:
+
+        def flush(db: Any) -> None:
             if hasattr(db, "sync"):
                 db.sync()
             else:
                 # What ndbm needs.
                 db.close()
                 self.db = self._open(self._flag_again())
+
+        self._use(flush, change=True)
 
     def sync(self, keys: str | Iterable[str] = "") -> None:
         self.flush()

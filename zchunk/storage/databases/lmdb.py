@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 from weakref import WeakValueDictionary
 
+from zchunk._ext.threads.guards import Gate, Guard
 from zchunk.errors import StoreError
-from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.runtime.fork import PerProcess
 from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
 _KEY_MAX = 511
+T = TypeVar("T")
 # A child closes what it inherits, and with it the copies of transactions.
-_gate = ForkGate()
+_gate = Gate()
 # Address space, not memory or disk.
 _MAP_SIZE = 1 << 40 if sys.maxsize >= 1 << 32 else 1 << 28
 _MAX_READERS = 1024
@@ -122,34 +122,41 @@ class LMDBStore(Store):
         path, buffers, separator, kwargs = state
         self.__init__(path, buffers, separator, **kwargs)  # type: ignore[misc]
 
-    @contextmanager
-    def _transaction(self, write: bool = False) -> Iterator[Any]:
+    def _read_only(self, work: Callable[[Any], T]) -> T:
+        """Return what `work` does in a transaction that reads."""
         # Kept here, so that another thread that closes the store does not close the database meanwhile.
         environment = self._environment
-        thread = threading.get_ident()
-        if write and thread in environment.writers:
-            # A database has one transaction at a time that writes: a second one would wait for the first.
-            raise change_in_progress(f"LMDB store {self.path!r}")
+        with _gate:
+            return self._transact(environment, work, write=False)
+
+    def _change(self, work: Callable[[Any], T]) -> T:
+        """Return what `work` does in a transaction that writes."""
+        environment = self._environment
+        with environment.turn as first:
+            if not first:
+                # A database has one transaction at a time that writes: a second one would wait for the first.
+                raise change_in_progress(f"LMDB store {self.path!r}")
+            return self._transact(environment, work, write=True)
+
+    def _transact(self, environment: _Environment, work: Callable[[Any], T], write: bool) -> T:
         try:
-            if write:
-                environment.writers.add(thread)
-            with _gate, environment.db.begin(write=write, buffers=True) as transaction:
-                yield transaction
+            with environment.db.begin(write=write, buffers=True) as transaction:
+                return work(transaction)
         except environment.error as error:
             raise StoreError(f"LMDB store {self.path!r}: {error}") from error
-        finally:
-            if write:
-                environment.writers.discard(thread)
 
     def _read(self, key: str, start: int, stop: int | None) -> bytes:
         raw = _encode(key)
         if len(raw) > _KEY_MAX:
             raise KeyError(key)
-        with self._transaction() as transaction:
+
+        def read(transaction: Any) -> bytes:
             value = transaction.get(raw)
             if value is None:
                 raise KeyError(key)
             return bytes(value[start:stop])
+
+        return self._read_only(read)
 
     def __getitem__(self, key: str) -> bytes:
         return self._read(key, 0, None)
@@ -170,32 +177,38 @@ class LMDBStore(Store):
         if type(self).__setitem__ is not LMDBStore.__setitem__:
             return super().set_new(key, value)
         raw, data = self._checked(key), as_buffer(value)
-        with self._transaction(write=True) as transaction:
-            return bool(transaction.put(raw, data, overwrite=False))
+        return bool(self._change(lambda transaction: transaction.put(raw, data, overwrite=False)))
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         rows = [(self._checked(key), as_buffer(value)) for key, value in items.items()]
-        with self._transaction(write=True) as transaction:
+
+        def put(transaction: Any) -> None:
             for key, value in rows:
                 transaction.put(key, value)
+
+        self._change(put)
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
         # still the one that was changed.
         raw = self._checked(key)
-        with self._transaction() as transaction:
-            value = _copied(transaction.get(raw))
+        value = self._read_only(lambda transaction: _copied(transaction.get(raw)))
         while True:
             new = change(value)
             data = None if new is None else as_buffer(new)
-            with self._transaction(write=True) as transaction:
-                found, value = value, _copied(transaction.get(raw))
-                if value == found:
+
+            def replace(transaction: Any, data: Any = data, known: bytes | None = value) -> bytes | None:
+                found = _copied(transaction.get(raw))
+                if found == known:
                     if data is not None:
                         transaction.put(raw, data)
-                    elif value is not None:
+                    elif found is not None:
                         transaction.delete(raw)
-                    return
+                return found
+
+            known, value = value, self._change(replace)
+            if value == known:
+                return
 
     @staticmethod
     def _checked(key: str) -> bytes:
@@ -228,20 +241,20 @@ class LMDBStore(Store):
 
     def _erase(self, keys: Iterable[str]) -> int:
         rows = [raw for raw in map(_encode, keys) if len(raw) <= _KEY_MAX]
-        with self._transaction(write=True) as transaction:
-            return sum(transaction.delete(key) for key in rows)
+        return self._change(lambda transaction: sum(bool(transaction.delete(key)) for key in rows))
 
     def __contains__(self, key: object) -> bool:
         if not is_key(key):
             return False
         raw = _encode(key)
-        with self._transaction() as transaction:
-            return len(raw) <= _KEY_MAX and transaction.get(raw) is not None
+        return len(raw) <= _KEY_MAX and self._read_only(lambda transaction: transaction.get(raw) is not None)
 
     def __iter__(self) -> Iterator[str]:
-        with self._transaction() as transaction, transaction.cursor() as cursor:
-            found = [_decode(key) for key in cursor.iternext(keys=True, values=False)]
-        return (key for key in found if is_key(key))
+        def keys(transaction: Any) -> list[str]:
+            with transaction.cursor() as cursor:
+                return [_decode(key) for key in cursor.iternext(keys=True, values=False)]
+
+        return (key for key in self._read_only(keys) if is_key(key))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -254,40 +267,56 @@ class LMDBStore(Store):
 
     def size(self, key: str) -> int:
         raw = _encode(key)
-        with self._transaction() as transaction:
+
+        def size(transaction: Any) -> int | None:
             value = transaction.get(raw) if len(raw) <= _KEY_MAX else None
-            if value is None:
-                raise KeyError(key)
-            return len(value)
+            return None if value is None else len(value)
+
+        found = self._read_only(size)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def list_dir(self, path: str = "") -> list[str]:
         prefix = _prefix(path)
-        names = set()
-        with self._transaction() as transaction, transaction.cursor() as cursor:
-            found = cursor.set_range(prefix) if prefix else cursor.first()
-            while found:
-                key = bytes(cursor.key())
-                if not key.startswith(prefix):
-                    break
-                name, folder, _ = key[len(prefix) :].partition(b"/")
-                names.add(_decode(name))
-                # Behind everything in the folder: "0" comes behind "/".
-                found = cursor.set_range(prefix + name + b"0") if folder else cursor.next()
-        return sorted(name for name in names if is_key(name))
+
+        def names(transaction: Any) -> set[str]:
+            seen = set()
+            with transaction.cursor() as cursor:
+                found = cursor.set_range(prefix) if prefix else cursor.first()
+                while found:
+                    key = bytes(cursor.key())
+                    if not key.startswith(prefix):
+                        break
+                    name, folder, _ = key[len(prefix) :].partition(b"/")
+                    seen.add(_decode(name))
+                    # Behind everything in the folder: "0" comes behind "/".
+                    found = cursor.set_range(prefix + name + b"0") if folder else cursor.next()
+            return seen
+
+        return sorted(name for name in self._read_only(names) if is_key(name))
 
     def is_empty(self, path: str = "") -> bool:
         prefix = _prefix(path)
-        with self._transaction() as transaction, transaction.cursor() as cursor:
-            found = cursor.set_range(prefix) if prefix else cursor.first()
-            return not (found and bytes(cursor.key()).startswith(prefix))
+
+        def is_empty(transaction: Any) -> bool:
+            with transaction.cursor() as cursor:
+                found = cursor.set_range(prefix) if prefix else cursor.first()
+                return not (found and bytes(cursor.key()).startswith(prefix))
+
+        return self._read_only(is_empty)
 
     def erase_prefix(self, path: str = "") -> None:
         prefix = _prefix(path)
-        with self._transaction(write=True) as transaction, transaction.cursor() as cursor:
-            found = cursor.set_range(prefix) if prefix else cursor.first()
-            # Deleting moves on to the next key.
-            while found and bytes(cursor.key()).startswith(prefix):
-                found = cursor.delete() and bool(len(cursor.key()))
+
+        def erase(transaction: Any) -> None:
+            with transaction.cursor() as cursor:
+                found = cursor.set_range(prefix) if prefix else cursor.first()
+                # Deleting moves on to the next key.
+                while found and bytes(cursor.key()).startswith(prefix):
+                    found = cursor.delete() and bool(len(cursor.key()))
+
+        self._change(erase)
 
     def flush(self) -> None:
         """Wait until everything is on the disk.
@@ -328,8 +357,8 @@ class _Environment:
     def __init__(self, path: str, options: dict[str, Any]) -> None:
         self.pid = os.getpid()
         self.options = options
-        # The threads that write, or wait to.
-        self.writers: set[int] = set()
+        # Of the threads that write.
+        self.turn = Guard()
         try:
             import lmdb
         except ImportError:

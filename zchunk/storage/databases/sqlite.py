@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from pickle import PicklingError
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
+from zchunk._ext.threads.guards import Gate, Guard
 from zchunk.errors import StoreError
-from zchunk.runtime.fork import ForkGate, PerProcess
+from zchunk.runtime.fork import PerProcess
 from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 
 _MEMORY = ":memory:"
+T = TypeVar("T")
 # SQLite has locks of its own, some for the whole process.
-_gate = ForkGate()
+_gate = Gate()
 # Writers of other processes have the file for themselves for as long as a commit takes.
 _TIMEOUT = 60.0
 # No value has more, and `substr` takes no larger numbers.
@@ -114,50 +114,69 @@ class SQLiteStore(Store):
         path, separator, kwargs = state
         self.__init__(path, separator, **kwargs)  # type: ignore[misc]
 
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to one thread at a time."""
+    def _use(self, work: Callable[[sqlite3.Connection, bool], T]) -> T:
+        """Return what `work` does with the connection, which one thread has at a time.
+
+        It is also given whether this is not inside of another use, which a signal handler interrupts.
+        """
         if self._closed:
             raise StoreError(f"SQLite store {self.path!r} is closed; open it again")
-        connection, lock = self._handle()
-        with lock, _gate:
+        connection, turn = self._handle()
+        with turn as first, _gate:
             try:
-                yield connection
+                return work(connection, first)
             except (sqlite3.Error, OverflowError) as error:
                 raise StoreError(f"SQLite store {self.path!r}: {error}") from error
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to one thread that writes; not inside a transaction of `_changing`."""
-        with self._using() as db:
-            if self._in_transaction:
-                raise change_in_progress(f"SQLite store {self.path!r}")
-            yield db
+    def _query(self, query: str, parameters: Any = ()) -> list[Any]:
+        """Return the rows that a query gives."""
+        return self._use(lambda db, first: db.execute(query, parameters).fetchall())
 
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to one thread, with all that it does in one transaction."""
-        with self._writing() as db:
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` does, which is one statement; not inside a transaction of `_change`."""
+
+        def alone(db: sqlite3.Connection, first: bool) -> T:
+            self._begin(db, first)
+            return work(db)
+
+        return self._use(alone)
+
+    def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` does, all in one transaction."""
+
+        def transact(db: sqlite3.Connection, first: bool) -> T:
+            self._begin(db, first)
             self._in_transaction = True
             try:
                 db.execute("BEGIN IMMEDIATE")
-                yield db
+                result = work(db)
                 db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
+                self._roll_back(db)
                 raise
-            finally:
-                self._in_transaction = False
+            self._in_transaction = False
+            return result
+
+        return self._use(transact)
+
+    def _begin(self, db: sqlite3.Connection, first: bool) -> None:
+        if self._in_transaction:
+            if not first:
+                raise change_in_progress(f"SQLite store {self.path!r}")
+            # It was left by Ctrl-C that came even while it was rolled back.
+            self._roll_back(db)
+
+    def _roll_back(self, db: sqlite3.Connection) -> None:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        self._in_transaction = False
 
     def _value(self, query: str, key: str, **parameters: Any) -> Any:
         """Return the one column that a query for the row of a key gives."""
-        with self._using() as db:
-            rows = db.execute(f"SELECT {query} FROM zarr WHERE k = :key", {"key": key, **parameters})
-            row = rows.fetchone()
-        if row is None:
+        rows = self._query(f"SELECT {query} FROM zarr WHERE k = :key", {"key": key, **parameters})
+        if not rows:
             raise KeyError(key)
-        return row[0]
+        return rows[0][0]
 
     def _bytes(self, query: str, key: str, **parameters: Any) -> bytes:
         return self._blob(key, self._value(query, key, **parameters))
@@ -178,8 +197,7 @@ class SQLiteStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)
-        with self._writing() as db:
-            db.execute("REPLACE INTO zarr VALUES (?, ?)", row)
+        self._write(lambda db: db.execute("REPLACE INTO zarr VALUES (?, ?)", row))
 
     @property
     def _trace_names(self) -> tuple[str, ...]:
@@ -190,31 +208,34 @@ class SQLiteStore(Store):
         if type(self).__setitem__ is not SQLiteStore.__setitem__:
             return super().set_new(key, value)
         row = check_key(key), as_buffer(value)
-        with self._writing() as db:
-            return bool(db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount)
+        query = "INSERT OR IGNORE INTO zarr VALUES (?, ?)"
+        return bool(self._write(lambda db: db.execute(query, row).rowcount))
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
-        with self._changing() as db:
-            db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows)
+        self._change(lambda db: db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows))
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
         # still the one that was changed.
         query, where = "SELECT v FROM zarr WHERE k = ?", (check_key(key),)
-        with self._using() as db:
-            row = db.execute(query, where).fetchone()
+        rows = self._query(query, where)
         while True:
-            value = change(None if row is None else self._blob(key, row[0]))
+            value = change(self._blob(key, rows[0][0]) if rows else None)
             data = None if value is None else as_buffer(value)
-            with self._changing() as db:
-                found, row = row, db.execute(query, where).fetchone()
-                if row == found:
+
+            def replace(db: sqlite3.Connection, data: Any = data, known: list[Any] = rows) -> list[Any]:
+                found = db.execute(query, where).fetchall()
+                if found == known:
                     if data is not None:
                         db.execute("REPLACE INTO zarr VALUES (?, ?)", (key, data))
-                    elif row is not None:
+                    elif found:
                         db.execute("DELETE FROM zarr WHERE k = ?", where)
-                    return
+                return found
+
+            known, rows = rows, self._change(replace)
+            if rows == known:
+                return
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set the values of many keys, in one transaction.
@@ -231,14 +252,13 @@ class SQLiteStore(Store):
         self.set_many(dict(*args, **kwargs))
 
     def __delitem__(self, key: str) -> None:
-        with self._writing() as db:
-            if not db.execute("DELETE FROM zarr WHERE k = ?", (check_key(key),)).rowcount:
-                raise KeyError(key)
+        row = (check_key(key),)
+        if not self._write(lambda db: db.execute("DELETE FROM zarr WHERE k = ?", row).rowcount):
+            raise KeyError(key)
 
     def erase_many(self, keys: Iterable[str]) -> None:
         rows = [(check_key(key),) for key in keys]
-        with self._changing() as db:
-            db.executemany("DELETE FROM zarr WHERE k = ?", rows)
+        self._change(lambda db: db.executemany("DELETE FROM zarr WHERE k = ?", rows))
 
     def __contains__(self, key: object) -> bool:
         if not is_key(key):
@@ -250,9 +270,7 @@ class SQLiteStore(Store):
         return True
 
     def __iter__(self) -> Iterator[str]:
-        with self._using() as db:
-            rows = db.execute("SELECT k FROM zarr").fetchall()
-        return (key for (key,) in rows if is_key(key))
+        return (key for (key,) in self._query("SELECT k FROM zarr") if is_key(key))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -270,27 +288,25 @@ class SQLiteStore(Store):
 
     def list_dir(self, path: str = "") -> list[str]:
         where, parameters = _below(check_path(path))
-        with self._using() as db:
-            rows = db.execute(
-                "SELECT DISTINCT substr(name, 1, instr(name || '/', '/') - 1) "
-                f"FROM (SELECT substr(k, :length + 1) AS name FROM zarr WHERE {where})",
-                parameters,
-            ).fetchall()
+        rows = self._query(
+            "SELECT DISTINCT substr(name, 1, instr(name || '/', '/') - 1) "
+            f"FROM (SELECT substr(k, :length + 1) AS name FROM zarr WHERE {where})",
+            parameters,
+        )
         return sorted(name for (name,) in rows if is_key(name))
 
     def is_empty(self, path: str = "") -> bool:
         where, parameters = _below(check_path(path))
-        with self._using() as db:
-            return db.execute(f"SELECT 1 FROM zarr WHERE {where} LIMIT 1", parameters).fetchone() is None
+        return not self._query(f"SELECT 1 FROM zarr WHERE {where} LIMIT 1", parameters)
 
     def erase_prefix(self, path: str = "") -> None:
         where, parameters = _below(check_path(path))
-        with self._writing() as db:
-            db.execute(f"DELETE FROM zarr WHERE {where}", parameters)
+        self._write(lambda db: db.execute(f"DELETE FROM zarr WHERE {where}", parameters))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = check_rename(src_path, dst_path)
-        with self._changing() as db:
+
+        def move(db: sqlite3.Connection) -> None:
             if not _exists(db, src):
                 raise KeyError(src)
             if src == dst:
@@ -304,18 +320,19 @@ class SQLiteStore(Store):
                 parameters,
             )
 
+        self._change(move)
+
     def getsize(self, path: str | None = None) -> int:
         path = normalize_path(path)
         if path and path in self:
             return self.size(path)
         where, parameters = _below(path)
-        with self._using() as db:
-            row = db.execute(
-                "SELECT COALESCE(SUM(length(v)), 0) FROM zarr "
-                f"WHERE {where} AND instr(substr(k, :length + 1), '/') = 0",
-                parameters,
-            ).fetchone()
-        return int(row[0])
+        rows = self._query(
+            "SELECT COALESCE(SUM(length(v)), 0) FROM zarr "
+            f"WHERE {where} AND instr(substr(k, :length + 1), '/') = 0",
+            parameters,
+        )
+        return int(rows[0][0])
 
     def close(self) -> None:
         """Close the database, for this store. May be repeated.
@@ -329,12 +346,12 @@ class SQLiteStore(Store):
         """
         if not self._closed:
             self._closed = True
-            connection, lock = self._handle()
-            with lock, _gate:
+            connection, turn = self._handle()
+            with turn, _gate:
                 connection.close()
 
 
-def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, threading.RLock]:
+def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, Guard]:
     if path == _MEMORY and os.getpid() != owner:
         raise StoreError("an SQLite store in memory stays with the process that made it; give it a file")
     try:
@@ -346,7 +363,7 @@ def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Co
         connection.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path!r} as an SQLite store: {error}") from error
-    return connection, threading.RLock()
+    return connection, Guard()
 
 
 def _below(path: str) -> tuple[str, dict[str, Any]]:

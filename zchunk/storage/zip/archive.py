@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import io
 import os
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 
 from zchunk._ext.engine.file_job import crc32
+from zchunk._ext.threads.guards import Guard
 from zchunk.errors import StoreError
 from zchunk.runtime.locks import change_in_progress
 from zchunk.storage.local.files import sync_folder
@@ -48,8 +48,7 @@ class Archive(Reader):
         self._allow_zip64 = allow_zip64
         self._synced = synced
         self._owner = os.getpid()
-        self._lock = threading.RLock()
-        self._changing = False
+        self._lock = Guard()
         file = None if self.dirty else self._open()
         if mode == "x" and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
@@ -86,7 +85,8 @@ class Archive(Reader):
             info.flag_bits |= _LZMA_END_MARKER
         if len(key.encode()) >= 1 << 16:
             raise StoreError(f"a key in a zip archive has less than 65,536 bytes, not {len(key.encode())}")
-        with self._writing() as file:
+
+        def append(file: File) -> None:
             grown = self._end + len(packed) + len(key) + 1024
             count = len(self.entries) + len(self._foreign) + 1
             if not self._allow_zip64 and (grown > _ZIP32_SIZE or count > _ZIP32_ENTRIES):
@@ -109,56 +109,58 @@ class Archive(Reader):
             else:
                 self.entries[key] = info
 
+        self._change(append)
+
     def delete(self, key: str) -> None:
         """Drop an entry from the directory."""
         if key not in self.entries:
             raise KeyError(key)
-        with self._writing():
+
+        def drop(file: File) -> None:
             # KeyError, if another thread was first.
             del self.entries[key]
             self.dirty = True
 
-    @contextmanager
-    def _writing(self) -> Iterator[File]:
-        """Give the file to the one writer, once it is sure that there is no other."""
+        self._change(drop)
+
+    def _change(self, work: Callable[[File], None]) -> None:
+        """Have `work` change the file as its one writer, once it is sure that there is no other."""
         if os.getpid() != self._owner:
-            # Before the lock, which a thread of the parent may have held during the fork.
             raise StoreError(
                 f"zip store {self.name} was opened by process {self._owner}; a forked child can only read"
             )
-        with self._lock:
+        with self._lock as first:
             # Not before: another thread may close the archive while this one waits.
             self.check_open()
-            self._check_unchanged()
-            try:
-                self._changing = True
-                if self._file is None:
-                    self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
-                    self.dirty = True
-                status = os.fstat(self.file.fd)
-                if status.st_size != self._end or not status.st_nlink:
-                    raise StoreError(
-                        f"zip store {self.name} was changed by another writer; only one may have it open"
-                    )
-                yield self.file
-            finally:
-                self._changing = False
+            self._check_unchanged(first)
+            work(self._file_to_change())
 
-    def _check_unchanged(self) -> None:
+    def _check_unchanged(self, first: bool) -> None:
         """Refuse the change of a signal handler that interrupts one: it gets the lock of its thread, too."""
-        if self._changing:
+        if not first:
             raise change_in_progress(f"zip store {self.name}")
+
+    def _file_to_change(self) -> File:
+        """Return the file, made if need be. The lock is held."""
+        if self._file is None:
+            self._file = File(self.path, os.O_RDWR | os.O_CREAT | self._create_flag)
+            self.dirty = True
+        status = os.fstat(self.file.fd)
+        if status.st_size != self._end or not status.st_nlink:
+            raise StoreError(
+                f"zip store {self.name} was changed by another writer; only one may have it open"
+            )
+        return self.file
 
     def flush(self) -> None:
         """Write the directory of the archive, so that others can open it."""
         self.check_open()
-        if not self.dirty:
-            return
-        with self._writing() as file:
-            if self.dirty:
-                self._flush(file)
+        if self.dirty:
+            self._change(self._flush)
 
     def _flush(self, file: File) -> None:
+        if not self.dirty:
+            return
         if self._synced:
             # A directory on the disk is one of entries that are there.
             os.fsync(file.fd)
@@ -181,16 +183,17 @@ class Archive(Reader):
         if os.getpid() != self._owner:
             self._closed, self._file = True, None
             return
-        with self._lock:
-            if self._closed:
-                return
-            self._check_unchanged()
-            try:
-                if self.dirty:
-                    with self._writing() as file:
-                        self._finish(file)
-            finally:
-                self._closed, self._file = True, None
+        with self._lock as first:
+            if not self._closed:
+                self._check_unchanged(first)
+                self._close()
+
+    def _close(self) -> None:
+        try:
+            if self.dirty:
+                self._finish(self._file_to_change())
+        finally:
+            self._closed, self._file = True, None
 
     def _finish(self, file: File) -> None:
         # Of a compaction that was killed.
@@ -202,8 +205,6 @@ class Archive(Reader):
             # Where it fails (full disk, damaged entry), dead space is the lesser evil.
             with suppress(OSError, ValueError):
                 self._compact(file)
-        if not self.dirty:
-            return
         try:
             self._flush(file)
         except BaseException:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
+from zchunk._ext.threads.guards import Guard
 from zchunk.runtime.threads import get_threads, set_threads
 
 
@@ -40,7 +40,7 @@ class ThreadShare:
     """
 
     # It lets its thread in again, since any line may be where the collector frees a manager.
-    _lock: ClassVar = threading.RLock()
+    _lock: ClassVar = Guard()
     # Of all of them, the last one last.
     _asked: ClassVar[dict[int, int]] = {}
     _before: ClassVar[int]

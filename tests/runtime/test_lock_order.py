@@ -1,0 +1,217 @@
+"""No threads wait in a circle, whatever a signal handler does in the middle of code that holds something."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from zchunk._ext.threads.guards import Gate, Guard, holding, open_again, shut
+from zchunk._ext.threads.locks import ChunkLocks, KeyLock
+from zchunk.errors import ChangeInProgressError
+from zchunk.runtime.locks import change_in_progress
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no signals for programs")
+
+# What each kind of store has in memory is in use by the main thread when a signal handler comes in it. Thread B
+# holds the key of a chunk, and waits for the store.
+STORES = """
+import signal, sys, threading
+import numpy as np
+import zchunk
+from zchunk.storage import memory
+
+kind, folder = sys.argv[1:]
+begun = threading.Event()
+
+class Told:
+    def modify(self, key, change):
+        begun.set()
+        super().modify(key, change)
+
+def told(cls, *args, **kwargs):
+    return type("Told", (Told, cls), {})(*args, **kwargs)
+
+def under(guard, work):
+    with guard:
+        work()
+
+store, use = {
+    "memory": lambda: (told(zchunk.MemoryStore), lambda s, work: under(memory._changes, work)),
+    "sqlite": lambda: (told(zchunk.SQLiteStore, folder + "/db"), lambda s, work: s._use(lambda db, first: work())),
+    "lmdb": lambda: (told(zchunk.LMDBStore, folder + "/db"), lambda s, work: s._change(lambda db: work())),
+    "zip": lambda: (told(zchunk.ZipStore, folder + "/a.zip"), lambda s, work: under(s._archive._lock, work)),
+    "dbm": lambda: (told(zchunk.DBMStore, folder + "/a"), lambda s, work: s._use(lambda db: work())),
+    "lru": lambda: (
+        told(zchunk.LRUStoreCache, zchunk.MemoryStore(), None), lambda s, work: s._process().use(work, None)
+    ),
+}[kind]()
+z = zchunk.zeros(8, chunks=4, dtype="i4", store=store, path="a", zarr_format=3)
+z.attrs["x"] = 1
+s = zchunk.zeros(8, chunks=2, shards=4, dtype="i4", store=store, path="s", zarr_format=3)
+z[:], s[:] = 1, 2
+begun.clear()
+thread = threading.Thread(target=z.__setitem__, args=(1, 5))
+seen = []
+
+def handle(number, frame):
+    thread.start()
+    # It holds the key of chunk 0, and will until the store is free.
+    begun.wait()
+    try:
+        z[0] = 7
+    except zchunk.errors.ChangeInProgressError as error:
+        seen.append(error)
+    # Readers go on, also those that have helpers: several shards at a time.
+    seen.append((z[4:].tolist(), s[:].tolist(), dict(z.attrs)))
+
+signal.signal(signal.SIGUSR1, handle)
+zchunk.set_threads(3)
+use(store, lambda: signal.raise_signal(signal.SIGUSR1))
+thread.join()
+assert len(seen) == 2, seen
+assert seen[1] == ([1] * 4, [2] * 8, {"x": 1}), seen
+assert z[:].tolist() == [1, 5, 1, 1, 1, 1, 1, 1]
+z[0] = 7
+assert z[:2].tolist() == [7, 5]
+"""
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "lmdb", "zip", "dbm", "lru"])
+def test_a_handler_does_not_wait_for_what_waits_for_the_store(kind: str, tmp_path: Path) -> None:
+    if kind == "lmdb":
+        pytest.importorskip("lmdb")
+    command = [sys.executable, "-c", STORES, kind, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def refused(key: str) -> ChangeInProgressError:
+    return change_in_progress(key)
+
+
+def held_elsewhere(key: str, table: int) -> tuple[threading.Thread, threading.Event]:
+    """Have a thread hold a key until the event is set."""
+    held, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with KeyLock(1, key, refused, table):
+            held.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    held.wait()
+    return thread, leave
+
+
+CHUNKS, METADATA, VALUES = 0, 1, 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "wanted"), [(CHUNKS, METADATA), (CHUNKS, VALUES), (VALUES, METADATA)], ids=str
+)
+def test_no_wait_against_the_order(mine: int, wanted: int) -> None:
+    thread, leave = held_elsewhere("other", wanted)
+    with KeyLock(1, "mine", refused, mine):
+        with pytest.raises(ChangeInProgressError, match="'?other'?.* another thread"):
+            KeyLock(1, "other", refused, wanted).__enter__()
+        with KeyLock(1, "other", refused, wanted, False) as reading:
+            # It reads without the key rather than not at all.
+            assert not reading.held
+        with KeyLock(1, "free", refused, wanted) as lock:
+            assert lock.held
+    leave.set()
+    thread.join()
+    with KeyLock(1, "mine", refused, mine), KeyLock(1, "other", refused, wanted):
+        pass
+
+
+def test_chunks_are_waited_for_in_one_direction() -> None:
+    """Of two threads that each hold a chunk and want the other's, one waits and one is refused."""
+    both = threading.Barrier(2)
+    results: dict[str, str] = {}
+
+    def take(mine: str, wanted: str) -> None:
+        with KeyLock(1, mine, refused):
+            both.wait()
+            try:
+                with KeyLock(1, wanted, refused):
+                    results[mine] = "held"
+            except ChangeInProgressError:
+                results[mine] = "refused"
+
+    threads = [threading.Thread(target=take, args=pair, daemon=True) for pair in [("a", "b"), ("b", "a")]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(results.values()) == ["held", "refused"]
+
+
+def test_what_keeps_to_the_order_waits() -> None:
+    """Metadata, then chunks; and several chunks at once, among threads."""
+    thread, leave = held_elsewhere("other", CHUNKS)
+    taken = threading.Event()
+
+    def take() -> None:
+        with KeyLock(1, "node", refused, METADATA), ChunkLocks(1, ["other", "b", "c"], refused):
+            taken.set()
+
+    waiting = threading.Thread(target=take, daemon=True)
+    waiting.start()
+    leave.set()
+    waiting.join(60)
+    thread.join()
+    assert taken.is_set()
+
+
+def test_under_a_guard_nothing_waits_for_a_key() -> None:
+    thread, leave = held_elsewhere("other", METADATA)
+    guard = Guard()
+    assert not holding()
+    with guard as first:
+        assert first
+        assert holding()
+        assert guard.held
+        with guard as again:
+            assert not again
+        with pytest.raises(ChangeInProgressError):
+            KeyLock(1, "other", refused, METADATA).__enter__()
+        with KeyLock(1, "free", refused, METADATA) as lock:
+            assert lock.held
+    assert not holding()
+    assert not guard.held
+    leave.set()
+    thread.join()
+    with pytest.raises(RuntimeError, match="the thread that holds"):
+        guard.__exit__(None, None, None)
+
+
+def test_a_thread_inside_gets_more_guards_while_another_waits_to_fork() -> None:
+    """It would wait for the fork, which waits for it: in a handler that opens a store, for instance."""
+    outer, inner, free = Guard(), Guard(), threading.Event()
+
+    def fork() -> None:
+        shut()
+        free.set()
+        open_again()
+
+    thread = threading.Thread(target=fork, daemon=True)
+    with outer:
+        thread.start()
+        for _ in range(1000):
+            # Before, while and after the gate is shut.
+            with inner, Gate():
+                assert not free.is_set()
+    thread.join(60)
+    assert free.is_set()
+    # A thread that waits to fork gets in itself, in a handler that runs meanwhile.
+    shut()
+    with outer, Gate():
+        pass
+    open_again()
