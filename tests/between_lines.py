@@ -22,9 +22,9 @@ class Lines:
 def interrupted(module: ModuleType, handle: Callable[[], object], at: int | None = None) -> Iterator[Lines]:
     """Call `handle` before the line of `module` that is the `at`-th to run, of all before each if None.
 
-    What it calls is not interrupted. It may raise: `try:` and what leaves a `with` block are none of the lines, since
-    Python runs no signal handlers there, and one is added between a generator that is a context manager and its
-    block.
+    What it calls is not interrupted. It may raise: `try:` and what leaves a `with` block are none of the
+    lines, since Python runs no signal handlers there, and one is added between a generator that is a context
+    manager and its block.
     """
     lines = Lines()
 
@@ -58,7 +58,8 @@ def interrupted(module: ModuleType, handle: Callable[[], object], at: int | None
 def _is_atomic(code: CodeType, offset: int) -> bool:
     """Whether the code at `offset` is `try:`, or calls the `__exit__` of a block that is left."""
     rest = [step for step in dis.get_instructions(code) if step.offset >= offset]
-    if rest[0].opname == "NOP" or [step.opname for step in rest[:2]] == ["PUSH_EXC_INFO", "WITH_EXCEPT_START"]:
+    names = [step.opname for step in rest[:2]]
+    if names[0] == "NOP" or names == ["PUSH_EXC_INFO", "WITH_EXCEPT_START"]:
         return True
     while rest and rest[0].opname in ("SWAP", "POP_TOP", "ROT_TWO"):
         rest.pop(0)

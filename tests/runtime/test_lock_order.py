@@ -17,8 +17,8 @@ from zchunk.runtime.locks import change_in_progress
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no signals for programs")
 
-# What each kind of store has in memory is in use by the main thread when a signal handler comes in it. Thread B
-# holds the key of a chunk, and waits for the store.
+# What each kind of store has in memory is in use by the main thread when a signal handler comes in it.
+# Another thread holds the key of a chunk, and waits for the store.
 STORES = """
 import signal, sys, threading
 import numpy as np
@@ -42,7 +42,9 @@ def under(guard, work):
 
 store, use = {
     "memory": lambda: (told(zchunk.MemoryStore), lambda s, work: under(memory._changes, work)),
-    "sqlite": lambda: (told(zchunk.SQLiteStore, folder + "/db"), lambda s, work: s._use(lambda db, first: work())),
+    "sqlite": lambda: (
+        told(zchunk.SQLiteStore, folder + "/db"), lambda s, work: s._use(lambda db, first: work())
+    ),
     "lmdb": lambda: (told(zchunk.LMDBStore, folder + "/db"), lambda s, work: s._change(lambda db: work())),
     "zip": lambda: (told(zchunk.ZipStore, folder + "/a.zip"), lambda s, work: under(s._archive._lock, work)),
     "dbm": lambda: (told(zchunk.DBMStore, folder + "/a"), lambda s, work: s._use(lambda db: work())),
@@ -118,7 +120,7 @@ CHUNKS, METADATA, VALUES = 0, 1, 2
 def test_no_wait_against_the_order(mine: int, wanted: int) -> None:
     thread, leave = held_elsewhere("other", wanted)
     with KeyLock(1, "mine", refused, mine):
-        with pytest.raises(ChangeInProgressError, match="'?other'?.* another thread"):
+        with pytest.raises(ChangeInProgressError, match=r"'?other'?.* another thread"):
             KeyLock(1, "other", refused, wanted).__enter__()
         with KeyLock(1, "other", refused, wanted, False) as reading:
             # It reads without the key rather than not at all.

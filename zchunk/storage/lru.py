@@ -55,8 +55,8 @@ class _Cache:
     def use(self, work: Callable[[], R], otherwise: R) -> R:
         """Return what `work` does with the cache, as its one user.
 
-        Or `otherwise`, for a signal handler that interrupts the user and must not look: what it interrupts may
-        be half done. And what is interrupted for good, by Ctrl-C, is forgotten by the next user.
+        Or `otherwise`, for a signal handler that interrupts the user and must not look: what it interrupts
+        may be half done. And what is interrupted for good, by Ctrl-C, is forgotten by the next user.
         """
         with self._guard as first:
             if not first:
