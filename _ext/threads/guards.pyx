@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 
 from cpython.exc cimport PyErr_CheckSignals
 
-from zchunk._ext.threads.guards cimport Guard
+from zchunk._ext.threads.guards cimport Place
 
 cdef extern from "threads/deadline.h" nogil:
     cdef struct timespec:
