@@ -13,16 +13,16 @@ two processes may have a mark at the same time.
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk.core.access import Access
 from zchunk.errors import BeingMadeError, ContainsArrayError
 from zchunk.metadata.formats import find
+from zchunk.runtime.locks import metadata_lock
 from zchunk.runtime.owners import Owner, owner, signature
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.storage.base import Store
@@ -183,28 +183,26 @@ def _take_over(mark: Mark, old: bytes) -> bool:
     def change(now: bytes | None) -> bytes | None:
         return mark.value if now == old else now
 
-    with _alone(mark):
+    def take() -> bool:
         mark.store.modify(mark.key, change)
         return mark.store.get(mark.key) == mark.value
 
+    # Of the mark, as if it were a node: that of its node may be held.
+    with metadata_lock(mark.store, f"{mark.key}/"):
+        return _alone(mark, take)
 
-@contextmanager
-def _alone(mark: Mark) -> Iterator[None]:
-    """Let no other process take over a mark in a local folder meanwhile; other stores see to it."""
-    with _taking:
-        if mark.store.root is None:
-            yield
-            return
-        with Descriptor(os.fsencode(mark.store.root), os.O_RDONLY) as folder:
-            # Some file systems have no locks.
+
+def _alone(mark: Mark, take: Callable[[], bool]) -> bool:
+    """Do the work while no other process takes over a mark in a local folder; other stores see to it."""
+    if mark.store.root is None:
+        return take()
+    with Descriptor(os.fsencode(mark.store.root), os.O_RDONLY) as folder:
+        # Some file systems have no locks.
+        with suppress(OSError, AttributeError):
+            fcntl.flock(folder.fd, fcntl.LOCK_EX)
+        try:
+            return take()
+        finally:
+            # A child of this process may have the descriptor, too.
             with suppress(OSError, AttributeError):
-                fcntl.flock(folder.fd, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                # A child of this process may have the descriptor, too.
-                with suppress(OSError, AttributeError):
-                    fcntl.flock(folder.fd, fcntl.LOCK_UN)
-
-
-_taking = threading.Lock()
+                fcntl.flock(folder.fd, fcntl.LOCK_UN)

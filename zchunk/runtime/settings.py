@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import operator
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
+from zchunk._ext.threads.guards import Guard
 from zchunk.runtime.lazy import LazyModule
 
 _pprint: Any = LazyModule("pprint")
@@ -50,7 +50,7 @@ class _State:
         self.listeners: dict[str, Callable[[Any], None]] = {}
         self.warned: set[str] = set()
         # A signal handler may set something while the code that it interrupts does.
-        self.lock = threading.RLock()
+        self.lock = Guard()
 
 
 class Config:
@@ -420,12 +420,3 @@ config.define("array.order", one_of("C", "F"))
 config.define("default_zarr_format", one_of(2, 3))
 config.define("durability", one_of("none", "atomic", "fsync"))
 config.define("async.concurrency", at_least(1, "an integer >= 1"))
-
-
-def _after_fork() -> None:
-    # Another thread may have held the lock.
-    config._state.lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -458,15 +458,13 @@ class LRUStoreCache(Store):
         return self._store.unfinished(path)
 
     def finish_erasing(self, path: str = "") -> None:
-        with self._changing_below(check_path(path) and f"{path}/"):
-            self._store.finish_erasing(path)
+        self._change_below(check_path(path) and f"{path}/", lambda: self._store.finish_erasing(path))
 
     def lost(self, path: str = "") -> bool:
         lost = self._store.lost(path)
         if lost:
             # What is kept of it is of no use to anybody.
-            with self._changing_below(check_path(path) and f"{path}/"):
-                pass
+            self._change_below(check_path(path) and f"{path}/", lambda: None)
         return lost
 
     def foreign(self, path: str = "") -> list[str]:
