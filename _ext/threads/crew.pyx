@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free
 from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
 
 from zchunk._ext.threads.crew cimport Crew, Ticket
-from zchunk._ext.threads.locks cimport on_behalf, work_for
+from zchunk._ext.threads.locks cimport on_behalf, on_behalf_serial, work_for
 
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
@@ -82,10 +82,10 @@ LOOK = LOOK_NS
 
 cdef void _offer(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
     cdef int64_t i, _sleeper
-    cdef int64_t thread = on_behalf()
+    cdef int64_t thread = on_behalf(), serial = on_behalf_serial()
     pthread_mutex_lock(&desk.mutex)
     for i in range(n):
-        tickets[i].thread = thread
+        tickets[i].thread, tickets[i].serial = thread, serial
         if desk.last == NULL:
             desk.first = &tickets[i]
         else:
@@ -131,7 +131,7 @@ cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
             desk.last = NULL
         zc_store(&ticket.state, TAKEN)
         pthread_mutex_unlock(&desk.mutex)
-        work_for(ticket.thread)
+        work_for(ticket.thread, ticket.serial)
         if ticket.work == NULL:
             task = ticket.arg
             free(ticket)

@@ -12,6 +12,7 @@ typedef struct zc_hold {
     uint64_t key;
     int64_t thread;
     int64_t changes; /* what is under the key */
+    int64_t serial;  /* counts the keys that the thread has taken */
     struct zc_hold *next;
 } zc_hold;
 
@@ -23,10 +24,13 @@ typedef struct {
 
 static zc_bucket zc_buckets[ZC_TABLES][ZC_BUCKETS];
 static int64_t zc_threads;
-/* This thread, and the one that waits for what it does. */
-static __thread int64_t zc_me, zc_for;
+/* This thread, the one that waits for what it does, and the last key that this one had taken before it gave the work
+   away: those that it takes later it lets go before it waits. */
+static __thread int64_t zc_me, zc_for, zc_for_serial;
 /* Keys that this thread holds. More than it does if another one let go of some, which `zc_may_wait` sets right. */
 static __thread int64_t zc_keys;
+/* Counts the keys that this thread has taken. */
+static __thread int64_t zc_serial;
 
 static int64_t zc_self(void) {
     if (zc_me == 0) zc_me = __atomic_add_fetch(&zc_threads, 1, __ATOMIC_RELAXED);
@@ -35,7 +39,9 @@ static int64_t zc_self(void) {
 
 static int64_t zc_on_behalf(void) { return zc_for ? zc_for : zc_self(); }
 
-static void zc_work_for(int64_t thread) { zc_for = thread; }
+static int64_t zc_on_behalf_serial(void) { return zc_for ? zc_for_serial : zc_serial; }
+
+static void zc_work_for(int64_t thread, int64_t serial) { zc_for = thread, zc_for_serial = serial; }
 
 /* In a forked child no key is held: the thread that held it in the parent does not exist. */
 static void zc_locks_reset(void) {
@@ -55,8 +61,8 @@ static int zc_locks_setup(void) {
 /* Where the keys of a table come in the order in which threads take them: metadata, values, chunks. */
 static int zc_rank(int table) { return table == 0 ? ZC_TABLES : table; }
 
-/* Whether this thread may wait for a key: not if it, or the one that it works for, holds what comes behind the key in
-   the order. `guards`: whether it holds what comes behind all of them. */
+/* Whether this thread may wait for a key: not if it, or the one that it works for while that one waits, holds what comes
+   behind the key in the order. `guards`: whether it holds what comes behind all of them. */
 static int zc_may_wait(int rank, uint64_t key, int guards) {
     int64_t me = zc_self(), mine = 0;
     int may = 1;
@@ -69,7 +75,7 @@ static int zc_may_wait(int rank, uint64_t key, int guards) {
             if (__atomic_load_n(&bucket->first, __ATOMIC_ACQUIRE) == NULL) continue;
             pthread_mutex_lock(&bucket->mutex);
             for (zc_hold *hold = bucket->first; hold != NULL; hold = hold->next)
-                if (hold->thread == me || hold->thread == zc_for) {
+                if (hold->thread == me || (hold->thread == zc_for && hold->serial <= zc_for_serial)) {
                     mine += hold->thread == me;
                     if (zc_rank(table) > rank || (zc_rank(table) == rank && hold->key >= key)) may = 0;
                 }
@@ -113,7 +119,7 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes, int 
             other = other->next;
         }
     }
-    *hold = (zc_hold){key, me, changes, bucket->first};
+    *hold = (zc_hold){key, me, changes, ++zc_serial, bucket->first};
     __atomic_store_n(&bucket->first, hold, __ATOMIC_RELEASE);
     zc_keys++;
     pthread_mutex_unlock(&bucket->mutex);

@@ -25,7 +25,8 @@ from zchunk._ext.threads.locks cimport Hold
 cdef extern from "threads/locks.h" nogil:
     int zc_locks_setup()
     int64_t zc_on_behalf()
-    void zc_work_for(int64_t thread)
+    int64_t zc_on_behalf_serial()
+    void zc_work_for(int64_t thread, int64_t serial)
     int zc_may_wait(int rank, uint64_t key, int guards)
     int zc_hold_key(int table, Hold* hold, uint64_t key, int changes, int guards)
     void zc_let_go(int table, Hold* hold)
@@ -66,9 +67,14 @@ cdef int64_t on_behalf() noexcept nogil:
     return zc_on_behalf()
 
 
-cdef void work_for(int64_t thread) noexcept nogil:
-    """Say which thread waits for what this one does from now on."""
-    zc_work_for(thread)
+cdef int64_t on_behalf_serial() noexcept nogil:
+    """What tells the keys that this thread holds now, while it waits for its helpers, from those of its own work."""
+    return zc_on_behalf_serial()
+
+
+cdef void work_for(int64_t thread, int64_t serial) noexcept nogil:
+    """Say which thread waits for what this one does from now on, and what `on_behalf_serial` was there."""
+    zc_work_for(thread, serial)
 
 
 cdef class KeyLock:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import zchunk
 from zchunk._ext.threads.guards import Gate, Guard, holding, open_again, shut
 from zchunk._ext.threads.locks import ChunkLocks, KeyLock
 from zchunk.errors import ChangeInProgressError
@@ -217,3 +218,29 @@ def test_a_thread_inside_gets_more_guards_while_another_waits_to_fork() -> None:
     with outer, Gate():
         pass
     open_again()
+
+
+def test_helpers_wait_for_the_shards_that_other_writers_have() -> None:
+    """What a thread writes itself, beside its helpers, it lets go of before it waits for them."""
+    z = zchunk.zeros(64, chunks=4, shards=8, dtype="i4", zarr_format=3)
+    before = zchunk.get_threads()
+    zchunk.set_threads(3)
+    failed: list[Exception] = []
+
+    def write(value: int) -> None:
+        try:
+            for _ in range(30):
+                z[:] = value
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(value,)) for value in (1, 2, 3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        zchunk.set_threads(before)
+    assert failed == []
+    assert {*z[:].tolist()} <= {1, 2, 3}

@@ -9,6 +9,7 @@ cdef struct Ticket:
     void* arg                               # and which the ticket owns
     int64_t state
     int64_t thread                          # the one that waits for the work
+    int64_t serial                          # and `on_behalf_serial` there
     Ticket* next
 
 cdef struct Desk

@@ -11,4 +11,5 @@ cdef bint lock_chunk(Hold* hold, uint64_t key) noexcept nogil
 cdef void unlock_chunk(Hold* hold) noexcept nogil
 cdef bint may_wait_for_lock() noexcept nogil
 cdef int64_t on_behalf() noexcept nogil
-cdef void work_for(int64_t thread) noexcept nogil
+cdef int64_t on_behalf_serial() noexcept nogil
+cdef void work_for(int64_t thread, int64_t serial) noexcept nogil
