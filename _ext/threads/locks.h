@@ -61,6 +61,11 @@ static int zc_locks_setup(void) {
 /* Where the keys of a table come in the order in which threads take them: metadata, values, chunks. */
 static int zc_rank(int table) { return table == 0 ? ZC_TABLES : table; }
 
+/* Whether a key is held by this thread, or by the one that it works for while that one waits. */
+static int zc_is_own(const zc_hold *hold) {
+    return hold->thread == zc_self() || (hold->thread == zc_for && hold->serial <= zc_for_serial);
+}
+
 /* Whether this thread may wait for a key: not if it, or the one that it works for while that one waits, holds what comes
    behind the key in the order. `guards`: whether it holds what comes behind all of them. */
 static int zc_may_wait(int rank, uint64_t key, int guards) {
@@ -75,7 +80,7 @@ static int zc_may_wait(int rank, uint64_t key, int guards) {
             if (__atomic_load_n(&bucket->first, __ATOMIC_ACQUIRE) == NULL) continue;
             pthread_mutex_lock(&bucket->mutex);
             for (zc_hold *hold = bucket->first; hold != NULL; hold = hold->next)
-                if (hold->thread == me || (hold->thread == zc_for && hold->serial <= zc_for_serial)) {
+                if (zc_is_own(hold)) {
                     mine += hold->thread == me;
                     if (zc_rank(table) > rank || (zc_rank(table) == rank && hold->key >= key)) may = 0;
                 }
@@ -101,7 +106,7 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes, int 
     for (other = bucket->first; other != NULL;) {
         if (other->key != key) {
             other = other->next;
-        } else if (other->thread != me && other->thread != zc_for) {
+        } else if (!zc_is_own(other)) {
             if (may_wait) {
                 pthread_cond_wait(&bucket->released, &bucket->mutex);
             } else {
