@@ -693,3 +693,30 @@ def test_one_object_without_axes(dtype: Any, item: Any, zarr_format: int) -> Non
         assert type(z[()]) is dtype
         z[()] = dtype()
         assert z[()] == dtype()
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1")
+@pytest.mark.parametrize("version", [2, 3])
+def test_numpys_strings_are_stored_as_texts(version: Any) -> None:
+    words = np.array(["a", "", "größer"], np.dtypes.StringDType())
+    made = (
+        zchunk.array(words, zarr_format=version, chunks=2),
+        zchunk.create(3, dtype=words.dtype, zarr_format=version),
+        zchunk.zeros_like(words, zarr_format=version),
+        zchunk.create_array(data=words, zarr_format=version),
+    )
+    for z in made:
+        z[:] = words
+        assert z[:].tolist() == words.tolist()
+        assert (z[:].astype(words.dtype) == words).all()
+        document = z.metadata.to_dict()
+        if version == 3:
+            assert document["data_type"] == "string"
+        else:
+            assert (document["dtype"], document["filters"][0]["id"]) == ("|O", "vlen-utf8")
+    store: dict[str, bytes] = {}
+    zchunk.save(store, words, zarr_format=version)
+    assert zchunk.load(store).tolist() == words.tolist()
+    g = zchunk.group(zarr_format=version)
+    g["a"] = words
+    assert g["a"][:].tolist() == words.tolist()

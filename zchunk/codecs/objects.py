@@ -18,6 +18,7 @@ def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec
     """Return the dtype that a user means, and the codec of its objects, None if it has none.
 
     As in zarr 2.18 ``str`` and ``bytes`` are objects of any length, and ``"array:i4"`` are arrays of numbers.
+    NumPy's `StringDType` is stored as ``str``.
 
     Raises
     ------
@@ -30,10 +31,17 @@ def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec
         if codec is None and not item:
             raise ValueError(f"dtype {dtype!r} does not name the items of the arrays; write 'array:i4'")
         return np.dtype(object), codec or get_codec({"id": "vlen-array", "dtype": item})
+    if is_string_dtype(dtype):
+        dtype = str
     codec_id = _IDS.get(dtype) if isinstance(dtype, type | str) else None
     if codec_id is None:
         return dtype, codec
     return np.dtype(object), codec or get_codec({"id": codec_id})
+
+
+def is_string_dtype(dtype: object) -> bool:
+    """Whether a dtype is NumPy's `StringDType`, which NumPy has from version 2.0 on."""
+    return isinstance(dtype, np.dtype) and dtype.kind == "T"
 
 
 def object_filters(

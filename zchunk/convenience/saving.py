@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from zchunk.codecs.objects import object_dtype, object_filters
+from zchunk.codecs.objects import is_string_dtype, object_dtype, object_filters
 from zchunk.convenience.opening import open
 from zchunk.core.array import Array
 from zchunk.creation.arrays import array
@@ -225,6 +225,8 @@ def _read(data: object, parameters: dict[str, Any]) -> Any:
     check_data(data)
     dtype, codec = object_dtype(parameters.get("dtype"), parameters.get("object_codec"))
     items = ragged(data) if codec is not None and codec.codec_id == "vlen-array" else np.asanyarray(data)
+    if dtype is None and is_string_dtype(items.dtype):
+        return items
     dtype = np.dtype(items.dtype if dtype is None else dtype)
     encode_dtype(dtype)
     if dtype.hasobject and codec is None and not parameters.get("filters"):

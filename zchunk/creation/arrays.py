@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from zchunk.codecs.objects import object_dtype
+from zchunk.codecs.objects import is_string_dtype, object_dtype
 from zchunk.core.access import access_to
 from zchunk.core.array import Array
 from zchunk.creation import h5py_names
@@ -418,6 +418,8 @@ def array(data: DataLike, **kwargs: Unpack[keywords.FilledArray]) -> Array:
     """
     given: dict[str, Any] = {**kwargs}
     dtype, object_codec = object_dtype(given.get("dtype"), given.get("object_codec"))
+    if dtype is None and is_string_dtype(getattr(data, "dtype", None)):
+        dtype, object_codec = object_dtype(str, object_codec)
     check_data(data, None if dtype is None else np.dtype(dtype))
     chunks = given.get("chunks")
     chunks = chunks_of(data) if chunks is None else chunks
