@@ -100,13 +100,21 @@ ShapeLike: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 """A shape: an integer for one axis, or the length of every axis."""
 
 ChunksLike: TypeAlias = (
-    Literal["auto"] | bool | SupportsIndex | Iterable[SupportsIndex | Iterable[SupportsIndex] | None] | None
+    str
+    | bool
+    | SupportsIndex
+    | Iterable[SupportsIndex | Iterable[SupportsIndex] | None]
+    | Mapping[str, SupportsIndex | None]
+    | None
 )
-"""Chunks: a length for all axes or one for every axis (None and -1: the whole axis); "auto", True or None: a
-guess; False: one chunk."""
+"""Chunks: a length for all axes or one for every axis (None and -1: the whole axis), or lengths by names of
+axes; a size such as "100MB"; "auto", True or None: a guess; False: one chunk."""
 
-ShardsLike: TypeAlias = Literal["auto"] | SupportsIndex | Iterable[SupportsIndex] | None
-"""Shards: a length for all axes or one for every axis; "auto": about 128 MiB; None: no shards."""
+ShardsLike: TypeAlias = (
+    str | SupportsIndex | Iterable[SupportsIndex] | Mapping[str, SupportsIndex | None] | None
+)
+"""Shards: a length for all axes or one for every axis, or by names of axes; a size such as "1GB", at most;
+"auto": about 128 MiB; None: no shards."""
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
 """What stands between the coordinates in a chunk's key."""

@@ -91,8 +91,10 @@ def create(
     ----------
     shape : int or sequence of int
         Length of every axis.
-    chunks : int, sequence of int, bool or "auto", optional
-        Length of a chunk along every axis. True or ``"auto"``: a good guess; False: one chunk.
+    chunks : int, sequence of int, mapping, str or bool, optional
+        Length of a chunk along every axis, or by names of axes: ``{"time": 1, "x": 512}`` with
+        `dimension_names` (in format 2 the attribute ``_ARRAY_DIMENSIONS``); axes left out are not cut.
+        ``"100MB"`` or ``"64MiB"``: at most so many bytes. True or ``"auto"``: a good guess; False: one chunk.
     dtype : dtype-like, optional
         Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
         arrays of numbers; text of a fixed length is ``"U10"``.
@@ -139,7 +141,7 @@ def create(
     zarr_format : {None, 2, 3}, optional
         Version of the format. By default that of the groups above; or else 3 if shards or names of dimensions
         are given; or else as `zchunk.config` says, which is 2. `zarr_version` means the same.
-    shards : int, sequence of int or "auto", optional
+    shards : int, sequence of int, mapping or str, optional
         Format 3: length of a shard along every axis, a multiple of that of a chunk. All chunks of a shard are
         stored in one object. ``"auto"``: about 128 MiB, uncompressed. None: no shards.
     compressors : codec, sequence of codecs, None or "auto", optional

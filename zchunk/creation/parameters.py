@@ -21,6 +21,7 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.v2 import render_array
 from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.chunk_sizes import lengths_by_name
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
@@ -112,6 +113,8 @@ def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) ->
     filters, auto = recipe.filters, isinstance(recipe.filters, str) and recipe.filters == "auto"
     known = recipe._replace(
         shape=shape,
+        chunks=_by_axis(recipe, recipe.chunks, "chunks"),
+        shards=_by_axis(recipe, recipe.shards, "shards"),
         dtype=dtype.base,
         filters=[] if auto else _listed("filters", filters),
         compressors=_compressors(recipe.compressor, recipe.compressors, shape),
@@ -142,6 +145,15 @@ def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
         # The default value 0: without a fill value a reader gets the same.
         return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
     return metadata
+
+
+def _by_axis(recipe: ArrayRecipe, lengths: Any, what: str) -> Any:
+    """Return chunks or shards that are given by names of axes as one length for every axis."""
+    if not isinstance(lengths, Mapping):
+        return lengths
+    # In format 2 they are xarray's attribute.
+    names = recipe.dimension_names or (recipe.attributes or {}).get("_ARRAY_DIMENSIONS")
+    return lengths_by_name(lengths, None if names is None else list(names), what)
 
 
 def _chunks(chunks: object) -> Any:

@@ -20,9 +20,10 @@ from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.spec.chunk_sizes import parse_bytes
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import NODE_KEY, ChunkKeyEncoding
-from zchunk.spec.regular_grid import guess_chunks, normalize_chunks
+from zchunk.spec.regular_grid import normalize_chunks
 
 # Bytes of a shard, uncompressed, where zchunk chooses: file systems and object stores move such a file
 # at full speed, and many of them fit in memory.
@@ -245,13 +246,14 @@ def chunks_and_shards(
     chunks = True if guess else chunks
     if shards is None or shards is False:
         return normalize_chunks(chunks, shape, itemsize), None
-    if shards is True or _is_auto(shards):
+    if shards is True or isinstance(shards, str):
         inner = normalize_chunks(chunks, shape, itemsize)
-        return inner, _guess_shards(inner, shape, itemsize)
+        nbytes = _SHARD_BYTES if shards is True or _is_auto(shards) else parse_bytes(shards, "shards")
+        return inner, _guess_shards(inner, shape, itemsize, nbytes)
     shard = normalize_chunks(shards, shape, itemsize)
-    if guess:
-        wanted = guess_chunks(tuple(map(min, shard, (max(n, 1) for n in shape))), itemsize)
-        return tuple(map(_divisor, shard, wanted)), shard
+    if guess or isinstance(chunks, str):
+        inside = tuple(map(min, shard, (max(n, 1) for n in shape)))
+        return tuple(map(_divisor, shard, normalize_chunks(chunks, inside, itemsize))), shard
     inner = normalize_chunks(chunks, shape, itemsize)
     if any(s % c for s, c in zip(shard, inner, strict=True)):
         raise ValueError(f"shards {shard} are not made of whole chunks {inner}: the lengths do not divide")
@@ -264,11 +266,13 @@ def _divisor(length: int, wanted: int) -> int:
     return next((length // n for n in range(first, min(first + 4096, length + 1)) if length % n == 0), length)
 
 
-def _guess_shards(chunks: tuple[int, ...], shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return the shape of a shard of about 128 MiB, with about as many chunks along every axis."""
+def _guess_shards(
+    chunks: tuple[int, ...], shape: tuple[int, ...], itemsize: int, nbytes: int
+) -> tuple[int, ...]:
+    """Return the shape of a shard of at most `nbytes`, with about as many chunks along every axis."""
     most = [max(-(-n // c), 1) for n, c in zip(shape, chunks, strict=True)]
     counts = [1] * len(chunks)
-    room = _SHARD_BYTES // max(math.prod(chunks) * itemsize, 1)
+    room = nbytes // max(math.prod(chunks) * itemsize, 1)
     while True:
         # The last axis first: then items that are side by side in an array are in one shard.
         axes = [axis for axis in reversed(range(len(counts))) if counts[axis] < most[axis]]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from zchunk.runtime.callers import caller_level
+from zchunk.spec.chunk_sizes import chunks_of_size, parse_bytes
 
 # The targets of h5py's and zarr 2's heuristic, in bytes.
 _BASE = 256 * 1024
@@ -99,8 +100,9 @@ def normalize_chunks(chunks: Any, shape: tuple[int, ...], itemsize: int) -> tupl
 
     Parameters
     ----------
-    chunks : bool, int, sequence or None
-        True or None: guess. False: one chunk. An integer: that length along every axis. In a sequence, None
+    chunks : bool, int, str, sequence or None
+        True or None: guess. A text such as ``"100MB"``: at most so many bytes.
+        False: one chunk. An integer: that length along every axis. In a sequence, None
         or -1 is the axis' length, and axes beyond its end are not cut.
     shape : tuple of int
         The array's shape.
@@ -109,6 +111,8 @@ def normalize_chunks(chunks: Any, shape: tuple[int, ...], itemsize: int) -> tupl
     """
     if chunks is None or chunks is True:
         return guess_chunks(shape, itemsize)
+    if isinstance(chunks, str):
+        return chunks_of_size(parse_bytes(chunks), shape, itemsize)
     if chunks is False:
         chunks = ()
     elif not _is_sequence(chunks):
