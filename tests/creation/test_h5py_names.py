@@ -75,6 +75,15 @@ def test_what_is_ignored(name: str, make: Callable[..., zchunk.Array]) -> None:
         make(**{name: True})
 
 
+@pytest.mark.parametrize("maxshape", [None, (None,), [5]])
+def test_arrays_can_be_resized_whatever_maxshape_says(maxshape: object) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        z = zchunk.create(3, maxshape=maxshape)
+    z.resize(9)
+    assert z.maxshape == (None,)
+
+
 def test_what_is_refused(make: Callable[..., zchunk.Array]) -> None:
     with pytest.raises(TypeError, match="'nope'"):
         make(nope=1)

@@ -263,3 +263,22 @@ def test_foreign_files_are_no_members(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty").mkdir()
     assert list(g) == ["a"]
+
+
+def test_parents() -> None:
+    root = zchunk.group()
+    root.zeros("a/b/x", shape=3)
+    member = root["a/b"]
+    assert member.parent == root["a"]
+    assert member.parent.parent == root
+    assert root.parent == root
+
+
+def test_flush_and_close(tmp_path) -> None:
+    g = zchunk.open_group(tmp_path / "a.zip", mode="w")
+    g.create("x", data=[1, 2])
+    g.flush()
+    assert zchunk.open(tmp_path / "a.zip", "r")["x"][:].tolist() == [1, 2]
+    g.close()
+    with pytest.raises(zchunk.errors.StoreError):
+        g["x"]

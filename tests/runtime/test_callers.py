@@ -18,7 +18,7 @@ def test_warnings_name_the_line_of_the_caller() -> None:
         zchunk.create(5, shuffle=True)
         group.zeros("a", shape=5.0)
         group.create_dataset("b", shape=5, dtype="i4", object_codec=zchunk.Zstd())
-        zchunk.full_like(np.zeros(3), fill_value=1, maxshape=(None,))
+        zchunk.full_like(np.zeros(3), fill_value=1, fletcher32=True)
         group.attrs.update({1: 2})
         zchunk.create(5, attributes={1: 2})
     assert len(found) == 7

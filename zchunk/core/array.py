@@ -2,8 +2,8 @@
 
 An array is a chain of classes, each whole by itself and read in this order: `Node` (where it is),
 `ArrayProperties` (what it is), `Selections` (reading and writing), `Decomposition` (by many processes),
-`Views`, `Iteration`, and here `Array`, with what changes the metadata. So each part uses nothing but what the
-ones before it bring.
+`Views`, `Iteration`, `H5pyMethods`, and here `Array`, with what changes the metadata. So each part uses
+nothing but what the ones before it bring.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, 
 from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
 from zchunk.core.array_config import as_config
+from zchunk.core.h5py_methods import H5pyMethods
 from zchunk.core.info import InfoReporter, Items, array_items, class_name
-from zchunk.core.iteration import Iteration
 from zchunk.core.properties import find_array
 from zchunk.engine import chunk_cache, resize
 from zchunk.engine.array import ChunkedArray
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _R = TypeVar("_R")
 
 
-class Array(Iteration):
+class Array(H5pyMethods):
     """A chunked, compressed N-d array in a store.
 
     `zchunk.create`, `zchunk.open` and the like make one; this constructor opens the one that is in a store.

@@ -52,6 +52,9 @@ def translate(compressor: object, fill_value: object, kwargs: Mapping[str, objec
     fill_value = others.pop("fillvalue", fill_value)
     if unknown := others.keys() - _IGNORED:
         raise TypeError(_unknown(min(unknown), function_called()))
+    if isinstance(others.get("maxshape", 0), tuple | list | None):
+        # Every array can be resized, without limit.
+        others.pop("maxshape")
     ignored = list(others)
     if not isinstance(compressor, str) or compressor != "default":
         ignored += [name for name in ("compression", "compression_opts") if name in kwargs]

@@ -277,6 +277,41 @@ class Group(Zarr3Names):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self.close()
+
+    # ---- h5py's names
+
+    @property
+    def parent(self) -> Self:
+        """The group above this one; of the group at the root, itself."""
+        if not self.path:
+            return self
+        return self._of(find_group(self._access_to(self.path.rpartition("/")[0])))
+
+    def flush(self) -> None:
+        """Write what the stores still hold back, as `ZipStore` and the databases do.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.group().flush()
+        """
+        for store in (self.store, self._access.chunk_store):
+            flush = getattr(store, "flush", None)
+            if flush is not None:
+                flush()
+
+    def close(self) -> None:
+        """Close the stores, as the end of a ``with`` statement does.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> g = zchunk.open_group("a.zip", mode="w")
+        >>> g.create("x", data=[1, 2])
+        <zchunk.core.Array '/x' (2,) int64>
+        >>> g.close()
+        """
         self.store.close()
         if self._access.chunk_store is not None:
             self._access.chunk_store.close()
