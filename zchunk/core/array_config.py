@@ -113,8 +113,27 @@ def as_config(
             raise ValueError(f"{min(twice)} is given by config and by a parameter of its own; give it once")
         said |= values
     if base is None:
-        base = ArrayConfig(*map(settings.get, _SETTINGS))
+        base = _as_set or _read_settings()
     return base._replace(**said) if said else base
+
+
+# What the settings say, for most arrays are made or opened without a word about it; None after a change.
+_as_set: ArrayConfig | None = None
+
+
+def _read_settings() -> ArrayConfig:
+    global _as_set
+    _as_set = found = ArrayConfig(*map(settings.get, _SETTINGS))
+    return found
+
+
+def _forget(value: object) -> None:
+    global _as_set
+    _as_set = None
+
+
+for _key in _SETTINGS:
+    settings.define(_key, changed=_forget)
 
 
 def _valid(given: Any) -> dict[str, Any]:

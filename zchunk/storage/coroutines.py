@@ -47,7 +47,8 @@ class _Loop:
 
 
 _loop: PerProcess[_Loop] | None = None
-_making = threading.Lock()
+# A signal handler may use one while the code that it interrupts makes the loop.
+_making = threading.RLock()
 
 
 def _run(work: Coroutine[Any, Any, _T]) -> _T:
