@@ -42,8 +42,9 @@ TYPES = {
     "BlockSelection": (["1", "(0, slice(2))"], ["1.5"]),
     "ChunkKeyEncodingLike": (["'default'", "('v2', '.')", "{'name': 'v2'}", "None"], ["5"]),
     "ChunksLike": (
-        ["5", "(5, None)", "[5, -1]", "True", "'auto'", "None", "ints", "np.int64(5)", "[[1, 2], 3]"],
-        ["2.5", "(2.5,)", "'guess'", "{'a': 1}"],
+        ["5", "(5, None)", "[5, -1]", "True", "'auto'", "None", "ints", "np.int64(5)", "[[1, 2], 3]"]
+        + ["'9MB'", "{'x': 1}"],
+        ["2.5", "(2.5,)", "{'a': 1.5}"],
     ),
     "CodecLike": (["zchunk.Blosc()", "{'id': 'zlib'}", "zchunk.codecs.Crc32c()"], ["'zlib'", "5"]),
     "CompressorLike": (["zchunk.Zstd(3)", "None", "'default'"], ["'zstd'", "[zchunk.Zstd()]"]),
@@ -73,7 +74,7 @@ TYPES = {
     ),
     "SerializerLike": (["'auto'", "{'name': 'bytes'}", "None"], ["5"]),
     "ShapeLike": (["5", "(5, 6)", "[5]", "ints", "np.int64(5)"], ["2.5", "(2.5, 1)", "'5'", "None"]),
-    "ShardsLike": (["5", "(5, 6)", "'auto'", "None"], ["2.5", "'guess'"]),
+    "ShardsLike": (["5", "(5, 6)", "'auto'", "None", "'1GiB'", "{'x': 1}"], ["2.5", "{'x': 1.5}"]),
     "StorageOptions": (["{'anon': True}"], ["5"]),
     "StoreLike": (
         ["'a'", "Path('a')", "zchunk.MemoryStore()", "mapping", "None"],
