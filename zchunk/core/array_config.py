@@ -123,7 +123,9 @@ _as_set: ArrayConfig | None = None
 
 def _read_settings() -> ArrayConfig:
     global _as_set
-    _as_set = found = ArrayConfig(*map(settings.get, _SETTINGS))
+    with settings.lock:
+        # No other thread changes one between reading and keeping them.
+        _as_set = found = ArrayConfig(*map(settings.get, _SETTINGS))
     return found
 
 

@@ -12,6 +12,7 @@ import operator
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -287,6 +288,11 @@ class Config:
         raise NotImplementedError("zchunk reads into NumPy arrays; cupy.asarray(z[...]) copies one to a GPU")
 
     # ---- for the modules that settings are about
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held while values change and those who hear of it are told."""
+        return self._state.lock
 
     def define(
         self,
