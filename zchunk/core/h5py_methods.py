@@ -143,8 +143,9 @@ class H5pyMethods(Iteration):
 
         Examples
         --------
+        >>> import numpy as np
         >>> import zchunk
-        >>> z = zchunk.array([(1, 2.5), (3, 4.5)], dtype=[("a", "i4"), ("b", "f8")])
+        >>> z = zchunk.array(np.array([(1, 2.5), (3, 4.5)], [("a", "i4"), ("b", "f8")]))
         >>> z.fields("b")[:]
         array([2.5, 4.5])
         """
