@@ -56,9 +56,9 @@ def end_of_archive(file: Readable, first: int = _STEP, most: int | None = None) 
     """
     size = file.size
     middle = max(size - first, 0)
-    if _ends_with_whole(file):
-        return size
     found = next(_ends(file, size, middle), None)
+    if found != size and _ends_with_whole(file):
+        return size
     if found is not None:
         return found
     if file.read(0, 4) not in (_ENTRY_MAGIC, _END_MAGIC):
