@@ -177,6 +177,23 @@ def test_of_several_that_take_over_one_does(tmp_path: Path) -> None:
     assert owners.owner(store[".unfinished"]) == "this"
 
 
+def test_a_mark_that_was_taken_over_and_removed_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DirectoryStore(tmp_path)
+    other = marks.set_mark(store, "")
+    read = DirectoryStore.__getitem__
+
+    def removed_after_it_is_read(self: DirectoryStore, key: str) -> bytes:
+        value = read(self, key)
+        other.remove()
+        return value
+
+    monkeypatch.setattr(DirectoryStore, "__getitem__", removed_after_it_is_read)
+    assert not marks._take_over(marks.Mark(store, "", owners.signature()), b"of a process that is gone")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_maker_whose_place_was_erased_does_not_show_half_of_its_array(tmp_path: Path) -> None:
     new = started(store=tmp_path, path="a", **FORM)
     new.array[:2] = 7

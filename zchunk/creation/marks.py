@@ -180,16 +180,26 @@ def _state(mark: Mark, value: bytes) -> Owner:
 def _take_over(mark: Mark, old: bytes) -> bool:
     """Replace a mark whose process is gone; return False if another process did so before."""
 
-    def change(now: bytes | None) -> bytes | None:
-        return mark.value if now == old else now
+    def change(now: bytes | None) -> bytes:
+        if now != old:
+            # Not to be stored again: the process that took it over may be removing it.
+            raise _TakenOverError
+        return mark.value
 
     def take() -> bool:
-        mark.store.modify(mark.key, change)
+        try:
+            mark.store.modify(mark.key, change)
+        except _TakenOverError:
+            return False
         return mark.store.get(mark.key) == mark.value
 
     # Of the mark, as if it were a node: that of its node may be held.
     with metadata_lock(mark.store, f"{mark.key}/"):
         return _alone(mark, take)
+
+
+class _TakenOverError(Exception):
+    """Another process has taken over a mark."""
 
 
 def _alone(mark: Mark, take: Callable[[], bool]) -> bool:
