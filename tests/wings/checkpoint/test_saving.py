@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from zchunk.checkpoint import Block
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.agreement import Agreement, take_apart
 from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.communicators import Alone
 from zchunk.wings.checkpoint.rewind import Rewind
 from zchunk.wings.checkpoint.saving import Saving
 from zchunk.wings.checkpoint.staging import Buffers, stage
@@ -124,3 +126,38 @@ def test_trash_that_cannot_be_deleted_is_no_failure(tmp_path: Path) -> None:
         with pytest.warns(RuntimeWarning, match="old steps cannot be deleted: .*Directory not empty"):
             checked(on_ranks(2, work))
     assert layout.steps(str(tmp_path)) == [2]
+
+
+def test_ctrl_c_while_the_thread_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    made = saving(tmp_path, Alone(), 1)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.start(None, Alone())
+    monkeypatch.undo()
+    # What `Pending.finish` does.
+    made.join()
+    if not made.in_background:
+        made.write()
+    made.finish(Alone())
+    assert made.error is None
+    assert layout.steps(str(tmp_path)) == [1]
+
+
+def test_ctrl_c_before_the_thread_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    made = saving(tmp_path, Alone(), 1)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.start(None, Alone())
+    assert not made.in_background
+    made.write()
+    made.finish(Alone())
+    assert layout.steps(str(tmp_path)) == [1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -240,3 +242,9 @@ def test_text_of_numpy_keeps_its_zeros(value: Any) -> None:
 def test_a_masked_array_is_refused() -> None:
     with pytest.raises(TypeError, match="'a/0': a masked array cannot be stored"):
         trees.flatten({"a": [np.ma.masked_equal([1, 2], 2)]})
+
+
+def test_numpy_random_is_imported_before_the_first_save() -> None:
+    # An import of numpy.random loses a Ctrl-C that comes meanwhile.
+    program = "import sys, zchunk.checkpoint; print('numpy.random.mtrand' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "True\n"

@@ -4,5 +4,5 @@
 (`staging`), and written and committed in the background (`saving`, `commit`); workers of dask write its
 arrays (`dask_workers`). A restored step is verified (`verification`) and read (`restoring`). No process waits
 for ever for one that has failed (`vote`, `meetings`).
-`Series` grows step by step by the same means.
+`Series` grows step by step by the same means. Both are called one call at a time (`turns`).
 """

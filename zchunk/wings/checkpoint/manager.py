@@ -4,6 +4,7 @@ Every public method but those that only look (`all_steps`, `latest_step`, `path`
 call it, in the same order. Each begins with a meeting, in which a process that has failed says so; so an
 error on one of them ends in the same error on all, and a process that leaves a ``with`` block by an exception
 takes the others with it.
+They are called one at a time, which `turns` sees to.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from zchunk.wings.checkpoint.saving import Saving
 from zchunk.wings.checkpoint.staging import Buffers, stage
 from zchunk.wings.checkpoint.static import Linked, find_linked, with_static, without
 from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
+from zchunk.wings.checkpoint.turns import OneAtATime, in_turn
 from zchunk.wings.checkpoint.verification import RECORD, Step
 from zchunk.wings.checkpoint.vote import on_first
 
@@ -43,11 +45,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CheckpointManager:
+class CheckpointManager(OneAtATime):
     """Saves the state of a program in a folder, a step at a time, so that no crash loses what was saved.
 
     A step is there as a whole or not at all, whatever is killed and when. It is a Zarr group of format 3,
-    which any Zarr library reads.
+    which any Zarr library reads. Calls come one after the other: one that another thread or a signal handler
+    makes meanwhile raises a `CheckpointError`.
 
     Parameters
     ----------
@@ -136,6 +139,7 @@ class CheckpointManager:
         check_one_of("on_rewind", on_rewind, ("discard", "error"))
         if isinstance(files, str):
             check_one_of("files", files, ("rank", "node"))
+        super().__init__()
         self.directory = os.path.abspath(os.fspath(directory))
         self.max_to_keep, self.keep_every = max_to_keep, keep_every
         self._every, self._seconds = save_interval_steps, save_interval_seconds
@@ -196,6 +200,7 @@ class CheckpointManager:
 
     # ---- saving
 
+    @in_turn
     def should_save(self, step: int) -> bool:
         """Whether a step is to be saved, by the interval; always true once `should_stop` was.
 
@@ -218,6 +223,7 @@ class CheckpointManager:
             return True
         return self._seconds is not None and clock.monotonic() - self._last_saved >= self._seconds
 
+    @in_turn
     def save(
         self,
         step: int,
@@ -330,6 +336,7 @@ class CheckpointManager:
 
     # ---- restoring
 
+    @in_turn
     def restore(
         self, step: int | None = None, *, like: Mapping[str, Any] | None = None, verify: Verify | None = None
     ) -> Checkpoint | None:
@@ -387,7 +394,7 @@ class CheckpointManager:
             checkpoint, reason = examine(self._comm, self.directory, number, how, like)
             if checkpoint is not None:
                 for other in reasons if self._comm.rank == 0 else ():
-                    warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=2)
+                    warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=3)
                 self._known.add(number)
                 self._rewind.restored(number, steps, chosen=step is not None)
                 checkpoint._cut(like)
@@ -400,10 +407,11 @@ class CheckpointManager:
                 what = (
                     f"there is no step in {self.directory!r}: {len(series)} steps of {path!r} are taken away"
                 )
-                warnings.warn(what, RuntimeWarning, stacklevel=2)
+                warnings.warn(what, RuntimeWarning, stacklevel=3)
             series.truncate(0)
         return None
 
+    @in_turn
     def verify(self, step: int, full: bool = False) -> None:
         """Check that a step is whole. Collective.
 
@@ -433,6 +441,7 @@ class CheckpointManager:
         if checkpoint is None:
             raise CheckpointError(reason)
 
+    @in_turn
     def delete(self, step: int) -> None:
         """Delete a step. Collective.
 
@@ -464,6 +473,7 @@ class CheckpointManager:
 
     # ---- the end
 
+    @in_turn
     def should_stop(self) -> bool:
         """Whether the program is to save and end: a signal has come to a process, or time is nearly over.
 
@@ -489,6 +499,7 @@ class CheckpointManager:
         self._stopping = self._stopping or any(near for near, _ in said)
         return self._stopping
 
+    @in_turn
     def wait_until_finished(self) -> None:
         """Wait for saves in the background; raise the error if one has failed. Collective.
 
@@ -504,6 +515,7 @@ class CheckpointManager:
         self._meet("wait_until_finished", lambda: None)
         self._pending.finish(0)
 
+    @in_turn
     def check_for_errors(self) -> None:
         """Raise the error of a save in the background, if one has failed, on all processes. Collective.
 
@@ -514,6 +526,7 @@ class CheckpointManager:
         """
         self._meet("check_for_errors", lambda: None)
 
+    @in_turn
     def close(self) -> None:
         """Wait for saves in the background, and give back signals and communicators. Collective.
 

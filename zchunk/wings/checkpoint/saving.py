@@ -64,7 +64,14 @@ class Saving:
         """Begin in a background thread, after the save `before` this one; finish there too, if it has
         `comm`."""
 
+        begin, begun = threading.Lock(), False
+
         def run() -> None:
+            nonlocal begun
+            with begin:
+                if self._thread is not thread:
+                    return
+                begun = True
             if before is not None:
                 before.join()
             self.write()
@@ -73,12 +80,17 @@ class Saving:
 
         # The interpreter waits for it at exit.
         thread = threading.Thread(target=run, name="zchunk-checkpoint", daemon=False)
+        self._thread = thread
         try:
             thread.start()
-        except RuntimeError:
+        except BaseException as error:
+            # Ctrl-C can come when the thread is at work already, which then goes on.
+            with begin:
+                if not begun:
+                    self._thread = None
             # The system starts no more threads: then it is done by the next call.
-            return
-        self._thread = thread
+            if not isinstance(error, RuntimeError):
+                raise
 
     @property
     def in_background(self) -> bool:

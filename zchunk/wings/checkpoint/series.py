@@ -35,6 +35,7 @@ from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.staging import Buffers, Piece, stage
 from zchunk.wings.checkpoint.trees import quote
+from zchunk.wings.checkpoint.turns import OneAtATime, in_turn
 from zchunk.wings.checkpoint.values import Block, Growing, as_plain
 from zchunk.wings.checkpoint.vote import on_first, together
 
@@ -59,7 +60,7 @@ class _Row(NamedTuple):
     pieces: list[Piece]
 
 
-class Series(Growing):
+class Series(OneAtATime, Growing):
     """Fields over time in a Zarr group, which grows step by step.
 
     `append` adds a step, and `truncate` takes away those that a restarted program computes again. So a series
@@ -117,6 +118,7 @@ class Series(Growing):
     ) -> None:
         check_at_least_1(steps_per_file=steps_per_file)
         check_one_of("durability", durability, ("fsync", "atomic"))
+        super().__init__()
         self.path = os.path.abspath(os.fspath(path))
         self._comm = as_communicator(comm)
         self._compressors = with_checksum(compressors)
@@ -176,6 +178,7 @@ class Series(Growing):
 
     # ---- growing
 
+    @in_turn
     def append(self, step: SupportsIndex, time: float, fields: Mapping[str, Block | npt.ArrayLike]) -> None:
         """Add a step. Collective.
 
@@ -297,6 +300,7 @@ class Series(Growing):
 
     # ---- what is on the disk
 
+    @in_turn
     def flush(self) -> int:
         """Write the steps that are in memory, and return the length, for a checkpoint. Collective.
 
@@ -371,6 +375,7 @@ class Series(Growing):
                     self._store.erase_many([f"{name}/c/{row}"])
                     self._store.erase_prefix(f"{name}/c/{row}")
 
+    @in_turn
     def truncate(self, length: SupportsIndex) -> None:
         """Take away all steps but the first ones, as many as a checkpoint says. Collective.
 

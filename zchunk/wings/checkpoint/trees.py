@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+# At once: numpy itself imports it when it is used first, which loses a Ctrl-C that comes meanwhile.
+from numpy.random import BitGenerator, Generator
+
 from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_plain, is_lazy
 
 if TYPE_CHECKING:
@@ -184,9 +187,9 @@ def encode_scalar(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, np.random.Generator):
+    if isinstance(value, Generator):
         bits = type(value.bit_generator)
-        if type(value) is not np.random.Generator or getattr(np.random, bits.__name__, None) is not bits:
+        if type(value) is not Generator or getattr(np.random, bits.__name__, None) is not bits:
             raise TypeError(
                 f"is a {type(value).__name__} of {bits.__name__}, which is not of numpy.random and cannot be "
                 "made again; save its bit_generator.state, a dict"
@@ -231,14 +234,14 @@ def _decode_items(value: Any) -> np.ndarray[Any, Any]:
     return np.frombuffer(base64.b64decode(raw), np.dtype(dtype)).reshape(shape).copy()
 
 
-def generator_from(state: dict[str, Any]) -> np.random.Generator:
+def generator_from(state: dict[str, Any]) -> Generator:
     """Return a generator in this state of its bit generator."""
     kind = getattr(np.random, str(state["bit_generator"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, np.random.BitGenerator)):
+    if not (isinstance(kind, type) and issubclass(kind, BitGenerator)):
         raise TypeError(f"numpy.random has no bit generator {state['bit_generator']!r}")
     bits = kind()
     bits.state = state
-    return np.random.Generator(bits)
+    return Generator(bits)
 
 
 def _decode_scalar(value: Any) -> np.generic:
