@@ -51,26 +51,32 @@ cdef extern from * nogil:
         if (stat("/proc/self/ns/pid", &st) == 0) h = zc_hash(h, &st.st_ino, sizeof st.st_ino);
         return h ^ h >> 32;
     }
-    static uint64_t zc_temp_counter, zc_temp_machine, zc_temp_owner, zc_temp_pid;
+    static uint64_t zc_temp_machine, zc_temp_pid, zc_temp_last;
 
-    /* 50 bits of the machine, 22 of the process, so that others can tell whether it lives; the rest is unique
-       among its threads by a counter, and by the time among those with one pid. O_EXCL settles what is left.
-       The upper 32 bits of the machine are given apart: names made before do not have them. */
+    /* 50 bits of the machine, 22 of the process, so that others can tell whether it lives; the rest counts. A
+       process begins to count at a number of the time, since an earlier one may have had its pid, and has each
+       number once in 2^24 calls. The last one is kept with the pid, so that all threads agree where it began,
+       and a forked child begins afresh. The upper 32 bits of the machine are given apart: names made before do
+       not have them. */
     static uint64_t zc_temp_number(unsigned *above) {
         struct timeval now;
-        uint64_t pid = (uint64_t)getpid();
+        uint64_t pid = (uint64_t)getpid(), next, machine;
+        uint64_t last = __atomic_load_n(&zc_temp_last, __ATOMIC_RELAXED);
         if (__atomic_load_n(&zc_temp_pid, __ATOMIC_ACQUIRE) != pid) {
-            uint64_t machine = zc_machine();
-            uint64_t owner = machine << 46 | (pid & 0x3FFFFF) << 24;
-            __atomic_store_n(&zc_temp_machine, machine, __ATOMIC_RELAXED);
-            __atomic_store_n(&zc_temp_owner, owner, __ATOMIC_RELAXED);
+            __atomic_store_n(&zc_temp_machine, zc_machine(), __ATOMIC_RELAXED);
             __atomic_store_n(&zc_temp_pid, pid, __ATOMIC_RELEASE);
         }
-        *above = (unsigned)(__atomic_load_n(&zc_temp_machine, __ATOMIC_RELAXED) >> 18);
-        gettimeofday(&now, NULL);
-        uint64_t n = __atomic_add_fetch(&zc_temp_counter, 1, __ATOMIC_RELAXED);
-        uint64_t h = ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec) * 0x9E3779B97F4A7C15u >> 40;
-        return __atomic_load_n(&zc_temp_owner, __ATOMIC_RELAXED) | ((h + n) & 0xFFFFFF);
+        machine = __atomic_load_n(&zc_temp_machine, __ATOMIC_RELAXED);
+        do {
+            next = last + 1;
+            if (last >> 24 != pid) {
+                gettimeofday(&now, NULL);
+                next = ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_usec) * 0x9E3779B97F4A7C15u >> 40;
+            }
+            next = pid << 24 | (next & 0xFFFFFF);
+        } while (!__atomic_compare_exchange_n(&zc_temp_last, &last, next, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+        *above = (unsigned)(machine >> 18);
+        return machine << 46 | (next & 0x3FFFFFFFFFFFu);
     }
     /* A signal is no failure. Opening never blocks, for a FIFO that somebody put there; files do not care. */
     static int zc_openat(int folder, const char *path, int flags) {

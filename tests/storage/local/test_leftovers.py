@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -265,3 +266,25 @@ def test_the_number_tells_machine_and_process(tmp_path: Path) -> None:
     assert first >> 46 == second >> 46 == own >> 46
     assert first >> 24 & 0x3FFFFF == second >> 24 & 0x3FFFFF == pid
     assert own >> 24 & 0x3FFFFF == os.getpid()
+
+
+def test_a_process_makes_each_number_once() -> None:
+    """Names of attempts rely on it, and of the folders that workers of dask write to."""
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: [leftovers.temp_number() for _ in range(50_000)], range(4)))
+    assert len({number for numbers in made for number in numbers}) == 200_000
+
+
+def test_numbers_count_up() -> None:
+    code = "from zchunk._ext.io.files import temp_number as n; print(n(), n(), n())"
+    numbers = list(map(int, subprocess.check_output([sys.executable, "-c", code]).split()))
+    assert [(number - numbers[0]) % 2**24 for number in numbers] == [0, 1, 2]
+
+
+def test_a_forked_child_makes_other_numbers() -> None:
+    code = (
+        "import os; from zchunk._ext.io.files import temp_number as n; print(n(), n(), flush=True)\n"
+        "child = os.fork()\nprint(n(), n(), flush=True)\nif child: os.waitpid(child, 0)"
+    )
+    numbers = subprocess.check_output([sys.executable, "-c", code]).split()
+    assert len(set(numbers)) == 6

@@ -122,8 +122,8 @@ def test_like_is_changed_in_place(run: Path) -> None:
     like = {
         "tree": {"w": [np.zeros(3, int), (None,)], "rng": rng},
         "n": None,
-        "z": np.zeros((), "f4"),
-        "u": np.zeros((7, 5), "f4"),
+        "z": np.zeros((), "f8"),
+        "u": np.zeros((7, 5), "c16"),
     }
     state = restore(run, like=like).state
     assert state is not None
@@ -150,12 +150,66 @@ def test_like_that_does_not_fit(run: Path, like: dict[str, Any], error: type[Exc
         restore(run, like=like)
 
 
-def test_floats_are_not_cut_to_integers(run: Path) -> None:
-    with pytest.raises(TypeError, match="Cannot cast"):
-        restore(run, like={"u": np.zeros((7, 5), int)})
-    with pytest.raises(TypeError, match="'u' is of float64, which int64 cannot hold"):
-        restore(run).read("u", out=np.zeros((7, 5), np.int64))
-    assert (restore(run).read("k", out=np.zeros(4)) == np.arange(4)).all()
+VALUES = {
+    "i8": np.array([300, 2**40]),
+    "u8": np.array([2**63 + 5, 0], "u8"),
+    "f8": np.array([1e300, 1 / 3]),
+    "block": Block(np.array([300, 70_000]), (0,), (2,)),
+    "text": np.array(["long", "text"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "dtype"),
+    [
+        ("i8", "int64", "i1"),
+        ("i8", "int64", "i4"),
+        ("i8", "int64", "u8"),
+        ("i8", "int64", "f4"),
+        ("u8", "uint64", "i8"),
+        ("f8", "float64", "f4"),
+        ("f8", "float64", "i8"),
+        ("block", "int64", "i2"),
+        ("text", "<U4", "U2"),
+    ],
+)
+def test_values_are_never_cut_to_a_narrower_type(tmp_path: Path, name: str, stored: str, dtype: str) -> None:
+    save(tmp_path, **VALUES)
+    narrow = np.zeros(2, dtype)
+    like = Block(narrow, (0,), (2,)) if name == "block" else narrow
+    text = f"'{name}' is of {stored}, which {narrow.dtype} cannot hold: give an array of {stored}, or read it"
+    with pytest.raises(TypeError, match=text):
+        restore(tmp_path, like={name: like})
+    with pytest.raises(TypeError, match=text):
+        restore(tmp_path).read(name, out=narrow)
+    assert not np.any(narrow != np.zeros(2, dtype))
+
+
+def test_wider_types_hold_the_values(tmp_path: Path) -> None:
+    save(tmp_path, k=np.arange(4))
+    assert (restore(tmp_path).read("k", out=np.zeros(4)) == np.arange(4)).all()
+    swapped = np.zeros(4, ">i8")
+    restore(tmp_path, like={"k": swapped})
+    assert swapped.tolist() == [0, 1, 2, 3]
+
+
+def test_a_file_that_was_lost_is_an_error_and_not_zeros(tmp_path: Path) -> None:
+    save(tmp_path, k=np.arange(1, 5))
+    checkpoint = restore(tmp_path)
+    (tmp_path / "00000001/k/c/0").unlink()
+    k = np.ones(4, int)
+    for read in (
+        lambda: checkpoint.read("k"),
+        lambda: checkpoint["k"],
+        lambda: checkpoint.read("k", slice(2), np.ones(2, int)),
+        lambda: checkpoint.fill({"k": k}),
+        lambda: restore(tmp_path, verify="none").read("k"),
+    ):
+        with pytest.raises(ChunkError, match="k/c/0"):
+            read()
+    with pytest.raises(CheckpointError, match="k/c/0"):
+        restore(tmp_path, verify="none", like={"k": k})
+    assert k.tolist() == [1] * 4
 
 
 def save_per_rank(root: Path, size: int) -> None:
@@ -189,6 +243,33 @@ def test_with_other_ranks_the_caller_says_what_each_gets(tmp_path: Path) -> None
         return state["own"]
 
     assert checked(on_ranks(2, work)) == [([0, 1, 2], 0, 2), ([0, 1, 2], 1, 2)]
+
+
+def test_what_each_rank_has_of_its_own_is_changed_in_place(tmp_path: Path) -> None:
+    def own(seed: int, walk: Any) -> dict[str, Any]:
+        return {"rng": np.random.default_rng(seed), "walk": walk, "pair": Moments(walk + 1, [walk + 2])}
+
+    def work(comm: Any) -> None:
+        values = own(comm.rank, np.arange(3) + comm.rank)
+        save(tmp_path, comm, own=PerRank(values), rng=PerRank(values["rng"]))
+        like, rng = own(9, np.zeros(3, int)), np.random.default_rng(9)
+        state = restore(tmp_path, comm, like={"own": PerRank(like), "rng": PerRank(rng)}).state
+        assert state is not None
+        assert rng.random() == np.random.default_rng(comm.rank).random()
+        assert like["rng"].random() == np.random.default_rng(comm.rank).random()
+        assert like["walk"].tolist() == values["walk"].tolist()
+        assert like["pair"].count[0].tolist() == (values["walk"] + 2).tolist()
+        assert state["rng"] is rng
+        assert state["own"]["walk"] is like["walk"]
+        assert state["own"]["pair"].mu is like["pair"].mu
+        # What does not fit is in the result alone.
+        other = {"walk": np.zeros(5, int)}
+        state = restore(tmp_path, comm, like={"own": PerRank(other)}).state
+        assert state is not None
+        assert state["own"]["walk"].tolist() == values["walk"].tolist()
+        assert not other["walk"].any()
+
+    checked(on_ranks(2, work))
 
 
 def test_what_is_deleted_while_it_is_read_is_an_error_and_not_fill_values(run: Path) -> None:

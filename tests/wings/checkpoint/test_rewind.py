@@ -78,3 +78,22 @@ def test_a_step_that_came_later_is_not_of_the_past(root: str) -> None:
         rewind.check_new(20, [])
     assert len(rewind.discard(sync=True)) == 1
     assert layout.steps(root) == [10, 30]
+
+
+def test_later_steps_may_go_before_the_next_one_is_there(root: str) -> None:
+    rewind = Rewind(root, refuse=False)
+    rewind.restored(10, [10, 20, 30], chosen=True)
+    # Not for a checkpoint of an earlier restore.
+    assert rewind.leave(20, sync=True) == []
+    assert layout.steps(root) == [10, 20, 30]
+    assert len(rewind.leave(10, sync=True)) == 2
+    assert layout.steps(root) == [10]
+    rewind.check_new(20, [])
+
+
+def test_later_steps_that_are_refused_do_not_go(root: str) -> None:
+    rewind = Rewind(root, refuse=True)
+    rewind.restored(10, [10, 20, 30], chosen=True)
+    with pytest.raises(CheckpointError, match=r"steps \[20, 30\] of .* are after it"):
+        rewind.leave(10, sync=True)
+    assert layout.steps(root) == [10, 20, 30]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import signal
 from pathlib import Path
@@ -283,6 +284,84 @@ def test_a_damaged_step_cuts_nothing(tmp_path: Path) -> None:
                 like = {"out": series, "u": np.zeros(5)} | ({} if how == "quick" else {"missing": 1})
                 manager.restore(like=like, verify="quick" if how == "quick" else "none")
             assert len(series) == 3
+
+
+def steps_with_series(root: Path, count: int) -> None:
+    with (
+        CheckpointManager(root / "run", async_save=False, max_to_keep=None) as manager,
+        Series(root / "out") as series,
+    ):
+        for step in range(count):
+            append(series, range(step, step + 1))
+            manager.save(step, {"out": series, "n": step})
+
+
+@pytest.mark.parametrize("by", ["restore", "fill"])
+@pytest.mark.parametrize("size", [1, 2])
+def test_after_going_back_a_plain_restart_fits_the_series(tmp_path: Path, size: int, by: str) -> None:
+    """However the program ends before its next save: no step is left that is longer than the series."""
+    steps_with_series(tmp_path, 6)
+
+    def back(comm: Any) -> None:
+        series = Series(tmp_path / "out", comm)
+        manager = CheckpointManager(tmp_path / "run", comm)
+        like = {"out": series, "n": None}
+        if by == "restore":
+            manager.restore(2, like=like)
+        else:
+            found = manager.restore(2)
+            assert found is not None
+            assert manager.all_steps() == [0, 1, 2, 3, 4, 5]
+            assert pickle.loads(pickle.dumps(found))["n"] == 2
+            found.fill(like)
+        assert len(series) == 3
+        assert manager.all_steps() == [0, 1, 2]
+
+    checked(on_ranks(size, back))
+    assert not (tmp_path / "run" / ".tmp").exists()
+    series = Series(tmp_path / "out")
+    found = CheckpointManager(tmp_path / "run").restore(like={"out": series})
+    assert found is not None
+    assert (found.step, len(series)) == (2, 3)
+
+
+def test_going_back_with_a_series_may_be_refused(tmp_path: Path) -> None:
+    steps_with_series(tmp_path, 4)
+    series = Series(tmp_path / "out")
+    manager = CheckpointManager(tmp_path / "run", on_rewind="error")
+    with pytest.raises(CheckpointError, match=r"step 1 was restored, and steps \[2, 3\] of .* are after it"):
+        manager.restore(1, like={"out": series})
+    assert len(series) == 4
+    assert manager.all_steps() == [0, 1, 2, 3]
+
+
+def test_a_step_with_a_series_of_its_length_takes_nothing_away(tmp_path: Path) -> None:
+    with CheckpointManager(tmp_path / "run", async_save=False) as manager, Series(tmp_path / "out") as series:
+        append(series, range(1))
+        for step in range(2):
+            manager.save(step, {"out": series})
+        manager.restore(0, like={"out": series})
+        assert manager.all_steps() == [0, 1]
+
+
+def test_of_several_series_all_are_cut_or_none(tmp_path: Path) -> None:
+    def both() -> dict[str, Any]:
+        return {name: Series(tmp_path / name) for name in ("a", "b")}
+
+    with CheckpointManager(tmp_path / "run", async_save=False) as manager:
+        state = both()
+        for step in range(4):
+            for series in state.values():
+                append(series, range(step, step + 1))
+            if step < 3:
+                manager.save(step, state)
+        shutil.rmtree(tmp_path / "b")
+        for step in (None, 1):
+            state = both()
+            with pytest.raises(CheckpointError, match=r"b' has 0 steps and cannot be cut to"):
+                manager.restore(step, like=state)
+            assert len(state["a"]) == 4
+            assert manager.all_steps() == [0, 1, 2]
 
 
 def test_ranks_with_series_of_different_lengths(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -248,3 +249,30 @@ def test_numpy_random_is_imported_before_the_first_save() -> None:
     # An import of numpy.random loses a Ctrl-C that comes meanwhile.
     program = "import sys, zchunk.checkpoint; print('numpy.random.mtrand' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        namedtuple("Renamed", ["class", "x", "x"], rename=True),
+        type("Generic[int]", (namedtuple("Generic", ["a", "b", "c"]),), {}),
+        type("class", (namedtuple("Other", ["a", "b", "c"]),), {}),
+    ],
+)
+def test_namedtuples_of_any_names(tmp_path: Path, kind: Any) -> None:
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        manager.save(1, {"t": kind(1, np.arange(2), "c")})
+        checkpoint = manager.restore()
+        assert checkpoint is not None
+        found = checkpoint["t"]
+        assert (type(found).__name__, found._fields) == (kind.__name__, kind._fields)
+        assert (found[0], found[1].tolist(), found[2]) == (1, [0, 1], "c")
+
+
+@pytest.mark.parametrize("dtype", ["V0", []], ids=str)
+def test_items_of_no_bytes_are_refused_before_anything_is_written(tmp_path: Path, dtype: Any) -> None:
+    with CheckpointManager(tmp_path / "run") as manager:
+        for value in (np.zeros(2, dtype), Block(np.zeros(2, dtype), (0,), (2,))):
+            with pytest.raises(TypeError, match=r"'a/b' is .*, whose items have no bytes to store"):
+                manager.save(1, {"a": {"b": value}})
+    assert not (tmp_path / "run").exists()

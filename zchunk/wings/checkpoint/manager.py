@@ -86,7 +86,8 @@ class CheckpointManager(OneAtATime):
     threads : int, optional
         As for `zchunk.set_threads`; by default the cores of the machine divided by the processes on it.
     on_rewind : {"discard", "error"}, optional
-        After a step was restored that is not the last one, the next save deletes those after it, or raises.
+        After a step was restored that is not the last one, the next save deletes those after it, or raises;
+        `restore` does so itself if it cuts a `Series`.
 
     Raises
     ------
@@ -352,8 +353,9 @@ class CheckpointManager(OneAtATime):
             This step, and no other.
         like : mapping, optional
             A state such as `save` takes, with `Block` for the parts of today: what is in it is read, into its
-            arrays, and is the `state` of the result. A step of which a process cannot read its part is passed
-            over. A `Series` is cut to the length that it had at the step; to nothing if there is no step.
+            arrays, and is the `state` of the result: see `Checkpoint.fill`. A step of which a process cannot
+            read its part is passed over. A `Series` is cut to the length that it had at the step, after later
+            steps were taken away as by the next save; to nothing if there is no step.
         verify : {"quick", "full", "none"}, optional
             Instead of that of the manager.
 
@@ -364,11 +366,11 @@ class CheckpointManager(OneAtATime):
         Raises
         ------
         CheckpointError
-            There is no such step, it is not whole, or none is; a newer zchunk has saved it; or processes
-            restore different steps.
+            There is no such step, it is not whole, or none is; a newer zchunk has saved it; processes
+            restore different steps; or a `Series` cannot be cut: then none is.
         OSError
             The system refuses to read a step, which may be whole. All processes raise it.
-        KeyError, ValueError
+        KeyError, TypeError, ValueError
             `like` does not fit what was saved.
 
         Examples
@@ -397,19 +399,26 @@ class CheckpointManager(OneAtATime):
                     warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=3)
                 self._known.add(number)
                 self._rewind.restored(number, steps, chosen=step is not None)
+                checkpoint._before_cut = self._leave_later
                 checkpoint._cut(like)
                 return checkpoint
             reasons.append(reason)
         if reasons:
             raise CheckpointError("; ".join(reasons))
-        for path, series in sorted(trees.growing_in(like).items()):
+        growing = sorted(trees.growing_in(like).items())
+        for _, series in growing:
+            series._check_length(0)
+        for path, series in growing:
             if len(series) and self._comm.rank == 0:
-                what = (
-                    f"there is no step in {self.directory!r}: {len(series)} steps of {path!r} are taken away"
-                )
-                warnings.warn(what, RuntimeWarning, stacklevel=3)
+                what = f"{len(series)} steps of {path!r} are taken away"
+                warnings.warn(f"there is no step in {self.directory!r}: {what}", RuntimeWarning, stacklevel=3)
             series.truncate(0)
         return None
+
+    def _leave_later(self, step: int) -> None:
+        """Take steps that the run has left out of sight, if it was set back to a step. Collective."""
+        self._pending.finish(0)
+        on_first(self._comm, lambda: retention.delete(self.directory, self._rewind.leave(step, self._sync)))
 
     @in_turn
     def verify(self, step: int, full: bool = False) -> None:

@@ -54,8 +54,14 @@ class Checkpoint(Mapping[str, Any]):
     def __init__(self, found: Step, rank: int = 0, size: int = 1) -> None:
         self._found = found
         self._rank, self._size = rank, size
+        # What the manager that has restored it does with later steps, by the number of this one.
+        self._before_cut: Callable[[int], None] | None = None
         self._document: Any = found.record["state"]
         self.state: dict[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The manager stays in its process.
+        return self.__dict__ | {"_before_cut": None}
 
     @property
     def step(self) -> int:
@@ -133,7 +139,8 @@ class Checkpoint(Mapping[str, Any]):
         KeyError
             There is no such array.
         TypeError
-            `out` cannot hold its values: integers do not hold floats.
+            `out` cannot hold all its values, by NumPy's rule "safe": ``int32`` does not hold ``int64``, nor
+            ``float32`` ``float64``.
 
         Examples
         --------
@@ -159,8 +166,7 @@ class Checkpoint(Mapping[str, Any]):
         with self._found.reading():
             if out is None:
                 return np.asarray(array[selection])
-            if not np.can_cast(array.dtype, out.dtype, "same_kind"):
-                raise TypeError(f"{name!r} is of {array.dtype}, which {out.dtype} cannot hold")
+            _check_holds(out.dtype, array.dtype, name)
             array.get_basic_selection(selection, out=out)
             return out
 
@@ -170,9 +176,11 @@ class Checkpoint(Mapping[str, Any]):
         Parameters
         ----------
         like : mapping
-            A state such as `save` takes: what is in it is restored. Arrays, of a `Block` too, and generators
-            of random numbers are changed in place; of `Block` with the parts of this process today. With a
-            `Series`, which is cut to the length that it had, this is collective.
+            A state such as `save` takes: what is in it is restored. Arrays of NumPy, of a `Block` too, and
+            generators of random numbers are changed in place; of `Block` with the parts of this process
+            today, of `PerRank` where shape and dtype are those that were saved. All else, such as numbers
+            and tensors of other libraries, is in the result alone. With a `Series`, which is cut to the
+            length that it had, this is collective.
 
         Returns
         -------
@@ -187,7 +195,7 @@ class Checkpoint(Mapping[str, Any]):
         KeyError
             Something in `like` is not in the checkpoint.
         TypeError
-            An array of `like` cannot hold the values: integers do not hold floats.
+            An array of `like` cannot hold all values, as for `read`.
         ValueError
             An array has another shape.
 
@@ -213,8 +221,18 @@ class Checkpoint(Mapping[str, Any]):
 
     def _cut(self, like: Mapping[str, Any] | None) -> None:
         """Cut each `Series` of a state to its length at this step."""
-        for path, series in sorted(trees.growing_in(like).items()):
-            series.truncate(self._value(trees.find(self._document, path), path))
+        found = [
+            (series, self._value(trees.find(self._document, path), path))
+            for path, series in sorted(trees.growing_in(like).items())
+        ]
+        # All of them can be cut, or none is.
+        for series, length in found:
+            series._check_length(length)
+        # With a series that is shorter, no later step can be restored: a restart must not find one.
+        if self._before_cut is not None and any(len(series) > length for series, length in found):
+            self._before_cut(self.step)
+        for series, length in found:
+            series.truncate(length)
 
     # ---- values
 
@@ -250,7 +268,7 @@ class Checkpoint(Mapping[str, Any]):
         if isinstance(like, Growing):
             return like
         if isinstance(like, PerRank):
-            return self._value(document, path, like.on_resize)
+            return _put(self._value(document, path, like.on_resize), like.value)
         if isinstance(like, Block) and kind in ("block", "array"):
             self._check_shape(like.global_shape, document[kind], path)
             if like.array.size:
@@ -258,17 +276,15 @@ class Checkpoint(Mapping[str, Any]):
             return like.array
         if is_lazy(like) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)
-            found: Any = dask.from_zchunk(self._found.array_for_later(document[kind]), like.chunks)
-            return found.astype(like.dtype, casting="same_kind")
+            array = self._found.array_for_later(document[kind])
+            _check_holds(like.dtype, array.dtype, path)
+            found: Any = dask.from_zchunk(array, like.chunks)
+            return found.astype(like.dtype)
         if isinstance(like, np.ndarray) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)
             self._read_into(document[kind], (slice(None),) * like.ndim, like)
             return like
-        value = self._value(document, path)
-        if isinstance(like, np.random.Generator) and isinstance(value, np.random.Generator):
-            like.bit_generator.state = value.bit_generator.state
-            return like
-        return value
+        return _put(self._value(document, path), like)
 
     def _fill_member(self, like: Any, document: Any, name: str, path: str) -> Any:
         below = f"{path}/{name}" if path else name
@@ -280,10 +296,38 @@ class Checkpoint(Mapping[str, Any]):
             raise ValueError(f"{path!r} has shape {shape}; in step {self.step} it has {found}")
 
     def _read_into(self, name: str, selection: tuple[slice, ...], out: npt.NDArray[Any]) -> None:
-        if out.dtype == self._found.array(name).dtype and out.flags.writeable:
+        dtype = self._found.array(name).dtype
+        if out.dtype == dtype and out.flags.writeable:
             self.read(name, selection, out)
         else:
-            np.copyto(out, self.read(name, selection), casting="same_kind")
+            _check_holds(out.dtype, dtype, name)
+            np.copyto(out, self.read(name, selection))
+
+
+def _check_holds(dtype: np.dtype[Any], stored: np.dtype[Any], name: str) -> None:
+    """Raise `TypeError` unless all values of a data type are values of another one."""
+    if not np.can_cast(stored, dtype, "safe"):
+        raise TypeError(
+            f"{name!r} is of {stored}, which {dtype} cannot hold: give an array of {stored}, or read it "
+            "without one and call astype"
+        )
+
+
+def _put(value: Any, like: Any) -> Any:
+    """Return a value, with the arrays and generators of `like` in place of its own where they fit."""
+    if isinstance(value, dict) and isinstance(like, Mapping):
+        return {key: _put(item, like.get(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple) and isinstance(like, list | tuple) and len(value) == len(like):
+        items = map(_put, value, like)
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, np.ndarray) and isinstance(like, np.ndarray):
+        if (value.shape, value.dtype) == (like.shape, like.dtype) and like.flags.writeable:
+            np.copyto(like, value)
+            return like
+    elif isinstance(value, np.random.Generator) and isinstance(like, np.random.Generator):
+        like.bit_generator.state = value.bit_generator.state
+        return like
+    return value
 
 
 def examine(

@@ -1,7 +1,8 @@
 """Going back: after an earlier step was restored, the steps after it are of a past that the run has left.
 
-They are taken out of sight before the next step is committed. Otherwise a crash would resume them. Those that
-the user has left by choice are deleted. Those that were damaged, and so passed over, are kept in ``.tmp``.
+They are taken out of sight before the next step is committed, or a `Series` is cut to the restored one.
+Otherwise a crash would resume them. Those that the user has left by choice are deleted. Those that were
+damaged, and so passed over, are kept in ``.tmp``.
 """
 
 from __future__ import annotations
@@ -53,13 +54,7 @@ class Rewind:
         # Read before the folder: until then the steps that a save in the background discards are there.
         back = self._back
         steps = layout.steps(self._root)
-        # Not those that another manager has saved since.
-        later = [] if back is None else [other for other in steps if other in back.past]
-        if back is not None and later and self._refuse:
-            raise CheckpointError(
-                f"step {back.to} was restored, and steps {later} of {self._root!r} are after it: delete "
-                "them, or use on_rewind='discard'"
-            )
+        later = self._later(back, steps)
         steps = [other for other in steps if other not in later] + list(pending)
         if steps and step <= max(steps):
             what = "is there already" if step in steps else f"is before the last one, {max(steps)}"
@@ -67,6 +62,32 @@ class Rewind:
                 f"step {step} in {self._root!r} {what}; restore an earlier step to go on from there, or use "
                 "another folder"
             )
+
+    def _later(self, back: _Back | None, steps: Sequence[int]) -> list[int]:
+        """Return the steps of the past that are there; raise `CheckpointError` if they are refused."""
+        # Not those that another manager has saved since.
+        later = [] if back is None else [other for other in steps if other in back.past]
+        if back is not None and later and self._refuse:
+            raise CheckpointError(
+                f"step {back.to} was restored, and steps {later} of {self._root!r} are after it: delete "
+                "them, or use on_rewind='discard'"
+            )
+        return later
+
+    def leave(self, step: int, sync: bool) -> list[str]:
+        """Take the steps of the past out of sight now, if the run was set back to this step; return what is
+        to be deleted.
+
+        Raises
+        ------
+        CheckpointError
+            Later steps are an error.
+        """
+        back = self._back
+        if back is None or back.to != step:
+            return []
+        self._later(back, layout.steps(self._root))
+        return self.discard(sync)
 
     def discard(self, sync: bool) -> list[str]:
         """Take the steps of the past out of sight, and return what is to be deleted."""

@@ -399,7 +399,7 @@ class Series(OneAtATime, Growing):
         >>> len(series)
         1
         """
-        together(self._comm, lambda: self._check_length(operator.index(length)))
+        self._check_length(length)
         count = operator.index(length)
         self._rows = self._rows[: max(count - self._length, 0)]
         if count < self._length:
@@ -415,14 +415,18 @@ class Series(OneAtATime, Growing):
             self._nodes, self._length, self._plans = nodes, count, None
         self._last = self._last_row()
 
-    def _check_length(self, length: int) -> int:
-        self._check_open()
-        if not 0 <= length <= len(self):
-            raise CheckpointError(
-                f"the series {self.path!r} has {len(self)} steps and cannot be cut to {length}: does the "
-                "checkpoint belong to it?"
-            )
-        return length
+    def _check_length(self, length: SupportsIndex) -> None:
+        """Raise `CheckpointError` unless the series has so many steps. Collective."""
+
+        def check() -> None:
+            self._check_open()
+            if not 0 <= operator.index(length) <= len(self):
+                raise CheckpointError(
+                    f"the series {self.path!r} has {len(self)} steps and cannot be cut to {length}: does the "
+                    "checkpoint belong to it?"
+                )
+
+        together(self._comm, check)
 
     def _last_row(self) -> tuple[int, float] | None:
         if self._rows:

@@ -147,6 +147,8 @@ def _check_lazy(array: Any, path: str) -> None:
 def _check_dtype(array: Any, path: str) -> None:
     if array.dtype.hasobject:
         raise TypeError(f"{_shown(path)} is an array of Python objects, which have no bytes to store")
+    if array.dtype.kind == "V" and not array.dtype.itemsize:
+        raise TypeError(f"{_shown(path)} is an array of {array.dtype}, whose items have no bytes to store")
 
 
 def _shown(path: str) -> str:
@@ -290,7 +292,9 @@ def decode(document: Any, fetch: Fetch, choose: Choose) -> Any:
     if kind == "namedtuple":
         name, *members = value
         # Its own class may be gone, or another one by now.
-        fields = namedtuple(name, [field for field, _ in members])  # type: ignore[misc]
+        fields = namedtuple("_", [field for field, _ in members], rename=True)  # type: ignore[misc]
+        # Any text: that of a class is not always an identifier.
+        fields.__name__ = fields.__qualname__ = name
         return fields(*[decode(item, fetch, choose) for _, item in members])
     if kind in ("block", "array"):
         return fetch(value, kind)

@@ -40,6 +40,10 @@ class Growing(ABC):
         """Write what is in memory, and return the length. Collective."""
 
     @abstractmethod
+    def _check_length(self, length: SupportsIndex) -> None:
+        """Raise an error unless `truncate` can cut to a length. Collective."""
+
+    @abstractmethod
     def truncate(self, length: SupportsIndex) -> None:
         """Take away what lies after a length. Collective."""
 

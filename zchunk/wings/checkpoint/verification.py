@@ -164,14 +164,15 @@ class Step:
         self.names: list[str] = sorted(self.record["arrays"])
 
     def array(self, name: str) -> Array:
-        """Return an array, for reading at once, inside `reading`."""
-        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store)
+        """Return an array, for reading at once, inside `reading`. A chunk that is missing is an error: all
+        were written."""
+        access = Access(self._metadata, name, 3, read_only=True, chunk_store=self.store, missing="error")
         return Array._of(*find_array(access))
 
     def array_for_later(self, name: str) -> Array:
         """Return an array that may be read when the step is gone: that is an error then.
 
-        It is looked for before everything that is read of it, and no chunk that is missing is filled.
+        It is looked for before everything that is read of it.
         """
         access = Access(
             self._metadata,
