@@ -262,7 +262,8 @@ def test_the_number_tells_machine_and_process(tmp_path: Path) -> None:
     code = "from zchunk._ext.io.files import temp_number as n; import os; print(n(), n(), os.getpid())"
     first, second, pid = map(int, subprocess.check_output([sys.executable, "-c", code]).split())
     own = leftovers.temp_number()
-    assert first != second
+    # Each comes once in 2^24 calls.
+    assert (second - first) % 2**24 == 1
     assert first >> 46 == second >> 46 == own >> 46
     assert first >> 24 & 0x3FFFFF == second >> 24 & 0x3FFFFF == pid
     assert own >> 24 & 0x3FFFFF == os.getpid()
@@ -273,12 +274,6 @@ def test_a_process_makes_each_number_once() -> None:
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda _: [leftovers.temp_number() for _ in range(50_000)], range(4)))
     assert len({number for numbers in made for number in numbers}) == 200_000
-
-
-def test_numbers_count_up() -> None:
-    code = "from zchunk._ext.io.files import temp_number as n; print(n(), n(), n())"
-    numbers = list(map(int, subprocess.check_output([sys.executable, "-c", code]).split()))
-    assert [(number - numbers[0]) % 2**24 for number in numbers] == [0, 1, 2]
 
 
 def test_a_forked_child_makes_other_numbers() -> None:
