@@ -279,7 +279,7 @@ def test_a_process_makes_each_number_once() -> None:
 def test_a_forked_child_makes_other_numbers() -> None:
     code = (
         "import os; from zchunk._ext.io.files import temp_number as n; print(n(), n(), flush=True)\n"
-        "child = os.fork()\nprint(n(), n(), flush=True)\nif child: os.waitpid(child, 0)"
+        "child = os.fork()\nif child: os.waitpid(child, 0)\nprint(n(), n(), flush=True)"
     )
     numbers = subprocess.check_output([sys.executable, "-c", code]).split()
     assert len(set(numbers)) == 6
