@@ -185,19 +185,20 @@ class OfZarr3(Protocol):
         """Return the configuration as JSON."""
 
 
-CodecLike: TypeAlias = NumcodecsCodec | OfZarr3 | Mapping[str, Any]
-"""A codec, or its configuration in the JSON of format 2 or 3."""
+CodecLike: TypeAlias = NumcodecsCodec | OfZarr3 | Mapping[str, Any] | str
+"""A codec, its configuration in the JSON of format 2 or 3, or its name: ``"zstd"``, ``"zstd:9"``,
+``"blosc-lz4"``."""
 
 FiltersLike: TypeAlias = Iterable[CodecLike] | Literal["auto"] | None
 """Codecs that chunks pass before the compressor; None: none."""
 
-CompressorLike: TypeAlias = CodecLike | Literal["default"] | None
-"""The compressor; None: no compression."""
+CompressorLike: TypeAlias = CodecLike | None
+"""The compressor, ``"default"`` too; None: no compression."""
 
-CompressorsLike: TypeAlias = CodecLike | Iterable[CodecLike] | Literal["auto"] | None
-"""The compressors by zarr 3's name; None: no compression."""
+CompressorsLike: TypeAlias = CodecLike | Iterable[CodecLike] | None
+"""The compressors by zarr 3's name, ``"auto"`` too; None: no compression."""
 
-SerializerLike: TypeAlias = CodecLike | str | None
+SerializerLike: TypeAlias = CodecLike | None
 """What makes bytes of the items in format 3, "auto" too."""
 
 ChunkKeyEncodingLike: TypeAlias = str | Sequence[str | None] | Mapping[str, Any] | OfZarr3 | None

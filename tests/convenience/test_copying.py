@@ -540,6 +540,15 @@ def test_a_view_is_not_copied_over_its_array() -> None:
     assert g["z"][...].tolist() == [0, 1, 2, 3, 4]
 
 
+@NO_ARRAYS
+def test_items_in_memory_are_refused_before_a_destination_is_made(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"type ndarray.*group\[name\] = items"):
+        zchunk.copy(np.arange(3), tmp_path / "new.zarr", "a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"type list.*zchunk\.save_array"):
+        zchunk.copy_all([1, 2], tmp_path / "new.zarr")  # type: ignore[arg-type]
+    assert not (tmp_path / "new.zarr").exists()
+
+
 def test_a_view_to_hdf5(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     z = zchunk.array(np.arange(12).reshape(3, 4), chunks=2, path="z", attributes={"unit": "m"})

@@ -23,7 +23,7 @@ from zchunk.metadata.v2 import render_array
     [
         {"shards": (3, 3)}, {"shards": 0}, {"dimension_names": "ab"}, {"dimension_names": ["a"]},
         {"dimension_names": [1, 2]}, {"serializer": {"name": "nope"}}, {"serializer": 3},
-        {"chunk_key_encoding": "nope"}, {"chunk_key_encoding": ("default", ":")}, {"compressors": "blosc"},
+        {"chunk_key_encoding": "nope"}, {"chunk_key_encoding": ("default", ":")}, {"compressors": "bolsc"},
         {"compressors": [{"name": "nope"}]}, {"compressors": [3]}, {"filters": [{"name": "zstd"}]},
         {"filters": {"name": "zstd"}}, {"compressor": zchunk.Zstd(), "compressors": [zchunk.Zstd()]},
         {"dimension_separator": "/", "chunk_key_encoding": ("v2", "/")}, {"attributes": {"a": Nonsense()}},

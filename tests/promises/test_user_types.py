@@ -33,7 +33,7 @@ CALLS = [
     "g.full('a', 4, shape=3, ", "g.array('a', [1], ", "g.zeros_like('a', z, ", "g.full_like('a', z, ",
     "g.create_array('a', shape=3, ", "g.create_dataset('a', shape=3, ", "g.require_dataset('a', shape=3, ",
 ]  # fmt: skip
-MISTAKES = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor='zlib'", "order='A'"]
+MISTAKES = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor=3", "order='A'"]
 OTHERS = [
     "zchunk.zerso(3)", "g.zerso('a', shape=3)", "z.resise(3)", "z.shpae", "g.create('a')", "z[1.5]",
     "zchunk.group(zarr_format=5)", "zchunk.open_group('a', 'rw')", "zchunk.open_group('a', chunks=3)",

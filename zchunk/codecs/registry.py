@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
+
 from zchunk.codecs.base import Codec, NativeCodec
+from zchunk.codecs.texts import parse_text
 from zchunk.errors import CodecError
 
 _registry: dict[str, Any] = {}
@@ -139,11 +143,21 @@ def unknown_codec(codec_id: str) -> CodecError:
     elif codec_id in _PACKAGES:
         advice = f"pip install {_PACKAGES[codec_id]!r}"
     else:
+        near = " or ".join(map(repr, _near(codec_id)))
         return CodecError(
-            f"codec {codec_id!r:.80} is known neither to zchunk nor to numcodecs: import the package that "
-            "has it, or hand its class to zchunk.codecs.register_codec"
+            f"codec {codec_id!r:.80} is known neither to zchunk nor to numcodecs"
+            f"{f'; did you mean {near}? Or else' if near else ':'} import the package that has it, or hand "
+            "its class to zchunk.codecs.register_codec"
         )
     return CodecError(f"codec {codec_id!r} is not installed: {advice}")
+
+
+def _near(codec_id: str) -> list[str]:
+    """Return the names of codecs that are nearly this one."""
+    from numcodecs.registry import codec_registry
+
+    known = {*_registry, *codec_registry, *_PACKAGES}
+    return sorted(difflib.get_close_matches(codec_id.lower(), sorted(known)))
 
 
 def stored_codec(
@@ -240,10 +254,24 @@ def _refuse(config: object, trusted: frozenset[str]) -> None:
         _refuse(member, trusted)
 
 
-def as_codec(obj: object) -> Codec:
-    """Return a user's codec argument, a codec or its configuration, as a codec.
+def as_codec(obj: object, zarr_format: int = 2, dtype: np.dtype[Any] | None = None) -> Codec:
+    """Return a user's codec argument, a codec, its configuration or its name, as a codec.
 
     Those of numcodecs that zchunk has natively become zchunk's.
+
+    Parameters
+    ----------
+    obj : codec, mapping or str
+        A text is a name, with a level or without: ``"zstd"``, ``"zstd:9"``, ``"blosc-lz4"``.
+    zarr_format : {2, 3}, optional
+        Whose defaults a name means: numcodecs' or zarr 3's.
+    dtype : numpy.dtype, optional
+        Of the items, for the names of filters that need it.
+
+    Raises
+    ------
+    CodecError
+        It is no codec, or none is known by this name.
 
     Examples
     --------
@@ -253,9 +281,13 @@ def as_codec(obj: object) -> Codec:
     Zstd(level=3, checksum=False)
     >>> zchunk.codecs.as_codec({"id": "lz4"})
     LZ4(acceleration=1)
+    >>> zchunk.codecs.as_codec("zstd:9")
+    Zstd(level=9, checksum=False)
     """
     if isinstance(obj, NativeCodec):
         return obj
+    if isinstance(obj, str):
+        return get_codec(parse_text(obj, zarr_format, dtype))
     if isinstance(obj, Mapping):
         return get_codec(obj)
     if isinstance(obj, RefusedCodec):

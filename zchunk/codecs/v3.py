@@ -15,6 +15,7 @@ from zchunk.codecs.blosc import Blosc
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip
 from zchunk.codecs.registry import canonical, get_codec
+from zchunk.codecs.texts import parse_text
 from zchunk.codecs.transpose import Transpose
 from zchunk.codecs.zstd import Zstd
 from zchunk.errors import CodecError
@@ -68,6 +69,12 @@ def kind_of(name: str) -> str:
         get_codec({"id": name.removeprefix(_PREFIX)})
         raise CodecError(f"codec {name!r:.80} is none that arrays of format 3 can have")
     raise CodecError(f"codec {name!r:.80} is not known")
+
+
+def kind_of_text(text: str) -> str:
+    """Return what the codec that a text names turns into what; `CodecError` if there is no such codec."""
+    codec_id = parse_text(text)["id"]
+    return kind_of(codec_id if codec_id in _KINDS else _PREFIX + codec_id)
 
 
 def bytes_codec(name: str, configuration: dict[str, Any], itemsize: int) -> Codec:

@@ -171,6 +171,11 @@ def _opened(source: Any, dest: Any) -> Iterator[tuple[Any, Any]]:
     with ExitStack() as opened:
         if isinstance(source, str | os.PathLike):
             source = open(opened.enter_context(using_store(source, "r")), "r")
+        if not hasattr(source, "name"):
+            raise TypeError(
+                f"source is of type {type(source).__name__}, no array or group of zchunk or h5py; items in "
+                "memory are stored by group[name] = items, or by zchunk.save_array(path, items)"
+            )
         if isinstance(dest, str | os.PathLike):
             dest = open_group(opened.enter_context(using_store(dest, "a")), "a")
         yield source, dest

@@ -98,8 +98,10 @@ def create(
     dtype : dtype-like, optional
         Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
         arrays of numbers; text of a fixed length is ``"U10"``.
-    compressor : codec, dict or None, optional
-        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default.
+    compressor : codec, dict, str or None, optional
+        ``Blosc(cname="lz4", clevel=5, shuffle=1)`` by default. Codecs are zchunk's, numcodecs', or names with
+        a level or without: ``"zstd"``, ``"zstd:9"``, ``"blosc-lz4"``. For format 3 they may also be its JSON,
+        ``{"name": "zstd", "configuration": {"level": 3}}``, and those of zarr 3.
     fill_value : scalar or None, optional
         Value of items that were never written. In format 3 there is always one: None stands for 0.
     order : {"C", "F"}, optional
@@ -115,8 +117,7 @@ def create(
     chunk_store : as `store`, optional
         Holds the chunks, if `store` is not to.
     filters : sequence of codecs, optional
-        What chunks pass before the compressor. Codecs are zchunk's, numcodecs', or for format 3 its JSON
-        (``{"name": "zstd", "configuration": {"level": 3}}``) and those of zarr 3.
+        What chunks pass before the compressor. ``["delta"]`` and ``["shuffle"]`` fit themselves to the dtype.
     cache_metadata, cache_attrs : bool, optional
         Read metadata and attributes once, not before every operation.
     read_only : bool, optional
@@ -125,7 +126,7 @@ def create(
         What stands between the coordinates in a chunk's key.
     write_empty_chunks : bool, optional
         Store chunks that hold nothing but the fill value; by default as `zchunk.config` says, which is true.
-    object_codec : codec or dict, optional
+    object_codec : codec, dict or str, optional
         Encodes the items of an array of Python objects, such as ``numcodecs.VLenUTF8()``; the first of the
         filters from then on. `numcodecs.Pickle` runs code from the data when it decodes: zchunk lets it do so
         only in an array that it was given for.

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from zchunk.codecs import get_codec
+from zchunk.codecs import as_codec, get_codec
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import BadCompressorError
 from zchunk.runtime.callers import caller_level, function_called
@@ -81,7 +81,7 @@ def _codec(name: str, options: object) -> Any:
     """Return the codec `name` with `options`: a mapping, a sequence, or the first of its parameters."""
     if isinstance(options, Mapping):
         return get_codec({**options, "id": name})
-    codec = get_codec({"id": name})
     if options is None:
-        return codec
+        return as_codec(name)
+    codec = get_codec({"id": name})
     return type(codec)(*(options if isinstance(options, list | tuple) else [options]))

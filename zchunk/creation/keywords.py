@@ -43,7 +43,7 @@ from zchunk.typing import (
 class H5pyNames(TypedDict, total=False):
     """What h5py's `create_dataset` takes: the first three mean something here, others are ignored."""
 
-    compression: CodecLike | str | None
+    compression: CodecLike | None
     compression_opts: object
     fillvalue: FillValue
     allow_unknown_filter: object

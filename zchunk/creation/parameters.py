@@ -16,7 +16,7 @@ from zchunk.codecs import Blosc, Zstd, as_codec
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.creation.recipe import ArrayRecipe
-from zchunk.errors import BadCompressorError, CodecError, MetadataError
+from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.v2 import render_array
@@ -63,7 +63,9 @@ def make_metadata(
     """
     asked, rest = None, cast("tuple[Any, ...]", recipe[_REST])
     plain = zarr_format == 2 and not any(map(is_not, rest, _NOTHING))
-    if plain and "default_compressor" not in vars(storage):
+    # What the name of a codec means may change: it may be registered again.
+    named = isinstance(recipe.compressor, str) and recipe.compressor != "default"
+    if plain and not named and "default_compressor" not in vars(storage):
         shape, chunks, dtype, compressor, fill_value, *layout = recipe[: _REST.start]
         asked = _asked((shape, chunks, dtype, compressor, *layout, store_separator), fill_value)
     found = None if asked is None else _made.get(asked)
@@ -111,13 +113,14 @@ def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) ->
     # The axes of a sub-array dtype become axes of the array, as in NumPy.
     shape = normalize_shape(recipe.shape) + dtype.shape
     filters, auto = recipe.filters, isinstance(recipe.filters, str) and recipe.filters == "auto"
+    compressors = _compressors(recipe.compressor, recipe.compressors, shape)
     known = recipe._replace(
         shape=shape,
         chunks=_by_axis(recipe, recipe.chunks, "chunks"),
         shards=_by_axis(recipe, recipe.shards, "shards"),
         dtype=dtype.base,
-        filters=[] if auto else _listed("filters", filters),
-        compressors=_compressors(recipe.compressor, recipe.compressors, shape),
+        filters=_read([] if auto else _listed("filters", filters), zarr_format, dtype.base),
+        compressors=_read(compressors, zarr_format, dtype.base),
         object_codec=object_codec,
     )
     return parameters_v3.make_metadata(known) if zarr_format == 3 else _make2(known, store_separator)
@@ -162,20 +165,15 @@ def _chunks(chunks: object) -> Any:
 
 def _compressors(compressor: object, compressors: object, shape: tuple[int, ...]) -> list[Any]:
     """Return the codecs from bytes to bytes that the caller asks for, by zarr 2's name or by zarr 3's."""
-    if isinstance(compressor, str) and compressor != "default":
-        raise BadCompressorError(
-            f"compressor is {compressor!r}; give a codec such as zchunk.codecs.Blosc(), or None"
-        )
-    if not isinstance(compressors, str):
-        if not isinstance(compressor, str) and compressor is not None:
+    default = isinstance(compressor, str) and compressor == "default"
+    if not isinstance(compressors, str) or compressors != "auto":
+        if not default and compressor is not None:
             raise ValueError("give compressor or compressors, not both")
         return _listed("compressors", compressors)
-    if compressors != "auto":
-        raise BadCompressorError(f"compressors is {compressors!r}; give codecs, None or 'auto'")
     # One item does not compress. zarr 2 stores it raw, whatever compressor is given.
     if compressor is None or not shape:
         return []
-    if isinstance(compressor, str):
+    if default:
         # The place where zarr 2 lets programs set another one.
         compressor = vars(storage).get("default_compressor", DEFAULT_COMPRESSOR)
     return [] if compressor is None else [compressor]
@@ -185,11 +183,18 @@ def _listed(name: str, codecs: object) -> list[Any]:
     """Return the codecs that the caller gives, which may be one or none, as a list."""
     if codecs is None:
         return []
-    if name == "compressors" and (not isinstance(codecs, Iterable) or isinstance(codecs, Mapping)):
+    if name == "compressors" and (not isinstance(codecs, Iterable) or isinstance(codecs, str | Mapping)):
         return [codecs]
     if isinstance(codecs, str | Mapping) or not isinstance(codecs, Iterable):
         raise CodecError(f"{name} is a sequence of codecs, not {codecs!r:.80}; write [codec] for one")
     return list(codecs)
+
+
+def _read(codecs: list[Any], zarr_format: int, dtype: np.dtype[Any]) -> list[Any]:
+    """Return the codecs in a list, those that are given as text made."""
+    if not any(isinstance(codec, str) for codec in codecs):
+        return codecs
+    return [as_codec(codec, zarr_format, dtype) if isinstance(codec, str) else codec for codec in codecs]
 
 
 def _check_no_format3(recipe: ArrayRecipe) -> None:

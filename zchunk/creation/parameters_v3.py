@@ -59,6 +59,9 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     compressors = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in recipe.compressors]
     known = tuple(codec for codec in filters if not isinstance(codec, dict))
     serializer = None if _is_auto(recipe.serializer) else recipe.serializer
+    if isinstance(serializer, str) and serializer == "bytes" and not native.hasobject:
+        # In the byte order of the dtype, as by default.
+        serializer = None
     if native.hasobject and serializer is not None and not known:
         known, serializer = (as_codec({"id": json_of(serializer)["name"]}),), None
     document = _document(_model(recipe, dtype, inner, known))

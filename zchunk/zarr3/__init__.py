@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zchunk.convenience.trees import tree
     from zchunk.core.array import Array
     from zchunk.hierarchy.groups import Group
-    from zchunk.zarr3 import codecs, dtype, errors, metadata, registry, storage
+    from zchunk.zarr3 import api, codecs, dtype, errors, metadata, registry, storage
     from zchunk.zarr3.creation import (
         array,
         create,
@@ -61,6 +61,7 @@ __all__ = [
     "Array",
     "Group",
     "__version__",
+    "api",
     "array",
     "codecs",
     "config",
@@ -119,7 +120,7 @@ _HOMES = {
 }
 _MODULES = {
     name: f"zchunk.zarr3.{name}"
-    for name in ("abc", "api", "codecs", "core", "dtype", "errors", "metadata", "registry", "storage")
+    for name in ("api", "codecs", "core", "dtype", "errors", "metadata", "registry", "storage")
 }
 _find = lazy_names(globals(), _HOMES, _MODULES)
 
@@ -130,6 +131,11 @@ if not TYPE_CHECKING:
             raise AttributeError(
                 f"zchunk.zarr3 has no {name}: zchunk reads and writes with threads, not coroutines. Use "
                 f"{name.removeprefix('Async')}, in a coroutine by asyncio.to_thread"
+            )
+        if name == "abc":
+            raise AttributeError(
+                "zchunk.zarr3 has no abc, whose classes have coroutines: a store is any mapping of keys to "
+                "bytes; codecs are made known by zchunk.codecs.register_codec"
             )
         return _find(name)
 

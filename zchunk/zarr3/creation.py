@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zchunk.codecs.v3 import ARRAY_ARRAY, ARRAY_BYTES, kind_of
+from zchunk.codecs.v3 import ARRAY_ARRAY, ARRAY_BYTES, kind_of, kind_of_text
 from zchunk.convenience import saving
 from zchunk.core.access import access_to
 from zchunk.core.array import Array
@@ -85,7 +85,7 @@ def _pipeline(codecs: Any) -> dict[str, Any]:
     """Return filters, serializer and compressors of a list of all codecs."""
     found: dict[str, Any] = {"filters": [], "compressors": []}
     for codec in codecs:
-        kind = kind_of(json_of(codec)["name"])
+        kind = kind_of_text(codec) if isinstance(codec, str) else kind_of(json_of(codec)["name"])
         if kind == ARRAY_BYTES:
             found["serializer"] = codec
         else:

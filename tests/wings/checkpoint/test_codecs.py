@@ -20,6 +20,7 @@ BLOSC = zchunk.Blosc(cname="lz4")
         (BLOSC, [BLOSC, CRC32C]),
         ([BLOSC], [BLOSC, CRC32C]),
         ((), [CRC32C]),
+        ("zstd:3", [zchunk.Zstd(3), CRC32C]),
     ],
 )
 def test_checksums_come_last(given: Any, codecs: Any) -> None:
@@ -27,8 +28,8 @@ def test_checksums_come_last(given: Any, codecs: Any) -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(ValueError, match="compressors is 'lz4'"):
-        with_checksum("lz4")
+    with pytest.raises(ValueError, match="did you mean 'lz4'"):
+        with_checksum("lz-4")
 
 
 @pytest.mark.parametrize("given", [{"name": "zstd", "configuration": {"level": 1, "checksum": False}}, BLOSC])

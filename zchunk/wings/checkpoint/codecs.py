@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zchunk.codecs import as_codec
+
 CRC32C: dict[str, Any] = {"name": "crc32c"}
 
 
@@ -20,10 +22,6 @@ def with_checksum(compressors: Any) -> Any:
     if compressors is None:
         return None
     if isinstance(compressors, str):
-        if compressors != "crc32c":
-            raise ValueError(
-                f"compressors is {compressors!r}, not 'crc32c', None, a codec or a sequence of codecs"
-            )
-        return [CRC32C]
+        return [CRC32C] if compressors == "crc32c" else [as_codec(compressors, 3), CRC32C]
     several = isinstance(compressors, Sequence) and not isinstance(compressors, Mapping)
     return [*(compressors if several else [compressors]), CRC32C]
