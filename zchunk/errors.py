@@ -388,7 +388,7 @@ class BadCompressorError(CodecError):
     --------
     >>> import zchunk
     >>> try:
-    ...     zchunk.zeros(4, compressor="zstd")
+    ...     zchunk.zeros(4, compression=5)
     ... except zchunk.errors.BadCompressorError as err:
     ...     print(type(err).__name__)
     BadCompressorError

@@ -35,7 +35,7 @@ CALLS = [
 ]  # fmt: skip
 MISTAKES = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor=3", "order='A'"]
 OTHERS = [
-    "zchunk.zerso(3)", "g.zerso('a', shape=3)", "z.resise(3)", "z.shpae", "g.create('a')", "z[1.5]",
+    "zchunk.zerso(3)", "g.zerso('a', shape=3)", "z.resise(3)", "z.shpae", "g.create(5)", "z[1.5]",
     "zchunk.group(zarr_format=5)", "zchunk.open_group('a', 'rw')", "zchunk.open_group('a', chunks=3)",
     "zchunk.open('a', mode='rw')", "zchunk.create(2.5)", "zchunk.create()",
     "z.view(shpae=3)", "zchunk.Array({}, chnks=3)", "zchunk.Group({}, read_onyl=True)",
