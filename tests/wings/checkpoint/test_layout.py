@@ -93,3 +93,13 @@ def test_what_cannot_be_deleted_is_left(tmp_path: Path) -> None:
         make(tmp_path / ".tmp", name)
     assert len(layout.clean(str(tmp_path))) == 2
     assert [path.name for path in (tmp_path / ".tmp").iterdir()] == [names[1]]
+
+
+def test_what_a_process_has_left_that_was_killed_when_it_made_the_root(tmp_path: Path) -> None:
+    make(tmp_path, "00000001")
+    left, own = number_of_a_process_that_is_gone(), temp_number()
+    for name in (f"zarr.json.{left:024x}.partial", f"zarr.json.{own:024x}.partial", "notes.txt"):
+        (tmp_path / name).touch()
+    layout.clean(str(tmp_path))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["00000001", "notes.txt", f"zarr.json.{own:024x}.partial"]

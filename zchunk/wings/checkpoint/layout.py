@@ -21,7 +21,7 @@ from zchunk.metadata.formats import FORMAT3, find
 from zchunk.spec.keys import NODE_KEY
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.local.files import is_absence, sync_folder
-from zchunk.storage.local.leftovers import is_abandoned
+from zchunk.storage.local.leftovers import is_abandoned, tidy_beside
 from zchunk.storage.local.trees import remove_tree
 
 TMP = ".tmp"
@@ -131,6 +131,8 @@ def clean(root: str) -> list[str]:
                 if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(attempt[1], entry)):
                     remove_tree(entry.path)
                     removed.append(entry.path)
+    # A process that was killed while it made the root.
+    tidy_beside(os.path.join(root, NODE_KEY))
     remove_tmp(root)
     return removed
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from multiprocessing.util import Finalize
 
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.saving import Saving
@@ -32,8 +30,8 @@ class Pending:
         self._savings: list[Saving] = []
         # Of those that have failed; what the caller is told of first.
         self._failed: list[Saving] = []
-        self._report = partial(_report, os.getpid(), self._savings, self._failed)
-        atexit.register(self._report)
+        # At the end of this process: one that multiprocessing has forked ends without what atexit knows.
+        self._report = Finalize(None, _report, (self._savings, self._failed), exitpriority=0)
 
     @property
     def steps(self) -> list[int]:
@@ -89,7 +87,7 @@ class Pending:
 
     def release(self) -> None:
         """Say nothing more of what has failed: the caller knows."""
-        atexit.unregister(self._report)
+        self._report.cancel()
 
     def _take_note(self) -> None:
         """Drop saves that are finished, and remember their errors."""
@@ -100,13 +98,14 @@ class Pending:
                 self._failed.append(saving)
 
 
-def _report(pid: int, savings: Sequence[Saving], failed: Sequence[Saving]) -> None:
+def _report(savings: Sequence[Saving], failed: Sequence[Saving]) -> None:
     """Warn, at the end of a program that has not closed its manager, of steps that it takes for saved."""
-    if os.getpid() == pid:
-        for saving in (*failed, *savings):
-            what = _outcome(saving)
-            if what is not None:
-                warnings.warn(f"{what}; close a CheckpointManager at its end", RuntimeWarning, stacklevel=2)
+    for saving in (*failed, *savings):
+        # The interpreter waits for its thread in any case, some time.
+        saving.join()
+        what = _outcome(saving)
+        if what is not None:
+            warnings.warn(f"{what}; close a CheckpointManager at its end", RuntimeWarning, stacklevel=2)
 
 
 def _outcome(saving: Saving) -> str | None:

@@ -1,25 +1,33 @@
 """A communicator of processes that `multiprocessing`, or anything else, has started on one machine.
 
-The first process listens at a socket in a temporary folder, the others connect to it, and all that they
-exchange passes through it. A process that is gone closes its connection, which the others learn at once:
-their calls raise.
+The first process listens at a socket, the others connect to it, and all that they exchange passes through it.
+A process that is gone closes its connection, which the others learn at once: their calls raise.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Client, Connection, Listener
-from typing import Any
+from multiprocessing.connection import Client, Connection, Listener, Pipe
+from multiprocessing.reduction import recv_handle, send_handle
+from typing import Any, TypeVar
 
 from zchunk.errors import CheckpointError
+
+T = TypeVar("T")
 
 # What the first process sends in place of an answer when another one is gone.
 _GONE = "gone"
 _ANSWER = "answer"
+# Whether sockets can have addresses that are no paths.
+_WITHOUT_FILE = platform.system() == "Linux"
+# Bytes that every system takes as the path of a socket.
+_LONGEST = 103
 
 
 class ProcessCommunicator:
@@ -122,7 +130,10 @@ class ProcessCommunicator:
         other = ProcessCommunicator(
             self.rank, self.size, f"{self._address}.{self._copies}", self._key, self._timeout
         )
-        other.barrier()
+        # Not met like the first one: whether a process is gone can be told by the connections that are there.
+        self._exchange("dup", None, lambda given: given)
+        if self.size > 1:
+            other._links = self._attempt(self._new_links)
         return other
 
     def free(self) -> None:
@@ -149,19 +160,53 @@ class ProcessCommunicator:
             self._links = self._listen() if self.rank == 0 else [self._connect()]
         if not self._links:
             raise CheckpointError("processes of this communicator are gone, or it was given back")
+        return self._attempt(
+            lambda: self._ask(call, given) if self.rank else self._answer(call, given, answers)
+        )
+
+    def _attempt(self, work: Callable[[], T]) -> T:
         try:
-            if self.rank:
-                (link,) = self._links
-                link.send((call, given))
-                kind, answer = link.recv()
-                if kind != _ANSWER:
-                    raise CheckpointError(answer)
-                return answer
-            return self._answer(call, given, answers)
+            return work()
         except BaseException as error:
             # An interrupt too: half an exchange would be the beginning of the next one.
             self._fail(error)
             raise
+
+    def _ask(self, call: str, given: Any) -> Any:
+        assert self._links is not None
+        (link,) = self._links
+        # If the first process is gone, it may have said why.
+        with suppress(OSError):
+            link.send((call, given))
+        try:
+            kind, answer = link.recv()
+        except (EOFError, OSError) as error:
+            raise self._gone(0) from error
+        if kind != _ANSWER:
+            raise CheckpointError(answer)
+        return answer
+
+    def _gone(self, rank: int) -> CheckpointError:
+        return CheckpointError(f"process {rank} of {self.size} is gone")
+
+    def _new_links(self) -> list[Connection]:
+        """Return further connections between the same processes; the first one sends them to the others."""
+        assert self._links is not None
+        if self.rank:
+            try:
+                return [Connection(recv_handle(self._links[0]))]
+            except (EOFError, OSError, RuntimeError) as error:
+                raise self._gone(0) from error
+        links = []
+        for rank, link in enumerate(self._links, 1):
+            mine, other = Pipe()
+            links.append(mine)
+            with other:
+                try:
+                    send_handle(link, other.fileno(), None)
+                except OSError as error:
+                    raise self._gone(rank) from error
+        return links
 
     def _answer(self, call: str, given: Any, answers: Any) -> Any:
         assert self._links is not None
@@ -170,7 +215,7 @@ class ProcessCommunicator:
             try:
                 other, value = link.recv()
             except (EOFError, OSError) as error:
-                raise CheckpointError(f"process {rank} of {self.size} is gone") from error
+                raise self._gone(rank) from error
             if other != call:
                 raise CheckpointError(f"process {rank} calls {other}, process 0 calls {call}")
             everything.append(value)
@@ -191,8 +236,6 @@ class ProcessCommunicator:
 
     def _listen(self) -> list[Connection]:
         links: dict[int, Connection] = {}
-        folder = os.path.dirname(self._address)
-        os.makedirs(folder, 0o700, exist_ok=True)
         with Listener(self._address, "AF_UNIX", backlog=self.size, authkey=self._key) as listener:
             # There is no public way to say how long to wait for a connection.
             listener._listener._socket.settimeout(self._timeout)  # type: ignore[attr-defined]
@@ -205,8 +248,6 @@ class ProcessCommunicator:
                         f"processes {missing} of {self.size} did not come within {self._timeout:g} s"
                     ) from None
                 links[link.recv()] = link
-        with suppress(OSError):
-            os.rmdir(folder)
         return [links[rank] for rank in range(1, self.size)]
 
     def _connect(self) -> Connection:
@@ -248,7 +289,20 @@ def process_communicators(size: int, timeout: float = 120) -> list[ProcessCommun
     """
     if size < 1:
         raise ValueError(f"there are no {size} processes")
-    # The folder goes when all have met, and comes again when they meet once more.
-    address = os.path.join(tempfile.mkdtemp(prefix="zchunk-"), "socket") if size > 1 else ""
+    address = _new_address() if size > 1 else ""
     key = secrets.token_bytes(32)
     return [ProcessCommunicator(rank, size, address, key, timeout) for rank in range(size)]
+
+
+def _new_address() -> str:
+    """Return an address for a socket, which only processes that know the key get through to."""
+    name = f"zchunk-{secrets.token_hex(12)}"
+    if _WITHOUT_FILE:
+        # It has no file that a killed process would leave, and no folder with too long a path.
+        return f"\0{name}"
+    path = os.path.join(tempfile.gettempdir(), name)
+    if len(os.fsencode(path)) > _LONGEST:
+        raise ValueError(
+            f"the path of a socket would be {path!r}, which is too long; set TMPDIR to a shorter one"
+        )
+    return path
