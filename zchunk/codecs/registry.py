@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.texts import parse_text
 from zchunk.errors import CodecError
+from zchunk.runtime.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    # For errors only.
+    difflib = LazyModule("difflib")
 
 _registry: dict[str, Any] = {}
 

@@ -414,7 +414,7 @@ def test_a_closed_manager(tmp_path: Path) -> None:
         {"verify": "yes"},
         {"durability": "none"},
         {"on_rewind": "ask"},
-        {"compressors": "lz4"},
+        {"compressors": "lz-4"},
     ],
     ids=str,
 )
