@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zchunk.codecs import as_codec
+from zchunk.errors import CodecError
 
 CRC32C: dict[str, Any] = {"name": "crc32c"}
 
@@ -22,6 +23,11 @@ def with_checksum(compressors: Any) -> Any:
     if compressors is None:
         return None
     if isinstance(compressors, str):
-        return [CRC32C] if compressors == "crc32c" else [as_codec(compressors, 3), CRC32C]
+        if compressors == "crc32c":
+            return [CRC32C]
+        try:
+            return [as_codec(compressors, 3), CRC32C]
+        except CodecError as err:
+            raise CodecError(f"compressors: {err}") from err
     several = isinstance(compressors, Sequence) and not isinstance(compressors, Mapping)
     return [*(compressors if several else [compressors]), CRC32C]
