@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,16 @@ from zchunk.creation import arrays, drafts, marks, nodes
 from zchunk.creation.drafts import started
 from zchunk.errors import BeingMadeError, ContainsArrayError, ContainsNodeError
 from zchunk.runtime import owners
-from zchunk.storage import DirectoryStore, LRUStoreCache, N5Store, SQLiteStore
+from zchunk.storage import (
+    DirectoryStore,
+    FSStore,
+    KVStore,
+    LMDBStore,
+    LRUStoreCache,
+    MemoryStore,
+    N5Store,
+    SQLiteStore,
+)
 
 FORM: dict[str, Any] = {"shape": 4, "chunks": 1, "dtype": "i4"}
 STORES: dict[str, Callable[[Path], Any]] = {
@@ -30,6 +40,11 @@ STORES: dict[str, Callable[[Path], Any]] = {
     "n5": N5Store,
     "cache": lambda p: LRUStoreCache(DirectoryStore(p), None),
     "database": lambda p: SQLiteStore(p),
+}
+OTHERS: dict[str, Callable[[Path], Any]] = {
+    "lmdb": lambda p: LMDBStore(p),
+    "normalized": lambda p: DirectoryStore(p, normalize_keys=True),
+    "fsspec": lambda p: FSStore(str(p)),
 }
 
 
@@ -107,17 +122,24 @@ REPLACE: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.each_value
+@pytest.mark.parametrize("kind", STORES | OTHERS)
 @pytest.mark.parametrize("create", [*CREATE, *REPLACE])
-def test_while_another_process_makes_an_array_nothing_is_touched(tmp_path: Path, create: str) -> None:
-    with making(DirectoryStore(tmp_path)) as maker:
-        before = files(tmp_path)
+def test_while_another_process_makes_an_array_nothing_is_touched(
+    tmp_path: Path, kind: str, create: str
+) -> None:
+    if kind == "lmdb":
+        pytest.importorskip("lmdb")
+    open_ = partial((STORES | OTHERS)[kind], tmp_path / "s")
+    with making(open_()) as maker:
+        before = dict(open_())
         assert ".zarray" not in before
         with pytest.raises(BeingMadeError, match="another process makes"):
-            (CREATE | REPLACE)[create](DirectoryStore(tmp_path))
-        assert files(tmp_path) == before
+            (CREATE | REPLACE)[create](open_())
+        assert dict(open_()) == before
         maker.go_on()
-        assert zchunk.open_array(tmp_path, "a", **FORM)[:].tolist() == [7] * 4
-    assert ".unfinished" not in files(tmp_path)
+        assert zchunk.open_array(open_(), "a", **FORM)[:].tolist() == [7] * 4
+    assert ".unfinished" not in open_()
 
 
 OPEN: dict[str, Callable[[Any, str], Any]] = {
@@ -212,6 +234,43 @@ def test_what_failed_in_this_process_does_not_keep_it_away(tmp_path: Path) -> No
     marks._held.clear()
     assert zchunk.create(store=tmp_path, **FORM)[:].tolist() == [0] * 4
     assert ".unfinished" not in files(tmp_path)
+
+
+IN_PROCESS: dict[str, Callable[[], Any]] = {"memory": MemoryStore, "dict": lambda: KVStore({})}
+
+
+@pytest.mark.parametrize("kind", IN_PROCESS)
+@pytest.mark.parametrize("create", [*CREATE, *REPLACE])
+def test_threads_that_make_an_array_in_memory_keep_apart(kind: str, create: str) -> None:
+    store = IN_PROCESS[kind]()
+    new = started(store=store, **FORM)
+    new.array[:2] = 7
+    before = dict(store)
+    found = in_thread(lambda: (CREATE | REPLACE)[create](store))
+    assert isinstance(found, BeingMadeError)
+    assert dict(store) == before
+    new.array[2:] = 7
+    new.publish()
+    assert zchunk.open_array(store, "r")[:].tolist() == [7] * 4
+    assert ".unfinished" not in store
+    zchunk.save(store, np.arange(4))
+    assert not marks._own()
+
+
+def test_what_is_made_in_memory_can_be_given_up() -> None:
+    store = MemoryStore()
+    new = started(store=store, **FORM)
+    new.array[:2] = 7
+    new.discard()
+    assert zchunk.create(store=store, **FORM)[:].tolist() == [0] * 4
+    assert not marks._own()
+
+
+def test_a_child_may_make_what_a_thread_of_its_parent_made_at_the_fork() -> None:
+    store = MemoryStore()
+    new = started(store=store, **FORM)
+    assert in_child(lambda: zchunk.array(np.full(4, 1), store=store)[:].tolist()) == [1] * 4
+    new.discard()
 
 
 def in_thread(work: Callable[[], Any]) -> Any:

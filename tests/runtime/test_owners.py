@@ -44,6 +44,34 @@ def test_a_number_that_was_given_again() -> None:
     assert owners.owner(_changed(mine, began=began - 1)) == "gone"
 
 
+def test_one_whose_parent_has_not_waited_for_it_yet() -> None:
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(tell, owners.signature())
+        os._exit(0)
+    try:
+        signed = os.read(told, 100)
+        # Until it has ended, without waiting for it.
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        if not owners._status(child):
+            pytest.skip("the system does not say what has ended")
+        assert owners.owner(signed) == "gone"
+        assert not owners.lives(child)
+    finally:
+        os.waitpid(child, 0)
+        os.close(told)
+        os.close(tell)
+
+
+def test_the_system_may_not_say_when_processes_of_others_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = owners.signature()
+    status = owners._status
+    # As where /proc has its option hidepid.
+    monkeypatch.setattr(owners, "_status", lambda pid: status(pid) if pid == os.getpid() else [])
+    assert in_child(lambda: owners.owner(mine)) == "lives"
+
+
 def test_another_machine_counts_as_gone_after_a_day() -> None:
     mine = owners.signature()
     other = int(mine[:24], 16) ^ 1 << 60

@@ -7,7 +7,8 @@ of both sees the other.
 
 A mark whose process is gone is taken over by the next maker. Where that cannot be told, on another machine,
 it counts as gone after a day. In a store that cannot set a value for one process only (see `Store.set_new`)
-two processes may have a mark at the same time.
+two processes may have a mark at the same time. In a store of this process alone, such as a dict, the mark is
+no key but an entry in a table of the process: it keeps threads apart.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from zchunk._ext.io.descriptor import Descriptor
 from zchunk.core.access import Access
 from zchunk.errors import BeingMadeError, ContainsArrayError
 from zchunk.metadata.formats import find
+from zchunk.runtime.fork import PerProcess
 from zchunk.runtime.locks import metadata_lock
 from zchunk.runtime.owners import Owner, owner, signature
 from zchunk.spec.keys import UNFINISHED_KEY, join
@@ -54,9 +56,28 @@ class Mark(NamedTuple):
     def key(self) -> str:
         return join(self.path, UNFINISHED_KEY)
 
+    @property
+    def found(self) -> bytes | None:
+        """The value of the mark that is there, of whichever maker."""
+        if is_key(self.store):
+            return self.store.get(self.key)
+        mark = _own().get(self._place)
+        return None if mark is None else mark.value
+
+    def set_new(self) -> bool:
+        """Set it; return False if one is there."""
+        if is_key(self.store):
+            return self.store.set_new(self.key, self.value)
+        # Two marks are never equal: they are signed.
+        return _own().setdefault(self._place, self).value == self.value
+
     def is_there(self) -> bool:
-        """Whether nobody has erased it. Elsewhere, where it takes a request, it is believed."""
-        return self.store.root is None or self.store.get(self.key) == self.value
+        """Whether nobody has erased it."""
+        return self.found == self.value
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        return self.store.lock_identity, self.path
 
     def check(self) -> None:
         """Raise `ContainsArrayError` if another process has replaced what this one makes."""
@@ -69,7 +90,8 @@ class Mark(NamedTuple):
     def remove(self) -> None:
         """Say that the node is complete, or that all of it is gone."""
         try:
-            self.store.erase_many([self.key])
+            if is_key(self.store) or b"\n" in self.value:
+                self.store.erase_many([self.key])
         finally:
             self.forget()
 
@@ -83,6 +105,12 @@ class Mark(NamedTuple):
     def forget(self) -> None:
         """Let it count as that of a process that is gone, for this process."""
         _held.discard(self.value)
+        if not is_key(self.store) and self.is_there():
+            del _own()[self._place]
+
+
+# The marks in stores of this process alone, by the identity of the store and the path.
+_own: PerProcess[dict[tuple[str, str], Mark]] = PerProcess(dict[tuple[str, str], Mark])
 
 
 def set_mark(store: Store, path: str) -> Mark:
@@ -96,10 +124,10 @@ def set_mark(store: Store, path: str) -> Mark:
     mark = Mark(store, path, signature())
     _held.add(mark.value)
     try:
-        if store.set_new(mark.key, mark.value):
+        if mark.set_new():
             return mark
-        old = store.get(mark.key)
-        if old is None and store.set_new(mark.key, mark.value):
+        old = mark.found
+        if old is None and mark.set_new():
             return mark
         if old is not None and _state(mark, old) == "gone" and _take_over(mark, old):
             return mark
@@ -112,11 +140,19 @@ def set_mark(store: Store, path: str) -> Mark:
 def sign_mark(store: Store, path: str, content: bytes) -> Mark:
     """Return the mark at a path, set again by this process and with some content.
 
-    For this process it counts as that of one that is gone, so that a later call can go on.
+    The caller has it, or has seen that no other maker lives. A later call goes on once it is forgotten.
     """
     mark = Mark(store, path, signature() + b"\n" + content)
+    _held.add(mark.value)
+    if not is_key(store):
+        _own()[mark._place] = mark
     store[mark.key] = mark.value
     return mark
+
+
+def is_key(store: Store) -> bool:
+    """Whether a mark is a key in a store, because other processes may use it."""
+    return UNFINISHED_KEY in store._trace_names
 
 
 def being_made(store: Store, path: str) -> BeingMadeError:
@@ -131,14 +167,19 @@ def being_made(store: Store, path: str) -> BeingMadeError:
 def is_marked(store: Store, path: str) -> bool:
     """Whether another maker that is not known to be gone makes a node at a path."""
     mark = Mark(store, path, b"")
-    value = store.get(mark.key)
+    value = mark.found
     return value is not None and _state(mark, value) != "gone"
 
 
+def is_marked_here(store: Store, path: str) -> bool:
+    """Whether a thread makes a node at a path of a store whose marks are no keys."""
+    return not is_key(store) and Mark(store, path, b"").found is not None
+
+
 def surely_marked(store: Store, path: str) -> bool:
-    """Whether another maker on this machine makes a node at a path, and lives. False elsewhere."""
+    """Whether another maker on this machine makes a node at a path, and lives."""
     mark = Mark(store, path, b"")
-    value = store.get(mark.key) if store.root is not None else None
+    value = mark.found
     return value is not None and _state(mark, value) == "lives"
 
 
@@ -187,6 +228,9 @@ def _take_over(mark: Mark, old: bytes) -> bool:
         return mark.value
 
     def take() -> bool:
+        if not is_key(mark.store):
+            _own()[mark._place] = mark
+            return True
         try:
             mark.store.modify(mark.key, change)
         except _TakenOverError:

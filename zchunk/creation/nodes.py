@@ -8,7 +8,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from zchunk.core.attributes import with_string_keys
-from zchunk.creation.marks import Mark, being_made, set_mark, surely_marked, wait_for_maker
+from zchunk.creation.marks import (
+    Mark,
+    being_made,
+    is_key,
+    is_marked_here,
+    set_mark,
+    surely_marked,
+    wait_for_maker,
+)
 from zchunk.creation.parameters import parsed_again
 from zchunk.engine import chunk_cache
 from zchunk.errors import (
@@ -141,7 +149,7 @@ class Placement(NamedTuple):
         """Make the groups above, and erase what is there. Raises as `init_array` does.
 
         If it is to be `filled` before it is shown, or something had to be cleared away, returned is the mark
-        that keeps other makers away until it is removed; None in a store of this process alone.
+        that keeps other makers away until it is removed.
         """
         return _prepare(self, overwrite, chunk_store, filled)
 
@@ -167,7 +175,7 @@ class Placement(NamedTuple):
             # Another process was faster, or was and has erased it again.
             check_absent(self.store, self.path)
             _put(self.store, self.path, self.items, False)
-        if mark is None and chunks.root is not None and join(self.path, UNFINISHED_KEY) in chunks:
+        if mark is None and Mark(chunks, self.path, b"").found is not None:
             self.store.erase_many(reversed(keys))
             return False
         return True
@@ -378,11 +386,16 @@ def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled:
         if surely_marked(chunks, path):
             raise being_made(chunks, path)
         refuse_foreign(store, path, chunk_store)
-        erase(store, path, chunk_store)
-        # An array above, which goes with all below it, is replaced by a group.
-        _make_groups(store, new.fmt, missing, chunk_store)
-    mark = set_mark(chunks, path) if (filled or remains) and chunks._trace_names else None
+    # Of a mark that is a key nothing would be left.
+    at_once = overwrite and not is_key(chunks)
+    mark = set_mark(chunks, path) if at_once else None
     try:
+        if overwrite:
+            erase(store, path, chunk_store)
+            # An array above, which goes with all below it, is replaced by a group.
+            _make_groups(store, new.fmt, missing, chunk_store)
+        if mark is None and (filled or remains):
+            mark = set_mark(chunks, path)
         if not overwrite:
             if mark is not None:
                 check_absent(store, path)
@@ -415,7 +428,8 @@ def _has_remains(new: Placement, chunks: Store) -> bool:
     found = chunks.existing(nodes + traces)
     if chunks is not store or not found.isdisjoint(nodes):
         check_absent(store, path)
-    if not found.isdisjoint(traces) or store.unfinished(path) or chunks.unfinished(path):
+    marked = not found.isdisjoint(traces) or is_marked_here(chunks, path)
+    if marked or store.unfinished(path) or chunks.unfinished(path):
         return True
     # Elsewhere it takes a request.
     if new.keys is None or chunks.root is None or not (left := left_chunks(chunks, path, *new.keys)):

@@ -26,6 +26,8 @@ IDENTITY = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
 
 # Bits of the number of a temporary file: what is unique, the process, the machine.
 _UNIQUE, _PROCESS = 24, 22
+# States of a process that has ended and whose parent has not waited for it yet.
+_ENDED = ([b"Z"], [b"X"])
 _SIGNED = re.compile(rb"([0-9a-f]{24}) ([0-9]+) ([0-9]+)(\n|$)")
 
 
@@ -40,14 +42,15 @@ def machine_of(number: int) -> int:
 
 
 def lives(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether there is a process of this number that has not ended, waited for by its parent or not."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True
-    return pid > 0
+        # It is another user's.
+        pass
+    return pid > 0 and _status(pid)[:1] not in _ENDED
 
 
 def signature() -> bytes:
@@ -67,7 +70,9 @@ def owner(value: bytes, age: float | None = None) -> Owner:
     if machine_of(number) != machine_of(own):
         return "gone" if age > ABANDONED else "unknown"
     pid = process_of(number)
-    if lives(pid) and _began(pid) == int(found[2]):
+    began = int(found[2])
+    # Of other users' processes the system may not say when they began.
+    if lives(pid) and (_began(pid) or began) == began:
         return "this" if pid == process_of(own) else "lives"
     return "gone" if all(map(os.path.exists, IDENTITY)) or age > PERHAPS_ABANDONED else "unknown"
 
@@ -81,8 +86,16 @@ def _began_here(pid: int) -> int:
 def _began(pid: int) -> int:
     """Return when a process began, in a measure of the system; 0 if it does not say."""
     try:
+        return int(_status(pid)[19])
+    except (IndexError, ValueError):
+        return 0
+
+
+def _status(pid: int) -> list[bytes]:
+    """Return what the system says of a process, its state first; nothing if it does not say."""
+    try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name of the program, in parentheses, may hold anything.
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []

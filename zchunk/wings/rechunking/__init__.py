@@ -148,24 +148,32 @@ def rechunk(
                 check_shared(read.store, False)
             for written in (store, kept):
                 check_shared(written, True)
-        for making in makings:
-            making.begin(kept, overwrite)
-        lock = threading.Lock()
-        with reporting_progress(progress, lambda: sum(m.nbytes for m in makings), "B") as advance:
-
-            def report(amount: int) -> None:
-                with lock:
-                    advance(amount)
-
+        try:
+            _make(makings, kept, overwrite, progress)
+        finally:
             for making in makings:
-                making.run(report)
-        for making in makings:
-            making.publish()
-        for making in makings:
-            making.end()
+                making.leave()
     if isinstance(node, Group):
         return open_group(store, "r+", path=top, zarr_format=fmt.version)
     return makings[0].target
+
+
+def _make(makings: list[Making], temp: Store, overwrite: bool, progress: ProgressLike) -> None:
+    for making in makings:
+        making.begin(temp, overwrite)
+    lock = threading.Lock()
+    with reporting_progress(progress, lambda: sum(m.nbytes for m in makings), "B") as advance:
+
+        def report(amount: int) -> None:
+            with lock:
+                advance(amount)
+
+        for making in makings:
+            making.run(report)
+    for making in makings:
+        making.publish()
+    for making in makings:
+        making.end()
 
 
 def _members(

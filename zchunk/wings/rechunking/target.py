@@ -22,8 +22,8 @@ from zchunk.creation.conversion import (
     parameters_of,
 )
 from zchunk.creation.likeness import chunks_of
-from zchunk.creation.marks import being_made, sign_mark, surely_marked
-from zchunk.creation.nodes import check_absent, erase, new_array, refuse_foreign
+from zchunk.creation.marks import Mark, being_made, sign_mark, surely_marked
+from zchunk.creation.nodes import check_absent, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format
@@ -62,6 +62,7 @@ class Making:
 
     executor: Executor
     plan: Plan
+    _mark: Mark | None = None
 
     def __init__(
         self, source: Array | LazyItems, store: Store, path: str, fmt: Format, given: dict[str, Any]
@@ -184,6 +185,8 @@ class Making:
             self._make(overwrite)
             self._journal.add_made()
         elif resumed:
+            if surely_marked(self._store, self._path):
+                raise being_made(self._store, self._path)
             self._set_mark()
         made = Made(self._access, self._new.document, self._published)
         self.target = made.open()
@@ -195,9 +198,9 @@ class Making:
             if surely_marked(self._store, self._path):
                 raise being_made(self._store, self._path)
             refuse_foreign(self._store, self._path)
-            # An earlier call may have begun to make it.
-            erase(self._store, self._path, None)
-            mark = self._new.prepare(overwrite, filled=True)
+            # An earlier call may have begun to make it, with the metadata before all chunks.
+            begun = self._published and self._is_marked
+            mark = self._new.prepare(overwrite or begun, filled=True)
             self._set_mark()
             if mark is not None:
                 mark.forget()
@@ -227,9 +230,7 @@ class Making:
         )
 
     def _is_made(self) -> bool:
-        # Versions before did not sign it.
-        mark = self._store.get(join(self._path, UNFINISHED_KEY), b"")
-        if mark.endswith(self._new.items[self._format.array_key]):
+        if self._is_marked:
             return True
         if self._new.metadata is None:
             return False
@@ -239,6 +240,12 @@ class Making:
         except KeyError:
             return False
         return self._rendered(there) == self._rendered(self._new.metadata)
+
+    @property
+    def _is_marked(self) -> bool:
+        # Versions before did not sign it.
+        mark = self._store.get(join(self._path, UNFINISHED_KEY), b"")
+        return mark.endswith(self._new.items[self._format.array_key])
 
     def _rendered(self, metadata: ArrayMetadata) -> str:
         return self._format.array_items(metadata)[self._format.array_key].decode()
@@ -275,10 +282,16 @@ class Making:
 
     def publish(self) -> None:
         """Put the metadata in their place: the array is complete."""
+        assert self._mark is not None
         if not self._published:
             self._mark.check()
             self._new.publish(mark=self._mark)
         self._mark.remove()
+
+    def leave(self) -> None:
+        """Let a later call go on, after an error."""
+        if self._mark is not None:
+            self._mark.forget()
 
     def end(self) -> None:
         """Delete the intermediate copy and the record."""
