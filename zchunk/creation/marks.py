@@ -97,9 +97,10 @@ class Mark(NamedTuple):
 
     def give_up(self) -> None:
         """Remove the mark, unless it is another one."""
-        if self.is_there():
-            self.remove()
-        else:
+        try:
+            if self.is_there():
+                self.remove()
+        finally:
             self.forget()
 
     def forget(self) -> None:
@@ -146,7 +147,11 @@ def sign_mark(store: Store, path: str, content: bytes) -> Mark:
     _held.add(mark.value)
     if not is_key(store):
         _own()[mark._place] = mark
-    store[mark.key] = mark.value
+    try:
+        store[mark.key] = mark.value
+    except BaseException:
+        mark.forget()
+        raise
     return mark
 
 

@@ -155,14 +155,19 @@ class Placement(NamedTuple):
 
     def discard(self, mark: Mark | None, chunk_store: Store | None = None) -> None:
         """Erase its chunks, unless another process has published an array, or a group, in its place."""
-        # Metadata that depend on the store are there before the chunks.
-        if self.metadata is None or find(self.store, self.path) is None:
-            store = self.store if chunk_store is None else chunk_store
-            if mark is None or mark.is_there():
-                assert self.keys is not None
-                _erase_keys(store, self.path, left_chunks(store, self.path, *self.keys))
-        if mark is not None:
-            mark.give_up()
+        try:
+            # Metadata that depend on the store are there before the chunks.
+            if self.metadata is None or find(self.store, self.path) is None:
+                store = self.store if chunk_store is None else chunk_store
+                if mark is None or mark.is_there():
+                    assert self.keys is not None
+                    _erase_keys(store, self.path, left_chunks(store, self.path, *self.keys))
+            if mark is not None:
+                mark.give_up()
+        finally:
+            if mark is not None:
+                # If the store fails, too, a later call of this process goes on.
+                mark.forget()
 
     def publish(self, new: bool = False, mark: Mark | None = None, chunk_store: Store | None = None) -> bool:
         """Put the metadata in their place; of a `new` node, not over those that others have put there.
@@ -175,7 +180,8 @@ class Placement(NamedTuple):
             # Another process was faster, or was and has erased it again.
             check_absent(self.store, self.path)
             _put(self.store, self.path, self.items, False)
-        if mark is None and Mark(chunks, self.path, b"").found is not None:
+        key = join(self.path, UNFINISHED_KEY)
+        if mark is None and (chunks.get(key) is not None or is_marked_here(chunks, self.path)):
             self.store.erase_many(reversed(keys))
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import zchunk
 from tests.wings.rechunking.test_tasks import items_of, least, tall
-from zchunk.errors import ContainsArrayError, ContainsGroupError, CopyError
+from zchunk.errors import BeingMadeError, ContainsArrayError, ContainsGroupError, CopyError
 from zchunk.wings.rechunking import target as making
 from zchunk.wings.rechunking.tasks import Job
 
@@ -110,3 +111,42 @@ def test_a_path_in_the_target(named: str, zarr_format: Any, tmp_path: Path) -> N
     source["x"] = z
     zchunk.rechunk(source, 3, tmp_path / "g.zarr", path="g")
     np.testing.assert_array_equal(zchunk.load(tmp_path / "g.zarr", path="g/x"), z[:])
+
+
+class _Meets(zchunk.DirectoryStore):
+    """A store in which another maker completes an array after it was seen that nothing is there."""
+
+    verbatim = True
+
+    def foreign(self, path: str = "") -> list[str]:
+        names = super().foreign(path)
+        zchunk.array(np.arange(4), chunks=2, store=self.path, path=path)
+        return names
+
+
+def test_an_array_that_another_maker_completes_meanwhile_stays(tmp_path: Path) -> None:
+    with pytest.raises(ContainsArrayError):
+        zchunk.rechunk(tall(), (64, 5), _Meets(tmp_path / "s"), path="a")
+    assert zchunk.open_array(tmp_path / "s", "r", path="a")[:].tolist() == [0, 1, 2, 3]
+
+
+def test_another_thread_does_not_make_what_is_being_rechunked(tmp_path: Path) -> None:
+    z, found = tall(), list[Any]()
+
+    def make() -> None:
+        for overwrite in (False, True):
+            with pytest.raises(BeingMadeError):
+                zchunk.create(3, store=tmp_path / "s", path="a", overwrite=overwrite)
+            with pytest.raises(BeingMadeError):
+                zchunk.rechunk(z, (64, 5), tmp_path / "s", path="a", overwrite=overwrite)
+        found.append(True)
+
+    def report(done: int, total: int) -> None:
+        if not found:
+            thread = threading.Thread(target=make)
+            thread.start()
+            thread.join()
+
+    made = zchunk.rechunk(z, (64, 5), tmp_path / "s", path="a", progress=report)
+    assert found
+    np.testing.assert_array_equal(made[...], z[...])

@@ -200,7 +200,7 @@ class Making:
             refuse_foreign(self._store, self._path)
             # An earlier call may have begun to make it, with the metadata before all chunks.
             begun = self._published and self._is_marked
-            mark = self._new.prepare(overwrite or begun, filled=True)
+            mark = self._mark = self._new.prepare(overwrite or begun, filled=True)
             self._set_mark()
             if mark is not None:
                 mark.forget()
