@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import signal
 import threading
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from zchunk.checkpoint import CheckpointManager
 from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
 
 
@@ -45,6 +51,69 @@ def test_another_thread_can_have_no_handlers() -> None:
     thread.join()
     assert len(errors) == 1
     Signals([]).release()
+
+
+@pytest.fixture
+def untouched() -> Iterator[Any]:
+    """The handler of SIGUSR1, which is there afterwards."""
+    before = signal.getsignal(signal.SIGUSR1)
+    yield before
+    now = signal.getsignal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+    assert now == before
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_they_are_released_in_any_order(untouched: Any, order: tuple[int, int]) -> None:
+    both = Signals([signal.SIGUSR1]), Signals([signal.SIGUSR1])
+    both[order[0]].release()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert [signals.came for signals in both] == [number == order[1] for number in (0, 1)]
+    both[order[1]].release()
+    assert signal.getsignal(signal.SIGUSR1) == untouched
+
+
+def test_a_handler_that_the_program_has_set_meanwhile_stays(untouched: Any) -> None:
+    signals = Signals([signal.SIGUSR1])
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signals.release()
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
+    again = Signals([signal.SIGUSR1])
+    again.release()
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
+    signal.signal(signal.SIGUSR1, untouched)
+
+
+@pytest.mark.parametrize("wrong", [signal.SIGKILL, 0, 1000, "TERM", None, 2.5])
+@pytest.mark.usefixtures("untouched")
+def test_what_is_no_signal_to_handle(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="which is no signal that a program can handle"):
+        Signals([signal.SIGUSR1, wrong])
+
+
+@pytest.mark.parametrize("wrong", [15, "TERM", None])
+def test_what_are_no_signals(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"signals is {wrong!r}, not a sequence"):
+        Signals(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"time_limit": "soon"}, {"compressors": "none such"}, {"comm": 3}, {"save_interval_seconds": -1}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+@pytest.mark.usefixtures("untouched")
+def test_a_manager_that_cannot_be_made_leaves_no_handler(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        CheckpointManager(tmp_path, signals=[signal.SIGUSR1], **wrong)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -1, "10", True, timedelta(1), 1j], ids=repr)
+def test_what_are_no_seconds(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"time_limit is {wrong!r}, not seconds")):
+        TimeLimit(wrong)
+    with pytest.raises(ValueError, match=re.escape(f"save_interval_seconds is {wrong!r}, not seconds")):
+        CheckpointManager(tmp_path, save_interval_seconds=wrong)
 
 
 def test_without_a_limit_it_is_never_near(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.communicators import Copies, as_communicator, machine
 from zchunk.wings.checkpoint.dask_workers import write_blocks
 from zchunk.wings.checkpoint.meetings import Meetings
-from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, use_threads
+from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, check_seconds, use_threads
 from zchunk.wings.checkpoint.pending import Pending
 from zchunk.wings.checkpoint.plan import Plan
 from zchunk.wings.checkpoint.restoring import Checkpoint, Verify, examine
@@ -34,7 +34,7 @@ from zchunk.wings.checkpoint.rewind import Rewind
 from zchunk.wings.checkpoint.saving import Saving
 from zchunk.wings.checkpoint.staging import Buffers, stage
 from zchunk.wings.checkpoint.static import Linked, find_linked, with_static, without
-from zchunk.wings.checkpoint.stopping import Signals, TimeLimit
+from zchunk.wings.checkpoint.stopping import Signals, TimeLimit, check_signals
 from zchunk.wings.checkpoint.turns import OneAtATime, in_turn
 from zchunk.wings.checkpoint.verification import RECORD, Step
 from zchunk.wings.checkpoint.vote import on_first
@@ -140,6 +140,8 @@ class CheckpointManager(OneAtATime):
         check_one_of("on_rewind", on_rewind, ("discard", "error"))
         if isinstance(files, str):
             check_one_of("files", files, ("rank", "node"))
+        check_seconds("save_interval_seconds", save_interval_seconds)
+        numbers, self._limit = check_signals(signals), TimeLimit(time_limit)
         super().__init__()
         self.directory = os.path.abspath(os.fspath(directory))
         self.max_to_keep, self.keep_every = max_to_keep, keep_every
@@ -152,7 +154,6 @@ class CheckpointManager(OneAtATime):
         machines = self._comm.allgather(machine())
         most = len(set(machines)) if files == "node" else None if files == "rank" else int(files)
         self._threads = use_threads(threads, machines.count(machine()))
-        self._signals, self._limit = Signals(signals), TimeLimit(time_limit)
         self._pending = Pending(self._comm, self._copies.background, self._limit.save_done)
         self._meetings = Meetings(self._comm, self._pending)
         self._agreement = Agreement(self._comm, with_checksum(compressors), most)
@@ -162,6 +163,8 @@ class CheckpointManager(OneAtATime):
         self._known: set[int] = set()
         self._count, self._last_saved = 0, clock.monotonic()
         self._stopping = self._closed = False
+        # Last, so that what fails before leaves no handler.
+        self._signals = Signals(numbers)
 
     # ---- looking
 
@@ -498,10 +501,7 @@ class CheckpointManager(OneAtATime):
         self._limit.step_done()
         said = self._meet(
             "should_stop",
-            lambda: (
-                self._signals.came or self._limit.is_near(),
-                self._pending.are_written,
-            ),
+            lambda: (self._signals.came or self._limit.is_near(), self._pending.are_written),
         )
         if all(written for _, written in said):
             self._pending.finish_written()

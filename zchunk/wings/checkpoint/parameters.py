@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from typing import ClassVar
 
 from zchunk._ext.threads.guards import Guard
@@ -15,6 +16,14 @@ def check_at_least_1(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} is {number!r}, not an integer of at least 1")
+
+
+def check_seconds(name: str, seconds: object, others: str = "") -> None:
+    """Raise `ValueError` for what is not a number of at least 0, or None; it names `others` that would do."""
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) >= 0:
+        raise ValueError(f"{name} is {seconds!r}, not seconds, of at least 0{others}")
 
 
 def check_one_of(name: str, value: object, allowed: Sequence[str]) -> None:

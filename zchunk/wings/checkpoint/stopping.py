@@ -10,7 +10,9 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+
+from zchunk.wings.checkpoint.parameters import check_seconds
 
 # What Slurm tells a job: when it ends, in seconds since 1970.
 _SLURM = "SLURM_JOB_END_TIME"
@@ -21,26 +23,58 @@ _RESERVE = 1.5
 class Signals:
     """Notes that one of some signals has come, from its construction until `release`.
 
+    Those of one process may be released in any order: what was before the first of them comes back when the
+    last is released. A handler that the program has set meanwhile stays.
+
     Raises
     ------
-    ValueError
-        This is not the main thread, which alone can have handlers.
+    TypeError, ValueError
+        These are no signals that a program can handle; or this is not the main thread, which alone can have
+        handlers.
     """
+
+    # Of all of them, by number: those that wait for it, and the handler before them.
+    _waiting: ClassVar[dict[int, list[Signals]]] = {}
+    _before: ClassVar[dict[int, Any]] = {}
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.came = False
-        self._before: dict[int, Any] = {}
-        for number in numbers:
-            self._before[number] = signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: object) -> None:
-        self.came = True
+        self._numbers = check_signals(numbers)
+        try:
+            for number in self._numbers:
+                self._waiting.setdefault(number, []).append(self)
+                before = signal.signal(number, _note)
+                if before is not _note:
+                    self._before[number] = before
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
-        """Put back the handlers that were there before."""
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._before = {}
+        """Put back the handlers that were there before, if nobody else waits for the signals."""
+        for number in self._numbers:
+            waiting = self._waiting.get(number, [])
+            if self in waiting:
+                waiting.remove(self)
+            if not waiting and signal.getsignal(number) is _note:
+                handler = self._before.pop(number)
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _note(number: int, frame: object) -> None:
+    for signals in Signals._waiting.get(number, ()):
+        signals.came = True
+
+
+def check_signals(numbers: object) -> tuple[int, ...]:
+    """Return signals, each once; raise `TypeError` or `ValueError` if a program cannot handle them."""
+    if not isinstance(numbers, Iterable) or isinstance(numbers, str):
+        raise TypeError(f"signals is {numbers!r}, not a sequence such as [signal.SIGTERM]")
+    found = tuple(dict.fromkeys(numbers))
+    for number in found:
+        if number not in signal.valid_signals() or number in (signal.SIGKILL, signal.SIGSTOP):
+            raise ValueError(f"signals has {number!r}, which is no signal that a program can handle")
+    return found
 
 
 class TimeLimit:
@@ -52,6 +86,11 @@ class TimeLimit:
         Seconds from now, or a moment; by default what Slurm says.
     clock : callable, optional
         Returns seconds since 1970.
+
+    Raises
+    ------
+    ValueError
+        The limit is neither.
     """
 
     def __init__(self, limit: float | datetime | None, clock: Callable[[], float] = time.time) -> None:
@@ -62,6 +101,7 @@ class TimeLimit:
         if isinstance(limit, datetime):
             self.end: float | None = limit.timestamp()
         elif limit is not None:
+            check_seconds("time_limit", limit, ", or a datetime")
             self.end = clock() + float(limit)
         else:
             said = os.environ.get(_SLURM, "")
