@@ -132,12 +132,13 @@ class SQLiteStore(Store):
         """Return the rows that a query gives."""
         return self._use(lambda db, first: db.execute(query, parameters).fetchall())
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `work` does, which is one statement; not inside a transaction of `_change`."""
+    def _write(self, query: str, parameters: Any) -> int:
+        """Do one statement, not inside a transaction of `_change`; return how many rows it was about."""
 
-        def alone(db: sqlite3.Connection, first: bool) -> T:
+        def alone(db: sqlite3.Connection, first: bool) -> int:
             self._begin(db, first)
-            return work(db)
+            # No cursor leaves: where it is freed, it resets the statement, which another thread may be using.
+            return db.execute(query, parameters).rowcount
 
         return self._use(alone)
 
@@ -197,7 +198,7 @@ class SQLiteStore(Store):
 
     def __setitem__(self, key: str, value: Any) -> None:
         row = check_key(key), as_buffer(value)
-        self._write(lambda db: db.execute("REPLACE INTO zarr VALUES (?, ?)", row))
+        self._write("REPLACE INTO zarr VALUES (?, ?)", row)
 
     @property
     def _trace_names(self) -> tuple[str, ...]:
@@ -208,12 +209,11 @@ class SQLiteStore(Store):
         if type(self).__setitem__ is not SQLiteStore.__setitem__:
             return super().set_new(key, value)
         row = check_key(key), as_buffer(value)
-        query = "INSERT OR IGNORE INTO zarr VALUES (?, ?)"
-        return bool(self._write(lambda db: db.execute(query, row).rowcount))
+        return bool(self._write("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row))
 
     def set_many(self, items: Mapping[str, Any]) -> None:
         rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
-        self._change(lambda db: db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows))
+        self._change(lambda db: db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows).rowcount)
 
     def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
         # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
@@ -253,12 +253,12 @@ class SQLiteStore(Store):
 
     def __delitem__(self, key: str) -> None:
         row = (check_key(key),)
-        if not self._write(lambda db: db.execute("DELETE FROM zarr WHERE k = ?", row).rowcount):
+        if not self._write("DELETE FROM zarr WHERE k = ?", row):
             raise KeyError(key)
 
     def erase_many(self, keys: Iterable[str]) -> None:
         rows = [(check_key(key),) for key in keys]
-        self._change(lambda db: db.executemany("DELETE FROM zarr WHERE k = ?", rows))
+        self._change(lambda db: db.executemany("DELETE FROM zarr WHERE k = ?", rows).rowcount)
 
     def __contains__(self, key: object) -> bool:
         if not is_key(key):
@@ -301,7 +301,7 @@ class SQLiteStore(Store):
 
     def erase_prefix(self, path: str = "") -> None:
         where, parameters = _below(check_path(path))
-        self._write(lambda db: db.execute(f"DELETE FROM zarr WHERE {where}", parameters))
+        self._write(f"DELETE FROM zarr WHERE {where}", parameters)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = check_rename(src_path, dst_path)
