@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zchunk.runtime.lazy import LazyModule, lazy_names
+from zchunk.runtime.lazy import LazyModule, cached_property, lazy_names
 
 
 @pytest.fixture
@@ -46,3 +47,31 @@ def test_names_of_a_face(module: str) -> None:
     assert "one" not in face
     with pytest.raises(AttributeError, match="'face' has no attribute 'three'"):
         find("three")
+
+
+def test_an_attribute_is_worked_out_without_a_lock() -> None:
+    """A signal handler waits for helpers that need an attribute, which the interrupted code works out."""
+    inside, leave = threading.Event(), threading.Event()
+
+    class Slow:
+        @cached_property
+        def value(self) -> list[int]:
+            """Some list."""
+            if threading.current_thread() is not threading.main_thread():
+                inside.set()
+                leave.wait()
+            return []
+
+    one, other = Slow(), Slow()
+    found: list[list[int]] = []
+    thread = threading.Thread(target=lambda: found.append(one.value), daemon=True)
+    thread.start()
+    inside.wait()
+    assert other.value == []
+    kept = one.value
+    leave.set()
+    thread.join()
+    # One value, whoever is the first to have it.
+    assert found[0] is kept is one.value
+    assert isinstance(Slow.value, cached_property)
+    assert Slow.value.__doc__ == "Some list."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from zchunk.codecs import checked
 from zchunk.codecs.base import ChainSpec, Codec, NativeCodec, Spec, flat
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.errors import ChunkError
+from zchunk.runtime.lazy import cached_property
 
 _RAW: Spec = (native.KINDS["raw"], 0, 0, 0, 0, 1, 0)
 # Most bytes that the objects of a chunk may be encoded to: the codecs of zarr 2.18 take no more.

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from zchunk.engine.chunk_cache import ChunkCache, Stamp
 from zchunk.errors import ChangeInProgressError, ChunkError, ChunkNotFoundError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.runtime.lazy import cached_property
 from zchunk.runtime.locks import change_in_progress, chunk_lock, chunk_locks
 from zchunk.spec.fill_values import holds_only, object_fill
 from zchunk.spec.keys import ChunkKeyEncoding

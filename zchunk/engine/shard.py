@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from operator import itemgetter
 from typing import Any, Self
 
@@ -23,6 +22,7 @@ from zchunk._ext.io.descriptor import Descriptor
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import Stamp, stamp_of
+from zchunk.runtime.lazy import cached_property
 from zchunk.runtime.locks import Replacing
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.local.files import read_at

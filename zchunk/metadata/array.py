@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from zchunk.codecs.chain import CodecChain
 from zchunk.errors import MetadataError
-from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.lazy import LazyModule, cached_property
 from zchunk.spec.dtypes import check_dtype
 from zchunk.spec.fill_values import fill_bytes
 from zchunk.spec.keys import ChunkKeyEncoding
