@@ -7,6 +7,8 @@ same lock, would come when a lock is taken and nothing knows of it yet. Here the
 import os
 import threading
 
+from libc.stdint cimport int64_t
+
 try:
     import fcntl
 except ImportError:
@@ -14,7 +16,7 @@ except ImportError:
     fcntl = None
 
 from zchunk._ext.threads.guards cimport Guard
-from zchunk._ext.threads.locks cimport may_wait_for_lock
+from zchunk._ext.threads.locks cimport may_wait_for_lock, taken
 
 
 cdef class _Entry:
@@ -23,6 +25,8 @@ cdef class _Entry:
     cdef object lock
     cdef Py_ssize_t users, depth
     cdef object owner
+    # The owner by its number, and when it took the lock.
+    cdef int64_t thread, serial
     # Descriptor of the locked file, if there is one, and those that are waited for: by one call, and by the
     # handlers of signals that come meanwhile, which are done before it goes on.
     cdef int fd
@@ -32,6 +36,7 @@ cdef class _Entry:
         self.lock = threading.RLock()
         self.users = self.depth = 0
         self.owner = None
+        self.thread = self.serial = 0
         self.fd = -1
         self.waiting = []
 
@@ -95,8 +100,10 @@ class KeyLock:
             entry = _entries.setdefault(self._what, _Entry())
             entry.users += 1
         try:
-            locked = entry.lock.acquire(False) or (_waits(blocking) and entry.lock.acquire())
+            locked = entry.lock.acquire(False) or (_waits(entry, blocking) and entry.lock.acquire())
             if locked and (entry.depth or self.file is None or _lock_file(self, entry, blocking)):
+                if not entry.depth:
+                    entry.thread, entry.serial = taken()
                 entry.owner = threading.get_ident()
                 entry.depth += 1
                 done = True
@@ -134,7 +141,7 @@ class KeyLock:
         entry.depth -= 1
         try:
             if not entry.depth:
-                entry.owner = None
+                entry.owner, entry.thread = None, 0
                 _unlock_file(entry)
         finally:
             entry.lock.release()
@@ -151,9 +158,9 @@ class KeyLock:
         return f"<{type(self).__name__} of {self._what!r}>"
 
 
-cdef bint _waits(blocking):
+cdef bint _waits(_Entry entry, blocking):
     """Whether to wait for a lock that is not free. It is not asked before, for it takes time."""
-    return blocking and may_wait_for_lock()
+    return blocking and may_wait_for_lock(entry.thread, entry.serial)
 
 
 cdef _leave(what, _Entry entry):
@@ -171,7 +178,7 @@ cdef bint _lock_file(lock, _Entry entry, blocking) except -1:
         fd = _open(lock.file)
         entry.waiting.append(fd)
     try:
-        locked = _flock(fd, fcntl.LOCK_NB) or (_waits(blocking) and _flock(fd, 0))
+        locked = _flock(fd, fcntl.LOCK_NB) or (_waits(entry, blocking) and _flock(fd, 0))
     except OSError as err:
         raise lock._failed(lock.file, err) from err
     finally:

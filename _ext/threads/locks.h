@@ -61,9 +61,12 @@ static int zc_locks_setup(void) {
 /* Where the keys of a table come in the order in which threads take them: metadata, values, chunks. */
 static int zc_rank(int table) { return table == 0 ? ZC_TABLES : table; }
 
-/* Whether a key is held by this thread, or by the one that it works for while that one waits. */
-static int zc_is_own(const zc_hold *hold) {
-    return hold->thread == zc_self() || (hold->thread == zc_for && hold->serial <= zc_for_serial);
+/* A number for what this thread takes now, which is larger than those before. */
+static int64_t zc_next_serial(void) { return ++zc_serial; }
+
+/* Whether what a thread has taken is held by this thread, or by the one that it works for while that one waits. */
+static int zc_is_own(int64_t thread, int64_t serial) {
+    return thread == zc_self() || (zc_for && thread == zc_for && serial <= zc_for_serial);
 }
 
 /* Whether this thread may wait for a key: not if it, or the one that it works for while that one waits, holds what comes
@@ -80,7 +83,7 @@ static int zc_may_wait(int rank, uint64_t key, int guards) {
             if (__atomic_load_n(&bucket->first, __ATOMIC_ACQUIRE) == NULL) continue;
             pthread_mutex_lock(&bucket->mutex);
             for (zc_hold *hold = bucket->first; hold != NULL; hold = hold->next)
-                if (zc_is_own(hold)) {
+                if (zc_is_own(hold->thread, hold->serial)) {
                     mine += hold->thread == me;
                     if (zc_rank(table) > rank || (zc_rank(table) == rank && hold->key >= key)) may = 0;
                 }
@@ -106,7 +109,7 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes, int 
     for (other = bucket->first; other != NULL;) {
         if (other->key != key) {
             other = other->next;
-        } else if (!zc_is_own(other)) {
+        } else if (!zc_is_own(other->thread, other->serial)) {
             if (may_wait) {
                 pthread_cond_wait(&bucket->released, &bucket->mutex);
             } else {
@@ -124,7 +127,7 @@ static int zc_hold_key(int table, zc_hold *hold, uint64_t key, int changes, int 
             other = other->next;
         }
     }
-    *hold = (zc_hold){key, me, changes, ++zc_serial, bucket->first};
+    *hold = (zc_hold){key, me, changes, zc_next_serial(), bucket->first};
     __atomic_store_n(&bucket->first, hold, __ATOMIC_RELEASE);
     zc_keys++;
     pthread_mutex_unlock(&bucket->mutex);

@@ -25,6 +25,9 @@ from zchunk._ext.threads.locks cimport Hold
 cdef extern from "threads/locks.h" nogil:
     int zc_locks_setup()
     int64_t zc_on_behalf()
+    int64_t zc_self()
+    int64_t zc_next_serial()
+    int zc_is_own(int64_t thread, int64_t serial)
     int64_t zc_on_behalf_serial()
     void zc_work_for(int64_t thread, int64_t serial)
     int zc_may_wait(int rank, uint64_t key, int guards)
@@ -57,9 +60,17 @@ cdef void unlock_chunk(Hold* hold) noexcept nogil:
     zc_let_go(OF_CHUNKS, hold)
 
 
-cdef bint may_wait_for_lock() noexcept nogil:
-    """Whether the thread may wait for a lock of a synchronizer, which comes before values and chunks in the order."""
-    return zc_may_wait(OF_VALUES - 1, <uint64_t>-1, guards_held() != 0)
+cdef bint may_wait_for_lock(int64_t owner, int64_t serial) noexcept nogil:
+    """Whether the thread may wait for a lock of a synchronizer, which comes before values and chunks in the order.
+
+    Not if its owner took it, by `taken`, and waits for this thread.
+    """
+    return not zc_is_own(owner, serial) and zc_may_wait(OF_VALUES - 1, <uint64_t>-1, guards_held() != 0)
+
+
+cdef (int64_t, int64_t) taken() noexcept nogil:
+    """What a lock says of its owner, which is this thread: who it is, and when it took the lock."""
+    return zc_self(), zc_next_serial()
 
 
 cdef int64_t on_behalf() noexcept nogil:

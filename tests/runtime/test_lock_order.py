@@ -244,3 +244,29 @@ def test_helpers_wait_for_the_shards_that_other_writers_have() -> None:
         zchunk.set_threads(before)
     assert failed == []
     assert {*z[:].tolist()} <= {1, 2, 3}
+
+
+SYNCHRONIZED = """
+import sys
+import zchunk
+
+zchunk.set_threads(3)
+locks = zchunk.ProcessSynchronizer(sys.argv[1])
+z = zchunk.zeros(64, chunks=4, shards=8, dtype="i4", zarr_format=3, store={}, path="a", synchronizer=locks)
+refused = 0
+for value in range(1, 101):
+    # As a signal handler finds it that comes when a writer has one lock, and not yet the other.
+    with locks["a/c/5"]:
+        try:
+            z[:] = value
+        except zchunk.errors.ChangeInProgressError:
+            refused += 1
+z[:] = 7
+assert (z[:] == 7).all()
+"""
+
+
+def test_helpers_do_not_wait_for_a_synchronizer_of_the_thread_that_waits_for_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SYNCHRONIZED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
