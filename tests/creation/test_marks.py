@@ -407,3 +407,29 @@ def test_where_even_clearing_away_fails_a_later_call_goes_on() -> None:
     store.fails = False
     zchunk.array(np.full(4, 1), chunks=1, store=store)
     assert zchunk.open_array(store, "r")[:].tolist() == [1] * 4
+
+
+class Dying(DirectoryStore):
+    """A store whose process is killed just before a node is there."""
+
+    verbatim = True
+
+    def set_new(self, key: str, value: Any) -> bool:
+        if key in (".zarray", ".zgroup"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().set_new(key, value)
+
+
+@pytest.mark.parametrize("create", ["create", "array", "w-", "group"])
+def test_attributes_of_a_killed_maker_are_not_those_of_what_comes(tmp_path: Path, create: str) -> None:
+    child = os.fork()
+    if not child:
+        try:
+            zchunk.create(store=Dying(tmp_path), attributes={"of": "killed"}, **FORM)
+        finally:
+            os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert sorted(files(tmp_path)) == [".unfinished", ".zattrs"]
+    made = CREATE[create](DirectoryStore(tmp_path))
+    assert dict(made.attrs) == {}
+    assert not {".unfinished", ".zattrs"} & {*files(tmp_path)}

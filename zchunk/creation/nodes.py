@@ -394,6 +394,8 @@ def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled:
         refuse_foreign(store, path, chunk_store)
     # Of a mark that is a key nothing would be left.
     at_once = overwrite and not is_key(chunks)
+    # Of one that lives there is a node afterwards, or an error.
+    left = remains and is_key(chunks) and chunks.get(join(path, UNFINISHED_KEY)) is not None
     mark = set_mark(chunks, path) if at_once else None
     try:
         if overwrite:
@@ -406,7 +408,7 @@ def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled:
             if mark is not None:
                 check_absent(store, path)
             if remains:
-                _clear_remains(new, chunks)
+                _clear_remains(new, chunks, left)
             _make_groups(store, new.fmt, missing, chunk_store)
         # Another array may have been here before it was moved away.
         chunk_cache.forget(chunks, path)
@@ -451,10 +453,15 @@ def _has_remains(new: Placement, chunks: Store) -> bool:
     return False
 
 
-def _clear_remains(new: Placement, chunks: Store) -> None:
-    """Erase what killed processes have left where a node is to be, and nothing else. Its mark is set."""
+def _clear_remains(new: Placement, chunks: Store, marked: bool) -> None:
+    """Erase what killed processes have left where a node is to be, and nothing else. Its mark is set.
+
+    If the place was `marked` before, by one of them, attributes without a node are those of that process.
+    """
     for store in (chunks,) if chunks is new.store else (new.store, chunks):
         store.finish_erasing(new.path)
+    if marked:
+        new.store.erase_many([join(new.path, ATTRS_KEY)])
     if new.keys is not None:
         _erase_keys(chunks, new.path, left_chunks(chunks, new.path, *new.keys))
 
