@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,38 @@ def test_one_that_never_comes() -> None:
     (_, second) = process_communicators(2, timeout=0.05)
     with pytest.raises(CheckpointError, match="process 0 of 2 did not come"):
         second.barrier()
+
+
+def test_one_that_is_gone_when_they_meet_first() -> None:
+    (first, second) = process_communicators(2, timeout=10 * TIMEOUT)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(first._address)
+        listener.listen()
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with pytest.raises(CheckpointError, match="process 0 of 2 is gone"):
+            second.barrier()
+        thread.join(TIMEOUT)
+
+
+def test_one_that_is_gone_when_it_has_just_come() -> None:
+    (first, _) = process_communicators(2, timeout=10 * TIMEOUT)
+
+    def come_and_go() -> None:
+        while True:
+            with suppress(ConnectionRefusedError, FileNotFoundError), socket.socket(socket.AF_UNIX) as other:
+                other.connect(first._address)
+                return
+
+    thread = threading.Thread(target=come_and_go, daemon=True)
+    thread.start()
+    with pytest.raises(CheckpointError, match="one of the processes 1 to 1 is gone"):
+        first.barrier()
+    thread.join(TIMEOUT)
 
 
 def test_there_are_no_0_processes() -> None:

@@ -242,12 +242,16 @@ class ProcessCommunicator:
             while len(links) < self.size - 1:
                 try:
                     link = listener.accept()
+                    links[link.recv()] = link
                 except TimeoutError:
                     missing = sorted(set(range(1, self.size)) - links.keys())
                     raise CheckpointError(
                         f"processes {missing} of {self.size} did not come within {self._timeout:g} s"
                     ) from None
-                links[link.recv()] = link
+                except (EOFError, OSError) as error:
+                    raise CheckpointError(
+                        f"one of the processes 1 to {self.size - 1} is gone that had just come"
+                    ) from error
         return [links[rank] for rank in range(1, self.size)]
 
     def _connect(self) -> Connection:
@@ -257,12 +261,15 @@ class ProcessCommunicator:
                 link = Client(self._address, "AF_UNIX", self._key)
                 link.send(self.rank)
                 return link
-            except OSError as error:
+            except (ConnectionRefusedError, FileNotFoundError) as error:
                 if time.monotonic() > end:
                     raise CheckpointError(
                         f"process 0 of {self.size} did not come within {self._timeout:g} s"
                     ) from error
                 time.sleep(0.01)
+            except (EOFError, OSError) as error:
+                # It was there.
+                raise self._gone(0) from error
 
 
 def process_communicators(size: int, timeout: float = 120) -> list[ProcessCommunicator]:
