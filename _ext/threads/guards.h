@@ -24,7 +24,8 @@ static int64_t zc_inside, zc_forking;
 /* Guards that this thread holds, as often as it came in; and whether it is about to fork. */
 static __thread int64_t zc_held, zc_forks;
 
-static int64_t zc_guards_held(void) { return zc_held; }
+/* A thread that forks has all of them in effect: others wait until it has forked. */
+static int64_t zc_guards_held(void) { return zc_held + zc_forks; }
 
 static void zc_guard_begin(zc_guard *guard) {
     zc_init_call(&guard->released);

@@ -41,7 +41,7 @@ cdef double _SLICE = 0.05
 
 
 cdef int64_t guards_held() noexcept nogil:
-    """How many guards this thread holds, as often as it came in."""
+    """How many guards this thread holds, as often as it came in; one more if it is about to fork."""
     return zc_guards_held()
 
 
@@ -104,7 +104,7 @@ cdef class Gate:
 
 
 def holding():
-    """Return whether this thread holds a guard or is in a gate, so that whatever asks is in a signal handler.
+    """Return whether this thread holds a guard, is in a gate or about to fork: whatever asks is a handler, or a hook.
 
     Helpers might wait for what it holds: it has to do its work alone.
     """
@@ -112,19 +112,16 @@ def holding():
 
 
 def shut():
-    """Wait until no other thread holds a guard, and let none have one. If a signal handler raises, they may again."""
+    """Wait until no other thread holds a guard, and let none have one.
+
+    Signal handlers run after the fork. `os.fork` would go ahead, and lose Ctrl-C, if one raised here.
+    """
     cdef bint empty = False
     cdef timespec until
     while not empty:
         with nogil:
             until = zc_deadline(_SLICE)
             empty = zc_gate_shut(&until)
-        if not empty:
-            try:
-                PyErr_CheckSignals()
-            except BaseException:
-                zc_gate_open()
-                raise
 
 
 def open_again():

@@ -24,6 +24,9 @@ typedef struct {
 
 static zc_bucket zc_buckets[ZC_TABLES][ZC_BUCKETS];
 static int64_t zc_threads;
+/* The thread in which Python runs signal handlers, and what `zc_self` calls it, 0 if it has taken no key yet. */
+static pthread_t zc_main;
+static int64_t zc_main_self;
 /* This thread, the one that waits for what it does, and the last key that this one had taken before it gave the work
    away: those that it takes later it lets go before it waits. */
 static __thread int64_t zc_me, zc_for, zc_for_serial;
@@ -33,8 +36,17 @@ static __thread int64_t zc_keys;
 static __thread int64_t zc_serial;
 
 static int64_t zc_self(void) {
-    if (zc_me == 0) zc_me = __atomic_add_fetch(&zc_threads, 1, __ATOMIC_RELAXED);
+    if (zc_me == 0) {
+        zc_me = __atomic_add_fetch(&zc_threads, 1, __ATOMIC_RELAXED);
+        if (pthread_equal(pthread_self(), zc_main)) __atomic_store_n(&zc_main_self, zc_me, __ATOMIC_RELAXED);
+    }
     return zc_me;
+}
+
+/* Whether this thread may be in a signal handler, or work for a thread that is. */
+static int zc_may_be_handler(void) {
+    int64_t of_main = __atomic_load_n(&zc_main_self, __ATOMIC_RELAXED);
+    return pthread_equal(pthread_self(), zc_main) || (of_main && zc_for == of_main);
 }
 
 static int64_t zc_on_behalf(void) { return zc_for ? zc_for : zc_self(); }
@@ -43,8 +55,11 @@ static int64_t zc_on_behalf_serial(void) { return zc_for ? zc_for_serial : zc_se
 
 static void zc_work_for(int64_t thread, int64_t serial) { zc_for = thread, zc_for_serial = serial; }
 
-/* In a forked child no key is held: the thread that held it in the parent does not exist. */
+/* In a forked child no key is held: the thread that held it in the parent does not exist. The thread that forked is
+   the one that runs signal handlers. */
 static void zc_locks_reset(void) {
+    zc_main = pthread_self();
+    zc_main_self = zc_me;
     for (int table = 0; table < ZC_TABLES; table++)
         for (int i = 0; i < ZC_BUCKETS; i++) {
             pthread_mutex_init(&zc_buckets[table][i].mutex, NULL);
@@ -53,8 +68,10 @@ static void zc_locks_reset(void) {
         }
 }
 
-static int zc_locks_setup(void) {
+static int zc_locks_setup(size_t main) {
     zc_locks_reset();
+    zc_main = (pthread_t)main;
+    zc_main_self = 0;
     return pthread_atfork(NULL, NULL, zc_locks_reset);
 }
 
@@ -70,12 +87,13 @@ static int zc_is_own(int64_t thread, int64_t serial) {
 }
 
 /* Whether this thread may wait for a key: not if it, or the one that it works for while that one waits, holds what comes
-   behind the key in the order. `guards`: whether it holds what comes behind all of them. */
+   behind the key in the order. `guards`: whether it holds what comes behind all of them. Where no handler can be, code
+   that writes while it writes, as a store or a codec may that uses arrays itself, waits as it always would. */
 static int zc_may_wait(int rank, uint64_t key, int guards) {
     int64_t me = zc_self(), mine = 0;
     int may = 1;
     if (guards) return 0;
-    if (!zc_keys && !zc_for) return 1;
+    if ((!zc_keys && !zc_for) || !zc_may_be_handler()) return 1;
     for (int table = 0; table < ZC_TABLES; table++)
         for (int i = 0; i < ZC_BUCKETS; i++) {
             zc_bucket *bucket = &zc_buckets[table][i];

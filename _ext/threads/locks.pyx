@@ -8,13 +8,17 @@ chunks by their numbers, and behind all keys the guards (`zchunk._ext.threads.gu
 a key, a helper or the disk lock of another thread. So no threads wait in a circle. Code that keeps to the order by
 itself always waits. A signal handler begins in the middle of code that holds something: it gets a key that is free,
 and what is held by another thread is refused if that thread might be waiting for the interrupted code. Helpers work
-on behalf of the thread that waits for them, and are bound by what that one holds.
+on behalf of the thread that waits for them, and are bound by what that one holds. Python runs handlers in the main
+thread. Other threads always wait: there, a store or a codec that writes to arrays itself may hold one key and want
+another in any order.
 
 A thread that comes again, from a signal handler, gets in to read. A change inside a change of the same would be
 lost when the code that was interrupted goes on with what it had read, and is refused.
 
 A forked child finds all keys free.
 """
+
+import threading
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -23,7 +27,7 @@ from zchunk._ext.threads.guards cimport guards_held
 from zchunk._ext.threads.locks cimport Hold
 
 cdef extern from "threads/locks.h" nogil:
-    int zc_locks_setup()
+    int zc_locks_setup(size_t main)
     int64_t zc_on_behalf()
     int64_t zc_self()
     int64_t zc_next_serial()
@@ -208,5 +212,5 @@ cdef class ChunkLocks:
         free(self.holds)
 
 
-if zc_locks_setup() != 0:
+if zc_locks_setup(threading.main_thread().ident) != 0:
     raise MemoryError("pthread_atfork failed")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 
 import pytest
 
 import zchunk
+import zchunk.runtime.fork
 from tests.store_conformance import in_child
-from zchunk._ext.threads.guards import Gate, open_again, shut
+from zchunk._ext.threads.guards import Gate
 from zchunk.runtime.fork import PerProcess, is_shared
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -83,37 +87,65 @@ def test_stores_that_other_processes_share(tmp_path) -> None:
     assert not is_shared(zchunk.SQLiteStore(":memory:"))
 
 
-def test_ctrl_c_while_a_fork_waits_leaves_the_gate_open() -> None:
-    gate = Gate()
-    inside, leave = threading.Event(), threading.Event()
+def test_ctrl_c_while_a_fork_waits_comes_after_it() -> None:
+    """`os.fork` only prints what its hooks raise, and goes ahead while another thread is inside."""
+    program = """
+import os, signal, threading
+import zchunk.runtime.fork
+from zchunk._ext.threads.guards import Gate
 
-    def work() -> None:
-        with gate:
-            inside.set()
-            leave.wait()
+gate, inside, leave, left = Gate(), threading.Event(), threading.Event(), []
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+def work():
+    with gate:
+        inside.set()
+        leave.wait()
+        left.append(1)
 
-    def wait() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        shut()
+thread = threading.Thread(target=work)
+thread.start()
+inside.wait()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    threads[0].start()
-    inside.wait()
-    inside.clear()
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            wait()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    threads[1].start()
-    came_in = inside.wait(30)
-    leave.set()
-    if not came_in:
-        open_again()
-    for thread in threads:
-        thread.join()
-    assert came_in
+def send():
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Timer(0.3, leave.set).start()
+
+threading.Timer(0.3, send).start()
+try:
+    if os.fork() == 0:
+        os._exit(0 if left else 1)
+    print("forked")
+except KeyboardInterrupt:
+    print("interrupted")
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.split(), done.stderr) == (["interrupted", "0"], ""), done
+
+
+def test_what_runs_in_a_hook_of_a_fork_works_alone() -> None:
+    """Helpers would wait for the fork. The hook is there before ours, so it runs after it."""
+    program = """
+import os, sys
+hooked = []
+os.register_at_fork(before=lambda: hooked and hooked[0]())
+import numpy as np
+import zchunk
+
+zchunk.set_threads(4)
+z = zchunk.zeros(4096, chunks=8, shards=64, dtype="i4", zarr_format=3, store=zchunk.SQLiteStore(sys.argv[1]))
+
+def write():
+    z[:] = np.arange(4096)
+
+hooked.append(write)
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+print(int(z[:].sum()) == 4096 * 4095 // 2)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", program, folder + "/db"], capture_output=True, text=True, timeout=120
+        )
+    assert (done.stdout, done.stderr) == ("True\n", "")

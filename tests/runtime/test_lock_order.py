@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zchunk
@@ -135,25 +137,22 @@ def test_no_wait_against_the_order(mine: int, wanted: int) -> None:
 
 
 def test_chunks_are_waited_for_in_one_direction() -> None:
-    """Of two threads that each hold a chunk and want the other's, one waits and one is refused."""
-    both = threading.Barrier(2)
-    results: dict[str, str] = {}
+    """In the thread of signal handlers: in the other direction, the holder may be waiting for this thread."""
 
-    def take(mine: str, wanted: str) -> None:
-        with KeyLock(1, mine, refused):
-            both.wait()
-            try:
-                with KeyLock(1, wanted, refused):
-                    results[mine] = "held"
-            except ChangeInProgressError:
-                results[mine] = "refused"
+    def take(mine: str, wanted: str) -> str:
+        thread, leave = held_elsewhere(wanted, CHUNKS)
+        timer = threading.Timer(0.2, leave.set)
+        timer.start()
+        try:
+            with KeyLock(1, mine, refused), KeyLock(1, wanted, refused):
+                return "held"
+        except ChangeInProgressError:
+            return "refused"
+        finally:
+            timer.join()
+            thread.join()
 
-    threads = [threading.Thread(target=take, args=pair, daemon=True) for pair in [("a", "b"), ("b", "a")]]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(results.values()) == ["held", "refused"]
+    assert sorted([take("a", "b"), take("b", "a")]) == ["held", "refused"]
 
 
 def test_what_keeps_to_the_order_waits() -> None:
@@ -270,3 +269,72 @@ def test_helpers_do_not_wait_for_a_synchronizer_of_the_thread_that_waits_for_the
     command = [sys.executable, "-c", SYNCHRONIZED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+class Rows(MutableMapping[str, bytes]):
+    """A store that keeps its values in rows of another array, two in each of its chunks."""
+
+    def __init__(self, n: int) -> None:
+        self.rows = zchunk.zeros((n, 4096), chunks=(2, 4096), dtype="u1")
+        self.sizes: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
+        self.lock = threading.Lock()
+
+    def __getitem__(self, key: str) -> bytes:
+        return bytes(self.rows[self.numbers[key], : self.sizes[key]].tobytes())
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        value = bytes(value)
+        with self.lock:
+            number = self.numbers.setdefault(key, len(self.numbers))
+        self.rows[number, : len(value)] = np.frombuffer(value, "u1")
+        self.sizes[key] = len(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self.sizes[key], self.numbers[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self.numbers))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def test_writes_inside_of_writes_wait_for_each_other() -> None:
+    """Threads other than the main one run no signal handlers: nothing is refused there."""
+    z = zchunk.zeros(64, chunks=2, dtype="i4", compressor=None, store=Rows(64))
+    failed: list[Exception] = []
+    begin = threading.Barrier(8)
+
+    def write(i: int) -> None:
+        begin.wait()
+        try:
+            for k in range(100):
+                z[2 * i : 2 * i + 2] = k
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert (z[:16] == 99).all()
+
+
+def test_lazy_data_are_computed_before_the_array_is_locked() -> None:
+    z = zchunk.array([1, 2, 3], chunks=2)
+    z.attrs["scale"] = 2
+
+    class Lazy:
+        """Computed in another thread, which changes the array's attributes."""
+
+        def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+            thread = threading.Thread(target=z.attrs.update, args=({"scale": 3},))
+            thread.start()
+            thread.join()
+            return np.array([4, 5]) * z.attrs["scale"]
+
+    assert z.append(Lazy()) == (5,)
+    assert z[:].tolist() == [1, 2, 3, 12, 15]

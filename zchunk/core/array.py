@@ -14,6 +14,8 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
+import numpy as np
+
 from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
 from zchunk.core.array_config import as_config
@@ -409,11 +411,13 @@ class Array(H5pyMethods):
         array([1, 2, 3, 4, 5])
         """
         self._check_writable()
+        # What is lazy is computed before the array is locked, for it may look at this array.
+        given = np.asanyarray(data) if hasattr(data, "__array__") else data
 
         def change(array: ChunkedArray) -> tuple[int, ...]:
             metadata = array.metadata
             items = convert(
-                data,
+                given,
                 metadata.dtype,
                 array.path,
                 ndim=metadata.ndim,
