@@ -54,6 +54,20 @@ def interrupted(module: ModuleType, handle: Callable[[], object], at: int | None
         sys.settrace(before)
 
 
+def confined(work: Callable[[], object]) -> None:
+    """Call what is to be interrupted by an exception.
+
+    Python 3.11 may take an exception that the code handles at that moment for handled ever after. A generator has
+    a state of its own.
+    """
+
+    def steps() -> Iterator[None]:
+        work()
+        yield
+
+    next(steps())
+
+
 @cache
 def _is_atomic(code: CodeType, offset: int) -> bool:
     """Whether the code at `offset` is `try:`, or calls the `__exit__` of a block that is left."""

@@ -55,8 +55,9 @@ def constructor(name: str, cls: str) -> list[str]:
     source = (SOURCES / f"{name.replace('.', '/')}.pyx").read_text()
     body = re.split(rf"^cdef class {cls}\b.*:$", source, flags=re.MULTILINE)[1]
     own = re.split(r"^\S.*class ", body, flags=re.MULTILINE)[0]
-    found = re.search(r"def __init__\(self,?(.*?)\):", own, flags=re.DOTALL)
-    if found is None:
+    made_by = [re.search(rf"def __{m}__\(self,?(.*?)\):", own, flags=re.DOTALL) for m in ("init", "cinit")]
+    found = made_by[0] or made_by[1]
+    if found is None or not found[1].strip():
         return []
     return [re.sub(r"( not None)?( *=.*)?$", "", p.strip()).split()[-1] for p in found[1].split(",")]
 

@@ -97,7 +97,7 @@ def test_one_loop_for_all_and_none_before_it_is_needed() -> None:
         "for _ in range(3):\n"
         "    zchunk.open_group(zarr.storage.MemoryStore(), zarr_format=3)['a'] = [1, 2, 3]\n"
         "names = [t.name for t in threading.enumerate()]\n"
-        "print(before.count('zchunk-loop'), names.count('zchunk-loop'))\n"
+        "print(before.count('loop-of-zchunk'), names.count('loop-of-zchunk'))\n"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

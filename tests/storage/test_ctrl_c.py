@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zchunk
-from tests.between_lines import interrupted
+from tests.between_lines import confined, interrupted
 
 # The module whose lines are interrupted, and what makes a store.
 KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
@@ -73,7 +75,7 @@ def test_ctrl_c_between_lines_leaves_no_lock(kind: str, tmp_path: Path) -> None:
     for number in turns:
         try:
             with interrupted(module, interrupt, number) as lines:
-                use(store)
+                confined(partial(use, store))
         except KeyboardInterrupt as error:
             # As in a notebook, which keeps the last one.
             kept = error
@@ -89,3 +91,4 @@ def test_ctrl_c_between_lines_leaves_no_lock(kind: str, tmp_path: Path) -> None:
     finished = True
     turn.release()
     thread.join()
+    assert sys.exc_info() == (None, None, None)

@@ -181,7 +181,7 @@ class Placement(NamedTuple):
             check_absent(self.store, self.path)
             _put(self.store, self.path, self.items, False)
         key = join(self.path, UNFINISHED_KEY)
-        if mark is None and (chunks.get(key) is not None or is_marked_here(chunks, self.path)):
+        if mark is None and (key in chunks or is_marked_here(chunks, self.path)):
             self.store.erase_many(reversed(keys))
             return False
         return True

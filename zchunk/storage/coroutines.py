@@ -30,7 +30,7 @@ class _Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="zchunk-loop", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="loop-of-zchunk", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:

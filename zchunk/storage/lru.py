@@ -518,6 +518,9 @@ class LRUStoreCache(Store):
         if not is_key(key):
             return False
         name = check_key(key)
+        if name.endswith(UNFINISHED_KEY):
+            # Other processes set and remove marks.
+            return name in self._store
         cache = self._process()
         known = cache.use(lambda: True if name in cache.values else cache.answers.get(name), None)
         if known is not None:
