@@ -433,3 +433,21 @@ def test_attributes_of_a_killed_maker_are_not_those_of_what_comes(tmp_path: Path
     made = CREATE[create](DirectoryStore(tmp_path))
     assert dict(made.attrs) == {}
     assert not {".unfinished", ".zattrs"} & {*files(tmp_path)}
+
+
+def test_a_maker_with_a_mark_waits_until_one_without_has_given_way(tmp_path: Path) -> None:
+    new = started(store=tmp_path, **FORM)
+    new.array[:] = 7
+    store = DirectoryStore(tmp_path)
+    # As by a maker that has looked before there was a mark; it looks again afterwards.
+    store[".zarray"] = b"{}"
+    looks: list[bool] = []
+
+    def look() -> None:
+        looks.append(True)
+        if len(looks) == 3:
+            del store[".zarray"]
+
+    with interrupted(marks, look):
+        new.publish()
+    assert zchunk.open_array(tmp_path, "r")[:].tolist() == [7] * 4

@@ -210,6 +210,20 @@ def wait_for_maker(store: Store, chunk_store: Store | None, path: str) -> bool:
     return True
 
 
+def insist(mark: Mark, put: Callable[[], bool]) -> bool:
+    """Return whether a node is put in its place within some seconds, while its mark is there.
+
+    The metadata in its way may be those of a maker without a mark: it takes them away as it sees this one.
+    """
+    end, pause = time.monotonic() + _PATIENCE, _SHORT
+    while mark.is_there() and time.monotonic() < end:
+        time.sleep(pause)
+        if put():
+            return True
+        pause = min(pause * 2, _LONG)
+    return False
+
+
 def _state(mark: Mark, value: bytes) -> Owner:
     root = mark.store.root
     try:

@@ -11,6 +11,7 @@ from zchunk.core.attributes import with_string_keys
 from zchunk.creation.marks import (
     Mark,
     being_made,
+    insist,
     is_key,
     is_marked_here,
     set_mark,
@@ -176,7 +177,11 @@ class Placement(NamedTuple):
         """
         chunks = self.store if chunk_store is None else chunk_store
         keys = [join(self.path, name) for name in self.items]
-        if not _put(self.store, self.path, self.items, new):
+
+        def put() -> bool:
+            return _put(self.store, self.path, self.items, new)
+
+        if not put() and (mark is None or not insist(mark, put)):
             # Another process was faster, or was and has erased it again.
             check_absent(self.store, self.path)
             _put(self.store, self.path, self.items, False)
