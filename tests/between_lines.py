@@ -57,8 +57,8 @@ def interrupted(module: ModuleType, handle: Callable[[], object], at: int | None
 def confined(work: Callable[[], object]) -> None:
     """Call what is to be interrupted by an exception.
 
-    Python 3.11 may take an exception that the code handles at that moment for handled ever after. A generator has
-    a state of its own.
+    Python 3.11 may take an exception that the code handles at that moment for handled ever after. A generator
+    has a state of its own.
     """
 
     def steps() -> Iterator[None]:
