@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any
 
-Value = TypeVar("Value")
+from zchunk._ext.threads.late import cached_property
+
+__all__ = ["LazyModule", "cached_property", "lazy_names"]
 
 
 class LazyModule:
@@ -59,29 +61,3 @@ def lazy_names(
         return namespace.setdefault(name, found)
 
     return __getattr__
-
-
-class cached_property(Generic[Value]):
-    """An attribute that is worked out when it is first asked for, like that of `functools`.
-
-    Before Python 3.12 that one holds a lock of all instances meanwhile: helpers of a signal handler would
-    wait for the code that it interrupts. Threads that ask at once all work it out, and get one value.
-    """
-
-    def __init__(self, work: Callable[[Any], Value]) -> None:
-        self._work = work
-        self._name = work.__name__
-        self.__doc__ = work.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> Value: ...
-
-    def __get__(self, instance: object | None, owner: type) -> Self | Value:
-        if instance is None:
-            return self
-        # What is there is found without this call from now on.
-        kept: Value = vars(instance).setdefault(self._name, self._work(instance))
-        return kept

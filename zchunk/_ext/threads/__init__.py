@@ -1,1 +1,1 @@
-"""Threads that wait outside the GIL (`crew`), and the locks of chunks (`locks`)."""
+"""Threads that wait outside the GIL (`crew`), the locks of chunks (`locks`), and what needs none (`late`)."""
