@@ -471,13 +471,21 @@ def _clear_remains(new: Placement, chunks: Store, marked: bool) -> None:
         _erase_keys(chunks, new.path, left_chunks(chunks, new.path, *new.keys))
 
 
+def _has_keys(store: Store, path: str) -> bool:
+    try:
+        return not store.is_empty(path)
+    except NotImplementedError:
+        # Files that cannot be listed, as of some protocols: nothing is erased there.
+        return False
+
+
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
     """Erase everything at and below `path`."""
     chunks = store if chunk_store is None else chunk_store
     # Before it, too: Ctrl-C may come just before what follows.
     chunk_cache.forget(chunks, path)
     try:
-        if chunk_store is not None and chunk_store._trace_names and not chunk_store.is_empty(path):
+        if chunk_store is not None and chunk_store._trace_names and _has_keys(chunk_store, path):
             # Chunks without metadata are anybody's if the process is killed in between.
             chunk_store[join(path, UNFINISHED_KEY)] = signature()
         store.erase_prefix(path)
