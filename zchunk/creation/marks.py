@@ -59,14 +59,14 @@ class Mark(NamedTuple):
     @property
     def found(self) -> bytes | None:
         """The value of the mark that is there, of whichever maker."""
-        if is_key(self.store):
+        if marks_are_keys(self.store):
             return self.store.get(self.key)
         mark = _own().get(self._place)
         return None if mark is None else mark.value
 
     def set_new(self) -> bool:
         """Set it; return False if one is there."""
-        if is_key(self.store):
+        if marks_are_keys(self.store):
             return self.store.set_new(self.key, self.value)
         # Two marks are never equal: they are signed.
         return _own().setdefault(self._place, self).value == self.value
@@ -90,7 +90,7 @@ class Mark(NamedTuple):
     def remove(self) -> None:
         """Say that the node is complete, or that all of it is gone."""
         try:
-            if is_key(self.store) or b"\n" in self.value:
+            if marks_are_keys(self.store) or b"\n" in self.value:
                 self.store.erase_many([self.key])
         finally:
             self.forget()
@@ -106,7 +106,7 @@ class Mark(NamedTuple):
     def forget(self) -> None:
         """Let it count as that of a process that is gone, for this process."""
         _held.discard(self.value)
-        if not is_key(self.store) and self.is_there():
+        if not marks_are_keys(self.store) and self.is_there():
             del _own()[self._place]
 
 
@@ -145,7 +145,7 @@ def sign_mark(store: Store, path: str, content: bytes) -> Mark:
     """
     mark = Mark(store, path, signature() + b"\n" + content)
     _held.add(mark.value)
-    if not is_key(store):
+    if not marks_are_keys(store):
         _own()[mark._place] = mark
     try:
         store[mark.key] = mark.value
@@ -155,7 +155,7 @@ def sign_mark(store: Store, path: str, content: bytes) -> Mark:
     return mark
 
 
-def is_key(store: Store) -> bool:
+def marks_are_keys(store: Store) -> bool:
     """Whether a mark is a key in a store, because other processes may use it."""
     return UNFINISHED_KEY in store._trace_names
 
@@ -178,7 +178,7 @@ def is_marked(store: Store, path: str) -> bool:
 
 def is_marked_here(store: Store, path: str) -> bool:
     """Whether a thread makes a node at a path of a store whose marks are no keys."""
-    return not is_key(store) and Mark(store, path, b"").found is not None
+    return not marks_are_keys(store) and Mark(store, path, b"").found is not None
 
 
 def surely_marked(store: Store, path: str) -> bool:
@@ -247,7 +247,7 @@ def _take_over(mark: Mark, old: bytes) -> bool:
         return mark.value
 
     def take() -> bool:
-        if not is_key(mark.store):
+        if not marks_are_keys(mark.store):
             _own()[mark._place] = mark
             return True
         try:

@@ -12,8 +12,8 @@ from zchunk.creation.marks import (
     Mark,
     being_made,
     insist,
-    is_key,
     is_marked_here,
+    marks_are_keys,
     set_mark,
     surely_marked,
     wait_for_maker,
@@ -398,9 +398,9 @@ def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled:
             raise being_made(chunks, path)
         refuse_foreign(store, path, chunk_store)
     # Of a mark that is a key nothing would be left.
-    at_once = overwrite and not is_key(chunks)
+    at_once = overwrite and not marks_are_keys(chunks)
     # Of one that lives there is a node afterwards, or an error.
-    left = remains and is_key(chunks) and chunks.get(join(path, UNFINISHED_KEY)) is not None
+    left = remains and marks_are_keys(chunks) and join(path, UNFINISHED_KEY) in chunks
     mark = set_mark(chunks, path) if at_once else None
     try:
         if overwrite:
