@@ -329,7 +329,7 @@ def zeros_like(a: TemplateLike, **kwargs: Any) -> Array:
     >>> zarr.zeros_like(zarr.ones((4, 4), chunks=2)).chunks
     (2, 2)
     """
-    return arrays.zeros_like(a, **_like(kwargs))
+    return arrays.zeros_like(a, **translated_like(kwargs))
 
 
 def ones_like(a: TemplateLike, **kwargs: Any) -> Array:
@@ -345,7 +345,7 @@ def ones_like(a: TemplateLike, **kwargs: Any) -> Array:
     >>> zarr.ones_like(zarr.zeros(2))[:]
     array([1., 1.])
     """
-    return arrays.ones_like(a, **_like(kwargs))
+    return arrays.ones_like(a, **translated_like(kwargs))
 
 
 def empty_like(a: TemplateLike, **kwargs: Any) -> Array:
@@ -377,10 +377,17 @@ def full_like(a: TemplateLike, **kwargs: Any) -> Array:
     >>> zarr.full_like(zarr.zeros(2), fill_value=5)[:]
     array([5., 5.])
     """
-    return arrays.full_like(a, **_like(kwargs))
+    return arrays.full_like(a, **translated_like(kwargs))
 
 
-def _like(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def translated_like(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of the `*_like` functions of zchunk; the format is that of the template by default.
+
+    Examples
+    --------
+    >>> "zarr_format" in translated_like({"zarr_format": None})
+    False
+    """
     given = translated(kwargs)
     if given.get("zarr_format", 3) is None:
         del given["zarr_format"]

@@ -11,7 +11,7 @@ from zchunk.errors import ConsolidatedMetadataNotFoundError
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.storage import open_store
-from zchunk.zarr3.creation import translated
+from zchunk.zarr3.creation import translated, translated_like
 from zchunk.zarr3.defaults import configuration
 from zchunk.zarr3.storage import as_place
 
@@ -109,10 +109,8 @@ def open_like(a: TemplateLike, path: StoreLike, **kwargs: Any) -> Array:
     >>> zarr.open_like(zarr.ones((4, 4), chunks=2), "a.zarr").chunks
     (2, 2)
     """
-    given = translated(kwargs)
+    given = translated_like(kwargs)
     del given["store"]
-    if given.get("zarr_format", 3) is None:
-        del given["zarr_format"]
     return of_arrays.open_like(a, as_place(path)[0], **given)
 
 
