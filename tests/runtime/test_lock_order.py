@@ -331,9 +331,10 @@ def test_lazy_data_are_computed_before_the_array_is_locked() -> None:
         """Computed in another thread, which changes the array's attributes."""
 
         def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
-            thread = threading.Thread(target=z.attrs.update, args=({"scale": 3},))
+            thread = threading.Thread(target=z.attrs.update, args=({"scale": 3},), daemon=True)
             thread.start()
-            thread.join()
+            thread.join(30)
+            assert not thread.is_alive()
             return np.array([4, 5]) * z.attrs["scale"]
 
     assert z.append(Lazy()) == (5,)
