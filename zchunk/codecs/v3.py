@@ -12,6 +12,7 @@ import numpy as np
 
 from zchunk.codecs.base import Codec
 from zchunk.codecs.blosc import Blosc
+from zchunk.codecs.bound import BoundCodec, ItemCodec
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip
 from zchunk.codecs.registry import canonical, get_codec
@@ -27,6 +28,10 @@ BYTES_BYTES = "from bytes to bytes"
 _PREFIX = "numcodecs."
 _KINDS = {
     "transpose": ARRAY_ARRAY,
+    "scale_offset": ARRAY_ARRAY,
+    "cast_value": ARRAY_ARRAY,
+    "bitround": ARRAY_ARRAY,
+    "packbits": ARRAY_BYTES,
     "bytes": ARRAY_BYTES,
     "sharding_indexed": ARRAY_BYTES,
     "vlen-utf8": ARRAY_BYTES,
@@ -36,6 +41,8 @@ _KINDS = {
     "zstd": BYTES_BYTES,
     "crc32c": BYTES_BYTES,
 }
+# Those that `zchunk.codecs.bound` is the base of.
+BOUND = frozenset({"scale_offset", "cast_value", "bitround", "packbits"})
 _NUMCODECS = dict.fromkeys(
     ("delta", "fixedscaleoffset", "quantize", "astype", "bitround", "packbits"), ARRAY_ARRAY
 )
@@ -132,6 +139,8 @@ def _check(name: str, configuration: dict[str, Any], required: set[str], optiona
 
 def encoded_dtype(codec: Codec, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of what a codec from array to array makes of items of `dtype`."""
+    if isinstance(codec, BoundCodec):
+        return codec.encoded if isinstance(codec, ItemCodec) else np.dtype("u1")
     match codec.codec_id:
         case "packbits":
             return np.dtype("u1")
@@ -146,6 +155,8 @@ def encoded_dtype(codec: Codec, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def is_serializer(codec: Codec) -> bool:
     """Whether a filter turns items into bytes."""
+    if isinstance(codec, BoundCodec):
+        return codec.serializes
     codec_id = codec.codec_id
     return codec_id == "byteswap" or ARRAY_BYTES in (_KINDS.get(codec_id), _NUMCODECS.get(codec_id))
 
@@ -184,6 +195,8 @@ def render_codec(codec: Codec, itemsize: int) -> tuple[str, dict[str, Any] | Non
             return "crc32c", None
         case Transpose(order=order):
             return "transpose", {"order": list(order)}
+        case BoundCodec():
+            return codec.codec_id, codec.configuration or None
     codec_id = codec.codec_id
     if codec_id in ("vlen-utf8", "vlen-bytes"):
         return codec_id, {}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs import Codec, get_codec
+from zchunk.codecs.bound import BoundCodec
 from zchunk.core.array import Array
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
@@ -149,7 +150,7 @@ def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
             if zarr_format == 3:
                 parameters_v3.rendered(codec, a.dtype)
                 found.append(codec)
-            elif codec.codec_id not in _ONLY_IN_3:
+            elif codec.codec_id not in _ONLY_IN_3 and not isinstance(codec, BoundCodec):
                 found.append(get_codec(_config(codec)))
         except ZchunkError:
             continue

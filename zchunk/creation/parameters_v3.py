@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.v3.data_types import ml_type
 from zchunk.spec.chunk_sizes import parse_bytes
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import NODE_KEY, ChunkKeyEncoding
@@ -37,6 +39,9 @@ _CLASSES = {"VariableLengthUTF8": str, "VariableLengthBytes": bytes}
 
 def native_type(dtype: object, zarr_format: int) -> Any:
     """Return a dtype in NumPy's terms, where the caller gives a data type of format 3 or of zarr 3."""
+    if isinstance(dtype, str) and (found := ml_type(dtype)) is not None:
+        # Format 2 refuses it by name.
+        return found
     if zarr_format == 3 and isinstance(dtype, str):
         if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
             return f"V{int(dtype[1:]) // 8}"
@@ -68,6 +73,10 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     codecs = [codec for codec in filters if isinstance(codec, dict)] + document["codecs"]
     if serializer is not None:
         codecs[-1] = json_of(serializer)
+    elif len(known) < len(filters) and codecs[-1]["name"] == "bytes":
+        # What filters make of items may have a byte order that the items have not.
+        endian = "big" if (dtype == native) == (sys.byteorder == "big") else "little"
+        codecs[-1] = {"name": "bytes", "configuration": {"endian": endian}}
     codecs += [codec if isinstance(codec, dict) else rendered(codec, native) for codec in compressors]
     if shard is not None:
         codecs = [_sharding(inner, codecs)]

@@ -18,6 +18,9 @@ from zchunk.errors import MetadataError
 MAX_ITEMSIZE = 2**31 - 1
 _MAX_DEPTH = 32
 
+# NumPy's text of any length, which NumPy has from version 2.0 on.
+STRINGS: np.dtype[Any] | None = getattr(getattr(np, "dtypes", None), "StringDType", lambda: None)()
+
 # NumPy's own parser is wider: it takes comma strings, aliases and Python names, which no writer stores.
 _TYPESTR = re.compile(
     r"[<>|](b1|[iu]1|[SUV][0-9]{1,10})"
@@ -27,9 +30,14 @@ _TYPESTR = re.compile(
 )
 
 
-# Of the package ml_dtypes, which registers them with NumPy; format 3 has names for them.
-ML_NAMES = frozenset(
+# Of the package ml_dtypes, which registers them with NumPy; format 3 has names for them. Items of less than
+# 8 bits lie in a byte each, and what else is in it means nothing.
+_ML_INTEGERS = {"int2": 2, "uint2": 2, "int4": 4, "uint4": 4}
+_ML_BITS = _ML_INTEGERS | {"float4_e2m1fn": 4, "float6_e2m3fn": 6, "float6_e3m2fn": 6}
+ML_COMPLEX = frozenset({"complex32", "bcomplex32"})
+ML_NAMES = ML_COMPLEX | frozenset(
     {
+        *_ML_BITS,
         "bfloat16",
         "float8_e3m4",
         "float8_e4m3",
@@ -48,11 +56,50 @@ def is_ml(dtype: np.dtype[Any]) -> bool:
     return dtype.isbuiltin == 2 and dtype.name in ML_NAMES
 
 
+def is_integer(dtype: np.dtype[Any]) -> bool:
+    """Whether items are integers, of NumPy or of ml_dtypes."""
+    return dtype.kind in "iu" or (is_ml(dtype) and dtype.name in _ML_INTEGERS)
+
+
+def is_complex(dtype: np.dtype[Any]) -> bool:
+    """Whether items are complex numbers, of NumPy or of ml_dtypes."""
+    return dtype.kind == "c" or (is_ml(dtype) and dtype.name in ML_COMPLEX)
+
+
+def integer_limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return the least and the greatest integer of a dtype of integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> integer_limits(np.dtype("i1"))
+    (-128, 127)
+    """
+    bits = bits_of(dtype)
+    if dtype.name.startswith("u"):
+        return 0, 2**bits - 1
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def bits_of(dtype: np.dtype[Any]) -> int:
+    """Return how many bits of an item mean something.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bits_of(np.dtype("?")), bits_of(np.dtype("c8"))
+    (1, 64)
+    """
+    if dtype.kind == "b":
+        return 1
+    return _ML_BITS.get(dtype.name, 8 * dtype.itemsize) if is_ml(dtype) else 8 * dtype.itemsize
+
+
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Raise `ValueError` if arrays of `dtype` cannot be stored; the message says why and what to do."""
     if dtype.subdtype is not None:
         check_dtype(dtype.subdtype[0])
-    elif dtype.kind not in "biufcSUVmMO" or (dtype.isbuiltin == 2 and not is_ml(dtype)):
+    elif (dtype.kind not in "biufcSUVmMO" or dtype.isbuiltin == 2) and not is_ml(dtype):
         raise ValueError(f"dtype {dtype} has no form in Zarr metadata; convert the data to a NumPy type")
     elif dtype.kind in "mM" and np.datetime_data(dtype)[0] == "generic":
         raise ValueError(f"dtype {dtype} has no unit; name one, for instance '{dtype.kind}8[ns]'")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from zchunk.errors import MetadataError
+from zchunk.spec.dtypes import integer_limits, is_integer
 
 # Fits all dtypes, for the smallest of them is f2.
 _FLOAT_MAX = 65504.0
@@ -157,9 +158,9 @@ def _decode_int(obj: object, dtype: np.dtype[Any]) -> Any:
 
 
 def _int_scalar(value: int, dtype: np.dtype[Any]) -> Any:
-    limits = np.iinfo(dtype)
-    if not limits.min <= value <= limits.max:
-        raise ValueError(f"not between {limits.min} and {limits.max}")
+    least, greatest = integer_limits(dtype)
+    if not least <= value <= greatest:
+        raise ValueError(f"not between {least} and {greatest}")
     return dtype.type(value)
 
 
@@ -239,7 +240,7 @@ def _convert_fill(value: Any, dtype: np.dtype[Any]) -> Any:
         return np.array(value, dtype)[()]
     if kind in "SUVmM" and isinstance(value, bool | int | float | np.number | np.bool_) and value == 0:
         return _scalar_of_bytes(b"", dtype)
-    if kind in "iu":
+    if is_integer(dtype):
         return _int_scalar(int(value), dtype)
     if kind == "f" and isinstance(value, np.complexfloating):
         raise TypeError("a complex number is not real")

@@ -118,7 +118,7 @@ class TestChains:
             ([sharding((2, 3), index_codecs=[sharding((1, 1, 2))])], "an index cannot be a shard itself"),
             ([sharding((2, 3), codecs=[GZIP])], "from array to bytes is missing"),
             ([{"name": "sharding_indexed"}], "lacks 'chunk_shape', 'codecs', 'index_codecs'"),
-            (["numcodecs.delta", sharding((2, 3))], "cannot follow filters other than 'transpose'"),
+            (["numcodecs.delta", sharding((2, 3))], "cannot follow filters of numcodecs"),
             (["numcodecs.delta", transpose(0, 1), LITTLE], "cannot follow a filter that makes one axis"),
             (["numcodecs.pickle"], "'pickle' runs code that is stored in the data"),
             (["numcodecs.json2"], "none that arrays of format 3 can have"),

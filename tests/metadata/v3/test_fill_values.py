@@ -18,7 +18,7 @@ from zchunk.errors import MetadataError
 from zchunk.metadata.v3 import document as v3
 from zchunk.metadata.v3.data_types import storage_dtype
 from zchunk.metadata.v3.fill_values import parse_fill_value, render_fill_value
-from zchunk.spec.dtypes import ML_NAMES
+from zchunk.spec.dtypes import ML_NAMES, bits_of
 from zchunk.spec.fill_values import fill_bytes
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
@@ -49,8 +49,8 @@ class TestFillValues:
 
     def check_bits(self, dtype, data):
         memory = data.draw(st.binary(min_size=dtype.itemsize, max_size=dtype.itemsize))
-        if dtype.kind == "b":
-            memory = bytes([memory[0] & 1])
+        if bits_of(dtype) < 8:
+            memory = bytes([memory[0] & (2 ** bits_of(dtype) - 1)])
         if dtype.kind == "U":
             memory = np.array(data.draw(st.text(max_size=3)), dtype).tobytes()
         value = np.frombuffer(memory, dtype)[0]

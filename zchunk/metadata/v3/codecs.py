@@ -7,12 +7,14 @@ order `swapped`, a shard `shards`. All else are filters.
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zchunk.codecs.base import Codec
+from zchunk.codecs.bound import ItemCodec
 from zchunk.codecs.registry import get_codec
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.codecs.sharding import ShardingCodec
@@ -20,6 +22,7 @@ from zchunk.codecs.transpose import ByteSwap, Transpose
 from zchunk.codecs.v3 import (
     ARRAY_ARRAY,
     ARRAY_BYTES,
+    BOUND,
     BYTES_BYTES,
     bytes_codec,
     encoded_dtype,
@@ -32,7 +35,15 @@ from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata, ShardFormat
 from zchunk.metadata.v3.data_types import OBJECT_CODECS, has_byte_order
 from zchunk.metadata.v3.extension import Extension, check_members, parse_extension, render_extension
+from zchunk.runtime.lazy import LazyModule
+from zchunk.spec.dtypes import ML_COMPLEX
 from zchunk.spec.keys import ChunkKeyEncoding
+
+if TYPE_CHECKING:
+    from zchunk.metadata.v3 import bound_codecs
+else:
+    # Few arrays have such codecs.
+    bound_codecs = LazyModule("zchunk.metadata.v3.bound_codecs")
 
 MAX_NESTING = 8
 _MAX_CODECS = 64
@@ -110,7 +121,6 @@ class _Parser:
     def __init__(
         self, dtype: np.dtype[Any], shape: tuple[int, ...], fill_value: object, data_type: object, depth: int
     ) -> None:
-        self.given = dtype
         self.dtype = dtype
         # None once a filter of numcodecs has made one axis of all.
         self.shape: tuple[int, ...] | None = shape
@@ -155,11 +165,25 @@ class _Parser:
     def _filter(self, codec: Extension) -> None:
         if self.dtype.hasobject:
             raise CodecError(f"codec {codec.name!r} does not take strings or bytes of any length")
+        if codec.name in BOUND:
+            self._bind(bound_codecs.item_codec(codec, self.dtype))
+            return
         made = items_codec(codec.name, codec.configuration, self.dtype)
         self.filters.append(made)
         self.dtype = encoded_dtype(made, self.dtype)
         if made.codec_id != "bitround":
             self.shape = None
+
+    def _bind(self, codec: ItemCodec) -> None:
+        """Add a codec of items, which the fill value passes as they do: shards that follow need it so."""
+        if self.shape is not None and self.fill_value is not None:
+            try:
+                self.fill_value = codec.encode(np.asarray([self.fill_value], self.dtype))[0]
+            except ValueError as err:
+                raise CodecError(f"the fill value {self.fill_value!r:.80} cannot be stored: {err}") from err
+        self.filters.append(codec)
+        if codec.encoded != self.dtype:
+            self.dtype, self.data_type = codec.encoded, None
 
     def _serialize(self, codec: Extension, whole: bool) -> None:
         match codec.name:
@@ -167,18 +191,23 @@ class _Parser:
                 self._bytes(codec)
             case "vlen-utf8" | "vlen-bytes":
                 check_members(codec, "codec", set())
-                if not self.given.hasobject or object_codec_id(self.data_type) != codec.name:
-                    taken = _named(self.given, self.data_type)
+                if not self.dtype.hasobject or object_codec_id(self.data_type) != codec.name:
+                    taken = _named(self.dtype, self.data_type)
                     raise CodecError(f"codec {codec.name!r} does not take {taken}")
                 self.filters.append(get_codec({"id": codec.name}))
             case "sharding_indexed":
-                if self.shape is None or any(not isinstance(f, Transpose) for f in self.filters):
-                    raise CodecError("codec 'sharding_indexed' cannot follow filters other than 'transpose'")
+                if self.shape is None or any(not isinstance(f, Transpose | ItemCodec) for f in self.filters):
+                    raise CodecError("codec 'sharding_indexed' cannot follow filters of numcodecs")
                 shards = self._shards(codec, self.shape)
                 if whole and not self.filters:
                     self.members["shards"] = shards
                 else:
                     self.filters.append(ShardingCodec(shards))
+            case "packbits":
+                self._check_fixed(codec.name)
+                if self.shape is None:
+                    raise CodecError("codec 'packbits' cannot follow a filter that makes one axis of all")
+                self.filters.append(bound_codecs.serializer(codec, self.dtype, math.prod(self.shape)))
             case _:
                 self._check_fixed(codec.name)
                 self.filters.append(items_codec(codec.name, codec.configuration, self.dtype))
@@ -202,7 +231,10 @@ class _Parser:
         if endian is None and self.dtype.names is None:
             raise CodecError(f"codec 'bytes' lacks endian, which {self.dtype} needs")
         if (endian or "little") != sys.byteorder:
-            if all(isinstance(f, Transpose) for f in self.filters):
+            if self.dtype.name in ML_COMPLEX:
+                # NumPy does not swap each part of these.
+                self.filters.append(ByteSwap(np.dtype(f"u{self.dtype.itemsize // 2}")))
+            elif all(isinstance(f, Transpose) for f in self.filters):
                 self.members["swapped"] = True
             else:
                 self.filters.append(ByteSwap(self.dtype))
@@ -224,7 +256,7 @@ class _Parser:
             )
         inner = ArrayMetadata(
             shape=shape,
-            dtype=self.given,
+            dtype=self.dtype,
             chunk_shape=chunk_shape,
             fill_value=self.fill_value,
             chunk_key_encoding=_DEFAULT,
@@ -232,7 +264,7 @@ class _Parser:
             data_type=self.data_type,
             **parse_codecs(
                 config["codecs"],
-                self.given,
+                self.dtype,
                 chunk_shape,
                 self.fill_value,
                 self.data_type,

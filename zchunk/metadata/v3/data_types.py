@@ -14,7 +14,7 @@ import numpy as np
 
 from zchunk.errors import MetadataError
 from zchunk.metadata.v3.extension import Extension, check_members, parse_extension, render_extension
-from zchunk.spec.dtypes import MAX_ITEMSIZE, ML_NAMES, check_dtype, is_ml
+from zchunk.spec.dtypes import MAX_ITEMSIZE, ML_COMPLEX, ML_NAMES, check_dtype, is_ml
 
 _PLAIN: dict[str, np.dtype[Any]] = {
     name: np.dtype(name)
@@ -27,6 +27,11 @@ _PLAIN |= {"complex_float32": np.dtype("complex64"), "complex_float64": np.dtype
 
 # Data types whose items are Python objects, and the codec that makes bytes of them.
 OBJECT_CODECS = {"string": "vlen-utf8", "bytes": "vlen-bytes", "variable_length_bytes": "vlen-bytes"}
+
+# Of ml_dtypes, by the names there.
+_ML_NAMES = {name: name for name in ML_NAMES - ML_COMPLEX}
+_ML_NAMES |= {"complex_float16": "complex32", "complex_bfloat16": "bcomplex32"}
+_OF_ML = {name: data_type for data_type, name in _ML_NAMES.items()}
 
 _RAW = re.compile(r"r([1-9][0-9]{0,10})", re.ASCII)
 _UNITS = {"Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as"}
@@ -65,16 +70,23 @@ def _parse(obj: object, depth: int) -> np.dtype[Any]:
         return _PLAIN[name]
     if name in OBJECT_CODECS:
         return np.dtype(object)
-    if name in ML_NAMES:
-        return ml_dtype(name)
+    if name in _ML_NAMES:
+        return ml_dtype(_ML_NAMES[name])
     if bits := _RAW.fullmatch(name):
         if int(bits[1]) % 8:
             raise MetadataError(f"data_type {name!r} is no whole number of bytes")
         return _flexible("V", int(bits[1]) // 8, name)
+    if name.startswith("complex_float") and name.removeprefix("complex_") in _ML_NAMES:
+        raise MetadataError(f"data_type {name!r} is in no package for NumPy: there is no dtype for its items")
     raise MetadataError(f"data_type {name!r:.80} is not known")
 
 
-@lru_cache(16)
+def ml_type(name: str) -> np.dtype[Any] | None:
+    """Return the dtype of ml_dtypes that a data type has, None if it has none."""
+    return ml_dtype(_ML_NAMES[name]) if name in _ML_NAMES else None
+
+
+@lru_cache(32)
 def ml_dtype(name: str) -> np.dtype[Any]:
     """Return a dtype of ml_dtypes; `MetadataError` says so if that package is missing."""
     try:
@@ -182,8 +194,10 @@ def render_data_type(dtype: np.dtype[Any], object_codec: str = "vlen-utf8") -> A
     if dtype.names is not None:
         fields = [[name, render_data_type(dtype.fields[name][0])] for name in dtype.names]  # type: ignore[index]
         return render_extension("structured", {"fields": fields})
-    if dtype.name in _PLAIN or is_ml(dtype):
+    if dtype.name in _PLAIN:
         return dtype.name
+    if is_ml(dtype):
+        return _OF_ML[dtype.name]
     match dtype.kind:
         case "O" if object_codec in ("vlen-utf8", "vlen-bytes"):
             return "string" if object_codec == "vlen-utf8" else "variable_length_bytes"

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from zchunk.errors import MetadataError
-from zchunk.spec.dtypes import is_ml
+from zchunk.metadata.v3.data_types import ml_dtype
+from zchunk.spec.dtypes import integer_limits, is_complex, is_integer, is_ml
 
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _HEX = re.compile(r"0x[0-9a-fA-F]+", re.ASCII)
 _RAW = re.compile(r"r[0-9]+", re.ASCII)
 _NAT = -(2**63)
+# Of floats that become this where there is no infinity to become.
+_GREATEST = {"float4_e2m1fn": 6.0, "float6_e2m3fn": 7.5, "float6_e3m2fn": 28.0}
 
 
 def parse_fill_value(obj: object, dtype: np.dtype[Any], object_codec: str | None = None) -> Any:
@@ -44,29 +47,43 @@ def parse_fill_value(obj: object, dtype: np.dtype[Any], object_codec: str | None
     if obj is None:
         return _nothing(dtype, object_codec)
     try:
-        return _parse(obj, dtype, object_codec)
-    except (TypeError, ValueError, OverflowError) as err:
+        return parse_scalar(obj, dtype, object_codec)
+    except ValueError as err:
         raise MetadataError(f"fill_value {obj!r:.80} is not valid for dtype {dtype}: {err}") from err
+
+
+def parse_scalar(obj: object, dtype: np.dtype[Any], object_codec: str | None = None) -> Any:
+    """Return the item that the JSON value `obj` means, as those of fill values do.
+
+    Raises
+    ------
+    ValueError
+        It is no value of `dtype`; the message says why.
+    """
+    try:
+        return _parse(obj, dtype, object_codec)
+    except (TypeError, OverflowError) as err:
+        raise ValueError(str(err)) from err
 
 
 def _parse(obj: object, dtype: np.dtype[Any], object_codec: str | None = None) -> Any:
     if dtype.names is not None:
         return _parse_struct(obj, dtype)
     if is_ml(dtype):
-        return _parse_float(obj, dtype)
+        return _parse_ml(obj, dtype)
     match dtype.kind:
         case "b":
             if not isinstance(obj, bool):
                 raise ValueError("neither true nor false")
             return np.bool_(obj)
         case "i" | "u":
-            return dtype.type(_parse_int(obj, np.iinfo(dtype)))
+            return dtype.type(_parse_int(obj, integer_limits(dtype)))
         case "f":
             return _parse_float(obj, dtype)
         case "c":
             return _parse_complex(obj, dtype)
         case "m" | "M":
-            count = _NAT if obj == "NaT" else _parse_int(obj, np.iinfo("i8"))
+            count = _NAT if obj == "NaT" else _parse_int(obj, (_NAT, -_NAT - 1))
             return _scalar(count.to_bytes(8, "little", signed=True), dtype)
         case "U":
             return _parse_text(obj, dtype)
@@ -106,12 +123,21 @@ def _native(items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return items if items.dtype == native else items.byteswap().view(native)
 
 
-def _parse_int(obj: object, limits: Any) -> int:
+def _parse_ml(obj: object, dtype: np.dtype[Any]) -> Any:
+    if is_complex(dtype):
+        return _parse_complex(obj, dtype)
+    if is_integer(dtype):
+        return dtype.type(_parse_int(obj, integer_limits(dtype)))
+    return _parse_float(obj, dtype)
+
+
+def _parse_int(obj: object, limits: tuple[int, int]) -> int:
     if isinstance(obj, bool) or not (isinstance(obj, int) or (isinstance(obj, float) and obj.is_integer())):
         raise ValueError("not an integer")
     value = int(obj)
-    if not limits.min <= value <= limits.max:
-        raise ValueError(f"not between {limits.min} and {limits.max}")
+    least, greatest = limits
+    if not least <= value <= greatest:
+        raise ValueError(f"not between {least} and {greatest}")
     return value
 
 
@@ -130,16 +156,23 @@ def _parse_float(obj: object, dtype: np.dtype[Any]) -> Any:
         value = np.array(number).astype(dtype)[()]
     if math.isfinite(number) != math.isfinite(float(value)) or math.isnan(number) != math.isnan(float(value)):
         raise ValueError("it does not have this value")
+    if is_ml(dtype) and abs(number) > _GREATEST.get(dtype.name, math.inf):
+        raise ValueError("it does not have this value")
     return value
 
 
 def _parse_complex(obj: object, dtype: np.dtype[Any]) -> Any:
-    part = np.dtype(f"f{dtype.itemsize // 2}")
+    part = _part_of(dtype)
     if not isinstance(obj, list) or len(obj) != 2:
         raise ValueError("not a list of two numbers")
     # By their bits, for an infinite imaginary part would make the real one NaN.
     raw = b"".join(_parse_float(number, part).tobytes() for number in obj)
     return np.frombuffer(raw, dtype)[0]
+
+
+def _part_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of each part of a complex number."""
+    return ml_dtype("bfloat16") if dtype.name == "bcomplex32" else np.dtype(f"f{dtype.itemsize // 2}")
 
 
 def _parse_text(obj: object, dtype: np.dtype[Any]) -> Any:
@@ -220,18 +253,16 @@ def render_fill_value(value: Any, dtype: np.dtype[Any], data_type: Any = None) -
             field: render_fill_value(value[field], fields[field][0], inner)
             for field, inner in zip(names, types, strict=True)
         }
-    if is_ml(dtype):
+    if is_integer(dtype):
+        return int(value)
+    if is_complex(dtype):
+        part = _part_of(dtype)
+        return [_render_float(number, part) for number in np.frombuffer(_memory(value, dtype), part)]
+    if dtype.kind == "f" or is_ml(dtype):
         return _render_float(value, dtype)
     match dtype.kind:
         case "b":
             return bool(value)
-        case "i" | "u":
-            return int(value)
-        case "f":
-            return _render_float(value, dtype)
-        case "c":
-            part = np.dtype(f"f{dtype.itemsize // 2}")
-            return [_render_float(number, part) for number in np.frombuffer(_memory(value, dtype), part)]
         case "m" | "M":
             return int(np.frombuffer(_memory(value, dtype), "i8")[0])
         case "O" if isinstance(value, str):

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self, cast
 
+from zchunk.codecs.cast_value import check_castable
 from zchunk.codecs.registry import register_codec
 from zchunk.creation.parameters_v3 import json_of
 from zchunk.errors import CodecError
+from zchunk.metadata.v3.data_types import parse_data_type
 from zchunk.zarr3.codecs import numcodecs
 from zchunk.zarr3.codecs.numcodecs import (
     BZ2,
@@ -42,16 +44,19 @@ from zchunk.zarr3.codecs.numcodecs import (
     Zlib,
     Zstd,
 )
+from zchunk.zarr3.dtype import ZDType, parse_dtype
 
 __all__ = [
     "BloscCname",
     "BloscCodec",
     "BloscShuffle",
     "BytesCodec",
+    "CastValue",
     "Codec",
     "Crc32cCodec",
     "Endian",
     "GzipCodec",
+    "ScaleOffset",
     "ShardingCodec",
     "ShardingCodecIndexLocation",
     "SubchunkWriteOrder",
@@ -264,6 +269,104 @@ class VLenBytesCodec(Codec):
     """Bytes of any length."""
 
     name: ClassVar[str] = "vlen-bytes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleOffset(Codec):
+    """Items less an offset, times a scale.
+
+    Parameters
+    ----------
+    offset : int, float or str, optional
+        As the fill value of an array is written in its metadata.
+    scale : int, float or str, optional
+        The same.
+
+    Examples
+    --------
+    >>> from zchunk.zarr3.codecs import ScaleOffset
+    >>> ScaleOffset(offset=5, scale=0.1).to_dict()
+    {'name': 'scale_offset', 'configuration': {'offset': 5, 'scale': 0.1}}
+    """
+
+    name: ClassVar[str] = "scale_offset"
+    offset: float | str = 0
+    scale: float | str = 1
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not isinstance(value, int | float | str):
+                raise TypeError(f"{item.name} is a number or text, not {value!r:.80}")
+
+    def _configuration(self) -> dict[str, Any]:
+        # What is as by default is not written.
+        given = {item.name: (getattr(self, item.name), item.default) for item in fields(self)}
+        return {name: value for name, (value, default) in given.items() if value != default}
+
+
+def _pairs(entries: Any) -> list[list[Any]]:
+    """Return the entries of a map, a mapping or pairs, as JSON."""
+    return [list(pair) for pair in (entries.items() if isinstance(entries, Mapping) else entries)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CastValue(Codec):
+    """Items as numbers of another data type.
+
+    Parameters
+    ----------
+    data_type : str or ZDType
+        What is stored.
+    rounding : str, optional
+        ``"nearest-even"``, ``"nearest-away"``, ``"towards-zero"``, ``"towards-positive"`` or
+        ``"towards-negative"``.
+    out_of_range : {None, "clamp", "wrap"}, optional
+        What becomes of numbers that are out of range; None: an error.
+    scalar_map : dict, optional
+        Numbers that become others: under ``"encode"`` and ``"decode"`` a mapping, or pairs.
+
+    Raises
+    ------
+    CodecError, MetadataError
+        There is no such data type, or it is not of integers or floats.
+
+    Examples
+    --------
+    >>> from zchunk.zarr3.codecs import CastValue
+    >>> CastValue(data_type="uint8", scalar_map={"encode": {"NaN": 0}}).to_dict()["configuration"]
+    {'data_type': 'uint8', 'scalar_map': {'encode': [['NaN', 0]]}}
+    """
+
+    name: ClassVar[str] = "cast_value"
+    data_type: Any
+    rounding: str = "nearest-even"
+    out_of_range: str | None = None
+    scalar_map: Any = None
+
+    def __post_init__(self) -> None:
+        check_castable(parse_data_type(self._data_type))
+
+    @property
+    def _data_type(self) -> Any:
+        given = self.data_type
+        return given.to_json(zarr_format=3) if isinstance(given, ZDType) else given
+
+    @property
+    def dtype(self) -> ZDType:
+        """The data type that is stored."""
+        return parse_dtype(self._data_type, zarr_format=3)
+
+    def _configuration(self) -> dict[str, Any]:
+        found = {"data_type": self._data_type}
+        if self.rounding != "nearest-even":
+            found["rounding"] = self.rounding
+        if self.out_of_range is not None:
+            found["out_of_range"] = self.out_of_range
+        if self.scalar_map is not None:
+            maps = self.scalar_map.items()
+            found["scalar_map"] = {name: _pairs(entries) for name, entries in maps if entries is not None}
+        return found
 
 
 def _as_json(codecs: Iterable[Any]) -> list[Any]:
