@@ -19,7 +19,7 @@ def _as_before() -> Iterator[None]:
 
 
 def test_defaults() -> None:
-    assert configuration() == ArrayConfig("C", False, True, NewNodes(3, COMPRESSOR))
+    assert configuration() == ArrayConfig("C", False, True, NewNodes(3, COMPRESSOR), strings=True)
     z = zarr.zeros((4, 4), chunks=2)
     assert (z.zarr_format, z.compressors, z.write_empty_chunks) == (3, (zchunk.Zstd(level=0),), False)
     own = zchunk.zeros((4, 4), chunks=2)

@@ -23,7 +23,7 @@ def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec
     Raises
     ------
     ValueError
-        The items of the arrays are not named.
+        The items of the arrays are not named, or texts may be missing.
     """
     codec = None if object_codec is None else as_codec(object_codec)
     if isinstance(dtype, str) and dtype.partition(":")[0] == "array":
@@ -32,6 +32,11 @@ def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec
             raise ValueError(f"dtype {dtype!r} does not name the items of the arrays; write 'array:i4'")
         return np.dtype(object), codec or get_codec({"id": "vlen-array", "dtype": item})
     if is_string_dtype(dtype):
+        if hasattr(dtype, "na_object"):
+            raise ValueError(
+                f"dtype {dtype} is for texts that may be missing, which no array stores; give "
+                "numpy.dtypes.StringDType(), or str"
+            )
         dtype = str
     codec_id = _IDS.get(dtype) if isinstance(dtype, type | str) else None
     if codec_id is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
+from zchunk.codecs.objects import is_string_dtype
 from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.opening import open
 from zchunk.convenience.overlap import is_below, places
@@ -355,7 +356,7 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
         names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
         return _taken(source, *names)
     # Fill values of objects: bytes in HDF5, what their codec takes here.
-    objects = source.dtype == object
+    objects = source.dtype == object or is_string_dtype(source.dtype)
     if from_h5py:
         return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
     if not to_h5py:

@@ -308,5 +308,20 @@ def load(
     >>> zchunk.load(store)
     array([1, 2, 3])
     """
-    node = open(store, "r", zarr_version=zarr_version, zarr_format=zarr_format, path=path)
+    return loaded(open(store, "r", zarr_version=zarr_version, zarr_format=zarr_format, path=path))
+
+
+def loaded(node: Array | Group) -> npt.NDArray[Any] | LazyLoader | Any:
+    """Return the items of an array, or a mapping that loads the arrays of a group when asked for.
+
+    Returns
+    -------
+    numpy.ndarray or LazyLoader
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> loaded(zchunk.array([1, 2, 3]))
+    array([1, 2, 3])
+    """
     return node[...] if isinstance(node, Array) else LazyLoader(node)

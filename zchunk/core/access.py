@@ -56,6 +56,8 @@ class Access(NamedTuple):
         Whether what is read has the layout ``"F"`` in memory, where the format leaves that open.
     new_nodes : NewNodes
         What nodes are that are made in a group.
+    strings : bool
+        Whether text of any length is read as NumPy's `StringDType`, and not as objects.
     """
 
     store: Store
@@ -73,12 +75,14 @@ class Access(NamedTuple):
     # No text: of equal ones a pickle names one or two, and dask makes tokens of pickles.
     fortran: bool = False
     new_nodes: NewNodes = NewNodes()
+    strings: bool = False
 
     @property
     def config(self) -> ArrayConfig:
         """What of it is called the configuration."""
         order: MemoryOrder = "F" if self.fortran else "C"
-        return ArrayConfig(order, self.write_empty_chunks, self.missing == "fill", self.new_nodes)
+        fills = self.missing == "fill"
+        return ArrayConfig(order, self.write_empty_chunks, fills, self.new_nodes, self.strings)
 
     def configured(self, config: ArrayConfig) -> Access:
         """Return the same access with another configuration."""
@@ -87,6 +91,7 @@ class Access(NamedTuple):
             missing=config.missing,
             fortran=config.order == "F",
             new_nodes=config.new_nodes,
+            strings=config.strings,
         )
 
     def at(self, path: str, version: int, trusted: frozenset[str] | None = None) -> Access:
@@ -163,6 +168,7 @@ def access_to(
         used.missing,
         used.order == "F",
         used.new_nodes,
+        used.strings,
     )
 
 

@@ -49,6 +49,8 @@ class ArrayConfig(NamedTuple):
         Read chunks that are not stored as fill values; if not, it is an error to read them.
     new_nodes : NewNodes
         Of a group: what is made in it.
+    strings : bool
+        Read text of any length as NumPy's `StringDType`, if NumPy has it, and not as objects.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class ArrayConfig(NamedTuple):
     write_empty_chunks: bool = True
     read_missing_chunks: bool = True
     new_nodes: NewNodes = NewNodes()
+    strings: bool = False
 
     @property
     def missing(self) -> Missing:

@@ -175,7 +175,7 @@ class H5pyMethods(Iteration):
         >>> z.asstr()[0]
         'one'
         """
-        if self.dtype.kind not in "SUO":
+        if self.dtype.kind not in "SUOT":
             raise TypeError(f"items of {self.dtype} are no text; asstr is for text and bytes")
 
         def decode(item: Any) -> Any:

@@ -29,7 +29,18 @@ def read(array: ChunkedArray, plan: Plan) -> Any:
     """Return the items that a plan selects: an array, or a scalar if the plan says so."""
     items = plan.empty(array.metadata.dtype, array.order)
     execute.read(array, plan, items)
+    items = _returned(array, items)
     return items[()] if plan.scalar else items
+
+
+def _returned(array: ChunkedArray, items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return items that were read, and that nothing else has, as what callers get."""
+    if array.text is None:
+        return items
+    if array.metadata.fill_value is None:
+        # Text that was never written.
+        items[np.equal(items, np.array(None)).astype(bool)] = ""
+    return items.astype(array.text)
 
 
 def write(
@@ -77,7 +88,7 @@ def _read_arranged(
     whole = fields is None or fields == [] or fields == ()
     if plan.repeats and 0 in plan.shape:
         # A new axis is empty: nothing is to be read for it.
-        items = np.empty(plan.shape, field_dtype(fields or (), array.metadata.dtype))
+        items = _returned(array, np.empty(plan.shape, field_dtype(fields or (), array.metadata.dtype)))
     elif whole and isinstance(out, np.ndarray) and not plan.repeats:
         check_out(out, plan.shape)
         _read_into(array, plan.plan, plan.memory(np.asarray(out)))
@@ -106,7 +117,7 @@ def _read_into(array: ChunkedArray, plan: Plan, out: npt.NDArray[Any]) -> npt.ND
     if not isinstance(out, np.ndarray) or out.dtype != array.metadata.dtype or not plan.takes(out):
         items = plan.empty(array.metadata.dtype, array.order)
         execute.read(array, plan, items)
-        out[...] = items
+        out[...] = _returned(array, items)
     else:
         execute.read(array, plan, np.asarray(out))
     return out

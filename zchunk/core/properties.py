@@ -16,6 +16,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import read_array, serializer_of
+from zchunk.spec.dtypes import STRINGS
 
 if TYPE_CHECKING:
     from zchunk.spec.rectilinear_grid import Grid
@@ -82,6 +83,8 @@ class ArrayProperties(Node):
         )
         if access.fortran and metadata.zarr_format == 3:
             array = array.reading_as("F")
+        if access.strings and STRINGS is not None and metadata.object_codec == "vlen-utf8":
+            array = array.returning(STRINGS)
         return array if access.missing == "fill" else array.requiring_chunks
 
     def _load(self) -> None:
@@ -160,7 +163,8 @@ class ArrayProperties(Node):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of an item."""
-        return self.metadata.dtype
+        array = self._current
+        return array.metadata.dtype if array.text is None else array.text
 
     @property
     def compressor(self) -> Codec | None:

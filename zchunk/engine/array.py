@@ -85,6 +85,8 @@ class ChunkedArray:
     missing_fails = False
     # Layout in memory of what is read, if it is not that of the chunks.
     memory_order: Literal["C", "F"] | None = None
+    # The dtype of text of any length that is read, if that is not read as objects.
+    text: np.dtype[Any] | None = None
     # Whether this is the array in a shard. A writer of it holds the lock of the shard.
     in_shard = False
     # Before the names of chunks in the cache: the names of the shards that they are in.
@@ -242,6 +244,10 @@ class ChunkedArray:
     def reading_as(self, order: Literal["C", "F"]) -> ChunkedArray:
         """Return the array as one whose items are read into memory of this layout."""
         return self._with(memory_order=order)
+
+    def returning(self, text: np.dtype[Any]) -> ChunkedArray:
+        """Return the array, which is of text of any length, as one that is read as such a dtype."""
+        return self._with(text=text)
 
     @property
     def order(self) -> str:

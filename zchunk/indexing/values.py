@@ -66,6 +66,8 @@ def convert(
         if is_masked(value):
             value = _unmasked(value, dtype, fill_value)
         if one and dtype.kind == "O":
+            if object_codec == "vlen-utf8" and isinstance(value, np.ndarray) and not value.ndim:
+                value = value[()]
             item = np.empty((), dtype)
             item[()] = value
             return item
@@ -75,6 +77,8 @@ def convert(
             if not hasattr(value, "__array__"):
                 return _convert_object(value, dtype, ndim, object_codec)
             value = np.asarray(value)
+        if value.dtype.kind == "T":
+            _check_not_missing(value)
         if value.dtype == dtype or not dtype.itemsize:
             return np.asarray(value)
         if dtype.kind == "O" and object_codec == "vlen-array":
@@ -107,6 +111,16 @@ def check_data(value: object, dtype: np.dtype[Any] | None = None) -> None:
         f"a {kind.__name__} is no array, only its members are: copy a group with zchunk.copy, and save the "
         "arrays in a mapping with zchunk.save(store, **mapping)"
     )
+
+
+def _check_not_missing(texts: Any) -> None:
+    """Raise `ValueError` if texts of NumPy's `StringDType` are missing: Zarr has no such texts."""
+    missing = getattr(texts.dtype, "na_object", "")
+    # One that is a text stands for itself.
+    if not isinstance(missing, str) and not all(isinstance(text, str) for text in texts.astype(object).flat):
+        raise ValueError(
+            f"some texts are missing (they are {missing!r}), which no array stores: put texts in their place"
+        )
 
 
 def _convert_object(

@@ -49,6 +49,7 @@ def configuration(given: ArrayConfigLike = None) -> ArrayConfig:
         config.get("array.write_empty_chunks"),
         config.get("array.read_missing_chunks"),
         NewNodes(config.get("default_zarr_format"), COMPRESSOR),
+        strings=True,
     )
     return as_config(None if given is None else _as_mapping(given), base=base)
 

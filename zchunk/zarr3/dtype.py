@@ -18,10 +18,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from zchunk.codecs.objects import object_dtype
 from zchunk.errors import MetadataError
 from zchunk.metadata.v3.data_types import parse_data_type, render_data_type
 from zchunk.metadata.v3.fill_values import parse_fill_value, render_fill_value
-from zchunk.spec.dtypes import decode_dtype, encode_dtype
+from zchunk.spec.dtypes import STRINGS, decode_dtype, encode_dtype, is_ml
 from zchunk.spec.fill_values import decode_fill_value, encode_fill_value
 from zchunk.zarr3.errors import DataTypeValidationError
 
@@ -96,6 +97,10 @@ class ZDType:
         """Bytes of an item."""
         return self.to_native_dtype().itemsize
 
+    def _stored_dtype(self) -> np.dtype[Any]:
+        """Return the dtype by which zchunk stores items."""
+        return self.to_native_dtype()
+
     def to_json(self, *, zarr_format: int) -> Any:
         """Return what the metadata of a version call it.
 
@@ -105,7 +110,7 @@ class ZDType:
         >>> Int16().to_json(zarr_format=2)
         {'name': '<i2', 'object_codec_id': None}
         """
-        dtype = self.to_native_dtype()
+        dtype = self._stored_dtype()
         if zarr_format == 2:
             return {"name": encode_dtype(dtype), "object_codec_id": self._object_codec}
         return render_data_type(dtype.newbyteorder("="), self._object_codec or "vlen-utf8")
@@ -141,7 +146,7 @@ class ZDType:
         >>> Float64().to_json_scalar(float("nan"), zarr_format=3)
         'NaN'
         """
-        dtype = self.to_native_dtype().newbyteorder("=")
+        dtype = self._stored_dtype().newbyteorder("=")
         value = self.cast_scalar(data)
         return encode_fill_value(value, dtype) if zarr_format == 2 else render_fill_value(value, dtype)
 
@@ -154,7 +159,7 @@ class ZDType:
         >>> Int8().from_json_scalar(42, zarr_format=3)
         np.int8(42)
         """
-        dtype = self.to_native_dtype().newbyteorder("=")
+        dtype = self._stored_dtype().newbyteorder("=")
         if zarr_format == 2:
             return decode_fill_value(data, dtype)
         return parse_fill_value(data, dtype, self._object_codec)
@@ -339,6 +344,9 @@ class VariableLengthUTF8(ZDType):
     _object_codec = "vlen-utf8"
 
     def to_native_dtype(self) -> np.dtype[Any]:
+        return self._stored_dtype() if STRINGS is None else STRINGS
+
+    def _stored_dtype(self) -> np.dtype[Any]:
         return np.dtype(object)
 
     def default_scalar(self) -> str:
@@ -397,7 +405,11 @@ def parse_dtype(dtype_spec: Any, *, zarr_format: int = 3) -> ZDType:
     """
     if isinstance(dtype_spec, ZDType):
         return dtype_spec
-    if dtype_spec is str or type(dtype_spec).__name__ == "StringDType" or dtype_spec == "string":
+    if isinstance(dtype_spec, np.dtype) and dtype_spec.kind == "T":
+        # Refuses one whose texts may be missing.
+        object_dtype(dtype_spec)
+        return VariableLengthUTF8()
+    if dtype_spec is str or (isinstance(dtype_spec, str) and dtype_spec == "string"):
         return VariableLengthUTF8()
     if dtype_spec is bytes or dtype_spec == "variable_length_bytes":
         return VariableLengthBytes()
@@ -434,7 +446,7 @@ def _of_native(dtype: np.dtype[Any]) -> ZDType:
             return FixedLengthUTF32(endianness=order, length=dtype.itemsize // 4)
         case "S":
             return NullTerminatedBytes(length=dtype.itemsize)
-        case "V" if dtype.subdtype is None:
+        case "V" if dtype.subdtype is None and not is_ml(dtype):
             return RawBytes(length=dtype.itemsize)
     raise MetadataError(f"dtype {dtype} has no data type in zarr 3; use str, bytes or a type of fixed size")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from zchunk.convenience import consolidation, opening, saving
 from zchunk.core.array import Array
@@ -289,4 +289,4 @@ def load(
     array([1, 2])
     """
     store, path = as_place(store, path)
-    return cast("Any", saving.load(store, path=path, zarr_format=zarr_format))
+    return saving.loaded(opening.open(store, "r", path=path, zarr_format=zarr_format, config=configuration()))

@@ -138,8 +138,10 @@ def _missing(array: Array, value: Any) -> Any:
     Other programs write numbers, which stand for themselves.
     """
     dtype: Any = array.dtype
-    if dtype.kind == "O":
-        dtype = "string" if is_text(array) else "bytes"
+    if is_text(array):
+        dtype = "string"
+    elif dtype.kind == "O":
+        dtype = "bytes"
     elif dtype.kind in "fc" and isinstance(value, int | float):
         return dtype.type(value)
     try:
