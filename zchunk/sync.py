@@ -3,6 +3,10 @@
 `ThreadSynchronizer` is here for programs that have one: zchunk's own locks keep the threads of a process
 apart already. `ProcessSynchronizer` is for processes that write parts of the same chunks, change the same
 attributes or append to the same array.
+
+The locks have places in the order in which threads take locks (`zchunk._ext.threads.locks`), by what their
+keys are for: the whole hierarchy, other metadata, chunks. A place is the same in all processes, so that
+processes do not wait in a circle either.
 """
 
 from __future__ import annotations
@@ -10,12 +14,14 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from zchunk._ext.threads import key_locks
+from zchunk._ext.threads.key_locks import OF_ANYTHING, OF_CHUNK, OF_METADATA, ForeignLock
 from zchunk.errors import ChangeInProgressError, StoreError
 from zchunk.runtime.locks import change_in_progress
-from zchunk.spec.keys import METADATA_KEYS
+from zchunk.spec.keys import GROUP_KEY, METADATA_KEYS, NODE_KEY, is_chunk_name
 from zchunk.typing import Synchronizer
 
 try:
@@ -26,8 +32,10 @@ except ImportError:  # pragma: no cover
 
 __all__ = ["KeyLock", "ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer"]
 
+HAS_FILE_LOCKS = fcntl is not None
+
 # All processes must agree on these, so they never change.
-_CHUNK_FILES = 1024
+_CHUNK_FILES = _OTHER_FILES = 1024
 _METADATA_FILES = 64
 # A thread that holds the lock of a group may take that of an array in it, and then those of its chunks: each
 # kind has its own files, so that no threads wait in a circle.
@@ -78,7 +86,8 @@ class ThreadSynchronizer:
     """
 
     def __getitem__(self, key: Hashable) -> KeyLock:
-        return KeyLock((self, key))
+        rank = _rank(key) if isinstance(key, str) else OF_ANYTHING
+        return KeyLock((self, key), None, rank, _number(str(key), rank, str(key)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
@@ -98,10 +107,11 @@ class ProcessSynchronizer:
 
     Notes
     -----
-    Keys share a fixed number of small files, named by a checksum of the key: at most 1,024 for chunks and 64
-    for each kind of metadata. No key names a file itself. Two keys may share a lock, which costs waiting and
-    nothing else, as long as a thread does not hold locks of several chunks at a time (zchunk does not).
-    A file is open only while a thread holds its lock, or waits for another process to let it go.
+    Keys share a fixed number of small files, named by a checksum of the key: at most 1,024 for chunks, 64
+    for each kind of metadata, and 1,024 for names that are no keys of Zarr. No key names a file itself.
+    Two keys may share a lock, which costs waiting and nothing else, as long as a thread does not hold
+    locks of several chunks at a time (zchunk does not). A file is open only while a thread holds its
+    lock, or waits for another process to let it go.
 
     The machines of a cluster exclude each other if their network file system passes ``flock`` on to its
     server: NFS does (from Linux 2.6.12 on), Lustre if mounted with ``flock``, GPFS and CephFS do. Where a
@@ -128,14 +138,17 @@ class ProcessSynchronizer:
         self._folder = os.path.realpath(os.fsdecode(path))
 
     def __getitem__(self, key: str) -> KeyLock:
-        name = key.rpartition("/")[2]
-        number = zlib.crc32(key.encode("utf-8", "surrogatepass"))
-        if name in METADATA_KEYS:
+        number, rank = _checksum(key), _rank(key)
+        if rank == OF_METADATA:
+            name = key.rpartition("/")[2]
             file = f"{name[1:]}-{number % _METADATA_FILES:02x}.lock"
-        else:
+        elif rank == OF_CHUNK:
             file = f"chunk-{number % _CHUNK_FILES:03x}.lock"
+        else:
+            # Held by a program, which may want any chunk meanwhile.
+            file = f"other-{number % _OTHER_FILES:03x}.lock"
         path = os.path.join(self._folder, file)
-        return KeyLock(path, path)
+        return KeyLock(path, path, rank, _number(key, rank, file))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The folder as it is, also for a process whose working folder is another.
@@ -143,3 +156,52 @@ class ProcessSynchronizer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._folder!r})"
+
+
+def outer_lock(synchronizer: Synchronizer, key: str) -> AbstractContextManager[Any]:
+    """Return the lock that a synchronizer has for a key, for zchunk to hold outside of its own locks.
+
+    Parameters
+    ----------
+    synchronizer : mapping of keys to locks
+        zchunk's, or any other.
+    key : str
+        Of metadata, or of a chunk.
+
+    Returns
+    -------
+    context manager
+        It raises `ChangeInProgressError` where a signal handler might wait for ever.
+
+    Examples
+    --------
+    >>> import threading
+    >>> from collections import defaultdict
+    >>> with outer_lock(defaultdict(threading.Lock), "0.0"):
+    ...     pass
+    """
+    lock = synchronizer[key]
+    if isinstance(lock, key_locks.KeyLock):
+        return lock._of_zchunk()
+    rank = OF_METADATA if _rank(key) == OF_METADATA else OF_CHUNK
+    return ForeignLock(lock, key, rank, _number(key, rank, key), KeyLock._refused)
+
+
+def _rank(key: str) -> int:
+    """Return what the lock of a key is for: names that mean nothing to zchunk are the program's."""
+    name = key.rpartition("/")[2]
+    if name in METADATA_KEYS:
+        return OF_METADATA
+    return OF_CHUNK if is_chunk_name(name) else OF_ANYTHING
+
+
+def _number(key: str, rank: int, name: str) -> int:
+    """Return a place among the locks of a rank, by the name of what is locked: the same in all processes."""
+    if rank == OF_METADATA and key in (GROUP_KEY, NODE_KEY):
+        # Of the whole hierarchy: held while nodes are made.
+        return 0
+    return 1 + _checksum(name)
+
+
+def _checksum(name: str) -> int:
+    return zlib.crc32(name.encode("utf-8", "surrogatepass"))

@@ -6,7 +6,9 @@ block of its `with`, or does not. They are for `with` alone, never inside of a g
 suspended.
 
 A thread counts what it holds. Code that runs while its thread holds a guard, other than what the guard is for, is in
-a signal handler. `zchunk._ext.threads.locks` says what follows from that.
+a signal handler, or a finalizer. `zchunk._ext.threads.locks` says what follows from that. Finalizers run in any thread:
+the guards that they want may be those of threads that wait for this one in a finalizer, too. The last of such threads
+borrows the guard that it wants, since its owner waits where a signal handler could have it.
 
 A fork waits until no other thread holds a guard, so a child finds all of them free, and what they guard whole.
 """

@@ -5,7 +5,8 @@ whichever path or `Array` object each of them uses; the same holds for attribute
 
 **The order.** A thread waits for a key only if all that it holds comes before that key: metadata, values of stores,
 chunks by their numbers, and behind all keys the guards (`zchunk._ext.threads.guards`), under which nothing waits for
-a key, a helper or the disk lock of another thread. So no threads wait in a circle. Code that keeps to the order by
+a key, a helper or the disk lock of another thread. Locks of synchronizers count as well: those of metadata come before
+metadata, those of chunks before values. So no threads wait in a circle. Code that keeps to the order by
 itself always waits. A signal handler begins in the middle of code that holds something: it gets a key that is free,
 and what is held by another thread is refused if that thread might be waiting for the interrupted code. Helpers work
 on behalf of the thread that waits for them, and are bound by what that one holds. Python runs handlers in the main
@@ -30,11 +31,11 @@ cdef extern from "threads/locks.h" nogil:
     int zc_locks_setup(size_t main)
     int64_t zc_on_behalf()
     int64_t zc_self()
-    int64_t zc_next_serial()
     int zc_is_own(int64_t thread, int64_t serial)
     int64_t zc_on_behalf_serial()
     void zc_work_for(int64_t thread, int64_t serial)
-    int zc_may_wait(int rank, uint64_t key, int guards)
+    int zc_may_wait(int rank, uint64_t key, int by_program, int guards)
+    void zc_count(Hold* hold, int rank, uint64_t key, int by_program)
     int zc_hold_key(int table, Hold* hold, uint64_t key, int changes, int guards)
     void zc_let_go(int table, Hold* hold)
 
@@ -64,17 +65,31 @@ cdef void unlock_chunk(Hold* hold) noexcept nogil:
     zc_let_go(OF_CHUNKS, hold)
 
 
-cdef bint may_wait_for_lock(int64_t owner, int64_t serial) noexcept nogil:
-    """Whether the thread may wait for a lock of a synchronizer, which comes before values and chunks in the order.
+cdef int may_wait_for_lock(int rank, uint64_t number, bint by_program) noexcept nogil:
+    """Whether the thread may wait for a lock of a synchronizer, by its place in the order: `WAIT` or another.
 
-    Not if its owner took it, by `taken`, and waits for this thread.
+    Parameters
+    ----------
+    rank, number
+        What the lock is for, and its place among those.
+    by_program
+        The program takes it, rather than zchunk.
     """
-    return not zc_is_own(owner, serial) and zc_may_wait(OF_VALUES - 1, <uint64_t>-1, guards_held() != 0)
+    return zc_may_wait(rank, number, by_program, guards_held() != 0)
 
 
-cdef (int64_t, int64_t) taken() noexcept nogil:
-    """What a lock says of its owner, which is this thread: who it is, and when it took the lock."""
-    return zc_self(), zc_next_serial()
+cdef void count_lock(Hold* hold, int rank, uint64_t number, bint by_program) noexcept nogil:
+    """Count a lock of a synchronizer among what the thread holds, until `discount_lock`."""
+    zc_count(hold, rank, number, by_program)
+
+
+cdef void discount_lock(Hold* hold) noexcept nogil:
+    zc_let_go(OF_VALUES, hold)
+
+
+cdef bint is_held_for_us(const Hold* hold) noexcept nogil:
+    """Whether another thread has what is held, and waits for what this one does."""
+    return hold.thread != zc_self() and zc_is_own(hold.thread, hold.serial)
 
 
 cdef int64_t on_behalf() noexcept nogil:

@@ -199,6 +199,25 @@ def test_of_several_that_take_over_one_does(tmp_path: Path) -> None:
     assert owners.owner(store[".unfinished"]) == "this"
 
 
+def test_a_handler_takes_over_another_mark_meanwhile(tmp_path: Path) -> None:
+    """Of the same killed process: the folder is locked for other processes, not for the same thread."""
+    store = DirectoryStore(tmp_path)
+    for path in "ab":
+        killed_maker(store, path=path)
+    mark = marks.Mark(store, "a", owners.signature())
+
+    def take() -> bool:
+        zchunk.create(store=store, path="b", **FORM)
+        return marks._take_over(mark, store["a/.unfinished"])
+
+    taken: list[bool] = []
+    thread = threading.Thread(target=lambda: taken.append(marks._alone(mark, take)), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert taken == [True]
+    assert zchunk.open_array(store, "r", path="b").shape == (4,)
+
+
 def test_a_mark_that_was_taken_over_and_removed_does_not_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

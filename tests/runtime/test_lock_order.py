@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
@@ -245,28 +246,127 @@ def test_helpers_wait_for_the_shards_that_other_writers_have() -> None:
     assert {*z[:].tolist()} <= {1, 2, 3}
 
 
-SYNCHRONIZED = """
-import sys
-import zchunk
+def in_a_circle(guards: list[Guard]) -> list[tuple[int, str]]:
+    """Have a thread take each guard and then, as in a finalizer, the next; return what they say."""
+    said: list[tuple[int, str]] = []
+    all_held = threading.Barrier(len(guards))
 
-zchunk.set_threads(3)
-locks = zchunk.ProcessSynchronizer(sys.argv[1])
-z = zchunk.zeros(64, chunks=4, shards=8, dtype="i4", zarr_format=3, store={}, path="a", synchronizer=locks)
-refused = 0
-for value in range(1, 101):
-    # As a signal handler finds it that comes when a writer has one lock, and not yet the other.
-    with locks["a/c/5"]:
-        try:
-            z[:] = value
-        except zchunk.errors.ChangeInProgressError:
-            refused += 1
-z[:] = 7
-assert (z[:] == 7).all()
+    def take(number: int) -> None:
+        wanted = guards[(number + 1) % len(guards)]
+        with guards[number] as first:
+            assert first
+            all_held.wait(60)
+            with wanted as first:
+                assert wanted.held
+                said.append((number, "first" if first else "borrowed"))
+                time.sleep(0.01)
+                with wanted as first:
+                    assert not first
+                said.append((number, "done"))
+            assert guards[number].held
+
+    threads = [threading.Thread(target=take, args=(number,), daemon=True) for number in range(len(guards))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not holding()
+    return said
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_threads_that_would_wait_in_a_circle_for_guards_borrow_one(count: int) -> None:
+    """Finalizers run in any thread, under any guard."""
+    guards = [Guard() for _ in range(count)]
+    for _ in range(20):
+        said = in_a_circle(guards)
+        # One after the other: a thread that has lent a guard does not go on.
+        assert [number for number, _ in said[::2]] == [number for number, _ in said[1::2]]
+        assert [what for _, what in said[1::2]] == ["done"] * count
+        assert said[0][1] == "borrowed"
+        assert [what for _, what in said[2::2]] == ["first"] * (count - 1)
+    for guard in guards:
+        with guard as first:
+            assert first
+
+
+# The main thread has lent a guard when a signal comes: the handler runs when the guard is back.
+LENT = """
+import os, signal, threading, time
+from zchunk._ext.threads.guards import Guard
+
+outer, inner = Guard(), Guard()
+said, held = [], threading.Event()
+
+def borrow():
+    with inner:
+        held.set()
+        with outer as first:
+            said.append(first)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.3)
+            said.append("borrowed")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.3)
+        said.append("left")
+
+def handle(number, frame):
+    with outer as first:
+        assert not first
+        said.append("handled")
+
+signal.signal(signal.SIGUSR1, handle)
+thread = threading.Thread(target=borrow)
+with outer:
+    thread.start()
+    held.wait()
+    with inner as first:
+        assert first
+        said.append("inner")
+thread.join()
+assert said[:2] == [False, "borrowed"], said
+# The others come when it waits again.
+assert sorted(said[2:]) in (["handled", "inner", "left"], ["handled", "handled", "inner", "left"]), said
 """
 
 
-def test_helpers_do_not_wait_for_a_synchronizer_of_the_thread_that_waits_for_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SYNCHRONIZED, str(tmp_path)]
+def test_a_thread_that_has_lent_a_guard_runs_no_handlers() -> None:
+    command = [sys.executable, "-c", LENT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+FORKING = """
+import os, threading
+from zchunk._ext.threads.guards import Guard
+
+ours, theirs = Guard(), Guard()
+held = threading.Event()
+
+def take():
+    with theirs:
+        held.set()
+        # The other thread has it, and forks, which waits until nobody is here.
+        with ours:
+            pass
+
+thread = threading.Thread(target=take)
+with ours:
+    thread.start()
+    held.wait()
+    pid = os.fork()
+    if not pid:
+        with theirs as first:
+            os._exit(not first)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert ours.held
+thread.join()
+"""
+
+
+def test_a_fork_under_a_guard_lends_it() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

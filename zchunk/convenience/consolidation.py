@@ -19,6 +19,7 @@ from zchunk.runtime.progress import reporting_progress
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
 from zchunk.spec.versions import asked_format
 from zchunk.storage import ConsolidatedMetadataStore, Store, open_store
+from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     from zchunk.creation.keywords import OpenedConsolidated
@@ -115,7 +116,7 @@ def consolidate_metadata(
             nodes = consolidated.build3(keys, base, documents.__getitem__)
             # Attributes of the group, which others may be setting, lie under the same key.
             outer: AbstractContextManager[Any] = (
-                nullcontext() if synchronizer is None else synchronizer[metadata_key]
+                nullcontext() if synchronizer is None else outer_lock(synchronizer, metadata_key)
             )
             with outer, metadata_lock(target, metadata_key):
                 target.modify(metadata_key, lambda raw: consolidated.render3(raw or b"", nodes, metadata_key))

@@ -30,6 +30,7 @@ from zchunk.indexing.values import convert
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_shape
+from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -433,7 +434,7 @@ class Array(H5pyMethods):
         if self.is_view:
             raise ReadOnlyError(f"{self!r} is a view, whose metadata cannot change; change the array itself")
         key, synchronizer = self._key_prefix + self._format.array_key, self.synchronizer
-        outer = nullcontext() if synchronizer is None else synchronizer[key]
+        outer = nullcontext() if synchronizer is None else outer_lock(synchronizer, key)
         with outer, metadata_lock(self.store, key):
             self.refresh()
             check_allowed(self._chunked.metadata.codecs)

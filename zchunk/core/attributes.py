@@ -17,6 +17,7 @@ from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import ATTRS_KEY, NODE_KEY
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
+from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     from zchunk.sync import Synchronizer
@@ -176,7 +177,7 @@ class Attributes(Closed, MutableMapping[str, Any]):
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         if self.read_only:
             raise ReadOnlyError(f"attributes {self.key!r} are read-only; open with mode 'r+' or 'a'")
-        outer = nullcontext() if self.synchronizer is None else self.synchronizer[self.key]
+        outer = nullcontext() if self.synchronizer is None else outer_lock(self.synchronizer, self.key)
         with outer, metadata_lock(self.store, self.key):
             self._replace(change)
 

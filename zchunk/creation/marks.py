@@ -15,25 +15,20 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from zchunk._ext.io.descriptor import Descriptor
+from zchunk._ext.threads.key_locks import OF_CHUNK
 from zchunk.core.access import Access
-from zchunk.errors import BeingMadeError, ContainsArrayError
+from zchunk.errors import BeingMadeError, ContainsArrayError, StoreError
 from zchunk.metadata.formats import find
 from zchunk.runtime.fork import PerProcess
 from zchunk.runtime.locks import metadata_lock
 from zchunk.runtime.owners import Owner, owner, signature
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.storage.base import Store
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover
-    # Windows.
-    fcntl = None  # type: ignore[assignment]
+from zchunk.sync import HAS_FILE_LOCKS, KeyLock
 
 T = TypeVar("T")
 
@@ -267,15 +262,29 @@ class _TakenOverError(Exception):
 
 def _alone(mark: Mark, take: Callable[[], bool]) -> bool:
     """Do the work while no other process takes over a mark in a local folder; other stores see to it."""
-    if mark.store.root is None:
+    if mark.store.root is None or not HAS_FILE_LOCKS:
         return take()
-    with Descriptor(os.fsencode(mark.store.root), os.O_RDONLY) as folder:
-        # Some file systems have no locks.
-        with suppress(OSError, AttributeError):
-            fcntl.flock(folder.fd, fcntl.LOCK_EX)
-        try:
+    try:
+        with _FolderLock(mark.store.root):
             return take()
-        finally:
-            # A child of this process may have the descriptor, too.
-            with suppress(OSError, AttributeError):
-                fcntl.flock(folder.fd, fcntl.LOCK_UN)
+    except _NoLocksError:
+        # Some file systems have none.
+        return take()
+
+
+class _FolderLock(KeyLock):
+    """The lock of a folder. A signal handler gets it again, for another mark."""
+
+    def __init__(self, folder: str) -> None:
+        # The slash says that it is a folder.
+        path = os.path.join(os.path.realpath(folder), "")
+        # Within the lock of the mark, outside of what a store locks.
+        super().__init__(path, path, OF_CHUNK, zlib.crc32(os.fsencode(path)), by_program=False)
+
+    @staticmethod
+    def _failed(path: str, err: OSError) -> StoreError:
+        return _NoLocksError(path)
+
+
+class _NoLocksError(StoreError):
+    """A folder cannot be locked."""

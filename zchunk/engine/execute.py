@@ -48,6 +48,7 @@ from zchunk.runtime import spare_memory as spare_memory  # bounds what results k
 from zchunk.runtime.locks import Replacing, state
 from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage.mapping import KVStore
+from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     from zchunk.spec.rectilinear_grid import Block
@@ -271,7 +272,7 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
     name = array.metadata.chunk_key_encoding.encode(part.coords)
     key, prefix = array.key_of(name), array.shard_prefix(name)
     blank = part.full and field is None
-    outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+    outer = nullcontext() if array.synchronizer is None else outer_lock(array.synchronizer, key)
     with outer, array.lock(name):
         # As in `write`.
         chunk_cache.forget_shard(array, prefix)

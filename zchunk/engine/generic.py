@@ -13,6 +13,7 @@ from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import CodecError
 from zchunk.runtime import requests
+from zchunk.sync import outer_lock
 
 
 def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
@@ -65,7 +66,7 @@ def _write_part(
 ) -> None:
     name = array.metadata.chunk_key_encoding.encode(part.coords)
     key = array.key_of(name)
-    outer = nullcontext() if array.synchronizer is None else array.synchronizer[key]
+    outer = nullcontext() if array.synchronizer is None else outer_lock(array.synchronizer, key)
     with outer, array.lock(name):
         write_chunk(array, key, part, source[*part.outer, ...], field)
 

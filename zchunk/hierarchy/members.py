@@ -27,6 +27,7 @@ from zchunk.errors import (
 from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
 from zchunk.spec.keys import join, normalize_path, parents
+from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     from zchunk.hierarchy.groups import Group
@@ -97,7 +98,9 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         self._check_writable()
         check_folder(self._access)
         # One lock for the whole hierarchy, as in zarr 2: it may be shared with processes that run zarr 2.
-        return nullcontext() if self.synchronizer is None else self.synchronizer[self._format.group_key]
+        if self.synchronizer is None:
+            return nullcontext()
+        return outer_lock(self.synchronizer, self._format.group_key)
 
     @property
     def name(self) -> str:

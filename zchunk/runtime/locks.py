@@ -34,7 +34,8 @@ def change_in_progress(what: str) -> ChangeInProgressError:
     return ChangeInProgressError(
         f"{what} is being changed by the code that this change interrupts, and would undo it, or by another "
         "thread that may wait for that code; a signal handler can read, change something else, or set a flag "
-        "so that the change is made later"
+        "so that the change is made later; a program that holds the lock of a chunk can let go of it before "
+        "it changes metadata"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.store_conformance import StoreConformance, in_child
-from zchunk.errors import StoreError
+from zchunk.errors import ChangeInProgressError, StoreError
 from zchunk.storage import SQLiteStore, Store
 
 
@@ -134,3 +134,79 @@ def test_a_signal_handler_forks_while_another_thread_waits_for_the_connection(tm
     command = [sys.executable, "-W", "ignore", "-c", FORK, tmp_path / "a.db"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "b'value'\n"
+
+
+def test_two_stores_over_one_file_in_one_thread(tmp_path: Path) -> None:
+    """As in a signal handler, which comes while the other one is at work: SQLite would wait for that."""
+    with (
+        SQLiteStore(tmp_path / "db", timeout=0.1) as store,
+        SQLiteStore(tmp_path / "db", timeout=0.1) as other,
+    ):
+        store["k"] = b"v"
+
+        def change(db: sqlite3.Connection) -> None:
+            db.execute("REPLACE INTO zarr VALUES ('k', x'00')")
+            # More than SQLite keeps in memory: it has the file for itself from here on.
+            db.execute("PRAGMA cache_size = 5")
+            db.executemany(
+                "REPLACE INTO zarr VALUES (?, zeroblob(9999))", [(f"many/{i}",) for i in range(99)]
+            )
+            with pytest.raises(ChangeInProgressError, match="SQLite store"):
+                other["k"] = b"w"
+            with pytest.raises(ChangeInProgressError, match="SQLite store"):
+                other.set_many({"k": b"w"})
+            # It sees what is being written, as the store itself does.
+            assert other["k"] == store["k"] == b"\0"
+            with SQLiteStore(tmp_path / "db", timeout=0.1) as third:
+                assert third["k"] == b"\0"
+
+        store._change(change)
+        assert other["k"] == b"\0"
+
+        def read(db: sqlite3.Connection, first: bool) -> None:
+            # Not to its end.
+            rows = db.execute("SELECT k FROM zarr")
+            rows.fetchone()
+            other["k"] = b"w"
+            other.set_many({"l": b"x"})
+            rows.fetchall()
+
+        store._use(read)
+        assert store["k"] == b"w"
+        assert other["l"] == b"x"
+
+
+def test_two_stores_over_one_file_in_two_threads_take_turns(tmp_path: Path) -> None:
+    with (
+        SQLiteStore(tmp_path / "db", timeout=0.01) as store,
+        SQLiteStore(tmp_path / "db", timeout=0.01) as other,
+    ):
+        thread = threading.Thread(target=other.__setitem__, args=("k", b"w"))
+
+        def change(db: sqlite3.Connection) -> None:
+            db.execute("REPLACE INTO zarr VALUES ('k', x'00')")
+            thread.start()
+            # It waits for its turn, longer than for another process.
+            thread.join(0.3)
+            assert thread.is_alive()
+
+        store._change(change)
+        thread.join(60)
+        assert store["k"] == b"w"
+
+
+def test_a_transaction_that_ctrl_c_left_is_rolled_back_for_all_stores(tmp_path: Path) -> None:
+    with (
+        SQLiteStore(tmp_path / "db", timeout=0.1) as store,
+        SQLiteStore(tmp_path / "db", timeout=0.1) as other,
+    ):
+        store["k"] = b"v"
+        turn = store._handle()[1]
+        store.db.execute("BEGIN IMMEDIATE")
+        store.db.execute("DELETE FROM zarr")
+        turn.connection, turn.in_transaction = store.db, True
+        other["l"] = b"w"
+        assert dict(store) == {"k": b"v", "l": b"w"}
+        turn.connection, turn.in_transaction = store.db, True
+        store.close()
+        assert dict(other) == {"k": b"v", "l": b"w"}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+from weakref import WeakValueDictionary
 
 from zchunk._ext.threads.guards import Gate, Guard
 from zchunk.errors import StoreError
@@ -59,12 +60,13 @@ class SQLiteStore(Store):
 
     Notes
     -----
-    Safe to use from many threads, which take turns, and from many processes. After a fork the child opens
-    the file again; it cannot use a store in memory. Every write is a transaction (`set_many`, `erase_many`,
-    `rename` and `erase_prefix` are one for all keys): whatever happens to the process or the machine, a
-    reader sees the old or the new values. Processes that change parts of the same chunks, attributes or
-    shapes lose no update of each other. SQLite relies on file locks for this, which some network file
-    systems do not have. A value has at most 1,000,000,000 bytes, unless SQLite was built for others.
+    Safe to use from many threads, which take turns, also if each has a store of its own over the file,
+    and from many processes. After a fork the child opens the file again; it cannot use a store in memory.
+    Every write is a transaction (`set_many`, `erase_many`, `rename` and `erase_prefix` are one for all
+    keys): whatever happens to the process or the machine, a reader sees the old or the new values.
+    Processes that change parts of the same chunks, attributes or shapes lose no update of each other.
+    SQLite relies on file locks for this, which some network file systems do not have.
+    A value has at most 1,000,000,000 bytes, unless SQLite was built for others.
 
     Examples
     --------
@@ -93,7 +95,6 @@ class SQLiteStore(Store):
         self.kwargs: dict[str, Any] = {**kwargs}
         self._dimension_separator = check_separator(dimension_separator)
         self._closed = False
-        self._in_transaction = False
         self._handle = PerProcess(partial(_connect, self.path, self.kwargs, os.getpid()))
 
     @property
@@ -115,18 +116,24 @@ class SQLiteStore(Store):
         self.__init__(path, separator, **kwargs)  # type: ignore[misc]
 
     def _use(self, work: Callable[[sqlite3.Connection, bool], T]) -> T:
-        """Return what `work` does with the connection, which one thread has at a time.
+        """Return what `work` does with the connection, while no other thread is at work on the file.
 
-        It is also given whether this is not inside of another use, which a signal handler interrupts.
+        It is also given whether this is not inside of another use, which a signal handler interrupts. Inside
+        of one it is given the connection of that one: its own would wait for it for ever.
         """
         if self._closed:
             raise StoreError(f"SQLite store {self.path!r} is closed; open it again")
         connection, turn = self._handle()
-        with turn as first, _gate:
+        with turn.guard as first, _gate:
             try:
-                return work(connection, first)
+                if first:
+                    turn.begin(connection)
+                return work(turn.connection or connection, first)
             except (sqlite3.Error, OverflowError) as error:
                 raise StoreError(f"SQLite store {self.path!r}: {error}") from error
+            finally:
+                if first:
+                    turn.end()
 
     def _query(self, query: str, parameters: Any = ()) -> list[Any]:
         """Return the rows that a query gives."""
@@ -136,7 +143,7 @@ class SQLiteStore(Store):
         """Do one statement, not inside a transaction of `_change`; return how many rows it was about."""
 
         def alone(db: sqlite3.Connection, first: bool) -> int:
-            self._begin(db, first)
+            self._check_turn()
             # No cursor leaves: where it is freed, it resets the statement, which another thread may be using.
             return db.execute(query, parameters).rowcount
 
@@ -146,31 +153,26 @@ class SQLiteStore(Store):
         """Return what `work` does, all in one transaction."""
 
         def transact(db: sqlite3.Connection, first: bool) -> T:
-            self._begin(db, first)
-            self._in_transaction = True
+            turn = self._check_turn()
+            turn.in_transaction = True
             try:
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")
             except BaseException:
-                self._roll_back(db)
+                turn.roll_back()
                 raise
-            self._in_transaction = False
+            turn.in_transaction = False
             return result
 
         return self._use(transact)
 
-    def _begin(self, db: sqlite3.Connection, first: bool) -> None:
-        if self._in_transaction:
-            if not first:
-                raise change_in_progress(f"SQLite store {self.path!r}")
-            # It was left by Ctrl-C that came even while it was rolled back.
-            self._roll_back(db)
-
-    def _roll_back(self, db: sqlite3.Connection) -> None:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        self._in_transaction = False
+    def _check_turn(self) -> _Turn:
+        """Return the turn, in which something is to be changed; it is not inside of a transaction."""
+        turn = self._handle()[1]
+        if turn.in_transaction:
+            raise change_in_progress(f"SQLite store {self.path!r}")
+        return turn
 
     def _value(self, query: str, key: str, **parameters: Any) -> Any:
         """Return the one column that a query for the row of a key gives."""
@@ -347,11 +349,47 @@ class SQLiteStore(Store):
         if not self._closed:
             self._closed = True
             connection, turn = self._handle()
-            with turn, _gate:
+            with turn.guard, _gate:
+                if turn.connection is connection:
+                    turn.connection = None
                 connection.close()
 
 
-def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, Guard]:
+class _Turn:
+    """What the stores of a process over one file share: one thread at a time uses the file.
+
+    SQLite would keep their connections apart, too, but it does not know that one waits for the other in the
+    same thread. Its own connection may have a transaction, or a read, that a signal handler interrupts.
+    """
+
+    def __init__(self) -> None:
+        self.guard = Guard()
+        # The one that is in use, or was when Ctrl-C left a transaction.
+        self.connection: sqlite3.Connection | None = None
+        self.in_transaction = False
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """Use a connection, not inside of another use."""
+        if self.in_transaction:
+            # It was left by Ctrl-C that came even while it was rolled back.
+            self.roll_back()
+        self.connection = connection
+
+    def end(self) -> None:
+        if not self.in_transaction:
+            self.connection = None
+
+    def roll_back(self) -> None:
+        if self.connection is not None and self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self.in_transaction = False
+
+
+# By process and file.
+_turns: WeakValueDictionary[tuple[int, str], _Turn] = WeakValueDictionary()
+
+
+def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, _Turn]:
     if path == _MEMORY and os.getpid() != owner:
         raise StoreError("an SQLite store in memory stays with the process that made it; give it a file")
     try:
@@ -360,10 +398,20 @@ def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Co
         )
         # Text that is no UTF-8 becomes what is no legal key, not an error.
         connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-        connection.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
+        turn = _turn_at(path)
+        # In a signal handler it might wait for the store that is interrupted, which has made the table.
+        if turn.connection is None or not turn.guard.held:
+            connection.execute("CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)")
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path!r} as an SQLite store: {error}") from error
-    return connection, Guard()
+    return connection, turn
+
+
+def _turn_at(path: str) -> _Turn:
+    if path == _MEMORY:
+        return _Turn()
+    # `PerProcess` lets one thread at a time make something.
+    return _turns.setdefault((os.getpid(), os.path.realpath(path)), _Turn())
 
 
 def _below(path: str) -> tuple[str, dict[str, Any]]:
