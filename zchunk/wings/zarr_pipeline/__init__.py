@@ -1,0 +1,18 @@
+"""zarr-python 3 on zchunk's engine: programs that import zarr stay as they are, and zchunk does their chunks.
+
+- `pipeline` has `ZchunkCodecPipeline`, what zarr-python calls a codec pipeline: it is handed the chunks of a
+  selection.
+- `engine` takes the place of whole reads and writes of `zarr.Array`; `installation` turns both on and off.
+- `arrays`, `stores` and `batches` say what an array, a store and a selection of zarr-python are to zchunk, or
+  that they are none of its; then zarr-python's own code does the work.
+"""
+
+try:
+    import zarr.abc.codec  # noqa: F401
+except ImportError as err:
+    raise ImportError("zchunk.zarr_pipeline needs zarr-python 3: pip install 'zarr>=3.1'") from err
+
+from zchunk.wings.zarr_pipeline.installation import install, uninstall
+from zchunk.wings.zarr_pipeline.pipeline import ZchunkCodecPipeline, calls
+
+__all__ = ["ZchunkCodecPipeline", "calls", "install", "uninstall"]
