@@ -17,6 +17,8 @@ TRACED := build/coverage
 CLIENTS ?=
 # For `make coverage`: which tests, by default all.
 COVERED ?=
+# Where zarr 3's tests and documents are downloaded to.
+ZARR3_SOURCE := build/zarr3-source
 AZURITE := build/node/node_modules/.bin/azurite-blob
 
 # pytest with the modules in $(ASAN)/lib. Programs that tests start have the sanitizers too.
@@ -119,17 +121,22 @@ build-sanitized:
 fuzz-short:  ## FUZZ_CASES_SHORT mutated chunks against the ordinary build
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES_SHORT) $(PYTHON) -m pytest --all $(FUZZ_TESTS)
 
-conformance:  ## zarr 2.18.7's own tests, and the code in zarr 3.4.2's user guide, against zchunk
+conformance:  ## zarr 2.18.7's and zarr 3.4.2's own tests, and the code in the user guide of the latter
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
-	$(PYTHON) tests/promises/conformance/zarr3_guide.py
+	mkdir -p $(ZARR3_SOURCE)
+	$(PYTHON) tests/promises/conformance/zarr3_guide.py --source $(ZARR3_SOURCE)
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)
 
-differential:  ## random programs with zchunk and zarr 2.18.7, which gets an environment of its own
+differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get environments of their own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
-	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest --all tests/promises/differential
+	test -x build/zarr3/bin/python \
+	    || $$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())') -m venv build/zarr3
+	build/zarr3/bin/python -m pip install --quiet zarr==3.4.2
+	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python ZCHUNK_ZARR3_PYTHON=build/zarr3/bin/python \
+	    $(PYTHON) -m pytest --all tests/promises/differential
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py

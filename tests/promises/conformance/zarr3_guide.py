@@ -1,6 +1,6 @@
 """Run the code of zarr-python 3.4.2's own user guide with `zchunk.zarr3` in zarr's place.
 
-    python tests/promises/conformance/zarr3_guide.py [--docs DIR] [-v]
+    python tests/promises/conformance/zarr3_guide.py [--source DIR] [-v]
 
 The guide is in zarr's source distribution, which is downloaded. Blocks of a session share their names, and
 a block that fails does not end its session. Left out are pages on GPUs, the command line and experiments, and
@@ -36,15 +36,19 @@ FENCE = re.compile(r"^( *)```python([^\n]*)\n(.*?)^\1```", re.DOTALL | re.MULTIL
 MODULES = ("codecs", "core", "dtype", "errors", "metadata", "registry", "storage")
 
 
-def download(folder: str) -> Path:
-    """Return the folder of zarr's documents, below `folder`."""
-    options = ["--quiet", "--no-deps", "--no-binary", "zarr", "--ignore-requires-python"]
-    command = [sys.executable, "-m", "pip", "download", *options, "-d", folder, f"zarr=={RELEASE}"]
-    subprocess.run(command, check=True)
-    (archive,) = Path(folder).glob("zarr-*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-    return Path(folder) / f"zarr-{RELEASE}" / "docs"
+@contextlib.contextmanager
+def source_of_zarr(kept: str | None) -> Iterator[Path]:
+    """Yield the folder of zarr's source distribution, in `kept` if it is to be kept."""
+    with tempfile.TemporaryDirectory(prefix="zarr3-source") as temporary:
+        folder = Path(kept or temporary).resolve()
+        found = folder / f"zarr-{RELEASE}"
+        if not found.exists():
+            options = ["--quiet", "--no-deps", "--no-binary", "zarr", "--ignore-requires-python"]
+            command = [sys.executable, "-m", "pip", "download", *options, "-d", folder, f"zarr=={RELEASE}"]
+            subprocess.run(command, check=True)
+            with tarfile.open(folder / f"zarr-{RELEASE}.tar.gz") as tar:
+                tar.extractall(folder, filter="data")
+        yield found
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
@@ -81,7 +85,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--docs", help="zarr's folder of documents, instead of the download")
+    parser.add_argument("--source", help="where zarr's source distribution is, or is downloaded to")
     parser.add_argument("-v", action="store_true", help="show the code that fails")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -89,10 +93,9 @@ def main() -> int:
     sys.modules["zarr"] = importlib.import_module("zchunk.zarr3")
     for name in MODULES:
         sys.modules[f"zarr.{name}"] = importlib.import_module(f"zchunk.zarr3.{name}")
-    with tempfile.TemporaryDirectory(prefix="zarr3-guide") as folder:
-        docs = Path(args.docs).resolve() if args.docs else download(folder)
-        Path(f"{folder}/run").mkdir()
-        os.chdir(f"{folder}/run")
+    with source_of_zarr(args.source) as source, tempfile.TemporaryDirectory(prefix="zarr3-guide") as folder:
+        docs = source / "docs"
+        os.chdir(folder)
         failed, passed = {}, 0
         for page in [docs / "quick-start.md", *sorted((docs / "user-guide").glob("*.md"))]:
             sessions: dict[str, dict[str, object]] = {}

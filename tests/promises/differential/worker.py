@@ -1,17 +1,23 @@
-"""zarr 2.18.7's side: runs what comes over the standard input, and answers over the standard output."""
+"""zarr's side: runs what comes over the standard input, and answers over the standard output.
 
+Called with the name of the module of programs beside this one, and the release of zarr that is to be there.
+"""
+
+import importlib
 import os
 import pickle
 import sys
 import warnings
+from pathlib import Path
 
 warnings.simplefilter("ignore")
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-import program  # noqa: E402
 import zarr  # noqa: E402
 
-assert zarr.__version__ == "2.18.7", zarr.__version__
+module, version = sys.argv[1:]
+assert zarr.__version__ == version, zarr.__version__
+program = importlib.import_module(f"tests.promises.differential.{module}")
 answers = os.fdopen(os.dup(1), "wb")
 # Nothing that a library prints gets among the answers.
 os.dup2(2, 1)

@@ -1,29 +1,13 @@
 """A program of zarr operations, run with zarr 2.18.7 or with zchunk: what both must do alike.
 
-Imported by both sides, also where there is no zchunk. A program is a list of ``(operation, arguments)``;
-running it gives a list of results that compare equal if the libraries agree.
+Imported by both sides, also where there is no zchunk.
 """
 
 import json
 
 import numcodecs
-import numpy as np
 
-
-def canon(value):
-    """Return a result as something that compares and pickles in either process."""
-    if isinstance(value, (str, bytes)):
-        # A scalar of NumPy's too.
-        return str(value) if isinstance(value, str) else bytes(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype == object:
-            return "object", value.shape, [canon(item) for item in value.reshape(-1)]
-        return value.dtype.str, value.dtype.descr, value.shape, value.tobytes()
-    if isinstance(value, (list, tuple)):
-        return [canon(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return "nan"
-    return value
+from tests.promises.differential.results import canon, run_steps
 
 
 def codec(config):
@@ -149,15 +133,8 @@ def _tuple(selection):
 
 
 def run(zarr, path, program):
-    """Run a program in a new hierarchy at `path`; return each operation's result, or "error" and why."""
-    machine = Machine(zarr, path)
-    results = []
-    for operation, *arguments in program:
-        try:
-            results.append(canon(getattr(machine, operation)(*arguments)))
-        except Exception as err:
-            results.append(f"error, {type(err).__name__}: {err}")
-    return results
+    """Run a program in a new hierarchy at `path`, and return the results."""
+    return run_steps(Machine(zarr, path), program)
 
 
 def contents(zarr, path):

@@ -9,57 +9,35 @@ a negative step (zarr refuses them).
 from __future__ import annotations
 
 import os
-import pickle
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zchunk
-from tests.promises.differential import program as machine
+from tests.promises.differential import zarr2_program as machine
+from tests.promises.differential.peer import Peer, same_programs
+from tests.promises.differential.strategies import RECORD, repeats, selected, selection, values
 
 PYTHON = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
-PROGRAMS = int(os.environ.get("ZCHUNK_PROGRAMS", "150"))
 pytestmark = pytest.mark.skipif(
     not PYTHON, reason="ZCHUNK_ZARR2_PYTHON names no interpreter with zarr 2.18.7"
 )
 
 
-class Zarr2:
-    """zarr 2.18.7 in another process."""
-
-    def __init__(self) -> None:
-        worker = Path(__file__).parent / "worker.py"
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen([PYTHON, "-W", "ignore", str(worker)], stdin=pipe, stdout=pipe)
-
-    def __call__(self, *call: Any) -> Any:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        pickle.dump(call, self.process.stdin)
-        self.process.stdin.flush()
-        return pickle.load(self.process.stdout)
-
-
 @pytest.fixture(scope="module")
-def zarr2() -> Iterator[Zarr2]:
-    other = Zarr2()
-    yield other
-    assert other.process.stdin is not None
-    other.process.stdin.close()
-    assert other.process.wait(30) == 0
+def zarr2() -> Iterator[Peer]:
+    with Peer(PYTHON, "zarr2_program", "2.18.7") as peer:
+        yield peer
 
 
 # ---- programs
 
 DTYPES = ["|b1", "|u1", "<i2", ">i4", "<i8", "<f4", ">f8", "<c8", "<M8[s]", "|S3", "<U2", "O", "record"]
-RECORD = [("n", "<i4"), ("x", ">f8"), ("s", "|S2")]
 COMPRESSORS = [
     None,
     {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0},
@@ -69,83 +47,7 @@ COMPRESSORS = [
     {"id": "gzip", "level": 1},
     {"id": "bz2", "level": 1},
 ]
-WORDS = ["", "a", "zarr", "äöü", "x" * 30]
 NAMES = ["a", "b", "c", "g", "g/a", "g/b", "g/h", "g/h/a"]
-
-
-def values(draw: st.DrawFn, dtype: str, shape: tuple[int, ...]) -> Any:
-    n = int(np.prod(shape))
-    if dtype == "O":
-        flat = np.empty(n, object)
-        flat[:] = draw(st.lists(st.sampled_from(WORDS), min_size=n, max_size=n))
-        return flat.reshape(shape)
-    raw = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), "i8").reshape(shape)
-    if dtype == "record":
-        items = np.zeros(shape, RECORD)
-        items["n"], items["x"], items["s"] = raw, raw / 2, raw.astype("S2")
-        return items
-    return raw.astype(dtype)
-
-
-def positions(draw: st.DrawFn, n: int) -> np.ndarray:
-    return np.array(draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=6)), int)
-
-
-def axis_slice(draw: st.DrawFn, n: int) -> slice:
-    bound = st.none() | st.integers(-n - 1, n + 1)
-    return slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 4)))
-
-
-def selection(draw: st.DrawFn, shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[str, Any]:
-    kind = draw(st.sampled_from(["item", "basic", "basic", "orthogonal", "coordinate", "mask", "block"]))
-    if kind == "coordinate":
-        count = draw(st.integers(1, 6))
-        return kind, tuple(
-            np.array(draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count)), int)
-            for n in shape
-        )
-    if kind == "mask":
-        n = int(np.prod(shape))
-        return kind, np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool).reshape(shape)
-    entries: list[Any] = []
-    for n, c in zip(shape, chunks, strict=True):
-        if kind == "block":
-            blocks = -(-n // c)
-            first = draw(st.integers(0, blocks - 1))
-            entries.append(draw(st.sampled_from([first, slice(first, draw(st.integers(first + 1, blocks)))])))
-            continue
-        choices = ["slice", "slice", "integer"] + (["list", "mask"] if kind == "orthogonal" else [])
-        match draw(st.sampled_from(choices)):
-            case "slice":
-                entries.append(axis_slice(draw, n))
-            case "integer":
-                entries.append(draw(st.integers(-n, n - 1)))
-            case "list":
-                entries.append(positions(draw, n))
-            case "mask":
-                entries.append(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool))
-    if kind == "item" and entries and draw(st.booleans()):
-        at = draw(st.integers(0, len(entries) - 1))
-        entries[at] = positions(draw, shape[at]).tolist()
-        if any(isinstance(e, int) for e in entries) and any(isinstance(e, slice) for e in entries):
-            entries = [slice(None) if isinstance(e, int) else e for e in entries]
-    return kind, tuple(entries)
-
-
-def selected(shape: tuple[int, ...], chunks: tuple[int, ...], kind: str, chosen: Any) -> tuple[int, ...]:
-    """The shape of what is selected, as NumPy has it."""
-    like = np.empty(shape, "u1")
-    if kind in ("coordinate", "mask", "basic"):
-        return like[chosen].shape
-    if kind == "block":
-        items = [
-            slice(b * c, (b + 1) * c) if isinstance(b, int) else slice(b.start * c, b.stop * c)
-            for b, c in zip(chosen, chunks, strict=True)
-        ]
-        return like[tuple(items)].shape
-    if kind == "item" and not any(isinstance(e, slice) for e in chosen):
-        return like[chosen].shape
-    return np.asarray(zchunk.indexing.oindex(like, chosen)).shape
 
 
 @st.composite
@@ -251,29 +153,17 @@ def array_steps(
             return [(operation, name, target)]
 
 
-def repeats(chosen: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a point is chosen twice."""
-    columns = [np.asarray(c) % n for c, n in zip(chosen, shape, strict=True)]
-    return len(set(zip(*columns, strict=True))) < len(columns[0])
-
-
 # ---- the test
 
 
 def succeeded(results: list[Any]) -> list[Any]:
     """Messages and classes of errors may differ; that there is one may not."""
-    return ["error" if isinstance(r, str) and r.startswith("error, ") else r for r in results]
+    return ["error" if isinstance(r, tuple) and r[:1] == ("error",) else r for r in results]
 
 
-# The same programs every time, unless somebody wants many.
-@settings(
-    max_examples=PROGRAMS,
-    deadline=None,
-    derandomize="ZCHUNK_PROGRAMS" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+@same_programs(150)
 @given(program=programs())
-def test_programs_do_the_same(zarr2: Zarr2, program: list[tuple[Any, ...]]) -> None:
+def test_programs_do_the_same(zarr2: Peer, program: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = f"{folder}/zchunk", f"{folder}/zarr"
         mine = machine.run(zchunk, ours, program)
