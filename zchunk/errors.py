@@ -263,8 +263,10 @@ class MixedFormatsError(ZchunkError, ValueError):
     """
 
 
-class CopyError(ZchunkError, RuntimeError):
+class CopyError(ZchunkError, RuntimeError, ValueError):
     """Something stands where a copy was to go, or the copy would replace its own source.
+
+    A ``RuntimeError`` as in zarr 2, a ``ValueError`` as in zarr 3.
 
     Examples
     --------
@@ -279,8 +281,8 @@ class CopyError(ZchunkError, RuntimeError):
     """
 
 
-class ReadOnlyError(ZchunkError, PermissionError):
-    """A write to an array, group or store that was opened for reading.
+class ReadOnlyError(ZchunkError, PermissionError, ValueError):
+    """A write to an array, group or store that was opened for reading. A ``ValueError`` as in zarr 3.
 
     Examples
     --------
@@ -411,8 +413,10 @@ class ChunkError(ZchunkError, RuntimeError):
     """
 
 
-class ChunkNotFoundError(ChunkError):
+class ChunkNotFoundError(ChunkError, ValueError):
     """A chunk that is read but not stored, of an array that was opened with ``missing="error"``.
+
+    A ``ValueError`` as in zarr 3.
 
     Examples
     --------
