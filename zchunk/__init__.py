@@ -21,7 +21,7 @@ from zchunk.storage import DictStore, DirectoryStore, KVStore, MemoryStore, Nest
 
 if TYPE_CHECKING:
     from zchunk.convenience.consolidation import consolidate_metadata, open_consolidated
-    from zchunk.convenience.copying import copy, copy_all
+    from zchunk.convenience.copying import copy, copy_all, from_array
     from zchunk.convenience.opening import open
     from zchunk.convenience.saving import load, save, save_array, save_group
     from zchunk.convenience.store_copying import copy_store
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         zeros_like,
     )
     from zchunk.creation.opening import open_array, open_like
-    from zchunk.hierarchy.groups import Group, create_group, group, open_group
+    from zchunk.hierarchy.groups import Group, create_group, create_hierarchy, group, open_group
     from zchunk.runtime.spare_memory import get_spare_memory, set_spare_memory
     from zchunk.storage import (
         ABSStore,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
     from zchunk.wings.rechunking import rechunk
+    from zchunk.zarr3.debug import print_debug_info
 
 __version__ = "0.1.0"
 
@@ -104,9 +105,11 @@ __all__ = [
     "create",
     "create_array",
     "create_group",
+    "create_hierarchy",
     "empty",
     "empty_like",
     "errors",
+    "from_array",
     "full",
     "full_like",
     "get_spare_memory",
@@ -120,6 +123,7 @@ __all__ = [
     "open_consolidated",
     "open_group",
     "open_like",
+    "print_debug_info",
     "rechunk",
     "save",
     "save_array",
@@ -137,7 +141,7 @@ __all__ = [
 # Where other names are. No module has the name of a function here, which it would take when it is imported.
 _HOMES = {
     "zchunk.convenience.consolidation": "consolidate_metadata open_consolidated",
-    "zchunk.convenience.copying": "copy copy_all",
+    "zchunk.convenience.copying": "copy copy_all from_array",
     "zchunk.convenience.opening": "open",
     "zchunk.convenience.saving": "load save save_array save_group",
     "zchunk.convenience.store_copying": "copy_store",
@@ -147,7 +151,8 @@ _HOMES = {
         "array create create_array empty empty_like full full_like ones ones_like zeros zeros_like"
     ),
     "zchunk.creation.opening": "open_array open_like",
-    "zchunk.hierarchy.groups": "Group create_group group open_group",
+    "zchunk.hierarchy.groups": "Group create_group create_hierarchy group open_group",
+    "zchunk.zarr3.debug": "print_debug_info",
     "zchunk.convenience.trees": "tree",
     "zchunk.runtime.spare_memory": "get_spare_memory set_spare_memory",
     "zchunk.wings.rechunking": "rechunk",

@@ -13,6 +13,16 @@ import zchunk
 ITEMS = np.arange(60).reshape(6, 10)
 
 
+def test_parent() -> None:
+    g = zchunk.group()
+    z = g.zeros("a/b", shape=3)
+    assert z.parent == g["a"]
+    assert z.parent.parent == g
+    assert g.zeros("c", shape=3).parent == g
+    with pytest.raises(zchunk.errors.GroupNotFoundError, match="no group is above it"):
+        _ = zchunk.zeros(3).parent
+
+
 def both(tmp_path: Path, items: Any, **kwargs: Any) -> tuple[Any, Any]:
     h5py = pytest.importorskip("h5py")
     file = h5py.File(tmp_path / "a.h5", "w")

@@ -250,3 +250,14 @@ def test_a_part_of_a_chunk_is_read_alone(tmp_path: Path, variant: Variant) -> No
     before = bytes_read()
     assert (z[40] == 3).all()
     assert bytes_read() - before < 2**18 < z.nbytes // 8
+
+
+@only_v2("keys are named")
+@pytest.mark.parametrize("separator", [".", "/"])
+@pytest.mark.parametrize("kind", ["dict", "memory", "folder"])
+def test_folders_named_like_chunks_are_none(kind: str, separator: Any, tmp_path: Path) -> None:
+    z = zchunk.zeros((4, 4), chunks=2, store=STORES[kind](tmp_path), dimension_separator=separator)
+    z[:2, :2] = 1
+    z.store[f"0{separator}1/notes.txt"] = b"no chunk"
+    assert list(z.stored_chunks()) == [(0, 0)]
+    assert sorted(z.missing_chunks()) == [(0, 1), (1, 0), (1, 1)]

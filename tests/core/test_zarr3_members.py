@@ -57,3 +57,23 @@ def test_with_config() -> None:
     view = z.view(dtype="i8").with_config({"order": "F"})
     assert view.is_view
     assert view.dtype == "i8"
+
+
+def test_coroutines_say_what_to_use() -> None:
+    z = zchunk.zeros(3)
+    with pytest.raises(AttributeError, match=r"threads, not coroutines: .* asyncio\.to_thread"):
+        _ = z.async_array
+    assert not hasattr(z, "async_array")
+
+
+def test_resize_by_zarr_3s_name() -> None:
+    z = zchunk.zeros((4, 6), chunks=2)
+    z.resize(new_shape=(5, None))
+    assert z.shape == (5, 6)
+    with pytest.raises(TypeError, match="given twice"):
+        z.resize((4, 4), new_shape=(4, 4))  # type: ignore[call-overload]
+
+
+def test_bytes_are_a_property_and_a_method() -> None:
+    z = zchunk.zeros(4)
+    assert z.nbytes_stored == z.nbytes_stored() > 0

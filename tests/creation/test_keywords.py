@@ -7,6 +7,7 @@ import typing
 from typing import Any
 
 import zchunk
+from zchunk import zarr3
 from zchunk.creation import h5py_names, keywords
 from zchunk.creation.recipe import ArrayRecipe
 
@@ -45,3 +46,15 @@ def test_typedare_the_parameters_of_open() -> None:
 def test_h5py_names_are_those_that_are_taken() -> None:
     assert {"compression", "compression_opts", "fillvalue"} == H5PY - h5py_names._IGNORED
     assert h5py_names._IGNORED <= H5PY
+
+
+def test_typed_are_the_parameters_of_zarr_3() -> None:
+    named = set(inspect.signature(zarr3.create).parameters) - {"kwargs", "shape"}
+    more = {"chunk_shape", "codecs", "data"}
+    assert names(keywords.OtherOfZarr3) | named == (CREATE | H5PY | more | {"mode"}) - {"shape"}
+    assert not names(keywords.OtherOfZarr3) & named
+    assert names(keywords.NewArrayOfZarr3) - names(keywords.NewArray) == more
+    kept = set(inspect.signature(zarr3.create_array).parameters)
+    assert names(keywords.KeptOfZarr3) <= kept
+    own = set(inspect.signature(zarr3.from_array).parameters) - {"kwargs"}
+    assert kept - names(keywords.KeptOfZarr3) == own

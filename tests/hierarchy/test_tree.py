@@ -117,3 +117,16 @@ def test_hierarchies_deeper_than_python_nests() -> None:
     assert repr(g.tree()).count("\n") == 1050
     assert len(bytes(g.tree()).splitlines()) == 1051
     assert g.tree()._repr_html_().count("<summary>") == 1050
+
+
+def test_only_so_many_nodes(g: zchunk.Group) -> None:
+    lines = TEXT.splitlines()
+    assert repr(g.tree(max_nodes=6)) == repr(g.tree(plain=False)) == TEXT
+    for count in range(6):
+        found = repr(g.tree(max_nodes=count)).splitlines()
+        assert found[:-1] == lines[: count + 1]
+        assert found[-1].endswith(f"more than max_nodes={count}")
+    html = g.tree(max_nodes=2, expand=True)._repr_html_()
+    assert "qux" not in html
+    assert html.count("<details") == html.count("</details>") == 2
+    assert html.count("<li>") == html.count("</li>")

@@ -62,10 +62,10 @@ def test_metadata(group: zchunk.Group) -> None:
     for found in (done, zchunk.open_group(group.store)):
         members = found.metadata.consolidated_metadata
         assert members is not None
-        assert list(members.metadata) == ["a", "b", "b/c", "b/c/d"]
+        assert list(members.flattened_metadata) == ["a", "b", "b/c", "b/c/d"]
         assert members.metadata["a"] is group["a"].metadata or members.metadata["a"].shape == (3,)
     below = done["b"].metadata.consolidated_metadata
-    assert list(below.metadata) == ["c", "c/d"]
+    assert (list(below.metadata), list(below.flattened_metadata)) == (["c"], ["c", "c/d"])
 
 
 def test_attributes_and_info(group: zchunk.Group) -> None:

@@ -32,6 +32,8 @@ CALLS = [
     "g.create('a', shape=3, ", "g.zeros('a', shape=3, ", "g.ones('a', shape=3, ", "g.empty('a', shape=3, ",
     "g.full('a', 4, shape=3, ", "g.array('a', [1], ", "g.zeros_like('a', z, ", "g.full_like('a', z, ",
     "g.create_array('a', shape=3, ", "g.create_dataset('a', shape=3, ", "g.require_dataset('a', shape=3, ",
+    "zarr3.create(3, ", "zarr3.zeros(3, ", "zarr3.full(3, 4, ", "zarr3.array([1], ", "zarr3.zeros_like(z, ",
+    "zarr3.full_like(z, ", "zarr3.from_array(data=z, ",
 ]  # fmt: skip
 MISTAKES = ["chnks=2", "dtpye='f4'", "chunks=2.5", "zarr_format=5", "compressor=3", "order='A'"]
 OTHERS = [
@@ -97,7 +99,7 @@ def marked(folder: Path) -> dict[tuple[str, int], str]:
 def every_call() -> str:
     """Return a program in which every way to make an array has every mistake."""
     lines = [f"{call}{mistake})" for call in CALLS for mistake in MISTAKES] + OTHERS
-    header = "import zchunk\n\ng = zchunk.group()\nz = zchunk.zeros((4, 4))\n"
+    header = "import zchunk\nfrom zchunk import zarr3\n\ng = zchunk.group()\nz = zchunk.zeros((4, 4))\n"
     return header + "".join(f"{line}  {MARK}\n" for line in lines)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import zchunk
 import zchunk.zarr3 as zarr
-from zchunk.errors import ContainsArrayError, InvalidKeyError, MixedFormatsError
+from zchunk.errors import ContainsArrayError, CopyError, InvalidKeyError, MixedFormatsError
 from zchunk.zarr3.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zchunk.zarr3.metadata import GroupMetadata
 
@@ -163,3 +163,91 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert (z.zarr_format, z.chunks, z[:].tolist()) == (2, (2,), [0, 1, 2])
     zarr.save_array("memory://saved", np.arange(3), storage_options={"skip_instance_cache": True})
     assert zarr.load("memory://saved").tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("source", "target"), [("a", "a"), ("g/a", "g"), ("g/a", ""), ("a", "a/c")])
+@pytest.mark.parametrize("from_array", [zchunk.from_array, zarr.from_array])
+def test_an_array_of_an_array_does_not_replace_its_source(
+    from_array: Any, source: str, target: str, tmp_path: Path
+) -> None:
+    z = zarr.create_array(tmp_path, name=source, data=np.arange(4.0))
+    with pytest.raises(CopyError, match=r"give data=array\[...\]"):
+        from_array(tmp_path, name=target, data=z, overwrite=True)
+    np.testing.assert_array_equal(z[...], np.arange(4.0))
+    other = from_array(tmp_path / "other", name=target, data=z, overwrite=True)
+    np.testing.assert_array_equal(other[...], np.arange(4.0))
+
+
+def test_from_array_at_the_top_has_its_defaults() -> None:
+    z = zchunk.create((4, 6), chunks=(2, 3), dtype="i2", fill_value=5, compressor="zstd:3", order="F")
+    z[:2] = 1
+    z.attrs["x"] = 1
+    new = zchunk.from_array({}, data=z, name="a", chunks="keep", shards=None)
+    assert (new.path, new.zarr_format, new.chunks, new.order, new.fill_value) == ("a", 2, (2, 3), "F", 5)
+    assert (new.compressor, new.attrs.asdict()) == (z.compressor, {"x": 1})
+    np.testing.assert_array_equal(new[...], z[...])
+    empty = zchunk.from_array({}, data=z, write_data=False, attributes={})
+    assert (empty[...] == 5).all()
+    assert empty.attrs.asdict() == {}
+    assert zchunk.from_array({}, data=np.ones(3)).zarr_format == 2
+    new = zchunk.from_array({}, data=z, zarr_format=3)
+    assert new.zarr_format == 3
+    np.testing.assert_array_equal(new[...], z[...])
+    with pytest.raises(TypeError, match="did you mean 'chunks'"):
+        zchunk.from_array({}, data=z, chunk=3)  # type: ignore[call-arg]
+
+
+def test_hierarchies_at_the_top() -> None:
+    made = dict(zchunk.create_hierarchy(store={}, nodes={"g/a": zchunk.zeros(3, zarr_format=3)}))
+    assert [type(node).__name__ for node in made.values()] == ["Group", "Array"]
+    assert made["g"].zarr_format == 3
+
+
+def test_create_with_a_mode() -> None:
+    store: dict[str, bytes] = {}
+    zarr.create(3, store=store, mode="w-")
+    for mode, overwrite in (("w-", True), ("a", False), ("r+", False), (None, False)):
+        with pytest.raises(ContainsArrayError):
+            zarr.create(4, store=store, mode=mode, overwrite=overwrite)  # type: ignore[arg-type]
+    assert zarr.create(4, store=store, mode="w").shape == (4,)
+    assert zarr.create(5, store=store, mode="a", overwrite=True).shape == (5,)
+    with pytest.raises(ValueError, match="mode 'r' makes no array; open_array opens"):
+        zarr.create(3, store=store, mode="r")
+    with pytest.raises(ValueError, match="mode 'x' is none"):
+        zarr.create(3, store={}, mode="x")  # type: ignore[arg-type]
+
+
+def test_a_parameter_that_save_does_not_have_is_no_array(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="mode='w' is no array"):
+        zarr.save(tmp_path / "a", [1, 2], mode="w")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_fill_value_where_none_is_given(version: Any) -> None:
+    g = zarr.group(zarr_format=version)
+    for make in (g.create_array, lambda name, **kw: zarr.create_array({}, zarr_format=version, **kw)):
+        for dtype in ("M8[s]", "m8[ms]"):
+            assert np.isnat(make(name="t" + dtype[0], shape=2, dtype=dtype, overwrite=True)[:]).all()
+        text = make(name="s", shape=2, dtype=str, overwrite=True)
+        assert (text.fill_value, text[0]) == ("", "")
+        assert make(name="b", shape=2, dtype="f4", overwrite=True).fill_value == 0
+    assert g.create_array("x", shape=2, dtype="M8[s]", fill_value=np.datetime64(5, "s"))[0].astype(int) == 5
+    # Without zarr 3's defaults it is 0, as in zarr 2.
+    assert zchunk.zeros(2, dtype="M8[s]", zarr_format=version)[0].astype(int) == 0
+
+
+def test_an_array_above_is_not_replaced(tmp_path: Path) -> None:
+    g = zarr.group(tmp_path)
+    z = g.create_array("a", data=[1, 2])
+    for make in (
+        lambda: g.create_array("a/b", shape=3, overwrite=True),
+        lambda: zarr.create_array(tmp_path, name="a/b", shape=3, overwrite=True),
+        lambda: zarr.create(3, store=tmp_path, path="a/b", mode="w"),
+        lambda: zarr.create_array(tmp_path, name="a/b", data=[3], overwrite=True),
+        lambda: zarr.create_group(tmp_path, path="a/b", overwrite=True),
+        lambda: zarr.open_group(tmp_path, path="a/b", mode="w"),
+    ):
+        with pytest.raises(ContainsArrayError):
+            make()
+        assert z[:].tolist() == [1, 2]

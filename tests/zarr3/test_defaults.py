@@ -9,7 +9,7 @@ import pytest
 import zchunk
 import zchunk.zarr3 as zarr
 from zchunk.core.array_config import ArrayConfig, NewNodes
-from zchunk.zarr3.defaults import COMPRESSOR, configuration
+from zchunk.zarr3.defaults import COMPRESSOR, configuration, shown
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _as_before() -> Iterator[None]:
 
 
 def test_defaults() -> None:
-    assert configuration() == ArrayConfig("C", False, True, NewNodes(3, COMPRESSOR), strings=True)
+    assert configuration() == ArrayConfig("C", False, True, NewNodes(3, COMPRESSOR, shown), strings=True)
     z = zarr.zeros((4, 4), chunks=2)
     assert (z.zarr_format, z.compressors, z.write_empty_chunks) == (3, (zchunk.Zstd(level=0),), False)
     own = zchunk.zeros((4, 4), chunks=2)
@@ -45,4 +45,4 @@ def test_what_a_caller_says_comes_first() -> None:
     assert zarr.zeros(4, write_empty_chunks=True).config.write_empty_chunks
     config = zarr.zeros(4, config={"order": "F"}).config
     assert configuration(config) is config
-    assert configuration(ArrayConfig("F", True)).new_nodes == NewNodes(3, COMPRESSOR)
+    assert configuration(ArrayConfig("F", True)).new_nodes == NewNodes(3, COMPRESSOR, shown)

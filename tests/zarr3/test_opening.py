@@ -71,7 +71,7 @@ def test_stores_that_are_read_only(tmp_path: Path) -> None:
         with pytest.raises(ReadOnlyError):
             z[:] = 1
     with pytest.raises(ReadOnlyError):
-        zarr.create_array(store, name="b", shape=3, overwrite=True)
+        zarr.create_array(store, shape=3, overwrite=True)
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -87,7 +87,7 @@ def test_consolidated(version: Any) -> None:
     assert not done.read_only
     found = done.metadata.consolidated_metadata
     assert found is not None
-    assert list(found.metadata) == ["a", "b", "b/c"]
+    assert list(found.flattened_metadata) == ["a", "b", "b/c"]
     assert found.metadata["b"].attributes == {"x": 1}  # type: ignore[union-attr]
     for how in ({"mode": "r"}, {"use_consolidated": True}, {"use_consolidated": True, "mode": "r+"}):
         opened = zarr.open_group(store, **how)  # type: ignore[arg-type]
@@ -127,3 +127,21 @@ def test_all_names_are_there() -> None:
     assert zarr.Array is zchunk.Array
     with pytest.raises(AttributeError, match="no_such"):
         zarr.no_such  # noqa: B018
+
+
+def test_open_uses_consolidated_metadata_as_open_group_does(tmp_path: Path) -> None:
+    g = zarr.group(tmp_path / "a")
+    g.create_array("x", shape=3, dtype="i4")
+    with pytest.raises(ConsolidatedMetadataNotFoundError):
+        zarr.open(tmp_path / "a", use_consolidated=True)
+    zarr.consolidate_metadata(tmp_path / "a")
+    g.create_array("y", shape=3, dtype="i4")
+    names = {}
+    for use in (None, True, False):
+        for mode in ("r", "a"):
+            found: Any = zarr.open(tmp_path / "a", mode=mode, use_consolidated=use)  # type: ignore[arg-type]
+            names[use, mode] = sorted(found)
+    assert [names[use, "r"] for use in (None, True, False)] == [["x"], ["x"], ["x", "y"]]
+    assert [names[use, "a"] for use in (None, True, False)] == [["x", "y"], ["x"], ["x", "y"]]
+    z: Any = zarr.open(tmp_path / "a", path="x", use_consolidated=False)
+    assert z.shape == (3,)

@@ -15,6 +15,7 @@ from zchunk.metadata import consolidated
 from zchunk.metadata.formats import FORMAT2, FORMAT3, formats
 from zchunk.metadata.v2 import parse_json
 from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import reporting_progress
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path
 from zchunk.spec.versions import asked_format
@@ -46,6 +47,7 @@ def _opened_from(
     return target, found | given | {"path": join(store.path, path) if path else store.path}
 
 
+@says_near_names
 def consolidate_metadata(
     store: StoreLike | Group,
     metadata_key: str = CONSOLIDATED_KEY,

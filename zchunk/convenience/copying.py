@@ -1,36 +1,46 @@
-"""`copy` and `copy_all`: arrays and groups to another place, from and to h5py's too."""
+"""`copy`, `copy_all`, `from_array`: arrays and groups to another place, from and to h5py's too."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from zchunk.codecs.objects import is_string_dtype
 from zchunk.convenience.copy_report import Report, reporting
 from zchunk.convenience.opening import open
-from zchunk.convenience.overlap import is_below, places
+from zchunk.convenience.overlap import check_apart, is_below, places
 from zchunk.core.array import Array
 from zchunk.core.lazy_views import LazyItems
 from zchunk.core.node import Node
 from zchunk.creation.conversion import attributes_of, chunks_are_alike, merged, parameters_of
 from zchunk.creation.drafts import started
-from zchunk.creation.likeness import chunks_of, is_array
+from zchunk.creation.likeness import chunks_of, is_array, parameters_like
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError
 from zchunk.hierarchy.groups import Group, open_group
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.regular_grid import normalize_chunks
+from zchunk.storage import open_store
 from zchunk.storage.resolve import using_store
 
 if TYPE_CHECKING:
     from zchunk.convenience.copy_report import LogLike
-    from zchunk.creation.keywords import MemberOfData
-    from zchunk.typing import H5pyGroup, H5pyNode, PathLike, ProgressLike
+    from zchunk.creation.keywords import KeptOfZarr3, MemberOfData
+    from zchunk.typing import (
+        DataLike,
+        H5pyGroup,
+        H5pyNode,
+        PathLike,
+        ProgressLike,
+        StorageOptions,
+        StoreLike,
+    )
 
 IfExists: TypeAlias = Literal["raise", "replace", "skip", "skip_initialized"]
 
@@ -115,6 +125,7 @@ def copy(
         return report.counts()
 
 
+@says_near_names
 def copy_all(
     source: Group | PathLike | H5pyGroup,
     dest: Group | PathLike | H5pyGroup,
@@ -330,6 +341,89 @@ class _Copier:
         new.publish()
 
 
+# ---- arrays of arrays
+
+
+def from_array(
+    store: StoreLike = None,
+    *,
+    data: DataLike,
+    write_data: bool = True,
+    name: str | None = None,
+    overwrite: bool = False,
+    storage_options: StorageOptions | None = None,
+    **kwargs: Unpack[KeptOfZarr3],
+) -> Array:
+    """Create an array like `data`, which may be an array of zchunk, with what it holds (zarr 3's name).
+
+    Parameters
+    ----------
+    store, name, overwrite, storage_options
+        As for `create_array`.
+    data : array-like
+        Gives what is not given else: shape, dtype, chunks, shards, codecs, attributes. An array of zchunk is
+        copied piece by piece.
+    write_data : bool, optional
+        If not, nothing is copied but those.
+    **kwargs
+        Other parameters of `create_array`; ``"keep"`` means that of the data.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    CopyError
+        The new array would replace the data, or what they are in.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> z = zchunk.array([1, 2, 3], chunks=2)
+    >>> new = zchunk.from_array({}, data=z)
+    >>> new.chunks, new[:]
+    ((2,), array([1, 2, 3]))
+    """
+    own = {"store": store, "path": name, "overwrite": overwrite, "storage_options": storage_options}
+    return made_from(data, {**what_is_given(kwargs), **own}, write_data)
+
+
+def what_is_given(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are not to be those of the data.
+
+    Examples
+    --------
+    >>> what_is_given({"chunks": "keep", "shards": None, "fill_value": 0})
+    {'fill_value': 0}
+    """
+    return {k: v for k, v in kwargs.items() if not (v is None or (isinstance(v, str) and v == "keep"))}
+
+
+def made_from(data: Any, given: dict[str, Any], write_data: bool) -> Array:
+    """Return a new array like `data`, with these parameters of `create`, and with its items if asked."""
+    if isinstance(data, Array):
+        given = {"fill_value": data.fill_value, "attributes": data.attrs.asdict(), **given}
+        if given.get("zarr_format") is None:
+            given["zarr_format"] = data.zarr_format
+        if write_data and given.get("overwrite"):
+            given["store"] = open_store(given["store"], "a", given.pop("storage_options", None))
+            check_apart([data], given["store"], normalize_path(given.get("path")), "; give data=array[...]")
+    new = started(**parameters_like(data, given))
+    try:
+        if write_data and isinstance(data, Array):
+            _copy_items(data, new.array, lambda nbytes: None)
+        elif write_data:
+            new.array[...] = data
+    except BaseException:
+        new.discard()
+        raise
+    return new.publish()
+
+
+# ---- parts of both
+
+
 def _is_h5py(node: Any) -> bool:
     return type(node).__module__.partition(".")[0] == "h5py"
 
@@ -384,7 +478,7 @@ def _copy_items(source: Any, target: Any, advance: Advance) -> None:
 
 def _are_alike(source: Array, target: Array) -> bool:
     """Whether the stored chunks of one array can be those of the other."""
-    return target.write_empty_chunks and chunks_are_alike(source.metadata, target.metadata)
+    return target.write_empty_chunks and chunks_are_alike(source._metadata, target._metadata)
 
 
 def _copy_chunks(source: Array, target: Array, advance: Advance) -> None:

@@ -16,6 +16,7 @@ from zchunk.creation.likeness import chunks_of, codecs_of
 from zchunk.creation.nodes import new_path
 from zchunk.hierarchy.groups import Group, group
 from zchunk.indexing.values import check_data, ragged
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.dtypes import encode_dtype
 from zchunk.spec.keys import parents
 from zchunk.spec.versions import asked_format
@@ -275,6 +276,7 @@ class LazyLoader(Mapping[str, np.ndarray[Any, Any]]):
         return f"<LazyLoader: {', '.join(self)}>"
 
 
+@says_near_names
 def load(
     store: StoreLike,
     zarr_version: ZarrFormat | None = None,

@@ -16,6 +16,7 @@ from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError, StoreError
 from zchunk.hierarchy.groups import Group, group
 from zchunk.metadata.v2 import parse_json
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import reporting_progress
 from zchunk.spec.keys import (
     ARRAY_KEY,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _LARGE = 1 << 26
 
 
+@says_near_names
 def copy_store(
     source: StoreLike | Mapping[str, Any] | Group,
     dest: StoreLike,

@@ -9,12 +9,14 @@ from zchunk.convenience.opening import open
 from zchunk.core.array import Array
 from zchunk.hierarchy.groups import Group
 from zchunk.hierarchy.tree import TreeViewer
+from zchunk.runtime.near_names import says_near_names
 from zchunk.storage import Store
 
 if TYPE_CHECKING:
     from zchunk.typing import H5pyNode, StoreLike
 
 
+@says_near_names
 def tree(
     grp: StoreLike | Group | Array | H5pyNode, expand: bool | int = False, level: int | None = None
 ) -> TreeViewer:

@@ -201,7 +201,7 @@ class Array(H5pyMethods):
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis. Assigning resizes."""
-        return self.metadata.shape
+        return self._metadata.shape
 
     @shape.setter
     def shape(self, value: _Lengths) -> None:
@@ -213,7 +213,7 @@ class Array(H5pyMethods):
 
         May be assigned, which changes what missing chunks read as, and nothing that is stored.
         """
-        return self.metadata.fill_value
+        return self._metadata.fill_value
 
     @fill_value.setter
     def fill_value(self, value: object) -> None:
@@ -344,7 +344,9 @@ class Array(H5pyMethods):
     def resize(self, shape: _Lengths, /) -> None: ...
     @overload
     def resize(self, *lengths: SupportsIndex | None) -> None: ...
-    def resize(self, *args: Any) -> None:
+    @overload
+    def resize(self, *, new_shape: _Lengths) -> None: ...
+    def resize(self, *args: Any, new_shape: Any = None) -> None:
         """Change the shape, in place. Items that are added have the fill value.
 
         Chunks that lie outside the new shape are erased. At any moment, also when the process is killed, the
@@ -354,6 +356,8 @@ class Array(H5pyMethods):
         ----------
         *args : int or None, or sequence of them
             The new shape; as many axes as before. None keeps the length of an axis.
+        new_shape : int or sequence of int or None, optional
+            The same by zarr 3's name.
 
         Raises
         ------
@@ -373,7 +377,9 @@ class Array(H5pyMethods):
                [1., 1.]])
         """
         self._check_writable()
-        wanted = args[0] if len(args) == 1 else args
+        if args and new_shape is not None:
+            raise TypeError("the shape is given twice")
+        wanted = new_shape if new_shape is not None else args[0] if len(args) == 1 else args
 
         def change(array: ChunkedArray) -> None:
             shape = normalize_shape(_keep_lengths(wanted, array.metadata.shape))

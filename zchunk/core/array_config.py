@@ -5,7 +5,7 @@ None of it is stored. What a caller does not say comes from `zchunk.config`, whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zchunk.runtime.settings import config as settings
@@ -30,10 +30,23 @@ class NewNodes(NamedTuple):
         Version of the format, where no group above has one; None: the setting ``default_zarr_format``.
     compressor : codec or None
         The compressor; None: that of `zchunk.create`.
+    shown : callable or None
+        Returns what `Array.metadata` is, for an array's metadata and a function that returns its attributes.
     """
 
     zarr_format: int | None = None
     compressor: Any = None
+    shown: Callable[[Any, Callable[[], dict[str, Any]]], Any] | None = None
+
+    @property
+    def fill_by_type(self) -> bool:
+        """Whether the fill value, where none is given, depends on the type, as in zarr 3."""
+        return self.shown is not None
+
+    @property
+    def keep_arrays_above(self) -> bool:
+        """Whether an array above what overwrites is an error, as in zarr 3; in zarr 2 it becomes a group."""
+        return self.shown is not None
 
 
 class ArrayConfig(NamedTuple):

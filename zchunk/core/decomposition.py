@@ -53,7 +53,7 @@ class Decomposition(Selections):
         (slice(40, 80, None), slice(0, 60, None))
         (slice(80, 100, None), slice(0, 60, None))
         """
-        return decomposition.partition(self.metadata.grid, operator.index(n))
+        return decomposition.partition(self._metadata.grid, operator.index(n))
 
     def write(self, selection: BasicSelection, value: Any, *, aligned: bool = True) -> None:
         """Assign to a region as ``z[selection] = value`` does, unless it shares a chunk or shard with others.

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zchunk.core.iteration import Iteration
+from zchunk.errors import GroupNotFoundError
+from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
+    from zchunk.hierarchy import groups
+    from zchunk.hierarchy.groups import Group
     from zchunk.typing import Fields, Selection
+else:
+    # For `parent` only: groups are made of arrays.
+    groups = LazyModule("zchunk.hierarchy.groups")
 
 
 class Converted:
@@ -42,6 +49,14 @@ class H5pyMethods(Iteration):
     def maxshape(self) -> tuple[int | None, ...]:
         """How far every axis can be resized: None, without limit."""
         return (None,) * self.ndim
+
+    @property
+    def parent(self) -> Group:
+        """The group that the array is in. It is a `GroupNotFoundError` if there is none."""
+        access = self._access._replace(path=self.path.rpartition("/")[0], trusted=frozenset())
+        if not self.path:
+            raise GroupNotFoundError(f"{self!r} is at the root of {self.store!r:.200}: no group is above it")
+        return groups.reopen(groups.Group, access)
 
     def read_direct(self, dest: np.ndarray[Any, Any], source_sel: Any = None, dest_sel: Any = None) -> None:
         """Read into an array of NumPy.
@@ -123,7 +138,7 @@ class H5pyMethods(Iteration):
         return itertools.product(*(self._pieces(axis, *bound) for axis, bound in enumerate(bounds)))
 
     def _pieces(self, axis: int, start: int, stop: int) -> Iterator[slice]:
-        grid = self.metadata.grid
+        grid = self._metadata.grid
         while start < stop:
             end = min(grid.end_of(axis, start), stop)
             yield slice(start, end, 1)

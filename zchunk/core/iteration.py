@@ -47,12 +47,12 @@ class Iteration(Views):
         """
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
-        length = self.metadata.shape[0]
+        length = self._metadata.shape[0]
         first = 0 if start is None else _check_bound(start, "start")
         return self._rows(first, length if end is None else min(_check_bound(end, "end"), length))
 
     def _rows(self, start: int, end: int) -> Iterator[Any]:
-        grid = self.metadata.grid
+        grid = self._metadata.grid
         while start < end:
             stop = min(grid.end_of(0, start), end)
             yield from self[start:stop]
@@ -144,8 +144,8 @@ class Iteration(Views):
 
         checksum = hashlib.new(hashname)
         array = self._chunked
-        keys = map(array.key, itertools.product(*map(range, self.metadata.grid.cdata_shape)))
-        nbytes = max(self.metadata.chunk_nbytes, 1)
+        keys = map(array.key, itertools.product(*map(range, self._metadata.grid.cdata_shape)))
+        nbytes = max(self._metadata.chunk_nbytes, 1)
         with closing(array.store.batches(keys, nbytes, array.most_stored)) as batches:
             for value in itertools.chain.from_iterable(batches):
                 if value is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
@@ -57,6 +57,19 @@ def _sizes(grid: Grid) -> tuple[tuple[int, ...], ...]:
             cut = [min(lengths, length - start) for start in range(0, length, lengths)]
         found.append(tuple(cut))
     return tuple(found)
+
+
+class Bytes(int):
+    """A number of bytes. It is a property in zarr 2 and a method in zarr 3, so it can be called, too.
+
+    Examples
+    --------
+    >>> Bytes(5), Bytes(5)()
+    (5, 5)
+    """
+
+    def __call__(self) -> int:
+        return int(self)
 
 
 class ArrayProperties(Node):
@@ -136,13 +149,26 @@ class ArrayProperties(Node):
 
     @property
     def metadata(self) -> ArrayMetadata:
-        """The array's metadata."""
+        """The array's metadata; those of an array of `zchunk.zarr3` have zarr 3's members, too."""
+        shown = self._access.new_nodes.shown
+        return self._metadata if shown is None else shown(self._metadata, self.attrs.asdict)
+
+    @property
+    def async_array(self) -> NoReturn:
+        """None: it is an error that says what to use (zarr 3's name)."""
+        raise AttributeError(
+            "zchunk reads and writes with threads, not coroutines: use the array itself, in a coroutine by "
+            "asyncio.to_thread"
+        )
+
+    @property
+    def _metadata(self) -> ArrayMetadata:
         return self._current.metadata
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis."""
-        return self.metadata.shape
+        return self._metadata.shape
 
     @property
     def chunks(self) -> tuple[Any, ...]:
@@ -150,7 +176,7 @@ class ArrayProperties(Node):
 
         In a rectilinear grid the lengths of all chunks along every axis, as dask has them.
         """
-        return self.metadata.grid_of_chunks.chunks
+        return self._metadata.grid_of_chunks.chunks
 
     @property
     def shards(self) -> tuple[Any, ...] | None:
@@ -158,7 +184,7 @@ class ArrayProperties(Node):
 
         In a rectilinear grid the lengths of all shards along every axis.
         """
-        return None if self.metadata.shards is None else self.metadata.grid.chunks
+        return None if self._metadata.shards is None else self._metadata.grid.chunks
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -169,37 +195,37 @@ class ArrayProperties(Node):
     @property
     def compressor(self) -> Codec | None:
         """First codec from bytes to bytes, None if there is none. In format 2 there is no other."""
-        return self.metadata.compressor
+        return self._metadata.compressor
 
     @property
     def compressors(self) -> tuple[Codec, ...]:
         """Codecs from bytes to bytes (zarr 3's name)."""
-        return self.metadata.innermost.compressors
+        return self._metadata.innermost.compressors
 
     @property
     def serializer(self) -> dict[str, Any] | None:
         """What makes bytes of the items, as JSON of format 3; None in format 2."""
-        return serializer_of(self.metadata)
+        return serializer_of(self._metadata)
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
         """Names of the axes; None if there are none, as always in format 2."""
-        return self.metadata.dimension_names
+        return self._metadata.dimension_names
 
     @property
     def filters(self) -> list[Codec] | None:
         """Codecs before the compressor, None if there are none."""
-        return list(self.metadata.innermost.filters) or None
+        return list(self._metadata.innermost.filters) or None
 
     @property
     def order(self) -> MemoryOrder:
         """Layout of the items in a chunk, ``"C"`` or ``"F"``."""
-        return cast("MemoryOrder", self.metadata.innermost.order)
+        return cast("MemoryOrder", self._metadata.innermost.order)
 
     @property
     def dimension_separator(self) -> DimensionSeparator:
         """What stands between the coordinates in a chunk's key."""
-        return cast("DimensionSeparator", self.metadata.chunk_key_encoding.separator)
+        return cast("DimensionSeparator", self._metadata.chunk_key_encoding.separator)
 
     # The only name that zarr 2 has for it, so programs use it.
     _dimension_separator = dimension_separator
@@ -207,37 +233,37 @@ class ArrayProperties(Node):
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.metadata.ndim
+        return self._metadata.ndim
 
     @property
     def size(self) -> int:
         """Number of items."""
-        return self.metadata.size
+        return self._metadata.size
 
     @property
     def itemsize(self) -> int:
         """Bytes of an item."""
-        return self.metadata.dtype.itemsize
+        return self._metadata.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
         """Bytes of all items, uncompressed."""
-        return self.metadata.nbytes
+        return self._metadata.nbytes
 
     @property
     def cdata_shape(self) -> tuple[int, ...]:
         """Number of chunks along every axis, in shards if there are some; ``(1,)`` for a 0-d array."""
-        return self.metadata.grid_of_chunks.cdata_shape or (1,)
+        return self._metadata.grid_of_chunks.cdata_shape or (1,)
 
     @property
     def nchunks(self) -> int:
         """Number of chunks; of those in shards if there are shards."""
-        return self.metadata.grid_of_chunks.nchunks
+        return self._metadata.grid_of_chunks.nchunks
 
     @property
     def nshards(self) -> int:
         """Number of shards, or of chunks where there are no shards."""
-        return self.metadata.grid.nchunks
+        return self._metadata.grid.nchunks
 
     @property
     def read_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
@@ -249,7 +275,7 @@ class ArrayProperties(Node):
         >>> zchunk.zeros((100, 80), chunks=(30, 40)).read_chunk_sizes
         ((30, 30, 30, 10), (40, 40))
         """
-        return _sizes(self.metadata.grid_of_chunks)
+        return _sizes(self._metadata.grid_of_chunks)
 
     @property
     def write_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
@@ -262,7 +288,7 @@ class ArrayProperties(Node):
         >>> z.write_chunk_sizes
         ((30, 30, 30, 10), (40, 40))
         """
-        return _sizes(self.metadata.grid)
+        return _sizes(self._metadata.grid)
 
     # ---- what is stored of it
 
@@ -282,11 +308,13 @@ class ArrayProperties(Node):
         return self.nchunks_initialized
 
     @property
-    def nbytes_stored(self) -> int:
+    def nbytes_stored(self) -> Bytes:
         """Bytes that metadata, attributes and chunks take in the store, -1 if a value in it has no size."""
         access = self._access
         try:
             total = access.store.getsize(access.path) + listing.chunk_nbytes(self._current)
-            return total if access.chunk_store is None else total + access.chunk_store.getsize(access.path)
+            if access.chunk_store is not None:
+                total += access.chunk_store.getsize(access.path)
+            return Bytes(total)
         except TypeError:
-            return -1
+            return Bytes(-1)

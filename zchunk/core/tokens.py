@@ -42,7 +42,7 @@ def token_of(node: Node) -> str | None:
         digest.update(f"missing={node._access.missing}\0".encode())
     if isinstance(node, ArrayProperties):
         # As the node has them: a view's are in no file, those of `chunk_store` in none of these.
-        for rendered in node._format.array_items(node.metadata).values():
+        for rendered in node._format.array_items(node._metadata).values():
             digest.update(rendered + b"\0")
     for folder, below, names in os.walk(top):
         below.sort()

@@ -118,7 +118,7 @@ class Views(Decomposition):
             "filters": None if filters is None else _as_filters(filters),
         }
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        metadata = _reinterpret(self.metadata, **wanted)
+        metadata = _reinterpret(self._metadata, **wanted)
         access = self._access._replace(
             # The metadata in the store are those of the array.
             cache_metadata=True,
@@ -152,7 +152,7 @@ class Views(Decomposition):
         import numcodecs
 
         dtype = np.dtype(dtype)
-        metadata = self.metadata.innermost
+        metadata = self._metadata.innermost
         convert = numcodecs.AsType(encode_dtype=_stored_dtype(metadata), decode_dtype=dtype)
         return self.view(filters=[convert, *metadata.filters], dtype=dtype, read_only=True)
 

@@ -123,7 +123,7 @@ def _shards(shards: tuple[int, ...], chunks: object, given: dict[str, Any]) -> A
 
 
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
-    metadata = a.metadata
+    metadata = a._metadata
     # In place of a rectilinear grid, its largest chunk: no larger one has to be held in memory.
     chunks, shards = metadata.grid_of_chunks.largest, metadata.grid.largest
     found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}

@@ -11,16 +11,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
 from zchunk.creation.marks import Mark, being_made
-from zchunk.creation.nodes import Placement, format_for, new_array
+from zchunk.creation.nodes import Placement, check_above, format_for, new_array
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import StoreError
+from zchunk.metadata.array import ArrayMetadata
 from zchunk.spec.keys import join
 from zchunk.spec.versions import check_unsupported
 
@@ -102,8 +105,19 @@ def make_draft(recipe: ArrayRecipe, access: Access) -> Draft:
     default = 3 if means3 else new_nodes.zarr_format
     version = format_for(store, path, access.version, default).version
     metadata = make_metadata(recipe, version, store._dimension_separator)
+    if new_nodes.fill_by_type and type(recipe.fill_value) is int and not recipe.fill_value:
+        metadata = _filled_by_type(metadata)
     new = new_array(store, path, metadata, recipe.attributes)
     return Draft(access.at(path, version, trusted_ids(*metadata.codecs)), new)
+
+
+def _filled_by_type(metadata: ArrayMetadata) -> ArrayMetadata:
+    """Return metadata with the fill value that zarr 3 has where none is given, if that is not 0."""
+    if metadata.dtype.kind in "mM":
+        return metadata.replace_all(fill_value=np.array("NaT", metadata.dtype)[()])
+    if metadata.zarr_format == 2 and metadata.object_codec in ("vlen-utf8", "vlen-bytes"):
+        return metadata.replace_all(fill_value=metadata.fill_object)
+    return metadata
 
 
 def _is(value: object, name: str) -> bool:
@@ -113,8 +127,14 @@ def _is(value: object, name: str) -> bool:
 def make_array(recipe: ArrayRecipe, access: Access, overwrite: bool) -> Array:
     """Make the array of a recipe, with the groups above it, and return it: all functions end here."""
     draft = make_draft(recipe, access)
+    _check_above(draft, overwrite)
     draft.placement.put(overwrite, access.chunk_store)
     return draft._made
+
+
+def _check_above(draft: Draft, overwrite: bool) -> None:
+    if overwrite and draft.access.new_nodes.keep_arrays_above:
+        check_above(draft.access.store, draft.access.path, draft.placement.fmt)
 
 
 def draft_array(**kwargs: Any) -> Draft:
@@ -142,6 +162,7 @@ def started(**kwargs: Any) -> Started:
     """Begin to make an array, with the groups above it and with parameters of `create`."""
     recipe, access, overwrite = _records(kwargs)
     draft = make_draft(recipe, access)
+    _check_above(draft, overwrite)
     new, chunk_store = draft.placement, access.chunk_store
     if new.metadata is None:
         # What the metadata will be is for the store to say.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from zchunk.codecs import as_codec, get_codec
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import BadCompressorError
 from zchunk.runtime.callers import caller_level, function_called
+from zchunk.runtime.near_names import near
 
 # Parameters of h5py's `create_dataset` that ask for what arrays here do not have.
 _IGNORED = {
@@ -72,9 +72,7 @@ def translate(compressor: object, fill_value: object, kwargs: Mapping[str, objec
 
 
 def _unknown(name: str, function: str) -> str:
-    near = difflib.get_close_matches(name, sorted({*_NAMES, *ArrayRecipe._fields}), 1)
-    advice = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{function}() has no parameter {name!r}{advice}"
+    return f"{function}() has no parameter {name!r}{near(name, {*_NAMES, *ArrayRecipe._fields})}"
 
 
 def _codec(name: str, options: object) -> Any:

@@ -185,6 +185,54 @@ class FilledArray(NewArray, total=False):
     fill_value: FillValue
 
 
+class OfZarr3(TypedDict, total=False):
+    """Parameters that `create` has in zarr 3 only."""
+
+    chunk_shape: ChunksLike
+    codecs: Sequence[CodecLike] | None
+    data: DataLike | None
+
+
+class NewArrayOfZarr3(NewArray, OfZarr3, total=False):
+    """Parameters of `zeros` and the like in `zchunk.zarr3`, apart from the shape."""
+
+
+class FilledArrayOfZarr3(FilledArray, total=False):
+    """Parameters of `array` in `zchunk.zarr3`."""
+
+    chunk_shape: ChunksLike
+    codecs: Sequence[CodecLike] | None
+
+
+class OtherOfZarr3(Encoding, Caching, Version, H5pyNames, OfZarr3, total=False):
+    """Parameters of `create` in `zchunk.zarr3` that its signature does not name."""
+
+    shards: ShardsLike
+    chunk_store: StoreLike
+    storage_options: StorageOptions | None
+    read_only: bool
+    storage_transformers: Sequence[object]
+
+
+class KeptOfZarr3(TypedDict, total=False):
+    """Parameters of `from_array` in `zchunk.zarr3`: ``"keep"`` means that of the data."""
+
+    shape: ShapeLike
+    dtype: DTypeLike
+    chunks: ChunksLike | Literal["keep"]
+    shards: ShardsLike | Literal["keep"]
+    filters: FiltersLike | Literal["keep"]
+    compressors: CompressorsLike | Literal["keep"]
+    serializer: SerializerLike | Literal["keep"]
+    fill_value: FillValue
+    order: MemoryOrder | Literal["keep"] | None
+    zarr_format: ZarrFormat | None
+    attributes: AttributesLike | None
+    chunk_key_encoding: ChunkKeyEncodingLike
+    dimension_names: DimensionNames
+    config: ArrayConfigLike
+
+
 class ArrayLike(MemberLike, Place, total=False):
     """Parameters of `zeros_like` and the like."""
 

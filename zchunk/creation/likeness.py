@@ -24,7 +24,7 @@ else:
 def chunks_of(a: Any) -> Any:
     """Return the chunk shape of an array-like that has one; otherwise None, which stands for a guess."""
     if isinstance(a, Array):
-        return a.metadata.grid_of_chunks.largest
+        return a._metadata.grid_of_chunks.largest
     if is_view(a):
         return chunks_of_view(a)
     chunks: Any = getattr(a, "chunks", None)

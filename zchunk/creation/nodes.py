@@ -312,6 +312,11 @@ def require_parents(
     _make_groups(store, fmt, _missing_groups(store, path, fmt, overwrite), chunk_store)
 
 
+def check_above(store: Store, path: str, fmt: Format) -> None:
+    """Raise `ContainsArrayError` if an array is above `path`, which `overwrite` would replace, too."""
+    _missing_groups(store, path, fmt, False)
+
+
 def _missing_groups(store: Store, path: str, fmt: Format, overwrite: bool) -> list[tuple[str, bool]]:
     """Return the paths above `path` without a group, and whether an array is there. Changes nothing."""
     missing = []

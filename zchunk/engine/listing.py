@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator, Sequence
 from operator import add, contains, floordiv, ge, lt
 
@@ -55,7 +56,7 @@ def inside(array: ChunkedArray) -> Iterator[str]:
 def stored(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
     """Yield the coordinates of the stored chunks; if chunks are in shards, those that the shards hold."""
     metadata, empty = array.metadata, True
-    for _, coords in listed(array):
+    for coords in _values(array):
         empty = False
         if not all(map(lt, coords, metadata.grid.cdata_shape)):
             continue
@@ -65,6 +66,34 @@ def stored(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
             yield from in_shard(array, coords)
     if empty:
         array.check_there()
+
+
+def _values(array: ChunkedArray) -> Iterator[tuple[int, ...]]:
+    """Yield the coordinates of all stored chunks, without folders that are called as chunks would be.
+
+    Stores that take a request for each look-up are not asked: what they list counts.
+    """
+    store, parent, folders = array.store, None, frozenset[str]()
+    quick = getattr(store, "quick_lookups", False)
+    for key, coords in listed(array):
+        above, _, name = key.rpartition("/")
+        if store.root is None:
+            if quick and key not in store:
+                continue
+        elif above != parent:
+            parent, folders = above, _folders(f"{store.root}/{above}")
+        if name not in folders:
+            yield coords
+
+
+def _folders(path: str) -> frozenset[str]:
+    """Return the names of the folders in a folder."""
+    try:
+        with os.scandir(path) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_dir())
+    except OSError:
+        # Deleted meanwhile: it is listed no more.
+        return frozenset()
 
 
 def in_shard(array: ChunkedArray, coords: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

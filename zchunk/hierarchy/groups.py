@@ -6,7 +6,7 @@ A group is a chain of classes, each whole by itself and read in this order: `Nod
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from zchunk.core.access import Access, absence, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.marks import patiently
-from zchunk.creation.nodes import by_mode, format_for, init_group
+from zchunk.creation.nodes import by_mode, check_above, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ContainsGroupError, ContainsNodeError, GroupNotFoundError
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer
-from zchunk.hierarchy.zarr3_names import Zarr3Names
+from zchunk.hierarchy.zarr3_names import NodeLike, Zarr3Names, make_nodes
+from zchunk.runtime.near_names import says_near_names
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
+    from zchunk.core.array import Array
     from zchunk.typing import (
         ArrayConfigLike,
         AttributesLike,
@@ -199,7 +201,14 @@ class Group(Zarr3Names):
         only = " read-only" if self.read_only else ""
         return f"<{class_name(self)} {self.name!r}{only}>"
 
-    def tree(self, expand: bool | int = False, level: int | None = None) -> TreeViewer:
+    def tree(
+        self,
+        expand: bool | int = False,
+        level: int | None = None,
+        *,
+        max_nodes: int | None = None,
+        plain: bool = True,
+    ) -> TreeViewer:
         """Return what shows the hierarchy, as text and as HTML.
 
         Parameters
@@ -208,6 +217,10 @@ class Group(Zarr3Names):
             In HTML: unfold everything, or so many levels.
         level : int, optional
             Show only so many levels.
+        max_nodes : int, optional
+            Show only so many nodes below the group.
+        plain : bool, optional
+            zarr 3's, ignored: the text is plain in any case.
 
         Returns
         -------
@@ -224,7 +237,7 @@ class Group(Zarr3Names):
          │   └── b (3,) float64
          └── c (2,) float64
         """
-        return TreeViewer(self, expand, level)
+        return TreeViewer(self, expand, level, max_nodes)
 
     def _repr_none(self, **kwargs: Any) -> None:
         return None
@@ -331,6 +344,8 @@ def reopen(kind: type[_G], access: Access) -> _G:
 def make_group(access: Access, overwrite: bool, attributes: AttributesLike | None) -> Group:
     """Make a group, with the groups above it, and return it: all functions that make one end here."""
     fmt = format_for(access.store, access.path, access.version, access.new_nodes.zarr_format)
+    if overwrite and access.new_nodes.keep_arrays_above:
+        check_above(access.store, access.path, fmt)
     init_group(access.store, access.path, overwrite, access.chunk_store, fmt, attributes)
     return Group._of(access.at(access.path, fmt.version))
 
@@ -361,6 +376,7 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
         raise by_mode(err) from None
 
 
+@says_near_names
 def group(
     store: StoreLike = None,
     overwrite: bool = False,
@@ -434,6 +450,7 @@ def group(
     return find_or_make_group(access, "w" if overwrite else "a", attributes)
 
 
+@says_near_names
 def open_group(
     store: StoreLike = None,
     mode: Mode = "a",
@@ -513,6 +530,7 @@ def open_group(
     return find_or_make_group(access, mode, attributes)
 
 
+@says_near_names
 def create_group(
     store: StoreLike = None,
     *,
@@ -549,3 +567,23 @@ def create_group(
         zarr_format=zarr_format,
         attributes=attributes,
     )
+
+
+@says_near_names
+def create_hierarchy(
+    *, store: StoreLike, nodes: Mapping[str, NodeLike], overwrite: bool = False
+) -> Iterator[tuple[str, Array | Group]]:
+    """Make arrays and groups of metadata, as `Group.create_hierarchy` does, in a store (zarr 3's name).
+
+    Yields
+    ------
+    tuple of (str, Array or Group)
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> nodes = {"a/b": zchunk.zeros(3)}
+    >>> [path for path, _ in zchunk.create_hierarchy(store={}, nodes=nodes)]
+    ['a', 'a/b']
+    """
+    return make_nodes(access_to(store), nodes, overwrite, Group)

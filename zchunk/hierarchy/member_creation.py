@@ -33,6 +33,7 @@ from zchunk.engine.chunk_cache import as_cache
 from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
 from zchunk.hierarchy.members import Members
 from zchunk.hierarchy.moving import check_free, finish_moving, move_apart
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import check_rename
 from zchunk.spec.regular_grid import normalize_shape
 
@@ -56,6 +57,7 @@ class MemberCreation(Members):
 
     # ---- groups
 
+    @says_near_names
     def create_group(
         self, name: str, overwrite: bool = False, *, attributes: AttributesLike | None = None
     ) -> Group:
@@ -110,6 +112,7 @@ class MemberCreation(Members):
         """
         return tuple(self.create_group(name, overwrite) for name in names)
 
+    @says_near_names
     def require_group(self, name: str, overwrite: bool = False) -> Group:
         """Return the group `name`, made if it is not there.
 
@@ -485,6 +488,7 @@ class MemberCreation(Members):
 
     # ---- moving
 
+    @says_near_names
     def move(self, source: str, dest: str) -> None:
         """Move an array or group, with all that is below it. Groups above `dest` are made.
 

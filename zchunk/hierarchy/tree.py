@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ class _Lines(NamedTuple):
 
 
 _TEXT = _Lines(" ├── ", " │  "), _Lines(" └── ", "    ")
+_MORE = " … there are more than max_nodes={}"
 _ASCII = _Lines(" +-- ", " |  "), _Lines(" +-- ", "    ")
 
 
@@ -31,6 +33,8 @@ class TreeViewer:
         In HTML: unfold everything, or so many levels.
     level : int, optional
         Show only so many levels.
+    max_nodes : int, optional
+        Show only so many nodes below the group.
 
     Examples
     --------
@@ -43,16 +47,27 @@ class TreeViewer:
          +-- b (3,) float64
     """
 
-    def __init__(self, group: object, expand: bool | int = False, level: int | None = None) -> None:
+    def __init__(
+        self,
+        group: object,
+        expand: bool | int = False,
+        level: int | None = None,
+        max_nodes: int | None = None,
+    ) -> None:
         self.group = group
         self.expand = expand
         self.level = level
+        self.max_nodes = max_nodes
 
     def __repr__(self) -> str:
         return "\n".join(self._lines(*_TEXT))
 
     def __bytes__(self) -> bytes:
         return "\n".join(self._lines(*_ASCII)).encode()
+
+    def _are_enough(self, number: int) -> bool:
+        """Whether no node is shown after so many, the group itself among them."""
+        return self.max_nodes is not None and number > self.max_nodes
 
     def _members(self, node: object, depth: int) -> list[Any]:
         if not hasattr(node, "values") or (self.level is not None and depth >= self.level):
@@ -62,7 +77,12 @@ class TreeViewer:
     def _lines(self, inner: _Lines, last: _Lines) -> Iterator[str]:
         # No recursion, here and below: there may be more levels than Python's stack has.
         todo = [(self.group, "", "", 0)]
-        while todo:
+        for number in itertools.count():
+            if not todo:
+                return
+            if self._are_enough(number):
+                yield _MORE.format(self.max_nodes)
+                return
             node, branch, trunk, depth = todo.pop()
             yield branch + _label(node)
             style = last
@@ -76,11 +96,17 @@ class TreeViewer:
     def _html(self) -> Iterator[str]:
         # Nodes with their depth, and the text between and after them.
         todo: list[tuple[Any, int] | str] = [(self.group, 0)]
+        number = 0
         while todo:
             step = todo.pop()
             if isinstance(step, str):
                 yield step
                 continue
+            if self._are_enough(number):
+                # What is open is closed still.
+                yield "…"
+                continue
+            number += 1
             node, depth = step
             label, members = escape(_label(node)), self._members(node, depth)
             if not members:

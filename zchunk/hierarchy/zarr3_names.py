@@ -15,6 +15,7 @@ from zchunk.hierarchy.members import Members, find_group
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
 from zchunk.metadata.group import ConsolidatedMetadata, GroupMetadata
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path, parents
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from zchunk.hierarchy.groups import Group
     from zchunk.typing import DTypeLike, ShapeLike
 
-    _NodeLike: TypeAlias = GroupMetadata | ArrayMetadata | Array | Group
+NodeLike: TypeAlias = "GroupMetadata | ArrayMetadata | Array | Group"
 
 
 class Zarr3Names(MemberCreation):
@@ -31,6 +32,7 @@ class Zarr3Names(MemberCreation):
 
     # ---- members
 
+    @says_near_names
     def members(
         self, max_depth: int | None = 0, *, use_consolidated_for_children: bool = True
     ) -> tuple[tuple[str, Array | Group], ...]:
@@ -209,12 +211,13 @@ class Zarr3Names(MemberCreation):
             except KeyError:
                 return None
             group = self._of(self._access._replace(store=store))
-        return ConsolidatedMetadata({path: _alone(node) for path, node in group.members(None)})
+        return _nested({path: _alone(node) for path, node in group.members(None)})
 
     # ---- many nodes at once
 
+    @says_near_names
     def create_hierarchy(
-        self, nodes: Mapping[str, _NodeLike], *, overwrite: bool = False
+        self, nodes: Mapping[str, NodeLike], *, overwrite: bool = False
     ) -> Iterator[tuple[str, Array | Group]]:
         """Make arrays and groups of metadata, and the groups above them.
 
@@ -248,6 +251,22 @@ class Zarr3Names(MemberCreation):
             return make_nodes(self._access, nodes, overwrite, type(self))
 
 
+def _nested(found: Mapping[str, ArrayMetadata | GroupMetadata]) -> ConsolidatedMetadata:
+    """Return metadata by paths as zarr 3 has them: those of members, with those of their own members."""
+    below: dict[str, dict[str, Any]] = {}
+    own: dict[str, ArrayMetadata | GroupMetadata] = {}
+    for path, metadata in found.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            below.setdefault(name, {})[rest] = metadata
+        else:
+            own[name] = metadata
+    for name, metadata in own.items():
+        if isinstance(metadata, GroupMetadata):
+            own[name] = metadata._replace(consolidated_metadata=_nested(below.get(name, {})))
+    return ConsolidatedMetadata(own)
+
+
 def _alone(node: Array | Group) -> ArrayMetadata | GroupMetadata:
     if isinstance(node, Array):
         return node.metadata
@@ -257,9 +276,10 @@ def _alone(node: Array | Group) -> ArrayMetadata | GroupMetadata:
 def _described(node: Any) -> tuple[ArrayMetadata | None, int, Mapping[str, Any]]:
     """Return metadata of an array, or None of a group; version and attributes."""
     if isinstance(node, Array):
-        return node.metadata, node.zarr_format, node.attrs.asdict()
+        return node._metadata, node.zarr_format, node.attrs.asdict()
     if isinstance(node, ArrayMetadata):
-        return node, node.zarr_format, {}
+        # Those of `zchunk.zarr3` have more members, and attributes.
+        return node.replace(), node.zarr_format, getattr(node, "attributes", {})
     if isinstance(node, Members):
         node = node.metadata
     if isinstance(node, GroupMetadata):

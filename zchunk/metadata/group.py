@@ -16,7 +16,7 @@ class ConsolidatedMetadata(NamedTuple):
     Parameters
     ----------
     metadata : mapping
-        Of arrays and groups, by their paths below the group.
+        Of the arrays and groups in the group, by their names; a group has those of its members.
     kind : {"inline"}
         Where they are stored.
     must_understand : bool
@@ -26,6 +26,27 @@ class ConsolidatedMetadata(NamedTuple):
     metadata: Mapping[str, ArrayMetadata | GroupMetadata]
     kind: Literal["inline"] = "inline"
     must_understand: bool = False
+
+    @property
+    def flattened_metadata(self) -> dict[str, ArrayMetadata | GroupMetadata]:
+        """Those of all that is in the group, by their paths below it.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> z = zarr.open_group("a.zarr").create_array("b/c", shape=3, dtype="i4")
+        >>> list(zarr.consolidate_metadata("a.zarr").metadata.consolidated_metadata.flattened_metadata)
+        ['b', 'b/c']
+        """
+        found: dict[str, ArrayMetadata | GroupMetadata] = {}
+        todo = [("", self)]
+        for start, one in todo:
+            for name, metadata in one.metadata.items():
+                found[start + name] = metadata
+                inner = getattr(metadata, "consolidated_metadata", None)
+                if inner is not None:
+                    todo.append((f"{start}{name}/", inner))
+        return found
 
 
 class GroupMetadata(NamedTuple):

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from zchunk.codecs.v3 import ARRAY_ARRAY, ARRAY_BYTES, kind_of, kind_of_text
-from zchunk.convenience import saving
+from zchunk.convenience import copying, saving
 from zchunk.core.access import access_to
 from zchunk.core.array import Array
 from zchunk.creation import arrays
-from zchunk.creation.likeness import parameters_like
 from zchunk.creation.parameters_v3 import json_of
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.hierarchy.zarr3_names import make_nodes
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.versions import asked_format
 from zchunk.storage import open_store
 from zchunk.zarr3.defaults import configuration
 from zchunk.zarr3.storage import as_place
 
 if TYPE_CHECKING:
+    from zchunk.creation.keywords import (
+        ArrayLike,
+        FilledArrayLike,
+        FilledArrayOfZarr3,
+        KeptOfZarr3,
+        NewArrayOfZarr3,
+        OtherOfZarr3,
+    )
     from zchunk.typing import (
         ArrayConfigLike,
         AttributesLike,
@@ -93,6 +101,7 @@ def _pipeline(codecs: Any) -> dict[str, Any]:
     return found
 
 
+@says_near_names
 def create_array(
     store: StoreLike = None,
     *,
@@ -105,7 +114,7 @@ def create_array(
     filters: FiltersLike = "auto",
     compressors: CompressorsLike = "auto",
     serializer: SerializerLike = "auto",
-    fill_value: FillValue = None,
+    fill_value: FillValue = 0,
     order: MemoryOrder | None = None,
     zarr_format: ZarrFormat | None = None,
     attributes: AttributesLike | None = None,
@@ -149,11 +158,12 @@ def create(
     *,
     chunks: ChunksLike = None,
     dtype: DTypeLike = None,
-    fill_value: FillValue = None,
+    fill_value: FillValue = 0,
     store: StoreLike = None,
     overwrite: bool = False,
     path: str | None = None,
-    **kwargs: Any,
+    mode: Literal["r", "r+", "a", "w", "w-"] | None = None,
+    **kwargs: Unpack[OtherOfZarr3],
 ) -> Array:
     """Create an array: `zchunk.create` with zarr 3's defaults.
 
@@ -161,6 +171,8 @@ def create(
     ----------
     shape, chunks, dtype, fill_value, store, overwrite, path
         As for `zchunk.create`.
+    mode : {"r", "r+", "a", "w", "w-"}, optional
+        ``"w"`` replaces what is there, ``"r"`` is an error.
     **kwargs
         Other parameters of `zchunk.create`, and zarr 3's: ``chunk_shape`` and ``codecs``, the list of all
         codecs; ``data``, what the array holds.
@@ -175,16 +187,19 @@ def create(
     >>> zarr.create((4, 4), chunk_shape=(2, 2)).chunks
     (2, 2)
     """
+    if mode not in (None, "r+", "a", "w", "w-"):
+        wrong = "makes no array; open_array opens the one that is there" if mode == "r" else "is none"
+        raise ValueError(f"mode {mode!r} {wrong}")
     own = {
-        "chunks": chunks, "dtype": dtype, "fill_value": fill_value, "store": store, "overwrite": overwrite,
-        "path": path,
+        "chunks": chunks, "dtype": dtype, "fill_value": fill_value, "store": store, "path": path,
+        "overwrite": (overwrite and mode != "w-") or mode == "w",
     }  # fmt: skip
-    given = translated(own | kwargs)
+    given = translated({**own, **kwargs})
     data = given.pop("data", None)
     return arrays.create(shape, **given) if data is None else arrays.array(data, **given)
 
 
-def array(data: DataLike, **kwargs: Any) -> Array:
+def array(data: DataLike, **kwargs: Unpack[FilledArrayOfZarr3]) -> Array:
     """Create an array that holds `data`; other parameters are those of `create`.
 
     Returns
@@ -208,18 +223,14 @@ def from_array(
     name: str | None = None,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[KeptOfZarr3],
 ) -> Array:
-    """Create an array like `data`, which may be an array of zchunk, with what it holds.
+    """Create an array like `data`, with what it holds: `zchunk.from_array` with zarr 3's defaults.
 
     Parameters
     ----------
-    store, name, overwrite, storage_options
-        As for `create_array`.
-    data : array-like
-        Gives what is not given else: shape, dtype, chunks, shards, codecs, attributes.
-    write_data : bool, optional
-        If not, nothing is copied but those.
+    store, data, write_data, name, overwrite, storage_options
+        As for `zchunk.from_array`.
     **kwargs
         Other parameters of `create_array`; ``"keep"`` means that of the data.
 
@@ -235,24 +246,11 @@ def from_array(
     >>> new.chunks, new[:]
     ((2,), array([1, 2, 3]))
     """
-    kept = {k: v for k, v in kwargs.items() if not (isinstance(v, str) and v == "keep") and v is not None}
     own = {"store": store, "path": name, "overwrite": overwrite, "storage_options": storage_options}
-    given = translated(kept | own)
-    if isinstance(data, Array):
-        given.setdefault("fill_value", data.fill_value)
-        if "attributes" not in given:
-            given["attributes"] = data.attrs.asdict()
-        given.setdefault("zarr_format", data.zarr_format)
-    elif given.get("zarr_format") is None:
-        given.pop("zarr_format", None)
-    like = parameters_like(data, given)
-    made = arrays.create(**like)
-    if write_data:
-        made[...] = data
-    return made
+    return copying.made_from(data, translated({**copying.what_is_given(kwargs), **own}), write_data)
 
 
-def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
+def zeros(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     """Create an array with the fill value 0; other parameters are those of `create`.
 
     Returns
@@ -268,7 +266,7 @@ def zeros(shape: ShapeLike, **kwargs: Any) -> Array:
     return arrays.zeros(shape, **translated(kwargs))
 
 
-def ones(shape: ShapeLike, **kwargs: Any) -> Array:
+def ones(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     """Create an array with the fill value 1; other parameters are those of `create`.
 
     Returns
@@ -284,7 +282,7 @@ def ones(shape: ShapeLike, **kwargs: Any) -> Array:
     return arrays.ones(shape, **translated(kwargs))
 
 
-def empty(shape: ShapeLike, **kwargs: Any) -> Array:
+def empty(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     """Do what `zeros` does: in zarr 3, too, items that were never written read as zeros.
 
     Returns
@@ -300,7 +298,7 @@ def empty(shape: ShapeLike, **kwargs: Any) -> Array:
     return zeros(shape, **kwargs)
 
 
-def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Any) -> Array:
+def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     """Create an array with the fill value `fill_value`; other parameters are those of `create`.
 
     Returns
@@ -316,7 +314,7 @@ def full(shape: ShapeLike, fill_value: FillValue, **kwargs: Any) -> Array:
     return arrays.full(shape, fill_value, **translated(kwargs))
 
 
-def zeros_like(a: TemplateLike, **kwargs: Any) -> Array:
+def zeros_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
     """Create an array like `a` with the fill value 0.
 
     Returns
@@ -332,7 +330,7 @@ def zeros_like(a: TemplateLike, **kwargs: Any) -> Array:
     return arrays.zeros_like(a, **translated_like(kwargs))
 
 
-def ones_like(a: TemplateLike, **kwargs: Any) -> Array:
+def ones_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
     """Create an array like `a` with the fill value 1.
 
     Returns
@@ -348,7 +346,7 @@ def ones_like(a: TemplateLike, **kwargs: Any) -> Array:
     return arrays.ones_like(a, **translated_like(kwargs))
 
 
-def empty_like(a: TemplateLike, **kwargs: Any) -> Array:
+def empty_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
     """Do what `zeros_like` does.
 
     Returns
@@ -364,7 +362,7 @@ def empty_like(a: TemplateLike, **kwargs: Any) -> Array:
     return zeros_like(a, **kwargs)
 
 
-def full_like(a: TemplateLike, **kwargs: Any) -> Array:
+def full_like(a: TemplateLike, **kwargs: Unpack[FilledArrayLike]) -> Array:
     """Create an array like `a`, with its fill value if none is given.
 
     Returns
@@ -397,6 +395,7 @@ def translated_like(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 # ---- groups
 
 
+@says_near_names
 def create_group(
     store: StoreLike = None,
     *,
@@ -430,6 +429,7 @@ def create_group(
     )
 
 
+@says_near_names
 def create_hierarchy(
     *, store: StoreLike, nodes: Mapping[str, Any], overwrite: bool = False
 ) -> Iterator[tuple[str, Array | Group]]:
@@ -494,6 +494,9 @@ def save_group(
     >>> sorted(zarr.load("a.zarr"))
     ['arr_0', 'b']
     """
+    for name, value in kwargs.items():
+        if isinstance(value, str | bytes):
+            raise TypeError(f"{name}={value!r:.80} is no array, and no other parameter")
     target, path = as_place(_to_save(store, storage_options), path)
     saving.save_members(target, args, kwargs, path, zarr_format, configuration())
 

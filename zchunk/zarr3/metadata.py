@@ -1,8 +1,292 @@
-"""The metadata of nodes, by zarr 3's names."""
+"""The metadata of nodes, by zarr 3's names and with its members: what `Array.metadata` is in `zchunk.zarr3`.
 
-from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.array import ArrayMetadata as ArrayV2Metadata
-from zchunk.metadata.array import ArrayMetadata as ArrayV3Metadata
+Those of an array are `zchunk.metadata.array.ArrayMetadata`, which all of zchunk takes, with more members, and
+with zarr 3's meaning of two: `data_type` and `codecs` are objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from zchunk.creation.parameters_v3 import json_of
+from zchunk.metadata.array import ArrayMetadata as _ArrayMetadata
+from zchunk.metadata.formats import get_format
 from zchunk.metadata.group import ConsolidatedMetadata, GroupMetadata
+from zchunk.runtime.lazy import cached_property
+from zchunk.zarr3 import codecs as _codecs
+from zchunk.zarr3.dtype import ZDType, parse_dtype
 
-__all__ = ["ArrayMetadata", "ArrayV2Metadata", "ArrayV3Metadata", "ConsolidatedMetadata", "GroupMetadata"]
+if TYPE_CHECKING:
+    from zchunk.typing import DTypeLike, ZarrFormat
+
+__all__ = [
+    "ArrayMetadata",
+    "ArrayV2Metadata",
+    "ArrayV3Metadata",
+    "ConsolidatedMetadata",
+    "GroupMetadata",
+    "RectilinearChunkGridMetadata",
+    "RegularChunkGridMetadata",
+]
+
+
+class RegularChunkGridMetadata(NamedTuple):
+    """Chunks that have all the same shape.
+
+    Examples
+    --------
+    >>> from zchunk.zarr3.metadata import RegularChunkGridMetadata
+    >>> RegularChunkGridMetadata((10, 5)).to_dict()
+    {'name': 'regular', 'configuration': {'chunk_shape': [10, 5]}}
+    """
+
+    chunk_shape: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.chunk_shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the grid as JSON of format 3.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.metadata import RegularChunkGridMetadata
+        >>> RegularChunkGridMetadata((2,)).to_dict()["name"]
+        'regular'
+        """
+        return {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}}
+
+
+class RectilinearChunkGridMetadata(NamedTuple):
+    """Chunks whose lengths differ along the axes.
+
+    Examples
+    --------
+    >>> from zchunk.zarr3.metadata import RectilinearChunkGridMetadata
+    >>> RectilinearChunkGridMetadata(((10, 20), 5)).ndim
+    2
+    """
+
+    # A length that all chunks along an axis have, or the length of each.
+    chunk_shapes: tuple[int | tuple[int, ...], ...]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.chunk_shapes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the grid as JSON of format 3.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.metadata import RectilinearChunkGridMetadata
+        >>> RectilinearChunkGridMetadata(((1, 2),)).to_dict()["configuration"]["chunk_shapes"]
+        [[1, 2]]
+        """
+        shapes = [list(lengths) if isinstance(lengths, tuple) else lengths for lengths in self.chunk_shapes]
+        return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
+
+
+class ArrayMetadata(_ArrayMetadata):
+    """The metadata of an array of either format, with the members that zarr 3 has in both."""
+
+    _version: ClassVar[ZarrFormat]
+    _plain: _ArrayMetadata
+    _asdict: Callable[[], dict[str, Any]]
+
+    @classmethod
+    def _of(cls, plain: _ArrayMetadata, attributes: Callable[[], dict[str, Any]]) -> Self:
+        """Return metadata of zchunk with zarr 3's members."""
+        found = cls.__new__(cls)
+        vars(found).update(vars(plain), _plain=plain, _asdict=attributes)
+        return found
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the metadata that JSON of the format says.
+
+        Raises
+        ------
+        MetadataError
+            No array can be so.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> found = zarr.zeros(4, chunks=2, attributes={"units": "m"}).metadata
+        >>> type(found).from_dict(found.to_dict()) == found
+        True
+        """
+        document = json.loads(json.dumps(dict(data), default=_as_json))
+        attributes = document.pop("attributes", None) or {}
+        raw = json.dumps(document).encode()
+        plain = get_format(cls._version).parse_array(raw, "the metadata given", ".", frozenset())
+        return cls._of(plain, attributes.copy)
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """User attributes, as they were when they were first asked for here."""
+        return self._asdict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metadata as JSON, with user attributes.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> zarr.zeros(4, attributes={"units": "m"}).metadata.to_dict()["attributes"]
+        {'units': 'm'}
+        """
+        return {**self._plain.to_dict(), "attributes": self.attributes}
+
+    @property
+    def chunk_grid(self) -> RegularChunkGridMetadata | RectilinearChunkGridMetadata:
+        """The grid of what is stored as one object, chunks or shards."""
+        if self.edges is None:
+            return RegularChunkGridMetadata(self.chunk_shape)
+        shapes = self._plain.to_dict()["chunk_grid"]["configuration"]["chunk_shapes"]
+        return RectilinearChunkGridMetadata(
+            tuple(tuple(found) if isinstance(found, list) else found for found in shapes)
+        )
+
+    def encode_chunk_key(self, chunk_coords: Iterable[int]) -> str:
+        """Return the key of a chunk, below that of the array.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> zarr.zeros((4, 4), chunks=2).metadata.encode_chunk_key((0, 1))
+        'c/0/1'
+        """
+        return self.chunk_key_encoding.encode(chunk_coords)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArrayMetadata) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.from_dict({self.to_dict()!r})"
+
+
+class ArrayV2Metadata(ArrayMetadata):
+    """The metadata of an array of format 2.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> found = zarr.zeros(4, chunks=2, zarr_format=2).metadata
+    >>> found.chunks, found.chunk_grid.chunk_shape
+    ((2,), (2,))
+    """
+
+    _version: ClassVar[ZarrFormat] = 2
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Lengths of a chunk."""
+        return self.chunk_shape
+
+
+class ArrayV3Metadata(ArrayMetadata):
+    """The metadata of an array of format 3.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Length of every axis.
+    data_type : ZDType, or what NumPy or format 3 call it
+        Type of an item.
+    chunk_grid, chunk_key_encoding : mapping, or an object of zarr 3's
+        As in the metadata document.
+    fill_value : scalar
+        Value of the items of missing chunks.
+    codecs : iterable of codecs
+        In the order of encoding.
+    attributes : mapping, optional
+        User attributes.
+    dimension_names : iterable of str or None, optional
+        Names of the axes.
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> found = zarr.zeros(4, chunks=2, dtype="i2").metadata
+    >>> found.data_type, found.codecs[0]
+    (Int16(endianness='little'), BytesCodec(endian='little'))
+    >>> found.chunk_grid.chunk_shape
+    (2,)
+    """
+
+    _version: ClassVar[ZarrFormat] = 3
+
+    def __init__(
+        self,
+        *,
+        shape: Iterable[int],
+        data_type: DTypeLike | ZDType,
+        chunk_grid: Any,
+        chunk_key_encoding: Any,
+        fill_value: Any,
+        codecs: Iterable[Any],
+        attributes: Mapping[str, Any] | None = None,
+        dimension_names: Iterable[str | None] | None = None,
+    ) -> None:
+        kind = parse_dtype(data_type)
+        document = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(shape),
+            "data_type": kind.to_json(zarr_format=3),
+            "chunk_grid": _as_json(chunk_grid),
+            "chunk_key_encoding": _as_json(chunk_key_encoding),
+            "fill_value": kind.to_json_scalar(fill_value, zarr_format=3),
+            "codecs": [json_of(codec) for codec in codecs],
+            "attributes": dict(attributes or {}),
+        }
+        if dimension_names is not None:
+            document["dimension_names"] = list(dimension_names)
+        vars(self).update(vars(self.from_dict(document)))
+
+    @property
+    def data_type(self) -> ZDType:  # type: ignore[override]
+        """Type of an item."""
+        return ZDType.from_json(self._plain.to_dict()["data_type"], zarr_format=3)
+
+    @property
+    def codecs(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """The codecs of what is stored as one object, in the order of encoding."""
+        return tuple(map(_codecs.codec_of, self._plain.to_dict()["codecs"]))
+
+    @property
+    def storage_transformers(self) -> tuple[()]:
+        """None: zchunk has none."""
+        return ()
+
+
+def shown(plain: _ArrayMetadata, attributes: Callable[[], dict[str, Any]]) -> ArrayMetadata:
+    """Return an array's metadata with zarr 3's members.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> shown(zchunk.zeros(3).metadata, dict).attributes
+    {}
+    """
+    kind = ArrayV2Metadata if plain.zarr_format == 2 else ArrayV3Metadata
+    return kind._of(plain, attributes)
+
+
+def _as_json(value: Any) -> Any:
+    """Return what zarr 3 has as an object, a grid or how chunks are named, as JSON."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "separator"):
+        return {"name": value.name, "configuration": {"separator": value.separator}}
+    return value

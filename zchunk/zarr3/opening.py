@@ -10,6 +10,7 @@ from zchunk.creation import opening as of_arrays
 from zchunk.errors import ConsolidatedMetadataNotFoundError
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
+from zchunk.runtime.near_names import says_near_names
 from zchunk.storage import open_store
 from zchunk.zarr3.creation import translated, translated_like
 from zchunk.zarr3.defaults import configuration
@@ -45,6 +46,8 @@ def open(
 ) -> Array | Group:
     """Open the array or group that is there, or create one: `zchunk.open` with zarr 3's defaults.
 
+    Of a group, consolidated metadata are used as by `open_group`, which has the parameter `use_consolidated`.
+
     Returns
     -------
     Array or Group
@@ -57,10 +60,23 @@ def open(
     >>> zarr.open("a.zarr")
     <zchunk.core.Array (4, 4) int32>
     """
+    consolidated = kwargs.pop("use_consolidated", None)
     own = {"store": store, "path": path, "zarr_format": zarr_format, "config": config}
     given = translated({**kwargs, **own})
     place = given.pop("store")
-    return opening.open(place, mode or _mode(place, "a"), storage_options=storage_options, **given)
+    mode = mode or _mode(place, "a")
+    found = opening.open(place, mode, storage_options=storage_options, **given)
+    if isinstance(found, Array) or not (consolidated or (consolidated is None and mode == "r")):
+        return found
+    # It is a group that is there.
+    return open_group(
+        found.store,
+        mode="r" if mode == "r" else "r+",
+        path=found.path,
+        zarr_format=found.zarr_format,
+        use_consolidated=consolidated,
+        config=found._access.config,
+    )
 
 
 def open_array(
@@ -239,6 +255,7 @@ def open_consolidated(
     return open_group(store, use_consolidated=use_consolidated, **kwargs)
 
 
+@says_near_names
 def consolidate_metadata(
     store: StoreLike, path: str | None = None, zarr_format: ZarrFormat | None = None
 ) -> Group:
@@ -270,6 +287,7 @@ def consolidate_metadata(
     return open_group(place, mode="r+", path=path, zarr_format=zarr_format, use_consolidated=False)
 
 
+@says_near_names
 def load(
     store: StoreLike,
     path: str | None = None,

@@ -35,7 +35,8 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return done
 
 
-# Arguments: folder, which call of which method is the last. Memory is for some tasks in two stages.
+# Arguments: folder, which call of which method is the last, bytes of memory, what is selected of the source.
+# Memory is for some tasks in two stages.
 KILLED = """
 import os, signal, sys
 import zchunk
@@ -56,12 +57,17 @@ def last(*args):
 
 setattr(cls, name, last)
 zchunk.set_threads(2)
-zchunk.rechunk(folder + "/z", (64, 5), folder + "/target", limit)
+source = folder + "/z"
+if sys.argv[5]:
+    source = eval(sys.argv[5], {"z": zchunk.open(source)})
+zchunk.rechunk(source, eval(sys.argv[6]), folder + "/target", limit)
 """
 
 
-def kill(folder: Path, limit: int, name: str, calls: int) -> None:
-    args = [sys.executable, "-c", KILLED, str(folder), name, str(calls), str(limit)]
+def kill(
+    folder: Path, limit: int, name: str, calls: int, source: str = "", chunks: tuple[int, int] = (64, 5)
+) -> None:
+    args = [sys.executable, "-c", KILLED, str(folder), name, str(calls), str(limit), source, str(chunks)]
     assert subprocess.run(args, timeout=60, check=False).returncode == -signal.SIGKILL
     assert (folder / "target.rechunk").exists()
 
@@ -90,6 +96,27 @@ def test_a_call_goes_on_where_one_was_killed(
     assert seen[-1] == (2 * z.nbytes, 2 * z.nbytes)
     # Nothing was done again but what was under way.
     assert len(stages) == tasks - done
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["target", "whole", "z"]
+
+
+@pytest.mark.parametrize(("name", "calls"), [("add", 3), ("_put", 5)])
+def test_a_lazy_view_goes_on_too(name: str, calls: int, tmp_path: Path, stages: list[int]) -> None:
+    z = tall(tmp_path / "z")
+    view, chunks = z.lazy[4:, ::-2].T, (5, 60)
+    limit = least(view, chunks, target=tmp_path / "target") + 3000
+    kill(tmp_path, limit, name, calls, "z.lazy[4:, ::-2].T", chunks)
+    done = len(list((tmp_path / "target.rechunk").rglob("done/[01]/*")))
+    # Another view of the same array is another source.
+    with pytest.raises(StoreError, match="other parameters"):
+        zchunk.rechunk(z.lazy[:60, ::-2].T, chunks, tmp_path / "target", limit)
+    assert stages == []
+    found = zchunk.rechunk(view, chunks, tmp_path / "target", limit)
+    np.testing.assert_array_equal(found[...], z[4:, ::-2].T)
+    assert len(stages) > 0
+    again = len(stages)
+    stages.clear()
+    zchunk.rechunk(view, chunks, tmp_path / "whole", limit)
+    assert again == len(stages) - done
     assert sorted(p.name for p in tmp_path.iterdir()) == ["target", "whole", "z"]
 
 

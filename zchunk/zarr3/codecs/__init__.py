@@ -405,3 +405,30 @@ class ShardingCodec(Codec):
             "index_codecs": _as_json(self.index_codecs),
             "index_location": self.index_location,
         }
+
+
+def codec_of(data: Mapping[str, Any]) -> Any:
+    """Return the codec of JSON of format 3; the JSON itself if zarr 3 has no name for it.
+
+    Examples
+    --------
+    >>> codec_of({"name": "gzip", "configuration": {"level": 1}})
+    GzipCodec(level=1)
+    """
+    name, configuration = data["name"], dict(data.get("configuration", {}))
+    if name == ShardingCodec.name:
+        for part in ("codecs", "index_codecs"):
+            configuration[part] = tuple(map(codec_of, configuration[part]))
+        configuration["chunk_shape"] = tuple(configuration["chunk_shape"])
+    elif name == TransposeCodec.name:
+        configuration["order"] = tuple(configuration["order"])
+    elif name == BytesCodec.name:
+        configuration.setdefault("endian", None)
+    kind = _KINDS.get(name)
+    return data if kind is None else kind(**configuration)
+
+
+_KINDS: dict[str, Any] = {
+    **{kind.name: kind for kind in Codec.__subclasses__()},
+    **{f"numcodecs.{kind._id}": kind for kind in numcodecs.kinds()},
+}

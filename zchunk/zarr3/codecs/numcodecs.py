@@ -192,3 +192,8 @@ class Zstd(_Numcodecs):
     """``numcodecs.zstd``."""
 
     _id = "zstd"
+
+
+def kinds() -> list[type[_Numcodecs]]:
+    """Return the classes of the codecs."""
+    return _Numcodecs.__subclasses__()
