@@ -133,8 +133,9 @@ class Machine:
         return self.array(name).append(value, axis)
 
     def load(self, name):
-        found = self.zarr.load(self.path, path=name)
-        return native(found) if isinstance(found, np.ndarray) else sorted(found)
+        # Of groups zarr cannot do it.
+        self.array(name)
+        return native(self.zarr.load(self.path, path=name))
 
     def initialized(self, name):
         return self.array(name).nchunks_initialized
