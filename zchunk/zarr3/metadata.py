@@ -255,12 +255,12 @@ class ArrayV3Metadata(ArrayMetadata):
         vars(self).update(vars(self.from_dict(document)))
 
     @property
-    def data_type(self) -> ZDType:  # type: ignore[override]
+    def data_type(self) -> ZDType:
         """Type of an item."""
         return ZDType.from_json(self._plain.to_dict()["data_type"], zarr_format=3)
 
     @property
-    def codecs(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def codecs(self) -> tuple[Any, ...]:
         """The codecs of what is stored as one object, in the order of encoding."""
         return tuple(map(_codecs.codec_of, self._plain.to_dict()["codecs"]))
 

@@ -27,8 +27,8 @@ def is_array(node):
 def native(value):
     """Return items in the machine's byte order: in format 3 that is the codec's affair, not the dtype's."""
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "OT":
-        return value.astype(value.dtype.newbyteorder("="))
-    # One text is an array without axes there.
+        value = value.astype(value.dtype.newbyteorder("="))
+    # One item may be an array without axes there.
     return value[()] if isinstance(value, np.ndarray) and not value.ndim else value
 
 
