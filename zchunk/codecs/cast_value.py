@@ -68,8 +68,8 @@ class CastValue(ItemCodec):
     rounding : str
         One of `zchunk.codecs.rounding.MODES`.
     out_of_range : {None, "clamp", "wrap"}
-        What becomes of numbers that the other dtype has not: an error, its least or greatest number, or the
-        number modulo how many there are, if it is of integers.
+        What becomes of numbers that the other dtype has not: an error; its least or greatest number, an
+        infinity if there is one; or the number modulo how many there are, if it is of integers.
     encode_map, decode_map : sequence of pairs of scalars
         Numbers, and what they become instead. The first pair of a number holds.
     configuration : dict
@@ -187,6 +187,8 @@ def cast(items: _Array, dtype: np.dtype[Any], rounding: str, out_of_range: str |
 def _out_of_range(number: Any, dtype: np.dtype[Any]) -> ValueError:
     if _is_nan(number):
         return ValueError(f"codec 'cast_value': {dtype} has no NaN; map it to a number by scalar_map")
+    if is_integer(dtype) and math.isinf(number):
+        return ValueError(f"codec 'cast_value': {dtype} has no infinity; map it to a number by scalar_map")
     return ValueError(
         f"codec 'cast_value': {number} is out of the range of {dtype}; out_of_range says what to store "
         "instead"
@@ -200,11 +202,10 @@ def _floats_to_integers(
     least, greatest = integer_limits(dtype)
     # A power of two, which floats have.
     low, high = whole < float(least), whole >= float(greatest + 1)
-    wrong = np.isnan(values)
+    # Infinities are nothing to clamp: in zarr they are errors, too.
+    wrong = ~np.isfinite(values)
     if out_of_range is None:
         wrong |= low | high
-    elif out_of_range == "wrap":
-        wrong |= np.isinf(values)
     if wrong.any():
         raise _out_of_range(values[wrong][0], dtype)
     if out_of_range == "wrap":
@@ -261,8 +262,12 @@ def _to_floats(values: _Array, dtype: np.dtype[Any], rounding: str, out_of_range
         wrong = wrong | low | high
     if wrong.any():
         raise _out_of_range(values[wrong][0], dtype)
+    if floats.has_infinity:
+        ends = -math.inf, math.inf
+    else:
+        ends = least, floats.greatest
     # These are numbers of the dtype now, whatever its way of rounding is.
-    return np.where(low, least, np.where(high, floats.greatest, found)).astype(dtype)
+    return np.where(low, ends[0], np.where(high, ends[1], found)).astype(dtype)
 
 
 def _round_to(values: _Array, floats: _Floats, rounding: str) -> _Array:

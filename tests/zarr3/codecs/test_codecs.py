@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -50,3 +54,62 @@ def test_arrays() -> None:
     z[0, 0] = 1000
     assert again[0, 0] == 15.5
     assert z.metadata.to_dict()["codecs"][:2] == [codec.to_dict() for codec in filters]
+
+
+NAN = math.nan
+# What zarr-python 3.4.2 (cast-value-rs 0.5.1) has stored: dtype, fill value, filters, what was written, the
+# JSON of the codecs, the chunks, and what it reads.
+GOLDEN: list[tuple[str, float, list[Any], list[float], str, str, list[float]]] = [
+    (
+        "f4",
+        0.5,
+        [
+            ScaleOffset(offset=-10, scale=10),
+            CastValue(
+                data_type="uint8",
+                out_of_range="clamp",
+                rounding="nearest-away",
+                scalar_map={"encode": [("NaN", 255)], "decode": [(255, "NaN")]},
+            ),
+        ],
+        [-10, 0.25, NAN, 99],
+        '[{"name": "scale_offset", "configuration": {"offset": -10, "scale": 10}}, {"name": "cast_value", '
+        '"configuration": {"data_type": "uint8", "rounding": "nearest-away", "out_of_range": "clamp", '
+        '"scalar_map": {"encode": [["NaN", 255]], "decode": [[255, "NaN"]]}}}, {"name": "bytes"}]',
+        "0067ffff 00676969",
+        [-10.0, 0.3000001907348633, NAN, NAN, -10.0, 0.3000001907348633],
+    ),
+    (
+        "i2",
+        -4,
+        [ScaleOffset(offset=-20, scale=3)],
+        [-20, 1, 300, -4],
+        '[{"name": "scale_offset", "configuration": {"offset": -20, "scale": 3}}, {"name": "bytes", '
+        '"configuration": {"endian": "little"}}]',
+        "00003f00c0033000 00003f0030003000",
+        [-20, 1, 300, -4, -20, 1],
+    ),
+    (
+        "f8",
+        0,
+        [CastValue(data_type="int16", rounding="towards-negative", out_of_range="wrap")],
+        [-1.5, 32768, 2.5, -0.0],
+        '[{"name": "cast_value", "configuration": {"data_type": "int16", "rounding": "towards-negative", '
+        '"out_of_range": "wrap"}}, {"name": "bytes", "configuration": {"endian": "little"}}]',
+        "feff008002000000 feff008000000000",
+        [-2.0, -32768.0, 2.0, 0.0, -2.0, -32768.0],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case[0])
+def test_what_zarr_stores(case: tuple[str, float, list[Any], list[float], str, str, list[float]]) -> None:
+    dtype, fill, filters, values, codecs, chunks, expected = case
+    z = zarr.create_array(
+        {}, shape=6, chunks=4, dtype=dtype, filters=filters, compressors=None, fill_value=fill
+    )
+    z[:4] = np.array(values, dtype)
+    z[4:] = z[:2]
+    assert json.dumps(z.metadata.to_dict()["codecs"]) == codecs
+    assert " ".join(bytes(z.store[f"c/{i}"]).hex() for i in range(2)) == chunks
+    np.testing.assert_array_equal(z[...], np.array(expected, dtype))
