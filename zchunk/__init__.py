@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
     from zchunk.wings.rechunking import rechunk
+    from zchunk.wings.verification import manifest, repair, verify
     from zchunk.zarr3.debug import print_debug_info
 
 __version__ = "0.1.0"
@@ -116,6 +117,7 @@ __all__ = [
     "get_threads",
     "group",
     "load",
+    "manifest",
     "ones",
     "ones_like",
     "open",
@@ -125,6 +127,7 @@ __all__ = [
     "open_like",
     "print_debug_info",
     "rechunk",
+    "repair",
     "save",
     "save_array",
     "save_group",
@@ -133,6 +136,7 @@ __all__ = [
     "stack",
     "storage",
     "tree",
+    "verify",
     "zeros",
     "zeros_like",
 ]
@@ -156,6 +160,7 @@ _HOMES = {
     "zchunk.convenience.trees": "tree",
     "zchunk.runtime.spare_memory": "get_spare_memory set_spare_memory",
     "zchunk.wings.rechunking": "rechunk",
+    "zchunk.wings.verification": "manifest repair verify",
     "zchunk.storage": (
         "ABSStore DBMStore FSStore LMDBStore LRUStoreCache N5FSStore N5Store ObjectStore RedisStore"
         " SQLiteStore TempStore ZipStore"

@@ -2,7 +2,7 @@
 
 A spec is the tuple ``(kind, level, checksum, stream, shuffle, typesize, blocksize)``; `kind` is one of
 `KINDS`, the last four members matter to Blosc only. `zchunk.codecs` makes it from a codec and a dtype. For the
-engine an eighth member may say that a CRC-32C follows what is encoded.
+engine an eighth member may say which checksum what is encoded has; it is one of `SUMS`.
 """
 
 from libc.stdint cimport INT64_MAX
@@ -12,7 +12,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from zchunk._ext.codecs.blosc_decode cimport HEADER, MAX_BLOSC, decode_frame
 from zchunk._ext.codecs.blosc_encode cimport encode_frame
-from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, GZIP_KIND, LZ4_KIND, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec
+from zchunk._ext.codecs.dispatch cimport (
+    BLOSC_KIND, CRC32_BEFORE, CRC32C_BEHIND, GZIP_KIND, LZ4_KIND, NO_SUM, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec,
+)
 from zchunk._ext.codecs.libraries cimport (
     deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, zstd_bound,
     zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound,
@@ -23,6 +25,8 @@ from zchunk._ext.memory.status cimport (
     CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, WRONG_SUM, Failure, fail,
 )
 
+# A CRC-32C behind the bytes is what format 3 has, a CRC-32 before them what numcodecs has had from the beginning.
+SUMS = {"none": NO_SUM, "crc32c": CRC32C_BEHIND, "crc32": CRC32_BEFORE}
 KINDS = {"raw": RAW_KIND, "blosc": BLOSC_KIND, "lz4": LZ4_KIND, "zstd": ZSTD_KIND, "zlib": ZLIB_KIND, "gzip": GZIP_KIND}
 
 # zlib-ng counts in 32 bits what goes in and what comes out, see `deflate_bound`.
@@ -112,10 +116,12 @@ cdef int parse_spec(object spec, Spec* out) except -1:
     memset(out, 0, sizeof(Spec))
     (out.kind, out.level, out.checksum, out.blosc.stream, out.blosc.shuffle, out.blosc.typesize,
      out.blosc.blocksize) = spec[:7]
-    out.crc = len(spec) > 7 and spec[7]
+    out.crc = spec[7] if len(spec) > 7 else NO_SUM
     out.blosc.clevel = out.level
     if out.kind < 0 or out.kind > GZIP_KIND:
         raise ValueError(f"there is no native codec of kind {out.kind}")
+    if out.crc < NO_SUM or out.crc > CRC32_BEFORE:
+        raise ValueError(f"there is no native checksum of kind {out.crc}")
     if (out.kind == ZLIB_KIND or out.kind == GZIP_KIND) and not -1 <= out.level <= 9:
         raise ValueError(f"zlib and gzip take levels -1 to 9, not {out.level}")
     if out.kind == BLOSC_KIND and not (

@@ -10,7 +10,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from zchunk._ext.codecs.blosc_decode cimport Frame, frame_nbytes, open_frame
-from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, RAW_KIND, decode_bytes, encoded_bound, encoded_limit
+from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, CRC32_BEFORE, RAW_KIND, decode_bytes, encoded_bound, encoded_limit
 from zchunk._ext.codecs.libraries cimport crc32_of
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.codecs.crc32c cimport crc32c, from_little
@@ -121,8 +121,10 @@ cdef int open_file(const Plan* p, const Region* r, Source* source, Scratch* s, F
 
 
 cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    """Compare the bytes with the checksum that follows them, if there is one, and leave that out."""
+    """Compare the bytes with their checksum, if they have one, and leave that out."""
     cdef int64_t n
+    cdef bint before = p.codec.crc == CRC32_BEFORE
+    cdef const uint8_t* data
     cdef uint32_t found, stored
     if not p.codec.crc:
         return OK
@@ -131,12 +133,13 @@ cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexce
     n = source.size - 4
     if n < 0:
         return fail(f, TRUNCATED, source.size, 4)
-    found = crc32c(source.data, n)
-    memcpy(&stored, source.data + n, 4)
+    data = source.data + 4 if before else source.data
+    found = crc32_of(data, n) if before else crc32c(data, n)
+    memcpy(&stored, source.data if before else data + n, 4)
     stored = from_little(stored)
     if found != stored:
         return fail(f, WRONG_SUM, found, stored)
-    source.size = n
+    source.data, source.size = data, n
     return OK
 
 

@@ -8,7 +8,10 @@ from libc.string cimport memcmp, memcpy
 
 from zchunk._ext.codecs.blosc_decode cimport HEADER
 from zchunk._ext.codecs.blosc_encode cimport Layout, encode_blocks, encode_frame, encode_header, frame_layout
-from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit
+from zchunk._ext.codecs.dispatch cimport (
+    BLOSC_KIND, CRC32_BEFORE, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit,
+)
+from zchunk._ext.codecs.libraries cimport crc32_of
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.memory.copy cimport Block, fill_block, is_fill
 from zchunk._ext.codecs.crc32c cimport crc32c, from_little
@@ -70,6 +73,10 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     cdef const uint8_t* chunk
     cdef int64_t got
     cdef uint32_t crc
+    cdef uint8_t* start = dst
+    cdef bint before
+    if p.codec.crc == CRC32_BEFORE:
+        dst += 4
     if p.codec.kind == BLOSC_KIND:
         got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, dst, s)
     elif p.codec.kind == RAW_KIND:
@@ -87,8 +94,9 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
         fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
         return -1
     if p.codec.crc:
-        crc = from_little(crc32c(dst, got))
-        memcpy(dst + got, &crc, 4)
+        before = p.codec.crc == CRC32_BEFORE
+        crc = from_little(crc32_of(dst, got) if before else crc32c(dst, got))
+        memcpy(start if before else dst + got, &crc, 4)
         got += 4
     return got
 

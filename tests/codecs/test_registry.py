@@ -113,7 +113,7 @@ def test_every_codec_of_numcodecs() -> None:
         "quantize": {"digits": 1, "dtype": "<f8"},
         "vlen-array": {"dtype": "<i4"},
     }
-    native = {"blosc", "lz4", "zstd", "zlib", "gzip", "crc32c"}
+    native = {"blosc", "lz4", "zstd", "zlib", "gzip", "crc32", "crc32c"}
     for codec_id in numcodecs.registry.codec_registry:
         if codec_id == "pickle":
             continue

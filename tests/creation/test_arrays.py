@@ -287,7 +287,7 @@ SIGNATURES = {
 
 
 # What zarr does not have.
-OWN = {"cache_bytes", "missing", "progress", "create_kws"}
+OWN = {"cache_bytes", "checksum", "missing", "progress", "create_kws"}
 
 
 # zarr 3's, which zarr 2 has not.

@@ -130,3 +130,80 @@ def test_warnings_come_every_time() -> None:
 def test_dtypes_stay_what_they_are(first: str, second: str) -> None:
     assert make_metadata(ArrayRecipe(3, 3, np.dtype(first))).dtype.char == first
     assert make_metadata(ArrayRecipe(3, 3, np.dtype(second))).dtype.char == second
+
+
+# ---- checksums
+
+
+class TestChecksum:
+    @pytest.mark.parametrize(
+        ("given", "filters", "compressor"),
+        [
+            ({}, [zchunk.Blosc()], zchunk.codecs.CRC32()),
+            ({"compressor": None}, None, zchunk.codecs.CRC32()),
+            ({"compressor": "zstd:3"}, [zchunk.Zstd(3)], zchunk.codecs.CRC32()),
+            ({"compressor": "crc32"}, None, zchunk.codecs.CRC32()),
+            ({"compressor": "crc32c"}, None, zchunk.codecs.Crc32c()),
+            ({"shape": (), "chunks": ()}, None, zchunk.codecs.CRC32()),
+        ],
+    )
+    def test_format_2(self, given: dict[str, Any], filters: Any, compressor: Any) -> None:
+        z = zchunk.create(**{"shape": 4, "dtype": "i4", "zarr_format": 2, "checksum": True} | given)
+        assert (z.filters, z.compressor) == (filters, compressor)
+        assert z._chunked.chain.native_spec is not None
+        again = zchunk.open_array(z.store, mode="r")
+        assert (again.filters, again.compressor) == (filters, compressor)
+
+    @pytest.mark.parametrize("shards", [None, 4])
+    @pytest.mark.parametrize("compressors", ["auto", None, "zstd", {"name": "crc32c"}, ["gzip", "crc32c"]])
+    def test_format_3(self, compressors: Any, shards: Any) -> None:
+        plain, z = (
+            zchunk.create(4, 2, "i4", compressors=compressors, shards=shards, zarr_format=3, checksum=given)
+            for given in (False, True)
+        )
+        others = [codec for codec in plain.compressors if codec.codec_id != "crc32c"]
+        assert list(z.compressors) == [*others, zchunk.codecs.Crc32c()]
+
+    def test_objects(self) -> None:
+        for zarr_format in (2, 3):
+            z = zchunk.array(["a", "bc"], dtype=str, zarr_format=zarr_format, checksum=True)
+            assert list(z[:]) == ["a", "bc"]
+            assert z.compressors[-1].codec_id == ("crc32", "crc32c")[zarr_format - 2]
+            with pytest.raises(ValueError, match="object_codec"):
+                zchunk.create(3, dtype=object, zarr_format=zarr_format, checksum=True)
+
+    def test_what_makes_arrays_takes_it(self) -> None:
+        group = zchunk.group()
+        source = zchunk.array([1, 2, 3])
+        for z in (
+            zchunk.zeros(3, checksum=True),
+            zchunk.create_array(shape=3, checksum=True),
+            zchunk.create_array(data=[1, 2], checksum=True),
+            zchunk.open_array({}, mode="a", shape=3, checksum=True),
+            zchunk.open_like(source, {}, checksum=True),
+            zchunk.zeros_like(source, checksum=True),
+            group.create("a", shape=3, checksum=True),
+            group.create_array("b", shape=3, checksum=True),
+            zchunk.rechunk(source, 2, checksum=True),
+            zchunk.zeros_like(zchunk.zeros(3, checksum=True)),
+        ):
+            assert z.compressor == zchunk.codecs.CRC32(), z
+        zchunk.copy(source, group, name="c", checksum=True)
+        assert group["c"].compressor == zchunk.codecs.CRC32()
+        np.testing.assert_array_equal(group["c"][:], [1, 2, 3])
+
+    def test_only_a_bool_says_so(self) -> None:
+        with pytest.raises(TypeError, match="checksum is True or False, not 'crc32c'"):
+            zchunk.create(3, checksum="crc32c")  # type: ignore[arg-type]
+        z = zchunk.create(3, checksum=np.True_)  # type: ignore[arg-type]
+        assert z.compressor == zchunk.codecs.CRC32()
+
+    @pytest.mark.parametrize("dtype", ["f8", str])
+    def test_to_the_other_format(self, dtype: Any) -> None:
+        z = zchunk.create(4, 2, dtype, zarr_format=2, checksum=True)
+        z[:] = np.arange(4).astype(str)
+        group = zchunk.group(zarr_format=3)
+        zchunk.copy(z, group, name="a")
+        assert [codec.codec_id for codec in group["a"].compressors] == ["blosc", "crc32c"]
+        assert not group["a"].filters or dtype is str
+        assert list(group["a"][:]) == list(z[:])

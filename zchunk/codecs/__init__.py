@@ -1,9 +1,9 @@
 """Codecs: those that run natively, and all of numcodecs by name.
 
-`Blosc`, `LZ4`, `Zstd`, `Zlib`, `GZip` and `Crc32c` are zchunk's own, with the names, parameters and bytes of
-numcodecs'; `N5ChunkWrapper` makes the blocks of `zchunk.storage.N5Store`. Any other codec of numcodecs is an
-attribute of this module too (``zchunk.codecs.Delta``); numcodecs is imported when the first of them is asked
-for.
+`Blosc`, `LZ4`, `Zstd`, `Zlib`, `GZip`, `CRC32` and `Crc32c` are zchunk's own, with the names, parameters and
+bytes of numcodecs'; `N5ChunkWrapper` makes the blocks of `zchunk.storage.N5Store`. Any other codec of
+numcodecs is an attribute of this module too (``zchunk.codecs.Delta``); numcodecs is imported when the first
+of them is asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.blosc import Blosc
 from zchunk.codecs.chain import CodecChain
+from zchunk.codecs.crc32 import CRC32
 from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip, Zlib
 from zchunk.codecs.lz4 import LZ4
@@ -31,6 +32,7 @@ __all__ = [
     "Blosc",
     "Codec",
     "CodecChain",
+    "CRC32",
     "Crc32c",
     "GZip",
     "N5ChunkWrapper",
@@ -42,7 +44,7 @@ __all__ = [
     "register_codec",
 ]
 
-for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, Crc32c):
+for _cls in (Blosc, LZ4, Zstd, Zlib, GZip, CRC32, Crc32c):
     register_codec(_cls)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from zchunk._ext.codecs import dispatch as native
 from zchunk.codecs import checked
 from zchunk.codecs.base import ChainSpec, Codec, NativeCodec, Spec, flat
-from zchunk.codecs.crc32c import Crc32c
+from zchunk.codecs.checksum import Checksum
 from zchunk.errors import ChunkError
 from zchunk.runtime.lazy import cached_property
 
@@ -104,18 +104,19 @@ class CodecChain:
     @cached_property
     def native_spec(self) -> ChainSpec | None:
         """Return what the native engine needs to run this chain, None if it cannot."""
-        if self.filters or self.dtype.itemsize == 0 or self.dtype.hasobject:
+        if self.dtype.itemsize == 0 or self.dtype.hasobject:
             return None
-        codecs, last = self.compressors, self.compressors[-1:]
-        crc = bool(last) and isinstance(last[0], Crc32c) and last[0].location == "end"
-        if crc:
-            codecs = codecs[:-1]
+        # In format 2 a codec from bytes to bytes is a filter if a checksum follows.
+        codecs, kind = self.filters + self.compressors, 0
+        if codecs and isinstance(codecs[-1], Checksum):
+            kind = native.SUMS.get(codecs[-1].native_name, 0)
+            codecs = codecs[:-1] if kind else codecs
         if not codecs:
-            return (*_RAW, 1) if crc else _RAW
+            return (*_RAW, kind) if kind else _RAW
         if len(codecs) > 1 or not isinstance(codecs[0], NativeCodec):
             return None
         spec = codecs[0].spec(self.dtype.itemsize)
-        return (*spec, 1) if crc else spec
+        return (*spec, kind) if kind else spec
 
     def encode(self, chunk: np.ndarray[Any, Any]) -> Any:
         """Return the bytes to store of a whole chunk, any bytes-like object.

@@ -161,6 +161,12 @@ def is_serializer(codec: Codec) -> bool:
     return codec_id == "byteswap" or ARRAY_BYTES in (_KINDS.get(codec_id), _NUMCODECS.get(codec_id))
 
 
+def is_bytes_codec(codec: Codec) -> bool:
+    """Whether a codec, of any format, turns bytes into bytes."""
+    codec_id = codec.codec_id
+    return BYTES_BYTES in (_KINDS.get(codec_id), _NUMCODECS.get(codec_id))
+
+
 def render_codec(codec: Codec, itemsize: int) -> tuple[str, dict[str, Any] | None]:
     """Return name and configuration of a codec, as zarr-python 3 writes them.
 

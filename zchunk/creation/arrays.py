@@ -77,6 +77,7 @@ def create(
     chunk_key_encoding: ChunkKeyEncodingLike = None,
     dimension_names: DimensionNames = None,
     attributes: AttributesLike | None = None,
+    checksum: bool = False,
     storage_options: StorageOptions | None = None,
     meta_array: MetaArray = None,
     storage_transformers: Sequence[object] = (),
@@ -157,6 +158,10 @@ def create(
         Format 3: names of the axes.
     attributes : mapping, optional
         The user attributes, stored together with the array.
+    checksum : bool, optional
+        Store a checksum with every chunk, behind all other codecs, so that damage is an error instead of
+        wrong values: ``crc32c`` in format 3, in shards for each chunk; in format 2 ``crc32``, which is the
+        compressor then, and the compressor given is the last filter.
     storage_options : dict, optional
         Options of the file system, if `store` is a URL.
     meta_array, storage_transformers : optional
@@ -233,6 +238,7 @@ def create(
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         attributes=attributes,
+        checksum=checksum,
     )
     return make_array(recipe, access, overwrite)
 

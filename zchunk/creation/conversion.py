@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zchunk.codecs import Codec, get_codec
+from zchunk.codecs import CRC32, Codec, Crc32c, get_codec
 from zchunk.codecs.bound import BoundCodec
+from zchunk.codecs.v3 import is_bytes_codec
 from zchunk.core.array import Array
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
@@ -62,6 +63,9 @@ def parameters_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
             return found | {"filters": filters}
         compressors = known
     if zarr_format == 3:
+        # From format 2: what makes bytes of bytes is no filter in format 3.
+        while filters and is_bytes_codec(filters[-1]):
+            compressors.insert(0, filters.pop())
         return found | {"filters": filters, "compressors": compressors}
     # Format 2 has one compressor; the others are filters, which may change bytes as well.
     found["compressor"] = compressors.pop() if compressors else None
@@ -148,6 +152,9 @@ def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
     for codec in codecs:
         try:
             if zarr_format == 3:
+                if isinstance(codec, CRC32):
+                    # Every reader of format 3 has this one.
+                    codec = Crc32c()
                 parameters_v3.rendered(codec, a.dtype)
                 found.append(codec)
             elif codec.codec_id not in _ONLY_IN_3 and not isinstance(codec, BoundCodec):

@@ -106,6 +106,7 @@ class Encoding(TypedDict, total=False):
     chunk_key_encoding: ChunkKeyEncodingLike
     dimension_names: DimensionNames
     attributes: AttributesLike | None
+    checksum: bool
 
 
 class Layout(Encoding, total=False):
@@ -249,6 +250,7 @@ class OfCreate(Caching, H5pyNames, total=False):
     object_codec: CodecLike | None
     dimension_separator: DimensionSeparator | None
     read_only: bool
+    checksum: bool
     zarr_version: ZarrFormat | None
     storage_transformers: Sequence[object]
 

@@ -83,6 +83,7 @@ def open_array(
     chunk_key_encoding: ChunkKeyEncodingLike = None,
     dimension_names: DimensionNames = None,
     attributes: AttributesLike | None = None,
+    checksum: bool = False,
     meta_array: MetaArray = None,
     cache_bytes: int | ChunkCache | None = None,
     missing: Missing | None = None,
@@ -100,7 +101,7 @@ def open_array(
         ``x`` create and fail if something is there.
     shape, chunks, shards, dtype, compressor, compressors, serializer, fill_value, order, filters
         Of an array that is created, as for `create`.
-    dimension_separator, chunk_key_encoding, dimension_names, attributes
+    dimension_separator, chunk_key_encoding, dimension_names, attributes, checksum
         Of an array that is created, as for `create`.
     zarr_format : {None, 2, 3}, optional
         Version of the format: only an array of this one is opened or created. By default it is found, first
@@ -194,6 +195,7 @@ def open_array(
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         attributes=attributes,
+        checksum=checksum,
     )
     try:
         if mode == "a":

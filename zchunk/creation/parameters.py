@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from zchunk import storage
-from zchunk.codecs import Blosc, Zstd, as_codec
+from zchunk.codecs import CRC32, Blosc, Zstd, as_codec
+from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.creation.recipe import ArrayRecipe
@@ -122,8 +123,16 @@ def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) ->
         filters=_read([] if auto else _listed("filters", filters), zarr_format, dtype.base),
         compressors=_read(compressors, zarr_format, dtype.base),
         object_codec=object_codec,
+        checksum=_is_checked(recipe.checksum),
     )
     return parameters_v3.make_metadata(known) if zarr_format == 3 else _make2(known, store_separator)
+
+
+def _is_checked(checksum: object) -> bool:
+    """Whether chunks get a checksum; `TypeError` if that is said by anything but a bool."""
+    if not isinstance(checksum, bool | np.bool_):
+        raise TypeError(f"checksum is True or False, not {checksum!r:.80}; other checksums are codecs")
+    return bool(checksum)
 
 
 def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
@@ -133,14 +142,19 @@ def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
     separator = _separator_of_2(recipe.dimension_separator, store_separator, recipe.chunk_key_encoding)
     if len(compressors) > 1:
         raise ValueError(f"format 2 has one compressor, not {compressors!r:.200}; others can be filters")
+    filters = object_filters(dtype, recipe.object_codec, tuple(map(as_codec, recipe.filters)))
+    compressors = tuple(map(as_codec, compressors))
+    if recipe.checksum and not (compressors and isinstance(compressors[0], Checksum)):
+        # The compressor is the codec that comes last.
+        filters, compressors = filters + compressors, (CRC32(),)
     metadata = ArrayMetadata(
         shape=shape,
         dtype=dtype,
         chunk_shape=normalize_chunks(_chunks(recipe.chunks), shape, dtype.itemsize),
         fill_value=normalize_fill_value(recipe.fill_value, dtype),
         order=order.upper() if isinstance(order, str) else order,
-        filters=object_filters(dtype, recipe.object_codec, tuple(map(as_codec, recipe.filters))),
-        compressors=tuple(map(as_codec, compressors)),
+        filters=filters,
+        compressors=compressors,
         chunk_key_encoding=ChunkKeyEncoding("v2", separator or "."),
         dimension_separator=separator,
     )

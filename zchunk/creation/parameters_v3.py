@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zchunk.codecs import Codec, as_codec
+from zchunk.codecs import Codec, Crc32c, as_codec
 from zchunk.codecs.objects import object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.creation.recipe import ArrayRecipe
@@ -62,6 +62,8 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     # Codecs of format 3 go into the document as they are, others by way of the model.
     filters = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in (*first, *recipe.filters)]
     compressors = [_as_codec_or_json(codec, max(dtype.itemsize, 1)) for codec in recipe.compressors]
+    if recipe.checksum and not (compressors and _is_checksum(compressors[-1])):
+        compressors.append(Crc32c())
     known = tuple(codec for codec in filters if not isinstance(codec, dict))
     serializer = None if _is_auto(recipe.serializer) else recipe.serializer
     if isinstance(serializer, str) and serializer == "bytes" and not native.hasobject:
@@ -85,6 +87,11 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     trusted = trusted_ids(*known, *(codec for codec in compressors if not isinstance(codec, dict)))
     # There is no place yet that messages could name.
     return v3.parse_array(json.dumps(document).encode(), NODE_KEY, trusted)
+
+
+def _is_checksum(codec: Any) -> bool:
+    name = codec["name"] if isinstance(codec, dict) else codec.codec_id
+    return name.removeprefix("numcodecs.") in ("crc32", "crc32c")
 
 
 def _model(

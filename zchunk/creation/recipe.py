@@ -27,4 +27,5 @@ class ArrayRecipe(NamedTuple):
     serializer: Any = None
     chunk_key_encoding: Any = None
     dimension_names: Any = None
+    checksum: bool = False
     attributes: Mapping[str, Any] | None = None

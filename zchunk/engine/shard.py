@@ -198,6 +198,11 @@ class Shard(Store):
         """Of the shard, in its store."""
         return self._array.key_of(self.name)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the shard as it is stored."""
+        return self._size
+
     def _error(self, detail: str) -> Exception:
         return self._array.error(self.key, detail, self._size)
 

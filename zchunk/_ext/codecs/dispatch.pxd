@@ -14,12 +14,18 @@ cdef enum Kind:
     ZLIB_KIND = 4
     GZIP_KIND = 5
 
+# The checksum of what is encoded, of four bytes, little-endian.
+cdef enum Sum:
+    NO_SUM = 0
+    CRC32C_BEHIND = 1
+    CRC32_BEFORE = 2
+
 cdef struct Spec:
     int kind
     int level        # acceleration for LZ4
     int checksum     # Zstd
     BloscParams blosc
-    bint crc         # a CRC-32C follows; not the business of `encode_bytes` and `decode_bytes`
+    int crc          # a Sum; not the business of `encode_bytes` and `decode_bytes`
 
 cdef int parse_spec(object spec, Spec* out) except -1
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil

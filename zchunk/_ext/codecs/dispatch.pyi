@@ -4,10 +4,11 @@ from typing import TypeAlias
 
 from typing_extensions import Buffer
 
-# Kind, level, checksum, stream, shuffle, typesize, blocksize; for the engine also whether a CRC-32C follows.
-_Spec: TypeAlias = tuple[int, int, int, int, int, int, int] | tuple[int, int, int, int, int, int, int, bool]
+# Kind, level, checksum, stream, shuffle, typesize, blocksize; for the engine also one of `SUMS`.
+_Spec: TypeAlias = tuple[int, int, int, int, int, int, int] | tuple[int, int, int, int, int, int, int, int]
 
 KINDS: dict[str, int]
+SUMS: dict[str, int]
 MAX_DEFLATE: int
 
 def describe(status: int, found: int, expected: int) -> str: ...

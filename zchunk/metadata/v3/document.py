@@ -12,7 +12,7 @@ from typing import Any
 
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.bound import BoundCodec
-from zchunk.codecs.crc32c import Crc32c
+from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.registry import is_registered
 from zchunk.codecs.transpose import ByteSwap, Transpose
 from zchunk.errors import CodecError, InvalidKeyError, MetadataError
@@ -152,7 +152,7 @@ def _is_constant_codec(codec: Codec) -> bool:
     if isinstance(codec, NativeCodec):
         # Another codec may be registered.
         return is_registered(codec)
-    return isinstance(codec, BoundCodec | Crc32c | Transpose | ByteSwap)
+    return isinstance(codec, BoundCodec | Checksum | Transpose | ByteSwap)
 
 
 def _parse_array(obj: dict[str, Any], where: str) -> ArrayMetadata:

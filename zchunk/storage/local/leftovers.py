@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import islice
 
@@ -89,6 +89,23 @@ def is_abandoned(digits: str, entry: os.DirEntry[str]) -> bool:
     else:
         limit = owners.PERHAPS_ABANDONED
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > limit
+
+
+def temporary(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths of temporary files and folders in a folder and below, and what each is.
+
+    That is ``"leftover"`` or ``"erasing"`` if the process is gone that has left it, else ``"in-progress"``.
+    """
+    with closing(_below(folder)) as entries:
+        for entry in entries:
+            # A writer may come to its end at the same time.
+            with suppress(FileNotFoundError):
+                if is_leftover(entry):
+                    yield entry.path, "leftover"
+                elif is_abandoned_trace(entry):
+                    yield entry.path, "erasing"
+                elif is_hidden(entry):
+                    yield entry.path, "in-progress"
 
 
 def remove_leftovers(folder: str) -> list[str]:
