@@ -67,7 +67,9 @@ class KeyLock(key_locks.KeyLock):
 
     @staticmethod
     def _refused(what: Hashable) -> ChangeInProgressError:
-        return change_in_progress(f"what the lock of {what!r} is for")
+        # Of threads: the synchronizer and the key.
+        name = what[-1] if isinstance(what, tuple) else what
+        return change_in_progress(f"what the lock of {name!r} is for")
 
 
 class ThreadSynchronizer:

@@ -30,7 +30,7 @@ from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
 from zchunk.errors import ChangeInProgressError
 from zchunk.runtime.locks import metadata_lock
-from zchunk.storage import DirectoryStore, KVStore, MemoryStore, memory
+from zchunk.storage import DirectoryStore, KVStore
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -649,43 +649,6 @@ def test_a_forked_child_reads() -> None:
                 os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert z[9] == 9
-
-
-def test_finalizers_under_the_guard_use_other_stores() -> None:
-    """One lists a store as the cache drops it; another reads through the cache as that store is listed."""
-    other = MemoryStore()
-    other["k"] = b"v"
-    cache = ChunkCache(1 << 20)
-    kept = zchunk.open_array(zchunk.ones(8, chunks=4, dtype="i4").store, mode="r", cache_bytes=cache)
-    dropping, listing = threading.Event(), threading.Event()
-    seen: list[Any] = []
-
-    class Dropped(dict[str, Any]):
-        def __del__(self) -> None:
-            dropping.set()
-            listing.wait(60)
-            seen.append(list(other))
-
-    def drop() -> None:
-        store = Dropped()
-        zchunk.ones(4, chunks=4, dtype="i4", store=store)
-        zchunk.open_array(store, mode="r", cache_bytes=cache)[:]
-        del store
-        cache.clear()
-
-    def read() -> None:
-        with memory._changes:
-            dropping.wait(60)
-            listing.set()
-            seen.append(kept[:].tolist())
-
-    threads = [threading.Thread(target=work, daemon=True) for work in (drop, read)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    assert sorted(seen, key=len) == [["k"], [1] * 8]
 
 
 def test_a_store_is_kept_as_long_as_its_chunks() -> None:

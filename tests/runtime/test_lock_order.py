@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
@@ -246,49 +245,53 @@ def test_helpers_wait_for_the_shards_that_other_writers_have() -> None:
     assert {*z[:].tolist()} <= {1, 2, 3}
 
 
-def in_a_circle(guards: list[Guard]) -> list[tuple[int, str]]:
-    """Have a thread take each guard and then, as in a finalizer, the next; return what they say."""
-    said: list[tuple[int, str]] = []
-    all_held = threading.Barrier(len(guards))
+# Each thread takes a guard and then, as in a finalizer, the next: one after the other, for a thread that has
+# lent a guard does not go on.
+CIRCLE = """
+import sys, threading, time
+from zchunk._ext.threads.guards import Guard, holding
 
-    def take(number: int) -> None:
-        wanted = guards[(number + 1) % len(guards)]
-        with guards[number] as first:
-            assert first
-            all_held.wait(60)
+guards = [Guard() for _ in range(int(sys.argv[1]))]
+count = len(guards)
+
+def take(number):
+    wanted = guards[(number + 1) % count]
+    with guards[number] as first:
+        assert first
+        all_held.wait()
+        with wanted as first:
+            said.append((number, first, wanted.held))
+            time.sleep(0.01)
             with wanted as first:
-                assert wanted.held
-                said.append((number, "first" if first else "borrowed"))
-                time.sleep(0.01)
-                with wanted as first:
-                    assert not first
-                said.append((number, "done"))
-            assert guards[number].held
+                assert not first
+            said.append((number, "done"))
+        assert guards[number].held
 
-    threads = [threading.Thread(target=take, args=(number,), daemon=True) for number in range(len(guards))]
+for _ in range(20):
+    said, all_held = [], threading.Barrier(count)
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    assert not holding()
-    return said
+        thread.join()
+    assert len(said) == 2 * count, said
+    for i in range(0, 2 * count, 2):
+        number = said[i][0]
+        # The first one has borrowed what it wants.
+        assert said[i : i + 2] == [(number, i > 0, True), (number, "done")], said
+for guard in guards:
+    with guard as first:
+        assert first
+assert not holding()
+"""
 
 
 @pytest.mark.parametrize("count", [2, 5])
 def test_threads_that_would_wait_in_a_circle_for_guards_borrow_one(count: int) -> None:
     """Finalizers run in any thread, under any guard."""
-    guards = [Guard() for _ in range(count)]
-    for _ in range(20):
-        said = in_a_circle(guards)
-        # One after the other: a thread that has lent a guard does not go on.
-        assert [number for number, _ in said[::2]] == [number for number, _ in said[1::2]]
-        assert [what for _, what in said[1::2]] == ["done"] * count
-        assert said[0][1] == "borrowed"
-        assert [what for _, what in said[2::2]] == ["first"] * (count - 1)
-    for guard in guards:
-        with guard as first:
-            assert first
+    command = [sys.executable, "-c", CIRCLE, str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # The main thread has lent a guard when a signal comes: the handler runs when the guard is back.
@@ -367,6 +370,54 @@ thread.join()
 
 def test_a_fork_under_a_guard_lends_it() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# One thread lists a store as the cache drops another; one reads through the cache as that store is listed.
+FINALIZERS = """
+import threading
+import zchunk
+from zchunk.engine.chunk_cache import ChunkCache
+from zchunk.storage import memory
+
+other = zchunk.MemoryStore()
+other["k"] = b"v"
+cache = ChunkCache(1 << 20)
+kept = zchunk.open_array(zchunk.ones(8, chunks=4, dtype="i4").store, mode="r", cache_bytes=cache)
+dropping, listing = threading.Event(), threading.Event()
+seen = []
+
+class Dropped(dict):
+    def __del__(self):
+        dropping.set()
+        listing.wait()
+        seen.append(list(other))
+
+def drop():
+    store = Dropped()
+    zchunk.ones(4, chunks=4, dtype="i4", store=store)
+    zchunk.open_array(store, mode="r", cache_bytes=cache)[:]
+    del store
+    cache.clear()
+
+def read():
+    with memory._changes:
+        dropping.wait()
+        listing.set()
+        seen.append(kept[:].tolist())
+
+threads = [threading.Thread(target=work) for work in (drop, read)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert sorted(seen, key=len) == [["k"], [1] * 8], seen
+"""
+
+
+def test_finalizers_under_the_guard_of_a_cache_use_other_stores() -> None:
+    command = [sys.executable, "-c", FINALIZERS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
