@@ -6,6 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zchunk.codecs.base import Codec
 from zchunk.codecs.bitround import BitRound
@@ -77,3 +79,14 @@ def test_no_more_is_decoded_than_is_possible() -> None:
     out = np.empty((2, 2))
     assert codec.decode(bytes([1, 2, 3, 4]), out) is out
     assert out.tolist() == [[1, 2], [3, 4]]
+
+
+@given(st.sampled_from(CODECS), st.binary(max_size=64))
+def test_any_bytes(codec: ScaleOffset | CastValue | BitRound | PackBits, data: bytes) -> None:
+    """They are items, or it is said why not; and no more of them than they may be."""
+    try:
+        found = codec.decode(data, limit=8 * codec.dtype.itemsize)
+    except ValueError:
+        return
+    assert found.dtype == codec.dtype
+    assert found.size <= 8

@@ -29,7 +29,8 @@ def read(array: ChunkedArray, plan: Plan) -> Any:
     """Return the items that a plan selects: an array, or a scalar if the plan says so."""
     items = plan.empty(array.metadata.dtype, array.order)
     execute.read(array, plan, items)
-    items = _returned(array, items)
+    if array.text is not None:
+        items = _returned(array, items)
     return items[()] if plan.scalar else items
 
 
