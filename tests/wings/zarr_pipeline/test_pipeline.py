@@ -322,6 +322,17 @@ def test_other_items_are_zarrs(store: Any, installed: str) -> None:
         assert pairs[1]["y"] == 4
 
 
+def test_shards_in_an_order_that_was_asked_for_are_zarrs(installed: str) -> None:
+    codec = zarr.codecs.ShardingCodec(chunk_shape=(7, 10))
+    if not hasattr(codec, "subchunk_write_order"):
+        pytest.skip("this zarr-python has one order of chunks in shards")
+    serializer = zarr.codecs.ShardingCodec(chunk_shape=(7, 10), subchunk_write_order="colexicographic")
+    z = make(MemoryStore(), chunks=(14, 20), serializer=serializer, compressors=None)
+    with counted(other_writes=1, native_reads=1):
+        z[...] = ITEMS
+        np.testing.assert_array_equal(z[...], ITEMS)
+
+
 class Derived(MemoryStore):
     """May do anything with its values."""
 

@@ -12,7 +12,19 @@ try:
 except ImportError as err:
     raise ImportError("zchunk.zarr_pipeline needs zarr-python 3: pip install 'zarr>=3.1'") from err
 
-from zchunk.wings.zarr_pipeline.installation import install, uninstall
-from zchunk.wings.zarr_pipeline.pipeline import ZchunkCodecPipeline, calls
+from zchunk.wings.zarr_pipeline import versions
+
+try:
+    from zchunk.wings.zarr_pipeline.installation import install, uninstall
+    from zchunk.wings.zarr_pipeline.pipeline import ZchunkCodecPipeline, calls
+except (ImportError, AttributeError):
+    if versions.is_known():
+        raise
+    from zchunk.wings.zarr_pipeline.unknown import (
+        ZchunkCodecPipeline,
+        calls,
+        install,
+        uninstall,
+    )
 
 __all__ = ["ZchunkCodecPipeline", "calls", "install", "uninstall"]

@@ -32,19 +32,28 @@ class Source:
         Of an array that the native executor can read and write.
     store : zarr.abc.store.Store
         One that has a `stores.place_of`.
+    orders : set of str, optional
+        In which chunks are to lie in shards, by zarr-python's names.
     """
 
-    def __init__(self, model: ArrayMetadata, store: Any) -> None:
+    def __init__(self, model: ArrayMetadata, store: Any, orders: frozenset[str] = frozenset()) -> None:
         self.model = model
         self.store = store
         self.chunks = model.chunk_shape
         self.separator = model.chunk_key_encoding.separator
         self._key = _key_pattern(model)
         self._last: tuple[str, bool, stores.Place, ChunkedArray] | None = None
+        # Whether shards are stored as asked: chunks in C order, or in the order that nobody asked for.
+        self._orders = orders <= {"lexicographic", "morton", "unordered"}
         # Whether values that are no fill value to zchunk, which compares bytes, can be one to zarr-python.
         self.several_fills = model.dtype.kind == "c" or (
             model.dtype.kind == "f" and bool(np.isnan(model.fill_value))
         )
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether zchunk may write; if not, zarr-python writes, or says why it does not."""
+        return self._orders and not self.store.read_only
 
     def split(self, key: str) -> tuple[str, str, tuple[int, ...]] | None:
         """Return what the key of a chunk begins with, the path of the array, and the coordinates."""
@@ -117,7 +126,10 @@ def find_source(metadata: Any, store: Any) -> Source | None:
     except (ZchunkError, ValueError, TypeError):
         # What zchunk cannot have: data types and codecs of other packages.
         return None
-    return None if model is None else Source(model, store)
+    # Format 2 has no shards.
+    codecs = metadata.codecs if metadata.zarr_format == 3 else ()
+    orders = frozenset(getattr(codec, "subchunk_write_order", "morton") for codec in codecs)
+    return None if model is None else Source(model, store, orders)
 
 
 def _model_of(metadata: Any) -> ArrayMetadata | None:

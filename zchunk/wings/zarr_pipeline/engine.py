@@ -141,7 +141,7 @@ def _write(z: Any, selection: Any, value: Any) -> bool:
             return False
         source, array, plan = found
         metadata = z._async_array.metadata
-        if source.store.read_only or getattr(metadata, "_stored_document", None) is not None:
+        if not source.is_writable or getattr(metadata, "_stored_document", None) is not None:
             return False
         dtype = array.metadata.dtype
         if np.isscalar(value):

@@ -9,8 +9,7 @@ from typing import Any, Self
 import zarr
 
 from zchunk.wings.zarr_pipeline import engine as methods
-from zchunk.wings.zarr_pipeline.pipeline import DEFAULT_PATH
-from zchunk.wings.zarr_pipeline.versions import NEWEST, OLDEST, is_known
+from zchunk.wings.zarr_pipeline.versions import DEFAULT_PATH, NEWEST, OLDEST, is_known
 
 PATH = "zchunk.zarr_pipeline.ZchunkCodecPipeline"
 _KEY = "codec_pipeline.path"

@@ -27,11 +27,10 @@ from zchunk.storage.base import Store
 from zchunk.wings.zarr_pipeline.arrays import Source, find_source, items_of
 from zchunk.wings.zarr_pipeline.batches import find_selection
 from zchunk.wings.zarr_pipeline.stores import is_near
-from zchunk.wings.zarr_pipeline.versions import check_known
+from zchunk.wings.zarr_pipeline.versions import DEFAULT_PATH, check_known
 
 Items = np.ndarray[Any, Any]
 
-DEFAULT_PATH = "zarr.core.codec_pipeline.BatchedCodecPipeline"
 # The setting of zarr-python that names the pipeline for what zchunk leaves to it.
 FALLBACK_KEY = "codec_pipeline.fallback"
 # What may go wrong in the engine: the rest, such as Ctrl-C, is not to be tried again.
@@ -250,7 +249,7 @@ class ZchunkCodecPipeline(CodecPipeline):  # type: ignore[misc]
         """
         batch = batch_info if isinstance(batch_info, list) else list(batch_info)
         items = items_of(value)
-        native = batch and items is not None and self.source is not None and not self._store.read_only
+        native = batch and items is not None and self.source is not None and self.source.is_writable
         if native and await self._do(self._write_native, batch, items, drop_axes):
             calls["native_writes"] += 1
             return

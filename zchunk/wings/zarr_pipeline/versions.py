@@ -10,6 +10,9 @@ import zarr
 # From the first to the last of these, by their first two numbers.
 OLDEST, NEWEST = (3, 1), (3, 4)
 
+# The pipeline that zarr-python uses by itself.
+DEFAULT_PATH = "zarr.core.codec_pipeline.BatchedCodecPipeline"
+
 _warned: set[str] = set()
 
 
