@@ -42,6 +42,8 @@ ENVIRONMENTS = {
             "zarr3": ("zarr>=3", "dask", "obstore"),
             "zarr3_fused": ("zarr>=3.4", "obstore"),
             "zarrs": ("zarrs", "zarr>=3.4", "obstore"),
+            "zarr3_zchunk": ("zarr>=3.4", "obstore"),
+            "zarr3_engine": ("zarr>=3.4", "obstore"),
             "tensorstore": ("tensorstore",),
             "h5py": ("h5py", "hdf5plugin"),
             "blosc2": ("blosc2",),

@@ -12,7 +12,11 @@ from benchmarks.report import SUBJECT, counted, scale
 COLOURS = dict(
     zip(
         NAMES,
-        ("#111111", "#7f9fc6", "#3b6ea5", "#1d3f66", "#b5643c", "#3d8f5f", "#8a6bb1", "#c9a227", "#9a9a9a"),
+        # zarr-python with zchunk in it is grey, as it is no peer.
+        [
+            "#111111", "#7f9fc6", "#3b6ea5", "#1d3f66", "#b5643c", "#666666", "#444444", "#3d8f5f", "#8a6bb1",
+            "#c9a227", "#9a9a9a",
+        ],
         strict=True,
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from benchmarks.adapters import ZARR
+from benchmarks.adapters import WITH_ZCHUNK, ZARR
 from benchmarks.cases import CASES
 
 SUBJECT = "zchunk"
@@ -16,6 +16,7 @@ SCALING = {"read": ("read-1-thread", "read-field-lz4"), "write": ("write-1-threa
 
 NOTES = """\
 In parentheses: stored uncompressed, not counted as a peer. n/a: the library cannot do that. -: not measured.
+zarr3_zchunk and zarr3_engine are zarr-python 3 with zchunk's codec pipeline, and with its engine: no peers.
 
 The limit is the time that this machine needs, in the same run, for the parts of a case that no library can
 leave out: the codec in memory, first touch of the output and a copy into it, and the files. It is the sum of
@@ -98,7 +99,7 @@ def counted(case: dict[str, Any]) -> list[str]:
     return [
         peer
         for peer in case["best"]
-        if peer != SUBJECT and (peer != UNCOMPRESSED_ONLY or case["codec"] == "raw")
+        if peer not in (SUBJECT, *WITH_ZCHUNK) and (peer != UNCOMPRESSED_ONLY or case["codec"] == "raw")
     ]
 
 

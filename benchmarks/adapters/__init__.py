@@ -6,8 +6,9 @@ from importlib import import_module
 
 from benchmarks.adapters.base import Adapter
 
-# The libraries that read and write the Zarr format, and the others
-ZARR = ("zchunk", "zarr2", "zarr3", "zarr3_fused", "zarrs", "tensorstore")
+# The libraries that read and write the Zarr format, and the others; zarr-python with zchunk in it is no peer.
+WITH_ZCHUNK = ("zarr3_zchunk", "zarr3_engine")
+ZARR = ("zchunk", "zarr2", "zarr3", "zarr3_fused", "zarrs", *WITH_ZCHUNK, "tensorstore")
 NAMES = (*ZARR, "h5py", "blosc2", "numpy")
 
 
