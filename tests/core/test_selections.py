@@ -472,3 +472,10 @@ def test_fields_that_cannot_be_assigned(records: zchunk.Array) -> None:
     assert nested["m"].shape == (3, 2, 2)
     with pytest.raises(SelectionError, match="axes of its own"):
         nested["m"] = 0
+
+
+def test_arrays_that_are_not_numpys_select() -> None:
+    z = zchunk.array(np.arange(10), chunks=3)
+    mask, points = zchunk.array(np.arange(10) % 2 == 1, chunks=4), zchunk.array([0, 2, 4, 5], chunks=3)
+    assert z.oindex[mask].tolist() == z.vindex[mask].tolist() == z[mask].tolist() == [1, 3, 5, 7, 9]
+    assert z.oindex[points].tolist() == z.vindex[points].tolist() == z[points].tolist() == [0, 2, 4, 5]

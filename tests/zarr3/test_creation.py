@@ -35,7 +35,9 @@ def test_data_and_no_data() -> None:
     np.testing.assert_array_equal(z[...], data)
     z = zarr.create_array({}, data=data, chunks=(2, 2), write_data=False)
     assert (z.shape, z.dtype, z.nchunks_initialized) == ((3, 4), data.dtype, 0)
-    assert zarr.create(3, data=[1, 2, 3])[:].tolist() == [1, 2, 3]
+    z = zarr.create(3, data=np.array([1, 2, 3], "i1"))
+    assert (z.dtype, z[:].tolist()) == (np.dtype("f8"), [1, 2, 3])
+    assert zarr.create((2, 3), data=[1, 2, 3], dtype="i1")[...].tolist() == [[1, 2, 3]] * 2
 
 
 def test_empty_chunks_are_not_stored() -> None:

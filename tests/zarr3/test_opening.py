@@ -145,3 +145,14 @@ def test_open_uses_consolidated_metadata_as_open_group_does(tmp_path: Path) -> N
     assert [names[use, "a"] for use in (None, True, False)] == [["x", "y"], ["x"], ["x", "y"]]
     z: Any = zarr.open(tmp_path / "a", path="x", use_consolidated=False)
     assert z.shape == (3,)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_open_a_group_of_a_format(version: Any, tmp_path: Path) -> None:
+    zarr.create_group(tmp_path, zarr_format=version)
+    assert isinstance(zarr.open(tmp_path, zarr_format=version), zarr.Group)
+    assert isinstance(zarr.open(tmp_path, mode="r", zarr_format=version), zarr.Group)
+    with pytest.raises(NodeNotFoundError):
+        zarr.open(tmp_path / "no", mode="r", zarr_format=version)
+    z: Any = zarr.open(tmp_path / "a", shape=(4, 6), order="F", zarr_format=version)
+    assert z[...].flags.f_contiguous

@@ -34,9 +34,16 @@ def _as_tuple(selection: object) -> tuple[Any, ...]:
     return selection if isinstance(selection, tuple) else (selection,)
 
 
+def _is_sequence(entry: object) -> bool:
+    """Whether it is a list, or an array that is not NumPy's, such as one of zchunk."""
+    if isinstance(entry, list):
+        return True
+    return not isinstance(entry, slice | int | np.ndarray | np.generic) and hasattr(entry, "__array__")
+
+
 def _as_arrays(entries: Sequence[Any]) -> tuple[Any, ...]:
     try:
-        return tuple(np.asarray(entry) if isinstance(entry, list) else entry for entry in entries)
+        return tuple(np.asarray(entry) if _is_sequence(entry) else entry for entry in entries)
     except ValueError as err:
         raise SelectionError(f"a list of positions that is no array: {err}") from None
 

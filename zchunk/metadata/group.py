@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from zchunk.errors import MetadataError
+
 if TYPE_CHECKING:
     from zchunk.metadata.array import ArrayMetadata
     from zchunk.typing import ZarrFormat
@@ -76,6 +78,25 @@ class GroupMetadata(NamedTuple):
     def node_type(self) -> Literal["group"]:
         """What it is the metadata of."""
         return "group"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GroupMetadata:
+        """Return the metadata that JSON says, without those of the members.
+
+        Raises
+        ------
+        MetadataError
+            They are not those of a group.
+
+        Examples
+        --------
+        >>> from zchunk.metadata.group import GroupMetadata
+        >>> GroupMetadata.from_dict({"zarr_format": 3, "node_type": "group"}).attributes
+        {}
+        """
+        if data.get("node_type", "group") != "group" or data.get("zarr_format") not in (2, 3):
+            raise MetadataError(f"{data!r:.80} are not the metadata of a group of format 2 or 3")
+        return cls(dict(data.get("attributes") or {}), data["zarr_format"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the metadata as JSON, without those of the members.

@@ -10,6 +10,7 @@ from zchunk.convenience import copying, saving
 from zchunk.core.access import access_to
 from zchunk.core.array import Array
 from zchunk.creation import arrays
+from zchunk.creation.drafts import started
 from zchunk.creation.parameters_v3 import json_of
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
@@ -196,7 +197,16 @@ def create(
     }  # fmt: skip
     given = translated({**own, **kwargs})
     data = given.pop("data", None)
-    return arrays.create(shape, **given) if data is None else arrays.array(data, **given)
+    if data is None:
+        return arrays.create(shape, **given)
+    # They are converted to the dtype, which is not theirs where none is given.
+    new = started(shape=shape, **given)
+    try:
+        new.array[...] = data
+    except BaseException:
+        new.discard()
+        raise
+    return new.publish()
 
 
 def array(data: DataLike, **kwargs: Unpack[FilledArrayOfZarr3]) -> Array:

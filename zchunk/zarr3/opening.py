@@ -63,6 +63,9 @@ def open(
     consolidated = kwargs.pop("use_consolidated", None)
     own = {"store": store, "path": path, "zarr_format": zarr_format, "config": config}
     given = translated({**kwargs, **own})
+    if not {"shape", "order"} & kwargs.keys():
+        # It is of new arrays only, and a group has none.
+        given.pop("order", None)
     place = given.pop("store")
     mode = mode or _mode(place, "a")
     found = opening.open(place, mode, storage_options=storage_options, **given)
