@@ -125,6 +125,7 @@ conformance:  ## zarr 2.18.7's and zarr 3.4.2's own tests, and the code in the u
 	$(PYTHON) tests/promises/conformance/zarr2_suite.py
 	mkdir -p $(ZARR3_SOURCE)
 	$(PYTHON) tests/promises/conformance/zarr3_guide.py --source $(ZARR3_SOURCE)
+	$(PYTHON) -m tests.promises.conformance.zarr3_suite --source $(ZARR3_SOURCE)
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)

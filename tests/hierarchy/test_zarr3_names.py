@@ -8,7 +8,13 @@ import pytest
 
 import zchunk
 from tests.variants import only_v2
-from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
+from zchunk.errors import (
+    ArrayNotFoundError,
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    InvalidKeyError,
+)
 from zchunk.metadata.group import GroupMetadata
 
 pytestmark = only_v2("the format is of no account, or named")
@@ -96,3 +102,11 @@ def test_create_hierarchy(group: zchunk.Group) -> None:
     assert "h" not in group
     assert list(dict(group["b"].create_hierarchy({"c": GroupMetadata({}, version)}, overwrite=True))) == ["c"]
     assert list(group["b/c"]) == []
+
+
+def test_a_hierarchy_does_not_replace_its_group(group: zchunk.Group) -> None:
+    before = group.nmembers(None)
+    for overwrite in (True, False):
+        with pytest.raises(InvalidKeyError, match="the group itself"):
+            group.create_hierarchy({"": GroupMetadata(zarr_format=group.zarr_format)}, overwrite=overwrite)
+    assert group.nmembers(None) == before > 0

@@ -253,3 +253,11 @@ def test_an_array_above_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(ContainsArrayError):
             make()
         assert z[:].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_format_is_that_of_the_template(version: Any) -> None:
+    z = zarr.create_array({}, shape=4, dtype="i4", fill_value=7, zarr_format=version)
+    for make in (zarr.zeros_like, zarr.ones_like, zarr.empty_like, zarr.full_like):
+        assert make(z).zarr_format == make(z, zarr_format=None).zarr_format == version
+        assert make(z, zarr_format=3).zarr_format == 3

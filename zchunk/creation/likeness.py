@@ -8,6 +8,7 @@ import numpy as np
 
 from zchunk.codecs.registry import trusted_ids
 from zchunk.core.array import Array
+from zchunk.core.array_config import ArrayConfig
 from zchunk.core.node import Node
 from zchunk.creation.conversion import chunks_of_view, merged, parameters_of
 from zchunk.indexing.values import check_data
@@ -72,7 +73,9 @@ def parameters_like(a: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     if isinstance(a, Array) or is_view(a):
         version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
         old = a.zarr_format if isinstance(a, Array) else a.arrays[0].zarr_format
-        if version is None and old != 2:
+        config = kwargs.get("config")
+        keeps = isinstance(config, ArrayConfig) and config.new_nodes.zarr_format is not None
+        if version is None and (old != 2 or keeps):
             found["zarr_format"] = version = old
         found |= parameters_of(a, version or 2)
         found.pop("fill_value", None)

@@ -238,6 +238,8 @@ class Zarr3Names(MemberCreation):
         ------
         ContainsArrayError, ContainsGroupError
             Something is there and `overwrite` is false; nothing was made then.
+        InvalidKeyError
+            A path is that of the group itself, or can be none.
 
         Examples
         --------
@@ -247,6 +249,8 @@ class Zarr3Names(MemberCreation):
         >>> [path for path, node in g.create_hierarchy({"a/b": GroupMetadata()})]
         ['a', 'a/b']
         """
+        if any(not normalize_path(name) for name in nodes):
+            raise InvalidKeyError("'' would be the group itself; create_hierarchy makes what is in it")
         with self._changing():
             return make_nodes(self._access, nodes, overwrite, type(self))
 
