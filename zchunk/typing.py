@@ -104,17 +104,22 @@ ChunksLike: TypeAlias = (
     | bool
     | SupportsIndex
     | Iterable[SupportsIndex | Iterable[SupportsIndex] | None]
-    | Mapping[str, SupportsIndex | None]
+    | Mapping[str, SupportsIndex | Iterable[SupportsIndex] | None]
     | None
 )
 """Chunks: a length for all axes or one for every axis (None and -1: the whole axis), or lengths by names of
-axes; a size such as "100MB"; "auto", True or None: a guess; False: one chunk."""
+axes; in place of one length a list of those of all chunks; a size such as "100MB"; "auto", True or None: a
+guess; False: one chunk."""
 
 ShardsLike: TypeAlias = (
-    str | SupportsIndex | Iterable[SupportsIndex] | Mapping[str, SupportsIndex | None] | None
+    str
+    | SupportsIndex
+    | Iterable[SupportsIndex | Iterable[SupportsIndex] | None]
+    | Mapping[str, SupportsIndex | Iterable[SupportsIndex] | None]
+    | None
 )
-"""Shards: a length for all axes or one for every axis, or by names of axes; a size such as "1GB", at most;
-"auto": about 128 MiB; None: no shards."""
+"""Shards: a length for all axes or one for every axis, or by names of axes; in place of one length a list of
+those of all shards; a size such as "1GB", at most; "auto": about 128 MiB; None: no shards."""
 
 DimensionSeparator: TypeAlias = Literal[".", "/"]
 """What stands between the coordinates in a chunk's key."""

@@ -122,6 +122,12 @@ def test_two_views_share_what_is_set_and_differ_in_defaults() -> None:
     assert one.defaults == [{"a": 1, "b": 1}]
 
 
+def test_said() -> None:
+    assert zchunk.config.said("array.order", "F") == "F"
+    with zchunk.config.set({"array.order": "C"}):
+        assert zchunk.config.said("array.order", "F") == "C"
+
+
 def test_threads_lose_no_setting() -> None:
     config = Config({f"k{i}": 0 for i in range(8)})
     config._state.warned.update(f"k{i}" for i in range(8))

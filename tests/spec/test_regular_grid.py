@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zchunk.spec.regular_grid import RegularGrid, guess_chunks, normalize_chunks, normalize_shape
+from zchunk.spec.regular_grid import (
+    RegularGrid,
+    guess_chunks,
+    lists_lengths,
+    normalize_chunks,
+    normalize_shape,
+)
 
 # Shape, itemsize, chunks: written by zarr 2.18.7.
 GUESSED = [
@@ -152,3 +158,24 @@ def test_grid_is_a_frozen_value():
     assert hash(grid) == hash(RegularGrid((5,), (2,)))
     with pytest.raises(AttributeError):
         grid.shape = (6,)
+
+
+def test_bounds_of_chunks():
+    grid = RegularGrid((10, 7), (4, 9))
+    assert [grid.begin_of(0, n) for n in (0, 3, 4, 9, 10)] == [0, 0, 4, 8, 8]
+    assert [grid.end_of(0, n) for n in (0, 3, 4, 9)] == [4, 4, 8, 12]
+    assert grid.steps == (4, 9)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "listed"),
+    [
+        (None, False), (True, False), (5, False), ("auto", False), ("100MB", False), ((5, 3), False),
+        ([5, None], False), (np.array([5, 3]), False), ([np.int64(5), np.array(3)], False), ((), False),
+        ({"x": 5}, False), ([[5, 3], 2], True), (((5, 3),), True), ([5, np.array([3, 2])], True),
+        (np.array([[5, 3]]), True), ([range(1, 3)], True), ({"x": 5, "y": [1, 2]}, True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_chunks_of_listed_lengths(chunks, listed):
+    assert lists_lengths(chunks) is listed

@@ -511,6 +511,9 @@ def _stored_shape(a: Any) -> Any:
 def _pieces(source: Any, target: Any) -> Iterator[tuple[slice, ...]]:
     """Yield selections that together are the whole array: whole chunks of the target, and if they do not get
     too large, of the source too."""
+    if isinstance(target, Array) and target._metadata.edges is not None:
+        yield from target.iter_chunks()
+        return
     shape = source.shape
     old, new = _stored_shape(source), _stored_shape(target)
     chunks = new or old or normalize_chunks(True, shape, source.dtype.itemsize)

@@ -350,7 +350,8 @@ class Array(H5pyMethods):
         """Change the shape, in place. Items that are added have the fill value.
 
         Chunks that lie outside the new shape are erased. At any moment, also when the process is killed, the
-        array is valid in its old or new shape.
+        array is valid in its old or new shape. The lengths of chunks in a rectilinear grid stay; where the
+        array grows beyond them, one chunk is added for the rest, as in zarr 3.
 
         Parameters
         ----------

@@ -48,6 +48,11 @@ class NewNodes(NamedTuple):
         """Whether an array above what overwrites is an error, as in zarr 3; in zarr 2 it becomes a group."""
         return self.shown is not None
 
+    @property
+    def rectilinear(self) -> bool:
+        """Whether arrays may have rectilinear chunk grids where no setting says so, which zarr 3 forbids."""
+        return self.shown is None
+
 
 class ArrayConfig(NamedTuple):
     """How an array is used in this program.

@@ -10,9 +10,9 @@ from zchunk.errors import SelectionError
 from zchunk.indexing.plans import plan_basic
 from zchunk.spec import decomposition
 from zchunk.spec.decomposition import Region
-from zchunk.spec.regular_grid import RegularGrid
 
 if TYPE_CHECKING:
+    from zchunk.spec.rectilinear_grid import Grid
     from zchunk.typing import BasicSelection
 
 
@@ -91,12 +91,11 @@ class Decomposition(Selections):
 
     def _check_aligned(self, selection: Any) -> None:
         array = self._current
-        array.check_writable()
         grid = array.metadata.grid
-        assert isinstance(grid, RegularGrid)
         plan = plan_basic(selection, grid)
-        if plan.size and not all(_is_aligned(*axis) for axis in plan.axes):
-            region = tuple([_ends(start, step, count) for start, step, count, _, _ in plan.axes])
+        spans = [axis[:3] for axis in plan.axes]
+        if plan.size and not all(_is_aligned(grid, axis, *span) for axis, span in enumerate(spans)):
+            region = tuple([_ends(*span) for span in spans])
             raise _shared(array.name, grid, region, "shard" if self.shards else "chunk")
 
 
@@ -105,24 +104,27 @@ def _ends(start: int, step: int, count: int) -> slice:
     return slice(min(start, last), max(start, last) + 1)
 
 
-def _is_aligned(start: int, step: int, count: int, chunk: int, extent: int) -> bool:
+def _is_aligned(grid: Grid, axis: int, start: int, step: int, count: int) -> bool:
     """Whether the chunks along an axis that a selection touches are selected as a whole."""
-    ends = _ends(start, step, count)
-    whole = ends.start % chunk == 0 and (ends.stop % chunk == 0 or ends.stop == extent)
-    return chunk == 1 or (whole and (count == 1 or abs(step) == 1))
+    ends, extent = _ends(start, step, count), grid.shape[axis]
+    begins = grid.begin_of(axis, ends.start) == ends.start
+    whole = begins and (ends.stop == extent or grid.begin_of(axis, ends.stop) == ends.stop)
+    return grid.largest[axis] == 1 or (whole and (count == 1 or abs(step) == 1))
 
 
-def _shared(name: str, grid: RegularGrid, region: Region, what: str) -> SelectionError:
+def _shared(name: str, grid: Grid, region: Region, what: str) -> SelectionError:
     nearest = decomposition.nearest_aligned(grid, region)
     if any(part.start == part.stop for part in nearest):
-        pairs = zip(region, grid.chunk_shape, grid.shape, strict=True)
-        whole = [slice(r.start - r.start % c, min(r.stop + -r.stop % c, n)) for r, c, n in pairs]
+        whole = [
+            slice(grid.begin_of(axis, r.start), min(grid.end_of(axis, r.stop - 1), n))
+            for axis, (r, n) in enumerate(zip(region, grid.shape, strict=True))
+        ]
         advice = f"the {what}s that it lies in are {_text(whole)}"
     else:
         advice = f"the nearest region of whole {what}s is {_text(nearest)}"
     return SelectionError(
         f"region {_text(region)} of array {name!r} shares {what}s with other regions: its bounds lie inside "
-        f"{what}s of {grid.chunk_shape}; {advice}; z.partition(n) divides the array among n processes"
+        f"{what}s of {grid.text}; {advice}; z.partition(n) divides the array among n processes"
     )
 
 

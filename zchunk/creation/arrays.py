@@ -96,6 +96,8 @@ def create(
         Length of a chunk along every axis, or by names of axes: ``{"time": 1, "x": 512}`` with
         `dimension_names` (in format 2 the attribute ``_ARRAY_DIMENSIONS``); axes left out are not cut.
         ``"100MB"`` or ``"64MiB"``: at most so many bytes. True or ``"auto"``: a good guess; False: one chunk.
+        Format 3: ``[[10, 20, 30], 5]`` lists the lengths of all chunks along an axis, which together are as
+        long as the axis: a rectilinear chunk grid.
     dtype : dtype-like, optional
         Type of an item, float64 by default. ``str`` and ``bytes`` are objects of any length, ``"array:i4"``
         arrays of numbers; text of a fixed length is ``"U10"``.
@@ -141,11 +143,13 @@ def create(
         Such as ``{"order": "F", "write_empty_chunks": False, "read_missing_chunks": True}``: layout in memory
         of what is read from arrays of format 3, and the two above. The rest is as `zchunk.config` says.
     zarr_format : {None, 2, 3}, optional
-        Version of the format. By default that of the groups above; or else 3 if shards or names of dimensions
-        are given; or else as `zchunk.config` says, which is 2. `zarr_version` means the same.
+        Version of the format. By default that of the groups above; or else 3 if shards, names of dimensions
+        or lists of lengths are given; or else as `zchunk.config` says, which is 2. `zarr_version` means the
+        same.
     shards : int, sequence of int, mapping or str, optional
-        Format 3: length of a shard along every axis, a multiple of that of a chunk. All chunks of a shard are
-        stored in one object. ``"auto"``: about 128 MiB, uncompressed. None: no shards.
+        Format 3: length of a shard along every axis, a multiple of that of a chunk, or the lengths of all
+        shards, as for `chunks`. All chunks of a shard are stored in one object. ``"auto"``: about 128 MiB,
+        uncompressed. None: no shards.
     compressors : codec, sequence of codecs, None or "auto", optional
         As `compressor`, by zarr 3's name; in format 3 there may be several.
     serializer : dict, codec of zarr 3, None or "auto", optional
@@ -202,6 +206,11 @@ def create(
     >>> z = zchunk.create((1000, 1000), chunks=(10, 10), shards=(100, 100), store="a.zarr", zarr_format=3)
     >>> z.nchunks
     10000
+
+    With chunks of three lengths along the first axis:
+
+    >>> zchunk.create((60, 20), chunks=[[10, 20, 30], 5]).write_chunk_sizes
+    ((10, 20, 30), (5, 5, 5, 5))
     """
     check_unsupported(storage_transformers=storage_transformers)
     compressor, fill_value = h5py_names.translate(compressor, fill_value, kwargs)

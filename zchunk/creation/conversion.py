@@ -17,14 +17,16 @@ from zchunk.metadata.formats import get_format
 from zchunk.runtime.callers import caller_level
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.fill_values import fill_bytes
-from zchunk.spec.regular_grid import normalize_shape
+from zchunk.spec.regular_grid import lists_lengths, normalize_shape
 
 if TYPE_CHECKING:
     from zchunk.core.lazy_views import LazyItems
     from zchunk.creation import parameters_v3
+    from zchunk.spec import rectilinear_grid
 else:
     # Of format 3 only.
     parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
+    rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
 
 # Where xarray keeps the names of axes in format 2.
 DIMENSIONS = "_ARRAY_DIMENSIONS"
@@ -106,17 +108,22 @@ def names_along(view: LazyItems, names: Sequence[str | None]) -> tuple[str | Non
 def merged(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of `create`: all that are `given`, and those `found` that do not contradict them."""
     without = {other for name in given for other in _INSTEAD_OF.get(name, ())}
-    if found.get("shards") is not None:
-        found = found | {"shards": _shards(found["shards"], found["chunks"], given)}
+    if not given.keys().isdisjoint(("shape", "chunks", "shards")):
+        # A rectilinear grid may not fit these, but its largest chunk does.
+        found = {name: getattr(value, "largest", value) for name, value in found.items()}
+        if found.get("shards") is not None:
+            found["shards"] = _shards(found["shards"], found["chunks"], given)
     return {name: value for name, value in found.items() if name not in without} | given
 
 
 def _shards(shards: tuple[int, ...], chunks: object, given: dict[str, Any]) -> Any:
     """Return `shards` of an array with `chunks`, as whole numbers of the chunks that are given instead.
 
-    None if the given shape has another number of axes.
+    None if the given shape has another number of axes, or the given chunks are those of a rectilinear grid.
     """
     wanted: Any = given.get("chunks", chunks)
+    if lists_lengths(wanted):
+        return None
     if isinstance(wanted, int) and not isinstance(wanted, bool):
         wanted = (wanted,) * len(shards)
     if len(normalize_shape(given.get("shape", shards))) != len(shards):
@@ -129,11 +136,15 @@ def _shards(shards: tuple[int, ...], chunks: object, given: dict[str, Any]) -> A
 def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
     metadata = a._metadata
     # In place of a rectilinear grid, its largest chunk: no larger one has to be held in memory.
-    chunks, shards = metadata.grid_of_chunks.largest, metadata.grid.largest
+    chunks: Any = metadata.grid_of_chunks.largest
+    shards: Any = None if metadata.shards is None else metadata.grid.largest
+    if metadata.edges is not None and zarr_format == 3:
+        kept = rectilinear_grid.ChunkShapes(metadata.edges, metadata.grid.largest)
+        chunks, shards = (kept, None) if shards is None else (chunks, kept)
     found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}
     if zarr_format == a.zarr_format == 3:
         found |= {
-            "shards": None if metadata.shards is None else shards,
+            "shards": shards,
             "chunk_key_encoding": tuple(metadata.chunk_key_encoding),
             "dimension_names": metadata.dimension_names,
         }

@@ -24,7 +24,9 @@ from zchunk.creation.parameters import make_metadata
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import StoreError
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.runtime.settings import config as settings
 from zchunk.spec.keys import join
+from zchunk.spec.regular_grid import lists_lengths
 from zchunk.spec.versions import check_unsupported
 
 
@@ -102,11 +104,18 @@ def make_draft(recipe: ArrayRecipe, access: Access) -> Draft:
         recipe = recipe._replace(compressors=[new_nodes.compressor])
     # What only format 3 has means that format, where nothing says otherwise.
     means3 = recipe.dimension_names is not None or (recipe.shards is not None and recipe.shards is not False)
+    means3 = means3 or lists_lengths(recipe.chunks)
     default = 3 if means3 else new_nodes.zarr_format
     version = format_for(store, path, access.version, default).version
     metadata = make_metadata(recipe, version, store._dimension_separator)
     if new_nodes.fill_by_type and type(recipe.fill_value) is int and not recipe.fill_value:
         metadata = _filled_by_type(metadata)
+    if metadata.edges is not None and not settings.said("array.rectilinear_chunks", new_nodes.rectilinear):
+        raise ValueError(
+            "chunks or shards of listed lengths make a rectilinear chunk grid, which the setting "
+            "'array.rectilinear_chunks' does not allow, as by default in zarr 3; allow it by "
+            "config.set({'array.rectilinear_chunks': True})"
+        )
     new = new_array(store, path, metadata, recipe.attributes)
     return Draft(access.at(path, version, trusted_ids(*metadata.codecs)), new)
 

@@ -25,7 +25,7 @@ from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.chunk_sizes import lengths_by_name
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import ChunkKeyEncoding
-from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
+from zchunk.spec.regular_grid import lists_lengths, normalize_chunks, normalize_shape
 
 if TYPE_CHECKING:
     from zchunk.creation import parameters_v3
@@ -212,6 +212,11 @@ def _read(codecs: list[Any], zarr_format: int, dtype: np.dtype[Any]) -> list[Any
 
 
 def _check_no_format3(recipe: ArrayRecipe) -> None:
+    if lists_lengths(recipe.chunks):
+        raise ValueError(
+            f"chunks is {recipe.chunks!r:.80}: listed lengths make a rectilinear chunk grid, which is of "
+            "Zarr format 3, and the array is of format 2; add zarr_format=3"
+        )
     for name in ("shards", "serializer", "dimension_names"):
         value = getattr(recipe, name)
         if value is not None and not (name == "serializer" and isinstance(value, str) and value == "auto"):

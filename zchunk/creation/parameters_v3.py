@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,11 +21,20 @@ from zchunk.creation.recipe import ArrayRecipe
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.v3.chunk_grids import render_edges
 from zchunk.metadata.v3.data_types import ml_type
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.chunk_sizes import parse_bytes
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.keys import NODE_KEY, ChunkKeyEncoding
-from zchunk.spec.regular_grid import normalize_chunks
+from zchunk.spec.regular_grid import lists_lengths, normalize_chunks
+
+if TYPE_CHECKING:
+    from zchunk.spec import rectilinear_grid
+    from zchunk.spec.rectilinear_grid import Edges
+else:
+    # Few arrays have such a grid.
+    rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
 
 # Bytes of a shard, uncompressed, where zchunk chooses: file systems and object stores move such a file
 # at full speed, and many of them fit in memory.
@@ -56,7 +65,7 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     """Return the metadata that a recipe describes. Shape, dtype and lists of codecs are known."""
     dtype = _packed(recipe.dtype)
     native = dtype.newbyteorder("=")
-    inner, shard = chunks_and_shards(recipe.chunks, recipe.shards, recipe.shape, dtype.itemsize)
+    inner, shard, edges = _layout(recipe, dtype.itemsize)
     # The codec of objects comes before other filters, as in format 2.
     first = [recipe.object_codec] if recipe.object_codec is not None and native.hasobject else []
     # Codecs of format 3 go into the document as they are, others by way of the model.
@@ -83,6 +92,8 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
     if shard is not None:
         codecs = [_sharding(inner, codecs)]
         document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
+    if edges is not None:
+        document["chunk_grid"] = render_edges(edges)
     document["codecs"] = codecs
     trusted = trusted_ids(*known, *(codec for codec in compressors if not isinstance(codec, dict)))
     # There is no place yet that messages could name.
@@ -249,6 +260,56 @@ def _dimension_names(names: object, ndim: int) -> tuple[str | None, ...] | None:
     if len(found) != ndim or not all(name is None or isinstance(name, str) for name in found):
         raise ValueError(f"dimension_names is {found!r:.200}, not {ndim} names or None, one for every axis")
     return found
+
+
+def _layout(
+    recipe: ArrayRecipe, itemsize: int
+) -> tuple[tuple[int, ...], tuple[int, ...] | None, tuple[Edges, ...] | None]:
+    """Return the shapes of a chunk and of a shard, the largest, and the edges in a rectilinear grid.
+
+    Raises
+    ------
+    ValueError
+        A shard is not made of whole chunks, or lengths that are listed are not those of the array.
+    """
+    chunks, shards, shape = recipe.chunks, recipe.shards, recipe.shape
+    sharded = shards is not None and shards is not False
+    if lists_lengths(chunks):
+        if sharded:
+            raise ValueError(
+                f"chunks {chunks!r:.80} have listed lengths, and inner chunks of shards have one for each "
+                "axis; list those of the shards: chunks=(10, 10), shards=[[20, 40], [30]]"
+            )
+        edges = rectilinear_grid.normalize_edges(chunks, shape)
+        return _grid(shape, edges, "chunks").largest, None, edges
+    if not sharded or not lists_lengths(shards):
+        return *chunks_and_shards(chunks, shards, shape, itemsize), None
+    unit = None if _is_guess(chunks) else normalize_chunks(chunks, shape, itemsize)
+    edges = rectilinear_grid.normalize_edges(shards, shape, unit, "shards")
+    grid = _grid(shape, edges, "shards")
+    # Those that hold items; where none does, those that will.
+    lengths = [grid.lengths(axis) or rectilinear_grid.lengths_of(e) for axis, e in enumerate(edges)]
+    if unit is None:
+        common = tuple([math.gcd(*each) for each in lengths])
+        unit = chunks_and_shards(chunks, common, shape, itemsize)[0]
+    for axis, (each, inner) in enumerate(zip(lengths, unit, strict=True)):
+        if any(n % inner for n in each):
+            raise ValueError(
+                f"shards along axis {axis} are not made of whole chunks of {inner}: the lengths do not divide"
+            )
+    return unit, grid.largest, edges
+
+
+def _grid(
+    shape: tuple[int, ...], edges: tuple[Edges, ...], what: str
+) -> rectilinear_grid.RectilinearGrid:
+    if len(edges) != len(shape):
+        raise ValueError(f"{what} has {len(edges)} axes, and shape {shape} has {len(shape)}")
+    return rectilinear_grid.RectilinearGrid(shape, edges)
+
+
+def _is_guess(chunks: object) -> bool:
+    return chunks is None or chunks is True or isinstance(chunks, str)
 
 
 def chunks_and_shards(

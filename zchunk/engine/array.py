@@ -17,7 +17,7 @@ from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, Stamp
-from zchunk.errors import ChangeInProgressError, ChunkError, ChunkNotFoundError, ReadOnlyError
+from zchunk.errors import ChangeInProgressError, ChunkError, ChunkNotFoundError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.runtime.lazy import cached_property
@@ -142,8 +142,9 @@ class ChunkedArray:
         other = object.__new__(ChunkedArray)
         facts = vars(other)
         facts.update(vars(self))
-        # Its routes follow from what may have changed.
+        # These follow from what may have changed.
         facts["routes"] = {}
+        facts.pop("_by_shape", None)
         facts.update(changes)
         return other
 
@@ -329,13 +330,19 @@ class ChunkedArray:
     def with_chunks(self, chunk_shape: tuple[int, ...]) -> ChunkedArray:
         """Return a regular array for the chunks of one shape of this array, which has a rectilinear grid.
 
-        The keys are the same. Chunks of other shapes must not be read through it.
+        The keys are the same. Chunks of other shapes must not be read or written through it.
         """
         found = self._by_shape.get(chunk_shape)
         if found is None:
             metadata = v3.with_chunks(self.metadata, chunk_shape)
             found = ChunkedArray(
-                metadata, self.store, self.path, self.write_empty_chunks, self.synchronizer, self.cache
+                metadata,
+                self.store,
+                self.path,
+                self.write_empty_chunks,
+                self.synchronizer,
+                self.cache,
+                self.check_metadata,
             )
             if self.missing_fails:
                 found = found.requiring_chunks
@@ -345,13 +352,6 @@ class ChunkedArray:
         return found
 
     # ---- chunks
-
-    def check_writable(self) -> None:
-        """Raise `ReadOnlyError` if chunks of this array cannot be written."""
-        if self.metadata.edges is not None:
-            raise ReadOnlyError(
-                f"array {self.name!r} has a rectilinear chunk grid, which can be read only; copy it to write"
-            )
 
     def look(self, name: str) -> tuple[Stamp | None, bool]:
         """Return what a chunk looks like, and whether that may be relied on.

@@ -10,7 +10,7 @@ in_shard    native codecs, chunks in an open shard       `native.read_shard`    
 located     native codecs, a store that says where the   `native.read_located`   -
             chunks lie in a file
 values      native codecs, any other store               `native.read_values`    `native.write_values`
-rectilinear chunks of several shapes                     reads regular arrays    - (refused)
+rectilinear chunks of several shapes                     reads regular arrays    writes regular arrays
 sharded     chunks that are shards                       reads arrays in shards  writes arrays in shards
 generic     everything else                              `generic.read_chunks`   `generic.write_chunks`
 =========== ============================================ ======================= =============================
@@ -19,7 +19,7 @@ Routes are tried from the top; an array finds out once which ones take it. A rea
 returning False before it has changed anything; then the next route is tried: the cache declines what does not
 fit, the native writers decline a field of a structure and arrays with a synchronizer. Three routes are made
 of others: an array in a shard, a regular part of a rectilinear grid, and what a view converts are arrays that
-are read by the same table.
+are read and written by the same table.
 
 The generic route is the definition: any store, any codec, chunk by chunk in Python. The native ones agree
 with it byte for byte and skip work where all codecs are native: they handle many chunks in one release of the
@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from zchunk._ext.selection.positions import PointsPlan
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import chunk_cache, generic, native
 from zchunk.engine.array import ChunkedArray
@@ -73,12 +74,12 @@ def read(array: ChunkedArray, plan: Plan, out: Items) -> None:
 
 def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = None) -> None:
     """Write `value`, of the plan's shape (strides may be 0) and the array's dtype, or that of a field."""
-    array.check_writable()
     if not value.size or not array.item.itemsize:
         return
     if array.folder is not None:
         array.store.tidy(array.path)
-    if array.metadata.shards is not None:
+    if array.metadata.shards is not None or array.metadata.edges is not None:
+        # Their parts are forgotten one by one.
         _write(array, plan, value, field)
         return
     # Before it, too: Ctrl-C may come just before what follows.
@@ -143,21 +144,40 @@ def _decode_into(array: ChunkedArray, target: Items, wanted: Wanted) -> None:
 
 
 def _read_rectilinear(array: ChunkedArray, plan: Plan, out: Items) -> bool:
-    work = partial(_read_block, array, plan, plan.view(out))
-    for part in plan.parts():
-        grid: Any = array.metadata.grid
-        count, blocks = grid.split(part.inner, part.outer)
-        threads.each(blocks, count, work)
+    _each_block(array, plan, partial(_read_block, array, plan, plan.view(out)))
     return True
+
+
+def _write_rectilinear(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
+    _each_block(array, plan, partial(_write_block, array, plan, plan.view(value), field))
+    return True
+
+
+def _each_block(array: ChunkedArray, plan: Plan, work: Callable[[Block], None]) -> None:
+    """Do the work on every block of a plan, whose one chunk is the array."""
+    grid: Any = array.metadata.grid
+    for part in plan.parts():
+        ranges = plan.ranges if isinstance(plan, PointsPlan) else None
+        count, blocks = grid.split(part.inner, part.outer, ranges)
+        threads.each(blocks, count, work)
 
 
 def _read_block(array: ChunkedArray, plan: Plan, target: Items, block: Block) -> None:
     """Read the chunks of one shape that are side by side."""
     regular, into = array.with_chunks(block.chunk_shape), target[*block.outer, ...]
-    read(regular, plan_within(plan, block.inner, regular.metadata.grid, regular.metadata.order), into)
+    read(regular, _plan_in_block(regular, plan, block), into)
     if any(not isinstance(entry, slice) for entry in block.outer):
         # Where positions are selected, `into` is a copy.
         target.view(array.item)[block.outer] = into.view(array.item)
+
+
+def _write_block(array: ChunkedArray, plan: Plan, source: Items, field: str | None, block: Block) -> None:
+    regular = array.with_chunks(block.chunk_shape)
+    write(regular, _plan_in_block(regular, plan, block), source[*block.outer, ...], field)
+
+
+def _plan_in_block(regular: ChunkedArray, plan: Plan, block: Block) -> Plan:
+    return plan_within(plan, block.inner, regular.metadata.grid, regular.metadata.order)
 
 
 # ---- shards
@@ -355,7 +375,7 @@ ROUTES = (
     Route("in_shard", lambda a: a.in_shard and _is_native(a), native.read_shard, native.write_shard),
     Route("located", _is_located, native.read_located, None),
     Route("values", _is_native, native.read_values, native.write_values),
-    Route("rectilinear", lambda a: a.metadata.edges is not None, _read_rectilinear, None),
+    Route("rectilinear", lambda a: a.metadata.edges is not None, _read_rectilinear, _write_rectilinear),
     Route("sharded", lambda a: a.metadata.shards is not None, _read_sharded, _write_sharded),
     Route("generic", lambda a: True, generic.read_chunks, generic.write_chunks),
 )

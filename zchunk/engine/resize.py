@@ -2,6 +2,8 @@
 
 Metadata are published after the chunks that they refer to when an array grows, and before those that they no
 longer refer to are erased when it shrinks.
+
+In a rectilinear grid the lengths of chunks stay when it shrinks. When it grows beyond them, a chunk is added.
 """
 
 from __future__ import annotations
@@ -22,24 +24,23 @@ Publish = Callable[[ChunkedArray], None]
 
 def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> None:
     """Give `array` another shape. Items that are added have the fill value."""
-    array.check_writable()
     old = array.metadata.shape
     if len(shape) != len(old):
         raise ValueError(f"cannot resize from shape {old} to {shape}: the number of dimensions cannot change")
     low = tuple(map(min, old, shape))
+    # Before anything is changed: there may be no such array.
+    wanted = array.with_shape(shape)
     if low != old:
-        array = array.with_shape(low)
+        array = wanted if low == shape else array.with_shape(low)
         publish(array)
         array.store.erase_many(listing.outside(array))
     if low != shape:
-        grown = array.with_shape(shape)
-        _clear_growth(grown, low)
-        publish(grown)
+        _clear_growth(wanted, array)
+        publish(wanted)
 
 
 def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish: Publish) -> tuple[int, ...]:
     """Add `items` at the end of an axis and return the new shape."""
-    array.check_writable()
     old = array.metadata.shape
     if not -len(old) <= axis < len(old):
         raise ValueError(f"axis {axis} is out of range for an array of {len(old)} dimensions")
@@ -55,18 +56,17 @@ def append(array: ChunkedArray, items: np.ndarray[Any, Any], axis: int, publish:
     return shape
 
 
-def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
-    """Make what growing from shape `old` will uncover the fill value.
+def _clear_growth(grown: ChunkedArray, small: ChunkedArray) -> None:
+    """Make what growing from a `small` array will uncover the fill value.
 
     A larger array may have been here before: its chunks beyond the edge, if a writer left them, and the
     parts of edge chunks that lie beyond the edge, whose content the format leaves undefined.
     """
-    metadata = grown.metadata
-    chunks = metadata.chunk_shape
-    before = [-(-n // c) for n, c in zip(old, chunks, strict=True)]
+    metadata, grid = grown.metadata, grown.metadata.grid
+    before = small.metadata.grid.cdata_shape
     grown.store.erase_many(listing.added(grown, before))
-    for axis, n in enumerate(old):
-        if n == metadata.shape[axis] or n % chunks[axis] == 0:
+    for axis, n in enumerate(small.metadata.shape):
+        if n == metadata.shape[axis] or grid.begin_of(axis, n) == n:
             continue
         edge = [range(m) for m in before]
         edge[axis] = range(before[axis] - 1, before[axis])
@@ -77,8 +77,7 @@ def _clear_growth(grown: ChunkedArray, old: tuple[int, ...]) -> None:
 def _clear_edge(grown: ChunkedArray, coords: tuple[int, ...], axis: int, n: int) -> None:
     """Make the items of a stored chunk, or shard, from `n` on along an axis the fill value."""
     metadata = grown.metadata
-    pairs = zip(coords, metadata.chunk_shape, strict=True)
-    selection = [slice(c * length, (c + 1) * length) for c, length in pairs]
+    selection = [metadata.grid.span(axis, c, c + 1) for axis, c in enumerate(coords)]
     stop = selection[axis].stop
     if metadata.shards is not None:
         # Chunks that are not stored stay so: those that are there are cleared at the edge, and erased beyond.

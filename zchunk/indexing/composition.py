@@ -17,7 +17,6 @@ import numpy as np
 from zchunk._ext.selection.slices import Plan
 from zchunk.errors import BoundsCheckError
 from zchunk.indexing import plans
-from zchunk.spec.regular_grid import RegularGrid
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -176,7 +175,9 @@ class Composition(NamedTuple):
         for axis in lists:
             along[axis] = self._aligned(self.maps[axis], axes)
         points = tuple([self.shape[place] for place in axes])
-        plan = _plan_points(tuple(along), points, grid, order)
+        # Without ranges all axes are of points.
+        entries = tuple(along) if ranges else tuple(map(np.asarray, along))
+        plan = plans.plan_points(entries, grid, order, points)
         return self._arranged(plan, [-1] * len(axes) + ranges, wanted | dict.fromkeys(axes, -1))
 
     def _arranged(self, plan: Plan, found: list[int], wanted: dict[int, int]) -> Plan | Arranged:
@@ -233,31 +234,6 @@ def axes_of(axis_map: AxisMap) -> tuple[int, ...]:
     if isinstance(axis_map, int):
         return ()
     return (axis_map.along,) if isinstance(axis_map, Span) else axis_map.along
-
-
-# ---- points
-
-
-def _plan_points(along: tuple[Any, ...], points: tuple[int, ...], grid: Grid, order: str) -> Plan:
-    """Return the plan of arrays of positions, with slices and integers along the other axes."""
-    if not any(isinstance(entry, slice) for entry in along):
-        return plans.plan_points(tuple(map(np.asarray, along)), grid, order, points)
-    if isinstance(grid, RegularGrid):
-        return plans.plan_points(along, grid, order, points)
-    # This grid splits points along all axes only.
-    counts = [
-        len(range(*e.indices(n))) for e, n in zip(along, grid.shape, strict=True) if isinstance(e, slice)
-    ]
-    found, axis = [], 0
-    for entry, length in zip(along, grid.shape, strict=True):
-        if isinstance(entry, np.ndarray):
-            found.append(entry.reshape(entry.shape + (1,) * len(counts)))
-        elif isinstance(entry, slice):
-            axis += 1
-            found.append(np.arange(*entry.indices(length)).reshape((-1,) + (1,) * (len(counts) - axis)))
-        else:
-            found.append(np.asarray(entry))
-    return plans.plan_points(tuple(found), grid, order, (*points, *counts))
 
 
 # ---- the order of axes

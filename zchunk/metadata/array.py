@@ -18,14 +18,14 @@ from zchunk.spec.regular_grid import RegularGrid
 
 if TYPE_CHECKING:
     from zchunk.codecs import Codec
-    from zchunk.metadata import formats
+    from zchunk.metadata import formats, v3
     from zchunk.spec import rectilinear_grid
     from zchunk.spec.rectilinear_grid import Edges, Grid
 else:
     # Few arrays have such a grid.
     rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
     # Which parse and render it.
-    formats = LazyModule("zchunk.metadata.formats")
+    formats, v3 = LazyModule("zchunk.metadata.formats"), LazyModule("zchunk.metadata.v3")
 
 # NumPy's limit, so that every array can be read whole.
 MAX_NDIM = 64
@@ -243,8 +243,9 @@ class ArrayMetadata:
 
     @property
     def chunk_nbytes(self) -> int:
-        """Bytes of a whole chunk, uncompressed."""
-        return math.prod(self.chunk_shape) * self.dtype.itemsize
+        """Bytes of a whole chunk, the largest, uncompressed."""
+        largest = self.chunk_shape if self.edges is None else self.grid.largest
+        return math.prod(largest) * self.dtype.itemsize
 
     @property
     def codecs(self) -> tuple[Codec, ...]:
@@ -347,6 +348,9 @@ class ArrayMetadata:
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayMetadata:
         """Return the metadata of the array resized to `shape`."""
+        if self.edges is not None:
+            # With it the largest of its chunks may change.
+            return v3.with_shape(self, shape)
         return self.replace(shape=shape)
 
 

@@ -188,7 +188,7 @@ class _Format3(Format):
         _check_same(document, old)
         # What else is there stays.
         if new.fill_value is old.fill_value and document.get("fill_value") is not None:
-            return v3.resized(raw, new.shape)
+            return v3.resized(raw, new.shape, edges=None if new.edges == old.edges else new.edges)
         return v3.render_array(new, document.get("attributes"))
 
 

@@ -29,7 +29,7 @@ _DEFAULTS: dict[str, Any] = {
     "spare_memory": None,
     "array.order": "C",
     "array.read_missing_chunks": True,
-    # Rectilinear grids need no switch here. Programs for zarr 3 turn it on.
+    # Whether arrays with such grids are made. Programs for zarr 3 turn it on.
     "array.rectilinear_chunks": True,
     "array.write_empty_chunks": True,
     "async.concurrency": None,
@@ -123,10 +123,21 @@ class Config:
         raise KeyError(key)
 
     def _value(self, key: str) -> Any:
+        return self.said(key, self._defaults.get(key, _MISSING))
+
+    def said(self, key: str, default: Any) -> Any:
+        """Return what the program or the environment says, or a default that is not that of this view.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> zchunk.config.said("array.order", "F")
+        'F'
+        """
         found = self._state.values.get(key, _MISSING)
         if found is _MISSING:
             found = self._from_environment(key)
-        return self._defaults.get(key, _MISSING) if found is _MISSING else found
+        return default if found is _MISSING else found
 
     def _from_environment(self, key: str) -> Any:
         found = self._state.environment.get(key)

@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from zchunk.spec.rectilinear_grid import RectilinearGrid
-    from zchunk.spec.regular_grid import RegularGrid
-
-    _Grid: TypeAlias = RegularGrid | RectilinearGrid
+    from zchunk.spec.rectilinear_grid import Grid
 
 # Of an array: a slice without a step per axis.
 Region: TypeAlias = tuple[slice, ...]
@@ -22,7 +19,7 @@ Region: TypeAlias = tuple[slice, ...]
 _Box: TypeAlias = tuple[tuple[int, int], ...]
 
 
-def partition(grid: _Grid, n: int) -> list[Region]:
+def partition(grid: Grid, n: int) -> list[Region]:
     """Return `n` regions of whole chunks that cover an array without overlap, each with about as many chunks.
 
     Along one axis the numbers of chunks differ by one at most. If there are fewer chunks than regions, the
@@ -46,7 +43,7 @@ def partition(grid: _Grid, n: int) -> list[Region]:
     return regions + [nothing] * (n - len(regions))
 
 
-def _clipped(grid: _Grid, axis: int, first: int, stop: int) -> slice:
+def _clipped(grid: Grid, axis: int, first: int, stop: int) -> slice:
     span = grid.span(axis, first, stop)
     return slice(span.start, min(span.stop, grid.shape[axis]))
 
@@ -86,20 +83,23 @@ def _best_cut(lengths: list[int], n: int) -> tuple[int, int, int]:
     return found
 
 
-def nearest_aligned(grid: RegularGrid, region: Region) -> Region:
+def nearest_aligned(grid: Grid, region: Region) -> Region:
     """Return a region whose bounds are moved to the nearest ones between chunks.
 
     Regions side by side stay so: a whole decomposition can be moved. What lies in one chunk may become empty.
     """
-    return tuple([_aligned(*given) for given in zip(region, grid.chunk_shape, grid.shape, strict=True)])
+    return tuple(
+        [
+            slice(_nearest(grid, axis, part.start), _nearest(grid, axis, part.stop))
+            for axis, part in enumerate(region)
+        ]
+    )
 
 
-def _aligned(part: slice, chunk: int, length: int) -> slice:
-    return slice(*[_nearest(bound, chunk, length) for bound in (part.start, part.stop)])
-
-
-def _nearest(bound: int, chunk: int, length: int) -> int:
-    before = bound - bound % chunk
-    after = min(before + chunk, length)
-    # The end of the array is a bound, too.
-    return after if bound == length or bound - before >= after - bound else before
+def _nearest(grid: Grid, axis: int, bound: int) -> int:
+    length = grid.shape[axis]
+    if bound == length:
+        # The end of the array is a bound, too.
+        return bound
+    before, after = grid.begin_of(axis, bound), min(grid.end_of(axis, bound), length)
+    return after if bound - before >= after - bound else before

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from zchunk.runtime.callers import caller_level
 from zchunk.spec.chunk_sizes import chunks_of_size, parse_bytes
@@ -61,9 +63,18 @@ class RegularGrid(NamedTuple):
         """Return the positions along an axis of the chunks from `first` to before `stop`."""
         return slice(first * self.chunk_shape[axis], stop * self.chunk_shape[axis])
 
+    def begin_of(self, axis: int, position: int) -> int:
+        """Return where along an axis the chunk with a position begins."""
+        return position - position % self.chunk_shape[axis]
+
     def end_of(self, axis: int, position: int) -> int:
         """Return where along an axis the chunk with a position ends, which may be beyond the array."""
         return position - position % self.chunk_shape[axis] + self.chunk_shape[axis]
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Lengths along every axis, all multiples of which, within the array, are bounds of chunks."""
+        return self.chunk_shape
 
 
 def guess_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -127,7 +138,25 @@ def normalize_chunks(chunks: Any, shape: tuple[int, ...], itemsize: int) -> tupl
     return _lengths(full, "chunks", 1)
 
 
+def lists_lengths(chunks: Any) -> bool:
+    """Whether a user's `chunks` list the lengths of chunks along an axis: those of a rectilinear grid.
+
+    Examples
+    --------
+    >>> lists_lengths((10, 5)), lists_lengths([[10, 20, 30], 5]), lists_lengths({"time": [31, 28]})
+    (False, True, True)
+    """
+    if isinstance(chunks, Mapping):
+        chunks = [*chunks.values()]
+    elif not isinstance(chunks, tuple | list | np.ndarray):
+        # As an array has them, zchunk's or that of zarr 3.
+        return hasattr(chunks, "chunk_shapes")
+    return any(type(entry) is not int and _is_sequence(entry) for entry in chunks)
+
+
 def _is_sequence(obj: object) -> bool:
+    if isinstance(obj, np.ndarray):
+        return obj.ndim > 0
     return isinstance(obj, Iterable) and not isinstance(obj, str | bytes)
 
 

@@ -27,6 +27,7 @@ config = Config(
     | {
         "default_zarr_format": 3,
         "array.write_empty_chunks": False,
+        "array.rectilinear_chunks": False,
         "async.concurrency": 10,
         # zarr's, which nothing here asks for.
         "array.target_shard_size_bytes": None,

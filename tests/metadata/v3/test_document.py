@@ -226,6 +226,9 @@ class TestRewriting:
         text = v3.render_array(parse(mine={"must_understand": False}), {"a": float("nan"), "ü": [1.5, None]})
         changed = v3.resized(text, (5, 6))
         assert changed == text.replace(b"10000,\n    1000\n  ]", b"5,\n    6\n  ]", 1)
+        changed = json.loads(v3.resized(text, (5, 6), edges=(((2, 2), 1), 6)))
+        grid = {"kind": "inline", "chunk_shapes": [[[2, 2], 1], 6]}
+        assert changed["chunk_grid"] == {"name": "rectilinear", "configuration": grid}
         with pytest.raises(MetadataError, match="node_type is 'group'"):
             v3.resized(v3.render_group(), (1,))
 

@@ -34,6 +34,8 @@ def arrays(folder: Path) -> None:
         synchronizer=zchunk.ThreadSynchronizer(),
     )
     zchunk.create_array("d.zarr", shape=(10, 10), dtype="i4", chunks=(5, 5), zarr_format=2)
+    zchunk.create((60, 10), chunks=[[10, 20, 30], 5])
+    zchunk.create((60, 10), chunks=(5, 5), shards=((20, 40), (10,)))
     zchunk.zeros((3, 3), chunks=2, dtype=int)
     zchunk.ones(3, dtype=bool)
     zchunk.empty((3,), zarr_format=None)

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 import zchunk
 from tests import ROOT, choice
 from zchunk.errors import ContainsArrayError, CopyError, ReadOnlyError
+from zchunk.spec.rectilinear_grid import RectilinearGrid
+from zchunk.spec.regular_grid import RegularGrid
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -156,16 +158,21 @@ def test_what_is_refused(tmp_path: Path) -> None:
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
-@given(st.lists(st.tuples(SIZES, st.integers(0, 20), st.integers(1, 12)), max_size=3))
-def test_alignment(axes: list[tuple[list[int], int, int]]) -> None:
+@given(st.lists(st.tuples(SIZES, st.integers(0, 20), st.integers(1, 12) | SIZES), max_size=3))
+def test_alignment(axes: list[tuple[list[int], int, Any]]) -> None:
     sizes = tuple(tuple(s) for s, _, _ in axes)
-    starts, grid = tuple(start for _, start, _ in axes), tuple(c for _, _, c in axes)
+    starts, shape = tuple(start for _, start, _ in axes), tuple(start + sum(s) for s, start, _ in axes)
+    # Those of a rectilinear grid go on with a long one.
+    chunks = tuple(c if isinstance(c, int) else (*c, 100) for _, _, c in axes)
+    regular = all(isinstance(c, int) for c in chunks)
+    grid: Any = RegularGrid(shape, chunks) if regular else RectilinearGrid(shape, chunks)
 
     def shared(sizes: Any) -> bool:
         """Whether two dask chunks lie in one stored chunk, by looking at each item."""
-        for lengths, start, c in zip(sizes, starts, grid, strict=True):
+        for lengths, start, c in zip(sizes, starts, chunks, strict=True):
             ends = list(itertools.accumulate(lengths, initial=start))
-            touched = [{i // c for i in range(a, b)} for a, b in itertools.pairwise(ends)]
+            of = np.repeat(np.arange(200 if isinstance(c, int) else len(c)), c)
+            touched = [set(of[a:b].tolist()) for a, b in itertools.pairwise(ends)]
             if sum(map(len, touched)) > len(set().union(*touched)):
                 return True
         return False

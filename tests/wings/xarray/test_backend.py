@@ -82,7 +82,7 @@ def test_reads_what_xarray_wrote_with_zarr(by_zarr: Path) -> None:
 
 
 @pytest.mark.parametrize("inner", [None, (1, 2)])
-def test_rectilinear_grids_can_be_read_and_not_written(inner: Any) -> None:
+def test_rectilinear_grids_are_read_and_written_but_not_made(inner: Any) -> None:
     items = np.arange(60).reshape(10, 6)
     store = stored(items, ([1, 2, 3, 4], 4), inner=inner)
     zchunk.group(below := zchunk.MemoryStore(), zarr_format=3)
@@ -95,8 +95,10 @@ def test_rectilinear_grids_can_be_read_and_not_written(inner: Any) -> None:
     np.testing.assert_array_equal(ds.a, items)
     with pytest.raises(TypeError, match="rectilinear"):
         to_zarr(ds, zarr_format=3)
-    with pytest.raises(zchunk.errors.ReadOnlyError):
-        to_zarr(ds.compute(), below, "r+")
+    with pytest.raises(TypeError, match=r"compute it first, or use zchunk\.dask\.store"):
+        to_zarr((ds.compute() + 1).chunk({"y": 3}), below, "r+")
+    to_zarr((ds + 1).compute(), below, "r+")
+    np.testing.assert_array_equal(zchunk.open(below)["a"][...], items + 1)
 
 
 def test_engine_is_guessed_where_zarr_does_not_want_it(by_zarr: Path, tmp_path: Path) -> None:

@@ -41,11 +41,15 @@ if TYPE_CHECKING:
     from zchunk.metadata.v3.document import (
         with_chunks as with_chunks,
     )
+    from zchunk.metadata.v3.document import (
+        with_shape as with_shape,
+    )
 else:
     __getattr__ = lazy_names(
         globals(),
         {
             "zchunk.metadata.v3.document": "check_attributes known_array node_type parse_array "
-            "parse_consolidated parse_group render_array render_group resized with_attributes with_chunks"
+            "parse_consolidated parse_group render_array render_group resized with_attributes with_chunks "
+            "with_shape"
         },
     )

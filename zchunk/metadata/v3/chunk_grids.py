@@ -1,4 +1,7 @@
-"""The chunk grids of Zarr v3: ``regular``, and ``rectilinear`` of the registry of extensions."""
+"""The chunk grids of Zarr v3: ``regular``, and ``rectilinear`` of the registry of extensions.
+
+The second is written as zarr 3 writes it: equal lengths in a row are a pair of length and count.
+"""
 
 from __future__ import annotations
 
@@ -90,8 +93,13 @@ def render_grid(meta: ArrayMetadata) -> dict[str, Any]:
     """Return the JSON of the grid of an array."""
     if meta.edges is None:
         return render_extension("regular", {"chunk_shape": list(meta.chunk_shape)})
+    return render_edges(meta.edges)
+
+
+def render_edges(edges: tuple[Edges, ...]) -> dict[str, Any]:
+    """Return the JSON of a rectilinear grid."""
     axes = [
         axis if isinstance(axis, int) else [e if isinstance(e, int) else list(e) for e in axis]
-        for axis in meta.edges
+        for axis in edges
     ]
     return render_extension("rectilinear", {"kind": "inline", "chunk_shapes": axes})

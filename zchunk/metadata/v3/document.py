@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.bound import BoundCodec
@@ -19,12 +19,26 @@ from zchunk.errors import CodecError, InvalidKeyError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.v2 import check_attribute, parse_json, to_json
 from zchunk.metadata.v2 import render_document as render_json
-from zchunk.metadata.v3.chunk_grids import check_shards, largest_chunk, parse_grid, render_grid
+from zchunk.metadata.v3.chunk_grids import (
+    check_shards,
+    largest_chunk,
+    parse_grid,
+    render_edges,
+    render_grid,
+)
 from zchunk.metadata.v3.codecs import object_codec_id, parse_codecs, parse_lengths, render_codecs
 from zchunk.metadata.v3.data_types import parse_data_type, render_data_type
 from zchunk.metadata.v3.extension import check_members, parse_extension, render_extension
 from zchunk.metadata.v3.fill_values import parse_fill_value, render_fill_value
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.keys import ChunkKeyEncoding, check_key
+
+if TYPE_CHECKING:
+    from zchunk.spec import rectilinear_grid
+    from zchunk.spec.rectilinear_grid import Edges
+else:
+    # Few arrays have such a grid.
+    rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
 
 # What was parsed, by the text; emptied when it is full.
 _parsed: dict[bytes | str, ArrayMetadata] = {}
@@ -206,10 +220,32 @@ def with_chunks(meta: ArrayMetadata, chunk_shape: tuple[int, ...]) -> ArrayMetad
     MetadataError, CodecError
         The codecs do not take such chunks.
     """
-    codecs = parse_codecs(render_codecs(meta), meta.dtype, chunk_shape, meta.fill_value, meta.data_type)
-    counts = zip(meta.grid.cdata_shape, chunk_shape, strict=True)
-    shape = tuple([min(count * n, 2**63 - 1) for count, n in counts])
-    return meta.replace(shape=shape, edges=None, chunk_shape=chunk_shape, **codecs)
+    grid: Any = meta.grid
+    codecs = _codecs_for(meta, chunk_shape)
+    return meta.replace(shape=grid.extents(chunk_shape), edges=None, chunk_shape=chunk_shape, **codecs)
+
+
+def with_shape(meta: ArrayMetadata, shape: tuple[int, ...]) -> ArrayMetadata:
+    """Return metadata with a rectilinear grid for another shape.
+
+    Raises
+    ------
+    MetadataError, CodecError
+        There can be no such array: the codecs do not take its chunks.
+    """
+    assert meta.edges is not None
+    unit = (1,) * meta.ndim if meta.shards is None else meta.shards.inner.chunk_shape
+    edges = rectilinear_grid.resized(meta.edges, shape, unit)
+    chunk_shape = rectilinear_grid.whole(shape)
+    codecs = _codecs_for(meta, largest_chunk(shape, chunk_shape, edges))
+    found = meta.replace(shape=shape, chunk_shape=chunk_shape, edges=edges, **codecs)
+    check_shards(found)
+    return found
+
+
+def _codecs_for(meta: ArrayMetadata, chunk_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the members of metadata that are the codecs of `meta`, for chunks of another shape."""
+    return parse_codecs(render_codecs(meta), meta.dtype, chunk_shape, meta.fill_value, meta.data_type)
 
 
 def _parse_keys(obj: object) -> ChunkKeyEncoding:
@@ -279,11 +315,14 @@ def render_array(meta: ArrayMetadata, attributes: dict[str, Any] | None = None) 
     return render_json(obj)
 
 
-def resized(raw: bytes, shape: tuple[int, ...], where: str = "zarr.json") -> bytes:
-    """Return the ``zarr.json`` `raw` with another shape, all else as it was."""
+def resized(
+    raw: bytes, shape: tuple[int, ...], where: str = "zarr.json", edges: tuple[Edges, ...] | None = None
+) -> bytes:
+    """Return the ``zarr.json`` `raw` with another shape, and the edges of its chunks, all else as it was."""
     obj = parse_json(raw, where)
     _check_node(obj, "array", where)
-    return render_json({**obj, "shape": list(shape)})
+    grid = {} if edges is None else {"chunk_grid": render_edges(edges)}
+    return render_json({**obj, "shape": list(shape), **grid})
 
 
 def with_attributes(raw: bytes, attributes: dict[str, Any], where: str = "zarr.json") -> bytes:
@@ -366,4 +405,5 @@ __all__ = [
     "resized",
     "with_attributes",
     "with_chunks",
+    "with_shape",
 ]

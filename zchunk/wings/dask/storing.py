@@ -27,6 +27,7 @@ from zchunk.wings.lazy_sources import arrays_in
 
 if TYPE_CHECKING:
     from zchunk.creation.keywords import MadeForDask, StoredForDask
+    from zchunk.spec.rectilinear_grid import Grid
     from zchunk.typing import StorageOptions, StoreLike
 
 _ADVICE = "; write elsewhere, or compute it first"
@@ -134,7 +135,7 @@ def store(
     CopyError
         `source` is read from what would be replaced or changed.
     ReadOnlyError
-        `target` was opened for reading, or has a rectilinear chunk grid.
+        `target` was opened for reading.
     TypeError
         `source` is not a dask array, or `target` is an array and parameters for creating one are given.
     ValueError
@@ -166,7 +167,7 @@ def store(
     array = place.like
     slices = _normalized(region, array, source.shape)
     starts = tuple(part.start for part in slices)
-    grid = array.metadata.grid.chunk_shape
+    grid = array.metadata.grid
     if align == "rechunk":
         source = source.rechunk(_aligned(source.chunks, starts, grid))
     scheduler = (compute_kws or {}).get("scheduler")
@@ -217,7 +218,6 @@ def _place_there(source: da.Array, array: Array, given: dict[str, Any]) -> _Plac
     if wrong := [name for name, value in given.items() if value is not None]:
         raise TypeError(f"{array!r} is there already: it takes no {', '.join(wrong)}")
     array._check_writable()
-    array._current.check_writable()
     check_not_read(arrays_in(source.dask), array, _ADVICE)
     return _Place(array.chunk_store, array, lambda: array)
 
@@ -322,7 +322,7 @@ def _of_this_process(holds: Store) -> ValueError:
 
 def _unsafe(array: Array) -> ValueError:
     return ValueError(
-        f"dask chunks share stored chunks of {array!r}, which are {array.metadata.grid.chunk_shape}, and "
+        f"dask chunks share stored chunks of {array!r}, which are {array.metadata.grid.text}, and "
         "processes that write one at the same time lose items: use align='rechunk', lock=True, or a "
         "zchunk.ProcessSynchronizer as the array's synchronizer"
     )
@@ -365,17 +365,20 @@ def _cuts(sizes: tuple[int, ...], start: int) -> Iterator[int]:
     return accumulate(sizes[:-1], initial=start)
 
 
-def _is_aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) -> bool:
+def _is_aligned(chunks: _Sizes, starts: tuple[int, ...], grid: Grid) -> bool:
     """Whether no two dask chunks lie in one stored chunk."""
-    each = zip(chunks, starts, grid, strict=True)
-    return all(cut in (start, cut // c * c) for sizes, start, c in each for cut in _cuts(sizes, start))
+    return all(
+        cut in (start, grid.begin_of(axis, cut))
+        for axis, (sizes, start) in enumerate(zip(chunks, starts, strict=True))
+        for cut in _cuts(sizes, start)
+    )
 
 
-def _aligned(chunks: _Sizes, starts: tuple[int, ...], grid: tuple[int, ...]) -> _Sizes:
+def _aligned(chunks: _Sizes, starts: tuple[int, ...], grid: Grid) -> _Sizes:
     """Return lengths of dask chunks, close to the present ones, of which no two lie in one stored chunk."""
     result = []
-    for sizes, start, c in zip(chunks, starts, grid, strict=True):
-        cuts = {max(cut // c * c, start) for cut in _cuts(sizes, start)}
+    for axis, (sizes, start) in enumerate(zip(chunks, starts, strict=True)):
+        cuts = {max(grid.begin_of(axis, cut), start) for cut in _cuts(sizes, start)}
         ends = [*sorted(cuts), start + sum(sizes)]
         result.append(tuple(stop - begin for begin, stop in pairwise(ends)))
     return tuple(result)

@@ -29,7 +29,7 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format
 from zchunk.runtime.threads import get_threads
 from zchunk.spec.keys import UNFINISHED_KEY, join
-from zchunk.spec.regular_grid import RegularGrid, normalize_chunks
+from zchunk.spec.regular_grid import RegularGrid, lists_lengths, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
 from zchunk.wings.rechunking import memory
 from zchunk.wings.rechunking.executors import Executor
@@ -108,7 +108,7 @@ class Making:
             One task takes more.
         """
         self.executor = executor
-        shape, source, target = self.source.shape, self._read_chunks(), self._metadata.grid.largest
+        shape, source, target = self.source.shape, self._read_chunks(), self._metadata.grid.steps
         beside = max(*map(memory.of_reading, self._read), memory.of_writing(self._chunked))
         each = max(self._item_nbytes(), 1)
         least = least_items(shape, source, target)
@@ -343,7 +343,7 @@ def _names(array: Any) -> Iterator[str | None]:
         yield from names
 
 
-def _chunks_of(array: Array | LazyItems, chunks: object) -> tuple[int, ...]:
+def _chunks_of(array: Array | LazyItems, chunks: object) -> Any:
     old: tuple[int, ...] = chunks_of(array)
     if chunks is None:
         return old
@@ -351,4 +351,6 @@ def _chunks_of(array: Array | LazyItems, chunks: object) -> tuple[int, ...]:
         chunks = tuple(chunks.get(name, c) for name, c in zip([*_names(array)] or old, old, strict=True))
     if isinstance(chunks, str) and chunks == "auto":
         chunks = True
+    if lists_lengths(chunks):
+        return chunks
     return normalize_chunks(chunks, array.shape, array.dtype.itemsize)

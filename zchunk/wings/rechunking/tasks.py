@@ -115,8 +115,7 @@ class Job:
         if stored.all:
             self.target[box] = items
             return
-        grid: Any = self.target.metadata.grid
-        for _, part in meeting(grid, box)[1]:
+        for part in self.target.iter_chunks(box):
             if stored.any(part):
                 self.target[part] = items[within(part, box)]
 

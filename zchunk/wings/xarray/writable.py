@@ -17,6 +17,7 @@ from zchunk.hierarchy.groups import Group
 from zchunk.runtime.fork import is_shared
 from zchunk.runtime.progress import Advance
 from zchunk.spec.keys import join
+from zchunk.spec.regular_grid import lists_lengths
 from zchunk.wings.xarray import arrays, xarray_internals
 from zchunk.wings.xarray.encoding import create_options
 from zchunk.wings.xarray.exact import check_as_stored, encode_exactly, encoding_of
@@ -345,6 +346,11 @@ class WritableStore(ZchunkStore):
         self, v: Variable, name: Any, grid: tuple[Any, ...], region: Any, shape: tuple[int, ...]
     ) -> Variable:
         """Return `v` in dask chunks that share no stored chunk; raise `ValueError` if they do share one."""
+        if lists_lengths(grid):
+            raise TypeError(
+                f"variable {name!r} is a dask array, and the stored one has a rectilinear chunk grid, which "
+                "xarray cannot align it to; compute it first, or use zchunk.dask.store"
+            )
         if self._align_chunks:
             return xarray_internals.grid_rechunk(v=v, enc_chunks=grid, region=region)
         if self._safe_chunks:
