@@ -7,6 +7,7 @@ ended with the chunk, so that all of it is decoded.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from zchunk._ext.selection.slices import Plan
 from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.shard_index import EMPTY
 from zchunk.engine.array import ChunkedArray
@@ -76,6 +78,8 @@ class Decoder:
         self._inspect = inspect
         # Arrays of which it was said that a codec is missing, or that they are gone.
         self._told: set[str] = set()
+        # The memory of each thread that chunks are decoded into, one after the other.
+        self._scratch = threading.local()
 
     def check(
         self, array: ChunkedArray, coords: list[Coords], advance: Callable[[int], object]
@@ -105,7 +109,7 @@ class Decoder:
         array, coords = box
         if len(coords) > 1:
             try:
-                _read(array, coords)
+                self._read(array, coords)
                 return
             except Exception:
                 # Which of them it is comes out below.
@@ -116,7 +120,7 @@ class Decoder:
 
     def _check_chunk(self, array: ChunkedArray, at: Coords, add: Callable[..., None]) -> None:
         try:
-            items = _read(array, [at])
+            items = self._read(array, [at])
         except ValueChangedError:
             # The shard that it is in was replaced.
             raise
@@ -129,6 +133,27 @@ class Decoder:
         found = None if self._inspect is None else self._inspect(array, array.key(at), items)
         if found is not None:
             add("chunk-differs", found)
+
+    def _read(self, array: ChunkedArray, coords: Sequence[Coords]) -> np.ndarray[Any, Any]:
+        """Read the chunks at `coords` whole, with those between them. The items last until the next call."""
+        lengths = array.metadata.chunk_shape
+        first, last = [tuple(map(edge, zip(*coords, strict=True))) for edge in (min, max)]
+        starts = [i * n for i, n in zip(first, lengths, strict=True)]
+        ends = tuple([min((i + 1) * n, 2**63 - 1) for i, n in zip(last, lengths, strict=True)])
+        plan = plan_basic(tuple(map(slice, starts, ends)), RegularGrid(ends, lengths))
+        items = self._memory(plan, array)
+        read(array, plan, items)
+        return items
+
+    def _memory(self, plan: Plan, array: ChunkedArray) -> np.ndarray[Any, Any]:
+        dtype, order = array.metadata.dtype, array.order
+        if array.objects or not dtype.itemsize:
+            return plan.empty(dtype, order)
+        nbytes = math.prod(plan.shape) * dtype.itemsize
+        memory: np.ndarray[Any, Any] | None = getattr(self._scratch, "memory", None)
+        if memory is None or memory.nbytes < nbytes:
+            memory = self._scratch.memory = np.empty(nbytes, np.uint8)
+        return np.ndarray(plan.shape, dtype, memory, order="F" if order == "F" else "C")
 
     def _add_damage(
         self, array: ChunkedArray, at: Coords, err: Exception, add: Callable[..., None]
@@ -176,7 +201,7 @@ class Decoder:
 
     def _check_inner(self, inner: ChunkedArray, coords: list[Coords], key: str) -> None:
         try:
-            _read(inner, coords)
+            self._read(inner, coords)
         except ValueChangedError:
             raise
         except Exception:
@@ -218,18 +243,6 @@ def _boxes(array: ChunkedArray, coords: Iterable[Coords]) -> Iterator[Stored]:
     for at in coords:
         found.setdefault(tuple([i // n for i, n in zip(at, lengths, strict=True)]), []).append(at)
     return (Stored(array, listed) for listed in found.values())
-
-
-def _read(array: ChunkedArray, coords: Sequence[Coords]) -> np.ndarray[Any, Any]:
-    """Read the chunks at `coords` whole, with those between them, and return their items."""
-    lengths = array.metadata.chunk_shape
-    first, last = [tuple(map(edge, zip(*coords, strict=True))) for edge in (min, max)]
-    starts = [i * n for i, n in zip(first, lengths, strict=True)]
-    ends = tuple([min((i + 1) * n, 2**63 - 1) for i, n in zip(last, lengths, strict=True)])
-    plan = plan_basic(tuple(map(slice, starts, ends)), RegularGrid(ends, lengths))
-    items = plan.empty(array.metadata.dtype, array.metadata.innermost.order)
-    read(array, plan, items)
-    return items
 
 
 def _kind_of_damage(array: ChunkedArray, key: str, err: Exception) -> str:
