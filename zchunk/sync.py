@@ -15,14 +15,20 @@ import os
 import zlib
 from collections.abc import Hashable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk._ext.threads import key_locks
 from zchunk._ext.threads.key_locks import OF_ANYTHING, OF_CHUNK, OF_METADATA, ForeignLock
 from zchunk.errors import ChangeInProgressError, StoreError
+from zchunk.runtime.lazy import lazy_names
 from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import GROUP_KEY, METADATA_KEYS, NODE_KEY, is_chunk_name
-from zchunk.typing import Synchronizer
+
+if TYPE_CHECKING:
+    from zchunk.typing import Synchronizer
+else:
+    # Every array and attribute needs this module; types are for type checkers.
+    __getattr__ = lazy_names(globals(), {"zchunk.typing": "Synchronizer"})
 
 try:
     import fcntl
