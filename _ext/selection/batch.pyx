@@ -137,7 +137,7 @@ cdef bint _agrees(Plan plan, tuple inner, tuple outer, bint whole, const Part* p
 
 
 def plan_batch(list batch not None, store, type kind not None, str prefix not None, str separator not None,
-               tuple chunks not None, tuple first not None, tuple last not None):
+               tuple chunks not None, tuple first not None, tuple last not None, bint edges):
     """Return the plan of what a batch selects.
 
     Parameters
@@ -155,12 +155,15 @@ def plan_batch(list batch not None, store, type kind not None, str prefix not No
         Lengths of a chunk.
     first, last : tuple of int
         Coordinates of the first and the last chunk.
+    edges : bool
+        Whether a chunk that the array ends in is written as a whole if all of it that lies in the array is: not a
+        shard, which keeps what lies beyond.
 
     Returns
     -------
     Plan or None
-        The array that it is of ends where the last chunk does; or within, where a chunk that ends there is selected
-        whole, though not all of it is selected. None if this is no product of integers and slices.
+        The array that it is of ends where the last chunk does; with `edges` within, where a chunk that ends there is
+        selected whole, though not all of it is selected. None if this is no product of integers and slices.
     """
     cdef Py_ssize_t n = len(batch), ndim = len(chunks), k
     cdef Part parts[MAX_NDIM]
@@ -220,6 +223,6 @@ def plan_batch(list batch not None, store, type kind not None, str prefix not No
                 break
             d -= 1
     for d in range(plan.ndim):
-        if has_bit(ends, d):
+        if edges and has_bit(ends, d):
             plan.at[d].extent = stops[d]
     return plan

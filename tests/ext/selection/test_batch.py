@@ -46,9 +46,9 @@ def batch_of(selection: tuple[Any, ...], shape: tuple[int, ...], chunks: tuple[i
     return found
 
 
-def recovered(batch: list[Any], chunks: tuple[int, ...]) -> Plan | None:
+def recovered(batch: list[Any], chunks: tuple[int, ...], edges: bool = True) -> Plan | None:
     first, last = (tuple(map(int, batch[k][0].path.split("/")[2:])) for k in (0, -1))
-    return plan_batch(batch, STORE, Place, "a/c/", "/", chunks, first, last)
+    return plan_batch(batch, STORE, Place, "a/c/", "/", chunks, first, last, edges)
 
 
 shapes = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
@@ -71,6 +71,14 @@ def test_plans_are_recovered(data: Any, shape: tuple[int, ...]) -> None:
     assert found.shape == expected.shape
     # Which chunks need not be read before they are written.
     assert [part.full for part in found.parts()] == [part.full for part in expected.parts()]
+
+
+def test_shards_keep_what_lies_beyond_the_edge() -> None:
+    batch = batch_of((slice(None),), (5,), (4,))
+    for edges in (True, False):
+        plan = recovered(batch, (4,), edges)
+        assert plan is not None
+        assert [part.full for part in plan.parts()] == [True, edges]
 
 
 def changed(batch: list[Any], k: int, member: int, value: Any) -> list[Any]:
@@ -137,15 +145,15 @@ def test_other_batches_are_none() -> None:
     assert recovered([*batch, batch[-1]], CHUNKS) is None
     assert recovered([batch[0], *batch[:-1]], CHUNKS) is None
     assert recovered([(*batch[0], 1), *batch[1:]], CHUNKS) is None
-    assert plan_batch([], STORE, Place, "", "/", (), (), ()) is None
-    assert plan_batch(batch, STORE, Place, "a/c/", "/", CHUNKS, (0,), (2,)) is None
+    assert plan_batch([], STORE, Place, "", "/", (), (), (), True) is None
+    assert plan_batch(batch, STORE, Place, "a/c/", "/", CHUNKS, (0,), (2,), True) is None
     far = (2**62, 1, 0)
-    assert plan_batch(batch, STORE, Place, "a/c/", "/", CHUNKS, far, far) is None
+    assert plan_batch(batch, STORE, Place, "a/c/", "/", CHUNKS, far, far, True) is None
 
 
 def test_no_axes() -> None:
     batch = [(Place(STORE, "a/c"), SPEC, (), (), True)]
-    found = plan_batch(batch, STORE, Place, "a/c", "/", (), (), ())
+    found = plan_batch(batch, STORE, Place, "a/c", "/", (), (), (), True)
     assert found is not None
     assert found.shape == ()
     assert found.touched == 1

@@ -301,6 +301,12 @@ def test_what_lies_beyond_the_edge(store: Any, installed: str) -> None:
                 z[:4, 4:6] = 8
                 z.resize((9, 9))
                 found.append(z[...])
+                # All that lies in the array, by a list and by an array.
+                for value in ([[3] * 6] * 5, np.full((5, 6), 4, "i4")):
+                    z.resize((5, 6))
+                    z[...] = value
+                    z.resize((9, 9))
+                    found[-1] = np.concatenate([found[-1], z[...]])
         np.testing.assert_array_equal(*found)
 
 
@@ -506,7 +512,8 @@ def test_a_folder_that_moves(tmp_path: Path, installed: str, monkeypatch: pytest
 # ---- against zarr-python, at random
 
 
-SELECTION = st.one_of(st.integers(0, 4), st.slices(9).filter(lambda s: s.step is None or s.step > 0))
+FORWARD = st.slices(9).filter(lambda s: s.step is None or s.step > 0)
+SELECTION = st.one_of(st.integers(0, 4), st.just(slice(None)), FORWARD)
 
 
 @given(

@@ -13,4 +13,5 @@ def plan_batch(
     chunks: tuple[int, ...],
     first: tuple[int, ...],
     last: tuple[int, ...],
+    edges: bool,
 ) -> Plan | None: ...

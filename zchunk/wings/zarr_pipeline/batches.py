@@ -41,8 +41,9 @@ def find_selection(source: Source, batch: Batch, drop_axes: tuple[int, ...]) -> 
     prefix, path, coords = first
     plan = None
     if not drop_axes and not _has_positions(batch[0]):
+        store, edges = source.store, source.model.shards is None
         plan = plan_batch(
-            batch, source.store, StorePath, prefix, source.separator, source.chunks, coords, last[2]
+            batch, store, StorePath, prefix, source.separator, source.chunks, coords, last[2], edges
         )
     elif _has_positions(batch[0]):
         plan = _plan_positions(source, batch, prefix, drop_axes)
