@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.creation import marks
 from zchunk.errors import ContainsNodeError
-from zchunk.storage import DirectoryStore
+from zchunk.storage import DirectoryStore, marks
 
 PROCESSES = 4
 ROUNDS = 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from zchunk.spec.keys import (
     GROUP_KEY,
     N5_KEY,
     NODE_KEY,
+    UNFINISHED_KEY,
     join,
     normalize_path,
 )
@@ -252,7 +253,15 @@ def _selected(
             or any(pattern.search(key) for pattern in includes)
         )
     ]
-    return sorted(keys, key=_order)
+    there = set(keys)
+    return sorted((key for key in keys if not _is_left(key, there)), key=_order)
+
+
+def _is_left(key: str, there: Collection[str]) -> bool:
+    """Whether a key is the mark beside a node: another process is about to replace that, or was killed."""
+    path, _, name = key.rpartition("/")
+    nodes = (join(path, node) for node in (ARRAY_KEY, GROUP_KEY, NODE_KEY))
+    return name == UNFINISHED_KEY and any(node in there for node in nodes)
 
 
 # Whether a node is there is told by the last of its keys; one that is consolidated is found by those.

@@ -18,7 +18,6 @@ from zchunk.core.access import Access, access_to
 from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation import h5py_names
-from zchunk.creation.marks import Mark, being_made
 from zchunk.creation.nodes import Placement, check_above, format_for, new_array
 from zchunk.creation.parameters import make_metadata
 from zchunk.creation.recipe import ArrayRecipe
@@ -28,6 +27,7 @@ from zchunk.runtime.settings import config as settings
 from zchunk.spec.keys import join
 from zchunk.spec.regular_grid import lists_lengths
 from zchunk.spec.versions import check_unsupported
+from zchunk.storage.marks import Mark, being_made
 
 
 class Draft(NamedTuple):
@@ -179,12 +179,15 @@ def started(**kwargs: Any) -> Started:
         array = draft._made
         return Started(array, lambda: array, partial(new.discard, None, chunk_store))
     mark = new.prepare(overwrite, chunk_store, filled=True)
+    array = draft.array
+    if mark is not None and mark.store.root is not None:
+        array._chunked = array._chunked.held(mark.check)
 
     def publish() -> Array:
         try:
             if mark is not None:
                 mark.check()
-            made = draft.publish(not overwrite, mark)
+            made = draft.publish(True, mark)
         except BaseException:
             new.discard(mark, chunk_store)
             raise
@@ -192,7 +195,7 @@ def started(**kwargs: Any) -> Started:
             mark.remove()
         return made
 
-    return Started(draft.array, publish, partial(new.discard, mark, chunk_store))
+    return Started(array, publish, partial(new.discard, mark, chunk_store))
 
 
 def _records(given: dict[str, Any]) -> tuple[ArrayRecipe, Access, bool]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from zchunk.core.attributes import with_string_keys
-from zchunk.creation.marks import (
-    Mark,
-    being_made,
-    insist,
-    is_marked_here,
-    marks_are_keys,
-    set_mark,
-    surely_marked,
-    wait_for_maker,
-)
 from zchunk.creation.parameters import parsed_again
 from zchunk.engine import chunk_cache
 from zchunk.errors import (
+    BeingMadeError,
     ContainsArrayError,
     ContainsGroupError,
     ContainsNodeError,
@@ -30,7 +23,6 @@ from zchunk.errors import (
 )
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import FORMAT2, FORMATS, Format, find, get_format
-from zchunk.runtime.owners import signature
 from zchunk.runtime.settings import config
 from zchunk.spec.keys import (
     ARRAY_KEY,
@@ -47,9 +39,22 @@ from zchunk.spec.keys import (
     parents,
 )
 from zchunk.storage.base import Store
+from zchunk.storage.marks import (
+    Mark,
+    being_made,
+    clear_left,
+    insist,
+    is_marked_here,
+    marks_are_keys,
+    set_mark,
+    surely_marked,
+    wait_for_maker,
+)
 
 # What to do about a node that is there: as most functions have it, and those that open.
 _REPLACE, REPLACE_BY_MODE = "use overwrite=True", "use mode 'w'"
+# Keys of chunks of any array, relative to it.
+_CHUNKS = re.compile(r"c|(c[./])?\d+([./]\d+)*", re.ASCII)
 _RESERVED = {ARRAY_KEY, GROUP_KEY, ATTRS_KEY, CONSOLIDATED_KEY, NODE_KEY}
 
 
@@ -145,26 +150,38 @@ class Placement(NamedTuple):
         _put_node(self, overwrite, chunk_store)
 
     def prepare(
-        self, overwrite: bool = False, chunk_store: Store | None = None, filled: bool = False
+        self,
+        overwrite: bool = False,
+        chunk_store: Store | None = None,
+        filled: bool = False,
+        content: bytes = b"",
     ) -> Mark | None:
         """Make the groups above, and erase what is there. Raises as `init_array` does.
 
-        If it is to be `filled` before it is shown, or something had to be cleared away, returned is the mark
-        that keeps other makers away until it is removed.
+        If it is to be `filled` before it is shown, or something had to be erased, returned is the mark that
+        keeps other makers away until it is removed, with some content.
         """
-        return _prepare(self, overwrite, chunk_store, filled)
+        return _prepare(self, overwrite, chunk_store, filled, content)
 
     def discard(self, mark: Mark | None, chunk_store: Store | None = None) -> None:
         """Erase its chunks, unless another process has published an array, or a group, in its place."""
         try:
             # Metadata that depend on the store are there before the chunks.
             if self.metadata is None or find(self.store, self.path) is None:
+                if mark is not None and not mark.is_there():
+                    # All was erased meanwhile. What came after that goes, too, if nobody has begun anew.
+                    mark.forget()
+                    mark = set_mark(mark.store, self.path)
                 store = self.store if chunk_store is None else chunk_store
-                if mark is None or mark.is_there():
-                    assert self.keys is not None
-                    _erase_keys(store, self.path, left_chunks(store, self.path, *self.keys))
+                assert self.keys is not None
+                _erase_keys(store, self.path, left_chunks(store, self.path, *self.keys))
+            elif mark is not None and mark.is_there():
+                # The metadata may be those of a maker without a mark, which is to give way.
+                mark.abandon()
             if mark is not None:
                 mark.give_up()
+        except BeingMadeError:
+            return
         finally:
             if mark is not None:
                 # If the store fails, too, a later call of this process goes on.
@@ -173,7 +190,7 @@ class Placement(NamedTuple):
     def publish(self, new: bool = False, mark: Mark | None = None, chunk_store: Store | None = None) -> bool:
         """Put the metadata in their place; of a `new` node, not over those that others have put there.
 
-        Without a mark, return False, with nothing put there, if another maker has set one.
+        Without a mark, return False, with nothing put there, if another process has set one.
         """
         chunks = self.store if chunk_store is None else chunk_store
         keys = [join(self.path, name) for name in self.items]
@@ -187,9 +204,15 @@ class Placement(NamedTuple):
             _put(self.store, self.path, self.items, False)
         key = join(self.path, UNFINISHED_KEY)
         if mark is None and (key in chunks or is_marked_here(chunks, self.path)):
-            self.store.erase_many(reversed(keys))
+            if self._is_own(keys[-1]):
+                self.store.erase_many(reversed(keys))
             return False
         return True
+
+    def _is_own(self, key: str) -> bool:
+        """Whether the metadata that are there may be these: the one with the mark may have replaced them."""
+        as_read = self.store.as_read(key, self.items[key.rpartition("/")[2]])
+        return as_read is None or self.store.get(key) == as_read
 
 
 def new_array(
@@ -214,17 +237,21 @@ def new_array(
     return Placement(store, path, items, fmt, keys, parsed, as_read)
 
 
-def left_chunks(store: Store, path: str, encoding: ChunkKeyEncoding, ndim: int) -> list[str]:
-    """Return the keys at a path that would be chunks of an array there.
+def left_chunks(
+    store: Store, path: str, encoding: ChunkKeyEncoding | None = None, ndim: int = 0
+) -> list[str]:
+    """Return the keys at a path that would be chunks of an array there; without an encoding, of any array.
 
     A folder that holds anything else is somebody's, whatever its name: no key in it is among them.
     """
-    first = encoding.encode([0] * ndim).partition("/")[0]
-    decode, start = encoding.decoder(ndim), len(join(path, ""))
+    first = "c" if encoding is None else encoding.encode([0] * ndim).partition("/")[0]
+    numbers = encoding is None or first.isdecimal()
+    decode: Callable[[str], object] = _CHUNKS.fullmatch if encoding is None else encoding.decoder(ndim)
+    start = len(join(path, ""))
     names = [
         name
         for name in store.list_dir(path)
-        if name == first or (first.isdecimal() and name.isdecimal()) or decode(name) is not None
+        if name == first or (numbers and name.isdecimal()) or decode(name) is not None
     ]
     found = store.existing([join(path, name) for name in names if decode(name) is not None])
     left = sorted(found)
@@ -279,10 +306,13 @@ def _put_node(new: Placement, overwrite: bool, chunk_store: Store | None) -> Non
         # What makes it comes after its attributes: they must not be those of another maker.
         mark = _prepare(new, overwrite, chunk_store, len(new.items) > 1)
         try:
-            published = new.publish(not overwrite, mark, chunk_store)
-        except BaseException:
+            published = new.publish(True, mark, chunk_store)
+        except BaseException as error:
             if mark is not None:
                 mark.give_up()
+            elif overwrite and isinstance(error, ContainsNodeError):
+                # Made since it was seen that nothing is there; now it is to be replaced.
+                continue
             raise
         if mark is not None:
             mark.remove()
@@ -388,45 +418,58 @@ def _foreign(store: Store, path: str, names: list[str], why: str) -> ForeignFile
     )
 
 
-def _prepare(new: Placement, overwrite: bool, chunk_store: Store | None, filled: bool) -> Mark | None:
+def _prepare(
+    new: Placement, overwrite: bool, chunk_store: Store | None, filled: bool, content: bytes = b""
+) -> Mark | None:
     """Make the place of a node; see `Placement.prepare`."""
     store, path = new.store, new.path
     if new.fmt.version not in getattr(store, "zarr_formats", (2, 3)):
         raise ValueError(f"{store!r} cannot hold nodes of Zarr format {new.fmt.version}")
     chunks = store if chunk_store is None else chunk_store
     # Where no folder is there is nothing else to look for.
-    vacant = not overwrite and store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
+    vacant = store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
     remains = not overwrite and not vacant and _has_remains(new, chunks)
     missing = _missing_groups(store, path, new.fmt, overwrite)
-    if overwrite:
+    replaces = overwrite and not vacant
+    if replaces:
         if surely_marked(chunks, path):
             raise being_made(chunks, path)
         refuse_foreign(store, path, chunk_store)
-    # Of a mark that is a key nothing would be left.
-    at_once = overwrite and not marks_are_keys(chunks)
+        replaces = not _is_free(store, path) or (chunks is not store and not _is_free(chunks, path))
+    if any(is_array for _, is_array in missing):
+        # Replaced by a group; all below the array goes with it.
+        _make_groups(store, new.fmt, missing, chunk_store)
+        replaces, missing = False, []
     # Of one that lives there is a node afterwards, or an error.
     left = remains and marks_are_keys(chunks) and join(path, UNFINISHED_KEY) in chunks
-    mark = set_mark(chunks, path) if at_once else None
+    mark = _replace(store, path, chunk_store, content) if replaces else None
     try:
-        if overwrite:
-            erase(store, path, chunk_store)
-            # An array above, which goes with all below it, is replaced by a group.
-            _make_groups(store, new.fmt, missing, chunk_store)
         if mark is None and (filled or remains):
-            mark = set_mark(chunks, path)
-        if not overwrite:
-            if mark is not None:
-                check_absent(store, path)
-            if remains:
-                _clear_remains(new, chunks, left)
-            _make_groups(store, new.fmt, missing, chunk_store)
+            mark = set_mark(chunks, path, content, overwrite)
+        if mark is not None:
+            check_absent(store, path)
+        if remains:
+            _clear_remains(new, chunks, left)
+        _make_groups(store, new.fmt, missing, chunk_store)
         # Another array may have been here before it was moved away.
         chunk_cache.forget(chunks, path)
-    except BaseException:
-        if mark is not None:
-            mark.remove()
-        raise
-    return mark
+        return mark
+    except BaseException as error:
+        if mark is None:
+            raise
+        mark.remove()
+        if not overwrite or not isinstance(error, ContainsNodeError):
+            raise
+    # Made since it was seen that nothing is there, or by a maker without a mark, which gives way.
+    return _prepare(new, overwrite, chunk_store, filled, content)
+
+
+def _is_free(store: Store, path: str) -> bool:
+    """Whether nothing is at a path: of folders, which may hold temporary files, that is not asked."""
+    try:
+        return store._mark_file(path) is None and store.is_empty(path)
+    except NotImplementedError:
+        return False
 
 
 def _has_remains(new: Placement, chunks: Store) -> bool:
@@ -444,6 +487,8 @@ def _has_remains(new: Placement, chunks: Store) -> bool:
     traces = [join(path, name) for name in chunks._trace_names]
     # One access for all keys: mostly none is there.
     found = chunks.existing(nodes + traces)
+    if not found.isdisjoint(traces) and not found.isdisjoint(nodes):
+        clear_left(chunks, path)
     if chunks is not store or not found.isdisjoint(nodes):
         check_absent(store, path)
     marked = not found.isdisjoint(traces) or is_marked_here(chunks, path)
@@ -466,13 +511,16 @@ def _has_remains(new: Placement, chunks: Store) -> bool:
 def _clear_remains(new: Placement, chunks: Store, marked: bool) -> None:
     """Erase what killed processes have left where a node is to be, and nothing else. Its mark is set.
 
-    If the place was `marked` before, by one of them, attributes without a node are those of that process.
+    If the place was `marked` before, by one of them, attributes without a node are those of that process, and
+    so is all that is named like chunks.
     """
     for store in (chunks,) if chunks is new.store else (new.store, chunks):
         store.finish_erasing(new.path)
     if marked:
         new.store.erase_many([join(new.path, ATTRS_KEY)])
-    if new.keys is not None:
+    if marked:
+        _erase_keys(chunks, new.path, left_chunks(chunks, new.path))
+    elif new.keys is not None:
         _erase_keys(chunks, new.path, left_chunks(chunks, new.path, *new.keys))
 
 
@@ -485,16 +533,56 @@ def _has_keys(store: Store, path: str) -> bool:
 
 
 def erase(store: Store, path: str, chunk_store: Store | None) -> None:
-    """Erase everything at and below `path`."""
+    """Erase everything at and below `path`, as the only process that changes it.
+
+    Raises
+    ------
+    BeingMadeError
+        Another process makes, replaces or erases what is there.
+    """
+    mark = _replace(store, path, chunk_store, whole=True)
+    if mark is not None:
+        mark.give_up()
+
+
+def _replace(
+    store: Store, path: str, chunk_store: Store | None, content: bytes = b"", whole: bool = False
+) -> Mark | None:
+    """Set the mark at a path, then erase everything else at and below it; if `whole`, the mark may go, too.
+
+    Returns the mark; None if the chunks have a store of their own that has none there, or cannot say so, or
+    if the disk is full: what is erased then makes room for a mark.
+    """
     chunks = store if chunk_store is None else chunk_store
+    # Chunks without metadata are anybody's if the process is killed in between.
+    mark = _set_to_replace(chunks, path, content) if chunks is store or _has_keys(chunks, path) else None
     # Before it, too: Ctrl-C may come just before what follows.
     chunk_cache.forget(chunks, path)
     try:
-        if chunk_store is not None and chunk_store._trace_names and _has_keys(chunk_store, path):
-            # Chunks without metadata are anybody's if the process is killed in between.
-            chunk_store[join(path, UNFINISHED_KEY)] = signature()
-        store.erase_prefix(path)
-        if chunk_store is not None:
-            chunk_store.erase_prefix(path)
+        if mark is None or chunks is not store:
+            store.erase_prefix(path)
+        if mark is not None:
+            chunks._erase_claimed(path, whole)
+        elif chunks is not store:
+            chunks.erase_prefix(path)
+    except BaseException:
+        if mark is not None and find(store, path) is not None:
+            mark.give_up()
+        elif mark is not None:
+            # Chunks may be left.
+            mark.abandon()
+        raise
     finally:
         chunk_cache.forget(chunks, path)
+    return mark
+
+
+def _set_to_replace(store: Store, path: str, content: bytes) -> Mark | None:
+    """Set the mark at a path where all is to be erased; None if there is no room for it on the disk."""
+    store._detach(path)
+    try:
+        return set_mark(store, path, content, replacing=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return None

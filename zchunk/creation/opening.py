@@ -16,8 +16,9 @@ from zchunk.storage import open_store
 from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
-    from zchunk.creation import drafts, h5py_names, likeness, marks, nodes
+    from zchunk.creation import drafts, h5py_names, likeness, nodes
     from zchunk.creation.keywords import H5pyNames, OpenedArray
+    from zchunk.storage import marks
     from zchunk.typing import (
         ArrayConfigLike,
         AttributesLike,
@@ -48,8 +49,8 @@ else:
     drafts = LazyModule("zchunk.creation.drafts")
     h5py_names = LazyModule("zchunk.creation.h5py_names")
     likeness = LazyModule("zchunk.creation.likeness")
-    marks = LazyModule("zchunk.creation.marks")
     nodes = LazyModule("zchunk.creation.nodes")
+    marks = LazyModule("zchunk.storage.marks")
 
 _NO_CODECS: frozenset[str] = frozenset()
 

@@ -95,6 +95,8 @@ class ChunkedArray:
     stamp: tuple[Stamp | None, bool] | None = None
     # Raises if the metadata are gone, too, when the folder is not there. None if that is not to be asked.
     check_metadata: Callable[[], None] | None = None
+    # Raises if the place is another process's by now. None if the array is not just being made.
+    check_held: Callable[[], None] | None = None
     # Counts of the cache from before the shard was opened that the array is in; None if it is in none.
     since: list[int] | None = None
 
@@ -183,8 +185,13 @@ class ChunkedArray:
         return os.path.join(self.store.lock_identity.rstrip("/"), self.store._folded(self.path)).rstrip("/")
 
     def check_there(self) -> None:
-        """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere."""
-        if self.check_metadata is not None and self.store.lost(self.path):
+        """Raise if the array is gone: the folder of its chunks and its metadata, which may be elsewhere.
+
+        Of one that is being made: if its place is another's.
+        """
+        if self.check_held is not None:
+            self.check_held()
+        elif self.check_metadata is not None and self.store.lost(self.path):
             self.check_metadata()
 
     @property
@@ -235,6 +242,10 @@ class ChunkedArray:
     def unpublished(self) -> ChunkedArray:
         """The array before its metadata are in the store, and before its folder is there."""
         return self._with(check_metadata=None)
+
+    def held(self, check: Callable[[], None]) -> ChunkedArray:
+        """Return the array while this process makes it: `check` raises if the place is another's by now."""
+        return self._with(check_held=check)
 
     @property
     def requiring_chunks(self) -> ChunkedArray:

@@ -79,6 +79,8 @@ def write(array: ChunkedArray, plan: Plan, value: Items, field: str | None = Non
     if array.folder is not None:
         array.store.tidy(array.path)
     if array.metadata.shards is not None or array.metadata.edges is not None:
+        if array.check_held is not None:
+            array.check_held()
         # Their parts are forgotten one by one.
         _write(array, plan, value, field)
         return

@@ -204,10 +204,15 @@ def write_files(array: ChunkedArray, plan: Plan, value: Items, field: str | None
         # The store makes the folder, as durable as its keys.
         array.store.make_folder(array.path)
         job = Job(array.layout, plan, stored, True, array.lock_seed, threads.get_threads())
+    if array.check_held is not None:
+        # Now that the folder is open: what another process makes at the same path is in another folder.
+        array.check_held()
     try:
         _drain(array, job)
     except OSError as err:
         if err.errno not in _STORE_KNOWS:
+            if err.errno == errno.ENOENT:
+                array.check_there()
             raise
         return False
     return True

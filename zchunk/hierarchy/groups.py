@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from zchunk.core.access import Access, absence, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
-from zchunk.creation.marks import patiently
 from zchunk.creation.nodes import by_mode, check_above, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ContainsGroupError, ContainsNodeError, GroupNotFoundError
@@ -22,6 +21,7 @@ from zchunk.hierarchy.tree import TreeViewer
 from zchunk.hierarchy.zarr3_names import NodeLike, Zarr3Names, make_nodes
 from zchunk.runtime.near_names import says_near_names
 from zchunk.storage.base import Mode
+from zchunk.storage.marks import patiently
 
 if TYPE_CHECKING:
     from zchunk.core.array import Array

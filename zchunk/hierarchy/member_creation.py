@@ -26,7 +26,6 @@ from zchunk.creation.arrays import (
     zeros_like,
 )
 from zchunk.creation.likeness import trusted_codecs
-from zchunk.creation.marks import patiently
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
@@ -36,6 +35,7 @@ from zchunk.hierarchy.moving import check_free, finish_moving, move_apart
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import check_rename
 from zchunk.spec.regular_grid import normalize_shape
+from zchunk.storage.marks import patiently
 
 if TYPE_CHECKING:
     from zchunk.creation.keywords import (

@@ -77,6 +77,18 @@ def owner(value: bytes, age: float | None = None) -> Owner:
     return "gone" if all(map(os.path.exists, IDENTITY)) or age > PERHAPS_ABANDONED else "unknown"
 
 
+def described(value: bytes) -> str:
+    """Return which process has left a value with its signature at the beginning, for a message."""
+    found = _SIGNED.match(value)
+    if found is None:
+        return "a process that has not signed"
+    number = int(found[1], 16)
+    if machine_of(number) != machine_of(temp_number()):
+        return "a process of another machine, or of another container"
+    pid = process_of(number)
+    return "a thread of this process" if pid == os.getpid() else f"process {pid} of this machine"
+
+
 @functools.cache
 def _began_here(pid: int) -> int:
     """Return when this process began; a forked child has another number."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
 from zchunk.errors import StoreError
 from zchunk.runtime import threads
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.locks import metadata_lock
 from zchunk.spec.keys import (
     ERASING_KEY,
@@ -23,8 +23,13 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.checks import DimensionSeparator, check_path, check_range
 from zchunk.storage.folders import Folders
-from zchunk.storage.traces import names_left, to_erase, trace_of
+from zchunk.storage.traces import erase_in_order, names_left, to_erase
 from zchunk.storage.zarr2_names import Zarr2Names
+
+if TYPE_CHECKING:
+    from zchunk.storage import marks
+else:
+    marks = LazyModule("zchunk.storage.marks")
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
@@ -471,22 +476,31 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         >>> list(store)
         []
         """
-        keys = sorted(self._keys_below(path), key=erase_rank)
-        start = bisect_left(keys, 2, key=erase_rank)
-        metadata, chunks = keys[:start], keys[start:]
-        if metadata and chunks and self.shared:
-            chunks.append(join(path, ERASING_KEY))
-            self[chunks[-1]] = trace_of(metadata + chunks)
-        self.erase_many(metadata)
-        self.erase_many(chunks)
+        keys = self._keys_below(path)
+        if UNFINISHED_KEY in self._trace_names and any(erase_rank(key) < 2 for key in keys):
+            marks.erase(self, path)
+        else:
+            erase_in_order(self, path, keys)
+
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        """Delete all at a node path but the mark there, which the caller has set; if `whole`, that too."""
+        mark = join(path, UNFINISHED_KEY)
+        if UNFINISHED_KEY in self._trace_names or mark in self:
+            erase_in_order(self, path, [key for key in self._keys_below(path) if key != mark])
+        else:
+            self.erase_prefix(path)
+
+    def _erase_found(self, keys: Sequence[str]) -> None:
+        """Delete keys that were seen."""
+        self.erase_many(keys)
 
     @property
     def _trace_names(self) -> tuple[str, ...]:
         return (UNFINISHED_KEY, ERASING_KEY) if self.shared else ()
 
     def finish_erasing(self, path: str = "") -> None:
-        trace = join(path, ERASING_KEY)
-        self.erase_many(to_erase(trace, self.get(trace)))
+        trace, mark = join(path, ERASING_KEY), join(path, UNFINISHED_KEY)
+        self.erase_many(key for key in to_erase(trace, self.get(trace)) if key != mark)
 
     def clear(self) -> None:
         """Delete every key.

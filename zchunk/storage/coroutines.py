@@ -192,6 +192,11 @@ class CoroutineStore(Store):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def _keys_below(self, path: str) -> list[str]:
+        prefix = check_path(path) and f"{path}/"
+        names = self._collected(path, self.store.list_prefix(prefix))
+        return [key for key in names if key.startswith(prefix) and is_key(key)]
+
     # ---- what it does better
 
     @property

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+from zchunk.runtime.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from zchunk.storage import marks
+    from zchunk.storage.base import Store
+else:
+    # Of them it asks only where something is left.
+    marks = LazyModule("zchunk.storage.marks")
+
 
 class Folders:
     """Base of `zchunk.storage.Store`: what stores of local files are asked, and what all others answer."""
@@ -48,7 +59,9 @@ class Folders:
         """
 
     def remove_leftovers(self, path: str | None = None) -> list[str]:
-        """Delete the temporary files of writers that were killed; return their paths. There are none here.
+        """Delete what writers that were killed have left at a node path and below; return the keys, or files.
+
+        That is the mark beside a node that is complete and, where values are files, temporary files.
 
         Examples
         --------
@@ -56,7 +69,7 @@ class Folders:
         >>> zchunk.MemoryStore().remove_leftovers()
         []
         """
-        return []
+        return marks.remove_left(cast("Store", self), path)
 
     def is_vacant(self, path: str = "") -> bool:
         """Whether nothing is at a node path: no node, no chunk, nothing that a killed process has left.
@@ -94,6 +107,13 @@ class Folders:
         >>> import zchunk
         >>> zchunk.MemoryStore().finish_erasing("a")
         """
+
+    def _detach(self, path: str) -> None:
+        """Remove the link to a folder elsewhere that a node path may be: that may have other users."""
+
+    def _mark_file(self, path: str) -> str | None:
+        """Return the path of the local file that is the mark at a node path; None where they are no files."""
+        return None
 
     def lost(self, path: str = "") -> bool:
         """Whether the folder is gone that a node at a path would be in.

@@ -496,6 +496,19 @@ class LRUStoreCache(Store):
     def erase_prefix(self, path: str = "") -> None:
         self._change_below(check_path(path) and f"{path}/", lambda: self._store.erase_prefix(path))
 
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        erase = self._store._erase_claimed
+        self._change_below(check_path(path) and f"{path}/", lambda: erase(path, whole))
+
+    def _detach(self, path: str) -> None:
+        self._change_below(check_path(path) and f"{path}/", lambda: self._store._detach(path))
+
+    def _mark_file(self, path: str) -> str | None:
+        return self._store._mark_file(path)
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        return self._store.remove_leftovers(path)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._change_below("", lambda: self._store.rename(src_path, dst_path))
 

@@ -85,22 +85,23 @@ def contains_group(
 
 
 def remove_leftovers(store: StoreLike, path: str | None = None) -> list[str]:
-    """Delete the temporary files that killed writers have left at `path` of a store in a folder, and below.
+    """Delete the temporary files and marks that killed writers have left at `path` of a store, and below.
 
-    Writers do so too, but in a folder of many thousand files not all at once.
+    Writers do so too, but in a folder of many thousand files not all at once; in other stores where they make
+    a node. A mark is the key ``.unfinished``, here beside a node that is complete.
 
     Parameters
     ----------
     store : path or store
-        One that is not in a folder has none.
+        One that is not in a folder has no temporary files.
     path : str, optional
         Of a node; the whole store by default.
 
     Returns
     -------
     list of str
-        Paths of the files. Those whose writers live stay; a writer on another machine, or in another
-        container, counts as gone when it has not written to its file for a day.
+        Paths of the files, or keys of the marks. Those whose writers live stay; a writer on another machine,
+        or in another container, counts as gone when it has not written to its file for a day.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def remove_leftovers(store: StoreLike, path: str | None = None) -> list[str]:
     >>> zchunk.storage.remove_leftovers("run.zarr")
     []
     """
-    with using_store(store, "r") as target:
+    with using_store(store, "r+") as target:
         return target.remove_leftovers(path)
 
 

@@ -6,12 +6,31 @@ to be erased, and what others have put there since.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from zchunk.runtime.owners import owner, signature
+from zchunk.spec.keys import ERASING_KEY, UNFINISHED_KEY, erase_rank, join
+
+if TYPE_CHECKING:
+    from zchunk.storage.base import Store
 
 # Names of what is not to be erased that an error shows.
 _SHOWN = 5
+
+
+def erase_in_order(store: Store, path: str, keys: Iterable[str]) -> None:
+    """Erase keys at and below a path, metadata first; with a trace if others may put values among them."""
+    trace, ordered = join(path, ERASING_KEY), sorted(keys, key=erase_rank)
+    start = bisect_left(ordered, 2, key=erase_rank)
+    metadata, chunks = ordered[:start], ordered[start:]
+    if metadata and chunks and store.shared:
+        # It goes last.
+        chunks = [*(key for key in chunks if key != trace), trace]
+        store[trace] = trace_of(metadata + chunks)
+    store._erase_found(metadata)
+    store._erase_found(chunks)
 
 
 def trace_of(keys: Iterable[str]) -> bytes:
@@ -25,7 +44,7 @@ def names_left(found: Iterable[str], key: str, trace: bytes) -> list[str]:
     Versions before did not say what they erased: all of it may be that.
     """
     keys, start = _keys(trace), len(key) - len(key.rpartition("/")[2])
-    left = {*found}.difference(keys, [key]) if keys else []
+    left = {*found}.difference(keys, [key, key[:start] + UNFINISHED_KEY]) if keys else []
     return sorted(name[start:] for name in left)[:_SHOWN]
 
 

@@ -12,9 +12,9 @@ import zchunk
 from tests.store_conformance import in_child
 from tests.wings.verification import archives
 from tests.wings.verification.archives import flipped, kinds
-from zchunk.creation.marks import set_mark
 from zchunk.errors import ReadOnlyError
 from zchunk.storage.local import leftovers
+from zchunk.storage.marks import set_mark
 from zchunk.storage.traces import trace_of
 from zchunk.wings.verification import repairing
 

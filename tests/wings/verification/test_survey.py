@@ -15,9 +15,9 @@ import zchunk
 from tests.store_conformance import in_child
 from tests.wings.verification import archives
 from tests.wings.verification.archives import kinds
-from zchunk.creation.marks import set_mark
 from zchunk.runtime.owners import signature
 from zchunk.storage.local import leftovers
+from zchunk.storage.marks import set_mark
 from zchunk.storage.traces import trace_of
 from zchunk.wings.verification.survey import _chunk_folder
 

@@ -318,6 +318,13 @@ class LMDBStore(Store):
 
         self._change(erase)
 
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        if whole:
+            # In one transaction.
+            self.erase_prefix(path)
+        else:
+            super()._erase_claimed(path)
+
     def flush(self) -> None:
         """Wait until everything is on the disk.
 

@@ -305,6 +305,13 @@ class SQLiteStore(Store):
         where, parameters = _below(check_path(path))
         self._write(f"DELETE FROM zarr WHERE {where}", parameters)
 
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        if whole:
+            # In one transaction.
+            self.erase_prefix(path)
+        else:
+            super()._erase_claimed(path)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         src, dst = check_rename(src_path, dst_path)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zchunk.errors import KeyBelowValueError, StoreError
-from zchunk.spec.keys import ERASING_KEY, check_key, erase_rank, is_key
+from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.secrets import cleaned, cleaned_url, identity_of
-from zchunk.storage.traces import trace_of
+from zchunk.storage.traces import erase_in_order
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")
@@ -169,7 +168,7 @@ class Objects(Store):
         try:
             if self._has_folders and self.fs.isdir(path):
                 # As in zarr 2.
-                self._erase_folder(path, f"{path}/")
+                self._erase_folder(key)
             try:
                 self._ask(key, self.fs.pipe_file, path, data, missing=FileNotFoundError)
             except KeyError:
@@ -197,7 +196,7 @@ class Objects(Store):
         if key not in self:
             if not self._has_folders or self.is_empty(key):
                 raise KeyError(key)
-            self._erase_folder(path, f"{path}/")
+            self._erase_folder(key)
             return
         self._ask(key, self.fs.rm_file, path)
         self._changed(path)
@@ -293,28 +292,30 @@ class Objects(Store):
         folder, prefix = self._folder(path)
         if self._has_folders and path and self.fs.isfile(folder):
             return
-        self._erase_folder(folder, prefix)
+        super().erase_prefix(path)
+        self._remove_folders(folder, prefix)
 
-    def _erase_folder(self, folder: str, prefix: str) -> None:
-        names = [prefix + name for name in sorted(self._names_below(folder, prefix), key=erase_rank)]
-        start = bisect_left(names, 2, key=erase_rank)
-        metadata, chunks = names[:start], names[start:]
-        if metadata and chunks:
-            chunks.append(prefix + ERASING_KEY)
-            trace = trace_of([name[len(self._prefix) :] for name in metadata + chunks])
-            self._ask(folder, self.fs.pipe_file, chunks[-1], trace, missing=())
-        self._remove(metadata)
-        self._remove(chunks)
+    def _erase_folder(self, path: str) -> None:
+        erase_in_order(self, path, self._keys_below(path))
+        self._remove_folders(*self._folder(path))
+
+    def _keys_below(self, path: str) -> list[str]:
+        folder, prefix = self._folder(path)
+        return [prefix[len(self._prefix) :] + name for name in self._names_below(folder, prefix)]
+
+    def _erase_found(self, keys: Sequence[str]) -> None:
+        self._remove([self._prefix + key for key in keys])
+
+    def _remove_folders(self, folder: str, prefix: str) -> None:
+        """Delete the folders that are left where all files were deleted."""
         if _MAGIC.isdisjoint(folder) and folder != self.fs.root_marker:
             try:
-                # What is left are folders, and what others write at the same time.
-                if self.fs.isdir(folder):
+                # Not what others write at the same time.
+                if self.fs.isdir(folder) and not self._names_below(folder, prefix):
                     self._ask(folder, self.fs.rm, folder, recursive=True)
             except KeyError:
-                # Another process deletes in it; what is left is deleted below.
+                # Another process deletes in it, too.
                 pass
-        if names:
-            self._remove([prefix + name for name in self._names_below(folder, prefix)])
         self.fs.invalidate_cache(folder)
 
 

@@ -279,6 +279,18 @@ class FSStore(Store):
         self._check_writable()
         self._files.erase_prefix(path)
 
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        self._files._erase_claimed(self._path(path), whole)
+
+    def _detach(self, path: str) -> None:
+        self._files._detach(self._path(path))
+
+    def _mark_file(self, path: str) -> str | None:
+        return self._files._mark_file(self._path(path))
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        return self._files.remove_leftovers(self._path(normalize_path(path)))
+
     @property
     def _trace_names(self) -> tuple[str, ...]:
         return self._files._trace_names

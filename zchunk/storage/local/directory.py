@@ -7,13 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk._ext.io.files import are_files, real_path, sync_files, write_file
 from zchunk.errors import FSPathExistNotDir, InvalidKeyError, KeyBelowValueError, StoreError
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.settings import config
-from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
+from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.file_kinds import kind_of_file
@@ -26,8 +27,21 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.removal import finish_erasing, foreign_files, remove_folder, remove_in_place
+from zchunk.storage.local.removal import (
+    clear_folder,
+    finish_erasing,
+    foreign_files,
+    remove_empty_folder,
+    remove_folder,
+    remove_in_place,
+)
 from zchunk.storage.local.trees import RETRIES, each_file
+
+if TYPE_CHECKING:
+    from zchunk.storage import marks
+else:
+    # Most programs make nothing where something else is.
+    marks = LazyModule("zchunk.storage.marks")
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
@@ -356,11 +370,28 @@ class DirectoryStore(Store):
             return
         if path:
             remove_folder(folder, self.durability == "fsync")
-        else:
+        elif any(are_files([os.fsencode(f"{folder}/{name}") for name in NODE_FILES])):
             # Not moved aside: the folder above it is not the store's.
+            marks.erase(self, path)
+            remove_empty_folder(folder)
+        else:
             remove_in_place(folder, self.durability == "fsync")
         if self.durability == "fsync":
             sync_folder(os.path.dirname(folder))
+
+    def _erase_claimed(self, path: str, whole: bool = False) -> None:
+        if whole and path:
+            # In one step for readers, with the mark.
+            self.erase_prefix(path)
+        else:
+            clear_folder(self._folder(path), self.durability == "fsync", UNFINISHED_KEY)
+
+    def _detach(self, path: str) -> None:
+        if path and os.path.islink(self._folder(path)):
+            os.unlink(self._folder(path))
+
+    def _mark_file(self, path: str) -> str | None:
+        return f"{self._folder(path)}/{UNFINISHED_KEY}"
 
     def sync(self, keys: str | Iterable[str] = "") -> None:
         files: list[str] = []
@@ -449,6 +480,11 @@ class DirectoryStore(Store):
                 raise
             return None
         return status if stat.S_ISREG(status.st_mode) else None
+
+    def _keys_below(self, path: str) -> list[str]:
+        if type(self).__iter__ is not DirectoryStore.__iter__:
+            return super()._keys_below(path)
+        return [join(path, name) for name in self._keys_fast(self._folder(path))]
 
     @staticmethod
     def _keys_fast(

@@ -1,4 +1,4 @@
-"""Temporary files that killed writers have left: their names, whether their writers live, and removing them.
+"""Temporary files, and marks, that killed writers have left: whether their writers live, and removing them.
 
 The name says which process on which machine writes the file. So nothing is removed under a writer that lives:
 where the machine cannot be told for sure, only what nobody has written to for some time.
@@ -15,6 +15,8 @@ from itertools import islice
 
 from zchunk._ext.io.files import temp_number
 from zchunk.runtime import owners
+from zchunk.spec.keys import UNFINISHED_KEY
+from zchunk.storage.local.mark_files import remove_left_mark
 from zchunk.storage.local.trees import remove_tree
 
 # Ends the name of a file that is being written, after 24 hexadecimal digits.
@@ -120,7 +122,10 @@ def remove_leftovers(folder: str) -> list[str]:
 def _removed(entries: Iterable[os.DirEntry[str]]) -> list[str]:
     removed = []
     for entry in entries:
-        if is_leftover(entry):
+        if entry.name == UNFINISHED_KEY:
+            if remove_left_mark(entry.path):
+                removed.append(entry.path)
+        elif is_leftover(entry):
             # Another writer may delete it at the same time.
             with suppress(FileNotFoundError):
                 if entry.is_dir(follow_symlinks=False):

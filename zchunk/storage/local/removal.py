@@ -1,14 +1,14 @@
 """Removing folders so that no node is seen without its chunks, whenever the process is killed.
 
 A folder with a node is first moved aside, in one step, under a name that belongs to no store; then its files
-are deleted one by one. Of a folder that cannot be moved, as the one of a store itself, the metadata go first.
-Both leave a folder that ends in ``.partial`` while they are at work, so that the next writer knows what a
-killed process has left (see `leftovers`).
+are deleted one by one. A folder that cannot be moved, as the one of a store itself, or has to stay, with the
+mark of a process that makes a node there, is emptied, metadata first; files that arrive meanwhile stay. Both
+leave a folder that ends in ``.partial`` while they are at work, so that the next writer knows what a killed
+process has left (see `leftovers`).
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -50,21 +50,23 @@ def remove_folder(folder: str, sync: bool = False) -> None:
 
 def remove_in_place(folder: str, sync: bool = False) -> None:
     """Delete what is in a folder, metadata first; and the folder, unless it is a link or has to stay."""
-    _clear(folder, sync)
-    try:
+    clear_folder(folder, sync)
+    remove_empty_folder(folder)
+
+
+def remove_empty_folder(folder: str) -> None:
+    """Delete a folder, unless it is a link or has to stay, or others have put something there."""
+    with suppress(OSError):
         os.rmdir(folder)
-    except OSError as error:
-        if error.errno == errno.ENOTEMPTY:
-            # Another process writes in it.
-            remove_tree(folder)
 
 
-def _clear(folder: str, sync: bool) -> None:
+def clear_folder(folder: str, sync: bool = False, keep: str = "") -> None:
+    """Delete what is in a folder now, metadata first, but the file of one name."""
     for _ in range(RETRIES):
         aside = partial_path(os.path.join(folder, ERASING))
         try:
             os.mkdir(aside)
-            _clear_into(aside, folder, sync)
+            _clear_into(aside, folder, sync, keep)
             return
         except FileNotFoundError:
             # Another process deletes in it too.
@@ -73,9 +75,9 @@ def _clear(folder: str, sync: bool) -> None:
     raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
 
 
-def _clear_into(aside: str, folder: str, sync: bool) -> None:
+def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
     with os.scandir(folder) as entries:
-        found = [entry for entry in entries if entry.path != aside]
+        found = [entry for entry in entries if entry.path != aside and entry.name != keep]
     files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
     files.sort(key=lambda entry: erase_rank(entry.name))
     with open(f"{aside}/{_NAMES}", "wb") as names:
@@ -196,13 +198,16 @@ def _files(folder: str, folders: list[str] | None = None) -> Iterator[os.DirEntr
     """Yield all in a folder and below that is no folder and not temporary; add the `folders` below it."""
     left = [folder.rstrip("/")]
     while left:
-        with os.scandir(left.pop() or "/") as entries:
-            for entry in entries:
-                if is_hidden(entry):
-                    continue
-                if not entry.is_dir(follow_symlinks=False):
-                    yield entry
-                    continue
-                left.append(entry.path)
-                if folders is not None:
-                    folders.append(entry.path)
+        try:
+            with os.scandir(left.pop() or "/") as entries:
+                found = [entry for entry in entries if not is_hidden(entry)]
+        except (FileNotFoundError, NotADirectoryError):
+            # Another process has deleted it.
+            continue
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry
+                continue
+            left.append(entry.path)
+            if folders is not None:
+                folders.append(entry.path)

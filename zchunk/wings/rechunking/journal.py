@@ -33,7 +33,7 @@ class Journal:
         self._key = join(self.path, "rechunk.json")
 
     def resumes(self, overwrite: bool) -> bool:
-        """Return whether a call with the same parameters may have done tasks; if not, erase what is left.
+        """Return whether a call with the same parameters may have done tasks.
 
         Raises
         ------
@@ -53,11 +53,11 @@ class Journal:
                 f"{self._key!r} in {self.store!r} is of a rechunking with other parameters that was not "
                 "finished; repeat that, use overwrite=True to begin anew, or give another temp"
             )
-        self.erase()
         return False
 
     def begin(self) -> None:
-        """Record the parameters."""
+        """Erase what another call has left, and record the parameters."""
+        self.erase()
         self.store[self._key] = json.dumps(self._parameters).encode()
 
     @property

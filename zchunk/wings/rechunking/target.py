@@ -22,15 +22,16 @@ from zchunk.creation.conversion import (
     parameters_of,
 )
 from zchunk.creation.likeness import chunks_of
-from zchunk.creation.marks import Mark, being_made, sign_mark, surely_marked
 from zchunk.creation.nodes import check_absent, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.array import ArrayMetadata
-from zchunk.metadata.formats import Format
+from zchunk.metadata.formats import Format, find
 from zchunk.runtime.threads import get_threads
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, lists_lengths, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
+from zchunk.storage.local.mark_files import STAYS
+from zchunk.storage.marks import Mark, being_made, set_mark, surely_marked
 from zchunk.wings.rechunking import memory
 from zchunk.wings.rechunking.executors import Executor
 from zchunk.wings.rechunking.journal import Journal
@@ -63,6 +64,8 @@ class Making:
     executor: Executor
     plan: Plan
     _mark: Mark | None = None
+    # Whether an earlier call has put the metadata in their place, at its end.
+    _there = False
 
     def __init__(
         self, source: Array | LazyItems, store: Store, path: str, fmt: Format, given: dict[str, Any]
@@ -166,48 +169,59 @@ class Making:
 
         Raises
         ------
+        BeingMadeError
+            Another process rechunks into the same place, or makes something else there.
         ContainsArrayError, ContainsGroupError
             Something else is there, and `overwrite` is false.
         StoreError
             Another rechunking was not finished, and `overwrite` is false.
         """
         self._journal = Journal(temp, self._path, self._parameters())
-        resumed = self._journal.resumes(overwrite)
-        if resumed and self._journal.made and not self._is_made():
-            # It was deleted or replaced.
-            self._journal.erase()
-            resumed = False
-        if not resumed:
-            if not overwrite:
-                check_absent(self._store, self._path)
-            self._journal.begin()
-        if not self._journal.made:
+        # What its record says of another call is none of this one's business as long as that is at work.
+        if surely_marked(self._store, self._path):
+            raise being_made(self._store, self._path)
+        if not self._resume(overwrite):
             self._make(overwrite)
-            self._journal.add_made()
-        elif resumed:
-            if surely_marked(self._store, self._path):
-                raise being_made(self._store, self._path)
-            self._set_mark()
-        made = Made(self._access, self._new.document, self._published)
+        made = Made(
+            self._access,
+            self._new.document,
+            self._published,
+            self._mark if self.executor.processes else None,
+        )
         self.target = made.open()
         self._job = Job(self.source, made, self.plan, temp, self._journal.pieces)
 
+    def _resume(self, overwrite: bool) -> bool:
+        """Take the place of the target over from an earlier call that was killed, if there was one."""
+        # If not, it was deleted or replaced, or is not ready for chunks.
+        ready = self._journal.resumes(overwrite) and self._journal.made and self._is_made()
+        if not ready:
+            return False
+        mark = set_mark(self._store, self._path, self._content, replacing=True)
+        if not self._journal.made:
+            # Another call has taken it over before, and finished.
+            mark.give_up()
+            return False
+        self._mark, self._there = mark, not self._published and find(self._store, self._path) is not None
+        return True
+
     def _make(self, overwrite: bool) -> None:
         """Make the place of the target ready for its chunks."""
+        if not overwrite and not (self._published and self._is_marked):
+            check_absent(self._store, self._path)
+        refuse_foreign(self._store, self._path)
+        # An earlier call may have begun to make it, with the metadata before all chunks.
+        begun = self._published and self._is_marked
+        mark = self._mark = self._new.prepare(overwrite or begun, filled=True, content=self._content)
+        assert mark is not None
         try:
-            if surely_marked(self._store, self._path):
-                raise being_made(self._store, self._path)
-            refuse_foreign(self._store, self._path)
-            # An earlier call may have begun to make it, with the metadata before all chunks.
-            begun = self._published and self._is_marked
-            mark = self._mark = self._new.prepare(overwrite or begun, filled=True)
-            self._set_mark()
-            if mark is not None:
-                mark.forget()
+            self._journal.begin()
             if self._published:
-                self._new.publish(mark=self._mark)
+                self._new.publish(True, mark)
+            self._journal.add_made()
         except BaseException:
             self._journal.erase()
+            mark.give_up()
             raise
 
     @property
@@ -215,9 +229,11 @@ class Making:
         """Whether the metadata come first, because the store decides what they will be."""
         return self._new.metadata is None
 
-    def _set_mark(self) -> None:
-        """Say, in the place of the target, that its chunks are those of this call."""
-        self._mark = sign_mark(self._store, self._path, self._new.items[self._format.array_key])
+    @property
+    def _content(self) -> bytes:
+        """What the mark says: of which array the chunks beside it are."""
+        # Metadata that come first are no sign that the chunks are there.
+        return (STAYS if self._published else b"") + self._new.items[self._format.array_key]
 
     @property
     def _access(self) -> Access:
@@ -285,7 +301,7 @@ class Making:
         assert self._mark is not None
         if not self._published:
             self._mark.check()
-            self._new.publish(mark=self._mark)
+            self._new.publish(not self._there, self._mark)
         self._mark.remove()
 
     def leave(self) -> None:

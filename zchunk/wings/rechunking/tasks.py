@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from zchunk.runtime import threads
 from zchunk.spec.keys import join
 from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage import Store
+from zchunk.storage.marks import Mark, Working
 from zchunk.wings.rechunking.plan import Box, Plan, box_of, meeting, shape_of, within
 
 # At most this many chunks are counted before the work begins; of more, each task looks up its own.
@@ -33,6 +35,13 @@ class Made(NamedTuple):
     document: bytes
     # Whether the metadata are in their place already.
     published: bool
+    # That of the process that makes it, for workers that may outlive it.
+    mark: Mark | None = None
+
+    @property
+    def working(self) -> AbstractContextManager[object]:
+        """What a worker is in while it runs a task: an error if the process that makes the array is gone."""
+        return nullcontext() if self.mark is None else Working(self.mark)
 
     def open(self) -> Array:
         """Return the array."""
@@ -90,6 +99,10 @@ class Job:
 
     def run(self, stage: int, number: int, memory: Memory) -> None:
         """Run a task: the region of this number in a stage."""
+        with self._made.working:
+            self._run(stage, number, memory)
+
+    def _run(self, stage: int, number: int, memory: Memory) -> None:
         box = box_of(self.plan.stages[stage], number)
         stored = Stored(self.source, box, self.dense)
         if not stored.any(box):

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from operator import lt
 from typing import Any, NamedTuple
 
-from zchunk.creation.marks import is_marked
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import CodecError, MetadataError, ZchunkError
 from zchunk.metadata import consolidated, v2, v3
@@ -34,6 +33,7 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.base import Store
 from zchunk.storage.local.leftovers import temporary
+from zchunk.storage.marks import is_marked
 from zchunk.wings.verification.decoding import Stored
 from zchunk.wings.verification.places import QUARANTINE, Place
 from zchunk.wings.verification.report import Report
