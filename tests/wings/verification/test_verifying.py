@@ -40,6 +40,7 @@ def store_of(kind: str, folder: Path) -> Any:
 
 
 class TestInOrder:
+    @pytest.mark.each_value
     @pytest.mark.parametrize("kind", STORES)
     @pytest.mark.parametrize("zarr_format", [2, 3])
     def test_every_kind_of_array_and_store(self, kind: str, zarr_format: int, tmp_path: Path) -> None:
