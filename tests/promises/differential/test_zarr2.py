@@ -123,6 +123,9 @@ def array_steps(
     if kind == "look":
         looks = ["digest", "initialized", "iterate", "islice", "consolidate", "reopen"]
         look = draw(st.sampled_from(looks))
+        if look == "digest" and "copied" in made[name]:
+            # zarr adds the separator to the metadata when a copy is resized, which are in the digest.
+            return []
         if look == "islice":
             return [(look, name, draw(st.integers(0, shape[0])), draw(st.integers(0, shape[0])))]
         return [(look,) if look in ("consolidate", "reopen") else (look, name)]
@@ -149,7 +152,7 @@ def array_steps(
                 # A copy instead of its own source is refused here, and empties it there.
                 return []
             if target not in made:
-                made[target] = made.pop(name) if operation == "move" else dict(made[name])
+                made[target] = made.pop(name) if operation == "move" else made[name] | {"copied": True}
             return [(operation, name, target)]
 
 
