@@ -261,3 +261,13 @@ def test_the_format_is_that_of_the_template(version: Any) -> None:
     for make in (zarr.zeros_like, zarr.ones_like, zarr.empty_like, zarr.full_like):
         assert make(z).zarr_format == make(z, zarr_format=None).zarr_format == version
         assert make(z, zarr_format=3).zarr_format == 3
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_texts_that_are_required(version: Any) -> None:
+    g = zarr.group(zarr_format=version)
+    z = g.create_array("a", shape=3, dtype=str)
+    for exact in (True, False):
+        assert g.require_array("a", shape=3, dtype=str, exact=exact) == z
+    with pytest.raises(TypeError):
+        g.require_array("a", shape=3, dtype="i4", exact=True)

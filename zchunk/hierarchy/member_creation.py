@@ -272,9 +272,11 @@ class MemberCreation(Members):
         wanted = np.dtype(object_dtype(dtype, given.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:
             raise TypeError(f"array {found.name!r} has the shape {found.shape}, not {shape}")
-        if exact and wanted != found.dtype:
+        # Texts are objects here, whatever is read of them.
+        kept = found._metadata.dtype
+        if exact and wanted != kept:
             raise TypeError(f"array {found.name!r} has the dtype {found.dtype}, not exactly {wanted}")
-        if not np.can_cast(wanted, found.dtype):
+        if not np.can_cast(wanted, kept):
             raise TypeError(f"array {found.name!r} has the dtype {found.dtype}, which cannot hold {wanted}")
         return found
 
