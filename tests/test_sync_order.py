@@ -175,18 +175,6 @@ z[int(first)] = 3
 print("refused" if seen[0] else "done")
 """
 
-# A process that appends, and says when it waits for the chunk.
-APPENDING = """
-z = zchunk.open_array(folder + "/z", mode="r+", synchronizer=sync)
-
-def tell():
-    until(lambda: any(what.rpartition("/")[2].startswith("chunk") for what in list(key_locks.entries())))
-    print("waits", flush=True)
-
-threading.Thread(target=tell).start()
-z.append([9])
-"""
-
 MADE = """
 zchunk.zeros(6, chunks=4, dtype="i4", store=folder + "/z")[:] = 1
 """
@@ -210,25 +198,6 @@ def test_of_two_processes_whose_handlers_want_each_others_chunk_one_is_refused(t
             for process in both:
                 process.kill()
     assert sorted(out for out, _ in ends) == ["done\n", "refused\n"], ends
-
-
-def test_a_handler_in_a_write_does_not_wait_for_an_append_of_another_process(tmp_path: Path) -> None:
-    run(MADE, "process", tmp_path)
-    with (
-        start(INTERRUPTED_WRITER, "process", tmp_path, 5, "append") as writer,
-        start(APPENDING, "process", tmp_path) as appender,
-    ):
-        try:
-            assert writer.stdout
-            assert writer.stdout.readline() == "held\n"
-            assert appender.stdout
-            assert appender.stdout.readline() == "waits\n"
-            out, err = writer.communicate("go on\n", timeout=90)
-            assert appender.wait(90) == 0
-        finally:
-            writer.kill()
-            appender.kill()
-    assert out == "refused\n", err
 
 
 # The program has the lock itself, which is no proof of a handler: zchunk gives up after some seconds.
