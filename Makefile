@@ -32,7 +32,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance clients differential golden kills dist ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden kills dist ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -126,6 +126,10 @@ conformance:  ## zarr 2.18.7's and zarr 3.4.2's own tests, and the code in the u
 	mkdir -p $(ZARR3_SOURCE)
 	$(PYTHON) tests/promises/conformance/zarr3_guide.py --source $(ZARR3_SOURCE)
 	$(PYTHON) -m tests.promises.conformance.zarr3_suite --source $(ZARR3_SOURCE)
+
+zarr-suite:  ## zarr-python 3.4.2's own tests with zchunk's codec pipeline, and with its engine
+	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite
+	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite --engine
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)

@@ -105,7 +105,7 @@ def setup(
             say(f"{name}: {peer}")
             try:
                 if peer == "zchunk":
-                    _install_tree(python)
+                    install_tree(python)
                 else:
                     _install(python, requirements)
             except subprocess.CalledProcessError:
@@ -119,7 +119,7 @@ def _install(python: Path, requirements: tuple[str, ...], *options: str) -> None
     subprocess.run([*command, *options, *requirements], check=True)
 
 
-def _install_tree(python: Path) -> None:
+def install_tree(python: Path) -> None:
     """Build zchunk from a copy of the source tree, so that other builds in the tree stay as they are."""
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
