@@ -15,7 +15,7 @@ from tests.engine.test_execute import STRUCTURED, executor, items_of, same, slic
 from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.errors import BoundsCheckError, SelectionError
 from zchunk.indexing.brackets import plan_items
-from zchunk.indexing.composition import Arranged
+from zchunk.indexing.arranged import Arranged
 from zchunk.spec.regular_grid import RegularGrid
 
 pytestmark = pytest.mark.usefixtures("variant")

@@ -14,7 +14,8 @@ from zchunk._ext.selection.positions import OrthogonalPlan, PointsPlan
 from zchunk._ext.selection.slices import Plan
 from zchunk.errors import BoundsCheckError
 from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
-from zchunk.indexing.composition import Arranged, Composition, Listed, Span, listed, transposed, whole
+from zchunk.indexing.arranged import Arranged
+from zchunk.indexing.composition import Composition, Listed, Span, listed, transposed, whole
 from zchunk.spec.regular_grid import RegularGrid
 
 SHAPE = (6, 7, 8)
@@ -108,19 +109,6 @@ def test_the_plan_is_of_the_simplest_kind(selections: list[Any], kind: type, tou
     assert type(plan) is kind
     assert plan.touched == touched
     assert found.shape == selection.shape
-
-
-def test_memory_of_the_result_is_memory_of_the_plan() -> None:
-    selection = select(np.s_[1:, None, 2], SHAPE)
-    selection = selection.then(transposed(selection.shape, (2, 0, 1)))
-    plan = selection.plan(GRID, "C")
-    assert isinstance(plan, Arranged)
-    assert plan.shape == (8, 5, 1)
-    out = np.zeros(plan.shape)
-    memory = plan.memory(out)
-    assert memory.shape == plan.plan.shape == (5, 8)
-    memory[...] = ITEMS[1:, 2]
-    np.testing.assert_array_equal(out, ITEMS[1:, None, 2].transpose(2, 0, 1))
 
 
 def test_orthogonal_and_points() -> None:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zchunk.codecs.base import Codec, NativeCodec
-from zchunk.codecs.texts import parse_text
 from zchunk.errors import CodecError
 from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
     import difflib
+
+    from zchunk.codecs import texts
 else:
-    # For errors only.
-    difflib = LazyModule("difflib")
+    # For errors only, and for codecs that are given as text.
+    difflib, texts = LazyModule("difflib"), LazyModule("zchunk.codecs.texts")
 
 _registry: dict[str, Any] = {}
 
@@ -293,7 +294,7 @@ def as_codec(obj: object, zarr_format: int = 2, dtype: np.dtype[Any] | None = No
     if isinstance(obj, NativeCodec):
         return obj
     if isinstance(obj, str):
-        return get_codec(parse_text(obj, zarr_format, dtype))
+        return get_codec(texts.parse_text(obj, zarr_format, dtype))
     if isinstance(obj, Mapping):
         return get_codec(obj)
     if isinstance(obj, RefusedCodec):

@@ -15,7 +15,7 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
-from zchunk.indexing.composition import Arranged
+from zchunk.indexing.arranged import Arranged
 from zchunk.indexing.fields import field_dtype
 from zchunk.indexing.values import broadcast, convert
 

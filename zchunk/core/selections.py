@@ -18,13 +18,14 @@ from zchunk.core.properties import ArrayProperties
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing import plans
-from zchunk.indexing.brackets import plan_items
-from zchunk.indexing.composition import Arranged
+from zchunk.indexing.arranged import Arranged
 from zchunk.indexing.fields import pop_fields
+from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from zchunk.indexing import brackets
     from zchunk.typing import (
         BasicSelection,
         BlockSelection,
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     )
 
     _Index = int | np.integer[Any]
+else:
+    # For selections that are not planned in C at once.
+    brackets = LazyModule("zchunk.indexing.brackets")
 
 # How a kind of selection is planned.
 Planner = Callable[[Any, ChunkedArray], Plan | Arranged]
 
 
 def _items(selection: object, array: ChunkedArray) -> Plan | Arranged:
-    return plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
+    return brackets.plan_items(selection, array.metadata.grid, array.metadata.innermost.order)
 
 
 def _basic(selection: object, array: ChunkedArray) -> Plan:

@@ -16,7 +16,8 @@ from zchunk._ext.selection import slices as native
 from zchunk._ext.selection.slices import Plan
 from zchunk.errors import SelectionError
 from zchunk.indexing import plans
-from zchunk.indexing.composition import Arranged, AxisMap, Composition, Span, listed
+from zchunk.indexing.arranged import Arranged
+from zchunk.indexing.composition import AxisMap, Composition, Span, listed
 
 if TYPE_CHECKING:
     from zchunk.spec.rectilinear_grid import Grid

@@ -17,13 +17,12 @@ import numpy as np
 from zchunk._ext.selection.slices import Plan
 from zchunk.errors import BoundsCheckError
 from zchunk.indexing import plans
+from zchunk.indexing.arranged import Arranged
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from zchunk.spec.rectilinear_grid import Grid
-
-Items: TypeAlias = np.ndarray[Any, Any]
 
 
 class Span(NamedTuple):
@@ -234,75 +233,3 @@ def axes_of(axis_map: AxisMap) -> tuple[int, ...]:
     if isinstance(axis_map, int):
         return ()
     return (axis_map.along,) if isinstance(axis_map, Span) else axis_map.along
-
-
-# ---- the order of axes
-
-
-class Arranged(NamedTuple):
-    """A plan whose result has its axes in another order, and new ones.
-
-    Parameters
-    ----------
-    plan : Plan
-        Selects the items.
-    order : tuple of int
-        The axes of the plan's result, as they follow each other in the result.
-    new : tuple of int
-        Axes of the result that are added to them.
-    lengths : tuple of int
-        Of the new axes: the same items again, so many times.
-    """
-
-    plan: Plan
-    order: tuple[int, ...]
-    new: tuple[int, ...]
-    lengths: tuple[int, ...]
-
-    @property
-    def scalar(self) -> bool:
-        """Whether the result is a scalar, which other plans may say."""
-        return False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the result."""
-        counts = self.plan.shape
-        found = [counts[axis] for axis in self.order]
-        for axis, length in zip(self.new, self.lengths, strict=True):
-            found.insert(axis, length)
-        return tuple(found)
-
-    @property
-    def repeats(self) -> bool:
-        """Whether new axes are longer than 1, or empty."""
-        return any(length != 1 for length in self.lengths)
-
-    def result(self, items: Any) -> Items:
-        """Return the plan's result as that of this plan, without a copy if nothing is repeated.
-
-        Items that have axes, as fields of a structure may, keep them.
-        """
-        own = range(len(self.order), np.ndim(items))
-        found = np.expand_dims(np.transpose(items, (*self.order, *own)), self.new)
-        if self.repeats:
-            found = np.broadcast_to(found, self.shape + found.shape[len(self.shape) :]).copy()
-        return found
-
-    def memory(self, items: Items) -> Items:
-        """Return memory of this plan's shape as such of the plan's: of what is repeated the last place."""
-        last = items[tuple([-1 if axis in self.new else slice(None) for axis in range(items.ndim)]) + (...,)]
-        return last.transpose(np.argsort(self.order))
-
-    def broadcast(self, items: Items) -> Items | None:
-        """Return `items` as the plan takes them, or None if they do not fit the result in an assignment."""
-        shape = self.shape
-        more = items.ndim - len(shape)
-        if more > 0 and items.shape[:more] == (1,) * more:
-            items = items.reshape(items.shape[more:])
-        try:
-            items = np.broadcast_to(items, shape)
-        except ValueError:
-            return None
-        # Without items there is nothing to bring in order, and a new axis may have no last place.
-        return self.plan.broadcast(self.memory(items)) if items.size else items

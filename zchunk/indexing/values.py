@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zchunk._ext.selection.slices import Plan
-from zchunk.indexing.composition import Arranged
+from zchunk.indexing.arranged import Arranged
 from zchunk.runtime.callers import caller_level
 from zchunk.spec.fill_values import is_masked
 

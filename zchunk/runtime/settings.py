@@ -82,6 +82,8 @@ class Config:
     def __init__(self, defaults: Mapping[str, Any], shared: Config | None = None) -> None:
         self._defaults = dict(defaults)
         self._state: _State = _State() if shared is None else shared._state
+        # Values that were asked for, and the settings of which they are: a change replaces those.
+        self._known: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     # ---- reading
 
@@ -110,10 +112,17 @@ class Config:
         """
         if override_with is not None:
             return override_with
-        key = _normal(key)
-        found = self._value(key)
-        if found is not _MISSING:
+        values, known = self._known
+        if values is not (current := self._state.values):
+            values, known = self._known = current, {}
+        if (found := known.get(key, _MISSING)) is not _MISSING:
             return found
+        name = _normal(key)
+        found = self._value(name)
+        if found is not _MISSING:
+            known[key] = found
+            return found
+        key = name
         start = key + "."
         below = {name[len(start) :]: name for name in self._names() if name.startswith(start)}
         if below:
@@ -257,13 +266,13 @@ class Config:
         state = self._state
         with state.lock:
             values = {**state.values, **changes}
+            state.environment = {}
             # None says of a setting that it is not set.
             state.values = {
                 key: value
                 for key, value in values.items()
                 if value is not _MISSING and not (value is None and key in self._defaults)
             }
-            state.environment = {}
             for key in changes:
                 if key in state.listeners:
                     state.listeners[key](self._value(key))
