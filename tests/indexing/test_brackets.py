@@ -14,8 +14,8 @@ from tests.core.test_selections import arrays, both, lists, shown
 from tests.engine.test_execute import STRUCTURED, executor, items_of, same, slices
 from tests.variants import NO_ARRAYS, Variant, only_v2
 from zchunk.errors import BoundsCheckError, SelectionError
-from zchunk.indexing.brackets import plan_items
 from zchunk.indexing.arranged import Arranged
+from zchunk.indexing.brackets import plan_items
 from zchunk.spec.regular_grid import RegularGrid
 
 pytestmark = pytest.mark.usefixtures("variant")

@@ -13,8 +13,8 @@ from tests.indexing.test_brackets import in_brackets
 from zchunk._ext.selection.positions import OrthogonalPlan, PointsPlan
 from zchunk._ext.selection.slices import Plan
 from zchunk.errors import BoundsCheckError
-from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
 from zchunk.indexing.arranged import Arranged
+from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
 from zchunk.indexing.composition import Composition, Listed, Span, listed, transposed, whole
 from zchunk.spec.regular_grid import RegularGrid
 

@@ -16,8 +16,8 @@ from zchunk.core.selections import Selections
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
 from zchunk.indexing import pieces
-from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
 from zchunk.indexing.arranged import Arranged
+from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
 from zchunk.indexing.composition import Composition, axes_of, transposed, whole
 from zchunk.indexing.fields import field_dtype, pop_fields
 from zchunk.runtime.lazy import LazyModule
