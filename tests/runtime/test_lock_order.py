@@ -294,50 +294,6 @@ def test_threads_that_would_wait_in_a_circle_for_guards_borrow_one(count: int) -
     assert done.returncode == 0, done.stderr
 
 
-# The main thread has lent a guard when a signal comes: the handler runs when the guard is back.
-LENT = """
-import os, signal, threading, time
-from zchunk._ext.threads.guards import Guard
-
-outer, inner = Guard(), Guard()
-said, held = [], threading.Event()
-
-def borrow():
-    with inner:
-        held.set()
-        with outer as first:
-            said.append(first)
-            os.kill(os.getpid(), signal.SIGUSR1)
-            time.sleep(0.3)
-            said.append("borrowed")
-        # While the main thread waits again.
-        while "handled" not in said:
-            time.sleep(0.001)
-
-def handle(number, frame):
-    with outer as first:
-        assert not first
-        said.append("handled")
-
-signal.signal(signal.SIGUSR1, handle)
-thread = threading.Thread(target=borrow)
-with outer:
-    thread.start()
-    held.wait()
-    with inner as first:
-        assert first
-        said.append("inner")
-thread.join()
-assert said == [False, "borrowed", "handled", "inner"], said
-"""
-
-
-def test_a_thread_that_has_lent_a_guard_runs_no_handlers() -> None:
-    command = [sys.executable, "-c", LENT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 FORKING = """
 import os, threading
 import zchunk
