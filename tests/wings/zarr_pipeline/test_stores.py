@@ -45,6 +45,17 @@ def test_a_bucket_is_not_near(tmp_path: Path) -> None:
     assert is_near(LocalStore(tmp_path))
 
 
+def test_a_managed_store_with_a_path_is_zarrs(installed: str) -> None:
+    if not hasattr(zarr.storage, "ManagedMemoryStore"):
+        pytest.skip("this zarr-python has no managed stores")
+    store = zarr.storage.ManagedMemoryStore("managed", path="below")
+    z = zarr.create_array(store, name="a", shape=4, chunks=2, dtype="i4")
+    with counted(other_writes=1, other_reads=1):
+        z[:] = [1, 2, 3, 4]
+        np.testing.assert_array_equal(z[:], [1, 2, 3, 4])
+    assert "below/a/c/0" in store._store_dict
+
+
 def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore("x")
     found = []

@@ -95,7 +95,8 @@ def place_of(store: Any) -> Place | None:
     kind = type(store)
     if kind is storage.LocalStore:
         return Place("folder", os.path.abspath(store.root), store.root, not os.path.isabs(store.root))
-    if kind in _IN_MEMORY:
+    if kind in _IN_MEMORY and not getattr(store, "path", ""):
+        # Of a managed one with a path, keys begin with that.
         return Place("memory", store._store_dict, store._store_dict)
     if kind is storage.ZipStore and store._zmode == "r" and isinstance(store.path, os.PathLike):
         # What is written to an archive is in its directory only at the end.
