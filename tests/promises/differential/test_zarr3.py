@@ -131,7 +131,7 @@ def programs(draw: st.DrawFn) -> tuple[int, list[tuple[Any, ...]]]:
                     "chunks": options["chunks"],
                     "stored": options.get("shards") or options["chunks"],
                     "dtype": dtype,
-                    "named": options["chunk_key_encoding"] is not None,
+                    "named": bool(options["chunk_key_encoding"] or options.get("dimension_names")),
                 }
         elif kind == "group":
             attrs = draw(st.sampled_from([None, {"u": 2}]))
@@ -188,7 +188,7 @@ def array_steps(
             wanted = draw(st.sampled_from([shape, (*shape, 2)]))
             return [("require_array", name, wanted, {"O": str, "record": RECORD}.get(dtype, dtype))]
         case "like" | "from_array" if made[name]["named"]:
-            # Chunks of the new array are called as those of the source in format 3 here, in format 2 there.
+            # The new array has names of axes and chunks from its source in format 3 here, in format 2 there.
             return []
         case operation:
             target = draw(st.sampled_from(TARGETS))
