@@ -94,6 +94,8 @@ import os, signal, threading
 import zchunk.runtime.fork
 from zchunk._ext.threads.guards import Gate
 
+# Tests that run in the background of a shell ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 gate, inside, leave, left = Gate(), threading.Event(), threading.Event(), []
 
 def work():
