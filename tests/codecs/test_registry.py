@@ -255,3 +255,10 @@ def test_shuffles_of_format_3_mean_the_items(tmp_path: Path) -> None:
 def test_codecs_that_are_not_installed_say_what_to_install(codec_id: str, told: str) -> None:
     with pytest.raises(CodecError, match=told):
         get_codec({"id": codec_id})
+
+
+def test_zarr_3s_names_that_are_nobody_elses() -> None:
+    import zchunk.zarr3
+
+    for name in ("BloscCodec", "BytesCodec", "ShardingCodec", "VLenUTF8Codec", "ZstdCodec"):
+        assert getattr(zchunk.codecs, name) is getattr(zchunk.zarr3.codecs, name)

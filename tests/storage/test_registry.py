@@ -35,3 +35,11 @@ def test_names_that_zarr_2_has_among_the_stores() -> None:
         assert getattr(registry, name) is not None
     with pytest.raises(AttributeError, match="NoSuchStore"):
         _ = registry.NoSuchStore
+
+
+@pytest.mark.parametrize("name", ["FsspecStore", "LocalStore", "LoggingStore", "WrapperStore"])
+def test_zarr_3s_names_that_are_nobody_elses(name: str) -> None:
+    from zchunk import storage
+    from zchunk.zarr3 import storage as zarr3
+
+    assert getattr(storage, name) is getattr(zarr3, name)

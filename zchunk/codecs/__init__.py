@@ -3,7 +3,7 @@
 `Blosc`, `LZ4`, `Zstd`, `Zlib`, `GZip`, `CRC32` and `Crc32c` are zchunk's own, with the names, parameters and
 bytes of numcodecs'; `N5ChunkWrapper` makes the blocks of `zchunk.storage.N5Store`. Any other codec of
 numcodecs is an attribute of this module too (``zchunk.codecs.Delta``); numcodecs is imported when the first
-of them is asked for.
+of them is asked for. zarr 3's names of codecs are here, too (``zchunk.codecs.BloscCodec``).
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from zchunk.codecs.n5 import N5ChunkWrapper
 else:
     n5 = LazyModule("zchunk.codecs.n5")
+# zarr 3's names of codecs that are nobody else's.
+_zarr3: Any = LazyModule("zchunk.zarr3.codecs")
+_ZARR3_NAMES = {
+    *("BloscCodec", "BytesCodec", "CastValue", "Crc32cCodec", "GzipCodec", "ScaleOffset", "ShardingCodec"),
+    *("TransposeCodec", "VLenBytesCodec", "VLenUTF8Codec", "ZstdCodec"),
+}
 
 __all__ = [
     "LZ4",
@@ -65,6 +71,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     if name == "N5ChunkWrapper":
         return n5.N5ChunkWrapper
+    if name in _ZARR3_NAMES:
+        return getattr(_zarr3, name)
     import numcodecs
 
     if name == "codec_registry":

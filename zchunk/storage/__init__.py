@@ -43,6 +43,10 @@ if TYPE_CHECKING:
         rename,
         rmdir,
     )
+    from zchunk.zarr3.storage import FsspecStore as FsspecStore
+    from zchunk.zarr3.storage import LocalStore as LocalStore
+    from zchunk.zarr3.storage import LoggingStore as LoggingStore
+    from zchunk.zarr3.storage import WrapperStore as WrapperStore
 
 __all__ = [
     "BaseStore",

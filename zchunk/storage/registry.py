@@ -52,7 +52,7 @@ _STORES = {
     "zchunk.storage.local.temporary": "TempStore atexit_rmglob atexit_rmtree",
     "zchunk.storage.zip.store": "ZipStore",
 }
-# zarr 2 has them among the stores, too; they are made of what is above stores.
+# zarr has them among the stores, too; they are made of what is above stores.
 _ZARR_NAMES = {
     "zchunk.wings.zarr2.metadata": "Metadata2 encode_array_metadata encode_group_metadata",
     "zchunk.wings.zarr2.util": (
@@ -64,6 +64,7 @@ _ZARR_NAMES = {
         "default_compressor init_array init_group init_store rename rmdir"
     ),
     "zchunk.wings.zarr2.format1": "migrate_1to2",
+    "zchunk.zarr3.storage": "FsspecStore LocalStore LoggingStore WrapperStore",
     "zchunk.errors": (
         "BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir "
         "MetadataError ReadOnlyError"
