@@ -137,11 +137,15 @@ clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each
 differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get environments of their own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
-	test -x build/zarr3/bin/python \
-	    || $$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())') -m venv build/zarr3
-	build/zarr3/bin/python -m pip install --quiet zarr==3.4.2
-	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python ZCHUNK_ZARR3_PYTHON=build/zarr3/bin/python \
-	    $(PYTHON) -m pytest --all tests/promises/differential
+	newer=$$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())'); \
+	    if "$$newer" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then \
+	        test -x build/zarr3/bin/python || "$$newer" -m venv build/zarr3; \
+	        build/zarr3/bin/python -m pip install --quiet zarr==3.4.2; \
+	        export ZCHUNK_ZARR3_PYTHON=build/zarr3/bin/python; \
+	    else \
+	        echo 'no Python 3.12 or newer here, which zarr 3.4.2 needs: its programs are left out'; \
+	    fi; \
+	    ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest --all tests/promises/differential
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
