@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from zchunk._ext.engine.file_job import crc32
 from zchunk.codecs.checksum import Checksum
+from zchunk.runtime.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from zchunk._ext.engine import file_job
+else:
+    # It brings the native engine, which a program that only opens arrays does not need.
+    file_job = LazyModule("zchunk._ext.engine.file_job")
 
 
 class CRC32(Checksum):
@@ -34,4 +40,4 @@ class CRC32(Checksum):
 
     @staticmethod
     def sum_of(data: Any) -> int:
-        return crc32(data)
+        return file_job.crc32(data)
