@@ -92,3 +92,26 @@ def repeats(chosen: Any, shape: tuple[int, ...]) -> bool:
     """Whether a point is chosen twice."""
     columns = [np.asarray(c) % n for c, n in zip(chosen, shape, strict=True)]
     return len(set(zip(*columns, strict=True))) < len(columns[0])
+
+
+def changed(
+    draw: st.DrawFn, change: str, name: str, made: dict[str, dict[str, Any]], chunks: tuple[int, ...]
+) -> list[tuple[Any, ...]]:
+    """Return the step that makes an array larger or smaller, or deletes it; `made` has it as it is then."""
+    if change == "delete":
+        del made[name]
+        return [("delete", name)]
+    shape = made[name]["shape"]
+    if change == "append":
+        axis = draw(st.integers(0, len(shape) - 1))
+        more = tuple(draw(st.integers(1, 3)) if i == axis else n for i, n in enumerate(shape))
+        made[name]["shape"] = tuple(n + more[i] if i == axis else n for i, n in enumerate(shape))
+        return [("append", name, values(draw, made[name]["dtype"], more), axis)]
+    if change == "grow":
+        shape = tuple(n + draw(st.integers(0, 4)) for n in shape)
+    else:
+        # To whole chunks: what else is left of the others zarr shows again after growing.
+        whole = [[k * c for k in range(1, n // c + 1)] or [n] for n, c in zip(shape, chunks, strict=True)]
+        shape = tuple(draw(st.sampled_from(lengths)) for lengths in whole)
+    made[name]["shape"] = shape
+    return [("resize", name, shape)]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import zchunk
 from tests.promises.differential import zarr2_program as machine
 from tests.promises.differential.peer import Peer, same_programs
-from tests.promises.differential.strategies import RECORD, repeats, selected, selection, values
+from tests.promises.differential.strategies import RECORD, changed, repeats, selected, selection, values
 
 PYTHON = os.environ.get("ZCHUNK_ZARR2_PYTHON", "")
 pytestmark = pytest.mark.skipif(
@@ -130,22 +130,8 @@ def array_steps(
             return [(look, name, draw(st.integers(0, shape[0])), draw(st.integers(0, shape[0])))]
         return [(look,) if look in ("consolidate", "reopen") else (look, name)]
     match draw(st.sampled_from(["grow", "shrink", "append", "delete", "move", "copy"])):
-        case "grow":
-            made[name]["shape"] = shape = tuple(n + draw(st.integers(0, 4)) for n in shape)
-            return [("resize", name, shape)]
-        case "shrink":
-            # To whole chunks: what else is left of the others zarr shows again after growing.
-            whole = [[k * c for k in range(1, n // c + 1)] or [n] for n, c in zip(shape, chunks, strict=True)]
-            made[name]["shape"] = shape = tuple(draw(st.sampled_from(lengths)) for lengths in whole)
-            return [("resize", name, shape)]
-        case "append":
-            axis = draw(st.integers(0, len(shape) - 1))
-            more = tuple(draw(st.integers(1, 3)) if i == axis else n for i, n in enumerate(shape))
-            made[name]["shape"] = tuple(n + more[i] if i == axis else n for i, n in enumerate(shape))
-            return [("append", name, values(draw, dtype, more), axis)]
-        case "delete":
-            del made[name]
-            return [("delete", name)]
+        case "grow" | "shrink" | "append" | "delete" as change:
+            return changed(draw, change, name, made, chunks)
         case operation:
             target = draw(st.sampled_from(["m", "g/m", "a"]))
             if (target + "/").startswith(name + "/"):

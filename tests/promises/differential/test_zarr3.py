@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import zchunk.zarr3
 from tests.promises.differential import zarr3_program as machine
 from tests.promises.differential.peer import Peer, same_programs
-from tests.promises.differential.strategies import repeats, selected, selection, values
+from tests.promises.differential.strategies import changed, repeats, selected, selection, values
 
 PYTHON = os.environ.get("ZCHUNK_ZARR3_PYTHON", "")
 pytestmark = pytest.mark.skipif(
@@ -168,22 +168,8 @@ def array_steps(
         ]  # fmt: skip
         return [draw(st.sampled_from(looks))]
     match draw(st.sampled_from(["grow", "shrink", "append", "delete", "like", "from_array", "require"])):
-        case "grow":
-            made[name]["shape"] = shape = tuple(n + draw(st.integers(0, 4)) for n in shape)
-            return [("resize", name, shape)]
-        case "shrink":
-            # To whole chunks: what else is left of the others zarr shows again after growing.
-            whole = [[k * c for k in range(1, n // c + 1)] or [n] for n, c in zip(shape, chunks, strict=True)]
-            made[name]["shape"] = shape = tuple(draw(st.sampled_from(lengths)) for lengths in whole)
-            return [("resize", name, shape)]
-        case "append":
-            axis = draw(st.integers(0, len(shape) - 1))
-            more = tuple(draw(st.integers(1, 3)) if i == axis else n for i, n in enumerate(shape))
-            made[name]["shape"] = tuple(n + more[i] if i == axis else n for i, n in enumerate(shape))
-            return [("append", name, values(draw, dtype, more), axis)]
-        case "delete":
-            del made[name]
-            return [("delete", name)]
+        case "grow" | "shrink" | "append" | "delete" as change:
+            return changed(draw, change, name, made, chunks)
         case "require":
             wanted = draw(st.sampled_from([shape, (*shape, 2)]))
             return [("require_array", name, wanted, {"O": str, "record": RECORD}.get(dtype, dtype))]
