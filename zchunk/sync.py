@@ -38,8 +38,6 @@ except ImportError:  # pragma: no cover
 
 __all__ = ["KeyLock", "ProcessSynchronizer", "Synchronizer", "ThreadSynchronizer"]
 
-HAS_FILE_LOCKS = fcntl is not None
-
 # All processes must agree on these, so they never change.
 _CHUNK_FILES = _OTHER_FILES = 1024
 _METADATA_FILES = 64
