@@ -137,7 +137,7 @@ clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each
 differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get environments of their own
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
-	newer=$$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())'); \
+	set -e; newer=$$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())'); \
 	    if "$$newer" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then \
 	        test -x build/zarr3/bin/python || "$$newer" -m venv build/zarr3; \
 	        build/zarr3/bin/python -m pip install --quiet zarr==3.4.2; \
