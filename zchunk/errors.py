@@ -469,6 +469,28 @@ class ChangeInProgressError(StoreError):
     """
 
 
+def change_in_progress(what: str) -> ChangeInProgressError:
+    """Return the error for a change inside a change of the same, or of what a thread may wait for.
+
+    Parameters
+    ----------
+    what : str
+        What is being changed.
+
+    Examples
+    --------
+    >>> raise change_in_progress("chunk '0'")
+    Traceback (most recent call last):
+    zchunk.errors.ChangeInProgressError: chunk '0' is being changed by the code that ...
+    """
+    return ChangeInProgressError(
+        f"{what} is being changed by the code that this change interrupts, and would undo it, or by another "
+        "thread that may wait for that code; a signal handler can read, change something else, or set a flag "
+        "so that the change is made later; a program that holds the lock of a chunk can let go of it before "
+        "it changes metadata"
+    )
+
+
 class CheckpointError(StoreError):
     """A checkpoint that cannot be saved or read: it exists already, is not whole, or another process failed.
 

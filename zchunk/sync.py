@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from zchunk._ext.threads import key_locks
 from zchunk._ext.threads.key_locks import OF_ANYTHING, OF_CHUNK, OF_METADATA, ForeignLock
-from zchunk.errors import ChangeInProgressError, StoreError
+from zchunk.errors import ChangeInProgressError, StoreError, change_in_progress
 from zchunk.runtime.lazy import lazy_names
-from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import GROUP_KEY, METADATA_KEYS, NODE_KEY, is_chunk_name
 
 if TYPE_CHECKING:

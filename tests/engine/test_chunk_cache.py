@@ -29,7 +29,7 @@ from zchunk.codecs import register_codec, registry
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
 from zchunk.errors import ChangeInProgressError
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.storage import DirectoryStore, KVStore
 
 pytestmark = pytest.mark.usefixtures("variant")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk.engine import chunk_and_shard_locks
 from zchunk.errors import ChunkError
-from zchunk.runtime import locks
 from zchunk.storage import KVStore
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -92,7 +92,7 @@ def test_what_is_being_replaced_is_read_in_one_piece() -> None:
     # Index, chunk, and the index again: is it what it was?
     assert len(asked) == 3
     asked.clear()
-    with locks.Replacing((z._current.lock_seed, "c/0")):
+    with chunk_and_shard_locks.Replacing((z._current.lock_seed, "c/0")):
         assert z[3] == 1
     assert asked == []
     assert z[3] == 1
@@ -102,12 +102,12 @@ def test_what_is_being_replaced_is_read_in_one_piece() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_nothing_is_being_replaced_in_a_forked_child() -> None:
-    with locks.Replacing("x"):
+    with chunk_and_shard_locks.Replacing("x"):
         pid = os.fork()
         if not pid:
-            os._exit(locks.state("x") is None)
+            os._exit(chunk_and_shard_locks.state("x") is None)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        assert locks.state("x") is None
+        assert chunk_and_shard_locks.state("x") is None
 
 
 @pytest.mark.parametrize("cache_bytes", [None, 600, 10**6])

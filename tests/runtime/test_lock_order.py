@@ -15,8 +15,7 @@ import pytest
 import zchunk
 from zchunk._ext.threads.guards import Gate, Guard, holding, open_again, shut
 from zchunk._ext.threads.locks import ChunkLocks, KeyLock
-from zchunk.errors import ChangeInProgressError
-from zchunk.runtime.locks import change_in_progress
+from zchunk.errors import ChangeInProgressError, change_in_progress
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no signals for programs")
 

@@ -14,7 +14,7 @@ from zchunk.hierarchy.groups import Group
 from zchunk.metadata import consolidated
 from zchunk.metadata.formats import FORMAT2, FORMAT3, formats
 from zchunk.metadata.v2 import parse_json
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import reporting_progress
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, join, normalize_path

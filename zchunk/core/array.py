@@ -27,7 +27,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing.values import convert
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_shape
 from zchunk.sync import outer_lock

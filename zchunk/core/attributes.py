@@ -13,7 +13,7 @@ from zchunk.errors import MetadataError, PathNotFoundError, ReadOnlyError
 from zchunk.metadata import v3
 from zchunk.metadata.v2 import parse_json, render_attrs, render_document
 from zchunk.runtime.callers import caller_level
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.spec.keys import ATTRS_KEY, NODE_KEY
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store

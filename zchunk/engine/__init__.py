@@ -2,6 +2,6 @@
 
 `array` is what the engine knows of an array. `native` runs the compiled kernels, `generic` is the definition
 that they agree with. `partial_reads` fetches parts of chunks, `shard` finds the chunks in a shard,
-`chunk_cache` keeps decoded chunks, `listing` finds what is stored, `resize` changes the shape. Nothing here
-is public.
+`chunk_and_shard_locks` says which lock a chunk or a shard has, `chunk_cache` keeps decoded chunks, `listing`
+finds what is stored, `resize` changes the shape. Nothing here is public.
 """

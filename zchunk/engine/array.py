@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,13 +14,12 @@ from zchunk._ext.memory.copy import equals_fill
 from zchunk.codecs import CodecChain
 from zchunk.codecs.registry import check_allowed
 from zchunk.codecs.shard_index import ShardIndex
-from zchunk.engine import chunk_cache
+from zchunk.engine import chunk_and_shard_locks, chunk_cache
 from zchunk.engine.chunk_cache import ChunkCache, Stamp
-from zchunk.errors import ChangeInProgressError, ChunkError, ChunkNotFoundError
+from zchunk.errors import ChunkError, ChunkNotFoundError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.runtime.lazy import cached_property
-from zchunk.runtime.locks import change_in_progress, chunk_lock, chunk_locks
 from zchunk.spec.fill_values import holds_only, object_fill
 from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.storage.base import Store
@@ -173,11 +171,8 @@ class ChunkedArray:
 
     @cached_property
     def lock_seed(self) -> int:
-        """Number by which threads that use other Array or store objects for the same chunks share locks."""
-        where = self.where
-        # Links below the folder of the store; the path to that folder is real already.
-        real = os.path.realpath(where) if self.path and os.path.isabs(where) else where
-        return hash(real) & (2**64 - 1)
+        """Number by which all objects for the same array find the same locks of chunks and shards."""
+        return chunk_and_shard_locks.seed_of(self.where, self.path)
 
     @cached_property
     def where(self) -> str:
@@ -211,17 +206,6 @@ class ChunkedArray:
     def durability(self) -> int:
         """How files are replaced, as `zchunk._ext` has it."""
         return DURABILITY[getattr(self.store, "durability", "atomic")]
-
-    def lock(self, name: str) -> AbstractContextManager[Any]:
-        """Return the lock that a thread holds while it changes the chunk, or the shard, of this name."""
-        return nullcontext() if self.in_shard else chunk_lock(self.lock_seed, name, self._refused)
-
-    def locks(self, names: Iterable[str]) -> AbstractContextManager[Any]:
-        """Return the locks that a thread holds while it changes the chunks of these names."""
-        return nullcontext() if self.in_shard else chunk_locks(self.lock_seed, names, self._refused)
-
-    def _refused(self, name: str) -> ChangeInProgressError:
-        return change_in_progress(f"chunk {self.key_of(name)!r} of array {self.name!r}")
 
     # ---- other arrays
 

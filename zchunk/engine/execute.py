@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -40,16 +39,15 @@ from zchunk._ext.selection.positions import PointsPlan
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import chunk_cache, generic, native
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.chunk_and_shard_locks import Replacing, locks_to_change, state
 from zchunk.engine.chunk_cache import Wanted
 from zchunk.engine.shard import Shard
 from zchunk.errors import ChunkError, CodecError, ValueChangedError
 from zchunk.indexing.plans import plan_basic, plan_within
 from zchunk.runtime import requests, threads
 from zchunk.runtime import spare_memory as spare_memory  # bounds what results keep
-from zchunk.runtime.locks import Replacing, state
 from zchunk.spec.regular_grid import RegularGrid
 from zchunk.storage.mapping import KVStore
-from zchunk.sync import outer_lock
 
 if TYPE_CHECKING:
     from zchunk.spec.rectilinear_grid import Block
@@ -294,8 +292,8 @@ def _write_shard(array: ChunkedArray, plan: Plan, source: Items, field: str | No
     name = array.metadata.chunk_key_encoding.encode(part.coords)
     key, prefix = array.key_of(name), array.shard_prefix(name)
     blank = part.full and field is None
-    outer = nullcontext() if array.synchronizer is None else outer_lock(array.synchronizer, key)
-    with outer, array.lock(name):
+    outer, lock = locks_to_change(array, name, key)
+    with outer, lock:
         # As in `write`.
         chunk_cache.forget_shard(array, prefix)
         try:

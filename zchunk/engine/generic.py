@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import closing, nullcontext
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.chunk_and_shard_locks import locks_to_change
 from zchunk.errors import CodecError
 from zchunk.runtime import requests
-from zchunk.sync import outer_lock
 
 
 def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> bool:
@@ -66,8 +66,8 @@ def _write_part(
 ) -> None:
     name = array.metadata.chunk_key_encoding.encode(part.coords)
     key = array.key_of(name)
-    outer = nullcontext() if array.synchronizer is None else outer_lock(array.synchronizer, key)
-    with outer, array.lock(name):
+    outer, lock = locks_to_change(array, name, key)
+    with outer, lock:
         write_chunk(array, key, part, source[*part.outer, ...], field)
 
 

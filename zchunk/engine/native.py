@@ -24,10 +24,10 @@ from zchunk._ext.engine.shard_job import ShardJob
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import partial_reads
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.chunk_and_shard_locks import chunk_lock, chunk_locks, refused
 from zchunk.engine.generic import write_chunk
 from zchunk.engine.shard import Shard
 from zchunk.runtime import requests, threads
-from zchunk.runtime.locks import change_in_progress
 
 Items: TypeAlias = np.ndarray[Any, Any]
 # Name and part of a chunk, and what to store of it; None if the part has to be merged with the stored chunk.
@@ -91,7 +91,7 @@ def _error(
         return array.not_stored(name)
     key = array.key_of(name)
     if status == _SYSTEM and number == errno.EDEADLK:
-        return change_in_progress(f"chunk {key!r} of array {array.name!r}")
+        return refused(array, name)
     if status == _SYSTEM:
         return OSError(number, os.strerror(number), os.path.join(os.fsdecode(array.folder or b""), name))
     if status == _NO_MEMORY:
@@ -255,7 +255,7 @@ def _store(
         return
     whole = {name: value for name, _, value in batch if value is not None}
     if whole:
-        with array.locks(whole):
+        with chunk_locks(array, whole):
             array.store.set_many({array.key_of(name): value for name, value in whole.items()})
     for chunk in batch:
         if chunk[2] is None:
@@ -264,7 +264,7 @@ def _store(
 
 def _store_chunk(array: ChunkedArray, source: Items, chunk: _Encoded) -> None:
     name, part, value = chunk
-    with array.lock(name):
+    with chunk_lock(array, name):
         if value is None:
             write_chunk(array, array.key_of(name), part, source[*part.outer, ...])
         else:

@@ -21,9 +21,9 @@ from zchunk._ext.engine.shard_job import ShardJob
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.chunk_and_shard_locks import Replacing
 from zchunk.engine.chunk_cache import Stamp, stamp_of
 from zchunk.runtime.lazy import cached_property
-from zchunk.runtime.locks import Replacing
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.local.files import read_at
 

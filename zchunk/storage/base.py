@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 from zchunk.errors import StoreError
 from zchunk.runtime import threads
 from zchunk.runtime.lazy import LazyModule
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.spec.keys import (
     ERASING_KEY,
     NODE_FILES,

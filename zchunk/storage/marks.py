@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 from zchunk.errors import BeingMadeError, ContainsArrayError
 from zchunk.metadata.formats import find
 from zchunk.runtime.fork import PerProcess
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.runtime.owners import Owner, described, owner, signature
 from zchunk.spec.keys import UNFINISHED_KEY, join, normalize_path
 from zchunk.storage.local.mark_files import ABANDONED, LockedMark, lock_mark, may_be_left

@@ -11,7 +11,7 @@ from typing import Any
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.runtime.callers import caller_level
-from zchunk.runtime.locks import metadata_lock
+from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, GROUP_KEY, N5_KEY, check_key, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes

@@ -9,8 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from zchunk._ext.threads.guards import Guard
-from zchunk.errors import ReadOnlyError, StoreError
-from zchunk.runtime.locks import change_in_progress
+from zchunk.errors import ReadOnlyError, StoreError, change_in_progress
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes, check_separator

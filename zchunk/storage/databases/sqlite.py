@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 from weakref import WeakValueDictionary
 
 from zchunk._ext.threads.guards import Gate, Guard
-from zchunk.errors import StoreError
+from zchunk.errors import StoreError, change_in_progress
 from zchunk.runtime.fork import PerProcess
-from zchunk.runtime.locks import change_in_progress
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator

@@ -17,8 +17,7 @@ from copy import copy
 
 from zchunk._ext.engine.file_job import crc32
 from zchunk._ext.threads.guards import Guard
-from zchunk.errors import StoreError
-from zchunk.runtime.locks import change_in_progress
+from zchunk.errors import StoreError, change_in_progress
 from zchunk.storage.local.files import sync_folder
 from zchunk.storage.local.leftovers import partial_path, tidy_beside
 from zchunk.storage.zip.methods import encode

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from zchunk.convenience.consolidation import consolidate_metadata
 from zchunk.engine.array import ChunkedArray
+from zchunk.engine.chunk_and_shard_locks import chunk_lock
 from zchunk.engine.shard import Shard
 from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.metadata.formats import find
@@ -251,7 +252,7 @@ class _Repair:
     def _take_out(self, finding: Finding, keep: bool) -> str:
         array, coords = self._chunk_of(finding.key)
         name = array.metadata.chunk_key_encoding.encode(coords)
-        with array.lock(name):
+        with chunk_lock(array, name):
             # It may have been written again.
             again = Report("")
             Decoder(again).check(array, [coords], lambda amount: None)
