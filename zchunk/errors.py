@@ -479,6 +479,7 @@ def change_in_progress(what: str) -> ChangeInProgressError:
 
     Examples
     --------
+    >>> from zchunk.errors import change_in_progress
     >>> raise change_in_progress("chunk '0'")
     Traceback (most recent call last):
     zchunk.errors.ChangeInProgressError: chunk '0' is being changed by the code that ...

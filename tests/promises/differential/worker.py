@@ -16,8 +16,8 @@ import zarr  # noqa: E402
 
 module, version = sys.argv[1:]
 assert zarr.__version__ == version, zarr.__version__
-# Only now, and not for long: zarr takes a codec pipeline from every package that it finds on the path, and the
-# zchunk in this tree is built for another Python.
+# Only now, and not for long: zarr takes a codec pipeline from every package that it finds on the path, and
+# the zchunk in this tree is built for another Python.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 program = importlib.import_module(f"tests.promises.differential.{module}")
 del sys.path[0]
