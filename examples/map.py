@@ -28,7 +28,7 @@ try:
     import hvplot.xarray
     import matplotlib
 except ImportError as error:
-    sys.exit(f"{error}; install what the example needs: pip install '.[dask,examples,plots,xarray]'")
+    sys.exit(f"{error}; install what the example needs: pip install -e '.[dask,examples,plots,xarray]'")
 
 from bokeh.resources import INLINE
 from matplotlib import pyplot as plt

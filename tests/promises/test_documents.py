@@ -238,6 +238,15 @@ def test_code_runs(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+# ---- installing ----
+
+
+@each([*DOCUMENTS, *sorted(ROOT.glob("docs/*.ipynb")), *sorted(ROOT.glob("examples/*.py"))])
+def test_a_clone_is_installed_where_it_is(path: Path) -> None:
+    """Else the folder `zchunk` of the clone, without extension modules, is imported in its root."""
+    assert not re.search(r"pip install '?\.", path.read_text(encoding="utf-8")), "pip install -e"
+
+
 # ---- verbs ----
 
 
