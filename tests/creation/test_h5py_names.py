@@ -105,3 +105,10 @@ def test_parameters_are_checked_when_an_array_is_there() -> None:
     store = zchunk.zeros(3).store
     with pytest.raises(TypeError, match="'nope'"):
         zchunk.open_array(store, "r", nope=1)
+
+
+def test_parameters_that_are_no_part_of_the_array_are_near_names_too() -> None:
+    with pytest.raises(TypeError, match=r"^create\(\) has no .*did you mean 'config'\?"):
+        zchunk.create(4, confg={})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^require_dataset\(\) has no .*did you mean 'exact'\?"):
+        zchunk.group().require_dataset("a", shape=4, exct=True)  # type: ignore[call-arg]

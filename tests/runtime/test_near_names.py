@@ -13,7 +13,7 @@ import zchunk
 import zchunk.zarr3 as zarr
 from zchunk.runtime.near_names import near, says_near_names
 
-GROUP = zchunk.group()
+GROUP, ARRAY = zchunk.group(), zchunk.zeros(3)
 CALLS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (zchunk.open_group, {"pth": "a"}, r"open_group\(\) has no parameter 'pth'; did you mean 'path'\?"),
     (zchunk.group, {"overwite": True}, r"group\(\) has no .*'overwrite'"),
@@ -27,7 +27,24 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (zarr.create_hierarchy, {"store": {}, "node": {}}, r"create_hierarchy\(\) has no .*'nodes'"),
     (zarr.load, {"store": {}, "pth": "a"}, r"load\(\) has no .*'path'"),
     (GROUP.create_group, {"name": "a", "overwite": True}, r"create_group\(\) has no .*'overwrite'"),
-    (GROUP.members, {"max_dept": 1}, r"members\(\) has no .*'max_depth'"),
+    (GROUP.members, {"max_dept": 1}, r"^members\(\) has no .*'max_depth'"),
+    (GROUP.arrays, {"recure": True}, r"^arrays\(\) has no .*'recurse'"),
+    (GROUP.create_groups, {"overwite": True}, r"^create_groups\(\) has no .*'overwrite'"),
+    (zarr.group, {"overwite": True}, r"^group\(\) has no .*'overwrite'"),
+    (zarr.open_group, {"use_consolidatd": True}, r"^open_group\(\) has no .*'use_consolidated'"),
+    (zchunk.concat, {"arrays": [ARRAY], "axs": 0}, r"^concat\(\) has no .*'axis'"),
+    (zchunk.stack, {"arrays": [ARRAY], "axs": 0}, r"^stack\(\) has no .*'axis'"),
+    (zchunk.verify, {"store": ARRAY, "storag_options": {}}, r"^verify\(\) has no .*'storage_options'"),
+    (zchunk.set_threads, {"thread": 2}, r"^set_threads\(\) has no "),
+    (ARRAY.append, {"data": [1], "axs": 0}, r"^append\(\) has no .*'axis'"),
+    (ARRAY.resize, {"newshape": 2}, r"^resize\(\) has no .*'new_shape'"),
+    (ARRAY.view, {"shpe": 2}, r"^view\(\) has no .*'shape'"),
+    (ARRAY.islice, {"strt": 2}, r"^islice\(\) has no .*'start'"),
+    (ARRAY.hexdigest, {"hash_name": "md5"}, r"^hexdigest\(\) has no .*'hashname'"),
+    (ARRAY.read_direct, {"dst": 1}, r"^read_direct\(\) has no .*'dest'"),
+    (ARRAY.asstr, {"encodng": "ascii"}, r"^asstr\(\) has no .*'encoding'"),
+    (ARRAY.update_attributes, {"newattributes": {}}, r"^update_attributes\(\) has no .*'new_attributes'"),
+    (zchunk.Array.open, {"store": {}, "confg": {}}, r"^open\(\) has no .*'config'"),
 ]
 
 

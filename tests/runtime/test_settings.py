@@ -75,6 +75,15 @@ def test_a_value_that_is_not_valid_changes_nothing() -> None:
             zchunk.config.set({key: value})
 
 
+def test_a_name_that_is_near_to_a_setting_says_which_was_meant() -> None:
+    zchunk.config._state.warned.discard("array.ordr")
+    with pytest.warns(UserWarning, match=r"no setting 'array\.ordr'.*did you mean 'array\.order'\?"):
+        zchunk.config.set({"array.ordr": "F"}).__enter__()
+    zchunk.config.reset()
+    with pytest.raises(KeyError, match=r"no setting 'array\.oder'; did you mean 'array\.order'\?"):
+        zchunk.config.get("array.oder")
+
+
 def test_what_nothing_asks_for_warns_once() -> None:
     key = "codec_pipeline.batch_size"
     zchunk.config._state.warned.discard(key)

@@ -28,6 +28,7 @@ from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing.values import convert
 from zchunk.runtime.metadata_locks import metadata_lock
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_shape
 from zchunk.sync import outer_lock
@@ -229,6 +230,7 @@ class Array(H5pyMethods):
     # ---- the same array used in another way
 
     @classmethod
+    @says_near_names
     def open(cls, store: StoreLike, *, config: ArrayConfigLike = None) -> Self:
         """Open the array in a store, to read and change it (zarr 3's name).
 
@@ -241,6 +243,7 @@ class Array(H5pyMethods):
         """
         return cls._of(*find_array(access_to(store, mode="r+", config=config)))
 
+    @says_near_names
     def with_config(self, config: ArrayConfigLike) -> Self:
         """Return the same array, used in another way.
 
@@ -346,6 +349,7 @@ class Array(H5pyMethods):
     def resize(self, *lengths: SupportsIndex | None) -> None: ...
     @overload
     def resize(self, *, new_shape: _Lengths) -> None: ...
+    @says_near_names
     def resize(self, *args: Any, new_shape: Any = None) -> None:
         """Change the shape, in place. Items that are added have the fill value.
 
@@ -388,6 +392,7 @@ class Array(H5pyMethods):
 
         self._change(change)
 
+    @says_near_names
     def append(self, data: DataLike, axis: int = 0) -> tuple[int, ...]:
         """Add `data` at the end of an axis and return the new shape.
 

@@ -18,6 +18,7 @@ from zchunk.indexing.composition import Composition, whole
 from zchunk.indexing.fields import field_dtype
 from zchunk.indexing.values import convert
 from zchunk.runtime import requests, threads
+from zchunk.runtime.near_names import says_near_names
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from zchunk.typing import Fields
 
 
+@says_near_names
 def concat(arrays: Iterable[Selections | LazyItems], axis: int = 0) -> LazyView:
     """Return a view of arrays side by side along an axis, as `numpy.concatenate` does; nothing is read.
 
@@ -70,6 +72,7 @@ def concat(arrays: Iterable[Selections | LazyItems], axis: int = 0) -> LazyView:
     return LazyView(source, whole(source.shape))
 
 
+@says_near_names
 def stack(arrays: Iterable[Selections | LazyItems], axis: int = 0) -> LazyView:
     """Return a view of arrays one after the other along a new axis, as `numpy.stack` does; nothing is read.
 

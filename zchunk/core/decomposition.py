@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from zchunk.core.selections import Selections
 from zchunk.errors import SelectionError
 from zchunk.indexing.plans import plan_basic
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec import decomposition
 from zchunk.spec.decomposition import Region
 
@@ -23,6 +24,7 @@ class Decomposition(Selections):
     **shard**: it is replaced as a whole, and what another process put there meanwhile is lost.
     """
 
+    @says_near_names
     def partition(self, n: SupportsIndex) -> list[tuple[slice, ...]]:
         """Divide the array among `n` processes that can write, or read, at the same time.
 
@@ -55,6 +57,7 @@ class Decomposition(Selections):
         """
         return decomposition.partition(self._metadata.grid, operator.index(n))
 
+    @says_near_names
     def write(self, selection: BasicSelection, value: Any, *, aligned: bool = True) -> None:
         """Assign to a region as ``z[selection] = value`` does, unless it shares a chunk or shard with others.
 

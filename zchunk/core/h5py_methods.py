@@ -11,6 +11,7 @@ import numpy as np
 from zchunk.core.iteration import Iteration
 from zchunk.errors import GroupNotFoundError
 from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.near_names import says_near_names
 
 if TYPE_CHECKING:
     from zchunk.hierarchy import groups
@@ -58,6 +59,7 @@ class H5pyMethods(Iteration):
             raise GroupNotFoundError(f"{self!r} is at the root of {self.store!r:.200}: no group is above it")
         return groups.reopen(groups.Group, access)
 
+    @says_near_names
     def read_direct(self, dest: np.ndarray[Any, Any], source_sel: Any = None, dest_sel: Any = None) -> None:
         """Read into an array of NumPy.
 
@@ -80,6 +82,7 @@ class H5pyMethods(Iteration):
         """
         dest[... if dest_sel is None else dest_sel] = self[... if source_sel is None else source_sel]
 
+    @says_near_names
     def write_direct(
         self, source: np.ndarray[Any, Any], source_sel: Any = None, dest_sel: Any = None
     ) -> None:
@@ -103,6 +106,7 @@ class H5pyMethods(Iteration):
         """
         self[... if dest_sel is None else dest_sel] = source[... if source_sel is None else source_sel]
 
+    @says_near_names
     def iter_chunks(self, sel: Any = None) -> Iterator[tuple[slice, ...]]:
         """Yield the selection of each chunk, in C order: of each shard where there are shards.
 
@@ -144,6 +148,7 @@ class H5pyMethods(Iteration):
             yield slice(start, end, 1)
             start = end
 
+    @says_near_names
     def fields(self, names: Fields) -> Converted:
         """Return a view of one or several fields: the items are read when it is indexed.
 
@@ -166,6 +171,7 @@ class H5pyMethods(Iteration):
         """
         return Converted(lambda selection: self.get_basic_selection(selection, fields=names), self)
 
+    @says_near_names
     def asstr(self, encoding: str = "utf-8", errors: str = "strict") -> Converted:
         """Return a view whose items are `str`: those of bytes are decoded when it is indexed.
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from zchunk.core.views import Views
 from zchunk.engine import listing
+from zchunk.runtime.near_names import says_near_names
 
 
 class Iteration(Views):
     """An array to go through."""
 
+    @says_near_names
     def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
         """Iterate over items ``start`` to ``end`` of the first axis, decoding each chunk once.
 
@@ -119,6 +121,7 @@ class Iteration(Views):
         """
         return listing.missing(self._current)
 
+    @says_near_names
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum of the array as it is stored: its chunks, then its metadata and attributes.
 
@@ -154,6 +157,7 @@ class Iteration(Views):
             checksum.update(self.store.get(key, b""))
         return checksum.digest()
 
+    @says_near_names
     def hexdigest(self, hashname: str = "sha1") -> str:
         """Return `digest` as hexadecimal digits.
 

@@ -16,6 +16,7 @@ from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format, get_format
 from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.near_names import says_near_names
 from zchunk.storage.base import Store
 from zchunk.storage.store_path import StorePath
 
@@ -149,6 +150,7 @@ class Node(Closed):
         found: Attributes = vars(self).setdefault("_attrs", attrs)
         return found
 
+    @says_near_names
     def update_attributes(self, new_attributes: AttributesLike) -> Self:
         """Set user attributes, keep the others, and return the node (zarr 3's name for ``attrs.update``).
 

@@ -12,6 +12,7 @@ from zchunk.core.decomposition import Decomposition
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.fill_values import normalize_fill_value
 from zchunk.spec.regular_grid import normalize_chunks, normalize_shape
 
@@ -59,6 +60,7 @@ class Views(Decomposition):
         """
         return lazy_views.LazyArray(self)
 
+    @says_near_names
     def view(
         self,
         shape: ShapeLike | None = None,
@@ -131,6 +133,7 @@ class Views(Decomposition):
             view._chunked = view._chunked.converting(self._chunked)
         return view
 
+    @says_near_names
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """Return a read-only view whose items are converted to `dtype` when they are read.
 

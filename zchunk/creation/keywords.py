@@ -71,17 +71,22 @@ class Version(TypedDict, total=False):
     zarr_version: ZarrFormat | None
 
 
-class Caching(TypedDict, total=False):
-    """How an array is accessed, wherever it is."""
+class Uses(TypedDict, total=False):
+    """How an array is accessed, wherever it is, apart from its configuration."""
 
     synchronizer: Synchronizer | None
     cache_metadata: bool
     cache_attrs: bool
     cache_bytes: int | ChunkCache | None
     missing: Missing | None
-    config: ArrayConfigLike
     write_empty_chunks: bool | None
     meta_array: MetaArray
+
+
+class Caching(Uses, total=False):
+    """How an array is accessed, wherever it is."""
+
+    config: ArrayConfigLike
 
 
 class Place(TypedDict, total=False):
@@ -295,6 +300,48 @@ class OpenedGroup(Version, total=False):
     missing: Missing | None
     config: ArrayConfigLike
     attributes: AttributesLike | None
+    meta_array: MetaArray
+
+
+class OpenedArrayOfZarr3(Layout, Uses, H5pyNames, total=False):
+    """Parameters of `open_array` in `zchunk.zarr3` that its signature does not name."""
+
+    shape: ShapeLike
+    dtype: DTypeLike
+    fill_value: FillValue
+    chunk_store: StoreLike
+    partial_decompress: bool | None
+    zarr_version: ZarrFormat | None
+    chunk_shape: ChunksLike
+    codecs: Sequence[CodecLike] | None
+
+
+class OpenedOfZarr3(OpenedArrayOfZarr3, total=False):
+    """Parameters of `open` in `zchunk.zarr3` that its signature does not name."""
+
+    use_consolidated: bool | str | None
+
+
+class OpenedLikeOfZarr3(FilledMemberLike, total=False):
+    """Parameters of `open_like` in `zchunk.zarr3`, in which `path` is the store."""
+
+    chunk_store: StoreLike
+    storage_options: StorageOptions | None
+
+
+class OpenedGroupOfZarr3(TypedDict, total=False):
+    """Parameters of `open_consolidated` in `zchunk.zarr3`, of a group."""
+
+    mode: AccessMode
+    path: str | None
+    storage_options: StorageOptions | None
+    zarr_format: ZarrFormat | None
+    chunk_store: StoreLike
+    synchronizer: Synchronizer | None
+    cache_attrs: bool | None
+    cache_bytes: int | ChunkCache | None
+    missing: Missing | None
+    config: ArrayConfigLike
     meta_array: MetaArray
 
 

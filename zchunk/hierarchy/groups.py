@@ -201,6 +201,7 @@ class Group(Zarr3Names):
         only = " read-only" if self.read_only else ""
         return f"<{class_name(self)} {self.name!r}{only}>"
 
+    @says_near_names
     def tree(
         self,
         expand: bool | int = False,
@@ -263,6 +264,7 @@ class Group(Zarr3Names):
         return cls._of(find_group(access_to(store, mode="r+", zarr_format=zarr_format)))
 
     @classmethod
+    @says_near_names
     def from_store(
         cls,
         store: StoreLike,

@@ -99,6 +99,7 @@ class MemberCreation(Members):
             init_group(self.store, path, overwrite, self._access.chunk_store, self._format, attributes)
         return cast("Group", self._of(self._access_to(path)))
 
+    @says_near_names
     def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Group, ...]:
         """Make several groups, each as `create_group` does.
 

@@ -26,6 +26,7 @@ from zchunk.errors import (
 )
 from zchunk.metadata.formats import NodeType, check_group
 from zchunk.runtime import requests
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import join, normalize_path, parents
 from zchunk.sync import outer_lock
 
@@ -244,6 +245,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         """Return how many arrays and groups are directly below."""
         return sum(1 for _ in self)
 
+    @says_near_names
     def array_keys(self, recurse: bool = False) -> Iterator[str]:
         """Yield the names of the arrays below.
 
@@ -272,6 +274,7 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
     def _kind(self, path: str) -> NodeType | None:
         return self._format.node_type(self.store, path)
 
+    @says_near_names
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
         """Yield name and array of the arrays that `array_keys` names.
 

@@ -78,6 +78,7 @@ class Zarr3Names(MemberCreation):
             if not isinstance(node, Array) and (max_depth is None or len(levels) <= max_depth):
                 levels.append((path, node, iter(node)))
 
+    @says_near_names
     def nmembers(self, max_depth: int | None = 0) -> int:
         """Return how many members there are, so many levels below as `members` goes.
 
@@ -165,6 +166,7 @@ class Zarr3Names(MemberCreation):
         """
         return self._group(self._member_path(path))
 
+    @says_near_names
     def require_array(
         self,
         name: str,

@@ -61,11 +61,13 @@ def says_near_names(function: _F) -> _F:
     def explain(err: TypeError) -> str | None:
         """Return what the error should say; None if it was raised by what the function does."""
         trace = err.__traceback__
-        head, unknown, name = str(err).partition(_UNKNOWN)
+        _, unknown, name = str(err).partition(_UNKNOWN)
         if not unknown or trace is None or trace.tb_next is not None:
             return None
         name = name.split("'")[1]
-        return f"{head} has no parameter {name!r}{near(name, code.co_varnames[: _parameters(code)])}"
+        known = code.co_varnames[: _parameters(code)]
+        # Not by the class that a method is written in, which may be a part of the one that users know.
+        return f"{code.co_name}() has no parameter {name!r}{near(name, known)}"
 
     # As if it were in the module of the function: doctest, warnings and errors look where a frame is from.
     own = call.__code__.replace(co_name=code.co_name, co_qualname=code.co_qualname)

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from zchunk._ext.threads.guards import Guard
 from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.near_names import near
 
 _pprint: Any = LazyModule("pprint")
 _MISSING: Any = object()
@@ -129,7 +130,7 @@ class Config:
             return _nested({short: self._value(name) for short, name in below.items()})
         if default is not _MISSING:
             return default
-        raise KeyError(key)
+        raise KeyError(f"there is no setting {key!r}{near(key, self._names())}")
 
     def _value(self, key: str) -> Any:
         return self.said(key, self._defaults.get(key, _MISSING))
@@ -255,7 +256,11 @@ class Config:
         values = {key: _checked(state, key, value) for key, value in given.items()}
         for key in values.keys() - _DEFAULTS.keys() - state.warned:
             state.warned.add(key)
-            warnings.warn(f"zchunk has no setting {key!r}, or does not need it: it is ignored", stacklevel=2)
+            # zarr's own are known, and no slip of the pen.
+            meant = "" if key in self._defaults else near(key, _DEFAULTS)
+            warnings.warn(
+                f"zchunk has no setting {key!r}, or does not need it: it is ignored{meant}", stacklevel=2
+            )
         with state.lock:
             before = {key: state.values.get(key, _MISSING) for key in values}
             self._replace(values)

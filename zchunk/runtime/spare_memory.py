@@ -13,10 +13,12 @@ import sys
 from collections.abc import Iterator
 
 from zchunk._ext.memory import results
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.settings import at_least, config
 
 _DEFAULT, _PART = 512 << 20, 8
 
+@says_near_names
 def set_spare_memory(nbytes: int | None) -> None:
     """Keep up to `nbytes` bytes of the memory of results that are gone, for the next ones.
 

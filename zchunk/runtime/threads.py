@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from zchunk._ext.threads.crew import LOOK, Shared
 from zchunk._ext.threads.guards import Guard, holding
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.settings import at_least, config
 from zchunk.runtime.workers import Pool, Task, Work
 
@@ -52,6 +53,7 @@ def get_threads() -> int:
     return _threads
 
 
+@says_near_names
 def set_threads(n: int | None) -> None:
     """Let reads and writes use `n` threads, the calling one included.
 

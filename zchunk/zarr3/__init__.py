@@ -13,6 +13,7 @@ is an error that says what to use.
 
 from typing import TYPE_CHECKING, Any
 
+from zchunk.runtime.absent_modules import AbsentModules
 from zchunk.runtime.lazy import lazy_names
 from zchunk.zarr3.defaults import config
 
@@ -122,21 +123,27 @@ _MODULES = {
     name: f"zchunk.zarr3.{name}"
     for name in ("api", "codecs", "core", "dtype", "errors", "metadata", "registry", "storage")
 }
+_THREADS = "zchunk reads and writes with threads, not coroutines"
+_STORES = "a store is any mapping of keys to bytes; codecs are made known by zchunk.codecs.register_codec"
+_BUFFERS = "stores have bytes, and arrays those of NumPy: cupy.asarray(z[...]) copies one to a GPU"
+# What zarr 3 has for coroutines, or to be derived from.
+_ABSENT = {
+    "AsyncArray": f"{_THREADS}. Use Array, in a coroutine by asyncio.to_thread",
+    "AsyncGroup": f"{_THREADS}. Use Group, in a coroutine by asyncio.to_thread",
+    "abc": f"its classes have coroutines; {_STORES}",
+    "buffer": _BUFFERS,
+    "api.asynchronous": f"{_THREADS}. Use the functions of zchunk.zarr3, in a coroutine by asyncio.to_thread",
+    "core.sync": f"{_THREADS}. Call the functions of zchunk.zarr3 as they are",
+}
+_ABSENT = {name: f"zchunk.zarr3 has no {name}: {reason}" for name, reason in _ABSENT.items()}
+AbsentModules({f"zchunk.zarr3.{name}": reason for name, reason in _ABSENT.items()}).install()
 _find = lazy_names(globals(), _HOMES, _MODULES)
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        if name in ("AsyncArray", "AsyncGroup"):
-            raise AttributeError(
-                f"zchunk.zarr3 has no {name}: zchunk reads and writes with threads, not coroutines. Use "
-                f"{name.removeprefix('Async')}, in a coroutine by asyncio.to_thread"
-            )
-        if name == "abc":
-            raise AttributeError(
-                "zchunk.zarr3 has no abc, whose classes have coroutines: a store is any mapping of keys to "
-                "bytes; codecs are made known by zchunk.codecs.register_codec"
-            )
+        if name in _ABSENT:
+            raise AttributeError(_ABSENT[name])
         return _find(name)
 
 

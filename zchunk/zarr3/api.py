@@ -1,18 +1,20 @@
 """What programs import from ``zarr.api``: `synchronous` is `zchunk.zarr3` itself, `asynchronous` an error."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
 
-from zchunk.runtime.lazy import lazy_names
+__all__ = ["synchronous"]
 
-_find = lazy_names(globals(), {}, {"synchronous": "zchunk.zarr3"})
+# A package to Python, which looks for modules in it: one is here, and of the other it says what to use.
+__path__: list[str] = []
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    import zchunk.zarr3 as synchronous
+else:
+    synchronous = sys.modules[f"{__name__}.synchronous"] = sys.modules["zchunk.zarr3"]
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> NoReturn:
         if name == "asynchronous":
-            # Not an AttributeError: `from zchunk.zarr3.api import asynchronous` would replace its message.
-            raise ImportError(
-                "zchunk.zarr3.api has no asynchronous: zchunk reads and writes with threads, not coroutines. "
-                "Use the functions of zchunk.zarr3, in a coroutine by asyncio.to_thread"
-            )
-        return _find(name)
+            import_module(f"{__name__}.asynchronous")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

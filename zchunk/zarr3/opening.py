@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from zchunk.convenience import consolidation, opening, saving
 from zchunk.core.array import Array
@@ -11,6 +11,7 @@ from zchunk.errors import ConsolidatedMetadataNotFoundError
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.runtime.near_names import says_near_names
+from zchunk.spec.keys import CONSOLIDATED_KEY
 from zchunk.storage import open_store
 from zchunk.zarr3.creation import translated, translated_like
 from zchunk.zarr3.defaults import configuration
@@ -18,12 +19,22 @@ from zchunk.zarr3.storage import as_place
 
 if TYPE_CHECKING:
     from zchunk.convenience.saving import LazyLoader
+    from zchunk.creation.keywords import (
+        OpenedArrayOfZarr3,
+        OpenedGroupOfZarr3,
+        OpenedLikeOfZarr3,
+        OpenedOfZarr3,
+    )
+    from zchunk.engine.chunk_cache import ChunkCache
     from zchunk.storage.base import Mode
     from zchunk.typing import (
         ArrayConfigLike,
         AttributesLike,
+        MetaArray,
+        Missing,
         StorageOptions,
         StoreLike,
+        Synchronizer,
         TemplateLike,
         ZarrFormat,
     )
@@ -42,7 +53,7 @@ def open(
     path: str | None = None,
     storage_options: StorageOptions | None = None,
     config: ArrayConfigLike = None,
-    **kwargs: Any,
+    **kwargs: Unpack[OpenedOfZarr3],
 ) -> Array | Group:
     """Open the array or group that is there, or create one: `zchunk.open` with zarr 3's defaults.
 
@@ -90,7 +101,7 @@ def open_array(
     path: str = "",
     storage_options: StorageOptions | None = None,
     config: ArrayConfigLike = None,
-    **kwargs: Any,
+    **kwargs: Unpack[OpenedArrayOfZarr3],
 ) -> Array:
     """Open an array, or create one if a mode says so: `zchunk.open_array` with zarr 3's defaults.
 
@@ -115,7 +126,7 @@ def open_array(
     return of_arrays.open_array(place, mode, storage_options=storage_options, **given)
 
 
-def open_like(a: TemplateLike, path: StoreLike, **kwargs: Any) -> Array:
+def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedLikeOfZarr3]) -> Array:
     """Open an array, or create one like `a`.
 
     Returns
@@ -133,17 +144,31 @@ def open_like(a: TemplateLike, path: StoreLike, **kwargs: Any) -> Array:
     return of_arrays.open_like(a, as_place(path)[0], **given)
 
 
+@says_near_names
 def group(
     store: StoreLike = None,
     *,
     overwrite: bool = False,
+    chunk_store: StoreLike = None,
+    cache_attrs: bool | None = None,
+    synchronizer: Synchronizer | None = None,
     path: str | None = None,
     zarr_format: ZarrFormat | None = None,
+    meta_array: MetaArray = None,
     attributes: AttributesLike | None = None,
     storage_options: StorageOptions | None = None,
-    **kwargs: Any,
+    cache_bytes: int | ChunkCache | None = None,
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
 ) -> Group:
     """Create a group, or open the one that is there.
+
+    Parameters
+    ----------
+    overwrite : bool, optional
+        Replace what is there.
+    store, chunk_store, cache_attrs, synchronizer, path, zarr_format, meta_array, attributes, storage_options
+        As for `open_group`, as are the others.
 
     Returns
     -------
@@ -158,36 +183,47 @@ def group(
     return open_group(
         store,
         mode="w" if overwrite else "a",
+        cache_attrs=cache_attrs,
+        synchronizer=synchronizer,
         path=path,
-        zarr_format=zarr_format,
-        attributes=attributes,
+        chunk_store=chunk_store,
         storage_options=storage_options,
-        **kwargs,
+        zarr_format=zarr_format,
+        meta_array=meta_array,
+        attributes=attributes,
+        cache_bytes=cache_bytes,
+        missing=missing,
+        config=config,
     )
 
 
+@says_near_names
 def open_group(
     store: StoreLike = None,
     *,
     mode: Mode = "a",
+    cache_attrs: bool | None = None,
+    synchronizer: Synchronizer | None = None,
     path: str | None = None,
+    chunk_store: StoreLike = None,
     storage_options: StorageOptions | None = None,
     zarr_format: ZarrFormat | None = None,
+    meta_array: MetaArray = None,
     attributes: AttributesLike | None = None,
     use_consolidated: bool | str | None = None,
-    **kwargs: Any,
+    cache_bytes: int | ChunkCache | None = None,
+    missing: Missing | None = None,
+    config: ArrayConfigLike = None,
 ) -> Group:
     """Open a group, or create one: `zchunk.open_group` with zarr 3's defaults.
 
     Parameters
     ----------
-    store, mode, path, storage_options, zarr_format, attributes
-        As for `zchunk.open_group`. A store that is read-only is read whatever the mode.
     use_consolidated : bool or str, optional
         True, or the key of the consolidated metadata of format 2: find members by them, or fail if there are
         none. By default they are used where a group is opened to be read; False: never.
-    **kwargs
-        Other parameters of `zchunk.open_group`.
+    store, mode, path, storage_options, zarr_format, attributes
+        As for `zchunk.open_group`, as are the others. A store that is read-only is read whatever the mode.
 
     Returns
     -------
@@ -203,41 +239,36 @@ def open_group(
     """
     place, path = as_place(store, path)
     mode = _mode(place, mode)
-    config = configuration(kwargs.pop("config", None))
-    others: dict[str, Any] = {name: value for name, value in kwargs.items() if value is not None}
+    access: dict[str, Any] = {
+        "cache_attrs": cache_attrs is None or cache_attrs,
+        "synchronizer": synchronizer,
+        "chunk_store": chunk_store,
+        "meta_array": meta_array,
+        "cache_bytes": cache_bytes,
+        "missing": missing,
+        "config": configuration(config),
+        "path": path,
+        "zarr_format": zarr_format,
+    }
     if use_consolidated or (use_consolidated is None and mode == "r"):
         target = open_store(place, mode, storage_options)
-        if isinstance(use_consolidated, str):
-            others["metadata_key"] = use_consolidated
+        key = use_consolidated if isinstance(use_consolidated, str) else CONSOLIDATED_KEY
         try:
-            found = consolidation.open_consolidated(
-                target,
-                mode="r" if mode == "r" else "r+",
-                path=path,
-                zarr_format=zarr_format,
-                config=config,
-                **others,
-            )
+            found = consolidation.open_consolidated(target, key, "r" if mode == "r" else "r+", **access)
         except ConsolidatedMetadataNotFoundError:
             if use_consolidated:
                 raise
         else:
             if isinstance(found, Group):
                 return found
-    return groups.open_group(
-        place,
-        mode,
-        path=path,
-        storage_options=storage_options,
-        zarr_format=zarr_format,
-        attributes=attributes,
-        config=config,
-        **others,
-    )
+    return groups.open_group(place, mode, storage_options=storage_options, attributes=attributes, **access)
 
 
 def open_consolidated(
-    store: StoreLike = None, *, use_consolidated: bool | str = True, **kwargs: Any
+    store: StoreLike = None,
+    *,
+    use_consolidated: bool | str = True,
+    **kwargs: Unpack[OpenedGroupOfZarr3],
 ) -> Group:
     """Open a group by its consolidated metadata; other parameters are those of `open_group`.
 

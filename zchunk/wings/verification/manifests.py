@@ -18,6 +18,7 @@ from zchunk._ext.codecs.crc32c import checksum
 from zchunk.errors import MetadataError
 from zchunk.metadata.v2 import parse_json
 from zchunk.runtime import requests, threads
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import reporting_progress
 from zchunk.storage.base import Store
 from zchunk.wings.verification.places import Place, keys_of, placed
@@ -209,6 +210,7 @@ def _entry(digest: Any, size: Any, mtime: Any = None) -> Entry:
     return Entry(digest, size, mtime)
 
 
+@says_near_names
 def manifest(
     store: StoreLike | Array | Group,
     path: str = "",

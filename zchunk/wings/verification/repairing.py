@@ -13,6 +13,7 @@ from zchunk.engine.chunk_and_shard_locks import chunk_lock
 from zchunk.engine.shard import Shard
 from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.metadata.formats import find
+from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import CONSOLIDATED_KEY, ERASING_KEY
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.wings.verification.decoding import Decoder, decode
@@ -101,6 +102,7 @@ class RepairReport:
         return f"<RepairReport: {len(self.actions)} actions, dry_run={self.dry_run}>"
 
 
+@says_near_names
 def repair(
     store: StoreLike | Array | Group,
     path: str = "",

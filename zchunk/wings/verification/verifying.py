@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from zchunk.errors import InvalidKeyError, ZchunkError
+from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.settings import config
 from zchunk.spec.keys import join
 from zchunk.wings.verification.decoding import decode
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from zchunk.wings.verification.manifests import ManifestLike
 
 
+@says_near_names
 def verify(
     store: StoreLike | Array | Group,
     path: str = "",
