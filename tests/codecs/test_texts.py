@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numcodecs
@@ -88,6 +89,21 @@ def test_filters_fit_the_items(zarr_format: Any) -> None:
     np.testing.assert_array_equal(z[...], np.arange(9))
     shuffled = zchunk.create(4, dtype="i8", filters=["shuffle"], compressor="zlib")
     assert shuffled.filters == [numcodecs.Shuffle(8)]
+
+
+@pytest.mark.parametrize("library", [zchunk, zarr])
+def test_a_name_that_format_3_has_means_its_codec(library: Any) -> None:
+    def names(**kwargs: Any) -> list[Any]:
+        store: dict[str, Any] = {}
+        library.create_array(store, shape=4, dtype="f4", **kwargs)
+        return [codec["name"] for codec in json.loads(store["zarr.json"])["codecs"]]
+
+    assert names(filters=["bitround:3"], zarr_format=3)[0] == "bitround"
+    assert names(filters=["numcodecs.bitround:3"], zarr_format=3)[0] == "numcodecs.bitround"
+    old = library.create_array({}, shape=4, dtype="f4", filters=["bitround:3"], zarr_format=2)
+    assert old.filters == [numcodecs.BitRound(3)]
+    with pytest.raises(CodecError, match="'cast_value' lacks"):
+        names(filters=["cast_value"], zarr_format=3)
 
 
 def test_other_places() -> None:

@@ -20,12 +20,12 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> AbsentModules:
 
 @pytest.mark.usefixtures("absent")
 def test_an_import_says_why_there_is_no_module() -> None:
-    with pytest.raises(ModuleNotFoundError, match="^abacus_of_old is gone: use int$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^abacus_of_old is gone: use int$"):
         import_module("abacus_of_old")
 
 
 @pytest.mark.usefixtures("absent")
 def test_other_modules_are_left_alone() -> None:
     assert hasattr(import_module("json"), "dumps")
-    with pytest.raises(ModuleNotFoundError, match="^No module named 'abacus_of_tomorrow'"):
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'abacus_of_tomorrow'"):
         import_module("abacus_of_tomorrow")

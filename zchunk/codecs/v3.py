@@ -6,7 +6,7 @@ What puts codecs together, and what they are to each other, is in `zchunk.metada
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,13 @@ from zchunk.codecs.texts import parse_text
 from zchunk.codecs.transpose import Transpose
 from zchunk.codecs.zstd import Zstd
 from zchunk.errors import CodecError
+from zchunk.runtime.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    # For errors only.
+    difflib = LazyModule("difflib")
 
 ARRAY_ARRAY = "from array to array"
 ARRAY_BYTES = "from array to bytes"
@@ -75,13 +82,45 @@ def kind_of(name: str) -> str:
         # Says why, if it is one of those that run code from the data.
         get_codec({"id": name.removeprefix(_PREFIX)})
         raise CodecError(f"codec {name!r:.80} is none that arrays of format 3 can have")
-    raise CodecError(f"codec {name!r:.80} is not known")
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> CodecError:
+    """Return the error for a codec of format 3 that is not here: which was meant, or which there are."""
+    near = difflib.get_close_matches(name, sorted(_KINDS), 2)
+    if _PREFIX + name in _KINDS:
+        near = [_PREFIX + name]
+    if near:
+        return CodecError(f"codec {name!r:.80} is not known; did you mean {' or '.join(map(repr, near))}?")
+    own = ", ".join(sorted(known for known in _KINDS if not known.startswith(_PREFIX)))
+    return CodecError(
+        f"codec {name!r:.80} is not known: zchunk has {own} and, as 'numcodecs.zlib', those of numcodecs; "
+        "the array can be read by the library that wrote it, and stored again with one of these"
+    )
 
 
 def kind_of_text(text: str) -> str:
     """Return what the codec that a text names turns into what; `CodecError` if there is no such codec."""
     codec_id = parse_text(text)["id"]
     return kind_of(codec_id if codec_id in _KINDS else _PREFIX + codec_id)
+
+
+def json_of_text(text: str) -> dict[str, Any] | None:
+    """Return the JSON of the codec from array to array that format 3 has by the name in a text.
+
+    None if format 3 has none: the name means a codec of numcodecs. ``numcodecs.bitround`` always does.
+
+    Examples
+    --------
+    >>> json_of_text("bitround:3")
+    {'name': 'bitround', 'configuration': {'keepbits': 3}}
+    >>> json_of_text("numcodecs.bitround:3")
+    """
+    name = text.strip().partition(":")[0]
+    if name not in BOUND or _KINDS[name] != ARRAY_ARRAY:
+        return None
+    configuration = parse_text(text)
+    return {"name": configuration.pop("id"), "configuration": configuration}
 
 
 def bytes_codec(name: str, configuration: dict[str, Any], itemsize: int) -> Codec:

@@ -20,10 +20,10 @@ _IGNORED = {
 }  # fmt: skip
 # Parameters that are no part of a recipe, for a name that is nearly one of them.
 _NAMES = {
-    "cache_attrs", "cache_bytes", "cache_metadata", "chunk_store", "compression", "compression_opts", "config",
-    "data", "exact", "fillvalue", "meta_array", "missing", "mode", "name", "overwrite", "path", "read_only",
-    "storage_options", "store", "synchronizer", "write_data", "write_empty_chunks", "zarr_format",
-    "zarr_version",
+    "cache_attrs", "cache_bytes", "cache_metadata", "chunk_store", "compression", "compression_opts",
+    "config", "data", "exact", "fillvalue", "meta_array", "missing", "mode", "name", "overwrite", "path",
+    "read_only", "storage_options", "store", "synchronizer", "write_data", "write_empty_chunks",
+    "zarr_format", "zarr_version",
 }  # fmt: skip
 
 

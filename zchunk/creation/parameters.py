@@ -28,9 +28,11 @@ from zchunk.spec.keys import ChunkKeyEncoding
 from zchunk.spec.regular_grid import lists_lengths, normalize_chunks, normalize_shape
 
 if TYPE_CHECKING:
+    from zchunk.codecs import v3 as of_format3
     from zchunk.creation import parameters_v3
 else:
     # Of format 3 only.
+    of_format3 = LazyModule("zchunk.codecs.v3")
     parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
 
 DEFAULT_COMPRESSOR = Blosc()
@@ -206,9 +208,13 @@ def _listed(name: str, codecs: object) -> list[Any]:
 
 def _read(codecs: list[Any], zarr_format: int, dtype: np.dtype[Any]) -> list[Any]:
     """Return the codecs in a list, those that are given as text made."""
-    if not any(isinstance(codec, str) for codec in codecs):
-        return codecs
-    return [as_codec(codec, zarr_format, dtype) if isinstance(codec, str) else codec for codec in codecs]
+    return [_named(codec, zarr_format, dtype) if isinstance(codec, str) else codec for codec in codecs]
+
+
+def _named(text: str, zarr_format: int, dtype: np.dtype[Any]) -> Any:
+    """Return the codec that a text names: the format's own, or else that of numcodecs."""
+    found = of_format3.json_of_text(text) if zarr_format == 3 else None
+    return as_codec(text, zarr_format, dtype) if found is None else found
 
 
 def _check_no_format3(recipe: ArrayRecipe) -> None:
