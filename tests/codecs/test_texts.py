@@ -13,7 +13,7 @@ import zchunk
 import zchunk.zarr3 as zarr
 from zchunk.codecs import LZ4, Blosc, Crc32c, GZip, Zlib, Zstd, as_codec
 from zchunk.codecs.texts import parse_text
-from zchunk.errors import CodecError
+from zchunk.errors import CodecError, MetadataError
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_name_that_format_3_has_means_its_codec(library: Any) -> None:
     assert names(filters=["numcodecs.bitround:3"], zarr_format=3)[0] == "numcodecs.bitround"
     old = library.create_array({}, shape=4, dtype="f4", filters=["bitround:3"], zarr_format=2)
     assert old.filters == [numcodecs.BitRound(3)]
-    with pytest.raises(CodecError, match="'cast_value' lacks"):
+    with pytest.raises(MetadataError, match="of 'cast_value' lacks 'data_type'"):
         names(filters=["cast_value"], zarr_format=3)
 
 
