@@ -18,6 +18,7 @@ def main() -> None:
     assert SOURCES not in package.parents, f"{package} is the source tree, not an installed package"
     names = {str(f) for f in files("zchunk") or ()}
     assert "zchunk/py.typed" in names, "py.typed is not installed"
+    assert "_zchunk_zarr.py" in names, "what zarr-python loads is not installed"
     assert not [n for n in names if n.endswith((".pyx", ".c"))], "Cython sources in the wheel"
     strays = [n for n in names if n.startswith(("tests/", "benchmarks/", "examples/", "_ext/"))]
     assert not strays, f"top-level folders in the wheel: {strays}"

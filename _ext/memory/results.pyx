@@ -7,11 +7,12 @@ a thread unmaps what nobody has used again in that time. It exists only while so
 of Python. The C library keeps what is less than 32 MiB, in its way.
 
 Only NumPy sees that: results own their memory, as all arrays do, by a handler for their data (NEP 49). A result
-may shrink or grow by `ndarray.resize`. What is no longer large is the C library's.
+may shrink or grow by `ndarray.resize`. What is no longer large is the C library's. Where another library makes
+the array that it wants filled, a result may take its place (`is_replaceable`).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from cpython.ref cimport Py_DECREF, PyObject
+from cpython.ref cimport Py_DECREF, Py_REFCNT, PyObject
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcpy
@@ -305,6 +306,24 @@ cdef cnp.ndarray empty(int ndim, const cnp.npy_intp* shape, cnp.dtype dtype, bin
         return PyArray_Empty(ndim, <cnp.npy_intp*>shape, dtype, fortran)
     finally:
         PyDataMem_SetHandler(before)
+
+
+cdef bint _owns_large(cnp.ndarray items):
+    return (
+        cnp.PyArray_BASE(items) == NULL
+        and cnp.PyArray_CHKFLAGS(items, cnp.NPY_ARRAY_OWNDATA | cnp.NPY_ARRAY_WRITEABLE)
+        and cnp.PyArray_NBYTES(items) >= LARGE
+    )
+
+
+def is_replaceable(holder, str name not None):
+    """Return whether an attribute holds a large array that owns its memory, and that nothing else refers to.
+
+    Another array may take its place then, and nobody can tell. The caller must have no reference to it.
+    """
+    found = getattr(holder, name, None)
+    # One reference is the attribute's, the other one is that here.
+    return cnp.PyArray_CheckExact(found) and Py_REFCNT(found) == 2 and _owns_large(found)
 
 
 def bound_by(bound):

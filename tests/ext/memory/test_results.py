@@ -396,3 +396,38 @@ def test_threads_share_what_is_kept() -> None:
         thread.join()
     assert not wrong
     assert 0 < kept() <= 6 * (4 + 5 + 6) * MIB
+
+
+class Holder:
+    """Has an array as its attribute."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+def test_only_what_nothing_else_refers_to_is_replaceable() -> None:
+    def held(make: Callable[[], Any]) -> bool:
+        return results.is_replaceable(Holder(make()), "held")
+
+    assert held(lambda: np.empty(8 * MIB, "u1"))
+    assert held(lambda: np.empty((2, 2 * MIB), "i2", order="F"))
+    for make in (
+        lambda: np.empty(MIB, "u1"),
+        lambda: np.empty(8 * MIB, "u1")[1:],
+        lambda: np.broadcast_to(np.zeros(1), 8 * MIB),
+        lambda: np.ma.zeros(8 * MIB),
+        lambda: bytearray(8 * MIB),
+        lambda: None,
+    ):
+        assert not held(make)
+    items = np.empty(8 * MIB, "u1")
+    holder = Holder(items)
+    assert not results.is_replaceable(holder, "held")
+    assert not results.is_replaceable(holder, "other")
+    del items
+    assert results.is_replaceable(holder, "held")
+    others = [holder.held]
+    assert not results.is_replaceable(holder, "held")
+    others.clear()
+    holder.held.flags.writeable = False
+    assert not results.is_replaceable(holder, "held")

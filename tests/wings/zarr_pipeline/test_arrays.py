@@ -22,9 +22,12 @@ def source_of(**options: Any) -> Source | None:
 def test_which_arrays() -> None:
     for options in ({}, {"zarr_format": 2}, {"shards": (4, 6)}, {"dtype": "U3"}, {"dtype": "M8[ns]"}):
         assert source_of(**options) is not None, options
-    # Text of any length, and structures.
-    for options in ({"dtype": str}, {"dtype": [("x", "i4")], "zarr_format": 2}):
-        assert source_of(**options) is None, options
+    point = [("x", "<i4"), ("y", [("z", "<f8"), ("name", "S3")])]
+    for zarr_format in (2, 3):
+        assert source_of(dtype=point, zarr_format=zarr_format) is not None
+    # Text of any length, and structures in another byte order.
+    for dtype in (str, [("x", ">i4")]):
+        assert source_of(dtype=dtype, zarr_format=2) is None, dtype
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,21 @@ def test_what_zarr_takes_for_the_fill_value(dtype: str, fill: Any, value: list[A
     source = source_of(dtype=dtype, fill_value=fill)
     assert source is not None
     assert source.differs_from_fill(np.array(value, dtype)) is differs
+
+
+def test_what_zarr_takes_for_the_fill_value_of_structures() -> None:
+    exact = source_of(dtype=[("x", "<i4"), ("s", "S2")], zarr_format=2)
+    assert exact is not None
+    assert not exact.several_fills
+    dtype = np.dtype([("x", "<f8"), ("n", "<i2")])
+    source = source_of(dtype=dtype, zarr_format=2, fill_value=(0.0, 0))
+    assert source is not None
+    for value, differs in (([(0.0, 0), (1.0, 2)], False), ([(-0.0, 0)], True), ([(-0.0, 1)], False)):
+        assert source.differs_from_fill(np.array(value, dtype)) is differs, value
+    source = source_of(dtype=dtype, zarr_format=2, fill_value=np.array((np.nan, 0), dtype)[()])
+    assert source is not None
+    # To zarr-python no NaN in a structure is a fill value.
+    assert source.differs_from_fill(np.array([(np.nan, 0)], dtype))
 
 
 def test_items_of_buffers() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 zarr = pytest.importorskip("zarr", minversion="3.1", reason="zchunk.zarr_pipeline needs zarr-python 3.1")
+from zarr.core.buffer import cpu  # noqa: E402
 
 import zchunk.zarr_pipeline  # noqa: E402
 from tests.wings.zarr_pipeline.counting import counted  # noqa: E402
@@ -45,7 +46,7 @@ def no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_left_to_zarr(z: Any, no_loop: None) -> None:
-    with counted(native_reads=6, native_writes=4):
+    with counted(native_reads=12, native_writes=7):
         np.testing.assert_array_equal(z[...], ITEMS)
         np.testing.assert_array_equal(z[-2:, 1::4], ITEMS[-2:, 1::4])
         np.testing.assert_array_equal(z[np.int64(3)], ITEMS[3])
@@ -57,8 +58,18 @@ def test_nothing_is_left_to_zarr(z: Any, no_loop: None) -> None:
         expected = [[5, 35, 36, 37, 38, 39], [5, 35, 1, 1, 1, 1], [5, 45, 1, 1, 1, 1]]
         np.testing.assert_array_equal(z[2:5, 4:], expected)
         assert z[0, 0] == 9
+        z[...] = ITEMS
+        mask = ITEMS % 7 == 1
+        np.testing.assert_array_equal(z.oindex[[1, 5], ::3], ITEMS[[1, 5], ::3])
+        np.testing.assert_array_equal(z[2:, [0, 9]], ITEMS[2:, [0, 9]])
+        np.testing.assert_array_equal(z.vindex[[1, 5], [2, 3]], ITEMS[[1, 5], [2, 3]])
+        np.testing.assert_array_equal(z[mask], ITEMS[mask])
+        np.testing.assert_array_equal(z.blocks[1, 0], ITEMS[4:, :3])
+        z.oindex[[1, 5], 0] = 0
+        z[[1, 5], [2, 3]] = np.array([70, 80], "i2")
+        assert z[5, 3] == 80
     with pytest.raises(Stop):
-        z.oindex[[1, 2], 0]
+        z.get_basic_selection(out=cpu.NDBuffer(np.empty((6, 10), "i4")))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,13 @@ from zarr.storage import LocalStore, MemoryStore, ZipStore  # noqa: E402
 
 import zchunk.zarr_pipeline  # noqa: E402
 from tests.wings.zarr_pipeline.counting import counted  # noqa: E402
-from zchunk.wings.zarr_pipeline.stores import BufferStore, is_near, place_of, store_at  # noqa: E402
+from zchunk.wings.zarr_pipeline.stores import (  # noqa: E402
+    ArchiveStore,
+    BufferStore,
+    is_near,
+    place_of,
+    store_at,
+)
 
 ITEMS = np.arange(100, dtype="f4").reshape(10, 10)
 
@@ -34,8 +40,7 @@ def test_places(tmp_path: Path) -> None:
     assert not places[0].is_of(LocalStore(tmp_path / "x"))
     assert not places[1].is_of(MemoryStore())
     assert store_at(places[0]).root == str(tmp_path)
-    written = ZipStore(tmp_path / "z", mode="w")
-    for store in (DerivedFolder(tmp_path), zarr.storage.WrapperStore(MemoryStore()), written):
+    for store in (DerivedFolder(tmp_path), zarr.storage.WrapperStore(MemoryStore())):
         assert place_of(store) is None
 
 
@@ -92,11 +97,24 @@ def test_buffers() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"shards": (8, 4)}], ids=["chunks", "shards"])
-def test_archives_are_read(options: dict[str, Any], tmp_path: Path, installed: str) -> None:
+def test_archives(options: dict[str, Any], tmp_path: Path, installed: str) -> None:
     with ZipStore(tmp_path / "z.zip", mode="w") as store:
         z = zarr.create_array(store, shape=(10, 10), chunks=(4, 4), dtype="f4", **options)
-        with counted(other_writes=1):
+        with counted(native_writes=1, native_reads=1):
             z[...] = ITEMS
+            np.testing.assert_array_equal(z[5], ITEMS[5])
+    default = zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"})
+    with default, ZipStore(tmp_path / "z.zip", mode="r") as store:
+        np.testing.assert_array_equal(zarr.open_array(store, mode="r")[...], ITEMS)
+    with ZipStore(tmp_path / "z.zip", mode="a") as store:
+        z = zarr.open_array(store)
+        with pytest.warns(UserWarning, match="Duplicate name"), counted(native_writes=1):
+            z[0, 0] = -1
+        # What is in an archive cannot be deleted.
+        with counted(other_writes=1), pytest.raises(NotImplementedError):
+            z[8:, 8:] = 0
+        assert z[0, 0] == -1
+        z[0, 0] = ITEMS[0, 0]
     with ZipStore(tmp_path / "z.zip", mode="r") as store:
         z = zarr.open_array(store, mode="r")
         with counted(native_reads=2):
@@ -117,3 +135,54 @@ def test_buckets(options: dict[str, Any], installed: str) -> None:
     with zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"}):
         np.testing.assert_array_equal(zarr.open_array(store, path="a")[5:], ITEMS[5:])
     assert zchunk.zarr_pipeline.calls["native_reads"] > 0
+
+
+def test_values_of_archives(tmp_path: Path) -> None:
+    with ZipStore(tmp_path / "z.zip", mode="w") as archive:
+        zarr.create_group(archive)
+        place = place_of(archive)
+        assert place is not None
+        store = store_at(place)
+        assert isinstance(store, ArchiveStore)
+        assert place.is_of(archive)
+        store["a"] = b"value"
+        store["b/c"] = bytearray(b"other")
+        assert store["a"] == b"value"
+        assert sorted(store) == ["a", "b/c", "zarr.json"]
+        assert len(store) == 3
+        assert "b/c" in store
+        assert "b" not in store
+        with pytest.raises(KeyError):
+            store["x"]
+        with pytest.raises(OSError, match="archive"):
+            store.erase_many(["a"])
+        store.erase_many(["x"])
+
+
+@pytest.mark.parametrize("makes_folders", [True, False])
+def test_local_files_of_fsspec(makes_folders: bool, tmp_path: Path, installed: str) -> None:
+    pytest.importorskip("fsspec.implementations.asyn_wrapper")
+    options = {"auto_mkdir": makes_folders}
+    # zarr-python makes no folders either, where it is told not to.
+    zarr.create_array(LocalStore(tmp_path), shape=(10, 10), chunks=(4, 4), dtype="f4")[...] = 1
+    store = zarr.storage.FsspecStore.from_url(f"file://{tmp_path}", storage_options=options)
+    z = zarr.open_array(store)
+    with counted(native_reads=1, **{f"{'native' if makes_folders else 'other'}_writes": 1}):
+        z[...] = ITEMS
+        np.testing.assert_array_equal(z[...], ITEMS)
+    np.testing.assert_array_equal(zarr.open_array(tmp_path, mode="r")[3:], ITEMS[3:])
+
+
+def test_other_files_of_fsspec_are_zarrs(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    pytest.importorskip("fsspec.implementations.asyn_wrapper")
+    for url in ("memory://a", f"dir::file://{tmp_path}"):
+        try:
+            store = zarr.storage.FsspecStore.from_url(url)
+        except (ValueError, TypeError, AttributeError):
+            assert fsspec.__version__
+            continue
+        assert place_of(store) is None
+    # Errors of other kinds are no missing values there.
+    store = zarr.storage.FsspecStore.from_url(f"file://{tmp_path}", allowed_exceptions=(FileNotFoundError,))
+    assert place_of(store) is None

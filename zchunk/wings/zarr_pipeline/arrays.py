@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
 from zchunk.wings.zarr_pipeline import stores
 
-# Numbers, times, and text and bytes of fixed length. Structures have padding, and rules of their own.
-_KINDS = "biufcmMSU"
+# Numbers, times, and text and bytes of fixed length.
+_KINDS = "biufcmMSUV"
+# Those whose items are equal only if their bytes are.
+_EXACT = "biuSUV"
 # Those that have a zero, which stands for a fill value that format 2 leaves undefined.
 _ZEROS = "biufc"
 
@@ -46,14 +48,15 @@ class Source:
         # Whether shards are stored as asked: chunks in C order, or in the order that nobody asked for.
         self._orders = orders <= {"lexicographic", "morton", "unordered"}
         # Whether values that are no fill value to zchunk, which compares bytes, can be one to zarr-python.
-        self.several_fills = model.dtype.kind == "c" or (
-            model.dtype.kind == "f" and bool(np.isnan(model.fill_value))
-        )
+        dtype = model.dtype
+        self.several_fills = dtype.kind == "c" or (dtype.kind == "f" and bool(np.isnan(model.fill_value)))
+        if dtype.names is not None:
+            self.several_fills = not all(leaf.kind in _EXACT for leaf in _leaves(dtype))
 
     @property
     def is_writable(self) -> bool:
         """Whether zchunk may write; if not, zarr-python writes, or says why it does not."""
-        return self._orders and not self.store.read_only
+        return self._orders and stores.is_writable(self.store)
 
     def split(self, key: str) -> tuple[str, str, tuple[int, ...]] | None:
         """Return what the key of a chunk begins with, the path of the array, and the coordinates."""
@@ -86,17 +89,21 @@ class Source:
         return last[3] if getattr(config, "read_missing_chunks", True) else last[3].requiring_chunks
 
     def differs_from_fill(self, value: np.ndarray[Any, Any]) -> bool:
-        """Whether zarr-python could take an item for the fill value, and zchunk not: another NaN, or -0j."""
+        """Whether zarr-python and zchunk could differ in what is the fill value: another NaN, or -0j."""
         if not self.several_fills or not value.size:
             return False
         fill = np.asarray(self.model.fill_value, self.model.dtype)
+        raw = np.dtype((np.void, value.dtype.itemsize))
+        if value.dtype.names is not None:
+            # zarr-python compares structures by field, in which NaN is no NaN.
+            same = np.ascontiguousarray(value).reshape(-1).view(raw) == fill.reshape(1).view(raw)
+            return bool(((value == fill).reshape(-1) != same).any())
         # NaN if one is NaN, which takes a tenth of the time of what follows.
         lowest = value.min() if value.dtype.kind == "f" else None
         if lowest is not None and not np.isnan(lowest):
             return False
         alike = np.isnan(value) if np.isnan(fill) else value == fill
         found = np.ascontiguousarray(value[alike])
-        raw = np.dtype((np.void, value.dtype.itemsize))
         return bool((found.view(raw) != fill.reshape(1).view(raw)).any())
 
 
@@ -137,7 +144,9 @@ def _model_of(metadata: Any) -> ArrayMetadata | None:
     stored = metadata.to_buffer_dict(prototype=default_buffer_prototype())[fmt.array_key]
     model = fmt.parse_array(stored.to_bytes(), fmt.array_key, ".", frozenset())
     dtype = model.dtype
-    if model.edges is not None or dtype.kind not in _KINDS or metadata.dtype.to_native_dtype() != dtype:
+    if model.edges is not None or not _is_fixed(dtype) or metadata.dtype.to_native_dtype() != dtype:
+        return None
+    if dtype.names is not None and not _is_plain_structure(model, metadata.fill_value):
         return None
     if model.shards is not None and model.shards.inner.shards is not None:
         return None
@@ -147,6 +156,32 @@ def _model_of(metadata: Any) -> ArrayMetadata | None:
         return model
     # zarr-python reads zeros then, and chunks of zeros are empty.
     return model.replace(fill_value=dtype.type(0)) if dtype.kind in _ZEROS else None
+
+
+def _leaves(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
+    """Yield the dtypes of fields, and of fields in them; a dtype without fields itself."""
+    if dtype.names is None:
+        yield dtype
+    for name in dtype.names or ():
+        yield from _leaves(dtype[name])
+
+
+def _is_fixed(dtype: np.dtype[Any]) -> bool:
+    """Whether items are plain bytes: numbers, text, and structures of them without padding and axes."""
+    leaves = list(_leaves(dtype))
+    return sum(leaf.itemsize for leaf in leaves) == dtype.itemsize > 0 and all(
+        leaf.kind in _KINDS and leaf.subdtype is None for leaf in leaves
+    )
+
+
+def _is_plain_structure(model: ArrayMetadata, fill_value: Any) -> bool:
+    """Whether both read the same from structures: in this machine's byte order, with the same fill value."""
+    if model.innermost.swapped or any(not leaf.isnative for leaf in _leaves(model.dtype)):
+        return False
+    if fill_value is None or model.fill_value is None:
+        return False
+    given, ours = (np.asarray(value, model.dtype).tobytes() for value in (fill_value, model.fill_value))
+    return given == ours
 
 
 def _has_own_codecs(metadata: Any) -> bool:

@@ -6,19 +6,24 @@ for what is not for zchunk. Once it has an interface, an engine for it takes the
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import zarr
 from zarr.core.config import config
 from zarr.core.indexing import is_pure_orthogonal_indexing
 
-from zchunk._ext.selection.slices import Plan, plan_basic
+from zchunk._ext.selection.slices import Plan
 from zchunk.engine import execute
 from zchunk.engine.array import ChunkedArray
-from zchunk.indexing.plans import replace_ellipsis
+from zchunk.wings.zarr_pipeline import selections
 from zchunk.wings.zarr_pipeline.arrays import Source
 from zchunk.wings.zarr_pipeline.pipeline import FAILURES, ZchunkCodecPipeline, calls, write_from
+from zchunk.wings.zarr_pipeline.selections import Planner, Writes
+
+Items = np.ndarray[Any, Any]
 
 # The methods of `zarr.Array` that are replaced, and what they were; empty if the engine is not installed.
 _replaced: dict[str, Any] = {}
@@ -26,99 +31,32 @@ _replaced: dict[str, Any] = {}
 _NUMPY = {"buffer": "zarr.buffer.cpu.Buffer", "ndbuffer": "zarr.buffer.cpu.NDBuffer"}
 
 
-# ---- the methods
+# ---- what the methods do
 
 
-def _get_item(self: Any, selection: Any) -> Any:
-    items = _read(self, selection)
-    if items is None:
-        return _replaced["__getitem__"](self, selection)
-    # As zarr-python does: where it takes integers for an orthogonal selection, the item is no scalar.
-    return items if items.shape or is_pure_orthogonal_indexing(selection, self.ndim) else items[()]
-
-
-def _set_item(self: Any, selection: Any, value: Any) -> None:
-    if not _write(self, selection, value):
-        _replaced["__setitem__"](self, selection, value)
-
-
-def _get_basic_selection(self: Any, selection: Any = Ellipsis, **options: Any) -> Any:
-    items = _read(self, selection) if _are_default(options) else None
-    if items is None:
-        return _replaced["get_basic_selection"](self, selection, **options)
-    return items if items.shape else items[()]
-
-
-def _set_basic_selection(self: Any, selection: Any, value: Any, **options: Any) -> None:
-    if not _are_default(options) or not _write(self, selection, value):
-        _replaced["set_basic_selection"](self, selection, value, **options)
-
-
-METHODS = {
-    "__getitem__": _get_item,
-    "__setitem__": _set_item,
-    "get_basic_selection": _get_basic_selection,
-    "set_basic_selection": _set_basic_selection,
-}
-
-
-def _are_default(options: dict[str, Any]) -> bool:
-    return all(value is None for value in options.values())
-
-
-def replace_methods() -> None:
-    """Let zchunk read and write whole selections of `zarr.Array`."""
-    for name, method in METHODS.items():
-        if name not in _replaced:
-            _replaced[name] = vars(zarr.Array)[name]
-            method.__doc__ = _replaced[name].__doc__
-            setattr(zarr.Array, name, method)
-
-
-def restore_methods() -> None:
-    """Undo `replace_methods`."""
-    for name in list(_replaced):
-        setattr(zarr.Array, name, _replaced[name])
-    _replaced.clear()
-
-
-# ---- what they do
-
-
-def _find(z: Any, selection: Any) -> tuple[Source, ChunkedArray, Plan] | None:
+def _find(z: Any, planner: Planner, selection: Any, write: bool) -> tuple[Source, ChunkedArray, Plan] | None:
     """Return a selection of an array as the engine takes it; None if it is for zarr-python."""
     array = z._async_array
     pipeline = array.codec_pipeline
-    if type(pipeline) is not ZchunkCodecPipeline or not _is_basic(selection):
+    if type(pipeline) is not ZchunkCodecPipeline:
         return None
     source = pipeline.source
     if source is None or array.store_path.store is not source.store:
         return None
     if any(config.config.get(key) != value for key, value in _NUMPY.items()):
         return None
-    plan = plan_basic(selection, array.metadata.shape, source.chunks)
+    writes: Writes = "nothing" if not write else "chunks" if source.model.shards is None else "shards"
+    plan = planner(selection, array.metadata.shape, source.chunks, source.model.innermost.order, writes)
     if plan is None:
         return None
     found = source.array(array.store_path.path, array.config)
     return None if found is None else (source, found, plan)
 
 
-def _is_basic(selection: Any) -> bool:
-    """Whether a selection is of integers, an Ellipsis, and slices that go forward."""
-    for entry in selection if type(selection) is tuple else (selection,):
-        kind = type(entry)
-        if kind is slice:
-            if entry.step is not None and (type(entry.step) is not int or entry.step < 1):
-                return False
-        elif kind is not int and entry is not Ellipsis and not isinstance(entry, np.integer):
-            return False
-    return True
-
-
-def _read(z: Any, selection: Any) -> np.ndarray[Any, Any] | None:
+def _read(z: Any, planner: Planner, selection: Any) -> Items | None:
     """Return what is selected as an array, also if it is one item; None if it is for zarr-python."""
     try:
-        found = _find(z, selection)
+        found = _find(z, planner, selection, False)
         if found is None:
             return None
         _, array, plan = found
@@ -133,10 +71,10 @@ def _read(z: Any, selection: Any) -> np.ndarray[Any, Any] | None:
     return items
 
 
-def _write(z: Any, selection: Any, value: Any) -> bool:
+def _write(z: Any, planner: Planner, selection: Any, value: Any) -> bool:
     """Assign to what is selected; False if it is for zarr-python."""
     try:
-        found = _find(z, selection)
+        found = _find(z, planner, selection, True)
         if found is None:
             return False
         source, array, plan = found
@@ -148,10 +86,10 @@ def _write(z: Any, selection: Any, value: Any) -> bool:
             items = np.asanyarray(value, dtype=dtype)
         elif type(value) is np.ndarray:
             items = value if value.dtype.name == dtype.name else value.astype(dtype, order="A")
+            if planner is selections.plan_coordinates and items.ndim > 1:
+                items = items.reshape(-1)
         else:
             return False
-        if array.metadata.shards is not None:
-            plan = _to_shards(plan, selection, metadata.shape, source.chunks)
         if not write_from(source, array, plan, items):
             return False
     except FAILURES:
@@ -160,14 +98,91 @@ def _write(z: Any, selection: Any, value: Any) -> bool:
     return True
 
 
-def _to_shards(plan: Plan, selection: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Plan:
-    """Return the plan as that of an array that ends with its last shard: so zarr-python writes shards."""
-    entries: list[Any] = []
-    given = replace_ellipsis(selection, shape)
-    for entry, (start, step, count, _, _) in zip(given, plan.axes, strict=True):
-        whole = slice(start, start + (count - 1) * step + 1 if count else start, step)
-        entries.append(whole if isinstance(entry, slice) else start)
-    ends = tuple([-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)])
-    found = plan_basic(tuple(entries), ends, chunks)
-    assert found is not None
-    return found
+def _are_default(options: dict[str, Any]) -> bool:
+    # No fields are an empty list, too.
+    return all(value is None or (type(value) is list and not value) for value in options.values())
+
+
+# ---- what they return: as zarr-python does
+
+
+def _item_or_array(z: Any, selection: Any, items: Items) -> Any:
+    return items if items.shape else items[()]
+
+
+def _as_bracketed(z: Any, selection: Any, items: Items) -> Any:
+    # Where integers are taken for an orthogonal selection, the item is no scalar.
+    return items if items.shape or is_pure_orthogonal_indexing(selection, z.ndim) else items[()]
+
+
+def _as_points(z: Any, selection: Any, items: Items) -> Items:
+    shape = selections.points_shape(selection, z.ndim)
+    assert shape is not None
+    return items.reshape(shape)
+
+
+def _array(z: Any, selection: Any, items: Items) -> Items:
+    return items
+
+
+# ---- the methods
+
+
+class Kind(NamedTuple):
+    """A kind of selection: the methods of `zarr.Array` for it, its planner, and what comes of the items."""
+
+    reader: str
+    writer: str
+    planner: Planner
+    result: Callable[[Any, Any, Items], Any]
+
+
+KINDS = (
+    Kind("__getitem__", "__setitem__", selections.plan_basic, _as_bracketed),
+    Kind("get_basic_selection", "set_basic_selection", selections.plan_basic, _item_or_array),
+    Kind("get_orthogonal_selection", "set_orthogonal_selection", selections.plan_orthogonal, _array),
+    Kind("get_coordinate_selection", "set_coordinate_selection", selections.plan_coordinates, _as_points),
+    Kind("get_mask_selection", "set_mask_selection", selections.plan_mask, _array),
+    Kind("get_block_selection", "set_block_selection", selections.plan_blocks, _array),
+)
+
+
+def _reading(kind: Kind) -> Callable[..., Any]:
+    def read(self: Any, *selected: Any, **options: Any) -> Any:
+        if len(selected) == 1 and _are_default(options):
+            items = _read(self, kind.planner, selected[0])
+            if items is not None:
+                return kind.result(self, selected[0], items)
+        return _replaced[kind.reader](self, *selected, **options)
+
+    return read
+
+
+def _writing(kind: Kind) -> Callable[..., None]:
+    def write(self: Any, *given: Any, **options: Any) -> None:
+        if len(given) != 2 or not _are_default(options) or not _write(self, kind.planner, *given):
+            _replaced[kind.writer](self, *given, **options)
+
+    return write
+
+
+METHODS = {
+    name: method
+    for kind in KINDS
+    for name, method in ((kind.reader, _reading(kind)), (kind.writer, _writing(kind)))
+}
+
+
+def replace_methods() -> None:
+    """Let zchunk read and write whole selections of `zarr.Array`."""
+    for name, method in METHODS.items():
+        if name not in _replaced:
+            _replaced[name] = vars(zarr.Array)[name]
+            setattr(zarr.Array, name, functools.update_wrapper(method, _replaced[name]))
+
+
+def restore_methods() -> None:
+    """Undo `replace_methods`."""
+    for name in list(_replaced):
+        setattr(zarr.Array, name, _replaced[name])
+    _replaced.clear()
