@@ -65,7 +65,7 @@ test-all:  ## every case of every test
 coverage:  ## lines that the tests run, those of .pyx files too: a report, and build/coverage/html
 	mkdir -p $(TRACED)/tree
 	tar -cf - --exclude='_ext/*.c' --exclude='*.so' --exclude=__pycache__ _ext zchunk tests benchmarks examples docs \
-	    setup.py pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md | tar -xf - -C $(TRACED)/tree
+	    setup.py pyproject.toml Makefile MANIFEST.in LICENSE *.md .ci .gitignore .pre-commit-config.yaml | tar -xf - -C $(TRACED)/tree
 	cd $(TRACED)/tree && ZCHUNK_COVERAGE=1 $(PYTHON) setup.py -q build_ext --inplace
 	cd $(TRACED)/tree && $(PYTHON) -m coverage erase
 	cd $(TRACED)/tree && find . -name '*.gcda' -delete
