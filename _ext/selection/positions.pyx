@@ -432,8 +432,7 @@ def plan_points(tuple entries not None, tuple shape not None, tuple chunks not N
         points = listed[0].shape or (1,)
     n = math.prod(points)
     plan._points_ndim = len(points)
-    # Parts of chunks are indexed by an array per axis, of which NumPy takes one less than there may be axes.
-    if plan.ndim == MAX_NDIM or len(points) + plan.ndim - len(listed) > MAX_NDIM or (n > 1 and not listed):
+    if len(points) + plan.ndim - len(listed) > MAX_NDIM or (n > 1 and not listed):
         raise ValueError(f"{len(points)} axes of {n} points in {plan.ndim} axes, {len(listed)} of them with positions")
     for d in range(plan._points_ndim):
         plan._shape[d] = points[d]

@@ -7,6 +7,8 @@ selection there is no plan: `zchunk.indexing.plans` raises, and says why.
 import itertools
 import math
 
+import numpy as np
+
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.number cimport PyIndex_Check, PyNumber_AsSsize_t
 from cpython.ref cimport Py_INCREF, PyTypeObject
@@ -29,11 +31,45 @@ cdef extern from "numpy/arrayobject.h":
 
 cnp.import_array()
 
+# NumPy 1 has a name for it; from NumPy 2 on it is this.
+cdef Py_ssize_t _MOST_AXES = getattr(np, "MAXDIMS", 64)
+
 _ALL = slice(None)
 _REVERSED = slice(None, None, -1)
 
 
 # ---- plan
+
+def items_at(memory not None, tuple index not None):
+    """Return the items of memory at an index, of slices or of arrays for all axes: a view of it if of slices."""
+    memory, index = _indexable(memory, index)
+    return memory[(*index, ...)]
+
+
+def assign_at(memory not None, tuple index not None, items):
+    """Assign to the items of memory at an index, of slices or of arrays for all axes."""
+    memory, index = _indexable(memory, index)
+    memory[(*index, ...)] = items
+
+
+cdef tuple _indexable(memory, tuple index):
+    """Return memory and an index without one of the axes if there are arrays for more axes than NumPy takes.
+
+    It takes one array less than an array may have axes. One of as many axes is 1 long, for no memory holds 2**64 items;
+    the array for it may be longer, and repeat it.
+    """
+    cdef Py_ssize_t axis, other
+    cdef list rest
+    if len(index) < _MOST_AXES or isinstance(index[0], slice):
+        return memory, index
+    axis = memory.shape.index(1)
+    other = (axis + 1) % len(index)
+    rest = list(index)
+    # NumPy's functions that broadcast alone take 32 axes.
+    rest[other] = rest[other] + 0 * rest[axis]
+    del rest[axis]
+    return memory.squeeze(axis), tuple(rest)
+
 
 cdef class ChunkPart:
     """Where one chunk meets a selection.
@@ -47,6 +83,23 @@ cdef class ChunkPart:
     full : bool
         The selection covers all of the chunk that lies in the array.
     """
+
+    def chosen(self, chunk not None):
+        """Return the selected items of a chunk: a view of it if they are selected by slices."""
+        return items_at(chunk, self.inner)
+
+    def choose(self, chunk not None, items):
+        """Assign to the selected items of a chunk."""
+        assign_at(chunk, self.inner, items)
+
+    def placed(self, memory not None):
+        """Return the items in the memory: a view of it if they are selected by slices."""
+        return items_at(memory, self.outer)
+
+    def place(self, memory not None, items):
+        """Assign to the items in the memory."""
+        assign_at(memory, self.outer, items)
+
 
 cdef class Plan:
     """A selection of a chunked array: here per axis a range with positive step, made by `plan_basic`.

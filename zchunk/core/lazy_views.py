@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias, overl
 
 import numpy as np
 
+from zchunk._ext.selection.composed import compose_basic, plan_composed
 from zchunk.core.selections import Selections
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import SelectionError
 from zchunk.indexing import pieces
 from zchunk.indexing.arranged import Arranged
 from zchunk.indexing.brackets import select, select_orthogonal, select_vindex
-from zchunk.indexing.composition import Composition, axes_of, transposed, whole
+from zchunk.indexing.composition import Composition, Span, axes_of, transposed, whole
 from zchunk.indexing.fields import field_dtype, pop_fields
 from zchunk.runtime.lazy import LazyModule
 
@@ -70,9 +71,15 @@ class Source(Protocol):
 
 
 def _plan(selection: Composition, array: ChunkedArray) -> Plan | Arranged:
+    metadata = array.metadata
+    grid = metadata.grid
+    # At once where all is made of integers and slices.
+    plan = plan_composed(selection.shape, selection.maps, Span, grid.shape, grid.chunk_shape)
+    if plan is not None:
+        return plan
     # It may have been resized.
-    selection.check_within(array.metadata.shape)
-    return selection.plan(array.metadata.grid, array.metadata.innermost.order)
+    selection.check_within(metadata.shape)
+    return selection.plan(grid, metadata.innermost.order)
 
 
 class _Stored:
@@ -252,8 +259,12 @@ class LazyItems:
         return fields
 
     def _select(self, selection: Selection) -> LazyView:
+        own = self._selection
+        at_once = compose_basic(selection, own.shape, own.maps, Span)
+        if at_once is not None:
+            return LazyView(self._source, Composition(*at_once), self._fields)
         fields, rest = pop_fields(selection)
-        return self._then(select(rest, self.shape), fields)
+        return self._then(select(rest, own.shape), fields)
 
     def __setitem__(self, selection: Selection, value: object) -> None:
         """Assign to items of the array, as NumPy does.

@@ -266,13 +266,13 @@ class ChunkCache:
             generation = (array.since or self._generations)[hash(key) % _GENERATIONS]
             stamp, keep = array.look(key[1])
             if files and stamp is None and keep and not array.missing_fails:
-                target[part.outer] = array.raw_fill
+                part.place(target, array.raw_fill)
                 continue
             chunk = self.get(key, array.meaning, stamp)
             if chunk is None:
                 missing[key] = Wanted(key, stamp, keep, generation, [part])
             else:
-                target[part.outer] = chunk[part.inner]
+                part.place(target, part.chosen(chunk))
         return list(missing.values())
 
     def fill(
@@ -280,7 +280,7 @@ class ChunkCache:
     ) -> None:
         """Copy what is selected of a chunk that was read into `target`, and keep the chunk."""
         for part in wanted.parts:
-            target[part.outer] = chunk[part.inner]
+            part.place(target, part.chosen(chunk))
         if wanted.keep:
             self.put(wanted.key, array.meaning, wanted.stamp, chunk, wanted.generation, array.store)
 

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from zchunk._ext.selection.positions import PointsPlan
-from zchunk._ext.selection.slices import ChunkPart, Plan
+from zchunk._ext.selection.slices import ChunkPart, Plan, assign_at, items_at
 from zchunk.engine import chunk_cache, generic, native
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_and_shard_locks import Replacing, locks_to_change, state
@@ -164,16 +164,16 @@ def _each_block(array: ChunkedArray, plan: Plan, work: Callable[[Block], None]) 
 
 def _read_block(array: ChunkedArray, plan: Plan, target: Items, block: Block) -> None:
     """Read the chunks of one shape that are side by side."""
-    regular, into = array.with_chunks(block.chunk_shape), target[*block.outer, ...]
+    regular, into = array.with_chunks(block.chunk_shape), items_at(target, block.outer)
     read(regular, _plan_in_block(regular, plan, block), into)
     if any(not isinstance(entry, slice) for entry in block.outer):
         # Where positions are selected, `into` is a copy.
-        target.view(array.item)[block.outer] = into.view(array.item)
+        assign_at(target.view(array.item), block.outer, into.view(array.item))
 
 
 def _write_block(array: ChunkedArray, plan: Plan, source: Items, field: str | None, block: Block) -> None:
     regular = array.with_chunks(block.chunk_shape)
-    write(regular, _plan_in_block(regular, plan, block), source[*block.outer, ...], field)
+    write(regular, _plan_in_block(regular, plan, block), items_at(source, block.outer), field)
 
 
 def _plan_in_block(regular: ChunkedArray, plan: Plan, block: Block) -> Plan:
@@ -268,14 +268,14 @@ def _read_opened(
         array.check_there()
         if array.missing_fails:
             raise array.not_stored(shard.name)
-        target.view(array.item)[*part.outer, ...] = array.raw_fill
+        part.place(target.view(array.item), array.raw_fill)
         return
-    into = target[*part.outer, ...]
+    into = part.placed(target)
     inner = array.inner(shard, shard.name, shard.stamp, since is not None, since)
     read(inner, _plan_in_shard(array, plan, part), into)
     if part.outer and not isinstance(part.outer[0], slice):
         # Where positions are selected, `into` is a copy.
-        target.view(array.item)[part.outer] = into.view(array.item)
+        part.place(target.view(array.item), into.view(array.item))
 
 
 def _write_sharded(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
@@ -328,7 +328,7 @@ def _write_opened(
 ) -> None:
     with Shard(array, part.coords, blank) as shard:
         inner = array.inner(shard, shard.name, shard.stamp)
-        _write(inner, _plan_in_shard(array, plan, part), source[*part.outer, ...], field)
+        _write(inner, _plan_in_shard(array, plan, part), part.placed(source), field)
         shard.save()
 
 

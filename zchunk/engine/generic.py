@@ -31,9 +31,9 @@ def read_chunks(array: ChunkedArray, plan: Plan, out: np.ndarray[Any, Any]) -> b
                     if not there:
                         array.check_there()
                     there = True
-                    target[*part.outer, ...] = array.raw_fill
+                    part.place(target, array.raw_fill)
                 else:
-                    target[part.outer] = _decode(array, array.key(part.coords), data)[part.inner]
+                    part.place(target, part.chosen(_decode(array, array.key(part.coords), data)))
     return True
 
 
@@ -68,7 +68,7 @@ def _write_part(
     key = array.key_of(name)
     outer, lock = locks_to_change(array, name, key)
     with outer, lock:
-        write_chunk(array, key, part, source[*part.outer, ...], field)
+        write_chunk(array, key, part, part.placed(source), field)
 
 
 def write_chunk(
@@ -105,7 +105,7 @@ def _changed(
     else:
         chunk = np.array(_decode(array, key, data), order=order)
     target = chunk if field is None else chunk.view(array.metadata.dtype)[field]
-    target[*part.inner, ...] = items
+    part.choose(target, items)
     if not array.write_empty_chunks and array.is_empty(chunk):
         return None
     return array.chain.encode(chunk.view(array.metadata.dtype))

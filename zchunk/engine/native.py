@@ -266,7 +266,7 @@ def _store_chunk(array: ChunkedArray, source: Items, chunk: _Encoded) -> None:
     name, part, value = chunk
     with chunk_lock(array, name):
         if value is None:
-            write_chunk(array, array.key_of(name), part, source[*part.outer, ...])
+            write_chunk(array, array.key_of(name), part, part.placed(source))
         else:
             array.store[array.key_of(name)] = value
 

@@ -10,6 +10,7 @@ reads or writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -196,6 +197,7 @@ class Composition(NamedTuple):
 # ---- what there is to begin with
 
 
+@lru_cache(64)
 def whole(shape: tuple[int, ...]) -> Composition:
     """Return the composition of all items of an array, as they are."""
     return Composition(shape, tuple([Span(axis, 0, 1) for axis in range(len(shape))]))

@@ -59,8 +59,27 @@ def test_names_of_axes(tmp_path: Path) -> None:
     assert found.attrs["_ARRAY_DIMENSIONS"] == ["t", "x"]
     again = zchunk.rechunk(found, {"x": 6}, zarr_format=3)
     assert (again.chunks, again.dimension_names) == ((64, 6), ("t", "x"))
-    with pytest.raises(ValueError, match="no axis is called"):
+    with pytest.raises(ValueError, match="no axis is called: there are 't', 'x'"):
         zchunk.rechunk(z, {"y": 1})
+    named = zchunk.zeros(4, zarr_format=3, dimension_names=["time"])
+    with pytest.raises(ValueError, match=r"for \['tme'\], which no axis is called; did you mean 'time'\?"):
+        zchunk.rechunk(named, {"tme": 1})
+    with pytest.raises(ValueError, match="no axis has a name"):
+        zchunk.rechunk(zchunk.zeros(4), {"tme": 1})
+
+
+def test_lengths_of_all_chunks_by_names_of_axes() -> None:
+    z = tall(zarr_format=3, dimension_names=("t", "x"))
+    found = zchunk.rechunk(z, {"t": [40, 24], "x": 5})
+    assert found.chunks == zchunk.rechunk(z, [[40, 24], 5]).chunks
+    np.testing.assert_array_equal(found[...], z[...])
+    # In a group, too; but lists under the name of an array are its chunks.
+    g = zchunk.group(zarr_format=3)
+    g.create_array("a", data=np.arange(6), chunks=2, dimension_names=["t"])
+    assert zchunk.rechunk(g, {"t": [4, 2]})["a"].chunks == ((4, 2),)
+    g.create_array("t", data=np.arange(6), chunks=2, dimension_names=["t"])
+    again = zchunk.rechunk(g, {"t": [3]})
+    assert (again["a"].chunks, again["t"].chunks) == ((2,), (3,))
 
 
 def test_shards(tmp_path: Path, stages: list[int]) -> None:

@@ -60,8 +60,8 @@ def rechunk(
         The array or group to rechunk. Of a view the items are stored with other chunks.
     chunks : int, sequence of int, bool, "auto" or mapping, optional
         Chunks of the target, as for `create`; by default those of the source. A mapping of names of axes to
-        lengths (-1 is the whole axis) leaves the other axes as they are. For a group also a mapping of paths
-        of arrays to their chunks; arrays that are not named keep theirs.
+        lengths (-1 is the whole axis; a list: those of all chunks) leaves the other axes as they are. For a
+        group also a mapping of paths of arrays to their chunks; arrays that are not named keep theirs.
     target : path, MutableMapping or None, optional
         The store to write to, as `store` for `create`.
     max_memory : int or str, optional
@@ -124,7 +124,7 @@ def rechunk(
     node = source if isinstance(source, Array | LazyItems | Group) else open_node(source, "r")
     store, top = open_store(target, "a", storage_options), normalize_path(path)
     below: tuple[Any, ...] = node.arrays if isinstance(node, LazyItems) else (node,)
-    check_apart(below, store, top)
+    check_apart(below, store, top, "; give another target")
     version = zarr_format
     if version is None and all(find(store, above) is None for above in parents(top)):
         version = below[0].zarr_format

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from zchunk.creation.nodes import check_absent, new_array, refuse_foreign
 from zchunk.engine.array import ChunkedArray
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format, find
+from zchunk.runtime.near_names import near
 from zchunk.runtime.threads import get_threads
 from zchunk.spec.keys import UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, lists_lengths, normalize_chunks
@@ -335,17 +336,28 @@ def chunks_of_all(chunks: Any, arrays: Mapping[str, Array | LazyItems]) -> dict[
     ValueError
         A name belongs to no array and no axis.
     """
-    given = chunks.values() if isinstance(chunks, Mapping) else ()
-    by_path = any(isinstance(c, Mapping | tuple | list) for c in given)
-    names = set(arrays) if by_path else {name for array in arrays.values() for name in _names(array)}
-    if isinstance(chunks, Mapping) and (unknown := chunks.keys() - names):
-        raise ValueError(f"chunks are given for {sorted(unknown, key=str)!r:.200}, which {_KINDS[by_path]}")
+    by_path = False
+    if isinstance(chunks, Mapping):
+        axes = {name for array in arrays.values() for name in _names(array)}
+        # An array alone has no path. In a group lists are of an array, unless only an axis has the name.
+        listed = any(isinstance(c, Mapping | tuple | list) for c in chunks.values())
+        by_path = "" not in arrays and listed and not chunks.keys() <= axes - arrays.keys()
+        known = set(arrays) if by_path else axes
+        if unknown := chunks.keys() - known:
+            raise ValueError(_unknown(unknown, known, "array in the group" if by_path else "axis"))
     return {
         path: _chunks_of(array, chunks.get(path) if by_path else chunks) for path, array in arrays.items()
     }
 
 
-_KINDS = {False: "no axis is called", True: "is no array in the group"}
+def _unknown(names: Iterable[object], known: Iterable[str | None], kind: str) -> str:
+    """Return the error for chunks by names that nothing has."""
+    there = sorted(name for name in known if name is not None)
+    wrong = sorted(map(str, names))
+    if not there:
+        return f"chunks are given for {wrong!r:.200}, and no {kind} has a name"
+    meant = near(wrong[0], there) or f": there are {', '.join(map(repr, there))}"
+    return f"chunks are given for {wrong!r:.200}, which no {kind} is called{meant:.200}"
 
 
 def _names(array: Any) -> Iterator[str | None]:
