@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from importlib.metadata import files, version
 from pathlib import Path
@@ -39,6 +41,9 @@ def main() -> None:
             assert array.attrs["units"] == "K", name
             assert np.array_equal(array[...], data), name
             assert np.array_equal(array[3:65:2, -7, ::-1], data[3:65:2, -7, ::-1]), name
+        command = [Path(sys.executable).with_name("zchunk"), "head", f"{folder}/smoke.zarr/zstd", "[0, 0, 0]"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert float(shown) == round(data[0, 0, 0], 8), shown
     print(f"zchunk {version('zchunk')} in {package}: smoke test passed")
 
 

@@ -44,6 +44,7 @@ LAYERS = [
     {
         "attrs", "checkpoint", "compat", "dask", "meta", "meta_v1", "n5", "util", "xarray", "zarr_pipeline"
     },
+    {"__main__"},
     {"__init__"},
 ]
 # The rooms of `_ext`, likewise.

@@ -17,6 +17,7 @@ from zchunk.metadata.formats import get_format
 from zchunk.runtime.callers import caller_level
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.fill_values import fill_bytes
+from zchunk.spec.keys import DIMENSIONS
 from zchunk.spec.regular_grid import lists_lengths, normalize_shape
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ else:
     parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
     rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
 
-# Where xarray keeps the names of axes in format 2.
-DIMENSIONS = "_ARRAY_DIMENSIONS"
 # Parameters that a given parameter takes the place of.
 _INSTEAD_OF = {
     "compressor": ("compressors",),

@@ -23,6 +23,8 @@ ERASING_KEY = "erasing.partial"
 UNFINISHED_KEY = ".unfinished"
 # There while the chunks of a node are moved to be beside it: its metadata, where they are in another store.
 MOVING_KEY = ".moving"
+# The attribute in which xarray keeps the names of axes in format 2.
+DIMENSIONS = "_ARRAY_DIMENSIONS"
 # Names of the keys of metadata, with those of N5: without them the rest is no node.
 NODE_FILES = METADATA_KEYS | {N5_KEY}
 _CHUNK_NAME = re.compile(r"c(\.\d+)*|\d+(\.\d+)*", re.ASCII)

@@ -14,7 +14,6 @@ from zchunk.core.array import Array
 from zchunk.core.lazy_views import LazyItems
 from zchunk.creation.arrays import create
 from zchunk.creation.conversion import (
-    DIMENSIONS,
     attributes_of,
     chunks_of_view,
     merged,
@@ -28,7 +27,7 @@ from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import Format, find
 from zchunk.runtime.near_names import near
 from zchunk.runtime.threads import get_threads
-from zchunk.spec.keys import UNFINISHED_KEY, join
+from zchunk.spec.keys import DIMENSIONS, UNFINISHED_KEY, join
 from zchunk.spec.regular_grid import RegularGrid, lists_lengths, normalize_chunks
 from zchunk.storage import KVStore, MemoryStore, Store
 from zchunk.storage.local.mark_files import STAYS

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.wings.command_line.conftest import Run
+from zchunk.wings.command_line import completion
+from zchunk.wings.command_line.commands import TABLE
+
+
+def completed(here: Path, *words: str) -> list[str]:
+    """What bash offers for the last of the words."""
+    (here / "script").write_text(completion.bash())
+    quoted = " ".join(f"'{word}'" for word in words)
+    code = f"source ./script; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _zchunk"
+    done = subprocess.run(
+        ["bash", "-c", f'{code}; printf "%s\\n" "${{COMPREPLY[@]}}"'],
+        capture_output=True, text=True, timeout=60, check=True, cwd=here,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash(here: Path) -> None:
+    assert completed(here, "zchunk", "ver") == ["verify", "versions"]
+    assert completed(here, "zchunk", "info", "--s") == ["--stats"]
+    assert completed(here, "zchunk", "copy", "--format", "") == ["2", "3"]
+    assert completed(here, "zchunk", "completion", "") == ["bash", "zsh"]
+    # Paths are left to the shell.
+    assert completed(here, "zchunk", "info", "run") == []
+
+
+def test_both_scripts_have_all_commands_and_options(run: Run) -> None:
+    for shell in ("bash", "zsh"):
+        script = run("completion", shell).out
+        for name in TABLE:
+            assert name in script
+            assert all(option.names[-1] in script for option in completion.options_of(name))
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh")
+def test_zsh_can_read_it(here: Path) -> None:
+    (here / "script").write_text(completion.zsh())
+    subprocess.run(["zsh", "-n", "script"], timeout=60, check=True, cwd=here)
