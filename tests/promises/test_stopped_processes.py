@@ -164,6 +164,8 @@ def test_a_maker_without_a_mark_takes_back_nothing_but_its_own(
     tmp_path: Path, gives_way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zchunk.open_group(tmp_path)
+    # Where a folder is, the node is not made aside.
+    (tmp_path / "a").mkdir()
 
     def create() -> None:
         put = nodes._put

@@ -161,7 +161,7 @@ class Placement(NamedTuple):
         If it is to be `filled` before it is shown, or something had to be erased, returned is the mark that
         keeps other makers away until it is removed, with some content.
         """
-        return _prepare(self, overwrite, chunk_store, filled, content)
+        return _prepare(self, overwrite, chunk_store, filled, content, _is_vacant(self, chunk_store))
 
     def discard(self, mark: Mark | None, chunk_store: Store | None = None) -> None:
         """Erase its chunks, unless another process has published an array, or a group, in its place."""
@@ -301,10 +301,19 @@ def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _put_node(new: Placement, overwrite: bool, chunk_store: Store | None) -> None:
-    """Put a node in its place: in one step, if it has one, or else with a mark."""
+    """Put a node in its place: in one step, if there is one, or else with a mark."""
+    at_once = new.path != "" and chunk_store is None and new.store._puts_new
     while True:
+        vacant = _is_vacant(new, chunk_store)
+        at_once = at_once and vacant
         # What makes it comes after its attributes: they must not be those of another maker.
-        mark = _prepare(new, overwrite, chunk_store, len(new.items) > 1)
+        mark = _prepare(new, overwrite, chunk_store, len(new.items) > 1 and not at_once, b"", vacant)
+        if at_once:
+            if new.store._put_new(new.path, new.items):
+                return
+            # Another process was faster, or the file system cannot do it.
+            at_once = False
+            continue
         try:
             published = new.publish(True, mark, chunk_store)
         except BaseException as error:
@@ -418,16 +427,19 @@ def _foreign(store: Store, path: str, names: list[str], why: str) -> ForeignFile
     )
 
 
+def _is_vacant(new: Placement, chunk_store: Store | None) -> bool:
+    """Whether no folder is where a node is to be: then there is nothing else to look for."""
+    return new.store.is_vacant(new.path) and (chunk_store is None or chunk_store.is_vacant(new.path))
+
+
 def _prepare(
-    new: Placement, overwrite: bool, chunk_store: Store | None, filled: bool, content: bytes = b""
+    new: Placement, overwrite: bool, chunk_store: Store | None, filled: bool, content: bytes, vacant: bool
 ) -> Mark | None:
     """Make the place of a node; see `Placement.prepare`."""
     store, path = new.store, new.path
     if new.fmt.version not in getattr(store, "zarr_formats", (2, 3)):
         raise ValueError(f"{store!r} cannot hold nodes of Zarr format {new.fmt.version}")
     chunks = store if chunk_store is None else chunk_store
-    # Where no folder is there is nothing else to look for.
-    vacant = store.is_vacant(path) and (chunks is store or chunks.is_vacant(path))
     remains = not overwrite and not vacant and _has_remains(new, chunks)
     missing = _missing_groups(store, path, new.fmt, overwrite)
     replaces = overwrite and not vacant
@@ -461,7 +473,7 @@ def _prepare(
         if not overwrite or not isinstance(error, ContainsNodeError):
             raise
     # Made since it was seen that nothing is there, or by a maker without a mark, which gives way.
-    return _prepare(new, overwrite, chunk_store, filled, content)
+    return _prepare(new, overwrite, chunk_store, filled, content, _is_vacant(new, chunk_store))
 
 
 def _is_free(store: Store, path: str) -> bool:

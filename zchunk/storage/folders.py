@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from zchunk.runtime.lazy import LazyModule
@@ -107,6 +108,16 @@ class Folders:
         >>> import zchunk
         >>> zchunk.MemoryStore().finish_erasing("a")
         """
+
+    # Whether `_put_new` puts a node in its place where nothing is.
+    _puts_new = False
+
+    def _put_new(self, path: str, items: Mapping[str, bytes]) -> bool:
+        """Put a node, the values of some names, at a path below the root where nothing is: all in one step.
+
+        Of several processes one does. False, with nothing there, if something is, or the store cannot do it.
+        """
+        return False
 
     def _detach(self, path: str) -> None:
         """Remove the link to a folder elsewhere that a node path may be: that may have other users."""

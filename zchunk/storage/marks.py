@@ -3,8 +3,9 @@
 A mark is the value of a key in that place, set by one process only, and signed. It is set before the first
 thing is erased or written, and removed after the last: until then no other process changes the place. When
 chunks, or attributes, are there and the metadata are not yet, it says whose they are. A place where nothing
-is needs none for a node that is made in one step, by its metadata alone; the maker looks for a mark
-afterwards, as one with a mark looks for metadata, so that one of both sees the other.
+is needs none for a node that is made in one step: by a folder that is put there (`local.new_folders`), or by
+its metadata alone; then the maker looks for a mark afterwards, as one with a mark looks for metadata, so that
+one of both sees the other.
 
 A mark whose process is gone is taken over by the next one that changes the place. Where that cannot be told,
 on another machine, it counts as gone after a day. In a store that cannot set a value for one process only

@@ -137,8 +137,12 @@ class LocalStore(_Guarded, DirectoryStore):
         super().__init__(root)
         self.read_only = read_only
 
+    def _put_new(self, path: str, items: Mapping[str, bytes]) -> bool:
+        self._change()
+        return super()._put_new(path, items)
 
-LocalStore._plain = True
+
+LocalStore._plain = LocalStore._puts_new = True
 
 
 class Buffer(bytes):

@@ -36,6 +36,20 @@ def test_parts_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         os.close(fd)
 
 
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_file_is_written_where_none_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool) -> None:
+    # The system takes less at a time than it is given.
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))
+    files.write_new(f"{tmp_path}/f", bytes(range(20)), sync)
+    assert (tmp_path / "f").read_bytes() == bytes(range(20))
+    with pytest.raises(FileExistsError):
+        files.write_new(f"{tmp_path}/f", b"other")
+    with pytest.raises(FileNotFoundError):
+        files.write_new(f"{tmp_path}/gone/f", b"")
+    assert (tmp_path / "f").read_bytes() == bytes(range(20))
+
+
 def test_walking(tree: Path) -> None:
     (tree / "a" / "circle").symlink_to(tree / "a", target_is_directory=True)
     (tree / "link").symlink_to(tree / "a" / "b", target_is_directory=True)

@@ -54,6 +54,7 @@ def test_a_folder_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyP
     removal.remove_folder(str(folder / "n"))
     assert os.listdir(folder) == ["other"]
     names = [os.path.relpath(path, folder) for path in unlinked if os.path.isabs(path)]
+    names = [name for name in names if ".partial/" not in name]
     assert names == ["n/.zgroup", "n/.zattrs", "n/a/.zarray", "n/a/0.0"]
 
 

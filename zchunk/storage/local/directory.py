@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -27,21 +27,16 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.removal import (
-    clear_folder,
-    finish_erasing,
-    foreign_files,
-    remove_empty_folder,
-    remove_folder,
-    remove_in_place,
-)
 from zchunk.storage.local.trees import RETRIES, each_file
 
 if TYPE_CHECKING:
     from zchunk.storage import marks
+    from zchunk.storage.local import new_folders, removal
 else:
-    # Most programs make nothing where something else is.
+    # Most programs make nothing where something else is, and readers make nothing.
     marks = LazyModule("zchunk.storage.marks")
+    new_folders = LazyModule("zchunk.storage.local.new_folders")
+    removal = LazyModule("zchunk.storage.local.removal")
 
 Durability: TypeAlias = Literal["none", "atomic", "fsync"]
 
@@ -104,11 +99,17 @@ class DirectoryStore(Store):
     _identity: str | None = None
     # Whether the values of keys are files as they lie: not in a subclass that does something of its own.
     _plain = True
+    _puts_new = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        methods = "__getitem__", "__setitem__", "__delitem__", "__contains__", "file_path"
-        cls._plain = all(getattr(cls, name) is getattr(DirectoryStore, name) for name in methods)
+        cls._plain = cls._keeps("__getitem__", "__setitem__", "__delitem__", "__contains__", "file_path")
+        cls._puts_new = cls._plain and cls._keeps("set_new", "set_new_many")
+
+    @classmethod
+    def _keeps(cls, *methods: str) -> bool:
+        """Whether these methods are still those of this class."""
+        return all(getattr(cls, name) is getattr(DirectoryStore, name) for name in methods)
 
     def __init__(
         self,
@@ -245,7 +246,7 @@ class DirectoryStore(Store):
             try:
                 return write_file(encoded, data, how)
             except IsADirectoryError:
-                remove_folder(path, self.durability == "fsync")
+                removal.remove_folder(path, self.durability == "fsync")
             except NotADirectoryError:
                 raise self._below_value(key, os.path.dirname(path)) from None
             except FileNotFoundError:
@@ -369,13 +370,13 @@ class DirectoryStore(Store):
                 raise
             return
         if path:
-            remove_folder(folder, self.durability == "fsync")
+            removal.remove_folder(folder, self.durability == "fsync")
         elif any(are_files([os.fsencode(f"{folder}/{name}") for name in NODE_FILES])):
             # Not moved aside: the folder above it is not the store's.
             marks.erase(self, path)
-            remove_empty_folder(folder)
+            removal.remove_empty_folder(folder)
         else:
-            remove_in_place(folder, self.durability == "fsync")
+            removal.remove_in_place(folder, self.durability == "fsync")
         if self.durability == "fsync":
             sync_folder(os.path.dirname(folder))
 
@@ -384,7 +385,11 @@ class DirectoryStore(Store):
             # In one step for readers, with the mark.
             self.erase_prefix(path)
         else:
-            clear_folder(self._folder(path), self.durability == "fsync", UNFINISHED_KEY)
+            removal.clear_folder(self._folder(path), self.durability == "fsync", UNFINISHED_KEY)
+
+    def _put_new(self, path: str, items: Mapping[str, bytes]) -> bool:
+        fsync = self.durability == "fsync"
+        return self.root is not None and new_folders.put_new_folder(self._folder(path), items, fsync)
 
     def _detach(self, path: str) -> None:
         if path and os.path.islink(self._folder(path)):
@@ -427,13 +432,13 @@ class DirectoryStore(Store):
         return unfinished(self._folder(path))
 
     def finish_erasing(self, path: str = "") -> None:
-        finish_erasing(self._folder(path))
+        removal.finish_erasing(self._folder(path))
 
     def lost(self, path: str = "") -> bool:
         return not os.path.isdir(self._folder(path))
 
     def foreign(self, path: str = "") -> list[str]:
-        return foreign_files(self._folder(path))
+        return removal.foreign_files(self._folder(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move the file or folder `src_path` to `dst_path`, where nothing may be, in one step.

@@ -12,6 +12,7 @@ from zchunk.spec.keys import is_key
 from zchunk.storage.local.leftovers import is_hidden, remove_leftovers
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC | getattr(os, "O_BINARY", 0)
 
 # Linux moves at most 2 GiB - 4 KiB per call, macOS refuses 2 GiB and more.
 _CALL_MAX = 1 << 30
@@ -41,6 +42,16 @@ def read_at(fd: int, start: int, size: int) -> bytes:
         start += len(part)
         size -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def write_new(path: str, content: bytes, sync: bool = False) -> None:
+    """Write a file that is not there, in a folder that is; durably if asked."""
+    with Descriptor(os.fsencode(path), _WRITE) as file:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(file.fd, left) :]
+        if sync:
+            os.fsync(file.fd)
 
 
 def sync_folder(folder: str) -> None:

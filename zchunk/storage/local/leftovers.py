@@ -26,6 +26,8 @@ PARTIAL = ".partial"
 ERASED = "erased"
 # Begins the name of one that is there while what is beside it is deleted.
 ERASING = "erasing"
+# Begins the name of one that is to be put in its place, with what is in it.
+MAKING = "making"
 
 # Names of 16 digits were made by versions before; they have 18 bits of the machine, which two may share.
 # Before the digits there is always a period, with no name before it if that would be too long. Downloads of
@@ -47,13 +49,13 @@ def is_hidden(entry: os.DirEntry[str]) -> bool:
     """Whether a file or folder is a temporary one, and so not part of a store."""
     if not entry.name.endswith(PARTIAL):
         return False
-    return entry.is_file() or _prefix(entry.name) in (ERASED, ERASING)
+    return entry.is_file() or _prefix(entry.name) in (ERASED, ERASING, MAKING)
 
 
 def is_leftover(entry: os.DirEntry[str]) -> bool:
-    """Whether a file is a temporary one, or a folder was moved aside, and the process that did it is gone."""
+    """Whether a file is a temporary one, or a folder is aside, and the process that made it so is gone."""
     found = _NAME.fullmatch(entry.name) if entry.name.endswith(PARTIAL) else None
-    if found is None or not (found[1] == ERASED or entry.is_file(follow_symlinks=False)):
+    if found is None or not (found[1] in (ERASED, MAKING) or entry.is_file(follow_symlinks=False)):
         return False
     return is_abandoned(found[2], entry)
 
@@ -182,15 +184,23 @@ class Tidied:
         looks = len(str(writes)) - 1
         if writes != _MORE**looks:
             return
-        if len(self.folders) + len(self._writes) > self._MOST_FOLDERS:
-            self.folders.clear()
-            self._writes.clear()
+        self._make_room()
         with suppress(OSError), closing(_below(folder)) as entries:
             _removed(islice(entries, _LOOKED_AT * writes))
             if next(entries, None) is not None:
                 return
         self._writes.pop(folder, None)
         self.folders.add(folder)
+
+    def made(self, folder: str) -> None:
+        """Know of a folder that is new: nothing is left in it."""
+        self._make_room()
+        self.folders.add(folder)
+
+    def _make_room(self) -> None:
+        if len(self.folders) + len(self._writes) > self._MOST_FOLDERS:
+            self.folders.clear()
+            self._writes.clear()
 
 
 tidy = Tidied()

@@ -17,7 +17,7 @@ from itertools import islice
 from zchunk._ext.io.files import are_files
 from zchunk.errors import StoreError
 from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
-from zchunk.storage.local.files import is_absence, sync_folder
+from zchunk.storage.local.files import is_absence, sync_folder, write_new
 from zchunk.storage.local.leftovers import ERASED, ERASING, is_abandoned_trace, is_hidden, partial_path
 from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
 
@@ -80,8 +80,7 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
         found = [entry for entry in entries if entry.path != aside and entry.name != keep]
     files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
     files.sort(key=lambda entry: erase_rank(entry.name))
-    with open(f"{aside}/{_NAMES}", "wb") as names:
-        names.write(b"\0".join(os.fsencode(entry.name) for entry in found))
+    write_new(f"{aside}/{_NAMES}", b"\0".join(os.fsencode(entry.name) for entry in found))
     metadata = [entry.path for entry in files if entry.name in NODE_FILES]
     for path in metadata:
         _unlink(path)
@@ -100,7 +99,12 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
     for path in moved:
         remove_tree(path)
     # At last: as long as the names are there, others know what is not among them.
-    remove_tree(aside)
+    _unlink(f"{aside}/{_NAMES}")
+    try:
+        os.rmdir(aside)
+    except OSError:
+        # Another process deletes it, too, or has put something there.
+        remove_tree(aside)
 
 
 def _unlink(path: str) -> None:
