@@ -17,10 +17,14 @@ zc_crc_init()
 cdef bint _hardware = zc_crc_hardware()
 
 
-cdef uint32_t crc32c(const uint8_t* p, size_t n) noexcept nogil:
+cdef uint32_t crc32c_more(uint32_t crc, const uint8_t* p, size_t n) noexcept nogil:
     if _hardware:
-        return ~zc_crc_fast(0xFFFFFFFFU, p, n)
-    return ~zc_crc_table(0xFFFFFFFFU, p, n)
+        return ~zc_crc_fast(~crc, p, n)
+    return ~zc_crc_table(~crc, p, n)
+
+
+cdef uint32_t crc32c(const uint8_t* p, size_t n) noexcept nogil:
+    return crc32c_more(0, p, n)
 
 
 def checksum(data, *, bint table=False):

@@ -81,6 +81,11 @@ cdef enum:
     MAX_ROOT = 500
 
 
+cdef int64_t now_ns() noexcept nogil:
+    """Nanoseconds of a clock that only goes forward."""
+    return zc_now_ns()
+
+
 cdef inline int _do(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
     cdef Region r
     if p.team != NULL:
@@ -95,12 +100,12 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
     cdef int64_t task = 0, last = 0, k, until = 0, run = 1
     cdef int status
     if budget_ns:
-        until = zc_now_ns() + budget_ns
+        until = now_ns() + budget_ns
     if p.chunk_nbytes <= SMALL and p.splits == 1:
         run = max(min((p.end - zc_load(&p.next)) // SHARES, <int64_t>RUN), 1)
     while not zc_load(&p.stop):
         if task == last:
-            if budget_ns and last and zc_now_ns() > until:
+            if budget_ns and last and now_ns() > until:
                 # To be continued: the scratch is kept.
                 stream_done()
                 return

@@ -11,17 +11,21 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memmove, strerror
+from libc.string cimport memmove, memset, strerror
 from cpython.buffer cimport PyBUF_CONTIG, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 cimport cython
 cimport numpy as cnp
 
 from zchunk._ext.codecs.dispatch cimport encoded_bound
-from zchunk._ext.engine.job cimport Job
+from zchunk._ext.codecs.libraries cimport thread_scratch, trim
+from zchunk._ext.engine.job cimport Job, now_ns
 from zchunk._ext.io.files cimport HERE, Draft, begin_file, commit_file, finish_file, put, put_at
-from zchunk._ext.engine.plan cimport Plan, Value
-from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure
+from zchunk._ext.engine.plan cimport Plan, Value, locate
+from zchunk._ext.engine.write_chunk cimport write_chunk
+from zchunk._ext.memory.scratch cimport Scratch
+from zchunk._ext.memory.status cimport NO_MEMORY, OK, Failure, fail
+from zchunk._ext.selection.region cimport Region
 
 cnp.import_array()
 
@@ -65,6 +69,19 @@ cdef int _put_values(Draft* d, const Value* values, int64_t n, int64_t nbytes, F
         return put(d, _gather(values, n), nbytes, f)
     for i in range(n):
         if values[i].size > 0 and put(d, values[i].data, values[i].size, f) != OK:
+            return f.status
+    return OK
+
+
+cdef int _encode_some(Plan* p, uint8_t* room, int64_t bound, int64_t n, Scratch* s, Failure* f) noexcept nogil:
+    """Encode the `n` chunks from `p.first` on, each where `bound` bytes are for it."""
+    cdef Region r
+    cdef int64_t i
+    for i in range(n):
+        p.values[i].data = room + i * bound
+        locate(p, p.first + i, &r)
+        if write_chunk(p, p.first + i, &r, s, f) != OK:
+            p.failed = p.first + i
             return f.status
     return OK
 
@@ -245,6 +262,56 @@ cdef class ShardJob(Job):
         self._done, self._end = NULL, end
         if status != OK:
             self._raise(&f)
+
+    @property
+    def in_file(self):
+        """Whether a file was begun, and not the bytes of a value."""
+        return self._drafting
+
+    def pour(self, buffer, int64_t first, double seconds):
+        """Do what `make_slots`, `run`, `detach` and `flush` do, batch by batch, for about so many seconds.
+
+        This thread does all, without the GIL. `buffer` has room for a batch. Returns the first chunk that is left;
+        `failure` tells whether one failed.
+        """
+        cdef Plan* p = &self.plan
+        cdef Draft* d = &self._draft
+        cdef uint64_t* at = <uint64_t*>cnp.PyArray_DATA(self._fresh)
+        cdef uint8_t* touched = <uint8_t*>cnp.PyArray_DATA(self._touched)
+        cdef Py_buffer* view = &self._slots[self._turn]
+        cdef int64_t until, most, n, end, bound = self.bound
+        cdef Scratch* s
+        cdef Failure f
+        if not self._drafting or self._done != NULL:
+            raise ValueError("no file was begun, or chunks are not flushed")
+        PyBuffer_Release(view)
+        PyObject_GetBuffer(buffer, view, PyBUF_CONTIG)
+        most = view.len // bound
+        if not 0 <= first < p.total or most < 1:
+            raise ValueError(f"chunk {first} of {p.total}, and {view.len} bytes for chunks of {bound}")
+        self._batch(first, min(most, p.total - first))
+        p.merging = True
+        memset(&f, 0, sizeof(f))
+        with nogil:
+            until = now_ns() + <int64_t>(seconds * 1e9)
+            s = thread_scratch()
+            if s == NULL:
+                fail(&f, NO_MEMORY, sizeof(Scratch), 0)
+            while f.status == OK and p.first < p.total and (p.first == first or now_ns() < until):
+                n = min(most, p.total - p.first)
+                if _encode_some(p, <uint8_t*>view.buf, bound, n, s, &f) == OK:
+                    end = _place(p.values, n, self._end, at, touched)
+                    _put_values(d, p.values, n, end - self._end, &f)
+                    self._end = end
+                    p.first += n
+            if s != NULL:
+                trim(s)
+        first, p.next = p.first, p.end
+        self._forget()
+        if d.status != OK:
+            self._raise(&f)
+        p.failure = f
+        return first
 
     def keep(self):
         """Add the chunks that the shard holds and that were not written."""

@@ -285,6 +285,16 @@ def write_shard(array: ChunkedArray, plan: Plan, value: Items, field: str | None
     return True
 
 
+def _pour(array: ChunkedArray, job: ShardJob, slot: Items, first: int) -> int:
+    """Encode and add chunks in this thread alone for a moment; return the first one that is left."""
+    # As `_drain` does: in slices, between which other threads may run, and helpers become idle.
+    left = job.pour(slot, first, 0.1)
+    failure = job.failure()
+    if failure is not None:
+        raise _error(array, *failure)
+    return left
+
+
 def _write_shard(array: ChunkedArray, plan: Plan, stored: Items, by_store: bool = False) -> None:
     assert array.layout is not None
     assert isinstance(array.store, Shard)
@@ -300,6 +310,10 @@ def _write_shard(array: ChunkedArray, plan: Plan, stored: Items, by_store: bool 
             helped = threads.idle() > 0
             if turn == len(slots):
                 slots.append(np.empty(most * job.bound, np.uint8))
+            if not helped and job.in_file:
+                job.flush()
+                first = _pour(array, job, slots[turn], first)
+                continue
             job.make_slots(slots[turn], first, min(job.total - first, most))
             # The batch before is written while this one is encoded.
             _drain(array, job, job.flush, helped)

@@ -10,17 +10,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from zchunk._ext.threads.crew import LOOK, Shared
 from zchunk._ext.threads.guards import Guard, holding
 from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.settings import at_least, config
-from zchunk.runtime.workers import Pool, Task, Work
+from zchunk.runtime.workers import Pool, Task, Work, give_way
 
 Item = TypeVar("Item")
-
 
 # A signal handler may read and write while the code that it interrupts holds the lock: what the lock guards
 # is whole wherever a handler can begin.
@@ -28,6 +27,8 @@ _lock = Guard()
 _pool: Pool | None = None
 _threads: int | None = None
 _awake_until = 0
+# Of threads that are in the background, by their numbers: how many threads each uses, and its helpers.
+_background: dict[int, tuple[int, Pool]] = {}
 
 
 def get_threads() -> int:
@@ -48,9 +49,29 @@ def get_threads() -> int:
     True
     """
     global _threads
+    if _background and (own := _background.get(threading.get_ident())) is not None:
+        return own[0]
     if _threads is None:
         _threads = _default_threads()
     return _threads
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Let this thread, to its end, be one that gives way to others, and use one thread less than they may.
+
+    Its helpers are its own, and give way, too. So a program that computes meanwhile keeps a core to itself;
+    one that computes on all cores loses little. A thread does not get its priority back: it ends with this.
+    """
+    number, most = threading.get_ident(), max(get_threads() - 1, 1)
+    pool = Pool(max(most - 1, 1), "zchunk_background", gives_way=True)
+    give_way()
+    _background[number] = most, pool
+    try:
+        yield
+    finally:
+        del _background[number]
+        pool.end()
 
 
 @says_near_names
@@ -114,12 +135,15 @@ config.define("threading.max_workers", at_least(1, "an integer >= 1"), _changed)
 
 def idle() -> int:
     """Return how many helpers would begin at once. They may be busy in the next moment."""
-    most, pool = get_threads() - 1, _pool
+    most, own = get_threads() - 1, _background.get(threading.get_ident())
+    pool = _pool if own is None else own[1]
     return most if pool is None else min(most, pool.idle)
 
 
 def _the_pool() -> Pool:
     global _pool
+    if (own := _background.get(threading.get_ident())) is not None:
+        return own[1]
     if _pool is None:
         made = Pool(max(get_threads() - 1, 1), "zchunk")
         # A signal handler may have made one meanwhile.
@@ -254,6 +278,7 @@ def _after_fork() -> None:
     # Threads do not survive a fork.
     global _pool
     _pool = None
+    _background.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,6 +7,8 @@ is shared with threads that wait outside the GIL, and begins within a few micros
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +18,9 @@ from zchunk._ext.threads.crew import Crew, Shared
 
 Result = TypeVar("Result")
 Work = Callable[[], Any]
+
+# Beside one that does not, a thread that gives way gets a tenth of a core.
+_NICE = 10
 
 
 class Task(Generic[Result]):
@@ -101,11 +106,13 @@ class Pool:
         Most threads.
     name : str
         What their names begin with.
+    gives_way : bool, optional
+        Whether other threads of the machine come first.
     """
 
-    def __init__(self, limit: int, name: str) -> None:
+    def __init__(self, limit: int, name: str, gives_way: bool = False) -> None:
         self._limit = limit
-        self._name = name
+        self._name, self._gives_way = name, gives_way
         self._threads = 0
         self._crew = Crew()
 
@@ -136,7 +143,10 @@ class Pool:
             try:
                 # A daemon: it waits for work when the interpreter exits, which must not wait for it.
                 threading.Thread(
-                    target=_help, args=(self._crew,), name=f"{self._name}_{number}", daemon=True
+                    target=_help_behind if self._gives_way else _help,
+                    args=(self._crew,),
+                    name=f"{self._name}_{number}",
+                    daemon=True,
                 ).start()
             except BaseException:
                 self._threads -= 1
@@ -154,3 +164,17 @@ def _help(crew: Crew) -> None:
         task.run()
         # What was worked on is not kept while waiting.
         task, finished = None, True
+
+
+def _help_behind(crew: Crew) -> None:
+    give_way()
+    _help(crew)
+
+
+def give_way() -> None:
+    """Let other threads of the machine come before this one, to its end, where threads have priorities."""
+    # Elsewhere that of the whole process would change.
+    if sys.platform == "linux":
+        # Where it is forbidden the work is done all the same.
+        with suppress(OSError):
+            os.nice(_NICE)

@@ -6,6 +6,8 @@ from cpython.ref cimport PyObject
 from zchunk._ext.threads.crew cimport Shared
 from zchunk._ext.engine.plan cimport Plan
 
+cdef int64_t now_ns() noexcept nogil
+
 
 cdef class Layout:
     cdef Plan plan

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from zchunk.runtime.threads import in_background
 from zchunk.storage.local.trees import remove_tree
 from zchunk.wings.checkpoint import layout, retention
 from zchunk.wings.checkpoint.commit import Attempt, Written
@@ -72,11 +73,13 @@ class Saving:
                 if self._thread is not thread:
                     return
                 begun = True
-            if before is not None:
-                before.join()
-            self.write()
-            if comm is not None:
-                self.finish(comm)
+            # Its priority comes first: others may still copy.
+            with in_background():
+                if before is not None:
+                    before.join()
+                self.write()
+                if comm is not None:
+                    self.finish(comm)
 
         # The interpreter waits for it at exit.
         thread = threading.Thread(target=run, name="zchunk-checkpoint", daemon=False)
