@@ -441,6 +441,40 @@ def test_mutated_shards_raise_or_decode(tmp_path: Path, codecs: Any, location: s
                     pass
 
 
+@pytest.mark.parametrize("shards", [(160, 1000), None], ids=["shard", "files"])
+def test_chunks_that_lie_as_they_are_wanted(tmp_path: Path, shards: Any) -> None:
+    """Read to where they are wanted, with their checksums, which find every wrong bit; or from there in parts."""
+    items = np.arange(160000, dtype="i4").reshape(160, 1000)
+    z = zchunk.create_array(
+        tmp_path, shape=items.shape, dtype="i4", chunks=(40, 1000), shards=shards, zarr_format=3,
+        compressors=[{"name": "crc32c"}],
+    )  # fmt: skip
+    z[...] = items
+    wide = np.zeros((160, 1002), "i4")
+    for out in np.zeros_like(items), np.zeros_like(items, order="F"), wide[:, 1:-1]:
+        z.get_basic_selection(..., out=out)
+        np.testing.assert_array_equal(out, items)
+    for selection in np.s_[40:120], np.s_[39:121], np.s_[80:120, 1:], np.s_[::-1], ([80, 3],):
+        np.testing.assert_array_equal(z.oindex[selection], items[selection])
+    np.testing.assert_array_equal(z[40:80], items[40:80])
+    path = tmp_path / ("c/1/0" if shards is None else "c/0/0")
+    good, start = path.read_bytes(), 0 if shards is None else 160004
+    for at in 0, 65535, 65536, 159999, 160000, 160003:
+        raw = bytearray(good)
+        raw[start + at] ^= 16
+        path.write_bytes(raw)
+        with pytest.raises(ChunkError, match="checksum"):
+            z[...]
+        np.testing.assert_array_equal(z[80:], items[80:])
+    if shards is None:
+        for size in 0, 4, 160003:
+            path.write_bytes(good[:size])
+            with pytest.raises(ChunkError):
+                z[40:80]
+    path.write_bytes(good)
+    np.testing.assert_array_equal(z[...], items)
+
+
 # ---- threads and processes
 
 

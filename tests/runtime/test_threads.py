@@ -262,3 +262,72 @@ def test_together_raises_ctrl_c_whatever_a_helper_met() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         pool.together(work, 1, lambda: None)
+
+
+def in_a_thread(work: Callable[[], Any]) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3)])
+def test_a_thread_in_the_background_uses_one_thread_less(threads: int, most: int, tmp_path: Any) -> None:
+    zchunk.set_threads(threads)
+    z = zchunk.zeros((2000, 1000), chunks=(100, 1000), store=tmp_path)
+
+    def work() -> tuple[Any, ...]:
+        with pool.in_background():
+            # In no other thread.
+            others = in_a_thread(zchunk.get_threads)
+            z[...] = 1
+            names = [thread.name for thread in threading.enumerate()]
+            own = sum(name.startswith("zchunk_background") for name in names)
+            return zchunk.get_threads(), pool.idle() <= most - 1, others, own
+
+    found, idle, others, own = in_a_thread(work)
+    assert (found, idle, others, zchunk.get_threads()) == (most, True, threads, threads)
+    assert own == most - 1
+    assert z[...].all()
+    # What other threads have is not that of the one that is gone, and its helpers end.
+    assert pool.idle() == threads - 1
+    wait_until(lambda: not any(t.name.startswith("zchunk_background") for t in threading.enumerate()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_a_thread_in_the_background_gives_way_with_its_helpers() -> None:
+    zchunk.set_threads(3)
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work() -> list[int]:
+        found: list[int] = []
+        with pool.in_background():
+            tasks = pool.submit(lambda: found.append(priority()), 1)
+            assert tasks[0].exception() is None
+            return [priority(), *found]
+
+    assert in_a_thread(work) == [min(own + 10, 19)] * 2
+    assert priority() == own
+    tasks = pool.submit(priority, 1)
+    assert tasks[0].result() == own
+
+
+def test_the_child_of_a_thread_in_the_background_has_all_threads(tmp_path: Any) -> None:
+    code = (
+        "import os, threading, zchunk\n"
+        "from zchunk.runtime import threads\n"
+        "zchunk.set_threads(4)\n"
+        "def work():\n"
+        "    with threads.in_background():\n"
+        "        pid = os.fork()\n"
+        "        if not pid:\n"
+        "            print(zchunk.get_threads(), flush=True)\n"
+        "            os._exit(0)\n"
+        "        os.waitpid(pid, 0)\n"
+        "t = threading.Thread(target=work); t.start(); t.join()"
+    )
+    assert run(code) == "4"

@@ -64,7 +64,7 @@ def in_background() -> Iterator[None]:
     one that computes on all cores loses little. A thread does not get its priority back: it ends with this.
     """
     number, most = threading.get_ident(), max(get_threads() - 1, 1)
-    pool = Pool(max(most - 1, 1), "zchunk_background", gives_way=True)
+    pool = Pool(max(most - 1, 1), "zchunk_background")
     give_way()
     _background[number] = most, pool
     try:

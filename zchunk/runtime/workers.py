@@ -106,13 +106,11 @@ class Pool:
         Most threads.
     name : str
         What their names begin with.
-    gives_way : bool, optional
-        Whether other threads of the machine come first.
     """
 
-    def __init__(self, limit: int, name: str, gives_way: bool = False) -> None:
+    def __init__(self, limit: int, name: str) -> None:
         self._limit = limit
-        self._name, self._gives_way = name, gives_way
+        self._name = name
         self._threads = 0
         self._crew = Crew()
 
@@ -143,10 +141,7 @@ class Pool:
             try:
                 # A daemon: it waits for work when the interpreter exits, which must not wait for it.
                 threading.Thread(
-                    target=_help_behind if self._gives_way else _help,
-                    args=(self._crew,),
-                    name=f"{self._name}_{number}",
-                    daemon=True,
+                    target=_help, args=(self._crew,), name=f"{self._name}_{number}", daemon=True
                 ).start()
             except BaseException:
                 self._threads -= 1
@@ -166,13 +161,11 @@ def _help(crew: Crew) -> None:
         task, finished = None, True
 
 
-def _help_behind(crew: Crew) -> None:
-    give_way()
-    _help(crew)
-
-
 def give_way() -> None:
-    """Let other threads of the machine come before this one, to its end, where threads have priorities."""
+    """Let other threads of the machine come before this one, to its end, where threads have priorities.
+
+    Threads that it starts give way, too.
+    """
     # Elsewhere that of the whole process would change.
     if sys.platform == "linux":
         # Where it is forbidden the work is done all the same.
