@@ -443,7 +443,7 @@ def test_mutated_shards_raise_or_decode(tmp_path: Path, codecs: Any, location: s
 
 @pytest.mark.parametrize("shards", [(160, 1000), None], ids=["shard", "files"])
 def test_chunks_that_lie_as_they_are_wanted(tmp_path: Path, shards: Any) -> None:
-    """Read to where they are wanted, with their checksums, which find every wrong bit; or from there in parts."""
+    """Read to where they are wanted, with checksums, which find every wrong bit; or in parts."""
     items = np.arange(160000, dtype="i4").reshape(160, 1000)
     z = zchunk.create_array(
         tmp_path, shape=items.shape, dtype="i4", chunks=(40, 1000), shards=shards, zarr_format=3,
