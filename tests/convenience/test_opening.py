@@ -62,10 +62,30 @@ def test_modes_that_create(mode: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("open_", [zchunk.open, zchunk.open_array, zchunk.open_group])
 def test_whether_there_is_a_folder(open_: Callable[..., object], tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(FileNotFoundError, match="the folder is there, without Zarr metadata in it"):
+    there = "the folder is there, without Zarr metadata in it; it "
+    with pytest.raises(FileNotFoundError, match=rf"{there}is empty; mode 'a'.* would create it"):
         open_(tmp_path / "folder", "r")
-    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+    for name in "dacb":
+        (tmp_path / "folder" / name).write_text("")
+    with pytest.raises(FileNotFoundError, match=f"{there}has 'a', 'b', 'c', …; mode"):
+        open_(tmp_path / "folder", "r")
+    with pytest.raises(FileNotFoundError, match=r"there is no such folder; mode 'a'.* would create it"):
         open_(tmp_path / "nowhere", "r")
+    with pytest.raises(FileNotFoundError, match=r"no such folder; did you mean 'folder'\?"):
+        open_(tmp_path / "foldr", "r")
+
+
+@NO_ARRAYS
+def test_a_node_of_the_other_format_is_named(tmp_path: Path) -> None:
+    zchunk.open_group(tmp_path / "g", "w", zarr_format=2)
+    zchunk.open_array(tmp_path / "a", "w", shape=3, zarr_format=3)
+    with pytest.raises(GroupNotFoundError, match="a group of format 2 is there; open it with open_group"):
+        zchunk.open_group(tmp_path / "g", "r", zarr_format=3)
+    with pytest.raises(ArrayNotFoundError, match="an array of format 3 is there; open it with open_array"):
+        zchunk.open_array(tmp_path / "a", "r", zarr_format=2)
+    memory = dict(zchunk.group(zarr_format=3).store)
+    with pytest.raises(PathNotFoundError, match="a group of format 3 is there"):
+        zchunk.open(memory, "r", zarr_format=2)
 
 
 @pytest.mark.parametrize("mode", ["w-", "x"])

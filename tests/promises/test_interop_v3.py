@@ -718,3 +718,39 @@ def test_each_changes_the_other_s_hierarchy(tmp_path: Path) -> None:
     again["b"].attrs["more"] = [1]
     assert zarr.open_array(store / "a", mode="r")[...].tolist() == [0, 1, 2, 3, 7, 8, 9, 1, 2]
     assert zarr.open_array(store / "b", mode="r").attrs.asdict() == {"more": [1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "stored"),
+    [
+        ("int2", [-2, -1, 0, 1], "02030001"),
+        ("int4", [-8, -1, 3, 7], "080f0307"),
+        ("uint2", [0, 1, 2, 3], "00010203"),
+        ("uint4", [0, 7, 8, 15], "0007080f"),
+        ("float4_e2m1fn", [-6, -0.5, 1, 6], "0f090207"),
+    ],
+)
+def test_items_of_less_than_a_byte(name: str, values: list[float], stored: str, tmp_path: Path) -> None:
+    """A byte each. TensorStore has those with a sign, and stores them so."""
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    items = np.array(values).astype(dtype)
+    z = zchunk.array(items, chunks=4, store=tmp_path / "z", zarr_format=3, compressor=None)
+    assert (tmp_path / "z" / "c" / "0").read_bytes().hex() == stored
+    assert same_items(z[...], items)
+    if name.startswith("uint"):
+        return
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(tmp_path / "z")}}
+    assert same_items(tensorstore.open(spec).result().read().result(), items)
+    spec = {
+        "driver": "zarr3",
+        "kvstore": {"driver": "file", "path": str(tmp_path / "t")},
+        "metadata": {
+            "shape": [4],
+            "data_type": name,
+            "chunk_grid": pair("regular", chunk_shape=[4]),
+            "codecs": [LITTLE],
+        },
+    }
+    tensorstore.open(spec, create=True).result()[...] = items
+    assert (tmp_path / "t" / "c" / "0").read_bytes().hex() == stored
+    assert same_items(zchunk.open_array(tmp_path / "t", "r")[...], items)

@@ -266,3 +266,24 @@ def test_names_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ImportError, match=r"zchunk\[redis\]"):
         make()
+
+
+def test_a_scheme_that_nothing_opens_is_named() -> None:
+    with pytest.raises(ValueError, match=r"open 'htp://host/x': fsspec has .* for 'htp'; did you mean"):
+        zchunk.open("htp://host/x", mode="r")
+    with pytest.raises(ValueError, match=r"fsspec has no file system for 'nosuch'$"):
+        zchunk.open("nosuch://host/x", mode="r")
+
+
+def test_fsspec_for_object_stores_says_what_there_is_beside_it() -> None:
+    code = (
+        "import sys; sys.modules['s3fs'] = None\n"
+        "from zchunk.storage import FSStore\n"
+        "try: FSStore('s3://bucket/x')\n"
+        "except ImportError as e: print(e)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    ).stdout
+    assert "s3fs" in out
+    assert "pip install 'zchunk[cloud]'" in out

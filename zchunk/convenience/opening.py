@@ -125,8 +125,9 @@ def open(
     try:
         return groups.find_or_make_group(access, mode, attributes)
     except GroupNotFoundError:
+        advice = absence(access, "mode 'a' or 'w' would create it")
         raise PathNotFoundError(
-            f"nothing at path {'/' + access.path!r} in {access.store!r}{absence(access)}"
+            f"nothing at path {'/' + access.path!r} in {access.store!r}{advice}"
         ) from None
 
 

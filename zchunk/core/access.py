@@ -7,12 +7,15 @@ a whole: from the functions that users call to the node, from a group to its mem
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zchunk.core.array_config import ArrayConfig, NewNodes, as_config
 from zchunk.engine.chunk_cache import ChunkCache, as_cache
-from zchunk.errors import PathNotFoundError
-from zchunk.metadata.formats import get_format
+from zchunk.errors import PathNotFoundError, ZchunkError
+from zchunk.metadata.formats import FORMATS, get_format
+from zchunk.runtime.near_names import near
 from zchunk.spec.keys import normalize_path
 from zchunk.spec.versions import asked_format, check_unsupported
 from zchunk.storage import open_store
@@ -23,6 +26,9 @@ from zchunk.storage.store_path import with_path
 
 if TYPE_CHECKING:
     from zchunk.typing import ArrayConfigLike, MemoryOrder, MetaArray, Missing, Synchronizer
+
+# So many files are looked at for an error.
+_MOST_NAMES = 1000
 
 
 class Access(NamedTuple):
@@ -188,17 +194,40 @@ def check_metadata(access: Access) -> None:
         )
 
 
-def absence(access: Access) -> str:
-    """Return what an error adds where no node is at a path: whether there is a folder at all.
+def absence(access: Access, advice: str) -> str:
+    """Return what an error adds where no node is at a path, or none of a kind: what is there, what to do.
 
-    Of stores that are no local folders, nothing.
+    Stores are asked that answer without a request.
     """
-    root = access.store.root
-    if root is None:
-        return ""
-    if os.path.isdir(f"{root}/{access.path}"):
-        return ": the folder is there, without Zarr metadata in it"
-    return ": there is no such folder"
+    store, path = access.store, access.path
+    if store.root is None and not getattr(store, "quick_lookups", False):
+        return f"; {advice}"
+    for fmt in FORMATS:
+        with suppress(ZchunkError):
+            kind = fmt.node_type(store, path)
+            if kind is not None:
+                what = f"{'an' if kind == 'array' else 'a'} {kind} of format {fmt.version}"
+                return f": {what} is there; open it with open_{kind}"
+    return f"{'' if store.root is None else _in_folder(f'{store.root}/{path}'.rstrip('/'))}; {advice}"
+
+
+def _in_folder(folder: str) -> str:
+    """Return what an error says of a folder without a node."""
+    if not os.path.isdir(folder):
+        parent, name = os.path.split(folder)
+        return f": there is no such folder{near(name, _names_in(parent))}"
+    names = _names_in(folder)
+    found = f"has {', '.join(map(repr, names[:3]))}{', …' if names[3:] else ''}" if names else "is empty"
+    return f": the folder is there, without Zarr metadata in it; it {found}"
+
+
+def _names_in(folder: str) -> list[str]:
+    """Return the names of what is in a folder, the first of them if there are many."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in islice(entries, _MOST_NAMES))
+    except OSError:
+        return []
 
 
 def check_folder(access: Access) -> None:

@@ -171,9 +171,9 @@ def open_array(
                 # Another process has just made it.
                 return Array._of(*find_array(access))
             if mode != "a":
+                advice = absence(access, "mode 'a' or 'w' would create it")
                 raise ArrayNotFoundError(
-                    f"no array at path {'/' + access.path!r} in {access.store!r}{absence(access)}; mode 'a' "
-                    "or 'w' would create it"
+                    f"no array at path {'/' + access.path!r} in {access.store!r}{advice}"
                 ) from None
     if shape is None:
         # If something is there already, that is the likelier reason.

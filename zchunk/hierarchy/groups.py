@@ -365,7 +365,8 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
             return Group._of(find_group(access))
         except GroupNotFoundError as err:
             if mode != "a":
-                raise GroupNotFoundError(f"{err}{absence(access)}; mode 'a' would create it") from None
+                advice = absence(access, "mode 'a' would create it")
+                raise GroupNotFoundError(f"{err}{advice}") from None
     try:
         if mode == "a":
             return patiently(lambda: make_group(access, False, attributes), access)

@@ -10,14 +10,9 @@ from urllib.parse import unquote, urlsplit
 from zchunk.errors import ReadOnlyError
 from zchunk.storage import registry
 from zchunk.storage.base import Store
-from zchunk.storage.fsspec.store import FSStore
+from zchunk.storage.fsspec.store import OBJECT_STORES, FSStore
 from zchunk.storage.secrets import cleaned_url
 
-# What opens them where obstore is not installed.
-_OBJECTS = {
-    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
-    "az": "adlfs", "azure": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs",
-}  # fmt: skip
 # What fsspec puts before another file system, whose files it has.
 _CACHES = {"blockcache", "filecache", "simplecache"}
 _REDIS = {"redis", "rediss"}
@@ -36,7 +31,9 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
         return _zip_of_url(url, mode, storage_options)
     if scheme in _REDIS:
         return registry.RedisStore.from_url(url, **storage_options)
-    if scheme in _OBJECTS and (find_spec("obstore") is not None or find_spec(_OBJECTS[scheme]) is None):
+    # By fsspec where its package is there, and obstore is not.
+    package = OBJECT_STORES.get(scheme)
+    if package is not None and (find_spec("obstore") is not None or find_spec(package) is None):
         read_only = mode == "r" or storage_options.get("read_only", False)
         return registry.ObjectStore.from_url(url, **storage_options | {"read_only": read_only})
     return FSStore(url, mode=mode, **storage_options)

@@ -136,6 +136,17 @@ def test_zip_store_modes(tmp_path: Path) -> None:
         ZipStore(path, mode="r+")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="compression"):
         ZipStore(path, compression=5)
+    with pytest.raises(ValueError, match=r"mode of a zip store is .*, not 'rw'"):
+        ZipStore(path, "rw")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"compression is .*, not 'w'"):
+        ZipStore(path, "w", mode="r")
+
+
+def test_the_mode_may_be_the_second_argument(tmp_path: Path) -> None:
+    with ZipStore(tmp_path / "a.zip", "w") as store:
+        store["a"] = b"1"
+    with ZipStore(tmp_path / "a.zip", "r") as store:
+        assert (store.mode, store.compression, store["a"]) == ("r", zipfile.ZIP_STORED, b"1")
 
 
 def test_zip_store_after_close(tmp_path: Path) -> None:

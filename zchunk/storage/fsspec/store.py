@@ -10,6 +10,7 @@ from typing import Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.runtime.fork import PerProcess
+from zchunk.runtime.near_names import near
 from zchunk.spec.keys import check_key, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, check_path, check_separator
@@ -20,6 +21,12 @@ from zchunk.storage.secrets import cleaned_url
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
 # A subclass with its own idea of a value is asked for it.
 _OWN = ("__getitem__", "__setitem__", "__delitem__", "__contains__")
+
+# Schemes of object stores, and the packages by which fsspec opens them.
+OBJECT_STORES = {
+    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
+    "az": "adlfs", "azure": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs",
+}  # fmt: skip
 
 
 class FSStore(Store):
@@ -337,6 +344,7 @@ def _with_options(fs: Any, options: dict[str, Any]) -> Any:
 def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     """Return the file system that a URL names, and the path in it."""
     try:
+        from fsspec import available_protocols
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
@@ -348,11 +356,29 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     try:
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
-        extra = "http" if "http://" in url or "https://" in url else "fsspec"
-        raise ImportError(
-            f"opening {cleaned_url(url)!r} needs more: pip install 'zchunk[{extra}]', or {error}"
+        raise ImportError(_missing(url, str(error))) from None
+    except ValueError as error:
+        if not str(error).startswith("Protocol not known"):
+            raise
+        scheme = url.rpartition("::")[2].partition("://")[0]
+        raise ValueError(
+            f"cannot open {cleaned_url(url)!r}: fsspec has no file system for {scheme!r}"
+            f"{near(scheme, available_protocols())}"
         ) from None
     return fs, path
+
+
+def _missing(url: str, error: str) -> str:
+    """Return the error for a URL whose package is not installed, which fsspec's `error` names."""
+    shown = cleaned_url(url)
+    if "http://" in url or "https://" in url:
+        return f"opening {shown!r} needs more: pip install 'zchunk[http]', or {error}"
+    if url.partition("://")[0] in OBJECT_STORES:
+        return (
+            f"opening {shown!r} by fsspec needs more: {error}. Or pip install 'zchunk[cloud]', and open the "
+            "URL by zchunk.open or zchunk.ObjectStore.from_url"
+        )
+    return f"opening {shown!r} needs more: {error}"
 
 
 def _make(fs: Any, path: str, missing: tuple[type[Exception], ...], owner: int) -> tuple[Any, Store]:

@@ -6,7 +6,7 @@ import os
 import weakref
 import zipfile
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from zchunk._ext.io.files import sync_files
 from zchunk.errors import ReadOnlyError
@@ -19,6 +19,8 @@ from zchunk.storage.mapping import as_store
 from zchunk.storage.zip.archive import Archive
 from zchunk.storage.zip.methods import METHODS
 from zchunk.storage.zip.reader import File, Place, Reader, Value
+
+_Mode: TypeAlias = Literal["r", "w", "a", "x"]
 
 
 class ZipStore(Store):
@@ -38,7 +40,7 @@ class ZipStore(Store):
         The archive.
     compression : int, default zipfile.ZIP_STORED
         Method for new entries: ``ZIP_STORED``, ``ZIP_DEFLATED``, ``ZIP_BZIP2`` or ``ZIP_LZMA``. Chunks are
-        usually compressed already.
+        usually compressed already. A text is the mode: ``ZipStore("run.zip", "w")``.
     allowZip64 : bool, default True
         Whether the archive may grow beyond 2 GiB or 65,535 entries.
     mode : {"r", "w", "a", "x"}, default "a"
@@ -79,18 +81,21 @@ class ZipStore(Store):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        compression: int = zipfile.ZIP_STORED,
+        compression: int | _Mode = zipfile.ZIP_STORED,
         allowZip64: bool = True,
-        mode: Literal["r", "w", "a", "x"] = "a",
+        mode: _Mode = "a",
         dimension_separator: DimensionSeparator | None = None,
         durability: Durability | None = None,
     ) -> None:
         durability = config.get("durability") if durability is None else durability
         if durability not in DURABILITY:
             raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
+        if isinstance(compression, str) and mode == "a":
+            # The mode, where `zipfile.ZipFile` and `open` have it.
+            compression, mode = zipfile.ZIP_STORED, compression
         if mode not in ("r", "w", "a", "x"):
             raise ValueError(f"the mode of a zip store is 'r', 'w', 'a' or 'x', not {mode!r}")
-        if compression not in METHODS:
+        if not isinstance(compression, int) or compression not in METHODS:
             raise ValueError(f"compression is one of zipfile's ZIP_ constants {METHODS}, not {compression!r}")
         self.path: str = os.path.abspath(os.fsdecode(path))
         self.compression = compression
