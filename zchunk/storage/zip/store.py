@@ -92,7 +92,8 @@ class ZipStore(Store):
             raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
         if isinstance(compression, str) and mode == "a":
             # The mode, where `zipfile.ZipFile` and `open` have it.
-            compression, mode = zipfile.ZIP_STORED, compression
+            mode = compression
+            compression = zipfile.ZIP_STORED
         if mode not in ("r", "w", "a", "x"):
             raise ValueError(f"the mode of a zip store is 'r', 'w', 'a' or 'x', not {mode!r}")
         if not isinstance(compression, int) or compression not in METHODS:
