@@ -12,6 +12,7 @@ BUILTINS = {
     "NodeNotFoundError": [ValueError, FileNotFoundError],
     "ArrayNotFoundError": [ValueError, FileNotFoundError],
     "GroupNotFoundError": [ValueError, FileNotFoundError],
+    "LengthTypeError": [ValueError, TypeError],
     "PathNotFoundError": [ValueError, FileNotFoundError],
     "ConsolidatedMetadataNotFoundError": [ValueError, FileNotFoundError, KeyError],
     "ContainsNodeError": [ValueError, FileExistsError],

@@ -38,6 +38,20 @@ class MetadataError(ZchunkError, ValueError):
     """
 
 
+class LengthTypeError(ZchunkError, ValueError, TypeError):
+    """A length in a shape that is no integer. A ``ValueError`` as in zarr 2, a ``TypeError`` as in zarr 3.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> try:
+    ...     zchunk.zeros((4, 1.5))
+    ... except zchunk.errors.LengthTypeError as err:
+    ...     print(type(err).__name__)
+    LengthTypeError
+    """
+
+
 class InvalidKeyError(ZchunkError, ValueError):
     """A store key or node path that could escape the store or name nothing.
 

@@ -33,7 +33,6 @@ def test_what_is_said_comes_before_the_settings() -> None:
     [
         ({"order": "K"}, "order in config is 'K', not 'C' or 'F'"),
         ({"write_empty_chunks": "no"}, "write_empty_chunks in config is 'no', not True or False"),
-        ({"concurrency": 3}, "config has no 'concurrency'; it has order, write_empty_chunks"),
         (5, "config is a mapping"),
     ],
 )
@@ -41,6 +40,13 @@ def test_what_is_not_valid(wrong: Any, message: str) -> None:
     store: dict[str, bytes] = {}
     with pytest.raises(ValueError, match=message):
         zchunk.zeros(4, store=store, config=wrong)
+    assert store == {}
+
+
+def test_names_that_it_has_not() -> None:
+    store: dict[str, bytes] = {}
+    with pytest.raises(TypeError, match="config has no 'concurrency'; it has order, write_empty_chunks"):
+        zchunk.zeros(4, store=store, config={"concurrency": 3})  # type: ignore[typeddict-unknown-key]
     assert store == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,57 @@ def test_empty_chunks_are_not_stored() -> None:
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_order(version: Any) -> None:
-    z = zarr.create((4, 6), order="F", zarr_format=version, dtype="i4")
+    warned: Any = pytest.warns(zarr.errors.ZarrRuntimeWarning, match="config=")
+    with nullcontext() if version == 2 else warned:
+        z = zarr.create((4, 6), order="F", zarr_format=version, dtype="i4")
+    z[...] = np.arange(24).reshape(4, 6)
+    assert z[...].flags.f_contiguous == (version == 2)
+    z = zarr.create((4, 6), config={"order": "F"}, zarr_format=version, dtype="i4")
     z[...] = np.arange(24).reshape(4, 6)
     assert z[...].flags.f_contiguous
     # In format 3 nothing of it is stored.
     again = zchunk.open(z.store)
     assert again.order == ("F" if version == 2 else "C")
     np.testing.assert_array_equal(again[...], np.arange(24).reshape(4, 6))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"chunks": 2, "chunk_shape": 2}, "which mean the same; give one"),
+        ({"filters": []}, "filters is of arrays of format 2; in format 3, codecs says it"),
+        ({"compressor": "blosc"}, "compressor is of arrays of format 2"),
+        ({"dimension_separator": "/"}, "in format 3, chunk_key_encoding says it"),
+    ],
+)
+def test_what_is_of_the_other_format(given: Any, message: str) -> None:
+    store: dict[str, bytes] = {}
+    for make in (zarr.create, zarr.zeros, zarr.ones):
+        with pytest.raises(ValueError, match=message):
+            make(4, store=store, **given)
+    with pytest.raises(ValueError, match=message):
+        zarr.array([1, 2], store=store, **given)
+    assert not store
+
+
+def test_from_array_keeps_how_chunks_are_named() -> None:
+    z = zarr.create_array(
+        {}, data=np.ones((4, 4)), chunks=2, zarr_format=2, chunk_key_encoding={"name": "v2", "separator": "/"}
+    )
+    assert zarr.from_array({}, data=z).metadata == z.metadata
+    assert zchunk.from_array({}, data=z).metadata.chunk_key_encoding.separator == "/"
+    assert zarr.from_array({}, data=z, zarr_format=3).metadata.encode_chunk_key((0, 1)) == "c/0/1"
+    new = zarr.from_array({}, data=z, chunk_key_encoding={"name": "v2", "separator": "."})
+    assert new.metadata.encode_chunk_key((0, 1)) == "0.1"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_from_array_without_a_fill_value(version: Any) -> None:
+    z = zarr.create_array({}, data=[1, 2], fill_value=7, zarr_format=version)
+    assert zarr.from_array({}, data=z).fill_value == 7
+    expected = None if version == 2 else 0
+    assert zarr.from_array({}, data=z, fill_value=None).fill_value == expected
+    assert zchunk.from_array({}, data=z, fill_value=None).fill_value == expected
 
 
 def test_all_codecs_in_one_list() -> None:
@@ -72,6 +117,7 @@ def test_all_codecs_in_one_list() -> None:
 def test_parameters_that_mean_nothing() -> None:
     z = zarr.create(4, cache_metadata=None, synchronizer=None, meta_array=None, read_only=None, chunks=None)
     assert z.shape == (4,)
+    assert zarr.create(4, filters=None, dimension_separator=None, compressor="auto").zarr_format == 3
     assert zarr.create(4, compressor="auto", zarr_format=2).compressor == zchunk.Zstd(level=0)
     assert zarr.create(4, compressor=None, zarr_format=2).compressor is None
     assert zarr.create(4, compressor=zchunk.Zlib(), zarr_format=2).compressor == zchunk.Zlib()
@@ -88,12 +134,15 @@ def test_in_groups_of_format_2() -> None:
 def test_like() -> None:
     z = zarr.full((4, 6), 5, chunks=(2, 3), dtype="i2", compressors=[GzipCodec(level=1)])
     for new, value in (
-        (zarr.zeros_like(z), 0), (zarr.ones_like(z), 1), (zarr.empty_like(z), 0), (zarr.full_like(z), 5),
+        (zarr.zeros_like(z), 0), (zarr.ones_like(z), 1), (zarr.empty_like(z), 5), (zarr.full_like(z), 5),
     ):  # fmt: skip
         assert (new.chunks, new.dtype, new.compressors) == (z.chunks, z.dtype, z.compressors)
         assert new.zarr_format == 3
         assert new.fill_value == value
-    assert zarr.zeros_like(z, zarr_format=2).zarr_format == 2
+    # Codecs are those of one format, as in zarr 3; `zchunk` keeps what both have.
+    other = zarr.zeros_like(z, zarr_format=2)
+    assert (other.zarr_format, other.compressors) == (2, (zchunk.Zstd(level=0),))
+    assert zchunk.zeros_like(z, zarr_format=2).compressor == zchunk.GZip(level=1)
     assert zarr.zeros_like(np.zeros((2, 2), "i1")).zarr_format == 3
 
 

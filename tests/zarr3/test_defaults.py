@@ -8,8 +8,7 @@ import pytest
 
 import zchunk
 import zchunk.zarr3 as zarr
-from zchunk.core.array_config import ArrayConfig, NewNodes
-from zchunk.zarr3.defaults import COMPRESSOR, configuration, shown
+from zchunk.zarr3.defaults import COMPRESSOR
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +18,8 @@ def _as_before() -> Iterator[None]:
 
 
 def test_defaults() -> None:
-    assert configuration() == ArrayConfig("C", False, True, NewNodes(3, COMPRESSOR, shown), strings=True)
     z = zarr.zeros((4, 4), chunks=2)
-    assert (z.zarr_format, z.compressors, z.write_empty_chunks) == (3, (zchunk.Zstd(level=0),), False)
+    assert (z.zarr_format, z.compressors, z.write_empty_chunks) == (3, (COMPRESSOR,), False)
     own = zchunk.zeros((4, 4), chunks=2)
     assert (own.zarr_format, own.compressor, own.write_empty_chunks) == (2, zchunk.Blosc(), True)
 
@@ -38,11 +36,3 @@ def test_what_is_set_is_set_in_both() -> None:
         False,
         True,
     )
-
-
-def test_what_a_caller_says_comes_first() -> None:
-    assert zarr.zeros(4, config={"write_empty_chunks": True}).config.write_empty_chunks
-    assert zarr.zeros(4, write_empty_chunks=True).config.write_empty_chunks
-    config = zarr.zeros(4, config={"order": "F"}).config
-    assert configuration(config) is config
-    assert configuration(ArrayConfig("F", True)).new_nodes == NewNodes(3, COMPRESSOR, shown)

@@ -51,7 +51,7 @@ def test_format_3(tmp_path: Path) -> None:
     assert found.chunk_key_encoding.name == "default"
     assert found.encode_chunk_key((1, 0)) == "c/1/0"
     assert found.storage_transformers == ()
-    assert found.to_dict() == json.loads((tmp_path / "a/zarr.json").read_text())
+    assert json.loads(json.dumps(found.to_dict())) == json.loads((tmp_path / "a/zarr.json").read_text())
     # What zchunk itself has is still there.
     assert found.dtype == "i2"
     assert found.grid.nchunks == 6

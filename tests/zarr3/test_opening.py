@@ -124,7 +124,7 @@ def test_all_names_are_there() -> None:
     for name in zarr.__all__:
         assert getattr(zarr, name) is not None
     assert dir(zarr) == zarr.__all__
-    assert zarr.Array is zchunk.Array
+    assert issubclass(zarr.Array, zchunk.Array)
     with pytest.raises(AttributeError, match="no_such"):
         zarr.no_such  # noqa: B018
 
@@ -154,5 +154,35 @@ def test_open_a_group_of_a_format(version: Any, tmp_path: Path) -> None:
     assert isinstance(zarr.open(tmp_path, mode="r", zarr_format=version), zarr.Group)
     with pytest.raises(NodeNotFoundError):
         zarr.open(tmp_path / "no", mode="r", zarr_format=version)
-    z: Any = zarr.open(tmp_path / "a", shape=(4, 6), order="F", zarr_format=version)
+    z: Any = zarr.open(tmp_path / "a", shape=(4, 6), config={"order": "F"}, zarr_format=version)
     assert z[...].flags.f_contiguous
+
+
+@pytest.mark.parametrize("mode", ["a", "w", "w-", "r+"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_open_takes_a_config_for_arrays_only(mode: Any, exists: bool) -> None:
+    store = zarr.storage.MemoryStore({})
+    if exists:
+        zarr.create_group(store, attributes={"x": 1})
+    before = dict(store)
+    with pytest.raises(NodeNotFoundError if mode == "r+" and not exists else TypeError):
+        zarr.open(store, mode=mode, config={"order": "F"})
+    assert dict(store) == before
+    z: Any = zarr.open(store, mode="w", shape=3, config={"order": "F"})
+    again: Any = zarr.open(store, mode="a", config={"order": "F"})
+    assert (z.config.order, again.config.order) == ("F", "F")
+
+
+@pytest.mark.parametrize("source", [2, 3])
+@pytest.mark.parametrize("target", [None, 2, 3])
+def test_open_like_has_no_format_of_the_source(source: Any, target: Any) -> None:
+    a = zarr.zeros(4, dtype="i4", zarr_format=source)
+    store = zarr.storage.MemoryStore({})
+    if target is not None:
+        zarr.create_array(store, name="x", shape=4, dtype="i4", zarr_format=target)
+    assert zarr.open_like(a, path="x", store=store).zarr_format == (target or 3)
+    # Without a store it is the place.
+    place = zarr.storage.MemoryStore({})
+    assert zarr.open_like(a, place).path == ""
+    with pytest.raises(NodeNotFoundError):
+        zarr.open_like(a, path="y", store=store, mode="r")

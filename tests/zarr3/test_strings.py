@@ -137,3 +137,16 @@ def test_data_type() -> None:
     assert found.to_json(zarr_format=2) == {"name": "|O", "object_codec_id": "vlen-utf8"}
     assert found.to_json_scalar("a", zarr_format=3) == "a"
     assert found.from_json_scalar("a", zarr_format=3) == "a"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_bytes_of_any_length(version: Any) -> None:
+    data_type = zarr.dtype.VariableLengthBytes()
+    store: dict[str, bytes] = {}
+    z = zarr.create_array(store, shape=4, chunks=2, dtype=data_type, zarr_format=version)
+    z[1] = b"ab"
+    assert z[:].tolist() == [b"", b"ab", b"", b""]
+    assert zarr.from_array({}, data=z)[:].tolist() == z[:].tolist()
+    again = zarr.full(2, b"xy", dtype=data_type, zarr_format=version)
+    assert again.metadata.to_dict()["fill_value"] == "eHk="
+    assert zarr.open_array(again.store, mode="r")[:].tolist() == [b"xy", b"xy"]

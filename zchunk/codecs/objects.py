@@ -12,13 +12,15 @@ from zchunk.codecs.registry import as_codec, get_codec
 from zchunk.runtime.callers import caller_level
 
 _IDS = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
+# What NumPy calls its `StringDType` in one letter.
+_STRING_CHAR = "T"
 
 
 def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec | None]:
     """Return the dtype that a user means, and the codec of its objects, None if it has none.
 
     As in zarr 2.18 ``str`` and ``bytes`` are objects of any length, and ``"array:i4"`` are arrays of numbers.
-    NumPy's `StringDType` is stored as ``str``.
+    NumPy's `StringDType`, or ``"T"``, is stored as ``str``.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def object_dtype(dtype: object, object_codec: object = None) -> tuple[Any, Codec
         if codec is None and not item:
             raise ValueError(f"dtype {dtype!r} does not name the items of the arrays; write 'array:i4'")
         return np.dtype(object), codec or get_codec({"id": "vlen-array", "dtype": item})
-    if is_string_dtype(dtype):
+    if is_string_dtype(dtype) or (isinstance(dtype, str) and dtype == _STRING_CHAR):
         if hasattr(dtype, "na_object"):
             raise ValueError(
                 f"dtype {dtype} is for texts that may be missing, which no array stores; give "

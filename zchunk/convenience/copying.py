@@ -390,14 +390,15 @@ def from_array(
 
 
 def what_is_given(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that are not to be those of the data.
+    """Return the parameters that are not to be those of the data. Only None as the fill value is one, too.
 
     Examples
     --------
-    >>> what_is_given({"chunks": "keep", "shards": None, "fill_value": 0})
-    {'fill_value': 0}
+    >>> what_is_given({"chunks": "keep", "shards": None, "fill_value": None})
+    {'fill_value': None}
     """
-    return {k: v for k, v in kwargs.items() if not (v is None or (isinstance(v, str) and v == "keep"))}
+    found = {k: v for k, v in kwargs.items() if not (isinstance(v, str) and v == "keep")}
+    return {k: v for k, v in found.items() if v is not None or k == "fill_value"}
 
 
 def made_from(data: Any, given: dict[str, Any], write_data: bool) -> Array:
@@ -406,6 +407,9 @@ def made_from(data: Any, given: dict[str, Any], write_data: bool) -> Array:
         given = {"fill_value": data.fill_value, "attributes": data.attrs.asdict(), **given}
         if given.get("zarr_format") is None:
             given["zarr_format"] = data.zarr_format
+        if given["zarr_format"] == data.zarr_format == 2 and "dimension_separator" not in given:
+            # `parameters_like` leaves it to the store, as the functions of zarr 2 do.
+            given.setdefault("chunk_key_encoding", tuple(data._metadata.chunk_key_encoding))
         if write_data and given.get("overwrite"):
             given["store"] = open_store(given["store"], "a", given.pop("storage_options", None))
             check_apart([data], given["store"], normalize_path(given.get("path")), "; give data=array[...]")

@@ -9,7 +9,7 @@ nothing but what the ones before it bring.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
@@ -27,6 +27,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing.values import convert
+from zchunk.metadata.formats import given_array
 from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.fill_values import normalize_fill_value
@@ -241,7 +242,36 @@ class Array(H5pyMethods):
         >>> zchunk.Array.open("a.zarr") == z
         True
         """
-        return cls._of(*find_array(access_to(store, mode="r+", config=config)))
+        return cls._of(*find_array(access_to(store, mode="r+", config=cls._configuration(config))))
+
+    @classmethod
+    def from_dict(cls, store_path: StoreLike, data: Mapping[str, Any]) -> Self:
+        """Return the array that metadata say is at a place, without a look at what is there (zarr 3's name).
+
+        Parameters
+        ----------
+        store_path : StorePath, path or Store
+            The place.
+        data : mapping
+            JSON of the format, as `Array.metadata.to_dict` returns it.
+
+        Raises
+        ------
+        MetadataError
+            No array can be so.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> z = zchunk.ones(3, dtype="i4", path="a")
+        >>> zchunk.Array.from_dict(z.store_path, z.metadata.to_dict())[:]
+        array([1, 1, 1], dtype=int32)
+        """
+        metadata = given_array(data)
+        access = access_to(
+            store_path, mode="r+", zarr_format=metadata.zarr_format, config=cls._configuration()
+        )
+        return cls._of(access, metadata)
 
     @says_near_names
     def with_config(self, config: ArrayConfigLike) -> Self:

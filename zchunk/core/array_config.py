@@ -30,28 +30,33 @@ class NewNodes(NamedTuple):
         Version of the format, where no group above has one; None: the setting ``default_zarr_format``.
     compressor : codec or None
         The compressor; None: that of `zchunk.create`.
-    shown : callable or None
-        Returns what `Array.metadata` is, for an array's metadata and a function that returns its attributes.
+    kinds : callable or None
+        Returns the class of nodes for one of zchunk's: an interface may have classes derived from these.
     """
 
     zarr_format: int | None = None
     compressor: Any = None
-    shown: Callable[[Any, Callable[[], dict[str, Any]]], Any] | None = None
+    kinds: Callable[[type[Any]], type[Any]] | None = None
 
     @property
     def fill_by_type(self) -> bool:
         """Whether the fill value, where none is given, depends on the type, as in zarr 3."""
-        return self.shown is not None
+        return self.kinds is not None
 
     @property
     def keep_arrays_above(self) -> bool:
         """Whether an array above what overwrites is an error, as in zarr 3; in zarr 2 it becomes a group."""
-        return self.shown is not None
+        return self.kinds is not None
+
+    @property
+    def like_of_same_format(self) -> bool:
+        """Whether arrays have the format of those they are like, and codecs of the same one, as in zarr 3."""
+        return self.kinds is not None
 
     @property
     def rectilinear(self) -> bool:
         """Whether arrays may have rectilinear chunk grids where no setting says so, which zarr 3 forbids."""
-        return self.shown is None
+        return self.kinds is None
 
 
 class ArrayConfig(NamedTuple):
@@ -111,8 +116,10 @@ def as_config(
 
     Raises
     ------
+    TypeError
+        There is no such name.
     ValueError
-        A name or value is not valid, or the same thing is said twice.
+        A value is not valid, or the same thing is said twice.
 
     Examples
     --------
@@ -167,7 +174,7 @@ def _valid(given: Any) -> dict[str, Any]:
     found = {name: value for name, value in values.items() if name not in _IGNORED and value is not None}
     for name, value in found.items():
         if name not in _ALLOWED:
-            raise ValueError(f"config has no {name!r}; it has {', '.join(_ALLOWED)}")
+            raise TypeError(f"config has no {name!r}; it has {', '.join(_ALLOWED)}")
         if value not in _ALLOWED[name]:
             allowed = " or ".join(map(repr, _ALLOWED[name]))
             raise ValueError(f"{name} in config is {value!r:.80}, not {allowed}")

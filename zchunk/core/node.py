@@ -22,7 +22,7 @@ from zchunk.storage.store_path import StorePath
 
 if TYPE_CHECKING:
     from zchunk.core import tokens
-    from zchunk.typing import AttributesLike, Synchronizer, ZarrFormat
+    from zchunk.typing import ArrayConfigLike, AttributesLike, Synchronizer, ZarrFormat
 else:
     # For dask only.
     tokens = LazyModule("zchunk.core.tokens")
@@ -51,6 +51,8 @@ class Node(Closed):
 
         All nodes are made of records. The public constructors look for them in the store first.
         """
+        if access.new_nodes.kinds is not None:
+            cls = access.new_nodes.kinds(cls)
         node = cls.__new__(cls)
         if cls.__init__ is not cls._opening:
             # A subclass whose constructor sets what its methods need: it gets what the public one takes.
@@ -61,6 +63,11 @@ class Node(Closed):
             construct(*cls._arguments(access), **more)
         node._become(access, metadata)
         return node
+
+    @classmethod
+    def _configuration(cls, given: ArrayConfigLike = None) -> ArrayConfigLike:
+        """Return the configuration that class methods open nodes with, where a caller says this of it."""
+        return given
 
     @staticmethod
     def _arguments(access: Access) -> tuple[Any, ...]:
@@ -177,7 +184,8 @@ class Node(Closed):
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, type(self))
+            isinstance(other, Node)
+            and (isinstance(other, type(self)) or isinstance(self, type(other)))
             and self.store == other.store
             and self.path == other.path
             and self.read_only == other.read_only

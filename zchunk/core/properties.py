@@ -150,8 +150,7 @@ class ArrayProperties(Node):
     @property
     def metadata(self) -> ArrayMetadata:
         """The array's metadata; those of an array of `zchunk.zarr3` have zarr 3's members, too."""
-        shown = self._access.new_nodes.shown
-        return self._metadata if shown is None else shown(self._metadata, self.attrs.asdict)
+        return self._metadata
 
     @property
     def async_array(self) -> NoReturn:

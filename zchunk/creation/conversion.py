@@ -140,7 +140,7 @@ def _layout_of(a: Array, zarr_format: int) -> dict[str, Any]:
     if metadata.edges is not None and zarr_format == 3:
         kept = rectilinear_grid.ChunkShapes(metadata.edges, metadata.grid.largest)
         chunks, shards = (kept, None) if shards is None else (chunks, kept)
-    found = {"chunks": chunks, "order": a.order, "fill_value": a.fill_value}
+    found = {"chunks": chunks, "order": metadata.innermost.order, "fill_value": a.fill_value}
     if zarr_format == a.zarr_format == 3:
         found |= {
             "shards": shards,

@@ -322,10 +322,10 @@ class OpenedOfZarr3(OpenedArrayOfZarr3, total=False):
     use_consolidated: bool | str | None
 
 
-class OpenedLikeOfZarr3(FilledMemberLike, total=False):
-    """Parameters of `open_like` in `zchunk.zarr3`, in which `path` is the store."""
+class OpenedLikeOfZarr3(OpenedArrayOfZarr3, total=False):
+    """Parameters of `open_like` in `zchunk.zarr3` that its signature does not name."""
 
-    chunk_store: StoreLike
+    config: ArrayConfigLike
     storage_options: StorageOptions | None
 
 

@@ -74,10 +74,11 @@ def parameters_like(a: object, kwargs: dict[str, Any]) -> dict[str, Any]:
         version = asked_format(kwargs.get("zarr_version"), kwargs.get("zarr_format"))
         old = a.zarr_format if isinstance(a, Array) else a.arrays[0].zarr_format
         config = kwargs.get("config")
-        keeps = isinstance(config, ArrayConfig) and config.new_nodes.zarr_format is not None
-        if version is None and (old != 2 or keeps):
+        strict = isinstance(config, ArrayConfig) and config.new_nodes.like_of_same_format
+        if version is None and (old != 2 or strict):
             found["zarr_format"] = version = old
-        found |= parameters_of(a, version or 2)
+        if not strict or version == old or a.dtype.hasobject:
+            found |= parameters_of(a, version or 2)
         found.pop("fill_value", None)
         if "dtype" in kwargs:
             # Items of another dtype may not be objects, or be objects of another kind.

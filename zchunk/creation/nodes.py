@@ -289,10 +289,14 @@ def init_group(
     chunk_store: Store | None = None,
     fmt: Format = FORMAT2,
     attributes: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put a group without members at the normalised `path`. Raises as `init_array` does."""
+    """Put a group without members at the normalised `path`. Raises as `init_array` does.
+
+    `more` are members of its document that need no understanding, in format 3.
+    """
     _check_new(path, fmt.version)
-    items = fmt.group_items(_attributes(attributes))
+    items = fmt.group_items(_attributes(attributes), more)
     _put_node(Placement(store, path, items, fmt, None), overwrite, chunk_store)
 
 

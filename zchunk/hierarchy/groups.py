@@ -261,7 +261,8 @@ class Group(Zarr3Names):
         >>> zchunk.Group.open("data.zarr") == g
         True
         """
-        return cls._of(find_group(access_to(store, mode="r+", zarr_format=zarr_format)))
+        config = cls._configuration()
+        return cls._of(find_group(access_to(store, mode="r+", zarr_format=zarr_format, config=config)))
 
     @classmethod
     @says_near_names
@@ -282,7 +283,8 @@ class Group(Zarr3Names):
         <zchunk.hierarchy.Group '/'>
         """
         mode: Mode = "w" if overwrite else "w-"
-        return make_group(access_to(store, mode=mode, zarr_format=zarr_format), overwrite, attributes)
+        access = access_to(store, mode=mode, zarr_format=zarr_format, config=cls._configuration())
+        return make_group(access, overwrite, attributes)
 
     # ---- its stores
 

@@ -10,16 +10,16 @@ from zchunk.core.info import escape
 from zchunk.creation.likeness import is_array
 
 
-class _Lines(NamedTuple):
+class Lines(NamedTuple):
     """The text before a node: the branch to it, and the trunk beside the nodes below it."""
 
     branch: str
     trunk: str
 
 
-_TEXT = _Lines(" ├── ", " │  "), _Lines(" └── ", "    ")
+_TEXT = Lines(" ├── ", " │  "), Lines(" └── ", "    ")
 _MORE = " … there are more than max_nodes={}"
-_ASCII = _Lines(" +-- ", " |  "), _Lines(" +-- ", "    ")
+_ASCII = Lines(" +-- ", " |  "), Lines(" +-- ", "    ")
 
 
 class TreeViewer:
@@ -74,17 +74,22 @@ class TreeViewer:
             return []
         return list(node.values())
 
-    def _lines(self, inner: _Lines, last: _Lines) -> Iterator[str]:
+    def _lines(self, inner: Lines, last: Lines) -> Iterator[str]:
+        for branch, node in self._nodes(inner, last):
+            yield _MORE.format(self.max_nodes) if node is None else branch + _label(node)
+
+    def _nodes(self, inner: Lines, last: Lines) -> Iterator[tuple[str, Any]]:
+        """Yield the branch to each node, ``""`` to the group, and the node; None where there are too many."""
         # No recursion, here and below: there may be more levels than Python's stack has.
         todo = [(self.group, "", "", 0)]
         for number in itertools.count():
             if not todo:
                 return
             if self._are_enough(number):
-                yield _MORE.format(self.max_nodes)
+                yield "", None
                 return
             node, branch, trunk, depth = todo.pop()
-            yield branch + _label(node)
+            yield branch, node
             style = last
             for member in reversed(self._members(node, depth)):
                 todo.append((member, trunk + style.branch, trunk + style.trunk, depth + 1))
@@ -119,9 +124,19 @@ class TreeViewer:
                 todo += ["</li>", (member, depth + 1), "<li>"]
 
 
+def printable(name: str) -> str:
+    """Return a name with escapes for what a terminal would take for a command.
+
+    Examples
+    --------
+    >>> printable("a\\x1b")
+    'a\\\\x1b'
+    """
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def _label(node: Any) -> str:
-    name: str = (node.name or "").rpartition("/")[2] or "/"
-    if not name.isprintable():
-        # A terminal would take it for a command.
-        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    name = printable((node.name or "").rpartition("/")[2] or "/")
     return f"{name} {node.shape} {node.dtype}" if is_array(node) else name

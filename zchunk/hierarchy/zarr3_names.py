@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack, cast
 
 from zchunk.core.access import Access
 from zchunk.core.array import Array
@@ -200,7 +200,8 @@ class Zarr3Names(MemberCreation):
         >>> zchunk.group(attributes={"title": "tides"}).metadata.attributes
         {'title': 'tides'}
         """
-        return GroupMetadata(self.attrs.asdict(), self.zarr_format, self._consolidated())
+        extra = self._format.group_extensions(self.store, self.path)
+        return GroupMetadata(self.attrs.asdict(), self.zarr_format, self._consolidated(), extra)
 
     def _consolidated(self) -> ConsolidatedMetadata | None:
         group = self
@@ -213,7 +214,7 @@ class Zarr3Names(MemberCreation):
             except KeyError:
                 return None
             group = self._of(self._access._replace(store=store))
-        return _nested({path: _alone(node) for path, node in group.members(None)})
+        return ConsolidatedMetadata.of_paths({path: _alone(node) for path, node in group.members(None)})
 
     # ---- many nodes at once
 
@@ -257,39 +258,32 @@ class Zarr3Names(MemberCreation):
             return make_nodes(self._access, nodes, overwrite, type(self))
 
 
-def _nested(found: Mapping[str, ArrayMetadata | GroupMetadata]) -> ConsolidatedMetadata:
-    """Return metadata by paths as zarr 3 has them: those of members, with those of their own members."""
-    below: dict[str, dict[str, Any]] = {}
-    own: dict[str, ArrayMetadata | GroupMetadata] = {}
-    for path, metadata in found.items():
-        name, _, rest = path.partition("/")
-        if rest:
-            below.setdefault(name, {})[rest] = metadata
-        else:
-            own[name] = metadata
-    for name, metadata in own.items():
-        if isinstance(metadata, GroupMetadata):
-            own[name] = metadata._replace(consolidated_metadata=_nested(below.get(name, {})))
-    return ConsolidatedMetadata(own)
-
-
-def _alone(node: Array | Group) -> ArrayMetadata | GroupMetadata:
+def _alone(node: Array | Members) -> ArrayMetadata | GroupMetadata:
     if isinstance(node, Array):
         return node.metadata
-    return GroupMetadata(node.attrs.asdict(), node.zarr_format)
+    extra = node._format.group_extensions(node.store, node.path)
+    return GroupMetadata(node.attrs.asdict(), node.zarr_format, extra_fields=extra)
 
 
-def _described(node: Any) -> tuple[ArrayMetadata | None, int, Mapping[str, Any]]:
-    """Return metadata of an array, or None of a group; version and attributes."""
+class _Described(NamedTuple):
+    """A node that is to be made: metadata of an array, or None of a group; version, attributes, the rest."""
+
+    metadata: ArrayMetadata | None
+    version: int
+    attributes: Mapping[str, Any] = {}
+    more: Mapping[str, Any] = {}
+
+
+def _described(node: Any) -> _Described:
     if isinstance(node, Array):
-        return node._metadata, node.zarr_format, node.attrs.asdict()
+        return _Described(node._metadata, node.zarr_format, node.attrs.asdict())
     if isinstance(node, ArrayMetadata):
         # Those of `zchunk.zarr3` have more members, and attributes.
-        return node.replace(), node.zarr_format, getattr(node, "attributes", {})
+        return _Described(node.replace(), node.zarr_format, getattr(node, "attributes", {}))
     if isinstance(node, Members):
-        node = node.metadata
+        node = _alone(node)
     if isinstance(node, GroupMetadata):
-        return None, node.zarr_format, node.attributes
+        return _Described(None, node.zarr_format, node.attributes, node.extra_fields)
     raise TypeError(f"a node is made of GroupMetadata, Array.metadata, an array or a group, not {node!r:.80}")
 
 
@@ -306,7 +300,7 @@ def make_nodes(
         They are of two formats.
     """
     found = {normalize_path(name): _described(node) for name, node in nodes.items()}
-    versions = {version for _, version, _ in found.values()}
+    versions = {node.version for node in found.values()}
     if access.version is not None:
         versions.add(access.version)
     if len(versions) > 1:
@@ -317,22 +311,22 @@ def make_nodes(
     for name in list(found):
         new_path(_below(access.path, name), fmt.version)
         for above in parents(name):
-            if above in found and found[above][0] is not None:
+            if above in found and found[above].metadata is not None:
                 raise InvalidKeyError(f"{name!r} would be in {above!r}, which is to be an array")
             if above and above not in found and fmt.node_type(store, _below(access.path, above)) is None:
-                found[above] = None, fmt.version, {}
+                found[above] = _Described(None, fmt.version)
     order = sorted(found, key=lambda name: (name.count("/") if name else -1, name))
     if not overwrite:
         for name in order:
             check_absent(store, _below(access.path, name))
     for name in order:
-        metadata, _, attributes = found[name]
+        metadata, _, attributes, more = found[name]
         path = _below(access.path, name)
         if metadata is None:
-            init_group(store, path, overwrite, access.chunk_store, fmt, attributes)
+            init_group(store, path, overwrite, access.chunk_store, fmt, attributes, more)
         else:
             init_array(store, path, metadata, overwrite, access.chunk_store, attributes)
-    return _opened(access, [(name, found[name][0] is not None) for name in order], fmt.version, kind)
+    return _opened(access, [(name, found[name].metadata is not None) for name in order], fmt.version, kind)
 
 
 def _below(path: str, name: str) -> str:

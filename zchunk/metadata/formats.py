@@ -5,7 +5,9 @@ A caller that opens or makes a node gets its `Format` here, once; no code behind
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from zchunk.errors import ContainsArrayError, MetadataError, MixedFormatsError, StoreError
@@ -52,9 +54,15 @@ class Format:
         """Return keys below its path, and values, that make an array. The one that is last shows it."""
         raise NotImplementedError
 
-    def group_items(self, attributes: dict[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the same for a group."""
+    def group_items(
+        self, attributes: dict[str, Any] | None = None, more: Mapping[str, Any] | None = None
+    ) -> dict[str, bytes]:
+        """Return the same for a group. `more` are members of its document that need no understanding."""
         raise NotImplementedError
+
+    def group_extensions(self, store: Any, path: str) -> dict[str, Any]:
+        """Return the members of a group's document that need no understanding; format 2 has none."""
+        return {}
 
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
         """Return the metadata that are stored under `array_key`."""
@@ -100,7 +108,9 @@ class _Format2(Format):
     ) -> dict[str, bytes]:
         return _with_attrs(attributes) | {ARRAY_KEY: v2.render_array(metadata)}
 
-    def group_items(self, attributes: dict[str, Any] | None = None) -> dict[str, bytes]:
+    def group_items(
+        self, attributes: dict[str, Any] | None = None, more: Mapping[str, Any] | None = None
+    ) -> dict[str, bytes]:
         return _with_attrs(attributes) | {GROUP_KEY: v2.render_group()}
 
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
@@ -174,9 +184,15 @@ class _Format3(Format):
         v3.check_attributes(attributes)
         return {NODE_KEY: v3.render_array(metadata, attributes)}
 
-    def group_items(self, attributes: dict[str, Any] | None = None) -> dict[str, bytes]:
+    def group_items(
+        self, attributes: dict[str, Any] | None = None, more: Mapping[str, Any] | None = None
+    ) -> dict[str, bytes]:
         v3.check_attributes(attributes)
-        return {NODE_KEY: v3.render_group(attributes)}
+        return {NODE_KEY: v3.render_group(attributes, more=more)}
+
+    def group_extensions(self, store: Any, path: str) -> dict[str, Any]:
+        key = join(path, NODE_KEY)
+        return v3.group_extensions(v3.parse_group(store.metadata(key), f"{key!r} in {store!r}"))
 
     def parse_array(self, raw: bytes, where: str, separator: str, trusted: frozenset[str]) -> ArrayMetadata:
         return v3.parse_array(raw, where, trusted)
@@ -190,6 +206,49 @@ class _Format3(Format):
         if new.fill_value is old.fill_value and document.get("fill_value") is not None:
             return v3.resized(raw, new.shape, edges=None if new.edges == old.edges else new.edges)
         return v3.render_array(new, document.get("attributes"))
+
+
+def as_json(value: Any) -> Any:
+    """Return JSON for what zarr 3 has as an object: a codec, a grid, or how chunks are named.
+
+    Examples
+    --------
+    >>> from zchunk.spec.keys import ChunkKeyEncoding
+    >>> as_json(ChunkKeyEncoding("default", "."))
+    {'name': 'default', 'configuration': {'separator': '.'}}
+    """
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "separator"):
+        return {"name": value.name, "configuration": {"separator": value.separator}}
+    return value
+
+
+def given_array(data: Mapping[str, Any]) -> ArrayMetadata:
+    """Return the metadata of an array that a caller gives as JSON of its format, without user attributes.
+
+    Raises
+    ------
+    MetadataError
+        No array can be so.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> found = zchunk.zeros(4, chunks=2).metadata
+    >>> given_array(found.to_dict()) == found
+    True
+    """
+    document = json.loads(json.dumps(dict(data), default=as_json))
+    version = document.get("zarr_format")
+    if version not in (2, 3):
+        raise MetadataError(f"the metadata given are of format {version!r:.80}, not 2 or 3")
+    document.pop("attributes", None)
+    if version == 2:
+        # Here, as in zarr 3, what says that there is nothing may be left out.
+        document = {"compressor": None, "filters": None, **document}
+    raw = json.dumps(document).encode()
+    return get_format(version).parse_array(raw, "the metadata given", ".", frozenset())
 
 
 FORMAT2, FORMAT3 = _Format2(), _Format3()

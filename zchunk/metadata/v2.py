@@ -6,7 +6,9 @@ the messages of errors.
 
 from __future__ import annotations
 
+import binascii
 import json
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -227,6 +229,10 @@ def _parse_fill_value(obj: object, dtype: np.dtype[Any], codecs: tuple[Codec, ..
     if dtype.names and dtype.hasobject and isinstance(codecs[0], RefusedCodec):
         # It passes the codec too. Nobody can write these metadata, and so lose it.
         return None
+    if isinstance(obj, str) and dtype.kind == "O" and codecs and codecs[0].codec_id == "vlen-bytes":
+        # Items are bytes, so text is how zarr 3 writes them.
+        with suppress(ValueError):
+            return binascii.a2b_base64(obj, strict_mode=True)
     return decode_fill_value(obj, dtype, partial(_decode_objects, codecs))
 
 

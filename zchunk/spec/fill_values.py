@@ -27,7 +27,7 @@ def encode_fill_value(
     """Return the v2 JSON form of a fill value that `normalize_fill_value` made for `dtype`.
 
     NaN and the infinities are strings, complex numbers lists of two, bytes and structures base64, dates the
-    integers that count their unit, objects themselves. None, no fill value, stays None.
+    integers that count their unit, other objects themselves. None, no fill value, stays None.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def encode_fill_value(
         If a structure with objects cannot be encoded.
     """
     if value is None or dtype.kind == "O":
-        return value
+        # As zarr 3 writes it; in zarr 2 no object that is bytes can be one.
+        return _base64(value) if isinstance(value, bytes) else value
     if dtype.hasobject:
         return _encode_objects(value, dtype, encode_objects)
     match dtype.kind:
@@ -62,7 +63,7 @@ def encode_fill_value(
             return str(value) if isinstance(value, str) else value
         case _:
             raw = value.tobytes() if dtype.kind == "V" else value
-            return binascii.b2a_base64(raw, newline=False).decode("ascii")
+            return _base64(raw)
 
 
 def _encode_objects(value: Any, dtype: np.dtype[Any], encode: Callable[[Any], Any] | None) -> str:
@@ -83,6 +84,10 @@ def _encode_float(value: float) -> float | str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def _base64(raw: bytes) -> str:
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def decode_fill_value(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zchunk.errors import LengthTypeError
 from zchunk.runtime.callers import caller_level
 from zchunk.spec.chunk_sizes import chunks_of_size, parse_bytes
 
@@ -172,7 +173,9 @@ def _lengths(values: Iterable[Any], what: str, least: int) -> tuple[int, ...]:
         try:
             length = -1 if isinstance(value, bool) else operator.index(value)
         except TypeError:
-            length = -1
+            raise LengthTypeError(
+                f"{what} has {value!r:.80}, not an integer from {least} to 2**63 - 1"
+            ) from None
         if not least <= length < 2**63:
             raise ValueError(f"{what} has {value!r:.80}, not an integer from {least} to 2**63 - 1")
         lengths.append(length)

@@ -93,7 +93,7 @@ class StorePath:
     def __str__(self) -> str:
         root = self.store.root
         where = f"file://{root}" if root is not None else f"memory://{self.store.lock_identity}"
-        return _joined(where, self.path)
+        return _joined(getattr(self.store, "address", where), self.path)
 
     def __repr__(self) -> str:
         return f"StorePath({type(self.store).__name__}, {str(self)!r})"

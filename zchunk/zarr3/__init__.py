@@ -1,9 +1,9 @@
 """zarr-python 3's names and defaults: ``import zchunk.zarr3 as zarr``.
 
 Nothing is done here: every function hands its parameters to that of `zchunk`, with zarr 3's defaults
-(`defaults`). Arrays and groups are those of `zchunk`. `creation` and `opening` have the functions; `codecs`,
-`dtype`, `storage`, `errors` and the rest have zarr's module names. What belongs to its asynchronous interface
-is an error that says what to use.
+(`defaults`). Arrays and groups are those of `zchunk`, with zarr 3's names and texts (`nodes`). `creation` and
+`opening` have the functions; `codecs`, `dtype`, `storage`, `errors` and the rest have zarr's module names.
+What belongs to its asynchronous interface is an error that says what to use.
 
 >>> import zchunk.zarr3 as zarr
 >>> z = zarr.create_array({}, shape=(4, 4), chunks=(2, 2), dtype="i4")
@@ -20,7 +20,8 @@ from zchunk.zarr3.defaults import config
 if TYPE_CHECKING:
     from zchunk.convenience.copying import copy, copy_all
     from zchunk.convenience.store_copying import copy_store
-    from zchunk.convenience.trees import tree
+
+    # The classes in `nodes` have the same methods: to type checkers, functions return these.
     from zchunk.core.array import Array
     from zchunk.hierarchy.groups import Group
     from zchunk.zarr3 import api, codecs, dtype, errors, metadata, registry, storage
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         open_consolidated,
         open_group,
         open_like,
+        tree,
     )
 
 # The release of zarr-python whose interface this is.
@@ -107,16 +109,14 @@ __all__ = [
 _HOMES = {
     "zchunk.convenience.copying": "copy copy_all",
     "zchunk.convenience.store_copying": "copy_store",
-    "zchunk.convenience.trees": "tree",
-    "zchunk.core.array": "Array",
-    "zchunk.hierarchy.groups": "Group",
     "zchunk.zarr3.creation": (
         "array create create_array create_group create_hierarchy empty empty_like from_array full full_like"
         " ones ones_like save save_array save_group zeros zeros_like"
     ),
     "zchunk.zarr3.debug": "print_debug_info set_format set_log_level",
+    "zchunk.zarr3.nodes": "Array Group",
     "zchunk.zarr3.opening": (
-        "consolidate_metadata group load open open_array open_consolidated open_group open_like"
+        "consolidate_metadata group load open open_array open_consolidated open_group open_like tree"
     ),
 }
 _MODULES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -15,10 +16,13 @@ from zchunk.creation.parameters_v3 import json_of
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.hierarchy.zarr3_names import make_nodes
+from zchunk.runtime.callers import caller_level
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.versions import asked_format
 from zchunk.storage import open_store
-from zchunk.zarr3.defaults import configuration
+from zchunk.zarr3.defaults import config as settings
+from zchunk.zarr3.errors import ZarrRuntimeWarning
+from zchunk.zarr3.nodes import configuration
 from zchunk.zarr3.storage import as_place
 
 if TYPE_CHECKING:
@@ -55,6 +59,10 @@ if TYPE_CHECKING:
 _UNUSED = ("synchronizer", "chunk_store", "cache_metadata", "cache_attrs", "meta_array", "object_codec")
 
 
+# Parameters of `create` that are of format 2, and what format 3 has for them.
+_OF_FORMAT_2 = {"dimension_separator": "chunk_key_encoding", "filters": "codecs", "compressor": "codecs"}
+
+
 def translated(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters of `zchunk.create` for those of zarr 3's functions, with zarr 3's defaults.
 
@@ -65,12 +73,18 @@ def translated(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {name: value for name, value in given.items() if value is not None or name not in _UNUSED}
     config = configuration(found.pop("config", None))
-    order = found.pop("order", None) or config.order
+    order = found.pop("order", None)
     version = asked_format(found.get("zarr_version"), found.get("zarr_format"))
     if (version or config.new_nodes.zarr_format) == 2:
-        found["order"] = order
-    # In format 3 it says how items lie in memory, and nothing of what is stored.
-    found["config"] = config._replace(order=order)
+        found["order"] = order = order or config.order
+        config = config._replace(order=order)
+    elif order is not None:
+        warnings.warn(
+            "order says nothing of arrays of format 3; config={'order': ...} says how items lie in memory",
+            ZarrRuntimeWarning,
+            stacklevel=caller_level(),
+        )
+    found["config"] = config
     for other, name in (("chunk_shape", "chunks"), ("codecs", None)):
         value = found.pop(other, None)
         if value is not None:
@@ -82,12 +96,37 @@ def translated(given: Mapping[str, Any]) -> dict[str, Any]:
         value = found.pop("compressor")
         found |= {} if value == "auto" else {"compressors": None}
     if found.get("fill_value", 0) is None and version != 2:
-        del found["fill_value"]
+        # In format 3 there is always one: that of the data type.
+        found["fill_value"] = 0
     name = "name" if "name" in found else "path"
     found["store"], path = as_place(found.get("store"), found.get(name))
     if path is not None:
         found[name] = path
     return found
+
+
+def translated_create(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same for zarr 3's `create` and what is made by it: formats do not share all of these.
+
+    Raises
+    ------
+    ValueError
+        A parameter is of arrays of the other format, or two say the same.
+
+    Examples
+    --------
+    >>> translated_create({"chunk_shape": (2,)})["chunks"]
+    (2,)
+    """
+    if given.get("chunks") is not None and given.get("chunk_shape") is not None:
+        raise ValueError("chunks and chunk_shape are given, which mean the same; give one")
+    version = asked_format(given.get("zarr_version"), given.get("zarr_format"))
+    if (version or settings.get("default_zarr_format")) == 3:
+        for name, other in _OF_FORMAT_2.items():
+            value = given.get(name)
+            if value is not None and not (isinstance(value, str) and value == "auto"):
+                raise ValueError(f"{name} is of arrays of format 2; in format 3, {other} says it")
+    return translated(given)
 
 
 def _pipeline(codecs: Any) -> dict[str, Any]:
@@ -135,7 +174,7 @@ def create_array(
     fill_value, attributes, chunk_key_encoding, dimension_names, storage_options, overwrite, config
         As for `zchunk.create_array`. Chunks that hold nothing but the fill value are not stored by default.
     order : {"C", "F"}, optional
-        Format 2: layout of the items in a chunk. Format 3: ``config={"order": ...}``.
+        Format 2: layout of the items in a chunk. For format 3, a warning: say ``config={"order": ...}``.
     zarr_format : {2, 3}, optional
         By default that of the groups above, or else 3.
 
@@ -195,7 +234,7 @@ def create(
         "chunks": chunks, "dtype": dtype, "fill_value": fill_value, "store": store, "path": path,
         "overwrite": (overwrite and mode != "w-") or mode == "w",
     }  # fmt: skip
-    given = translated({**own, **kwargs})
+    given = translated_create({**own, **kwargs})
     data = given.pop("data", None)
     if data is None:
         return arrays.create(shape, **given)
@@ -222,7 +261,7 @@ def array(data: DataLike, **kwargs: Unpack[FilledArrayOfZarr3]) -> Array:
     >>> zarr.array([1, 2, 3])[:]
     array([1, 2, 3])
     """
-    return arrays.array(data, **translated(kwargs))
+    return arrays.array(data, **translated_create(kwargs))
 
 
 def from_array(
@@ -256,8 +295,12 @@ def from_array(
     >>> new.chunks, new[:]
     ((2,), array([1, 2, 3]))
     """
-    own = {"store": store, "path": name, "overwrite": overwrite, "storage_options": storage_options}
-    return copying.made_from(data, translated({**copying.what_is_given(kwargs), **own}), write_data)
+    own: dict[str, Any] = {"store": store, "path": name, "overwrite": overwrite}
+    own |= {"storage_options": storage_options}
+    given = copying.what_is_given(kwargs)
+    if isinstance(data, Array):
+        given.setdefault("zarr_format", data.zarr_format)
+    return copying.made_from(data, translated({**given, **own}), write_data)
 
 
 def zeros(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
@@ -273,7 +316,7 @@ def zeros(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     >>> zarr.zeros(3, dtype="i4")[:]
     array([0, 0, 0], dtype=int32)
     """
-    return arrays.zeros(shape, **translated(kwargs))
+    return arrays.zeros(shape, **translated_create(kwargs))
 
 
 def ones(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
@@ -289,7 +332,7 @@ def ones(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
     >>> zarr.ones(3, dtype="i4")[:]
     array([1, 1, 1], dtype=int32)
     """
-    return arrays.ones(shape, **translated(kwargs))
+    return arrays.ones(shape, **translated_create(kwargs))
 
 
 def empty(shape: ShapeLike, **kwargs: Unpack[NewArrayOfZarr3]) -> Array:
@@ -357,7 +400,7 @@ def ones_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
 
 
 def empty_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
-    """Do what `zeros_like` does.
+    """Create an array like `a`, with the fill value of an array, and 0 if it has none.
 
     Returns
     -------
@@ -369,7 +412,7 @@ def empty_like(a: TemplateLike, **kwargs: Unpack[ArrayLike]) -> Array:
     >>> zarr.empty_like(zarr.ones((4, 4), chunks=2)).chunks
     (2, 2)
     """
-    return zeros_like(a, **kwargs)
+    return full_like(a, **kwargs) if isinstance(a, Array) else zeros_like(a, **kwargs)
 
 
 def full_like(a: TemplateLike, **kwargs: Unpack[FilledArrayLike]) -> Array:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from zchunk.creation.parameters_v3 import json_of
+from zchunk.errors import MetadataError
 from zchunk.metadata.array import ArrayMetadata as _ArrayMetadata
-from zchunk.metadata.formats import get_format
+from zchunk.metadata.formats import as_json, given_array
 from zchunk.metadata.group import ConsolidatedMetadata, GroupMetadata
 from zchunk.runtime.lazy import cached_property
 from zchunk.zarr3 import codecs as _codecs
@@ -122,10 +123,11 @@ class ArrayMetadata(_ArrayMetadata):
         >>> type(found).from_dict(found.to_dict()) == found
         True
         """
-        document = json.loads(json.dumps(dict(data), default=_as_json))
-        attributes = document.pop("attributes", None) or {}
-        raw = json.dumps(document).encode()
-        plain = get_format(cls._version).parse_array(raw, "the metadata given", ".", frozenset())
+        plain = given_array(data)
+        if plain.zarr_format != cls._version:
+            raise MetadataError(f"the metadata given are of format {plain.zarr_format}, not {cls._version}")
+        # Nothing of it is shared with the caller.
+        attributes: dict[str, Any] = json.loads(json.dumps(data.get("attributes") or {}))
         return cls._of(plain, attributes.copy)
 
     @cached_property
@@ -244,8 +246,8 @@ class ArrayV3Metadata(ArrayMetadata):
             "node_type": "array",
             "shape": list(shape),
             "data_type": kind.to_json(zarr_format=3),
-            "chunk_grid": _as_json(chunk_grid),
-            "chunk_key_encoding": _as_json(chunk_key_encoding),
+            "chunk_grid": as_json(chunk_grid),
+            "chunk_key_encoding": as_json(chunk_key_encoding),
             "fill_value": kind.to_json_scalar(fill_value, zarr_format=3),
             "codecs": [json_of(codec) for codec in codecs],
             "attributes": dict(attributes or {}),
@@ -253,6 +255,18 @@ class ArrayV3Metadata(ArrayMetadata):
         if dimension_names is not None:
             document["dimension_names"] = list(dimension_names)
         vars(self).update(vars(self.from_dict(document)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metadata as JSON, with user attributes. What the array has a list of is a tuple.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> zarr.zeros((4, 2)).metadata.to_dict()["shape"]
+        (4, 2)
+        """
+        found = super().to_dict()
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
     @property
     def data_type(self) -> ZDType:
@@ -281,12 +295,3 @@ def shown(plain: _ArrayMetadata, attributes: Callable[[], dict[str, Any]]) -> Ar
     """
     kind = ArrayV2Metadata if plain.zarr_format == 2 else ArrayV3Metadata
     return kind._of(plain, attributes)
-
-
-def _as_json(value: Any) -> Any:
-    """Return what zarr 3 has as an object, a grid or how chunks are named, as JSON."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if hasattr(value, "separator"):
-        return {"name": value.name, "configuration": {"separator": value.separator}}
-    return value

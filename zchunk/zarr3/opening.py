@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack, cast
 
 from zchunk.convenience import consolidation, opening, saving
 from zchunk.core.array import Array
 from zchunk.creation import opening as of_arrays
-from zchunk.errors import ConsolidatedMetadataNotFoundError
+from zchunk.creation.likeness import parameters_like
+from zchunk.errors import ArrayNotFoundError, ConsolidatedMetadataNotFoundError, PathNotFoundError
 from zchunk.hierarchy import groups
 from zchunk.hierarchy.groups import Group
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import CONSOLIDATED_KEY
 from zchunk.storage import open_store
-from zchunk.zarr3.creation import translated, translated_like
-from zchunk.zarr3.defaults import configuration
+from zchunk.zarr3.creation import translated
+from zchunk.zarr3.defaults import config as settings
+from zchunk.zarr3.nodes import Group as OwnGroup
+from zchunk.zarr3.nodes import configuration, without_consolidated
 from zchunk.zarr3.storage import as_place
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
         TemplateLike,
         ZarrFormat,
     )
+    from zchunk.zarr3.trees import Tree
 
 
 def _mode(store: Any, default: Mode) -> Mode:
@@ -69,7 +73,7 @@ def open(
     >>> zarr.open("a.zarr", mode="w", shape=(4, 4), dtype="i4").zarr_format
     3
     >>> zarr.open("a.zarr")
-    <zchunk.core.Array (4, 4) int32>
+    <Array file://a.zarr shape=(4, 4) dtype=int32>
     """
     consolidated = kwargs.pop("use_consolidated", None)
     own = {"store": store, "path": path, "zarr_format": zarr_format, "config": config}
@@ -79,7 +83,19 @@ def open(
         given.pop("order", None)
     place = given.pop("store")
     mode = mode or _mode(place, "a")
-    found = opening.open(place, mode, storage_options=storage_options, **given)
+    of_array = config is not None and "shape" not in kwargs
+    if of_array and mode in ("w", "w-"):
+        _refuse_config(place)
+    try:
+        # With a configuration, no group is made.
+        how: Mode = "r+" if of_array and mode == "a" else mode
+        found = opening.open(place, how, storage_options=storage_options, **given)
+    except PathNotFoundError:
+        if how != mode:
+            _refuse_config(place)
+        raise
+    if not isinstance(found, Array) and config is not None:
+        _refuse_config(place)
     if isinstance(found, Array) or not (consolidated or (consolidated is None and mode == "r")):
         return found
     # It is a group that is there.
@@ -90,6 +106,13 @@ def open(
         zarr_format=found.zarr_format,
         use_consolidated=consolidated,
         config=found._access.config,
+    )
+
+
+def _refuse_config(place: object) -> NoReturn:
+    raise TypeError(
+        f"config is that of an array, and a group is, or would be made, in {place!r:.200}; open_group takes "
+        "one for the arrays in a group"
     )
 
 
@@ -126,8 +149,27 @@ def open_array(
     return of_arrays.open_array(place, mode, storage_options=storage_options, **given)
 
 
-def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedLikeOfZarr3]) -> Array:
-    """Open an array, or create one like `a`.
+def open_like(
+    a: TemplateLike,
+    path: StoreLike,
+    *,
+    zarr_format: ZarrFormat | None = None,
+    store: StoreLike = None,
+    mode: Mode | None = None,
+    **kwargs: Unpack[OpenedLikeOfZarr3],
+) -> Array:
+    """Open an array, of either format if none is given, or create one like `a`, in the default format.
+
+    Parameters
+    ----------
+    a : array-like
+        Gives what other parameters do not say of a new array.
+    path : str
+        The path in the store; the place itself if no store is given.
+    zarr_format, store, mode
+        As for `open_array`. The default mode is ``"a"``.
+    **kwargs
+        Other parameters of `open_array`.
 
     Returns
     -------
@@ -139,9 +181,19 @@ def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedLikeOfZar
     >>> zarr.open_like(zarr.ones((4, 4), chunks=2), "a.zarr").chunks
     (2, 2)
     """
-    given = translated_like(kwargs)
-    del given["store"]
-    return of_arrays.open_like(a, as_place(path)[0], **given)
+    where: dict[str, Any] = {"store": path} if store is None else {"store": store, "path": path}
+    mode = mode or "a"
+    if mode in ("r", "r+", "a"):
+        try:
+            there: Mode = "r+" if mode == "a" else mode
+            return open_array(mode=there, zarr_format=zarr_format, **where, **kwargs)
+        except ArrayNotFoundError:
+            if mode != "a":
+                raise
+    version = zarr_format or settings.get("default_zarr_format")
+    like = {"fill_value": a.fill_value} if isinstance(a, Array) else {}
+    given = parameters_like(a, translated({**like, **kwargs, **where, "zarr_format": version}))
+    return of_arrays.open_array(given.pop("store"), mode, **given)
 
 
 @says_near_names
@@ -261,7 +313,8 @@ def open_group(
         else:
             if isinstance(found, Group):
                 return found
-    return groups.open_group(place, mode, storage_options=storage_options, attributes=attributes, **access)
+    group = groups.open_group(place, mode, storage_options=storage_options, attributes=attributes, **access)
+    return without_consolidated(group) if use_consolidated is False else group
 
 
 def open_consolidated(
@@ -318,7 +371,7 @@ def consolidate_metadata(
     found = consolidation.consolidate_metadata(place, path=path or "", zarr_format=zarr_format)
     if not isinstance(found, Group):
         raise TypeError(f"an array, not a group, is at {'/' + found.path!r}: nothing to consolidate")
-    return open_group(place, mode="r+", path=path, zarr_format=zarr_format, use_consolidated=False)
+    return groups.open_group(place, "r+", path=path, zarr_format=zarr_format, config=configuration())
 
 
 @says_near_names
@@ -342,3 +395,23 @@ def load(
     """
     store, path = as_place(store, path)
     return saving.loaded(opening.open(store, "r", path=path, zarr_format=zarr_format, config=configuration()))
+
+
+@says_near_names
+def tree(grp: StoreLike | Group, expand: bool | None = None, level: int | None = None) -> Tree:
+    """Return what shows the hierarchy in a group, or in a store, as text and as HTML.
+
+    Returns
+    -------
+    Tree
+
+    Examples
+    --------
+    >>> import zchunk.zarr3 as zarr
+    >>> z = zarr.open_group("a.zarr").create_array("b", shape=3, dtype="i4")
+    >>> print(zarr.tree("a.zarr"), end="")
+    /
+    └── b (3,) int32
+    """
+    group = grp if isinstance(grp, Group) else open_group(grp, mode="r")
+    return OwnGroup.tree(cast("OwnGroup", group), expand, level)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Self
 
@@ -66,6 +67,9 @@ class _Guarded(Store):
     def supports_writes(self) -> bool:
         """Whether it takes changes."""
         return not self.read_only
+
+    def __str__(self) -> str:
+        return str(StorePath(self))
 
     def _change(self) -> None:
         if self.read_only:
@@ -126,8 +130,8 @@ class LocalStore(_Guarded, DirectoryStore):
     --------
     >>> import zchunk.zarr3 as zarr
     >>> z = zarr.create_array(zarr.storage.LocalStore("a.zarr"), shape=3, dtype="i4")
-    >>> zarr.open(zarr.storage.LocalStore("a.zarr", read_only=True))
-    <zchunk.core.Array (3,) int32 read-only>
+    >>> zarr.open(zarr.storage.LocalStore("a.zarr", read_only=True)).read_only
+    True
     """
 
     # Files are what item access gives; writing to them past it is refused by arrays that are read-only.
@@ -411,7 +415,7 @@ class LoggingStore(WrapperStore):
         self, store: Any, log_level: str = "DEBUG", log_handler: logging.Handler | None = None
     ) -> None:
         super().__init__(store)
-        self.counter: dict[str, int] = {}
+        self.counter: Counter[str] = Counter()
         self.log_level = log_level
         self.logger = logging.getLogger(f"LoggingStore({self._store!r})")
         self.logger.setLevel(log_level)
@@ -419,7 +423,7 @@ class LoggingStore(WrapperStore):
             self.logger.addHandler(log_handler or logging.StreamHandler())
 
     def _tell(self, name: str, key: object) -> None:
-        self.counter[name] = self.counter.get(name, 0) + 1
+        self.counter[name] += 1
         self.logger.debug("%s %s(%r)", type(self._store).__name__, name, key)
 
     def __getitem__(self, key: str) -> bytes:

@@ -53,7 +53,7 @@ def test_arrays() -> None:
     np.testing.assert_allclose(again[...], np.linspace(-10, 15, 24).reshape(6, 4), atol=0.051)
     z[0, 0] = 1000
     assert again[0, 0] == 15.5
-    assert z.metadata.to_dict()["codecs"][:2] == [codec.to_dict() for codec in filters]
+    assert z.metadata.to_dict()["codecs"][:2] == tuple(codec.to_dict() for codec in filters)
 
 
 NAN = math.nan

@@ -9,7 +9,13 @@ from zchunk.runtime.lazy import lazy_names
 
 if TYPE_CHECKING:
     from zchunk.metadata.v3.document import (
+        GROUP_MEMBERS as GROUP_MEMBERS,
+    )
+    from zchunk.metadata.v3.document import (
         check_attributes as check_attributes,
+    )
+    from zchunk.metadata.v3.document import (
+        group_extensions as group_extensions,
     )
     from zchunk.metadata.v3.document import (
         known_array as known_array,
@@ -48,8 +54,8 @@ else:
     __getattr__ = lazy_names(
         globals(),
         {
-            "zchunk.metadata.v3.document": "check_attributes known_array node_type parse_array "
-            "parse_consolidated parse_group render_array render_group resized with_attributes with_chunks "
-            "with_shape"
+            "zchunk.metadata.v3.document": "GROUP_MEMBERS check_attributes group_extensions known_array "
+            "node_type parse_array parse_consolidated parse_group render_array render_group resized "
+            "with_attributes with_chunks with_shape"
         },
     )

@@ -7,6 +7,7 @@ of errors.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ _PARSED_LENGTH = 8192
 _REQUIRED = ("shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
 _OPTIONAL = ("zarr_format", "node_type", "attributes", "dimension_names", "storage_transformers")
 _ARRAY_MEMBERS = frozenset(_REQUIRED + _OPTIONAL)
-_GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
+GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
 _SEPARATORS = {"default": "/", "v2": "."}
 
 
@@ -80,7 +81,7 @@ def _check_node(obj: dict[str, Any], expected: str, where: str) -> None:
         raise MetadataError(f"{where}: attributes is {obj['attributes']!r:.80}, not an object")
 
 
-def _extensions(obj: dict[str, Any], known: frozenset[str]) -> dict[str, Any] | None:
+def _extensions(obj: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any] | None:
     """Return the members that need not be understood, and refuse others that are not."""
     unknown = {name: value for name, value in obj.items() if name not in known}
     for name, value in unknown.items():
@@ -341,7 +342,7 @@ def parse_group(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
     obj = parse_json(raw, where)
     _check_node(obj, "group", where)
     try:
-        _extensions(obj, _GROUP_MEMBERS)
+        _extensions(obj, GROUP_MEMBERS)
     except MetadataError as err:
         raise MetadataError(f"{where}: {err}") from err
     except RecursionError:
@@ -349,10 +350,31 @@ def parse_group(raw: bytes | dict[str, Any], where: str) -> dict[str, Any]:
     return obj
 
 
+def group_extensions(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a group's JSON object that need no understanding.
+
+    Raises
+    ------
+    MetadataError
+        There are other ones that are not known.
+
+    Examples
+    --------
+    >>> group_extensions({"zarr_format": 3, "node_type": "group", "x": {"must_understand": False}})
+    {'x': {'must_understand': False}}
+    """
+    return _extensions(obj, GROUP_MEMBERS) or {}
+
+
 def render_group(
-    attributes: dict[str, Any] | None = None, consolidated: dict[str, dict[str, Any]] | None = None
+    attributes: dict[str, Any] | None = None,
+    consolidated: dict[str, dict[str, Any]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Return the ``zarr.json`` of a group; `consolidated` are the JSON objects of the nodes in it by path."""
+    """Return the ``zarr.json`` of a group.
+
+    `consolidated` are the JSON objects of the nodes in it by path, `more` members that need no understanding.
+    """
     obj: dict[str, Any] = {"attributes": attributes or {}, "zarr_format": 3}
     if consolidated is not None:
         obj["consolidated_metadata"] = {
@@ -361,7 +383,7 @@ def render_group(
             "metadata": consolidated,
         }
     obj["node_type"] = "group"
-    return render_json(obj)
+    return render_json({**obj, **(more or {})})
 
 
 def parse_consolidated(raw: bytes | dict[str, Any], where: str) -> dict[str, dict[str, Any]] | None:
@@ -393,7 +415,9 @@ def parse_consolidated(raw: bytes | dict[str, Any], where: str) -> dict[str, dic
 
 
 __all__ = [
+    "GROUP_MEMBERS",
     "check_attributes",
+    "group_extensions",
     "node_type",
     "parse_array",
     "parse_codecs",

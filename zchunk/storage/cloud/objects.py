@@ -252,6 +252,11 @@ class ObjectStore(Store):
     # ---- what the service does better
 
     @property
+    def address(self) -> str:
+        """Where it is, for texts."""
+        return self.url
+
+    @property
     def lock_identity(self) -> str:
         return self.url
 

@@ -170,6 +170,11 @@ class ZipStore(Store):
     many_writers = False
 
     @property
+    def address(self) -> str:
+        """Where it is, for texts."""
+        return f"zip://{self.path}"
+
+    @property
     def lock_identity(self) -> str:
         return self.path
 

@@ -1,6 +1,6 @@
 """Names of ``zarr.core.group``."""
 
-from zchunk.hierarchy.groups import Group
 from zchunk.metadata.group import ConsolidatedMetadata, GroupMetadata
+from zchunk.zarr3.nodes import Group
 
 __all__ = ["ConsolidatedMetadata", "Group", "GroupMetadata"]
