@@ -227,7 +227,7 @@ def new_array(
     """
     fmt = get_format(metadata.zarr_format)
     _check_new(path, fmt.version)
-    items = fmt.array_items(metadata, _attributes(attributes))
+    items = fmt.array_items(metadata, None if attributes is None else with_string_keys(attributes))
     document = items[fmt.array_key]
     as_read = store.as_read(join(path, fmt.array_key), document)
     parsed = parsed_again(metadata, document if as_read is None else as_read)
@@ -296,12 +296,8 @@ def init_group(
     `more` are members of its document that need no understanding, in format 3.
     """
     _check_new(path, fmt.version)
-    items = fmt.group_items(_attributes(attributes), more)
+    items = fmt.group_items(None if attributes is None else with_string_keys(attributes), more)
     _put_node(Placement(store, path, items, fmt, None), overwrite, chunk_store)
-
-
-def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if attributes is None else with_string_keys(attributes)
 
 
 def _put_node(new: Placement, overwrite: bool, chunk_store: Store | None) -> None:
