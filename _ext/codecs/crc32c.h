@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli), the checksum of shards: the processor's instruction where there is one, tables elsewhere.
 
-   The instruction takes three cycles for eight bytes, but a new one can start in every cycle. So three stretches of
+   Longer buffers are folded, see crc_fold.h, where the processor can. The instruction takes three cycles for eight bytes, but a new one can start in every cycle. So three stretches of
    a buffer go side by side; their sums are put together by tables that move a sum over a stretch of zeros. Both ways
    have the same results, which a test holds. */
 #ifndef ZCHUNK_CRC32C_H

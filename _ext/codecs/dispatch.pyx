@@ -15,8 +15,9 @@ from zchunk._ext.codecs.blosc_encode cimport encode_frame
 from zchunk._ext.codecs.dispatch cimport (
     BLOSC_KIND, CRC32_BEFORE, CRC32C_BEHIND, GZIP_KIND, LZ4_KIND, NO_SUM, RAW_KIND, ZLIB_KIND, ZSTD_KIND, Spec,
 )
+from zchunk._ext.codecs.crc32c cimport crc32c_more
 from zchunk._ext.codecs.libraries cimport (
-    deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, zstd_bound,
+    crc32_more, deflate_bound, deflate_decode, deflate_encode, lz4_bound, lz4_decode, lz4_encode, release, zstd_bound,
     zstd_content_size, zstd_decode, zstd_encode, zstd_size_bound,
 )
 from zchunk._ext.memory.scratch cimport Scratch, reserve
@@ -36,6 +37,11 @@ _LIMITS = {BLOSC_KIND: MAX_BLOSC, LZ4_KIND: 0x7E000000, ZLIB_KIND: MAX_DEFLATE, 
 
 
 # ---- kernels
+
+cdef AddToSum summing(int crc) noexcept nogil:
+    """Return what computes a `Sum`."""
+    return crc32_more if crc == CRC32_BEFORE else crc32c_more
+
 
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil:
     """Return the most bytes that encoding `nbytes` can give."""

@@ -23,8 +23,18 @@ from zchunk._ext.memory.status cimport (
 cdef extern from "codecs/effort.h" nogil:
     const int ZC_EFFORT[10][4]
 
+cdef extern from "codecs/crc_fold.h" nogil:
+    ctypedef struct zc_fold_table:
+        pass
+    const size_t ZC_FOLD_LEAST
+    void zc_fold_init(zc_fold_table* t, uint32_t poly)
+    int zc_fold_hardware()
+    size_t zc_fold(const zc_fold_table* t, uint32_t crc, const uint8_t* p, size_t n, uint8_t* rest)
+
 cdef extern from "memory/scratch.h" nogil:
     void* zc_scratch(size_t size, void (*end)(void*) noexcept nogil)
+
+cdef uint32_t CRC32_POLY = 0xEDB88320
 
 cdef enum:
     Z_FINISH = 4
@@ -382,9 +392,22 @@ cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* 
     return OK if blosc2_bitunshuffle(typesize, n, src, dst) >= 0 else NO_MEMORY
 
 
-cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil:
-    """Return the CRC-32 of zip and gzip."""
-    return zng_crc32_z(0, src, n) if n else 0
+cdef zc_fold_table _crc32_table
+zc_fold_init(&_crc32_table, CRC32_POLY)
+cdef bint _folds = zc_fold_hardware()
+
+
+cdef uint32_t crc32_more(uint32_t sum, const uint8_t* src, size_t n) noexcept nogil:
+    """Return the CRC-32 of zip and gzip. zlib-ng folds, too, but a quarter as much at a time."""
+    cdef uint8_t rest[16]
+    cdef size_t done
+    if _folds and n >= ZC_FOLD_LEAST:
+        done = zc_fold(&_crc32_table, ~sum, src, n, rest)
+        # It inverts the sum at both ends.
+        sum = zng_crc32_z(~<uint32_t>0, rest, 16)
+        src += done
+        n -= done
+    return zng_crc32_z(sum, src, n) if n else sum
 
 
 # ---- boundary

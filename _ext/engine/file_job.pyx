@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 cimport cython
 
-from zchunk._ext.codecs.libraries cimport crc32_of
+from zchunk._ext.codecs.libraries cimport crc32_more
 from zchunk._ext.engine.job cimport Job
 from zchunk._ext.engine.plan cimport Value
 
@@ -49,7 +49,7 @@ def crc32(data):
     PyObject_GetBuffer(data, &v, PyBUF_SIMPLE)
     try:
         with nogil:
-            crc = crc32_of(<const uint8_t*>v.buf, v.len)
+            crc = crc32_more(0, <const uint8_t*>v.buf, v.len)
         return crc
     finally:
         PyBuffer_Release(&v)

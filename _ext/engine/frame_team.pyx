@@ -17,13 +17,15 @@ from zchunk._ext.codecs.blosc_encode cimport (
 )
 from zchunk._ext.codecs.dispatch cimport BLOSC_KIND
 from zchunk._ext.memory.scratch cimport reserve
-from zchunk._ext.io.files cimport Draft, begin_file, commit_file, finish_file, put
+from zchunk._ext.io.files cimport Draft, RunningSum, put
 from zchunk._ext.codecs.items cimport Items
 from zchunk._ext.threads.locks cimport Hold, hash_key, lock_chunk, unlock_chunk
 from zchunk._ext.engine.plan cimport locate
 from zchunk._ext.selection.region cimport Region
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, fail, fail_reentry
-from zchunk._ext.engine.write_chunk cimport put_items, takes_items, whole_items, write_chunk
+from zchunk._ext.engine.write_chunk cimport (
+    begin_chunk, end_chunk, put_items, takes_items, whole_items, write_chunk,
+)
 
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
@@ -97,7 +99,7 @@ cdef Team* make_team(const Plan* p, int threads) noexcept nogil:
     cdef Layout layout
     cdef int64_t i
     if (
-        threads < 2 or not p.writing or p.codec.crc or p.codec.kind != BLOSC_KIND or p.chunk_nbytes < LARGE
+        threads < 2 or not p.writing or p.codec.kind != BLOSC_KIND or p.chunk_nbytes < LARGE
         or p.total > MANY * threads or not p.write_empty or not p.whole_items
     ):
         return NULL
@@ -200,19 +202,18 @@ cdef int _put_frame(const Team* team, const Plan* p, const Region* r, Joint* joi
 
 cdef int _write(const Team* team, const Plan* p, const Region* r, Joint* joint, Scratch* s, Failure* f) noexcept nogil:
     cdef Draft draft
+    cdef RunningSum sum
     cdef int64_t b
     cdef int status
     for b in range(team.layout.nblocks):
         if joint.sizes[b] < 0:
             return fail(f, <int>-joint.sizes[b], team.layout.nbytes, 0)
-    if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
+    if begin_chunk(p, r, &draft, &sum, f) != OK:
         return f.status
     status = _put_frame(team, p, r, joint, &draft, s, f)
     if status != OK:
         draft.status = status
-    if finish_file(&draft, f) != OK:
-        return f.status
-    return commit_file(&draft, r.key, f)
+    return end_chunk(p, r, &draft, f)
 
 
 cdef int64_t _encode(const Team* team, const Plan* p, const Region* r, int64_t b, int mode, Scratch* s) noexcept nogil:

@@ -11,17 +11,17 @@ from libc.string cimport memcpy
 
 from zchunk._ext.codecs.blosc_decode cimport Frame, frame_nbytes, open_frame
 from zchunk._ext.codecs.dispatch cimport (
-    BLOSC_KIND, CRC32_BEFORE, CRC32C_BEHIND, RAW_KIND, decode_bytes, encoded_bound, encoded_limit,
+    BLOSC_KIND, CRC32_BEFORE, RAW_KIND, decode_bytes, encoded_bound, encoded_limit, summing,
 )
-from zchunk._ext.codecs.libraries cimport crc32_of
+from zchunk._ext.codecs.libraries cimport crc32_more
 from zchunk._ext.memory.scratch cimport Scratch, reserve
-from zchunk._ext.codecs.crc32c cimport crc32c, crc32c_more, from_little
-from zchunk._ext.io.files cimport HERE, MISSING, close_file, file_size, open_read, read_at
+from zchunk._ext.codecs.crc32c cimport from_little
+from zchunk._ext.io.files cimport HERE, MISSING, RunningSum, close_file, file_size, open_read, read_at
 from zchunk._ext.engine.plan cimport Plan, Value
 from zchunk._ext.engine.read_chunk cimport UNOPENED
 from zchunk._ext.selection.region cimport Region, cut, fill_region, one_run, read_region, region_items, region_span
 from zchunk._ext.engine.scatter cimport scatter_frame, scatter_raw
-from zchunk._ext.io.source cimport Source, Whole, close_source, load_source, open_source
+from zchunk._ext.io.source cimport Source, Whole, close_source, fetch, load_source, open_source, sum_rest
 from zchunk._ext.memory.status cimport (
     NO_MEMORY, NOT_STORED, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail, fail_missing,
 )
@@ -40,20 +40,23 @@ cdef uint64_t NOWHERE = <uint64_t>-1
 cdef enum:
     # A file up to this size is read whole: its bytes cost less than the calls that could spare some of them.
     SMALL_FILE = 32768
-    # Uncompressed bytes are read so many at a time, so that their checksum finds them in a cache.
-    SUMMED = 65536
     # About what a task reads of a chunk, counted in the chunk's memory, if several tasks read it.
     PART = 1 << 20
 
 
 # ---- read one chunk
 
+cdef bint _is_chunk(const Plan* p, const Region* r) noexcept nogil:
+    """Whether the region is the chunk, as it lies in memory."""
+    return one_run(r, p.itemsize) and region_items(&r.block) * <int64_t>p.itemsize == p.chunk_nbytes
+
+
 cdef int _read_whole(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
     """Decode all of the chunk, straight to the user if the region is the chunk."""
     cdef int64_t limit = encoded_limit(&p.codec, p.chunk_nbytes)
     if load_source(source, limit, s, f) != OK:
         return f.status
-    if one_run(r, p.itemsize) and region_items(&r.block) * <int64_t>p.itemsize == p.chunk_nbytes:
+    if _is_chunk(p, r):
         return decode_bytes(&p.codec, source.data, source.size, <uint8_t*>r.user, p.chunk_nbytes, s, f)
     if reserve(&s.chunk, &s.chunk_size, p.chunk_nbytes) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
@@ -124,56 +127,69 @@ cdef int open_file(const Plan* p, const Region* r, Source* source, Scratch* s, F
     return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, source, s, f)
 
 
-cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
-    """Compare the bytes with their checksum, if they have one, and leave that out."""
-    cdef int64_t n
+cdef int _leave_out_sum(const Plan* p, Source* source, uint32_t* sum, Failure* f) noexcept nogil:
+    """Give the stored checksum, and leave it out of the source."""
+    cdef int64_t n = source.size - 4
     cdef bint before = p.codec.crc == CRC32_BEFORE
-    cdef const uint8_t* data
-    cdef uint32_t found, stored
-    if not p.codec.crc:
-        return OK
-    if load_source(source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
-        return f.status
-    n = source.size - 4
     if n < 0:
         return fail(f, TRUNCATED, source.size, 4)
-    data = source.data + 4 if before else source.data
-    found = crc32_of(data, n) if before else crc32c(data, n)
-    memcpy(&stored, source.data if before else data + n, 4)
-    stored = from_little(stored)
-    if found != stored:
-        return fail(f, WRONG_SUM, found, stored)
-    source.data, source.size = data, n
+    if source.data != NULL:
+        memcpy(sum, source.data if before else source.data + n, 4)
+        source.data += 4 if before else 0
+    elif read_at(source.fd, <uint8_t*>sum, 4, source.base if before else source.base + n, f) != OK:
+        return f.status
+    sum[0] = from_little(sum[0])
+    source.base += 4 if before else 0
+    source.size = n
     return OK
 
 
-cdef bint _lies_as_wanted(const Plan* p, const Region* r, const Source* source) noexcept nogil:
-    """Whether a chunk in a file is its items, all of which are wanted side by side, and a checksum behind them."""
-    return (
-        p.codec.kind == RAW_KIND and p.codec.crc == CRC32C_BEHIND and p.chunk_nbytes > SMALL_FILE
-        and source.data == NULL and source.size == p.chunk_nbytes + 4
-        and one_run(r, p.itemsize) and region_items(&r.block) * <int64_t>p.itemsize == p.chunk_nbytes
-    )
+cdef int _read_checked(const Plan* p, int64_t k, Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+    """Read what is selected of a chunk that has a checksum, which is of all of its bytes.
 
-
-cdef int _read_summed(const Plan* p, const Region* r, const Source* source, Failure* f) noexcept nogil:
-    """Read a chunk that lies as it is wanted to where it is wanted, and compare its checksum.
-
-    Not through scratch, nor past the caches, as what is decoded: 256 MiB into memory that is new took 88 ms, and 110
-    so; the same bytes without a checksum 72.
+    From a file they are summed on the way, and what nobody asked for behind the rest. So values may have been
+    scattered before it is known that they are wrong; then the caller gets an error.
     """
-    cdef uint8_t* user = <uint8_t*>r.user
-    cdef int64_t done = 0, n
-    cdef uint32_t found = 0, stored
-    while done < p.chunk_nbytes:
-        n = min(p.chunk_nbytes - done, <int64_t>SUMMED)
-        if read_at(source.fd, user + done, n, source.base + done, f) != OK:
-            return f.status
-        found = crc32c_more(found, user + done, n)
-        done += n
-    if read_at(source.fd, <uint8_t*>&stored, 4, source.base + done, f) != OK:
+    cdef RunningSum running
+    cdef Failure late
+    cdef const uint8_t* at
+    cdef uint32_t stored = 0
+    cdef int status
+    if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
         return f.status
-    stored = from_little(stored)
+    if source.size > encoded_limit(&p.codec, p.chunk_nbytes):
+        return fail(f, TOO_LARGE, source.size, encoded_limit(&p.codec, p.chunk_nbytes))
+    if source.data != NULL:
+        return _read(p, k, r, 0, source, s, f) if check_sum(p, source, s, f) == OK else f.status
+    if _leave_out_sum(p, source, &stored, f) != OK:
+        return f.status
+    running.add, running.sum, running.at = summing(p.codec.crc), 0, 0
+    source.running = &running
+    if p.codec.kind == RAW_KIND and source.size == p.chunk_nbytes and _is_chunk(p, r):
+        # Not through scratch, nor past the caches, as what is decoded: 256 MiB into memory that is new took 88 ms, and
+        # 110 so; the same bytes without a checksum 72.
+        status = fetch(source, 0, source.size, <uint8_t*>r.user, &at, f)
+    else:
+        status = _read(p, k, r, 0, source, s, f)
+    # What is damaged may not be decoded, either: that the sum is wrong says more.
+    late = f[0]
+    if sum_rest(source, &late) != OK:
+        if status == OK:
+            f[0] = late
+        return f.status
+    if running.sum != stored:
+        return fail(f, WRONG_SUM, running.sum, stored)
+    return status
+
+
+cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
+    """Compare bytes in memory with their checksum, if they have one, and leave that out."""
+    cdef uint32_t found, stored = 0
+    if not p.codec.crc:
+        return OK
+    if _leave_out_sum(p, source, &stored, f) != OK:
+        return f.status
+    found = summing(p.codec.crc)(0, source.data, source.size)
     return OK if found == stored else fail(f, WRONG_SUM, found, stored)
 
 
@@ -186,13 +202,13 @@ cdef int _open_value(
         return MISSING
     source.data = value.data
     source.size = f.stored = value.size
-    source.fd, source.base = p.file, value.number
+    source.fd, source.base, source.running = p.file, value.number, NULL
     if value.data != NULL:
         return OK
     if r.full or value.size <= SMALL_FILE or (p.codec.kind != RAW_KIND and p.codec.kind != BLOSC_KIND):
         if load_source(source, encoded_limit(&p.codec, p.chunk_nbytes), s, f) != OK:
             return f.status
-        found = crc32_of(source.data, source.size)
+        found = crc32_more(0, source.data, source.size)
         if found != value.sum:
             return fail(f, WRONG_SUM, found, value.sum)
     return OK
@@ -207,6 +223,7 @@ cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) 
         return fail(f, TOO_LARGE, INT64_MAX, INT64_MAX)
     source.size = f.stored = <int64_t>size
     source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
+    source.running = NULL
     if p.shard.data != NULL:
         source.data = p.shard.data + source.base
     return OK
@@ -225,7 +242,7 @@ cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, F
             close_file(<int>mine)
     if fd == MISSING:
         return MISSING
-    source.data, source.fd, source.base = NULL, <int>fd, 0
+    source.data, source.fd, source.base, source.running = NULL, <int>fd, 0, NULL
     mine = file_size(source.fd, &source.size, f)
     f.stored = source.size
     return <int>mine
@@ -262,12 +279,10 @@ cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* 
         return OK
     if status != OK:
         return f.status
-    if _lies_as_wanted(p, r, &source):
-        status = _read_summed(p, r, &source, f)
+    if p.codec.crc:
+        status = _read_checked(p, k, r, &source, s, f)
     else:
-        status = check_sum(p, &source, s, f)
-        if status == OK:
-            status = _read(p, k, r, part, &source, s, f)
+        status = _read(p, k, r, part, &source, s, f)
     if p.opened == NULL and p.shard.entries == NULL and p.values == NULL:
         close_source(&source)
     return status

@@ -9,14 +9,13 @@ from libc.string cimport memcmp, memcpy
 from zchunk._ext.codecs.blosc_decode cimport HEADER
 from zchunk._ext.codecs.blosc_encode cimport Layout, encode_blocks, encode_frame, encode_header, frame_layout
 from zchunk._ext.codecs.dispatch cimport (
-    BLOSC_KIND, CRC32_BEFORE, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit,
+    BLOSC_KIND, CRC32_BEFORE, RAW_KIND, decode_bytes, encode_bytes, encoded_bound, encoded_limit, summing,
 )
-from zchunk._ext.codecs.libraries cimport crc32_of
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.memory.copy cimport Block, fill_block, is_fill
-from zchunk._ext.codecs.crc32c cimport crc32c, from_little
+from zchunk._ext.codecs.crc32c cimport from_little
 from zchunk._ext.io.files cimport (
-    MISSING, Draft, begin_file, commit_file, finish_file, put, remove_file,
+    MISSING, Draft, RunningSum, begin_file, commit_file, finish_file, put, put_at, remove_file,
 )
 from zchunk._ext.codecs.items cimport Items, memory_items, region_items_from, take
 from zchunk._ext.threads.locks cimport Hold, hash_key, lock_chunk, unlock_chunk
@@ -68,15 +67,28 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     return decode_bytes(&p.codec, source.data, source.size, s.chunk, p.chunk_nbytes, s, f)
 
 
+cdef uint8_t* _behind_room(const Plan* p, uint8_t* encoded) noexcept nogil:
+    """Return where encoded bytes go if their checksum is to be put to them later, which may come first."""
+    return encoded + 4 if p.codec.crc == CRC32_BEFORE else encoded
+
+
+cdef int64_t _with_sum(const Plan* p, uint8_t* encoded, int64_t n) noexcept nogil:
+    """Put the checksum, if there is to be one, to the `n` bytes at `_behind_room`; return how many there are then."""
+    cdef uint8_t* data = _behind_room(p, encoded)
+    cdef uint32_t sum
+    if not p.codec.crc:
+        return n
+    sum = from_little(summing(p.codec.crc)(0, data, n))
+    memcpy(data + n if data == encoded else encoded, &sum, 4)
+    return n + 4
+
+
 cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Failure* f) noexcept nogil:
     """Encode a whole chunk into `dst`, which has room for `encoded_bound`; return the size, or -1 for a failure."""
     cdef const uint8_t* chunk
     cdef int64_t got
-    cdef uint32_t crc
     cdef uint8_t* start = dst
-    cdef bint before
-    if p.codec.crc == CRC32_BEFORE:
-        dst += 4
+    dst = _behind_room(p, start)
     if p.codec.kind == BLOSC_KIND:
         got = encode_frame(&p.codec.blosc, items, p.chunk_nbytes, dst, s)
     elif p.codec.kind == RAW_KIND:
@@ -93,22 +105,51 @@ cdef int64_t _encode(const Plan* p, Items* items, uint8_t* dst, Scratch* s, Fail
     if got < 0:
         fail(f, <int>-got, p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
         return -1
+    return _with_sum(p, start, got)
+
+
+cdef int begin_chunk(const Plan* p, const Region* r, Draft* draft, RunningSum* sum, Failure* f) noexcept nogil:
+    """Begin the file of a chunk. If a checksum belongs to it, what is put from now on is summed."""
+    cdef uint32_t room = 0
+    if begin_file(p.folder, r.key, p.durability, draft, f) != OK:
+        return f.status
+    if p.codec.crc == CRC32_BEFORE:
+        put(draft, <const uint8_t*>&room, 4, f)
     if p.codec.crc:
-        before = p.codec.crc == CRC32_BEFORE
-        crc = from_little(crc32_of(dst, got) if before else crc32c(dst, got))
-        memcpy(start if before else dst + got, &crc, 4)
-        got += 4
-    return got
+        sum.add, sum.sum = summing(p.codec.crc), 0
+        draft.running = sum
+    return OK
+
+
+cdef int end_chunk(const Plan* p, const Region* r, Draft* draft, Failure* f) noexcept nogil:
+    """Put the checksum to what was written, and the file in its place; after a failure, only clear up."""
+    cdef uint32_t sum
+    if draft.running != NULL:
+        sum = from_little(draft.running.sum)
+        draft.running = NULL
+        if p.codec.crc == CRC32_BEFORE:
+            put_at(draft, <const uint8_t*>&sum, 4, 0, f)
+        else:
+            put(draft, <const uint8_t*>&sum, 4, f)
+    if finish_file(draft, f) != OK:
+        return f.status
+    return commit_file(draft, r.key, f)
 
 
 cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failure* f) noexcept nogil:
     """Write the bytes of a whole chunk to a file, as much at a time as the second cache holds."""
     cdef int64_t done = 0, n, slab = max(SLAB // <int64_t>p.itemsize, 1) * <int64_t>p.itemsize
+    cdef const uint8_t* piece
     if reserve(&s.block, &s.block_size, slab) == NULL:
         return fail(f, NO_MEMORY, slab, 0)
     while done < p.chunk_nbytes:
         n = min(slab, p.chunk_nbytes - done)
-        if put(draft, take(items, n, s.block), n, f) != OK:
+        piece = take(items, n, s.block)
+        if draft.running != NULL and piece != s.block:
+            # What is summed is what is written, also if another thread changes the caller's memory meanwhile.
+            memcpy(s.block, piece, n)
+            piece = s.block
+        if put(draft, piece, n, f) != OK:
             return f.status
         done += n
     return OK
@@ -117,35 +158,39 @@ cdef int put_items(const Plan* p, Items* items, Draft* draft, Scratch* s, Failur
 cdef int _encode_chunk(const Plan* p, Items* items, int64_t* encoded, bint* raw, Scratch* s, Failure* f) noexcept nogil:
     """Encode a whole chunk as far as that is done before its file is opened: `encoded` bytes in `s.encoded`.
 
-    If `raw`, the bytes of the items follow as they are.
+    If `raw`, the bytes of the items follow as they are, and with them their checksum, if the chunk has one.
     """
     cdef Layout layout
     cdef int status
     encoded[0], raw[0] = 0, True
-    if p.codec.kind == RAW_KIND and not p.codec.crc:
+    # A small chunk and its checksum are one write.
+    if p.codec.kind == RAW_KIND and (not p.codec.crc or p.chunk_nbytes > SLAB):
         return OK
     if reserve(&s.encoded, &s.encoded_size, encoded_bound(&p.codec, p.chunk_nbytes)) == NULL:
         return fail(f, NO_MEMORY, p.chunk_nbytes, 0)
-    if p.codec.kind != BLOSC_KIND or p.codec.crc:
+    if p.codec.kind != BLOSC_KIND:
         raw[0] = False
         encoded[0] = _encode(p, items, s.encoded, s, f)
         return OK if encoded[0] >= 0 else f.status
     status = frame_layout(&p.codec.blosc, p.chunk_nbytes, &layout)
     encoded[0] = -status
     if status == OK:
-        encoded[0] = encode_blocks(&p.codec.blosc, &layout, items, s.encoded, s)
+        encoded[0] = encode_blocks(&p.codec.blosc, &layout, items, _behind_room(p, s.encoded), s)
     if encoded[0] < 0:
         return fail(f, <int>-encoded[0], p.chunk_nbytes, encoded_bound(&p.codec, p.chunk_nbytes))
     s.incompressible = raw[0] = encoded[0] == 0
     if raw[0]:
         encode_header(&layout, True, HEADER + p.chunk_nbytes, s.encoded)
         encoded[0] = HEADER
+    else:
+        encoded[0] = _with_sum(p, s.encoded, encoded[0])
     return OK
 
 
 cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, Failure* f) noexcept nogil:
     """Replace the chunk's file by the items of a whole chunk."""
     cdef Draft draft
+    cdef RunningSum sum
     cdef Items start = items[0]
     cdef int64_t encoded
     cdef bint raw
@@ -158,13 +203,14 @@ cdef int _store_items(const Plan* p, const Region* r, Items* items, Scratch* s, 
     # What can fail comes before a file that is written in place is cut off.
     if _encode_chunk(p, items, &encoded, &raw, s, f) != OK:
         return f.status
-    if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
+    if not raw or not p.codec.crc:
+        if begin_file(p.folder, r.key, p.durability, &draft, f) != OK:
+            return f.status
+    elif begin_chunk(p, r, &draft, &sum, f) != OK:
         return f.status
     if put(&draft, s.encoded, encoded, f) == OK and raw and put_items(p, &start, &draft, s, f) != OK:
         draft.status = f.status
-    if finish_file(&draft, f) != OK:
-        return f.status
-    return commit_file(&draft, r.key, f)
+    return end_chunk(p, r, &draft, f)
 
 
 cdef int _store_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:

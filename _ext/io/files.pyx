@@ -312,6 +312,7 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
     cdef size_t n = strlen(path), above
     cdef const char* slash = strrchr(path, c"/")
     d.folder, d.durability, d.status = folder, durability, OK
+    d.running = NULL
     d.fd = -1
     d.temp[0] = 0
     if durability == IN_PLACE:
@@ -353,11 +354,13 @@ cdef int _write_all(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Fai
 
 cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil:
     """Write `n` bytes more. After a failure `finish_file` only clears up."""
+    if d.running != NULL:
+        d.running.sum = d.running.add(d.running.sum, src, n)
     return _write_all(d, src, n, -1, f)
 
 
 cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
-    """Overwrite `n` bytes from `offset`, as `put`."""
+    """Overwrite `n` bytes from `offset`, as `put`, but they are not summed."""
     return _write_all(d, src, n, offset, f)
 
 

@@ -1,9 +1,14 @@
 """The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
 
 from zchunk._ext.memory.scratch cimport reserve
-from zchunk._ext.io.files cimport close_file, file_size, open_read, read_at, read_start
+from zchunk._ext.io.files cimport RunningSum, close_file, file_size, open_read, read_at, read_start
 from zchunk._ext.io.source cimport Source, Whole
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, TOO_LARGE, TRUNCATED, fail
+
+cdef enum:
+    # What is summed is read this much at a time, and what is read for its sum alone.
+    PIECE = 131072
+    GAP = 16384
 
 
 cdef int open_source(
@@ -16,7 +21,7 @@ cdef int open_source(
     """
     cdef int64_t got
     cdef int status
-    source.data, source.size, source.base = NULL, 0, 0
+    source.data, source.size, source.base, source.running = NULL, 0, 0, NULL
     source.fd = open_read(folder, key, f)
     if source.fd < 0:
         return source.fd
@@ -46,9 +51,45 @@ cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noex
         return OK
     if reserve(&s.encoded, &s.encoded_size, source.size) == NULL:
         return fail(f, NO_MEMORY, source.size, 0)
-    if read_at(source.fd, s.encoded, source.size, source.base, f) != OK:
+    if fetch(source, 0, source.size, s.encoded, &source.data, f) != OK:
+        source.data = NULL
         return f.status
-    source.data = s.encoded
+    return OK
+
+
+cdef int _sum_until(const Source* source, int64_t end, Failure* f) noexcept nogil:
+    """Sum what nobody has asked for before `end`."""
+    cdef RunningSum* running = source.running
+    cdef uint8_t piece[GAP]
+    cdef int64_t n
+    while running.at < end:
+        n = min(end - running.at, GAP)
+        if read_at(source.fd, piece, n, source.base + running.at, f) != OK:
+            return f.status
+        running.sum = running.add(running.sum, piece, n)
+        running.at += n
+    return OK
+
+
+cdef int sum_rest(const Source* source, Failure* f) noexcept nogil:
+    """Sum what is behind all that was asked for."""
+    return _sum_until(source, source.size, f)
+
+
+cdef int _read_summed(const Source* source, int64_t offset, int64_t n, uint8_t* buffer, Failure* f) noexcept nogil:
+    """Read piece by piece, and sum each while it is in the cache, as far as it was not before."""
+    cdef RunningSum* running = source.running
+    cdef int64_t done = 0, piece, known
+    if _sum_until(source, offset, f) != OK:
+        return f.status
+    while done < n:
+        piece = min(n - done, PIECE)
+        if read_at(source.fd, buffer + done, piece, source.base + offset + done, f) != OK:
+            return f.status
+        known = min(running.at - (offset + done), piece)
+        running.sum = running.add(running.sum, buffer + done + known, piece - known)
+        running.at += piece - known
+        done += piece
     return OK
 
 
@@ -62,4 +103,6 @@ cdef int fetch(
         at[0] = source.data + offset
         return OK
     at[0] = buffer
+    if source.running != NULL:
+        return _read_summed(source, offset, n, buffer, f)
     return read_at(source.fd, buffer, n, source.base + offset, f)

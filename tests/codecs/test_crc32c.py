@@ -25,21 +25,38 @@ class TestChecksum:
             (bytes(range(31, -1, -1)), 0x113FDB5C),
         ],
     )
-    @pytest.mark.parametrize("table", [False, True])
-    def test_known_values(self, data, crc, table):
-        assert crc32c.checksum(data, table=table) == crc
+    @pytest.mark.parametrize("way", crc32c.ways())
+    def test_known_values(self, data, crc, way):
+        assert crc32c.checksum(data, by=way) == crc32c.checksum(data) == crc
 
     @given(st.binary(max_size=100), st.integers(0, 20000), st.integers(0, 15))
-    def test_both_ways_agree_with_google(self, data, length, start):
+    def test_all_ways_agree_with_google(self, data, length, start):
         data = (data * (length // max(len(data), 1) + 1))[:length]
         view = memoryview(data)[start:]
         expected = google_crc32c.value(bytes(view))
-        assert crc32c.checksum(view) == crc32c.checksum(view, table=True) == expected
+        assert {crc32c.checksum(view, by=way) for way in crc32c.ways()} == {expected}
+        assert crc32c.checksum(view) == expected
 
-    @pytest.mark.parametrize("n", [1023, 1024, 3071, 3072, 3073, 6144, 100_000, 1_000_003])
+    # Those of the folding, then of the instruction.
+    @pytest.mark.parametrize(
+        "n", [255, 256, 257, 319, 320, 511, 512, 576, 1023, 1024, 3071, 3072, 3073, 6144, 100_000, 1_000_003]
+    )
     def test_lengths_around_the_stretches(self, n):
         data = np.random.default_rng(n).bytes(n)
-        assert crc32c.checksum(data) == crc32c.checksum(data, table=True) == google_crc32c.value(data)
+        expected = google_crc32c.value(data)
+        assert {crc32c.checksum(data, by=way) for way in ("best", *crc32c.ways())} == {expected}
+
+    @given(st.binary(max_size=2000), st.integers(0, 2000))
+    def test_in_parts(self, data, at):
+        whole = crc32c.checksum(data)
+        for way in ("best", *crc32c.ways()):
+            assert crc32c.checksum(data[at:], crc32c.checksum(data[:at]), by=way) == whole
+
+    def test_a_way_that_the_processor_does_not_have(self):
+        assert crc32c.ways()[-1] == "table"
+        for way in {"fold", "instruction"} - set(crc32c.ways()):
+            with pytest.raises(ValueError, match=way):
+                crc32c.checksum(b"", by=way)
 
     def test_takes_buffers_only(self):
         with pytest.raises(TypeError):

@@ -13,6 +13,5 @@ cdef extern from *:
     # What is stored, little-endian, as a number of this machine; and back.
     uint32_t from_little "zc_from_little"(uint32_t x) noexcept nogil
 
-cdef uint32_t crc32c(const uint8_t* p, size_t n) noexcept nogil
-# Of bytes whose first ones have the checksum `crc`, by those that follow.
-cdef uint32_t crc32c_more(uint32_t crc, const uint8_t* p, size_t n) noexcept nogil
+# The checksum of bytes whose first part has the checksum `sum`; 0 if there is none.
+cdef uint32_t crc32c_more(uint32_t sum, const uint8_t* p, size_t n) noexcept nogil

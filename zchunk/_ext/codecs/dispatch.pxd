@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from zchunk._ext.codecs.blosc_decode cimport BloscParams
+from zchunk._ext.io.files cimport AddToSum
 from zchunk._ext.memory.scratch cimport Scratch
 from zchunk._ext.memory.status cimport Failure
 
@@ -27,6 +28,7 @@ cdef struct Spec:
     BloscParams blosc
     int crc          # a Sum; not the business of `encode_bytes` and `decode_bytes`
 
+cdef AddToSum summing(int crc) noexcept nogil
 cdef int parse_spec(object spec, Spec* out) except -1
 cdef size_t encoded_bound(const Spec* c, int64_t nbytes) noexcept nogil
 cdef int64_t encoded_limit(const Spec* c, int64_t nbytes) noexcept nogil

@@ -50,4 +50,5 @@ cdef void shuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst)
 cdef void unshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
 cdef int bitshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
 cdef int bitunshuffle(int32_t typesize, int32_t n, const uint8_t* src, uint8_t* dst) noexcept nogil
-cdef uint32_t crc32_of(const uint8_t* src, size_t n) noexcept nogil
+# The CRC-32 of zip and gzip, of bytes whose first part has the checksum `sum`; 0 if there is none.
+cdef uint32_t crc32_more(uint32_t sum, const uint8_t* src, size_t n) noexcept nogil

@@ -1,6 +1,6 @@
 """Whole files below a folder descriptor, without the GIL."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from zchunk._ext.memory.status cimport Failure
 
@@ -17,12 +17,22 @@ cdef extern from "fcntl.h":
     # In the place of a folder's descriptor: paths are whole.
     int HERE "AT_FDCWD"
 
+# Returns the checksum of bytes whose first part has the checksum `sum`.
+ctypedef uint32_t (*AddToSum)(uint32_t sum, const uint8_t* data, size_t n) noexcept nogil
+
+cdef struct RunningSum:
+    # Of the bytes that pass: each piece is summed while it is in the cache.
+    AddToSum add
+    uint32_t sum
+    int64_t at              # so many bytes were summed: what is read again is not summed again
+
 cdef struct Draft:
     # A file that is being written.
     int fd
     int folder
     int durability
     int status
+    RunningSum* running     # NULL, or sums what `put` writes
     char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
 cdef int open_folder(const char* path) noexcept nogil

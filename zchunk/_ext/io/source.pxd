@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from zchunk._ext.io.files cimport RunningSum
 from zchunk._ext.memory.scratch cimport Scratch
 from zchunk._ext.memory.status cimport Failure
 
@@ -10,6 +11,7 @@ cdef struct Source:
     int64_t size
     int fd
     int64_t base            # where in the file the bytes begin
+    RunningSum* running     # NULL, or sums all bytes, in their order, when `fetch` comes to them
 
 # Whether `n` bytes are all that is stored of a chunk of `nbytes`.
 ctypedef bint (*Whole)(const uint8_t* data, int64_t n, int64_t nbytes) noexcept nogil
@@ -19,6 +21,7 @@ cdef int open_source(
 ) noexcept nogil
 cdef void close_source(Source* source) noexcept nogil
 cdef int load_source(Source* source, int64_t limit, Scratch* s, Failure* f) noexcept nogil
+cdef int sum_rest(const Source* source, Failure* f) noexcept nogil
 cdef int fetch(
     const Source* source, int64_t offset, int64_t n, uint8_t* buffer, const uint8_t** at, Failure* f
 ) noexcept nogil
