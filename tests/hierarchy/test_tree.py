@@ -130,3 +130,21 @@ def test_only_so_many_nodes(g: zchunk.Group) -> None:
     assert "qux" not in html
     assert html.count("<details") == html.count("</details>") == 2
     assert html.count("<li>") == html.count("</li>")
+
+
+def test_a_group_shows_itself_as_a_tree_with_sizes() -> None:
+    g = zchunk.group()
+    g.zeros("a/<b>", shape=(1000, 1000), dtype="u1")
+    html = g._repr_html_()
+    assert html is not None
+    assert html.count("<details") == 2
+    assert "&lt;b&gt; (1000, 1000) uint8 <small>1000000 (976.6K)</small>" in html
+
+
+def test_where_each_node_takes_a_request_a_group_shows_its_repr() -> None:
+    store = zchunk.storage.KVStore({})
+    g = zchunk.group(store)
+    g.zeros("a", shape=3)
+    assert g._repr_html_() is None
+    consolidated = zchunk.consolidate_metadata(store)
+    assert "a (3,) float64" in str(consolidated._repr_html_())

@@ -28,6 +28,7 @@ from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ReadOnlyError
 from zchunk.indexing.values import convert
 from zchunk.metadata.formats import given_array
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.fill_values import normalize_fill_value
@@ -37,6 +38,7 @@ from zchunk.sync import outer_lock
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from zchunk.core import pictures
     from zchunk.typing import (
         ArrayConfigLike,
         DataLike,
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
+else:
+    # For notebooks.
+    pictures = LazyModule("zchunk.core.pictures")
 
 _R = TypeVar("_R")
 
@@ -336,6 +341,9 @@ class Array(H5pyMethods):
         name = "" if self.name is None else f" {self.name!r}"
         only = " read-only" if self.read_only else ""
         return f"<{class_name(self)}{name} {self.shape} {self.dtype}{only}>"
+
+    def _repr_html_(self) -> str:
+        return pictures.array_html(self)
 
     # ---- like a NumPy array
 

@@ -17,7 +17,7 @@ from zchunk.creation.nodes import by_mode, check_above, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ContainsGroupError, ContainsNodeError, GroupNotFoundError
 from zchunk.hierarchy.members import find_group
-from zchunk.hierarchy.tree import TreeViewer
+from zchunk.hierarchy.tree import TreeViewer, group_html
 from zchunk.hierarchy.zarr3_names import NodeLike, Zarr3Names, make_nodes
 from zchunk.runtime.near_names import says_near_names
 from zchunk.storage.base import Mode
@@ -240,12 +240,15 @@ class Group(Zarr3Names):
         """
         return TreeViewer(self, expand, level, max_nodes)
 
+    def _repr_html_(self) -> str | None:
+        return group_html(self)
+
     def _repr_none(self, **kwargs: Any) -> None:
         return None
 
     # IPython asks for them, and shows the `repr` then. Without them it would look in the store for members
     # of these names.
-    _repr_html_ = _repr_markdown_ = _repr_latex_ = _repr_json_ = _repr_javascript_ = _repr_none
+    _repr_markdown_ = _repr_latex_ = _repr_json_ = _repr_javascript_ = _repr_none
     _repr_svg_ = _repr_png_ = _repr_jpeg_ = _repr_pdf_ = _repr_mimebundle_ = _repr_none
 
     # ---- opening, by zarr 3's names

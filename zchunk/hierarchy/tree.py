@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from zchunk.core.info import escape
+from zchunk.core.info import escape, human_size
 from zchunk.creation.likeness import is_array
+from zchunk.storage.consolidated import ConsolidatedMetadataStore
+from zchunk.storage.memory import MemoryStore
 
 
 class Lines(NamedTuple):
@@ -18,6 +20,8 @@ class Lines(NamedTuple):
 
 
 _TEXT = Lines(" ├── ", " │  "), Lines(" └── ", "    ")
+# Nodes that a group shows of itself.
+_SHOWN = 500
 _MORE = " … there are more than max_nodes={}"
 _ASCII = Lines(" +-- ", " |  "), Lines(" +-- ", "    ")
 
@@ -113,7 +117,7 @@ class TreeViewer:
                 continue
             number += 1
             node, depth = step
-            label, members = escape(_label(node)), self._members(node, depth)
+            label, members = self._html_label(node), self._members(node, depth)
             if not members:
                 yield label
                 continue
@@ -122,6 +126,44 @@ class TreeViewer:
             todo.append("</ul></details>")
             for member in reversed(members):
                 todo += ["</li>", (member, depth + 1), "<li>"]
+
+    def _html_label(self, node: Any) -> str:
+        return escape(_label(node))
+
+
+class SizedTree(TreeViewer):
+    """The tree that a group shows itself as in a notebook: with the bytes of arrays.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.group()
+    >>> z = g.zeros("a", shape=(1000, 1000))
+    >>> "8000000 (7.6M)" in SizedTree(g)._repr_html_()
+    True
+    """
+
+    def _html_label(self, node: Any) -> str:
+        label = super()._html_label(node)
+        return f"{label} <small>{human_size(node.nbytes)}</small>" if is_array(node) else label
+
+
+def group_html(group: Any) -> str | None:
+    """Return a foldable tree; None where each node takes a request, and the caller shows the `repr`.
+
+    Examples
+    --------
+    >>> import zchunk
+    >>> g = zchunk.group()
+    >>> z = g.zeros("a/b", shape=3)
+    >>> group_html(g).count("<summary>")
+    2
+    """
+    store = group.store
+    if store.root is None and not isinstance(store, MemoryStore | ConsolidatedMetadataStore):
+        return None
+    tree = SizedTree(group, max_nodes=_SHOWN)._repr_html_()
+    return f'<div class="zchunk-group"><code>{escape(repr(group))}</code>{tree}</div>'
 
 
 def printable(name: str) -> str:
