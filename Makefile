@@ -17,6 +17,8 @@ TRACED := build/coverage
 CLIENTS ?=
 # For `make coverage`: which tests, by default all.
 COVERED ?=
+# For `make release-check`.
+TAG ?=
 # Where zarr 3's tests and documents are downloaded to.
 ZARR3_SOURCE := build/zarr3-source
 AZURITE := build/node/node_modules/.bin/azurite-blob
@@ -32,7 +34,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden kills dist ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden kills dist wheels docs release-check ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,9 +76,15 @@ coverage:  ## lines that the tests run, those of .pyx files too: a report, and b
 	cd $(TRACED)/tree && $(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d ../html \
 	    && $(PYTHON) -m coverage report --skip-covered && $(PYTHON) -m tests.pyx_coverage build | tee ../pyx.txt
 
-lint:  ## ruff and cython-lint
+lint:  ## ruff, cython-lint, and what GitHub is told in .github/
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m cython_lint.cython_lint _ext zchunk/_ext
+	$(PYTHON) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(PYTHON) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(PYTHON) -m check_jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(PYTHON) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(PYTHON) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	"$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')/zizmor" --offline --quiet --min-severity medium .github
 
 types:  ## mypy, strict, on the package
 	$(PYTHON) -m mypy
@@ -160,6 +168,16 @@ dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outsid
 	    $(PYTHON) -m venv "$$empty/venv"; \
 	    "$$empty/venv/bin/python" -m pip install --quiet dist/*.whl; \
 	    cd "$$empty"; "$$empty/venv/bin/python" "$(CURDIR)/.ci/smoke.py"
+
+wheels:  ## wheels for the Pythons of this kind of machine, by cibuildwheel, which tests each
+	$(PYTHON) -m cibuildwheel --output-dir dist
+
+docs:  ## what documents, docstrings and the tutorial say is so
+	$(PYTHON) -m pytest tests/test_docstrings.py tests/test_english.py tests/promises/test_documents.py \
+	    tests/promises/test_command_line_page.py tests/promises/test_tutorial.py
+
+release-check:  ## whether the version, the changelog and the addresses are those of a release (TAG=v0.1.0)
+	$(PYTHON) .ci/release_check.py $(TAG)
 
 ci:  ## what CI runs, in a fresh copy of the tree and a fresh environment
 	.ci/run

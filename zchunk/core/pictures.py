@@ -253,7 +253,7 @@ def _labels(axes: list[Axis], sizes: list[float]) -> str:
     if axes[-2].length:
         texts.append((x + width + 6, y + height / 2 + 4, axes[-2].length, "start"))
     if len(axes) == 3:
-        texts.append((x / 2 - 4, y / 2 + 14, axes[0].length, "end"))
+        texts.append((x / 2 - 4, height + y / 2 + 15, axes[0].length, "end"))
     return "".join(
         f'<text x="{a:.1f}" y="{b:.1f}" text-anchor="{anchor}" fill="currentColor" stroke="none">{n}</text>'
         for a, b, n, anchor in texts
