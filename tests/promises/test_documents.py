@@ -206,7 +206,8 @@ def run_code(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     here = {"PYTHONPATH": str(Path(__file__).parent), "MPLBACKEND": "agg", "PYTEST_ADDOPTS": ""}
     return subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-ra", "-p", "no:cacheprovider", "-p", "code_blocks"]
-        + ["-c", os.devnull, "--rootdir", str(folder), str(path)],
+        # Nothing beside the document is looked at.
+        + ["-c", os.devnull, "--rootdir", str(path.parent), "--confcutdir", str(path.parent), str(path)],
         cwd=folder,
         # Other plugins take longer to start than most documents to run.
         env=os.environ | here | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
