@@ -58,7 +58,7 @@ class Decomposition(Selections):
         return decomposition.partition(self._metadata.grid, operator.index(n))
 
     @says_near_names
-    def write(self, selection: BasicSelection, value: Any, *, aligned: bool = True) -> None:
+    def write(self, selection: BasicSelection, value: object, *, aligned: bool = True) -> None:
         """Assign to a region as ``z[selection] = value`` does, unless it shares a chunk or shard with others.
 
         So a process that writes its part of an array finds out if it could destroy the part of another one.

@@ -60,7 +60,12 @@ class H5pyMethods(Iteration):
         return groups.reopen(groups.Group, access)
 
     @says_near_names
-    def read_direct(self, dest: np.ndarray[Any, Any], source_sel: Any = None, dest_sel: Any = None) -> None:
+    def read_direct(
+        self,
+        dest: np.ndarray[Any, Any],
+        source_sel: Selection = None,
+        dest_sel: Selection = None,
+    ) -> None:
         """Read into an array of NumPy.
 
         Parameters
@@ -80,11 +85,15 @@ class H5pyMethods(Iteration):
         >>> dest
         array([0, 0, 2, 3])
         """
-        dest[... if dest_sel is None else dest_sel] = self[... if source_sel is None else source_sel]
+        where: Any = ... if dest_sel is None else dest_sel
+        dest[where] = self[... if source_sel is None else source_sel]
 
     @says_near_names
     def write_direct(
-        self, source: np.ndarray[Any, Any], source_sel: Any = None, dest_sel: Any = None
+        self,
+        source: np.ndarray[Any, Any],
+        source_sel: Selection = None,
+        dest_sel: Selection = None,
     ) -> None:
         """Write from an array of NumPy.
 
@@ -104,10 +113,11 @@ class H5pyMethods(Iteration):
         >>> z[:]
         array([0, 0, 1, 2], dtype=int32)
         """
-        self[... if dest_sel is None else dest_sel] = source[... if source_sel is None else source_sel]
+        where: Any = ... if source_sel is None else source_sel
+        self[... if dest_sel is None else dest_sel] = source[where]
 
     @says_near_names
-    def iter_chunks(self, sel: Any = None) -> Iterator[tuple[slice, ...]]:
+    def iter_chunks(self, sel: slice | tuple[slice, ...] | None = None) -> Iterator[tuple[slice, ...]]:
         """Yield the selection of each chunk, in C order: of each shard where there are shards.
 
         Parameters

@@ -28,6 +28,7 @@ from zchunk.storage.zarr2_names import Zarr2Names
 
 if TYPE_CHECKING:
     from zchunk.storage import marks
+    from zchunk.typing import Bytes
 else:
     marks = LazyModule("zchunk.storage.marks")
 
@@ -139,8 +140,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.get_range("a/x", 1, 3)
         b'al'
         """
@@ -155,8 +155,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.get_ranges("a/x", [(0, 1), (3, 5)])
         [b'v', b'ue']
         """
@@ -168,8 +167,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.get_piece("a/x", 2)
         Piece(data=b'va', size=5, version=None)
         >>> store.get_piece("a/x", 2, at_end=True).data
@@ -213,8 +211,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> for values in store.batches(["a/x", "a/z"], nbytes=5):
         ...     print(values)
         [b'value', None]
@@ -235,12 +232,15 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.refuse_larger("a/x", most=1)
         """
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    if TYPE_CHECKING:
+        # A value may be given as what has bytes.
+        def __setitem__(self, key: str, value: Bytes) -> None: ...
+
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         """Replace a value by what `change` makes of it, or delete it if that is None.
 
         `change` is called with None if there is no value, and may be called more than once: if the store can
@@ -250,8 +250,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.modify("a/x", lambda old: old.upper())
         >>> store["a/x"]
         b'VALUE'
@@ -266,7 +265,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         else:
             self.erase_many([key])
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         """Set the value of a key that has none; return False, and change nothing, if it has one.
 
         Of several threads that do so at the same time one gets True. Of several processes, too, where the
@@ -285,7 +284,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
             self[key] = value
             return True
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         """Set the values of several keys if the last one is new, as `set_new` does. It comes at the end.
 
         Examples
@@ -342,8 +341,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.get_many(["a/x", "a/z"])
         {'a/x': b'value'}
         """
@@ -361,14 +359,13 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.existing(["a/x", "a/z"])
         {'a/x'}
         """
         return {key for key in keys if key in self}
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         """Set the values of many keys, in any order. After an error some may be set.
 
         Examples
@@ -410,8 +407,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.erase_many(["a/x", "a/z"])
         >>> list(store)
         ['a/y']
@@ -428,8 +424,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.size("a/x")
         5
         """
@@ -441,8 +436,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.list_dir()
         ['a']
         >>> store.list_dir("a")
@@ -457,8 +451,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.is_empty("a"), store.is_empty("b")
         (False, True)
         """
@@ -470,8 +463,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.erase_prefix("a")
         >>> list(store)
         []
@@ -508,8 +500,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.clear()
         >>> list(store)
         []
@@ -539,8 +530,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.rename("a", "b")
         >>> sorted(store)
         ['b/x', 'b/y']
@@ -568,8 +558,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         Examples
         --------
         >>> import zchunk
-        >>> store = zchunk.MemoryStore()
-        >>> store.set_many({"a/x": b"value", "a/y": b"other"})
+        >>> store = zchunk.KVStore({"a/x": b"value", "a/y": b"other"})
         >>> store.getsize("a")
         10
         >>> store.getsize("a/x")

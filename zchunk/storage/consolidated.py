@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.metadata.consolidated import parse, parse3
@@ -12,6 +12,9 @@ from zchunk.metadata.v2 import render_json
 from zchunk.spec.keys import CONSOLIDATED_KEY, NODE_KEY, check_key
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 
 class ConsolidatedMetadataStore(Store):
@@ -82,7 +85,7 @@ class ConsolidatedMetadataStore(Store):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         raise self._read_only(key)
 
     def __delitem__(self, key: str) -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zchunk.errors import ReadOnlyError, StoreError
 from zchunk.runtime.fork import PerProcess
@@ -19,6 +19,9 @@ from zchunk.runtime.settings import config
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 _T = TypeVar("_T")
 # zarr-python's default.
@@ -172,7 +175,7 @@ class CoroutineStore(Store):
             raise KeyError(key)
         return bytes(found.to_bytes())
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         check_key(key)
         self._check_writable()
         self._ask(key, self._set(key, value))
@@ -229,7 +232,7 @@ class CoroutineStore(Store):
         found = zip(wanted, self._each(wanted, self._get), strict=True)
         return {key: bytes(value.to_bytes()) for key, value in found if value is not None}
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         for key in items:
             check_key(key)
         self._check_writable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from zchunk._ext.threads.guards import Guard
@@ -14,6 +14,9 @@ from zchunk.spec.keys import UNFINISHED_KEY, check_key, is_key, normalize_path, 
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.mapping import as_store
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 # How many answers to "is there this key?", and how many listings, are kept.
 _ANSWERS_MAX = 100_000
@@ -286,8 +289,7 @@ class LRUStoreCache(Store):
         Examples
         --------
         >>> import zchunk
-        >>> values = zchunk.MemoryStore()
-        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> store = zchunk.LRUStoreCache(values := {}, max_size=None)
         >>> store["key"] = b"value"
         >>> values["key"] = b"other"
         >>> store.invalidate()
@@ -303,8 +305,7 @@ class LRUStoreCache(Store):
         Examples
         --------
         >>> import zchunk
-        >>> values = zchunk.MemoryStore()
-        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> store = zchunk.LRUStoreCache(values := {}, max_size=None)
         >>> store["key"] = b"value"
         >>> values["key"] = b"other"
         >>> store.invalidate_values()
@@ -321,8 +322,7 @@ class LRUStoreCache(Store):
         Examples
         --------
         >>> import zchunk
-        >>> values = zchunk.MemoryStore()
-        >>> store = zchunk.LRUStoreCache(values, max_size=None)
+        >>> store = zchunk.LRUStoreCache(values := {}, max_size=None)
         >>> list(store)
         []
         >>> values["key"] = b"value"
@@ -412,14 +412,14 @@ class LRUStoreCache(Store):
         value = cache.use(partial(cache.values.get, check_key(key)), None)
         return self._store.size(key) if value is None else len(value)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self.set_many({key: value})
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         # What is kept may be older than what another process has stored.
         self._change({check_key(key): None}, lambda: self._store.modify(key, change))
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         values = {check_key(key): as_bytes(value) for key, value in items.items()}
 
         def write() -> None:
@@ -431,11 +431,11 @@ class LRUStoreCache(Store):
 
         self._change(values, write)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         # What is there if it is not new, only the store knows.
         return self._change({check_key(key): None}, lambda: self._store.set_new(key, value))
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         return self._change(
             dict.fromkeys(map(check_key, items)), lambda: self._store.set_new_many(items)
         )

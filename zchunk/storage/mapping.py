@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 _DICTS = (dict, OrderedDict)
 
@@ -56,7 +59,7 @@ class KVStore(Store):
     def __getitem__(self, key: str) -> bytes:
         return as_bytes(self._mutable_mapping[check_key(key)])
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self._mutable_mapping[check_key(key)] = as_bytes(value)
 
     def __delitem__(self, key: str) -> None:
@@ -105,20 +108,20 @@ class KVStore(Store):
             return super().get_many(keys)
         return {key: as_bytes(value) for key, value in method([check_key(key) for key in keys]).items()}
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         method = self._optional("set_many")
         if method is None:
             super().set_many(items)
         else:
             method({check_key(key): as_bytes(value) for key, value in items.items()})
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         method = self._optional("set_new")
         if method is None:
             return super().set_new(key, value)
         return bool(method(check_key(key), as_bytes(value)))
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         method = self._optional("set_new_many")
         if method is None:
             return super().set_new_many(items)

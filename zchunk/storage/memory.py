@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk._ext.threads.guards import Guard
 from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes, check_path, check_separator
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 # One lock for changes in all memory stores: each holds it for the time of a few dict operations.
 _changes = Guard()
@@ -75,14 +78,14 @@ class MemoryStore(Store):
             raise KeyError(key)
         return as_bytes(value)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         check_key(key)
         data = as_bytes(value)
         with _changes:
             folder, name = self._require_parent(key)
             folder[name] = data
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not MemoryStore.__setitem__:
             return super().set_new(key, value)
         with _changes:

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
@@ -17,6 +17,9 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes
 from zchunk.storage.fsspec.store import FSStore
 from zchunk.storage.local.directory import Durability, NestedDirectoryStore
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 n5_attrs_key = N5_KEY
 
@@ -66,7 +69,7 @@ class _N5(Store):
             raise KeyError(key)
         return render_json(found)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         path, name = _split(key)
         if name not in _METADATA_KEYS:
             super().__setitem__(_block_key(key), value)
@@ -75,12 +78,12 @@ class _N5(Store):
             attributes = _with(self._attributes(path) or {}, key, value)
             super().__setitem__(join(path, n5_attrs_key), render_json(attributes))
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if _split(key)[1] in _METADATA_KEYS:
             return self.set_new_many({key: value})
         return self._new_file(_block_key(key), value)
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         # All metadata of a node are one file, which is new or not.
         metadata: dict[str, dict[str, Any]] = {}
         for key, value in items.items():
@@ -144,7 +147,7 @@ class _N5(Store):
         found = super().get_many(set(blocks.values()))
         return values | {key: found[block] for key, block in blocks.items() if block in found}
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         blocks = {}
         for key, value in items.items():
             if _split(key)[1] in _METADATA_KEYS:

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
         KeptOfZarr3,
         NewArrayOfZarr3,
         OtherOfZarr3,
+        SavedArray,
     )
     from zchunk.typing import (
+        AccessMode,
         ArrayConfigLike,
         AttributesLike,
         ChunkKeyEncodingLike,
@@ -513,8 +515,8 @@ def save_array(
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
     storage_options: StorageOptions | None = None,
-    mode: str | None = None,
-    **kwargs: Any,
+    mode: AccessMode | None = None,
+    **kwargs: Unpack[SavedArray],
 ) -> None:
     """Save an array, replacing what is there. Other parameters are those of `create`.
 
@@ -560,7 +562,7 @@ def save(
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
     storage_options: StorageOptions | None = None,
-    **kwargs: Any,
+    **kwargs: DataLike,
 ) -> None:
     """Save one array as `save_array` does, or several as `save_group` does.
 
@@ -571,11 +573,11 @@ def save(
     >>> zarr.open("a.zarr").zarr_format
     3
     """
-    how: Any = {"zarr_format": zarr_format, "path": path, "storage_options": storage_options}
+    how: dict[str, Any] = {"zarr_format": zarr_format, "path": path, "storage_options": storage_options}
     if len(args) == 1 and not kwargs:
         save_array(store, args[0], **how)
     else:
-        save_group(store, *args, **how, **kwargs)
+        save_group(store, *args, **{**how, **kwargs})
 
 
 def _to_save(store: StoreLike, storage_options: StorageOptions | None) -> Any:

@@ -25,7 +25,7 @@ from zchunk.storage.zip.store import ZipStore as _ZipStore
 from zchunk.typing import StoreLike
 
 if TYPE_CHECKING:
-    from zchunk.typing import StorageOptions
+    from zchunk.typing import Bytes, StorageOptions
 
 __all__ = [
     "Buffer",
@@ -75,7 +75,7 @@ class _Guarded(Store):
         if self.read_only:
             raise ReadOnlyError(f"{self!r} is read-only; store.with_read_only(False) is not")
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self._change()
         super().__setitem__(key, value)
 
@@ -83,19 +83,19 @@ class _Guarded(Store):
         self._change()
         super().__delitem__(key)
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         self._change()
         super().modify(key, change)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         self._change()
         return super().set_new(key, value)
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         self._change()
         return super().set_new_many(items)
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         self._change()
         super().set_many(items)
 
@@ -194,7 +194,7 @@ class MemoryStore(_Guarded, KVStore):
         super().__init__({} if store_dict is None else store_dict)
         self.read_only = read_only
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self._change()
         self._mutable_mapping[check_key(key)] = Buffer(as_buffer(value))
 
@@ -430,16 +430,16 @@ class LoggingStore(WrapperStore):
         self._tell("get", key)
         return super().__getitem__(key)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self._tell("set", key)
         super().__setitem__(key, value)
 
-    def set_new_many(self, items: Mapping[str, Any]) -> bool:
+    def set_new_many(self, items: Mapping[str, Bytes]) -> bool:
         for key in items:
             self._tell("set", key)
         return super().set_new_many(items)
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         for key in items:
             self._tell("set", key)
         super().set_many(items)

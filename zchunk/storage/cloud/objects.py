@@ -28,6 +28,8 @@ from zchunk.storage.cloud.buckets import open_bucket, rebuilt, url_of, without_s
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Bucket
 
+    from zchunk.typing import Bytes
+
 # obstore is looked for when it is needed: the class can be named, and subclassed, without.
 _calls = LazyModule("zchunk.storage.cloud.obstore")
 # Larger values are sent in parts.
@@ -189,13 +191,13 @@ class ObjectStore(Store):
     def __getitem__(self, key: str) -> bytes:
         return bytes(self._ask(key, _calls.get, self._path(key)))
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         path, data = self._path(key), self._uploaded(value)
         self._check_writable()
         parts = memoryview(data).nbytes > _PART_BYTES
         self._put(key, path, data, use_multipart=parts, chunk_size=_PART_BYTES)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if self._no_conditions or type(self).__setitem__ is not ObjectStore.__setitem__:
             return super().set_new(key, value)
         path, data = self._path(key), self._uploaded(value)
@@ -340,7 +342,7 @@ class ObjectStore(Store):
             return False
         return True
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         values = {key: as_buffer(value) for key, value in items.items()}
         for key in values:
             self._path(key)
@@ -384,7 +386,7 @@ class ObjectStore(Store):
                 raise
         self._found = True
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         path = self._path(key)
         self._check_writable()
         for attempt in range(_UPDATES):

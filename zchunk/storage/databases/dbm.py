@@ -6,13 +6,16 @@ import dbm
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zchunk._ext.threads.guards import Guard
 from zchunk.errors import ReadOnlyError, StoreError, change_in_progress
 from zchunk.spec.keys import check_key, is_key
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes, check_separator
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 T = TypeVar("T")
 
@@ -136,7 +139,7 @@ class DBMStore(Store):
         except KeyError:
             raise KeyError(key) from None
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         raw, data = check_key(key).encode(), as_bytes(value)
         self._check_writable()
         self._use(lambda db: db.__setitem__(raw, data), change=True)

@@ -26,6 +26,7 @@ _MAX_READERS = 1024
 
 if TYPE_CHECKING:
 
+    from zchunk.typing import Bytes
     class Opening(TypedDict, total=False):
         """Parameters of `lmdb.open`."""
 
@@ -164,7 +165,7 @@ class LMDBStore(Store):
         check_range(start, stop)
         return self._read(key, start, stop)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self.set_many({key: value})
 
     @property
@@ -172,13 +173,13 @@ class LMDBStore(Store):
         # Other processes may use the database.
         return (UNFINISHED_KEY,)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not LMDBStore.__setitem__:
             return super().set_new(key, value)
         raw, data = self._checked(key), as_buffer(value)
         return bool(self._change(lambda transaction: transaction.put(raw, data, overwrite=False)))
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         rows = [(self._checked(key), as_buffer(value)) for key, value in items.items()]
 
         def put(transaction: Any) -> None:
@@ -187,7 +188,7 @@ class LMDBStore(Store):
 
         self._change(put)
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
         # still the one that was changed.
         raw = self._checked(key)

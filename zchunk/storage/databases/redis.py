@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import StoreError
 from zchunk.runtime.fork import PerProcess
@@ -17,6 +17,9 @@ from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.databases.redis_client import client, parse_url, redis_package, url_of
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 # What a request or a reply has at most, about.
 _BATCH_BYTES = 16 << 20
@@ -219,7 +222,7 @@ class RedisStore(Store):
                 found |= super().get_many(batch)
         return found
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         self.set_many({key: value})
 
     @property
@@ -227,14 +230,14 @@ class RedisStore(Store):
         # Other processes may use the database.
         return (UNFINISHED_KEY,)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not RedisStore.__setitem__:
             return super().set_new(key, value)
         name, data = self._name(key), as_buffer(value)
         with self._using(f"key {key!r}") as client:
             return bool(client.set(name, data, nx=True))
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         batch: dict[bytes, bytes | memoryview] = {}
         nbytes, checked = 0, {key: self._name(key) for key in items}
         values = {key: as_buffer(value) for key, value in items.items()}
@@ -263,7 +266,7 @@ class RedisStore(Store):
         """
         self.set_many(dict(*args, **kwargs))
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         """Replace the value of a key by what `change` makes of it, which may be called more than once.
 
         Parameters

@@ -31,6 +31,7 @@ _BELOW = "(k >= :low AND k < :high AND substr(k, 1, :length) = :low)"
 
 if TYPE_CHECKING:
 
+    from zchunk.typing import Bytes
     class Connecting(TypedDict, total=False):
         """Parameters of `sqlite3.connect`."""
 
@@ -197,7 +198,7 @@ class SQLiteStore(Store):
         start = min(start, _SIZE_MAX) + 1
         return self._bytes("coalesce(substr(v, :start, :size), v)", check_key(key), start=start, size=size)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         row = check_key(key), as_buffer(value)
         self._write("REPLACE INTO zarr VALUES (?, ?)", row)
 
@@ -206,17 +207,17 @@ class SQLiteStore(Store):
         # Other processes may use the database.
         return (UNFINISHED_KEY,)
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not SQLiteStore.__setitem__:
             return super().set_new(key, value)
         row = check_key(key), as_buffer(value)
         return bool(self._write("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row))
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         rows = [(check_key(key), as_buffer(value)) for key, value in items.items()]
         self._change(lambda db: db.executemany("REPLACE INTO zarr VALUES (?, ?)", rows).rowcount)
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         # `change` takes its time, so nothing is locked meanwhile: the transaction looks whether the value is
         # still the one that was changed.
         query, where = "SELECT v FROM zarr WHERE k = ?", (check_key(key),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import KeyBelowValueError, StoreError
 from zchunk.spec.keys import check_key, is_key
@@ -11,6 +11,9 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import as_bytes, check_path, check_range
 from zchunk.storage.secrets import cleaned, cleaned_url, identity_of
 from zchunk.storage.traces import erase_in_order
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 # What fsspec would expand as a pattern, in the methods that take many paths.
 _MAGIC = frozenset("*?[]")
@@ -163,7 +166,7 @@ class Objects(Store):
                     continue
         return values
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         path, data = self._file(key), as_bytes(value)
         try:
             if self._has_folders and self.fs.isdir(path):
@@ -181,7 +184,7 @@ class Objects(Store):
             ) from error
         self._changed(path)
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         values = {self._file(key): as_bytes(value) for key, value in items.items()}
         if self._has_folders:
             super().set_many(items)

@@ -6,7 +6,7 @@ import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.errors import ReadOnlyError
 from zchunk.runtime.fork import PerProcess
@@ -17,6 +17,9 @@ from zchunk.storage.checks import DimensionSeparator, check_path, check_separato
 from zchunk.storage.fsspec.files import Objects, has_many_writers
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.secrets import cleaned_url
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 _MISSING = (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
 # A subclass with its own idea of a value is asked for it.
@@ -208,18 +211,18 @@ class FSStore(Store):
         found = self._files.get_many(dict.fromkeys(names.values()))
         return {key: found[name] for key, name in names.items() if name in found}
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         key = self._key(key)
         self._check_writable()
         self._files[key] = value
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not FSStore.__setitem__:
             return super().set_new(key, value)
         self._check_writable()
         return self._files.set_new(self._key(key), value)
 
-    def set_many(self, items: Mapping[str, Any]) -> None:
+    def set_many(self, items: Mapping[str, Bytes]) -> None:
         items = {self._key(key): value for key, value in items.items()}
         self._check_writable()
         self._files.set_many(items)

@@ -32,6 +32,7 @@ from zchunk.storage.local.trees import RETRIES, each_file
 if TYPE_CHECKING:
     from zchunk.storage import marks
     from zchunk.storage.local import new_folders, removal
+    from zchunk.typing import Bytes
 else:
     # Most programs make nothing where something else is, and readers make nothing.
     marks = LazyModule("zchunk.storage.marks")
@@ -236,7 +237,7 @@ class DirectoryStore(Store):
             stop = status.st_size if stop is None else min(stop, status.st_size)
             return read_fd(file.fd, max(stop - start, 0))
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         path = self.file_path(key)
         data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
         folder = path.rpartition("/")[0]
@@ -259,7 +260,7 @@ class DirectoryStore(Store):
             f"cannot store {key!r} in {self.path!r}: other processes remove its folder all the time"
         )
 
-    def set_new(self, key: str, value: Any) -> bool:
+    def set_new(self, key: str, value: Bytes) -> bool:
         if type(self).__setitem__ is not DirectoryStore.__setitem__:
             return super().set_new(key, value)
         return self._link_new(key, value)

@@ -6,7 +6,7 @@ import os
 import weakref
 import zipfile
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from zchunk._ext.io.files import sync_files
 from zchunk.errors import ReadOnlyError
@@ -19,6 +19,9 @@ from zchunk.storage.mapping import as_store
 from zchunk.storage.zip.archive import Archive
 from zchunk.storage.zip.methods import METHODS
 from zchunk.storage.zip.reader import File, Place, Reader, Value
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 _Mode: TypeAlias = Literal["r", "w", "a", "x"]
 
@@ -237,7 +240,7 @@ class ZipStore(Store):
         own = type(self).__getitem__ is ZipStore.__getitem__
         return self._archive.locate(keys) if own else None
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Bytes) -> None:
         archive = self._writable()
         data = as_buffer(value)
         # As in zarr 2, and as zip files from elsewhere have it: "a/" without bytes is an entry for a folder.

@@ -6,10 +6,13 @@ Its arrays and groups nothing but zarr 2 reads; Zarr format 3 became another one
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import KVStore
+
+if TYPE_CHECKING:
+    from zchunk.typing import Bytes
 
 # Where the draft has the metadata of a hierarchy.
 meta_root = "meta/root/"
@@ -20,7 +23,7 @@ class StoreV3(Store):
 
     _store_version = 3
 
-    def modify(self, key: str, change: Callable[[bytes | None], Any]) -> None:
+    def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
         # zarr 2 reads the attributes, then the document that they are in; its tests count.
         self.get(key)
         super().modify(key, change)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from zchunk.creation.nodes import format_for
 from zchunk.creation.nodes import init_array as put_array
@@ -17,27 +17,42 @@ from zchunk.spec.versions import asked_format, check_unsupported
 from zchunk.storage.base import Store
 from zchunk.storage.resolve import open_store, using_store
 
+if TYPE_CHECKING:
+    from zchunk.typing import (
+        ChunksLike,
+        CodecLike,
+        CompressorLike,
+        DimensionSeparator,
+        DTypeLike,
+        FillValue,
+        FiltersLike,
+        MemoryOrder,
+        ShapeLike,
+        StoreLike,
+        ZarrFormat,
+    )
+
 __all__ = ["default_compressor", "init_array", "init_group", "init_store", "rename", "rmdir"]
 
 
 def init_array(
-    store: Any,
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = None,
-    order: str = "C",
+    store: StoreLike,
+    shape: ShapeLike,
+    chunks: ChunksLike = True,
+    dtype: DTypeLike = None,
+    compressor: CompressorLike = "default",
+    fill_value: FillValue = None,
+    order: MemoryOrder = "C",
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
-    filters: Iterable[Any] | None = None,
-    object_codec: Any = None,
-    dimension_separator: str | None = None,
+    chunk_store: StoreLike = None,
+    filters: FiltersLike = None,
+    object_codec: CodecLike | None = None,
+    dimension_separator: DimensionSeparator | None = None,
     storage_transformers: Sequence[object] = (),
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
 ) -> None:
     """Put an array without chunks into a store.
 
@@ -93,13 +108,13 @@ init_store = init_array
 
 
 def init_group(
-    store: Any,
+    store: StoreLike,
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
+    chunk_store: StoreLike = None,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
 ) -> None:
     """Put a group without members into a store. Parameters are those of `init_array`.
 
@@ -116,7 +131,7 @@ def init_group(
     put_group(target, path, overwrite, _chunks(chunk_store), fmt)
 
 
-def rmdir(store: Any, path: str | None = None) -> None:
+def rmdir(store: StoreLike, path: str | None = None) -> None:
     """Delete every key of any store below `path`, and forget the chunks that are cached of it.
 
     Examples
@@ -135,7 +150,7 @@ def rmdir(store: Any, path: str | None = None) -> None:
             chunk_cache.forget(target, normalize_path(path))
 
 
-def rename(store: Any, src_path: str, dst_path: str) -> None:
+def rename(store: StoreLike, src_path: str, dst_path: str) -> None:
     """Move a key and all keys below it, in any store; as with `rmdir`, nothing of it stays in caches.
 
     Examples
