@@ -232,6 +232,15 @@ def test_a_block_that_fails_is_noticed(tmp_path: Path) -> None:
     assert "1 failed, 1 passed" in done.stdout
 
 
+# ---- README ----
+
+
+def test_readme_is_short() -> None:
+    before, heading, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Contributing\n")
+    assert heading
+    assert len(before.split()) <= 400
+
+
 # ---- installing ----
 
 
