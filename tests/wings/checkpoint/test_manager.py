@@ -149,7 +149,7 @@ def test_the_interval_of_time_is_that_of_the_first_rank(
         with CheckpointManager(tmp_path, comm, save_interval_seconds=1000) as manager:
             found = [manager.should_save(1), manager.save(1, {"n": 1})]
             if comm.rank == 0:
-                manager._last_saved -= 2000
+                manager._interval.saved(manager._interval.now() - 2000)
             found += [manager.should_save(2), manager.save(2, {"n": 2}), manager.should_save(3)]
         return found
 

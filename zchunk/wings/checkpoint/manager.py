@@ -1,17 +1,15 @@
 """`CheckpointManager`: saves and restores the state of a program, of one process or of many.
 
-Every public method but those that only look (`all_steps`, `latest_step`, `path`) is collective: all processes
-call it, in the same order. Each begins with a meeting, in which a process that has failed says so; so an
-error on one of them ends in the same error on all, and a process that leaves a ``with`` block by an exception
-takes the others with it.
+Every public method but those that only look (of `StepFolder`) is collective: all processes call it, in the
+same order. Each begins with a meeting, in which a process that has failed says so; so an error on one of them
+ends in the same error on all, and a process that leaves a ``with`` block by an exception takes the others
+with it.
 They are called one at a time, which `turns` sees to.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import time as clock
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,16 +17,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from zchunk.errors import CheckpointError
-from zchunk.wings.checkpoint import layout, retention, trees
+from zchunk.wings.checkpoint import layout, retention
 from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, check_time, take_apart
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.communicators import Copies, as_communicator, machine
 from zchunk.wings.checkpoint.dask_workers import write_blocks
+from zchunk.wings.checkpoint.intervals import Interval
+from zchunk.wings.checkpoint.looking import StepFolder
 from zchunk.wings.checkpoint.meetings import Meetings
 from zchunk.wings.checkpoint.parameters import check_at_least_1, check_one_of, check_seconds, use_threads
 from zchunk.wings.checkpoint.pending import Pending
 from zchunk.wings.checkpoint.plan import Plan
+from zchunk.wings.checkpoint.restarts import cut_to_nothing, find_whole
 from zchunk.wings.checkpoint.restoring import Checkpoint, Verify, examine
 from zchunk.wings.checkpoint.rewind import Rewind
 from zchunk.wings.checkpoint.saving import Saving
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CheckpointManager(OneAtATime):
+class CheckpointManager(OneAtATime, StepFolder):
     """Saves the state of a program in a folder, a step at a time, so that no crash loses what was saved.
 
     A step is there as a whole or not at all, whatever is killed and when. It is a Zarr group of format 3,
@@ -142,10 +143,10 @@ class CheckpointManager(OneAtATime):
             check_one_of("files", files, ("rank", "node"))
         check_seconds("save_interval_seconds", save_interval_seconds)
         numbers, self._limit = check_signals(signals), TimeLimit(time_limit)
-        super().__init__()
-        self.directory = os.path.abspath(os.fspath(directory))
+        OneAtATime.__init__(self)
+        StepFolder.__init__(self, directory)
         self.max_to_keep, self.keep_every = max_to_keep, keep_every
-        self._every, self._seconds = save_interval_steps, save_interval_seconds
+        self._interval = Interval(save_interval_steps, save_interval_seconds)
         self._async, self._max_pending = async_save, max_pending
         self._sync = durability == "fsync"
         self._verify = verify
@@ -161,46 +162,10 @@ class CheckpointManager(OneAtATime):
         self._rewind = Rewind(self.directory, refuse=on_rewind == "error")
         # Steps that this manager has saved or restored: what is static is linked to no other.
         self._known: set[int] = set()
-        self._count, self._last_saved = 0, clock.monotonic()
+        self._count = 0
         self._stopping = self._closed = False
         # Last, so that what fails before leaves no handler.
         self._signals = Signals(numbers)
-
-    # ---- looking
-
-    def all_steps(self) -> list[int]:
-        """Return the steps that are there, in order. Not collective.
-
-        Examples
-        --------
-        >>> from zchunk.checkpoint import CheckpointManager
-        >>> CheckpointManager("nothing.ckpt").all_steps()
-        []
-        """
-        return layout.steps(self.directory)
-
-    def latest_step(self) -> int | None:
-        """Return the last step that is there, None if there is none. Not collective.
-
-        Examples
-        --------
-        >>> from zchunk.checkpoint import CheckpointManager
-        >>> CheckpointManager("nothing.ckpt").latest_step() is None
-        True
-        """
-        steps = self.all_steps()
-        return steps[-1] if steps else None
-
-    def path(self, step: int) -> str:
-        """Return the folder of a step, for any Zarr library. Not collective.
-
-        Examples
-        --------
-        >>> from zchunk.checkpoint import CheckpointManager
-        >>> CheckpointManager("run.ckpt").path(120).endswith("run.ckpt/00000120")
-        True
-        """
-        return layout.step_path(self.directory, step)
 
     # ---- saving
 
@@ -215,17 +180,13 @@ class CheckpointManager(OneAtATime):
         >>> manager.should_save(19), manager.should_save(20)
         (False, True)
         """
-        if self._seconds is None:
+        if not self._interval.asks_clock:
             return self._is_due(step)
         # One clock for all.
         return self._meet("should_save", lambda: self._is_due(step))[0]
 
     def _is_due(self, step: int) -> bool:
-        if self._stopping or (self._every is None and self._seconds is None):
-            return True
-        if self._every is not None and step % self._every == 0:
-            return True
-        return self._seconds is not None and clock.monotonic() - self._last_saved >= self._seconds
+        return self._stopping or self._interval.is_due(step)
 
     @in_turn
     def save(
@@ -283,7 +244,7 @@ class CheckpointManager(OneAtATime):
         ...     manager.save(1, {"model": {"weights": np.ones(3)}, "seed": 7}, attrs={"title": "test"})
         True
         """
-        begun = clock.monotonic()
+        begun = self._interval.now()
         apart, given = State.empty(), dict[str, Any]()
 
         def look() -> Said:
@@ -314,7 +275,7 @@ class CheckpointManager(OneAtATime):
         )
         self._count += 1
         self._known.add(said[0].step)
-        self._last_saved = begun
+        self._interval.saved(begun)
         self._pending.add(saving, background)
         if not background:
             self._pending.finish(0)
@@ -394,29 +355,24 @@ class CheckpointManager(OneAtATime):
         steps = on_first(self._comm, self.all_steps)
         if step is not None and step not in steps:
             raise CheckpointError(f"there is no step {step} in {self.directory!r}; there are {steps}")
-        reasons: list[str] = []
-        for number in reversed(steps) if step is None else (step,):
-            checkpoint, reason = examine(self._comm, self.directory, number, how, like)
-            if checkpoint is not None:
-                for other in reasons if self._comm.rank == 0 else ():
-                    warnings.warn(f"{other}; step {number} is restored", RuntimeWarning, stacklevel=3)
-                self._known.add(number)
-                self._rewind.restored(number, steps, chosen=step is not None)
-                checkpoint._before_cut = self._leave_later
-                checkpoint._cut(like)
-                return checkpoint
-            reasons.append(reason)
-        if reasons:
-            raise CheckpointError("; ".join(reasons))
-        growing = sorted(trees.growing_in(like).items())
-        for _, series in growing:
-            series._check_length(0)
-        for path, series in growing:
-            if len(series) and self._comm.rank == 0:
-                what = f"{len(series)} steps of {path!r} are taken away"
-                warnings.warn(f"there is no step in {self.directory!r}: {what}", RuntimeWarning, stacklevel=3)
-            series.truncate(0)
-        return None
+        among = steps if step is None else [step]
+        found, reasons = find_whole(self._comm, self.directory, among, how, like)
+        if found is None:
+            self._warn(f"there is no step in {self.directory!r}: {what}" for what in cut_to_nothing(like))
+            return None
+        self._warn(f"{reason}; step {found.step} is restored" for reason in reasons)
+        self._known.add(found.step)
+        self._rewind.restored(found.step, steps, chosen=step is not None)
+        found._before_cut = self._leave_later
+        found._cut(like)
+        return found
+
+    def _warn(self, messages: Iterable[str]) -> None:
+        """Warn the caller of `restore`, once for all processes."""
+        for message in messages:
+            if self._comm.rank == 0:
+                # This method, `restore`, and that of `in_turn`.
+                warnings.warn(message, RuntimeWarning, stacklevel=4)
 
     def _leave_later(self, step: int) -> None:
         """Take steps that the run has left out of sight, if it was set back to a step. Collective."""
