@@ -303,3 +303,40 @@ def test_a_worker_that_is_killed(client: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(checkpoint.read("u"), ITEMS)
         manager.save(2, {"u": lazy()})
     assert {"00000001", "00000002", "zarr.json"} == set(names(folder)) - {".tmp"}
+
+
+def test_arrays_of_xarray_over_dask_are_not_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(
+        lazy(), dims=("y", "x"), coords={"x": np.arange(40.0)}, name="t", attrs={"units": "K"}
+    )
+    gathered: list[str] = []
+    monkeypatch.setattr(xarray.DataArray, "__array__", lambda *args, **kwargs: gathered.append("t"))
+    state = {"t": array, "v": array.variable + 1, "x": array["x"].to_numpy()}
+    like = {"t": array * 0, "v": array.variable * 0}
+    with CheckpointManager(tmp_path) as manager:
+        manager.save(1, state)
+        checkpoint = manager.restore(like=like)
+        path = manager.path(1)
+    assert gathered == []
+    assert checkpoint is not None
+    assert checkpoint.state is not None
+    found = checkpoint.state["t"]
+    assert (type(found), found.chunks, found.attrs, found.name) == (
+        xarray.DataArray, array.chunks, (array * 0).attrs, "t",
+    )  # fmt: skip
+    assert (type(checkpoint.state["v"]), checkpoint.state["v"].dims) == (xarray.Variable, ("y", "x"))
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found.to_numpy(), ITEMS)
+    np.testing.assert_array_equal(checkpoint.state["v"].to_numpy(), ITEMS + 1)
+    assert (checkpoint["t"].shards or checkpoint["t"].chunks) == (7, 9)
+    with xarray.open_dataset(path, engine="zchunk") as data:
+        assert data["t"].dims == ("y", "x")
+        assert data["x"].dims == ("x",)
+        np.testing.assert_array_equal(data["t"].sel(x=3.0).to_numpy(), ITEMS[:, 3])
+        # Lazy, and not of dask: values that are saved as any others.
+        with CheckpointManager(tmp_path / "other") as manager:
+            manager.save(1, {"t": data["t"]})
+            other = manager.restore()
+    assert other is not None
+    np.testing.assert_array_equal(other.read("t"), ITEMS)

@@ -208,8 +208,8 @@ class CheckpointManager(OneAtATime, StepFolder):
         state : dict
             Nested dicts, lists and tuples of `Block`; of arrays and scalars that all processes have alike, of
             which the first process saves its own; of `numpy.random.Generator`; of `PerRank`; and, if there is
-            one process, of dask arrays, which dask's workers write. It may change as soon as this returns. A
-            `Series` is flushed, and its length saved.
+            one process, of dask arrays, also of those in arrays of xarray, which dask's workers write. It may
+            change as soon as this returns. A `Series` is flushed, and its length saved.
         time : float, optional
             Simulated time, kept as an attribute.
         attrs : mapping, optional

@@ -54,7 +54,7 @@ class Part(NamedTuple):
         if isinstance(leaf, LazyArray):
             lazy = leaf.array
             longest = Box((0,) * lazy.ndim, tuple([int(max(1, *sizes)) for sizes in lazy.chunks]))
-            return cls("dask", lazy.dtype, tuple(map(int, lazy.shape)), longest, None)
+            return cls("dask", lazy.dtype, tuple(map(int, lazy.shape)), longest, leaf.dimension_names)
         if isinstance(leaf, Block) and leaf.global_shape:
             box = leaf.box if leaf.array.size else None
             return cls("block", leaf.array.dtype, leaf.global_shape, box, leaf.dimension_names)

@@ -14,7 +14,7 @@ from zchunk.runtime.lazy import LazyModule
 from zchunk.storage.local.files import is_absence
 from zchunk.wings.checkpoint import trees
 from zchunk.wings.checkpoint.communicators import Communicator
-from zchunk.wings.checkpoint.values import Block, Growing, PerRank, is_lazy
+from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_lazy
 from zchunk.wings.checkpoint.verification import RECORD, NewerVersionError, Step
 from zchunk.wings.checkpoint.vote import together
 
@@ -185,8 +185,8 @@ class Checkpoint(Mapping[str, Any]):
         Returns
         -------
         dict
-            `like` with the values of the checkpoint. In place of a dask array it has one with the same
-            chunks, which are read when they are computed.
+            `like` with the values of the checkpoint. In place of a dask array, and in an array of xarray that
+            has one, it has one with the same chunks, which are read when they are computed.
 
         Raises
         ------
@@ -274,12 +274,10 @@ class Checkpoint(Mapping[str, Any]):
             if like.array.size:
                 self._read_into(document[kind], like.box.slices, like.array)
             return like.array
-        if is_lazy(like) and kind in ("block", "array"):
-            self._check_shape(like.shape, document[kind], path)
-            array = self._found.array_for_later(document[kind])
-            _check_holds(like.dtype, array.dtype, path)
-            found: Any = dask.from_zchunk(array, like.chunks)
-            return found.astype(like.dtype)
+        if kind in ("block", "array") and (lazy := as_lazy(like)) is not None:
+            found = self._lazy(lazy, document[kind], path)
+            # An array of xarray keeps its names, coordinates and attributes.
+            return found if lazy.array is like else like.copy(data=found)
         if isinstance(like, np.ndarray) and kind in ("block", "array"):
             self._check_shape(like.shape, document[kind], path)
             self._read_into(document[kind], (slice(None),) * like.ndim, like)
@@ -294,6 +292,14 @@ class Checkpoint(Mapping[str, Any]):
         found = self._found.array(name).shape
         if found != shape:
             raise ValueError(f"{path!r} has shape {shape}; in step {self.step} it has {found}")
+
+    def _lazy(self, like: LazyArray, name: str, path: str) -> Any:
+        """Return a dask array with the chunks of another one, which is read when it is computed."""
+        self._check_shape(like.array.shape, name, path)
+        array = self._found.array_for_later(name)
+        _check_holds(like.array.dtype, array.dtype, path)
+        found: Any = dask.from_zchunk(array, like.array.chunks)
+        return found.astype(like.array.dtype)
 
     def _read_into(self, name: str, selection: tuple[slice, ...], out: npt.NDArray[Any]) -> None:
         dtype = self._found.array(name).dtype

@@ -18,7 +18,7 @@ import numpy as np
 # At once: numpy itself imports it when it is used first, which loses a Ctrl-C that comes meanwhile.
 from numpy.random import BitGenerator, Generator
 
-from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_plain, is_lazy
+from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_lazy, as_plain
 
 if TYPE_CHECKING:
     from zchunk.typing import JSON
@@ -91,10 +91,10 @@ def _encode(value: Any, path: str, into: Flat) -> JSON:
     if isinstance(value, Growing):
         into.growing[path] = value
         return {"series": len(value)}
-    if is_lazy(value):
-        _check_lazy(value, path)
-        into.leaves[path] = LazyArray(value)
-        return {"block" if value.ndim else "array": path}
+    if (lazy := as_lazy(value)) is not None:
+        _check_lazy(lazy.array, path)
+        into.leaves[path] = lazy
+        return {"block" if lazy.array.ndim else "array": path}
     try:
         scalar: JSON = encode_scalar(value)
     except TypeError as error:

@@ -49,15 +49,27 @@ class Growing(ABC):
 
 
 class LazyArray(NamedTuple):
-    """A dask array in a state, which workers of dask write."""
+    """A dask array in a state, which workers of dask write, and the names of its axes if it has some."""
 
     array: Any
+    dimension_names: tuple[str, ...] | None = None
 
 
-def is_lazy(value: object) -> bool:
-    """Whether a value is a dask array. A program that has one has imported dask."""
-    dask = sys.modules.get("dask.array")
-    return dask is not None and isinstance(value, dask.Array)
+def as_lazy(value: Any) -> LazyArray | None:
+    """Return a dask array, or one that is in an array of xarray, as a `LazyArray`; None for all else.
+
+    A program that has one has imported dask, or xarray.
+    """
+    names: tuple[str, ...] | None = None
+    xarray, dask = sys.modules.get("xarray"), sys.modules.get("dask.array")
+    if dask is None:
+        return None
+    if xarray is not None and isinstance(value, xarray.DataArray | xarray.Variable):
+        if value.chunks is None:
+            # Its data may be values that are not loaded yet.
+            return None
+        names, value = tuple(map(str, value.dims)), value.data
+    return LazyArray(value, names) if isinstance(value, dask.Array) else None
 
 
 class Block:
