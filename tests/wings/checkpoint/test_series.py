@@ -459,3 +459,38 @@ def _kill_at(number: int) -> None:
         old(self, key, value)
 
     DirectoryStore.__setitem__ = put  # type: ignore[method-assign]
+
+
+def test_fields_have_attributes(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    attrs = {"u": {"units": "m s-1"}, "time": {"units": "days since 2000-01-01", "calendar": "standard"}}
+
+    def work(comm: Any) -> None:
+        # Those of the first process count.
+        mine = attrs if comm.rank == 0 else None
+        with Series(tmp_path / "s", comm, attrs={"title": "a run"}, field_attrs=mine) as series:
+            for step in range(2):
+                series.append(step, float(step), {"u": np.full(3, step), "v": step})
+            # Without a step nothing is fixed, but what the program has said.
+            series.truncate(0)
+            series.append(5, 1.0, {"u": np.full(3, 5), "v": 0})
+
+    checked(on_ranks(2, work))
+    with Series(tmp_path / "s", field_attrs={"u": {"units": "other"}}) as series:
+        series.append(6, 2.0, {"u": np.full(3, 6), "v": 0})
+    group = zchunk.open_group(tmp_path / "s", mode="r")
+    assert {name: dict(group[name].attrs) for name in ("u", "v", "step", "time")} == {
+        "v": {}, "step": {}, **attrs,
+    }  # fmt: skip
+    with xarray.open_dataset(tmp_path / "s", engine="zchunk") as data:
+        assert data["u"].attrs == {"units": "m s-1"}
+        assert [str(moment)[:10] for moment in data["time"].to_numpy()] == ["2000-01-02", "2000-01-03"]
+
+
+def test_attributes_that_no_field_has(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="NaN|nan|finite|JSON"):
+        Series(tmp_path / "s", field_attrs={"u": {"limit": float("nan")}})
+    assert list(tmp_path.iterdir()) == []
+    series = Series(tmp_path / "s", field_attrs={"w": {"units": "K"}})
+    with pytest.raises(ValueError, match=r"field_attrs has \['w'\]; the step has \['u'\]"):
+        series.append(1, 1.0, {"u": 1})

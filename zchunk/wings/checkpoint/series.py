@@ -7,6 +7,7 @@ fields or in none. Data beyond the length, which a killed program has left, nobo
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 import os
@@ -83,6 +84,8 @@ class Series(OneAtATime, Growing):
         As for `CheckpointManager`; for a new series.
     attrs : mapping, optional
         Attributes of a new series.
+    field_attrs : mapping, optional
+        Attributes of fields by their names, also of ``step`` and ``time``, for a new series.
 
     Raises
     ------
@@ -115,6 +118,7 @@ class Series(OneAtATime, Growing):
         durability: Literal["fsync", "atomic"] = "fsync",
         compressors: CompressorsLike | Literal["crc32c"] = "crc32c",
         attrs: Mapping[str, Any] | None = None,
+        field_attrs: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         check_at_least_1(steps_per_file=steps_per_file)
         check_one_of("durability", durability, ("fsync", "atomic"))
@@ -128,7 +132,11 @@ class Series(OneAtATime, Growing):
         self._attributes: dict[str, Any]
         # The metadata of all arrays, by name; none before the first step.
         self._nodes: dict[str, dict[str, Any]]
-        self._attributes, self._nodes = on_first(self._comm, lambda: self._open(steps_per_file, attrs))
+        # Of fields that are not there yet: those of the first process.
+        self._field_attributes: dict[str, dict[str, Any]]
+        self._field_attributes, self._attributes, self._nodes = on_first(
+            self._comm, lambda: (_checked(field_attrs), *self._open(steps_per_file, attrs))
+        )
         self._length = _length_of(self._nodes)
         self._rows: list[_Row] = []
         self._last = self._last_row()
@@ -252,6 +260,8 @@ class Series(OneAtATime, Growing):
         if self._plans is not None and self._plans[0] is given:
             return self._plans[1]
         if not self._nodes:
+            if unknown := sorted(self._field_attributes.keys() - given.arrays.keys() - _AXES.keys()):
+                raise ValueError(f"field_attrs has {unknown}; the step has {sorted(given.arrays)}")
             self._nodes = dict(self._new_nodes(given))
         if given.arrays.keys() | _AXES != self._nodes.keys():
             own = sorted(self._nodes.keys() - _AXES)
@@ -296,7 +306,8 @@ class Series(OneAtATime, Growing):
 
     def _new_node(self, name: str, recipe: ArrayRecipe) -> dict[str, Any]:
         metadata = make_metadata(recipe._replace(compressors=self._compressors), 3)
-        return parse_json(new_array(MemoryStore(), name, metadata).items[NODE_KEY], name)
+        node = parse_json(new_array(MemoryStore(), name, metadata).items[NODE_KEY], name)
+        return node | {"attributes": self._field_attributes.get(name, {})}
 
     # ---- what is on the disk
 
@@ -477,6 +488,14 @@ def _as_leaves(fields: Mapping[str, Any]) -> dict[str, Any]:
     if not fields:
         raise ValueError("a step has at least one field")
     return {name: item if isinstance(item, Block) else as_plain(item) for name, item in fields.items()}
+
+
+def _checked(field_attrs: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    """Return a copy of the attributes of fields; raise an error if they cannot be stored."""
+    found = {name: copy.deepcopy(dict(attrs)) for name, attrs in (field_attrs or {}).items()}
+    for attrs in found.values():
+        FORMAT3.group_items(attrs)
+    return found
 
 
 def _parsed(name: str, node: dict[str, Any]) -> Any:
