@@ -32,7 +32,7 @@ def test_the_last_step_that_is_whole(tmp_path: Path) -> None:
     assert find_whole(Alone(), str(tmp_path), [], "quick", None) == (None, [])
     for step in 1, 2:
         (tmp_path / f"{step:08d}/u/c/0").unlink()
-    with pytest.raises(CheckpointError, match="step 3 .*; step 2 .*; step 1 "):
+    with pytest.raises(CheckpointError, match=r"step 3 .*; step 2 .*; step 1 "):
         find_whole(Alone(), str(tmp_path), steps, "full", None)
 
 

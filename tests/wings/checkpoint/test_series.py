@@ -488,7 +488,7 @@ def test_fields_have_attributes(tmp_path: Path) -> None:
 
 
 def test_attributes_that_no_field_has(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="NaN|nan|finite|JSON"):
+    with pytest.raises(ValueError, match=r"NaN|nan|finite|JSON"):
         Series(tmp_path / "s", field_attrs={"u": {"limit": float("nan")}})
     assert list(tmp_path.iterdir()) == []
     series = Series(tmp_path / "s", field_attrs={"w": {"units": "K"}})
