@@ -106,23 +106,48 @@ def consolidate_metadata(
     target, options = _opened_from(store, "r+", wanted)
     path, synchronizer = normalize_path(options["path"]), options["synchronizer"]
     base = None if metadata_key != CONSOLIDATED_KEY else _base_of_3(target, path, asked_format(zarr_format))
-    keys = consolidated.keys_of(target, base or "", 2 if base is None else 3)
+    if base is None:
+        write_consolidated(target, "", metadata_key, 2, progress)
+    else:
+        metadata_key = join(base, NODE_KEY)
+        write_consolidated(target, base, metadata_key, 3, progress, synchronizer)
+    return open_consolidated(target, metadata_key, **options)
+
+
+def write_consolidated(
+    target: Store,
+    base: str,
+    metadata_key: str,
+    zarr_format: ZarrFormat,
+    progress: ProgressLike = None,
+    synchronizer: Synchronizer | None = None,
+) -> None:
+    """Collect the metadata of all that is below the path `base` under `metadata_key`.
+
+    Raises
+    ------
+    PathNotFoundError
+        Nothing is there.
+    MetadataError
+        Some of the metadata cannot be understood.
+    """
+    keys = consolidated.keys_of(target, base, zarr_format)
     if not keys:
         raise PathNotFoundError(f"no array or group is in {target!r}: nothing to consolidate")
     with reporting_progress(progress, lambda: len(keys), "nodes") as advance:
         documents = _read(target, keys, advance)
-        if base is None:
-            target[metadata_key] = consolidated.render(consolidated.build(keys, documents.__getitem__))
-        else:
-            metadata_key = join(base, NODE_KEY)
-            nodes = consolidated.build3(keys, base, documents.__getitem__)
-            # Attributes of the group, which others may be setting, lie under the same key.
-            outer: AbstractContextManager[Any] = (
-                nullcontext() if synchronizer is None else outer_lock(synchronizer, metadata_key)
-            )
-            with outer, metadata_lock(target, metadata_key):
-                target.modify(metadata_key, lambda raw: consolidated.render3(raw or b"", nodes, metadata_key))
-    return open_consolidated(target, metadata_key, **options)
+        if zarr_format == 2:
+            start = len(base) + 1 if base else 0
+            found = consolidated.build([key[start:] for key in keys], lambda key: documents[join(base, key)])
+            target[metadata_key] = consolidated.render(found)
+            return
+        nodes = consolidated.build3(keys, base, documents.__getitem__)
+        # Attributes of the group, which others may be setting, lie under the same key.
+        outer: AbstractContextManager[Any] = (
+            nullcontext() if synchronizer is None else outer_lock(synchronizer, metadata_key)
+        )
+        with outer, metadata_lock(target, metadata_key):
+            target.modify(metadata_key, lambda raw: consolidated.render3(raw or b"", nodes, metadata_key))
 
 
 def _read(store: Store, keys: list[str], advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from zchunk.runtime.lazy import LazyModule
@@ -10,9 +10,11 @@ from zchunk.runtime.lazy import LazyModule
 if TYPE_CHECKING:
     from zchunk.storage import marks
     from zchunk.storage.base import Store
+    from zchunk.storage.local import leftovers
 else:
     # Of them it asks only where something is left.
     marks = LazyModule("zchunk.storage.marks")
+    leftovers = LazyModule("zchunk.storage.local.leftovers")
 
 
 class Folders:
@@ -71,6 +73,15 @@ class Folders:
         []
         """
         return marks.remove_left(cast("Store", self), path)
+
+    def _left_behind(self, path: str) -> Iterator[tuple[str, str, str]]:
+        """Yield what writers have left at a node path that is no key: file, kind of finding, and what it is.
+
+        See `zchunk.verify`.
+        """
+        if self.root is not None:
+            for found, kind in leftovers.temporary(f"{self.root}/{path}" if path else self.root):
+                yield found, kind, "a temporary file or folder"
 
     def is_vacant(self, path: str = "") -> bool:
         """Whether nothing is at a node path: no node, no chunk, nothing that a killed process has left.

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zchunk.errors import MetadataError
 from zchunk.metadata.n5 import N5_FORMAT, array_from_n5, array_to_n5, n5_keywords, user_attributes
 from zchunk.metadata.v2 import parse_json, render_json
 from zchunk.runtime.callers import caller_level
@@ -208,9 +209,23 @@ class _N5(Store):
         for key in super().__iter__():
             path, name = _split(key)
             if name == n5_attrs_key:
-                yield from (join(path, name) for name in _metadata_names(self._attributes(path) or {}))
+                yield from (join(path, name) for name in self._shown(path))
             else:
                 yield self._key_of_block(key, ndims)
+
+    def _shown(self, path: str) -> list[str]:
+        """Return the names of Zarr's metadata keys of a node; N5's own where it cannot be understood."""
+        try:
+            return _metadata_names(self._attributes(path) or {})
+        except MetadataError:
+            return [n5_attrs_key]
+
+    def _axes(self, path: str) -> int | None:
+        """Return the number of axes of the array at a path; None if there is none that can be understood."""
+        try:
+            return _ndim(self._attributes(path) or {})
+        except MetadataError:
+            return None
 
     def _key_of_block(self, block: str, ndims: dict[str, int | None]) -> str:
         """Return Zarr's key of an N5 key. The axes of the arrays that were met are kept in `ndims`."""
@@ -221,7 +236,7 @@ class _N5(Store):
                 break
             coordinates = f"{coordinates}.{name}" if coordinates else name
             if path not in ndims:
-                ndims[path] = _ndim(self._attributes(path) or {})
+                ndims[path] = self._axes(path)
             if ndims[path] == coordinates.count(".") + 1:
                 return join(path, coordinates)
         return block

@@ -192,18 +192,24 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done() -> None:
     assert [finding.key for finding in report.left] == ["gone/0.0"]
 
 
-def test_consolidated_metadata_below_the_root_are_left_alone() -> None:
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_consolidated_metadata_below_the_root(zarr_format: int) -> None:
     inner: dict[str, bytes] = {}
-    archives.make(inner, 2, "blosc")
+    archives.make(inner, zarr_format, "blosc")
     zchunk.consolidate_metadata(inner)
     store = zchunk.MemoryStore()
-    zchunk.open_group(store, "w")
+    zchunk.open_group(store, "w", zarr_format=zarr_format)  # type: ignore[arg-type]
     store.set_many({f"a/{key}": value for key, value in inner.items()})
-    store["a/blosc/.zattrs"] = b"{}"
+    zchunk.open_group(store, "r+")["a/blosc"].attrs["units"] = "km"
+    key = "a/.zmetadata" if zarr_format == 2 else "a/zarr.json"
     before = dict(store)
+    assert kinds(zchunk.verify(store)) == {key: ["consolidated-stale"]}
     report = zchunk.repair(store, consolidated="rebuild", dry_run=False)
-    assert [action.done for action in report.actions] == [False]
-    assert dict(store) == before
+    assert [action.done for action in report.actions] == [True]
+    assert zchunk.verify(store), str(zchunk.verify(store))
+    assert {name for name in before if store[name] != before[name]} == {key}
+    inner = {name.removeprefix("a/"): store[name] for name in store if name.startswith("a/")}
+    assert zchunk.open_consolidated(inner)["blosc"].attrs["units"] == "km"
 
 
 def test_refused_before_anything_is_touched(tmp_path: Path) -> None:

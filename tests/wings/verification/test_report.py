@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from zchunk.wings.verification.report import KINDS, Finding, Report
 
@@ -48,3 +50,11 @@ def test_every_kind_has_advice() -> None:
     for kind in KINDS:
         assert Finding("key", kind).advice
         assert Finding("key", kind).severity in ("error", "warning", "note")
+
+
+def test_the_document_has_every_kind_with_its_severity() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "verification.md").read_text()
+    said = {}
+    for names, severity in re.findall(r"^\| (`[^|]*`) \| (error|warning|note) \|", text, re.MULTILINE):
+        said.update(dict.fromkeys(re.findall(r"`([a-z-]+)`", names), severity))
+    assert said == {kind: severity for kind, (severity, _) in KINDS.items()}

@@ -41,3 +41,28 @@ def test_attributes_without_json() -> None:
     for ds in (xr.Dataset(attrs={"bad": object()}), xr.Dataset({"a": ("x", [1], {"bad": object()})})):
         with pytest.raises(TypeError, match="Invalid attribute"):
             ds.zchunk.to_zarr()
+
+
+@FORMATS
+@pytest.mark.parametrize("given", ["parameter", "variable"])
+def test_a_checksum(version: int, given: str) -> None:
+    ds = xr.Dataset({"a": ("x", [1.5, 2.5, 3.5]), "b": ("x", [1, 2, 3])})
+    encoding = None
+    if given == "parameter":
+        encoding = {"a": {"checksum": True, "chunks": (2,)}}
+    else:
+        ds.a.encoding["checksum"] = True
+    group = ds.zchunk.to_zarr(encoding=encoding, zarr_format=version).group
+
+    def last(found: zchunk.Group, name: str) -> str:
+        return str(found[name].compressors[-1].codec_id)
+
+    assert last(group, "a") == {2: "crc32", 3: "crc32c"}[version]
+    assert last(group, "b") == "blosc"
+    # What is written again keeps it, and it is no attribute.
+    again = opened(group).load().zchunk.to_zarr(zarr_format=version).group
+    assert last(again, "a") == last(group, "a")
+    assert "checksum" not in again["a"].attrs
+    assert ds.a.encoding.get("checksum") == (True if given == "variable" else None)
+    with pytest.raises(TypeError, match="checksum is True or False"):
+        ds.zchunk.to_zarr(encoding={"a": {"checksum": "crc32c"}}, zarr_format=version)

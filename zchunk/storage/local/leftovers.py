@@ -101,15 +101,33 @@ def temporary(folder: str) -> Iterator[tuple[str, str]]:
     That is ``"leftover"`` or ``"erasing"`` if the process is gone that has left it, else ``"in-progress"``.
     """
     with closing(_below(folder)) as entries:
-        for entry in entries:
-            # A writer may come to its end at the same time.
-            with suppress(FileNotFoundError):
-                if is_leftover(entry):
-                    yield entry.path, "leftover"
-                elif is_abandoned_trace(entry):
-                    yield entry.path, "erasing"
-                elif is_hidden(entry):
-                    yield entry.path, "in-progress"
+        yield from _temporary(entries)
+
+
+def temporary_beside(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths of files that were to replace the one at `path`, and what each is, as `temporary`."""
+    folder, name = os.path.split(path)
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        yield from _temporary(entry for entry in entries if _prefix(entry.name) == name)
+
+
+def _temporary(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, str]]:
+    for entry in entries:
+        # A writer may come to its end at the same time.
+        with suppress(FileNotFoundError):
+            if is_leftover(entry):
+                yield entry.path, "leftover"
+            elif is_abandoned_trace(entry):
+                yield entry.path, "erasing"
+            elif is_hidden(entry):
+                yield entry.path, "in-progress"
+
+
+def remove_leftover(path: str) -> bool:
+    """Delete one temporary file or folder, if the process that has left it is gone; return whether it was."""
+    folder, name = os.path.split(path)
+    with os.scandir(folder) as entries:
+        return bool(_removed(entry for entry in entries if entry.name == name))
 
 
 def remove_leftovers(folder: str) -> list[str]:

@@ -177,6 +177,8 @@ class Reader:
         self._comment = b""
         self._file = file
         self._closed = False
+        # What of the file is not shown, in words.
+        self.left_out = ""
         # Where the last complete directory ends.
         self._complete = 0
         # Where the bytes of an entry begin, by where its header does.
@@ -203,7 +205,7 @@ class Reader:
             else:
                 self._foreign.append(info)
         if end < self.file.size:
-            self._tell(self.file, end)
+            self.left_out = self._tell(self.file, end)
 
     def _end_of(self, file: File | Value) -> int:
         """Return where the last complete archive in the file ends."""
@@ -219,18 +221,20 @@ class Reader:
             )
         return found
 
-    def _tell(self, file: File | Value, end: int) -> None:
-        """Warn that an archive is read only as far as its last complete directory."""
+    def _tell(self, file: File | Value, end: int) -> str:
+        """Warn that an archive is read as far as its last complete directory; return what is left out."""
         # Each name takes two requests where there are any.
         names = names_behind(file, end) if isinstance(file, File) else names_behind(file, end, _TOLD + 1)
         told = ", ".join(map(repr, names[:_TOLD])) + (", ..." if len(names) > _TOLD else "")
+        left_out = f"{file.size - end} bytes behind its last complete directory are left out"
+        left_out += f", values of {told}" if names else ""
         warnings.warn(
             f"{self.name} was not closed after writing, or is being written: it is read as it was before. "
-            f"{file.size - end} bytes behind its last complete directory are left out"
-            + (f", values of {told}" if names else ""),
+            f"{left_out}",
             UserWarning,
             stacklevel=6,
         )
+        return left_out
 
     def stream(self) -> io.RawIOBase:
         """Return the archive, as far as it is complete, as a file for `zipfile`."""

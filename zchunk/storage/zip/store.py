@@ -15,6 +15,7 @@ from zchunk.spec.keys import check_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_range, check_separator
 from zchunk.storage.local.directory import DURABILITY, Durability
+from zchunk.storage.local.leftovers import temporary_beside
 from zchunk.storage.mapping import as_store
 from zchunk.storage.zip.archive import Archive
 from zchunk.storage.zip.methods import METHODS
@@ -168,6 +169,14 @@ class ZipStore(Store):
         if isinstance(archive, Archive) and archive.writable:
             # Others need nothing: a file closes itself.
             weakref.finalize(self, archive.release)
+
+    def _left_behind(self, path: str) -> Iterator[tuple[str, str, str]]:
+        if self._source is None:
+            # Of compactions.
+            for found, kind in temporary_beside(os.path.realpath(self.path)):
+                yield found, kind, "a temporary file"
+        if self._archive.left_out:
+            yield self.path, "unclosed", self._archive.left_out
 
     # Each would write a directory of its own at the end.
     many_writers = False

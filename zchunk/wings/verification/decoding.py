@@ -249,13 +249,14 @@ def _kind_of_damage(array: ChunkedArray, key: str, err: Exception) -> str:
     """Return the kind of finding that it is if a chunk could not be read."""
     if isinstance(err, MemoryError | CodecError):
         return "not-checked"
-    if isinstance(err, OSError) and not isinstance(err, ChunkError):
-        return "unreadable"
     chain = array.chain
     try:
         size, most = array.store.size(key), chain.most_stored
         if most is not None and size > most:
+            # Some stores do not even give it.
             return "chunk-size"
+        if isinstance(err, OSError) and not isinstance(err, ChunkError):
+            return "unreadable"
         last = chain.compressors[-1] if chain.compressors else None
         if isinstance(last, Checksum):
             last.decode(array.store[key])

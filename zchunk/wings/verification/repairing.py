@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from zchunk.convenience.consolidation import consolidate_metadata
+from zchunk.convenience.consolidation import write_consolidated
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_and_shard_locks import chunk_lock
 from zchunk.engine.shard import Shard
 from zchunk.errors import ReadOnlyError, StoreError
-from zchunk.metadata.formats import find
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import CONSOLIDATED_KEY, ERASING_KEY
-from zchunk.storage.local.directory import DirectoryStore
+from zchunk.storage.local.leftovers import remove_leftover
 from zchunk.wings.verification.decoding import Decoder, decode
 from zchunk.wings.verification.places import QUARANTINE, Place, placed
 from zchunk.wings.verification.report import Finding, Report, table
@@ -224,23 +223,20 @@ class _Repair:
         return "erased"
 
     def _remove_file(self, finding: Finding) -> str:
-        folder = os.path.dirname(finding.key)
         if finding.kind == "erasing":
+            folder = os.path.dirname(finding.key)
             stores = [s for s in (self._store, self._chunks) if s.root and folder.startswith(s.root)]
             stores[0].finish_erasing(folder[len(str(stores[0].root)) + 1 :])
         else:
             # It looks again whether the process is gone.
-            DirectoryStore(folder).remove_leftovers()
+            remove_leftover(finding.key)
         if os.path.lexists(finding.key):
             raise StoreError("it is still there; its process may live")
         return "erased"
 
     def consolidate(self, finding: Finding) -> str:
         folder, _, name = finding.key.rpartition("/")
-        if folder and (name == CONSOLIDATED_KEY or find(self._store, "") is not None):
-            raise StoreError("it is not at the root: consolidate the metadata of a store that begins there")
-        version: Literal[2, 3] = 2 if name == CONSOLIDATED_KEY else 3
-        consolidate_metadata(self._store, path=folder, zarr_format=version)
+        write_consolidated(self._store, folder, finding.key, 2 if name == CONSOLIDATED_KEY else 3)
         return "rebuilt"
 
     # ---- chunks

@@ -43,6 +43,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "leftover": ("warning", _ERASE_LEFTOVERS),
     "unfinished": ("warning", _ERASE_LEFTOVERS),
     "erasing": ("warning", f"{_ERASE_LEFTOVERS} finishes what was begun"),
+    "unclosed": ("warning", "write again what is missing, or what came after the last flush is lost"),
     "moving": ("warning", "call Group.move again: it finishes what was begun"),
     "in-progress": ("note", "a process may be at work: verify again when it is done"),
     "shard-index": ("error", "no chunk of the shard can be found: restore the shard from a copy"),

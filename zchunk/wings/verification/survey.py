@@ -25,6 +25,7 @@ from zchunk.spec.keys import (
     GROUP_KEY,
     METADATA_KEYS,
     MOVING_KEY,
+    N5_KEY,
     NODE_KEY,
     UNFINISHED_KEY,
     is_chunk_name,
@@ -32,7 +33,6 @@ from zchunk.spec.keys import (
     parents,
 )
 from zchunk.storage.base import Store
-from zchunk.storage.local.leftovers import temporary
 from zchunk.storage.marks import is_marked
 from zchunk.wings.verification.decoding import Stored
 from zchunk.wings.verification.places import QUARANTINE, Place
@@ -48,7 +48,10 @@ _NAMED = 3
 
 
 class _Node(NamedTuple):
-    """A node that is there. `array` is None for a group, and where the metadata say nothing."""
+    """A node that is there: an array, a group, or unknown, if its metadata cannot be understood.
+
+    `array` is None if it is no array, or one whose metadata are not valid.
+    """
 
     version: int
     kind: str
@@ -85,6 +88,8 @@ class Survey:
         self._stored: dict[str, Stored] = {}
         # Paths beside which something says that an array was to be there.
         self._signs: set[str] = set()
+        # Keys of invalid metadata that are not Zarr's.
+        self._invalid: set[str] = set()
         # Whether a process is making an array at a path.
         self._making: dict[str, bool] = {}
         self.keys: list[str] = []
@@ -103,6 +108,7 @@ class Survey:
         self._report.counts["quarantined"] = len(keys) - len(self.keys)
         metadata = [key for key in self.keys if key.rpartition("/")[2] in METADATA_KEYS]
         self._load(metadata)
+        self._find_invalid_n5()
         self._find_nodes(metadata)
         self._find_consolidated(metadata)
         self._find_keys()
@@ -126,6 +132,9 @@ class Survey:
             except KeyError:
                 # It was deleted meanwhile; or it is in the store of the chunks.
                 return
+            except MetadataError as err:
+                # Of a store that makes Zarr's metadata of others.
+                self._report.add(key, "metadata-invalid", err)
             except Exception as err:
                 self._report.add(key, "unreadable", err)
 
@@ -146,6 +155,22 @@ class Survey:
         for path in sorted(names, key=lambda path: path.count("/")):
             self._find_node(path, names[path])
 
+    def _find_invalid_n5(self) -> None:
+        """Report metadata of N5, which a store of N5 shows as Zarr's unless they are invalid."""
+        for key in self.keys:
+            path, _, name = key.rpartition("/")
+            if name != N5_KEY:
+                continue
+            try:
+                self._store[join(path, GROUP_KEY)]
+            except MetadataError as err:
+                self._report.add(key, "metadata-invalid", err)
+                self._nodes[path] = _Node(2, "unknown")
+                self._invalid.add(key)
+            except Exception:
+                # It is no store of N5, or the key is found unreadable below.
+                continue
+
     def _find_node(self, path: str, names: set[str]) -> None:
         report = self._report
         if ATTRS_KEY in names:
@@ -162,7 +187,8 @@ class Survey:
         name = ARRAY_KEY if ARRAY_KEY in names else GROUP_KEY if of_2 else NODE_KEY
         node = self._node_at(path, join(path, name), name)
         self._nodes[path] = node
-        report.counts[f"{node.kind}s"] += 1
+        if node.kind != "unknown":
+            report.counts[f"{node.kind}s"] += 1
         above = next((found for up in reversed(parents(path)) if (found := self._nodes.get(up))), None)
         if above is not None and above.kind == "array":
             report.add(join(path, name), "node-in-array", "an array is above it")
@@ -186,7 +212,7 @@ class Survey:
         if kind is not None:
             self._parse(key, "metadata-invalid", v3.parse_group)
         # Of an unreadable one it is not known what the keys below it are.
-        return _Node(3, "group" if kind is not None else "array")
+        return _Node(3, "group" if kind is not None else "unknown")
 
     def _array_at(self, path: str, key: str, version: int, metadata: ArrayMetadata | None) -> _Node:
         if metadata is None:
@@ -257,14 +283,14 @@ class Survey:
     def _find_keys(self) -> None:
         for key in self.keys:
             folder, _, name = key.rpartition("/")
-            if name in METADATA_KEYS:
+            if name in METADATA_KEYS or key in self._invalid:
                 continue
             if name in _MARKS:
                 self._find_mark(key, folder, name)
                 continue
             path = self._owner_of(folder)
             node = None if path is None else self._nodes[path]
-            if node is not None and node.kind == "array":
+            if node is not None and node.kind != "group":
                 self._find_chunk(key, path or "", node)
             else:
                 self._find_stray(key, path)
@@ -340,13 +366,10 @@ class Survey:
         self._report.add(key, "in-progress" if lives else gone, what)
 
     def _find_temporary(self) -> None:
-        """Report temporary files, which are no keys, of stores in local folders."""
+        """Report temporary files, which are no keys, and what of an archive is not shown."""
         for store in self._place.stores:
-            if store.root is None:
-                continue
-            folder = f"{store.root}/{self._path}" if self._path else store.root
-            for path, kind in temporary(folder):
-                self._report.add(path, kind, "a temporary file or folder")
+            for path, kind, what in store._left_behind(self._path):
+                self._report.add(path, kind, what)
 
 
 def _kind_of(err: Exception) -> str:

@@ -31,6 +31,11 @@ def create_options(v: Variable, name: object, check: bool, zarr_format: int) -> 
     ValueError, TypeError
         The format cannot have this encoding.
     """
+    checksum = v.encoding.get("checksum")
+    if checksum is not None:
+        # A parameter that only zchunk has.
+        v = v.copy(deep=False)
+        del v.encoding["checksum"]
     extract: Any = xarray_internals.extract_zarr_variable_encoding
     found: dict[str, Any] = extract(v, raise_on_invalid=check, name=name, zarr_format=zarr_format)
     found.pop("fill_value", None)
@@ -45,6 +50,8 @@ def create_options(v: Variable, name: object, check: bool, zarr_format: int) -> 
         found["chunks"], found["shards"] = parameters_v3.chunks_and_shards(
             found["chunks"], found["shards"], v.shape, v.dtype.itemsize
         )
+    if checksum is not None:
+        found["checksum"] = checksum
     return {"shards": None} | found
 
 

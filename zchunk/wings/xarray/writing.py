@@ -110,8 +110,8 @@ def to_zarr(
         Path of the group below the root.
     encoding : mapping, optional
         How each variable is stored, by name: ``chunks``, ``shards``, ``compressors``, ``filters``,
-        ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``fill_value`` (format 3) as
-        `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``, ``_FillValue``,
+        ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``checksum``, ``fill_value`` (3)
+        as `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``, ``_FillValue``,
         ``units``, ``calendar``. For a tree, one such mapping for each group, by path.
     consolidated : bool, optional
         Consolidate the metadata of the hierarchy, once, before the values are written, which is the default.
