@@ -334,6 +334,18 @@ def test_wrong_entries(tmp_path: Path, entry: tuple[int, int], reason: str, name
     assert np.frombuffer((tmp_path / "c/0").read_bytes()[:8], "<i4").tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("kept", "reason"), [(3, "its index alone has 68 bytes"), (40, "its index is wrong")]
+)
+def test_a_shard_that_is_cut_short_says_what_to_do(tmp_path: Path, kept: int, reason: str) -> None:
+    z = spoilt(tmp_path, lambda raw, entries: None)
+    path = tmp_path / "c" / "0"
+    path.write_bytes(path.read_bytes()[: kept if kept < 10 else -kept])
+    words = rf"shard 'c/0' of array '/' in .* not written to its end: {reason}.*zchunk\.repair set it aside"
+    with pytest.raises(ChunkError, match=words):
+        z[...]
+
+
 def test_chunks_may_overlap_and_come_in_any_order(tmp_path: Path) -> None:
     def change(raw: bytearray, entries: np.ndarray) -> None:
         entries[...] = [[24, 8], [4, 8], [0, 8], [0, 8]]

@@ -23,6 +23,7 @@ from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_and_shard_locks import Replacing
 from zchunk.engine.chunk_cache import Stamp, stamp_of
+from zchunk.errors import ChunkError
 from zchunk.runtime.lazy import cached_property
 from zchunk.storage.base import Piece, Store
 from zchunk.storage.local.files import read_at
@@ -163,7 +164,7 @@ class Shard(Store):
         try:
             return self._index.decode(raw, self._size)
         except ValueError as err:
-            raise self._error(f"the index of the shard is wrong: {err}") from err
+            raise self._error(f"its index is wrong: {err}") from err
 
     def is_unchanged(self) -> bool:
         """Whether the index is what it was, where the store cannot tell versions of the shard."""
@@ -203,8 +204,12 @@ class Shard(Store):
         """Bytes of the shard as it is stored."""
         return self._size
 
-    def _error(self, detail: str) -> Exception:
-        return self._array.error(self.key, detail, self._size)
+    def _error(self, detail: str) -> ChunkError:
+        return ChunkError(
+            f"shard {self.key!r} of array {self._array.name!r} in {self._array.store!r} is damaged, or was "
+            f"not written to its end: {detail} ({self._size} bytes stored); write its items again, or let "
+            "zchunk.repair set it aside"
+        )
 
     def load(self) -> bytes | None:
         """Return the whole shard, None if there is none."""

@@ -20,6 +20,7 @@ from zchunk.errors import ZchunkError as BaseZarrError
 
 NodeTypeValidationError = MetadataValidationError
 DataTypeValidationError = MetadataValidationError
+PickleCodecDisabledError = UnknownCodecError
 BaseZarrWarning = UserWarning
 
 
@@ -59,6 +60,7 @@ __all__ = [
     "NegativeStepError",
     "NodeNotFoundError",
     "NodeTypeValidationError",
+    "PickleCodecDisabledError",
     "ReadOnlyError",
     "UnknownCodecError",
     "UnstableSpecificationWarning",
