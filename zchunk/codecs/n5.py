@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from zchunk.codecs import checked
 from zchunk.codecs.base import Codec, LimitedCodec, NativeCodec, flat
 from zchunk.codecs.registry import as_codec, get_codec
 from zchunk.errors import CodecError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from zchunk.typing import CodecLike
 
 # What has a byte order, and a name in N5 or in what zarr 2 writes as N5.
 _KINDS = "biufmM"
@@ -46,7 +52,11 @@ class N5ChunkWrapper(LimitedCodec):
     codec_id = "n5_wrapper"
 
     def __init__(
-        self, dtype: Any, chunk_shape: Any, compressor_config: Any = None, compressor: Any = None
+        self,
+        dtype: npt.DTypeLike,
+        chunk_shape: Iterable[int],
+        compressor_config: Mapping[str, Any] | None = None,
+        compressor: CodecLike | None = None,
     ) -> None:
         if compressor is not None and compressor_config is not None:
             raise ValueError("compressor and compressor_config are given; leave one out")

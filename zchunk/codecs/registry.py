@@ -46,7 +46,7 @@ _PACKAGES = {
 }
 
 
-def register_codec(cls: Any, codec_id: str | None = None) -> None:
+def register_codec(cls: type[Any], codec_id: str | None = None) -> None:
     """Make a codec class known by its `codec_id`, or by another name.
 
     Parameters

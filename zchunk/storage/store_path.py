@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.spec.keys import join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.mapping import as_store
+
+if TYPE_CHECKING:
+    from zchunk.typing import StoreLike
 
 
 class StorePath:
@@ -31,7 +34,7 @@ class StorePath:
 
     __slots__ = ("path", "store")
 
-    def __init__(self, store: Any, path: str = "") -> None:
+    def __init__(self, store: StoreLike, path: str = "") -> None:
         self.store: Store = as_store(store)
         self.path: str = normalize_path(path)
 

@@ -25,7 +25,7 @@ from zchunk.storage.zip.store import ZipStore as _ZipStore
 from zchunk.typing import StoreLike
 
 if TYPE_CHECKING:
-    from zchunk.typing import Bytes, StorageOptions
+    from zchunk.typing import Bytes, StorageOptions, StoreLike
 
 __all__ = [
     "Buffer",
@@ -380,7 +380,7 @@ class WrapperStore(KVStore):
     b'value'
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: StoreLike) -> None:
         super().__init__(as_place(store)[0])
         self._store = self._mutable_mapping
 
@@ -412,7 +412,7 @@ class LoggingStore(WrapperStore):
     """
 
     def __init__(
-        self, store: Any, log_level: str = "DEBUG", log_handler: logging.Handler | None = None
+        self, store: StoreLike, log_level: str = "DEBUG", log_handler: logging.Handler | None = None
     ) -> None:
         super().__init__(store)
         self.counter: Counter[str] = Counter()
