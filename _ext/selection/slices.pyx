@@ -42,14 +42,17 @@ _REVERSED = slice(None, None, -1)
 
 def items_at(memory not None, tuple index not None):
     """Return the items of memory at an index, of slices or of arrays for all axes: a view of it if of slices."""
-    memory, index = _indexable(memory, index)
-    return memory[(*index, ...)]
+    if len(index) >= _MOST_AXES:
+        memory, index = _indexable(memory, index)
+    # Without axes an Ellipsis, for no index at all gives a scalar.
+    return memory[index if index else ...]
 
 
 def assign_at(memory not None, tuple index not None, items):
     """Assign to the items of memory at an index, of slices or of arrays for all axes."""
-    memory, index = _indexable(memory, index)
-    memory[(*index, ...)] = items
+    if len(index) >= _MOST_AXES:
+        memory, index = _indexable(memory, index)
+    memory[index] = items
 
 
 cdef tuple _indexable(memory, tuple index):
@@ -60,7 +63,7 @@ cdef tuple _indexable(memory, tuple index):
     """
     cdef Py_ssize_t axis, other
     cdef list rest
-    if len(index) < _MOST_AXES or isinstance(index[0], slice):
+    if isinstance(index[0], slice):
         return memory, index
     axis = memory.shape.index(1)
     other = (axis + 1) % len(index)
