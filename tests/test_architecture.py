@@ -254,6 +254,13 @@ def test_a_reader_of_an_array_imports_nothing_that_makes_one(tmp_path: Path) -> 
     assert {"hierarchy", "wings", "zarr3"} & {part(name) for name in modules} == set()
     makers = {f"zchunk.creation.{name}" for name in ("arrays", "likeness", "parameters", "nodes")}
     assert modules & makers == set()
+    # Nor what changes one, erases one, or describes one.
+    others = {
+        "core.info", "engine.listing", "engine.resize", "spec.decomposition", "storage.marks", "storage.traces",
+        "storage.local.file_kinds", "storage.local.mark_files", "storage.local.new_folders",
+        "storage.local.removal",
+    }  # fmt: skip
+    assert modules & {f"zchunk.{name}" for name in others} == set()
 
 
 NAMES = ["open", "Blosc", "DirectoryStore", "zeros", "open_group", "consolidate_metadata", "tree", "Array"]

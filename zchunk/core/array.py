@@ -20,9 +20,8 @@ from zchunk.codecs.registry import check_allowed
 from zchunk.core.access import Access, access_to
 from zchunk.core.array_config import as_config
 from zchunk.core.h5py_methods import H5pyMethods
-from zchunk.core.info import InfoReporter, Items, array_items, class_name
 from zchunk.core.properties import find_array
-from zchunk.engine import chunk_cache, resize
+from zchunk.engine import chunk_cache
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.chunk_cache import ChunkCache
 from zchunk.errors import ReadOnlyError
@@ -38,7 +37,10 @@ from zchunk.sync import outer_lock
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from zchunk.core import info as reports
     from zchunk.core import pictures
+    from zchunk.core.info import InfoReporter, Items
+    from zchunk.engine import resize
     from zchunk.typing import (
         ArrayConfigLike,
         DataLike,
@@ -52,7 +54,9 @@ if TYPE_CHECKING:
     # None keeps a length.
     _Lengths: TypeAlias = SupportsIndex | Iterable[SupportsIndex | None] | None
 else:
-    # For notebooks.
+    # Most programs that open an array read it.
+    reports = LazyModule("zchunk.core.info")
+    resize = LazyModule("zchunk.engine.resize")
     pictures = LazyModule("zchunk.core.pictures")
 
 _R = TypeVar("_R")
@@ -313,7 +317,7 @@ class Array(H5pyMethods):
         Chunk shape        : (2, 3)
         ...
         """
-        return InfoReporter(self.info_items)
+        return reports.InfoReporter(self.info_items)
 
     def info_complete(self) -> InfoReporter:
         """Return `info`, which counts what is stored, too (zarr 3's name).
@@ -335,12 +339,12 @@ class Array(H5pyMethods):
         >>> dict(zchunk.zeros(3, dtype="i4").info_items())["Data type"]
         'int32'
         """
-        return array_items(self, self._access)
+        return reports.array_items(self, self._access)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
         only = " read-only" if self.read_only else ""
-        return f"<{class_name(self)}{name} {self.shape} {self.dtype}{only}>"
+        return f"<{reports.class_name(self)}{name} {self.shape} {self.dtype}{only}>"
 
     def _repr_html_(self) -> str:
         return pictures.array_html(self)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from zchunk.core.selections import Selections
 from zchunk.errors import SelectionError
 from zchunk.indexing.plans import plan_basic
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.near_names import says_near_names
-from zchunk.spec import decomposition
-from zchunk.spec.decomposition import Region
 
 if TYPE_CHECKING:
+    from zchunk.spec import decomposition
+    from zchunk.spec.decomposition import Region
     from zchunk.spec.rectilinear_grid import Grid
     from zchunk.typing import BasicSelection
+else:
+    decomposition = LazyModule("zchunk.spec.decomposition")
 
 
 class Decomposition(Selections):

@@ -6,11 +6,16 @@ import itertools
 import operator
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zchunk.core.views import Views
-from zchunk.engine import listing
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.near_names import says_near_names
+
+if TYPE_CHECKING:
+    from zchunk.engine import listing
+else:
+    listing = LazyModule("zchunk.engine.listing")
 
 
 class Iteration(Views):

@@ -11,16 +11,19 @@ from zchunk.codecs import Codec
 from zchunk.core.access import Access, check_metadata
 from zchunk.core.array_config import ArrayConfig
 from zchunk.core.node import Node
-from zchunk.engine import listing
 from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import read_array, serializer_of
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.dtypes import STRINGS
 
 if TYPE_CHECKING:
+    from zchunk.engine import listing
     from zchunk.spec.rectilinear_grid import Grid
     from zchunk.typing import DimensionSeparator, MemoryOrder
+else:
+    listing = LazyModule("zchunk.engine.listing")
 
 
 def find_array(access: Access) -> tuple[Access, ArrayMetadata]:

@@ -23,14 +23,14 @@ from zchunk.spec.keys import (
 )
 from zchunk.storage.checks import DimensionSeparator, check_path, check_range
 from zchunk.storage.folders import Folders
-from zchunk.storage.traces import erase_in_order, names_left, to_erase
 from zchunk.storage.zarr2_names import Zarr2Names
 
 if TYPE_CHECKING:
-    from zchunk.storage import marks
+    from zchunk.storage import marks, traces
     from zchunk.typing import Bytes
 else:
     marks = LazyModule("zchunk.storage.marks")
+    traces = LazyModule("zchunk.storage.traces")
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
@@ -327,7 +327,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         if found - {trace}:
             return []
         if found:
-            return names_left(self._keys_below(path), trace, self.get(trace, b""))
+            return traces.names_left(self._keys_below(path), trace, self.get(trace, b""))
         names = self.list_dir(path)
         if UNFINISHED_KEY in names:
             names = [name for name in names if name != UNFINISHED_KEY and not is_chunk_name(name)]
@@ -472,13 +472,13 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         if UNFINISHED_KEY in self._trace_names and any(erase_rank(key) < 2 for key in keys):
             marks.erase(self, path)
         else:
-            erase_in_order(self, path, keys)
+            traces.erase_in_order(self, path, keys)
 
     def _erase_claimed(self, path: str, whole: bool = False) -> None:
         """Delete all at a node path but the mark there, which the caller has set; if `whole`, that too."""
         mark = join(path, UNFINISHED_KEY)
         if UNFINISHED_KEY in self._trace_names or mark in self:
-            erase_in_order(self, path, [key for key in self._keys_below(path) if key != mark])
+            traces.erase_in_order(self, path, [key for key in self._keys_below(path) if key != mark])
         else:
             self.erase_prefix(path)
 
@@ -492,7 +492,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
 
     def finish_erasing(self, path: str = "") -> None:
         trace, mark = join(path, ERASING_KEY), join(path, UNFINISHED_KEY)
-        self.erase_many(key for key in to_erase(trace, self.get(trace)) if key != mark)
+        self.erase_many(key for key in traces.to_erase(trace, self.get(trace)) if key != mark)
 
     def clear(self) -> None:
         """Delete every key.

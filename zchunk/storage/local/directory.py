@@ -17,7 +17,6 @@ from zchunk.runtime.settings import config
 from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, check_key, check_rename, is_key, join, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
-from zchunk.storage.local.file_kinds import kind_of_file
 from zchunk.storage.local.files import (
     is_absence,
     read_fd,
@@ -31,11 +30,12 @@ from zchunk.storage.local.trees import RETRIES, each_file
 
 if TYPE_CHECKING:
     from zchunk.storage import marks
-    from zchunk.storage.local import new_folders, removal
+    from zchunk.storage.local import file_kinds, new_folders, removal
     from zchunk.typing import Bytes
 else:
     # Most programs make nothing where something else is, and readers make nothing.
     marks = LazyModule("zchunk.storage.marks")
+    file_kinds = LazyModule("zchunk.storage.local.file_kinds")
     new_folders = LazyModule("zchunk.storage.local.new_folders")
     removal = LazyModule("zchunk.storage.local.removal")
 
@@ -126,7 +126,8 @@ class DirectoryStore(Store):
         if "\0" in self.path:
             raise ValueError(f"the path of a folder has no NUL: {self.path!r}")
         if os.path.isfile(self.path):
-            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is {kind_of_file(self.path)}")
+            kind = file_kinds.kind_of_file(self.path)
+            raise FSPathExistNotDir(f"cannot open {self.path!r} as a store: it is {kind}")
         self.normalize_keys = normalize_keys
         self.durability: Durability = durability
         self._dimension_separator = check_separator(dimension_separator)

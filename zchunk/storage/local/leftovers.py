@@ -12,12 +12,19 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from zchunk._ext.io.files import temp_number
 from zchunk.runtime import owners
+from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.keys import UNFINISHED_KEY
-from zchunk.storage.local.mark_files import remove_left_mark
 from zchunk.storage.local.trees import remove_tree
+
+if TYPE_CHECKING:
+    from zchunk.storage.local import mark_files
+else:
+    # There is a mark in few folders.
+    mark_files = LazyModule("zchunk.storage.local.mark_files")
 
 # Ends the name of a file that is being written, after 24 hexadecimal digits.
 PARTIAL = ".partial"
@@ -143,7 +150,7 @@ def _removed(entries: Iterable[os.DirEntry[str]]) -> list[str]:
     removed = []
     for entry in entries:
         if entry.name == UNFINISHED_KEY:
-            if remove_left_mark(entry.path):
+            if mark_files.remove_left_mark(entry.path):
                 removed.append(entry.path)
         elif is_leftover(entry):
             # Another writer may delete it at the same time.
