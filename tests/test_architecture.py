@@ -256,9 +256,9 @@ def test_a_reader_of_an_array_imports_nothing_that_makes_one(tmp_path: Path) -> 
     assert modules & makers == set()
     # Nor what changes one, erases one, or describes one.
     others = {
-        "core.info", "engine.listing", "engine.resize", "spec.decomposition", "storage.marks", "storage.traces",
-        "storage.local.file_kinds", "storage.local.mark_files", "storage.local.new_folders",
-        "storage.local.removal",
+        "core.info", "engine.listing", "engine.resize", "spec.decomposition", "storage.marks",
+        "storage.traces", "storage.local.file_kinds", "storage.local.mark_files",
+        "storage.local.new_folders", "storage.local.removal",
     }  # fmt: skip
     assert modules & {f"zchunk.{name}" for name in others} == set()
 

@@ -39,7 +39,7 @@ def locks(tmp_path: Path) -> ProcessSynchronizer:
 
 
 def files(folder: Path) -> list[str]:
-    """Return the open files in a folder. Those elsewhere are others', who may close them meanwhile."""
+    """Return the open files in a folder. Those elsewhere belong to others, which may close them meanwhile."""
     if not os.path.isdir("/proc/self/fd"):
         return []
     places = []

@@ -71,6 +71,7 @@ def test_the_sample_has_everything():
 FEW = "write-field-lz4 read-real-zstd-large zip-write sharded-raw-boxes memory-store-read xarray-point import"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sample", "asked"),
     [

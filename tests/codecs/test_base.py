@@ -40,6 +40,7 @@ def payloads(n: int) -> list[bytes]:
     ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda codec: repr(codec))
 def test_both_ways_with_numcodecs(ours: Codec, theirs: Any) -> None:
     for n in SIZES if choice.everything else SIZES[:-1]:

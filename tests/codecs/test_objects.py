@@ -1,4 +1,4 @@
-"""Arrays of objects and every codec of numcodecs, beside what zarr 2.18.7 wrote; who may decode pickles.
+"""Arrays of objects and every codec of numcodecs, beside what zarr 2.18.7 wrote; which pickles run.
 
 ``tests/promises/golden/make_zarr2_objects.py`` makes the archive.
 """

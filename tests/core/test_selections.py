@@ -380,6 +380,7 @@ def test_each_chunk_is_read_once() -> None:
         assert max(store.reads.values()) == 1
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("compressor", [None, zchunk.Blosc(), zchunk.Blosc("zstd", shuffle=0), zchunk.Zstd()])
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.each_value

@@ -11,6 +11,7 @@ import zchunk
 pytestmark = pytest.mark.usefixtures("path", "variant")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.each_value
 def test_many_chunks_are_found_by_listing(tmp_path: Path) -> None:
     z = zchunk.zeros((10, 10), chunks=3, dtype="i4", store=tmp_path)

@@ -1,4 +1,4 @@
-"""Parts of chunks from stores that are far away."""
+"""Parts of chunks from remote stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zchunk.storage.mapping import KVStore
 
 
 class Far(KVStore):
-    """A store in memory that is asked as one far away, and counts what it gives."""
+    """A store in memory that is asked as a remote one, and counts what it gives."""
 
     def __init__(self) -> None:
         super().__init__({})

@@ -133,6 +133,7 @@ def test_a_subclass_has_members_of_its_kind() -> None:
     assert all(type(make()) is Mine for make in made)
 
 
+@pytest.mark.one_in(2)
 def test_hierarchies_deeper_than_python_nests() -> None:
     g = zchunk.group()
     path = "/".join("a" * 1050)

@@ -111,6 +111,7 @@ def test_expanding_nothing(g: zchunk.Group) -> None:
     assert zchunk.tree(g, expand=None)._repr_html_() == g.tree()._repr_html_()  # type: ignore[arg-type]
 
 
+@pytest.mark.one_in(2)
 def test_hierarchies_deeper_than_python_nests() -> None:
     g = zchunk.group()
     g.create_group("/".join("a" * 1050))

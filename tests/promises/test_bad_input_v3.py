@@ -212,6 +212,7 @@ def deflated(nbytes: int) -> bytes:
     return b"".join(made.compress(bytes(1 << 20)) for _ in range(nbytes >> 20)) + made.flush()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.each_value
 @pytest.mark.parametrize("name", ["native", "generic"])
 @pytest.mark.parametrize("label", CHAINS)

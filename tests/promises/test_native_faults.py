@@ -157,6 +157,7 @@ print(found["done"], found["raised"])
 """
 
 
+@pytest.mark.slow
 def test_arrays_without_memory_hold_what_was_written(run: Callable[..., str], tmp_path: Path) -> None:
     done, raised = map(int, run(ARRAYS, tmp_path).split())
     assert done >= 18

@@ -53,6 +53,7 @@ def _run(target: Callable[..., None], *args: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.each_value
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("name", CREATE)
@@ -193,6 +194,7 @@ def _create_in_store(kind: str, folder: Path, number: int, barrier: Any, results
             results.put((at, number, error if isinstance(error, ContainsNodeError) else repr(error)))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", STORES)
 def test_one_creates_in_other_stores(tmp_path: Path, kind: str) -> None:
     _need(kind)

@@ -90,6 +90,7 @@ def shown(cell: dict[str, Any]) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_it_shows_what_is_stored(servers: dict[str, str], tmp_path: Path) -> None:
     cells = run(TUTORIAL, tmp_path, servers)
     if os.environ.get("ZCHUNK_TUTORIAL") == "write":

@@ -112,6 +112,7 @@ def check(checker: Callable[[Path, Path], Findings], python: Path, folder: Path)
     assert set(expected) - reported == set()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_checker_reports_mistakes_and_nothing_else(
     checker: Callable[[Path, Path], Findings], python: Path, tmp_path: Path

@@ -73,7 +73,7 @@ def test_a_signal_handler_forks_inside_the_gate() -> None:
         signal.alarm(60)
         assert in_child(lambda: 7) == 7
         signal.alarm(0)
-        # It was opened again for others, who come while this thread is in.
+        # It was opened again for other threads, which come while this thread is in.
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()

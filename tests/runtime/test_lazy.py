@@ -71,7 +71,7 @@ def test_an_attribute_is_worked_out_without_a_lock() -> None:
     kept = one.value
     leave.set()
     thread.join()
-    # One value, whoever is the first to have it.
+    # One value, whichever thread is the first to have it.
     assert found[0] is kept is one.value
     assert isinstance(Slow.value, cached_property)
     assert Slow.value.__doc__ == "Some list."

@@ -80,6 +80,7 @@ def run(program: str, *arguments: object) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["folder", "memory", "far"])
 def test_handlers_read_and_write_other_arrays(tmp_path: Path, kind: str) -> None:
     if kind == "far":

@@ -120,6 +120,7 @@ def spare_of_worker() -> int:
     return zchunk.get_spare_memory()[0]
 
 
+@pytest.mark.slow
 def test_a_worker_with_little_memory_goes_on(tmp_path: Path) -> None:
     """dask pauses a worker at 80% of its limit, until it has less: it must not be what was read before."""
     pytest.importorskip("distributed")

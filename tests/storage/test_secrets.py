@@ -49,7 +49,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
 
 
-# ---- who hears of them
+# ---- where they are told
 
 
 def texts(error: BaseException | None) -> Iterator[str]:

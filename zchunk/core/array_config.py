@@ -22,7 +22,7 @@ _SETTINGS = [f"array.{name}" for name in _ALLOWED]
 
 
 class NewNodes(NamedTuple):
-    """What nodes are that are made by a caller who leaves it open.
+    """What new nodes are where the caller leaves it open.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ _VARIABLES = {"threading.max_workers": "ZCHUNK_THREADS"}
 
 
 class _State:
-    """What all views of the settings share: the values that were set, and who hears of changes."""
+    """What all views of the settings share: the values that were set, and what is told of changes."""
 
     def __init__(self) -> None:
         # Replaced as a whole, so that a reader needs no lock.
@@ -267,7 +267,7 @@ class Config:
         return Restoring(self, before)
 
     def _replace(self, changes: Mapping[str, Any]) -> None:
-        """Set values, or forget those that are `_MISSING`, and tell whom it concerns."""
+        """Set values, or forget those that are `_MISSING`, and tell what depends on them."""
         state = self._state
         with state.lock:
             values = {**state.values, **changes}
@@ -316,7 +316,7 @@ class Config:
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """Held while values change and those who hear of it are told."""
+        """Held while values change and what depends on them is told."""
         return self._state.lock
 
     def define(

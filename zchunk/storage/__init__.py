@@ -1,4 +1,9 @@
-"""Stores: where keys and bytes are kept. Any mutable mapping is one; these do it better."""
+"""Stores: where keys and bytes are kept. Any mutable mapping is one; these do it better.
+
+`base` has the contract, `resolve` and `urls` find the store that a user names, `registry` imports it. Stores
+by kind: `memory`, `mapping`, `local`, `zip`, `databases`, `cloud`, `fsspec`, `coroutines`, `n5`; in front of
+others `lru`, `consolidated`. `marks` and `traces` keep processes apart. Public is what is imported here.
+"""
 
 from typing import TYPE_CHECKING
 

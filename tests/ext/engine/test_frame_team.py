@@ -193,6 +193,7 @@ def test_a_chunk_that_is_replaced_while_it_is_read_is_old_or_new(tmp_path: Path)
         writer.join()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "codec", [None, Blosc("lz4"), Blosc("zstd", blocksize=1 << 22), Blosc(shuffle=0)], ids=repr
 )

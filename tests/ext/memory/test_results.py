@@ -294,6 +294,7 @@ def count_threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
+@pytest.mark.slow
 def test_forks_while_memory_is_given_back() -> None:
     results.keep_for(0.0001)
     for i in range(50):

@@ -122,6 +122,7 @@ def slow(tmp_path: Path) -> Job:
     return Job(z._chunked.layout, plan_basic(..., z._chunked.metadata.grid), data, True, 0, 1)
 
 
+@pytest.mark.slow
 def test_waiting_takes_no_longer_than_asked_for(slow: Job, array: Any, crew: Crew) -> None:
     """Also if others finish their work all the time."""
     slow.share(crew, 1)

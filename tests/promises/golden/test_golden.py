@@ -120,6 +120,7 @@ def test_array(unpacked: Unpack, producer: str, case: str, node: str, expected: 
     assert_same(out, wanted)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("producer", "case", "node", "expected"), ARRAYS)
 def test_mapping_reads_as_the_folder(
     unpacked: Unpack, producer: str, case: str, node: str, expected: dict[str, Any]
@@ -129,6 +130,7 @@ def test_mapping_reads_as_the_folder(
     assert_same(zchunk.open(store, mode="r", path=node or None)[...], values_of(producer, expected))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("producer", "case", "node", "expected"), ARRAYS)
 def test_metadata_is_rendered_as_it_was(
     unpacked: Unpack, producer: str, case: str, node: str, expected: dict[str, Any]

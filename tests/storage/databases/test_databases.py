@@ -104,6 +104,7 @@ store.close()
 """
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_children_that_end_while_the_parent_writes(kind: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKER, kind, tmp_path / "db"]
@@ -178,6 +179,7 @@ for i in range(int(first), 256, 4):
 """
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", KINDS_OF_MANY)
 @pytest.mark.parametrize(("version", "shards"), [(2, None), (3, None), (3, 256)])
 def test_processes_lose_no_update(kind: str, version: int, shards: int | None, tmp_path: Path) -> None:

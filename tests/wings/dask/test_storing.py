@@ -202,7 +202,7 @@ def test_threads_that_share_chunks(kwargs: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Any]:
-    """The client of two worker processes, which nobody uses who does not ask for it."""
+    """The client of two worker processes, which only the tests use that ask for it."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
     with (

@@ -220,7 +220,7 @@ def test_large_results_leave_their_memory_to_the_next(tmp_path: Path, pipeline: 
     del first
     assert kept() >= before
     assert kept() > 0
-    # What a program gives to be filled is filled, whoever has it.
+    # What a program gives to be filled is filled, whatever holds it.
     out = np.zeros(1 << 20, "i8")
     z.get_basic_selection(out=cpu.NDBuffer(out))
     assert (out == 7).all()

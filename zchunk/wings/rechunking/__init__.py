@@ -1,4 +1,8 @@
-"""`rechunk`: write an array or group again with other chunks, out of core, within a bound of memory."""
+"""`rechunk`: write an array or group again with other chunks, out of core, within a bound of memory.
+
+`plan` divides an array into regions that fit, `memory` says what they take, `tasks` reads and writes them,
+`executors` runs tasks, `target` is one array of them, and `journal` lets a call resume after a kill.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What programs import from ``zarr.core``: names that other modules have."""
+"""What programs import from ``zarr.core``: names that other modules have.
+
+`array`, `buffer` and `group` have no code of their own.
+"""
 
 from zchunk.zarr3.core import array, buffer, group
 
