@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         ZipStore,
     )
     from zchunk.sync import ProcessSynchronizer, ThreadSynchronizer
+    from zchunk.wings.profiling import plot_chunks, profile
     from zchunk.wings.rechunking import rechunk
     from zchunk.wings.verification import manifest, repair, verify
     from zchunk.zarr3.debug import print_debug_info
@@ -125,7 +126,9 @@ __all__ = [
     "open_consolidated",
     "open_group",
     "open_like",
+    "plot_chunks",
     "print_debug_info",
+    "profile",
     "rechunk",
     "repair",
     "save",
@@ -159,6 +162,7 @@ _HOMES = {
     "zchunk.zarr3.debug": "print_debug_info",
     "zchunk.convenience.trees": "tree",
     "zchunk.runtime.spare_memory": "get_spare_memory set_spare_memory",
+    "zchunk.wings.profiling": "plot_chunks profile",
     "zchunk.wings.rechunking": "rechunk",
     "zchunk.wings.verification": "manifest repair verify",
     "zchunk.storage": (
