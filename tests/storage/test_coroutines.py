@@ -15,7 +15,8 @@ import pytest
 
 import zchunk
 from tests.store_conformance import StoreConformance
-from zchunk.errors import ReadOnlyError, StoreError
+from zchunk import zarr3
+from zchunk.errors import ContainsArrayError, ReadOnlyError, StoreError
 from zchunk.storage import CoroutineStore, DirectoryStore, StorePath, open_store
 
 zarr = pytest.importorskip("zarr", minversion="3")
@@ -163,3 +164,37 @@ def test_a_child_has_a_loop_of_its_own() -> None:
     if not pid:
         os._exit(0 if store["x"] == b"y" else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_sessions_of_icechunk() -> None:
+    """They have keys of format 3 alone, and refuse others: there are no marks in them."""
+    icechunk = pytest.importorskip("icechunk")
+    repository = icechunk.Repository.create(icechunk.in_memory_storage())
+    session = repository.writable_session("main")
+    items = np.arange(64, dtype="i4").reshape(8, 8)
+    group = zarr3.open_group(session.store, mode="w", attributes={"title": "tides"})
+    z = group.create_array("a/b", data=items, chunks=(4, 4))
+    with pytest.raises(ContainsArrayError):
+        group.create_array("a/b", shape=3, dtype="i4")
+    z[2:5, 3] = -1
+    items[2:5, 3] = -1
+    z.resize(10, 8)
+    z.attrs["unit"] = "m"
+    group.create_array("c", shape=(4,), chunks=(2,), shards=(4,), dtype="f8")[:] = 1.5
+    group.create_group("gone")
+    del group["gone"]
+    sharded = group.create_array("d", shape=4, dtype="i2", fill_value=7, overwrite=True)
+    assert sharded[:].tolist() == [7] * 4
+    session.commit("first")
+    found = zchunk.open_group(repository.readonly_session("main").store, mode="r")
+    assert found.attrs["title"] == "tides"
+    assert sorted(path for path, _ in found.members(None)) == ["a", "a/b", "c", "d"]
+    np.testing.assert_array_equal(found["a/b"][:8], items)
+    assert (found["a/b"].shape, found["a/b"].attrs["unit"]) == ((10, 8), "m")
+    assert sorted(found["a/b"].stored_chunks()) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    np.testing.assert_array_equal(found["c"][:], [1.5] * 4)
+    # zarr-python reads the same.
+    theirs = zarr.open_group(repository.readonly_session("main").store, mode="r")
+    np.testing.assert_array_equal(theirs["a/b"][:8], items)
+    with pytest.raises(ReadOnlyError):
+        zchunk.open_group(repository.readonly_session("main").store, mode="r").create_group("x")

@@ -7,6 +7,7 @@ store needs a loop. Threads that read at the same time have as many coroutines u
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 # zarr-python's default.
 _CONCURRENCY = 10
+_OF_FORMAT_3 = re.compile(r"(^|/)(zarr\.json|c(/[0-9]+)*)$")
 
 
 class _Loop:
@@ -87,10 +89,21 @@ class CoroutineStore(Store):
     array([1, 2, 3])
     """
 
-    shared = True
-
     def __init__(self, store: Any) -> None:
         self.store = store
+
+    @property
+    def _is_session(self) -> bool:
+        """Whether it is a session of Icechunk, of which others see nothing before it is committed."""
+        return type(self.store).__module__.partition(".")[0] == "icechunk"
+
+    @property
+    def shared(self) -> bool:  # type: ignore[override]
+        return not self._is_session
+
+    def _may_have(self, key: str) -> bool:
+        """Whether there may be such a key: sessions of Icechunk have those of format 3, and refuse others."""
+        return not self._is_session or _OF_FORMAT_3.search(key) is not None
 
     @property
     def read_only(self) -> bool:
@@ -159,6 +172,8 @@ class CoroutineStore(Store):
             raise ReadOnlyError(f"{self!r} is read-only")
 
     def _get(self, key: str, place: Any = None) -> Awaitable[Any]:
+        if not self._may_have(check_key(key)):
+            raise KeyError(key)
         found: Awaitable[Any] = self.store.get(check_key(key), _buffers().default_buffer_prototype(), place)
         return found
 
@@ -187,7 +202,9 @@ class CoroutineStore(Store):
         self._ask(key, self.store.delete(key))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and is_key(key) and bool(self._ask(key, self.store.exists(key)))
+        if not isinstance(key, str) or not is_key(key) or not self._may_have(key):
+            return False
+        return bool(self._ask(key, self.store.exists(key)))
 
     def __iter__(self) -> Iterator[str]:
         return (key for key in self._collected("", self.store.list()) if is_key(key))
@@ -228,7 +245,7 @@ class CoroutineStore(Store):
         return int(self._ask(key, self.store.getsize(check_key(key))))
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        wanted = [check_key(key) for key in dict.fromkeys(keys)]
+        wanted = [key for key in dict.fromkeys(keys) if self._may_have(check_key(key))]
         found = zip(wanted, self._each(wanted, self._get), strict=True)
         return {key: bytes(value.to_bytes()) for key, value in found if value is not None}
 
@@ -239,7 +256,7 @@ class CoroutineStore(Store):
         self._each(items, lambda key: self._set(key, items[key]))
 
     def erase_many(self, keys: Iterable[str]) -> None:
-        wanted = [check_key(key) for key in keys]
+        wanted = [key for key in keys if self._may_have(check_key(key))]
         self._check_writable()
         self._each(wanted, self.store.delete)
 
