@@ -30,8 +30,8 @@ compresses by default (Zstd); all others but LZ4 store plain bytes."""
 
 BACKGROUND = """\
 In the background: milliseconds until `save` returns, and how much slower a step of a program is while the
-rest is done, beside a thread that only writes and syncs the same bytes. A program that computes on all
-cores gives up what the system takes to write, whatever the library."""
+rest is done, beside a thread that only writes and syncs the same bytes. On Linux zchunk's thread gives way to
+the program, and that thread does not."""
 BACKGROUND_HEAD = (
     "size", "ranks", "copy alone", "`save` returns", "the first one", "Orbax returns", "a step is slower",
     "with raw writes",
