@@ -4,6 +4,10 @@ PYTHON ?= python3
 FUZZ_CASES ?= 1000000
 FUZZ_CASES_SHORT ?= 20000
 KILLS ?= 1000
+# For `make faults`: which campaigns, by default all; the share of the stores; at one of so many calls.
+FAULTS ?=
+PART ?= 1
+EVERY ?= 1
 SANITIZED_CASES ?= 2000
 SANITIZED_PROGRAMS ?= 10
 FUZZ_TESTS := tests/promises/test_fuzz.py
@@ -34,7 +38,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden kills dist wheels docs release-check ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs release-check ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -157,6 +161,9 @@ differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get e
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
+
+faults:  ## campaigns of faults: kills, errors, full disks, power cuts (FAULTS=kills for one, EVERY=5 at fewer calls)
+	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes
 	$(PYTHON) -m tests.wings.checkpoint.kills $(KILLS)

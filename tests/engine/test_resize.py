@@ -56,6 +56,23 @@ def test_resize_against_numpy(
         assert z.nchunks_initialized == len(chunk_names(z.store)) * variants.chunks_per_key(z)
 
 
+def test_the_same_shape_erases_what_a_killed_process_has_left(variant: Variant) -> None:
+    z = zchunk.array(np.ones((8, 8)), chunks=2, store=zchunk.MemoryStore())
+    metadata = z.store[variant.array_key]
+    names = sorted(chunk_names(z.store))
+    z.resize(8, 5)
+    small = z.store[variant.array_key]
+    z.store[variant.array_key] = metadata
+    z = zchunk.open_array(z.store)
+    z[...] = 1
+    assert sorted(chunk_names(z.store)) == names
+    # As if the process were killed when it had published the metadata.
+    z.store[variant.array_key] = small
+    zchunk.open_array(z.store).resize(8, 5)
+    assert 0 < len(chunk_names(z.store)) < len(names)
+    assert zchunk.verify(z.store)
+
+
 def chunk_names(store: Any) -> list[str]:
     return [key for key in store if key not in (".zarray", "zarr.json")]
 

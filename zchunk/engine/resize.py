@@ -33,6 +33,8 @@ def resize(array: ChunkedArray, shape: tuple[int, ...], publish: Publish) -> Non
     if low != old:
         array = wanted if low == shape else array.with_shape(low)
         publish(array)
+    if low != old or low == shape:
+        # Also where the shape stays: a process that was killed here before has left chunks.
         array.store.erase_many(listing.outside(array))
     if low != shape:
         _clear_growth(wanted, array)

@@ -210,3 +210,16 @@ def test_a_transaction_that_ctrl_c_left_is_rolled_back_for_all_stores(tmp_path: 
         turn.connection, turn.in_transaction = store.db, True
         store.close()
         assert dict(other) == {"k": b"v", "l": b"w"}
+
+
+def test_durability(tmp_path: Path) -> None:
+    def level(store: SQLiteStore) -> int:
+        return int(store.db.execute("PRAGMA synchronous").fetchone()[0])
+
+    # FULL; and EXTRA, which syncs the folder when a journal was deleted.
+    assert level(SQLiteStore(tmp_path / "a")) == 2
+    store = SQLiteStore(tmp_path / "a", durability="fsync")
+    assert level(store) == 3
+    assert level(pickle.loads(pickle.dumps(store))) == 3
+    with pytest.raises(ValueError, match="durability is"):
+        SQLiteStore(tmp_path / "a", durability="high")  # type: ignore[arg-type]

@@ -651,3 +651,13 @@ def test_a_new_value_below_another_one(tmp_path: Path) -> None:
     store["a"] = b"value"
     with pytest.raises(KeyBelowValueError):
         store.set_new("a/b", b"value")
+
+
+@needs_faults
+def test_metadata_are_never_written_in_place(tmp_path: Path, faults: Any) -> None:
+    code = """
+store = DirectoryStore(sys.argv[2], durability="none")
+store["a/zarr.json"] = store["a/.zattrs"] = store["a/c/0"] = b"v"
+"""
+    renamed = [final for call, _, final in faults(tmp_path, code) if call == "rename"]
+    assert renamed == ["s/a/zarr.json", "s/a/.zattrs"]

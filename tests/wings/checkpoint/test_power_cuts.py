@@ -12,7 +12,7 @@ import pytest
 
 import zchunk
 from tests import choice
-from tests.wings.checkpoint.power_cuts import Disk, Tree, put, record, states, tree_of
+from tests.faults.replay import Disk, Tree, put, record, states, tree_of
 from zchunk.checkpoint import CheckpointManager, Series
 
 pytestmark = [

@@ -16,6 +16,7 @@ from zchunk.runtime.fork import PerProcess
 from zchunk.spec.keys import UNFINISHED_KEY, check_key, check_rename, is_key, normalize_path
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
+from zchunk.storage.local.directory import DURABILITY, Durability
 
 _MEMORY = ":memory:"
 T = TypeVar("T")
@@ -54,6 +55,9 @@ class SQLiteStore(Store):
         The file, made if need be with its folder; or ``":memory:"``.
     dimension_separator : {".", "/"}, optional
         What arrays made in this store put between chunk coordinates, unless told.
+    durability : {"atomic", "fsync", "none"}, optional
+        ``"fsync"``: what was written is there after a power cut as soon as the call has returned. Else the
+        last transactions may be undone then, each as a whole.
     **kwargs
         Passed to `sqlite3.connect`. `timeout`, how long to wait for writers of other processes, is 60
         seconds by default.
@@ -86,6 +90,8 @@ class SQLiteStore(Store):
         self,
         path: str | os.PathLike[str],
         dimension_separator: DimensionSeparator | None = None,
+        *,
+        durability: Durability | None = None,
         **kwargs: Unpack[Connecting],
     ) -> None:
         self.path: str = os.fsdecode(path)
@@ -93,6 +99,10 @@ class SQLiteStore(Store):
             self.path = os.path.abspath(self.path)
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.kwargs: dict[str, Any] = {**kwargs}
+        if durability is not None:
+            if durability not in DURABILITY:
+                raise ValueError(f"durability is 'atomic', 'fsync' or 'none', not {durability!r}")
+            self.kwargs["durability"] = durability
         self._dimension_separator = check_separator(dimension_separator)
         self._closed = False
         self._handle = PerProcess(partial(_connect, self.path, self.kwargs, os.getpid()))
@@ -397,12 +407,15 @@ _turns: WeakValueDictionary[tuple[int, str], _Turn] = WeakValueDictionary()
 
 
 def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Connection, _Turn]:
+    connecting = {"timeout": _TIMEOUT, **options}
+    synced = connecting.pop("durability", None) == "fsync"
     if path == _MEMORY and os.getpid() != owner:
         raise StoreError("an SQLite store in memory stays with the process that made it; give it a file")
     try:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, **{"timeout": _TIMEOUT, **options}
-        )
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, **connecting)
+        if synced:
+            # A transaction is done when its journal is gone: this syncs the folder that the journal was in.
+            connection.execute("PRAGMA synchronous = EXTRA")
         # Text that is no UTF-8 becomes what is no legal key, not an error.
         connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         turn = _turn_at(path)

@@ -71,8 +71,8 @@ class DirectoryStore(Store):
     durability : {"atomic", "fsync", "none"}, optional
         ``"atomic"`` writes a temporary file beside the old one and renames it: whatever happens to the
         process, a reader sees the old or the new value. ``"fsync"`` also syncs file and folder: the same
-        holds for the machine. ``"none"`` writes in place. `sync` makes many values durable at once. By
-        default as `zchunk.config` says, which is ``"atomic"``.
+        holds for the machine. ``"none"`` writes in place, but for metadata, which are never cut. `sync` makes
+        many values durable at once. By default as `zchunk.config` says, which is ``"atomic"``.
 
     Notes
     -----
@@ -240,7 +240,7 @@ class DirectoryStore(Store):
 
     def __setitem__(self, key: str, value: Bytes) -> None:
         path = self.file_path(key)
-        data, encoded, how = as_buffer(value), os.fsencode(path), DURABILITY[self.durability]
+        data, encoded, how = as_buffer(value), os.fsencode(path), self._how(key)
         folder = path.rpartition("/")[0]
         if folder not in tidy.folders:
             tidy(folder)
@@ -255,6 +255,11 @@ class DirectoryStore(Store):
                 # Again and again, for another process may be erasing the folder.
                 continue
         raise self._removed(key)
+
+    def _how(self, key: str) -> int:
+        """Return how a value is written. Metadata are never cut: without them the chunks are lost, too."""
+        how = DURABILITY[self.durability]
+        return max(how, DURABILITY["atomic"]) if key.rpartition("/")[2] in NODE_FILES else how
 
     def _removed(self, key: str) -> StoreError:
         return StoreError(

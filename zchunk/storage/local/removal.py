@@ -80,12 +80,13 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
         found = [entry for entry in entries if entry.path != aside and entry.name != keep]
     files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
     files.sort(key=lambda entry: erase_rank(entry.name))
-    write_new(f"{aside}/{_NAMES}", b"\0".join(os.fsencode(entry.name) for entry in found))
+    _write_names(aside, found, sync)
     metadata = [entry.path for entry in files if entry.name in NODE_FILES]
     for path in metadata:
+        # One after the other: an array does not lose its attributes before it goes.
         _unlink(path)
-    if sync:
-        sync_folder(folder)
+        if sync:
+            sync_folder(folder)
     moved = []
     for number, entry in enumerate(entry for entry in found if entry.is_dir(follow_symlinks=False)):
         try:
@@ -96,6 +97,9 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
         except OSError:
             remove_in_place(entry.path, sync)
     each_file(_unlink, [entry.path for entry in files[len(metadata) :]])
+    if sync:
+        # Before what was moved is deleted, and before new metadata claim what is left.
+        sync_folder(folder)
     for path in moved:
         remove_tree(path)
     # At last: as long as the names are there, others know what is not among them.
@@ -105,6 +109,20 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
     except OSError:
         # Another process deletes it, too, or has put something there.
         remove_tree(aside)
+
+
+def _write_names(aside: str, found: list[os.DirEntry[str]], sync: bool) -> None:
+    """Write down what is to go. If that fails nothing goes, and nothing is left."""
+    try:
+        write_new(f"{aside}/{_NAMES}", b"\0".join(os.fsencode(entry.name) for entry in found), sync)
+        if sync:
+            # Without it nobody would know whose the chunks are that have lost their metadata.
+            sync_folder(aside)
+            sync_folder(os.path.dirname(aside))
+    except BaseException:
+        with suppress(OSError):
+            remove_tree(aside)
+        raise
 
 
 def _unlink(path: str) -> None:

@@ -209,6 +209,8 @@ def _temporary(temp: Any, target: Store, large: bool) -> Iterator[Store]:
         synced = getattr(target, "durability", "") == "fsync"
         kept = DirectoryStore(f"{target.root}.rechunk", durability="fsync" if synced else "atomic")
         yield kept
+        # A call that was killed while it deleted what it had kept.
+        kept.remove_leftovers()
         for folder, _, _ in os.walk(kept.path, topdown=False):
             # A folder that is not empty belongs to another call.
             with suppress(OSError):

@@ -1,6 +1,6 @@
 """Every state that a power cut may leave of what a program has done to files in a folder.
 
-`record` runs a program with `recording.c` before the C library, which notes each change. `states` replays
+`record` runs a program with `calls.c` before the C library, which notes each change. `states` replays
 the notes up to every moment and drops what was not synced, in all combinations or, where there are too many,
 in those next to all, none, and their order. The rules are looser than those of any file system in use:
 
@@ -23,7 +23,8 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-SOURCE = Path(__file__).with_name("recording.c")
+from tests.faults.library import build, environment
+
 KEPT, LOST, ZEROS = "kept", "lost", "zeros"
 
 # Paths, with the bytes of files and None for folders
@@ -32,21 +33,24 @@ Tree = frozenset[tuple[str, bytes | None]]
 
 def record(program: str, folder: Path, *arguments: str) -> list[list[str]]:
     """Run a program in a new process, and return what it has done in a folder; `ack` is in its names."""
-    library, log = folder.parent / "recording.so", folder.parent / "log"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    library, log = build(folder.parent), folder.parent / "log"
     before = (
         "import os, sys\n"
         "def ack(step):\n"
         "    with open(os.environ['LOG'], 'a') as file:\n"
         "        file.write(f'ack\\t{step}\\n')\n"
     )
-    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
     done = subprocess.run(
         [sys.executable, "-c", before + program, str(folder), *arguments],
-        env={**os.environ, "ROOT": str(folder), "LOG": str(log), "LD_PRELOAD": preload},
+        env=environment(library) | {"ROOT": str(folder), "LOG": str(log)},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return lines_of(log)
+
+
+def lines_of(log: Path) -> list[list[str]]:
+    """Return what was noted, line by line, as fields."""
     return [line.split("\t") for line in log.read_text().splitlines()]
 
 
@@ -66,17 +70,27 @@ class Name(NamedTuple):
 
 @dataclass(eq=False)
 class Change:
-    """What was done at once: names that are of other nodes now, or bytes of a file."""
+    """What was done at once: names that are of other nodes now, bytes of a file, or its size."""
 
     names: dict[Name, Node | None] = field(default_factory=dict)
     file: Node | None = None
     at: int = 0
     data: bytes = b""
+    size: int | None = None
     is_safe: bool = False
 
     @property
     def outcomes(self) -> tuple[str, ...]:
         return (KEPT, LOST, ZEROS) if self.data else (KEPT, LOST)
+
+    def apply(self, data: bytearray, zeros: bool) -> None:
+        """Change the bytes of the file; of what is written only the size if they are to be `zeros`."""
+        end = self.at + len(self.data) if self.size is None else self.size
+        if self.size is not None:
+            del data[end:]
+        data.extend(bytes(max(end - len(data), 0)))
+        if self.data:
+            data[self.at : end] = bytes(len(self.data)) if zeros else self.data
 
     def touches(self, node: Node) -> bool:
         return node is self.file or any(node is name.folder for name in self.names)
@@ -89,14 +103,22 @@ class Disk:
     ----------
     folder : str
         Its path.
+    start : Tree
+        What is there before, and safe.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, start: Tree = frozenset()) -> None:
         self.changes: list[Change] = []
         self._top = Node(True)
         self._folder = folder
         self._names: dict[Name, Node | None] = {}
         self._syncs: dict[str, list[Change]] = {}
+        for path, data in sorted(start, key=lambda item: item[0]):
+            self.apply("mkdir" if data is None else "create", f"{folder}/{path}")
+            if data:
+                self.apply("write", f"{folder}/{path}", "0", data.hex())
+        for change in self.changes:
+            change.is_safe = True
 
     def apply(self, call: str, *fields: str) -> None:
         """Take note of a line of the record."""
@@ -110,6 +132,8 @@ class Disk:
             self._name({self._find(fields[0]): None, self._find(fields[1]): self._node(fields[0])})
         elif call == "write":
             self.changes.append(Change({}, self._node(fields[0]), int(fields[1]), bytes.fromhex(fields[2])))
+        elif call == "truncate":
+            self.changes.append(Change({}, self._node(fields[0]), size=int(fields[1])))
         elif call == "sync begins":
             node = self._node(fields[0])
             self._syncs[fields[1]] = [change for change in self.changes if change.touches(node)]
@@ -176,9 +200,7 @@ class Disk:
             for (folder, name), node in change.names.items():
                 names.setdefault(folder, {})[name] = node
             if change.file is not None:
-                found, end = data.setdefault(change.file, bytearray()), change.at + len(change.data)
-                found.extend(bytes(max(end - len(found), 0)))
-                found[change.at : end] = bytes(len(change.data)) if choice == ZEROS else change.data
+                change.apply(data.setdefault(change.file, bytearray()), choice == ZEROS)
 
         def below(folder: Node, path: str) -> Iterator[tuple[str, bytes | None]]:
             for name, node in names.get(folder, {}).items():
@@ -210,12 +232,14 @@ def choices(
         yield {change: chance.choice(change.outcomes) for change in changes}
 
 
-def states(lines: Sequence[Sequence[str]], folder: Path, combinations: int) -> dict[Tree, int]:
+def states(
+    lines: Sequence[Sequence[str]], folder: Path, combinations: int, start: Tree = frozenset()
+) -> dict[Tree, int]:
     """Return every state after a power cut, with the last step that had been acknowledged before; -1: none.
 
     Until a sync ends states only become more, so they are taken just before; and when a step is acknowledged.
     """
-    disk, chance, acknowledged, is_new = Disk(str(folder)), random.Random(0), -1, True
+    disk, chance, acknowledged, is_new = Disk(str(folder), start), random.Random(0), -1, True
     found: dict[Tree, int] = {}
 
     def take() -> None:
@@ -246,9 +270,9 @@ def tree_of(folder: Path) -> Tree:
 
 
 def put(tree: Tree, folder: Path) -> None:
-    """Make a folder with such files."""
+    """Make a folder with such files. What tells of an erasing comes last: it is newer than what it erases."""
     folder.mkdir()
-    for path, data in sorted(tree, key=lambda item: item[0]):
+    for path, data in sorted(tree, key=lambda item: ("erasing." in item[0], item[0])):
         if data is None:
             (folder / path).mkdir()
         else:

@@ -1,0 +1,50 @@
+"""A part of the campaigns that `make faults` runs as a whole: each operation in one store, at some calls."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import ROOT
+from tests.faults.library import reason_not_to
+from tests.sanitizers import not_sanitized
+
+GROUPS = 16
+
+pytestmark = [
+    pytest.mark.skipif(reason_not_to() is not None, reason=str(reason_not_to())),
+    not_sanitized("a library is loaded before its own"),
+]
+
+
+in_groups = pytest.mark.parametrize("group", range(GROUPS))
+
+
+@pytest.mark.one_in(GROUPS)
+@in_groups
+def test_kills(group: int) -> None:
+    run("kills", group, 20)
+
+
+@pytest.mark.one_in(GROUPS)
+@in_groups
+def test_power_cuts(group: int) -> None:
+    run("power", group, 100)
+
+
+def run(campaign: str, group: int, every: int) -> None:
+    """Run a campaign with one store for each operation of a group, at one of so many calls."""
+    chosen = ["--part", "0.02", "--group", str(group), str(GROUPS), "--every", str(every)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults", campaign, *chosen],
+        cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    figures = re.search(r"([\d,]+) (kills|failed calls|states|tries).*: 0 failures", done.stdout)
+    assert figures is not None, done.stdout
+    if campaign != "full" or os.geteuid() == 0:
+        assert int(figures[1].replace(",", "")) > 0
