@@ -129,6 +129,33 @@ def test_every_bit_of_a_zip_file_is_found_or_harmless(zarr_format: int, tmp_path
             np.testing.assert_array_equal(zchunk.open_array(path, mode="r")[...], values)
 
 
+@pytest.mark.parametrize("parameters", [{"compressors": None}, {}, {"checksum": True}, {"shards": (8, 12)}])
+def test_a_flipped_bit_in_a_value_of_an_archive(parameters: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zchunk.ZipStore(path, mode="w") as store:
+        z = zchunk.create((8, 12), (8, 12), "i4", store=store, zarr_format=3, **parameters)
+        z[...] = damage.ITEMS
+        value = store["c/0/0"]
+    whole = path.read_bytes()
+    path.write_bytes(flipped(whole, 8 * (whole.index(value) + 40)))
+    report = zchunk.verify(path)
+    if "shards" in parameters:
+        # Most of its chunks can still be read: it is not taken out.
+        assert kinds(report) == {"c/0/0": ["unreadable"]}
+        assert "CRC" in report.findings[0].detail
+        assert zchunk.repair(path, bad_chunks="erase", dry_run=False).actions == []
+        return
+    assert kinds(report) == {"c/0/0": ["chunk-checksum"]}
+    # The archive gives nothing that could be set aside.
+    (action,) = zchunk.repair(path, bad_chunks="quarantine", dry_run=False).actions
+    assert not action.done
+    assert "CRC" in action.detail
+    assert kinds(zchunk.verify(path)) == {"c/0/0": ["chunk-checksum"]}
+    zchunk.repair(path, bad_chunks="erase", dry_run=False)
+    assert zchunk.verify(path)
+    assert (zchunk.open_array(path, mode="r")[...] == 0).all()
+
+
 def dead_signature(folder: Path) -> bytes:
     """Return the signature of a process that is gone."""
     in_child(lambda: (folder / "signature").write_bytes(signature()))

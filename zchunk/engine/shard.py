@@ -135,7 +135,7 @@ class Shard(Store):
         return status if stat.S_ISREG(status.st_mode) else None
 
     def _open_value(self) -> bool:
-        locate = getattr(self._store, "locate", None)
+        locate = None if self._whole else getattr(self._store, "locate", None)
         found = None if locate is None else locate([self.key])
         if found is not None:
             self._file, (place,) = found

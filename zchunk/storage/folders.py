@@ -20,6 +20,9 @@ else:
 class Folders:
     """Base of `zchunk.storage.Store`: what stores of local files are asked, and what all others answer."""
 
+    # Whether a value that is read whole is compared with a checksum of the store's own.
+    _checks_values = False
+
     @property
     def _trace_names(self) -> tuple[str, ...]:
         """Names of the keys beside a node that tell of a process which makes or erases it."""

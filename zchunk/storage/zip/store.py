@@ -178,6 +178,8 @@ class ZipStore(Store):
         if self._archive.left_out:
             yield self.path, "unclosed", self._archive.left_out
 
+    _checks_values = True
+
     # Each would write a directory of its own at the end.
     many_writers = False
 

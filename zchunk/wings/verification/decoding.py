@@ -21,7 +21,7 @@ from zchunk.codecs.shard_index import EMPTY
 from zchunk.engine.array import ChunkedArray
 from zchunk.engine.execute import read
 from zchunk.engine.shard import Shard
-from zchunk.errors import ChunkError, CodecError, NodeNotFoundError, ValueChangedError
+from zchunk.errors import ChunkError, CodecError, NodeNotFoundError, StoreError, ValueChangedError
 from zchunk.indexing.plans import plan_basic
 from zchunk.runtime import requests, threads
 from zchunk.runtime.progress import reporting_progress
@@ -172,7 +172,8 @@ class Decoder:
         try:
             one = array if array.metadata.edges is None else array.with_chunks(_shape_at(array, at))
             try:
-                self._look_into(one, at, key, whole=False)
+                # Or the archive's own checksum of the shard would not be looked at.
+                self._look_into(one, at, key, whole=array.store._checks_values)
             except ValueChangedError:
                 self._look_into(one, at, key, whole=True)
         except NodeNotFoundError:
@@ -257,15 +258,20 @@ def _kind_of_damage(array: ChunkedArray, key: str, err: Exception) -> str:
             return "chunk-size"
         if isinstance(err, OSError) and not isinstance(err, ChunkError):
             return "unreadable"
-        last = chain.compressors[-1] if chain.compressors else None
-        if isinstance(last, Checksum):
-            last.decode(array.store[key])
-        elif last is None and not chain.filters and size != chain.nbytes:
-            return "chunk-size"
-    except RuntimeError:
-        return "chunk-checksum"
+        value = array.store[key]
+    except StoreError:
+        # An archive has a checksum of its own.
+        return "chunk-checksum" if isinstance(err, ChunkError) else "unreadable"
     except Exception:
         return "unreadable"
+    last = chain.compressors[-1] if chain.compressors else None
+    if isinstance(last, Checksum):
+        try:
+            last.decode(value)
+        except RuntimeError:
+            return "chunk-checksum"
+    elif last is None and not chain.filters and size != chain.nbytes:
+        return "chunk-size"
     return "chunk-undecodable"
 
 

@@ -110,9 +110,9 @@ def to_zarr(
         Path of the group below the root.
     encoding : mapping, optional
         How each variable is stored, by name: ``chunks``, ``shards``, ``compressors``, ``filters``,
-        ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``checksum``, ``fill_value`` (3)
-        as `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``, ``_FillValue``,
-        ``units``, ``calendar``. For a tree, one such mapping for each group, by path.
+        ``serializer``, ``chunk_key_encoding``, ``write_empty_chunks``, ``checksum`` and, in format 3,
+        ``fill_value`` as `zchunk.create` takes them, and CF's ``dtype``, ``scale_factor``, ``add_offset``,
+        ``_FillValue``, ``units``, ``calendar``. For a tree, one such mapping for each group, by path.
     consolidated : bool, optional
         Consolidate the metadata of the hierarchy, once, before the values are written, which is the default.
         With ``r+``, use consolidated metadata instead; by default it does so if there are some.
