@@ -115,7 +115,7 @@ ShardsLike: TypeAlias = (
     str
     | SupportsIndex
     | Iterable[SupportsIndex | Iterable[SupportsIndex] | None]
-    | Mapping[str, SupportsIndex | Iterable[SupportsIndex] | None]
+    | Mapping[str, SupportsIndex | Iterable[SupportsIndex] | str | None]
     | None
 )
 """Shards: a length for all axes or one for every axis, or by names of axes; in place of one length a list of

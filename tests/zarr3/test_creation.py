@@ -11,7 +11,7 @@ import pytest
 
 import zchunk
 import zchunk.zarr3 as zarr
-from zchunk.errors import ContainsArrayError, CopyError, InvalidKeyError, MixedFormatsError
+from zchunk.errors import CodecError, ContainsArrayError, CopyError, InvalidKeyError, MixedFormatsError
 from zchunk.zarr3.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zchunk.zarr3.metadata import GroupMetadata
 
@@ -80,6 +80,12 @@ def test_what_is_of_the_other_format(given: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         zarr.array([1, 2], store=store, **given)
     assert not store
+
+
+def test_from_array_keeps_the_order_of_format_2() -> None:
+    for order in ("C", "F"):
+        z = zarr.create_array({}, data=np.ones((4, 4)), chunks=2, zarr_format=2, order=order)  # type: ignore[arg-type]
+        assert zarr.from_array({}, data=z).metadata == z.metadata
 
 
 def test_from_array_keeps_how_chunks_are_named() -> None:
@@ -320,3 +326,25 @@ def test_texts_that_are_required(version: Any) -> None:
         assert g.require_array("a", shape=3, dtype=str, exact=exact) == z
     with pytest.raises(TypeError):
         g.require_array("a", shape=3, dtype="i4", exact=True)
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_shards_with_the_place_of_their_index(location: str) -> None:
+    store: dict[str, Any] = {}
+    shards: Any = {"shape": (4, 4), "index_location": location}
+    z = zarr.create_array(store, data=np.arange(64).reshape(8, 8), chunks=(2, 2), shards=shards)
+    assert (z.shards, z.chunks) == ((4, 4), (2, 2))
+    assert z.metadata.to_dict()["codecs"][0]["configuration"]["index_location"] == location
+    np.testing.assert_array_equal(zchunk.open(store)[...], np.arange(64).reshape(8, 8))
+    assert zchunk.zeros((8, 8), chunks=2, shards={"shape": 4}).shards == (4, 4)
+    with pytest.raises(CodecError, match="index_location is 'middle'"):
+        zarr.create_array({}, shape=4, dtype="i4", chunks=2, shards={"shape": 4, "index_location": "middle"})
+
+
+def test_zeros_without_a_fill_value() -> None:
+    z = zarr.create_array({}, shape=4, chunks=2, dtype="f4", zarr_format=2, fill_value=None)
+    z[:] = 0
+    assert (z.fill_value, z.nchunks_initialized, z[:].tolist()) == (None, 0, [0] * 4)
+    own = zchunk.empty(4, chunks=2, dtype="f4", write_empty_chunks=False)
+    own[:] = 0
+    assert own.nchunks_initialized == 2

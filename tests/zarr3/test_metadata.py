@@ -13,6 +13,7 @@ import pytest
 import zchunk
 import zchunk.zarr3 as zarr
 from zchunk.codecs import Zstd
+from zchunk.errors import MetadataError
 from zchunk.zarr3.codecs import (
     BytesCodec,
     Crc32cCodec,
@@ -140,3 +141,42 @@ def test_grids() -> None:
     grid = RectilinearChunkGridMetadata(((1, 2), 5))
     assert (grid.ndim, grid.to_dict()["configuration"]["chunk_shapes"]) == (2, [[1, 2], 5])
     assert RegularChunkGridMetadata((3, 4)).ndim == 2
+
+
+def test_of_format_2_by_its_members() -> None:
+    z = zarr.create_array(
+        {}, shape=(4, 6), chunks=(2, 3), dtype="i2", zarr_format=2, compressors=None, attributes={"x": 1}
+    )
+    found = ArrayV2Metadata(
+        shape=(4, 6), dtype="i2", chunks=(2, 3), fill_value=0, order="C", attributes={"x": 1}
+    )
+    assert found == z.metadata
+    assert found.to_dict()["dimension_separator"] == "."
+    kept = ArrayV2Metadata(
+        shape=[4], dtype="f8", chunks=[2], fill_value=None, order="F", compressor=zchunk.GZip(level=1)
+    )
+    assert kept.compressor == zchunk.GZip(level=1)
+
+
+def test_further_members() -> None:
+    members = zarr.zeros(4, chunks=2, dtype="i2").metadata.to_dict()
+    names = ("shape", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
+    given = {name: members[name] for name in names}
+    more = {"x": {"must_understand": False}}
+    found = ArrayV3Metadata(data_type="int16", extra_fields=more, **given)
+    assert found.to_dict()["x"] == more["x"]
+    for wrong in ({"x": {}}, {"shape": {"must_understand": False}}):
+        with pytest.raises(MetadataError):
+            ArrayV3Metadata(data_type="int16", extra_fields=wrong, **given)
+
+
+def test_grids_of_documents() -> None:
+    document = {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [[[10, 2], 5], 8]}}
+    found = RectilinearChunkGridMetadata.from_dict(document)
+    assert found.chunk_shapes == ((10, 10, 5), 8)
+    assert RectilinearChunkGridMetadata.from_dict(found.to_dict()) == found
+    with zarr.config.set({"array.rectilinear_chunks": True}):
+        z = zarr.create_array({}, shape=30, chunks=[[10, 10, 10]], dtype="i4")
+        z.resize(45)
+    grid: Any = z.metadata
+    assert grid.chunk_grid.chunk_shapes == ((10, 10, 10, 15),)

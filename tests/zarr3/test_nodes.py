@@ -46,6 +46,11 @@ def test_classes(tmp_path: Path) -> None:
     assert type(zchunk.open_group(tmp_path)["a"]) is zchunk.Group
 
 
+def test_annotations() -> None:
+    annotated: Any = zarr.Array
+    assert annotated[Any] is zarr.Array
+
+
 def test_derived_classes() -> None:
     class Own(zchunk.Group):
         pass

@@ -44,6 +44,11 @@ class NewNodes(NamedTuple):
         return self.kinds is not None
 
     @property
+    def zeros_are_fill(self) -> bool:
+        """Whether zeros are not stored where there is no fill value, as in zarr 3; zarr 2 stores them."""
+        return self.kinds is not None
+
+    @property
     def keep_arrays_above(self) -> bool:
         """Whether an array above what overwrites is an error, as in zarr 3; in zarr 2 it becomes a group."""
         return self.kinds is not None

@@ -88,11 +88,13 @@ class ArrayProperties(Node):
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
         access = self._access
+        # Without a fill value a chunk that is not stored has no values: zeros are to be stored, too.
+        defined = metadata.fill_value is not None or access.new_nodes.zeros_are_fill
         array = ChunkedArray(
             metadata,
             self.chunk_store,
             access.path,
-            access.write_empty_chunks,
+            access.write_empty_chunks or not defined,
             access.synchronizer,
             access.cache,
             partial(check_metadata, access),

@@ -149,7 +149,7 @@ def create(
     shards : int, sequence of int, mapping or str, optional
         Format 3: length of a shard along every axis, a multiple of that of a chunk, or the lengths of all
         shards, as for `chunks`. All chunks of a shard are stored in one object. ``"auto"``: about 128 MiB,
-        uncompressed. None: no shards.
+        uncompressed. ``{"shape": ..., "index_location": "start"}``: their index comes first. None: no shards.
     compressors : codec, sequence of codecs, None or "auto", optional
         As `compressor`, by zarr 3's name; in format 3 there may be several.
     serializer : dict, codec of zarr 3, None or "auto", optional

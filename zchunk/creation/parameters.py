@@ -117,10 +117,12 @@ def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) ->
     shape = normalize_shape(recipe.shape) + dtype.shape
     filters, auto = recipe.filters, isinstance(recipe.filters, str) and recipe.filters == "auto"
     compressors = _compressors(recipe.compressor, recipe.compressors, shape)
+    shards, location = _shards(recipe.shards)
     known = recipe._replace(
         shape=shape,
         chunks=_by_axis(recipe, recipe.chunks, "chunks"),
-        shards=_by_axis(recipe, recipe.shards, "shards"),
+        shards=_by_axis(recipe, shards, "shards"),
+        index_location=location,
         dtype=dtype.base,
         filters=_read([] if auto else _listed("filters", filters), zarr_format, dtype.base),
         compressors=_read(compressors, zarr_format, dtype.base),
@@ -164,6 +166,13 @@ def _make2(recipe: ArrayRecipe, store_separator: str | None) -> ArrayMetadata:
         # The default value 0: without a fill value a reader gets the same.
         return metadata if _is_stored(metadata) else metadata.replace(fill_value=None)
     return metadata
+
+
+def _shards(shards: Any) -> tuple[Any, str]:
+    """Return the lengths of shards and where in one its index is, which zarr 3 takes as one mapping."""
+    if isinstance(shards, Mapping) and "shape" in shards and shards.keys() <= {"shape", "index_location"}:
+        return shards["shape"], shards.get("index_location") or "end"
+    return shards, "end"
 
 
 def _by_axis(recipe: ArrayRecipe, lengths: Any, what: str) -> Any:

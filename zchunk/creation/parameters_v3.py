@@ -90,7 +90,7 @@ def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
         codecs[-1] = {"name": "bytes", "configuration": {"endian": endian}}
     codecs += [codec if isinstance(codec, dict) else rendered(codec, native) for codec in compressors]
     if shard is not None:
-        codecs = [_sharding(inner, codecs)]
+        codecs = [_sharding(inner, codecs, recipe.index_location)]
         document["chunk_grid"]["configuration"]["chunk_shape"] = list(shard)
     if edges is not None:
         document["chunk_grid"] = render_edges(edges)
@@ -196,14 +196,14 @@ def json_of(obj: object) -> dict[str, Any]:
     return json.loads(json.dumps(dict(obj), default=str))  # type: ignore[no-any-return]
 
 
-def _sharding(inner: tuple[int, ...], codecs: list[Any]) -> dict[str, Any]:
+def _sharding(inner: tuple[int, ...], codecs: list[Any], index_location: str) -> dict[str, Any]:
     return {
         "name": "sharding_indexed",
         "configuration": {
             "chunk_shape": list(inner),
             "codecs": codecs,
             "index_codecs": _INDEX_CODECS,
-            "index_location": "end",
+            "index_location": index_location,
         },
     }
 

@@ -29,3 +29,4 @@ class ArrayRecipe(NamedTuple):
     dimension_names: Any = None
     checksum: bool = False
     attributes: Mapping[str, Any] | None = None
+    index_location: str = "end"

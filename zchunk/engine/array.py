@@ -114,8 +114,7 @@ class ChunkedArray:
         facts["metadata"] = metadata
         facts["store"] = store
         facts["path"] = path
-        # Without a fill value a chunk that is not stored has no values: zeros are to be stored, too.
-        facts["write_empty_chunks"] = write_empty_chunks or metadata.fill_value is None
+        facts["write_empty_chunks"] = write_empty_chunks
         facts["synchronizer"] = synchronizer
         facts["chain"] = metadata.chain
         facts["item"] = metadata.item
@@ -253,8 +252,8 @@ class ChunkedArray:
     @property
     def sparing(self) -> ChunkedArray:
         """The array as one of which chunks that hold nothing but fill values are erased."""
-        cache, check = self.cache, self.check_metadata
-        return ChunkedArray(self.metadata, self.store, self.path, False, self.synchronizer, cache, check)
+        cache, check, stays = self.cache, self.check_metadata, self.metadata.fill_value is None
+        return ChunkedArray(self.metadata, self.store, self.path, stays, self.synchronizer, cache, check)
 
     @property
     def uncached(self) -> ChunkedArray:

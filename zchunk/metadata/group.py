@@ -66,7 +66,7 @@ class ConsolidatedMetadata(_Record):
 
     @property
     def flattened_metadata(self) -> dict[str, ArrayMetadata | GroupMetadata]:
-        """Those of all that is in the group, by their paths below it.
+        """Those of all that is in the group, by their paths below it; those of groups without their members'.
 
         Examples
         --------
@@ -80,9 +80,9 @@ class ConsolidatedMetadata(_Record):
         for start, one in todo:
             for name, metadata in one.metadata.items():
                 found[start + name] = metadata
-                inner = getattr(metadata, "consolidated_metadata", None)
-                if inner is not None:
-                    todo.append((f"{start}{name}/", inner))
+                if isinstance(metadata, GroupMetadata) and metadata.consolidated_metadata is not None:
+                    found[start + name] = metadata._with_members(ConsolidatedMetadata({}))
+                    todo.append((f"{start}{name}/", metadata.consolidated_metadata))
         return found
 
     @classmethod
@@ -116,6 +116,8 @@ class ConsolidatedMetadata(_Record):
         ------
         MetadataError
             They are not consolidated metadata.
+        TypeError
+            They are not mappings.
 
         Examples
         --------
@@ -124,8 +126,13 @@ class ConsolidatedMetadata(_Record):
         {}
         """
         documents = data.get("metadata")
-        if data.get("kind") != "inline" or not isinstance(documents, Mapping):
+        if data.get("kind") != "inline":
             raise MetadataError(f"{data!r:.80} are no consolidated metadata of the kind 'inline'")
+        if not isinstance(documents, Mapping):
+            raise TypeError(f"metadata of consolidated metadata is a mapping of paths, not {documents!r:.80}")
+        for path, document in documents.items():
+            if not isinstance(document, Mapping):
+                raise TypeError(f"consolidated metadata of {path!r} are a mapping, not {document!r:.80}")
         return cls.of_paths({path: _node(document) for path, document in documents.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,10 +144,7 @@ class ConsolidatedMetadata(_Record):
         >>> ConsolidatedMetadata({}).to_dict()
         {'kind': 'inline', 'must_understand': False, 'metadata': {}}
         """
-        nodes = self.flattened_metadata.items()
-        found = {
-            path: node._own() if isinstance(node, GroupMetadata) else node.to_dict() for path, node in nodes
-        }
+        found = {path: node.to_dict() for path, node in self.flattened_metadata.items()}
         return {"kind": self.kind, "must_understand": self.must_understand, "metadata": found}
 
 
@@ -226,12 +230,10 @@ class GroupMetadata(_Record):
         >>> GroupMetadata().to_dict()["node_type"]
         'group'
         """
-        members = self.consolidated_metadata
-        return self._own() | ({} if members is None else {"consolidated_metadata": members.to_dict()})
-
-    def _own(self) -> dict[str, Any]:
         own = {"attributes": dict(self.attributes), "zarr_format": self.zarr_format, "node_type": "group"}
-        return own | dict(self.extra_fields)
+        members = self.consolidated_metadata
+        more = {} if members is None else {"consolidated_metadata": members.to_dict()}
+        return {**own, **self.extra_fields, **more}
 
     def _with_members(self, members: ConsolidatedMetadata) -> Self:
         return type(self)(self.attributes, self.zarr_format, members, self.extra_fields)

@@ -302,6 +302,8 @@ def from_array(
     given = copying.what_is_given(kwargs)
     if isinstance(data, Array):
         given.setdefault("zarr_format", data.zarr_format)
+        if given["zarr_format"] == data.zarr_format == 2:
+            given.setdefault("order", data.order)
     return copying.made_from(data, translated({**given, **own}), write_data)
 
 

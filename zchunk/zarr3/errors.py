@@ -13,6 +13,7 @@ from zchunk.errors import (
     ReadOnlyError,
     VindexInvalidSelectionError,
 )
+from zchunk.errors import CodecError as PickleCodecDisabledError
 from zchunk.errors import CodecError as UnknownCodecError
 from zchunk.errors import ContainsNodeError as ContainsArrayAndGroupError
 from zchunk.errors import MetadataError as MetadataValidationError

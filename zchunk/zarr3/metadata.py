@@ -20,7 +20,7 @@ from zchunk.zarr3 import codecs as _codecs
 from zchunk.zarr3.dtype import ZDType, parse_dtype
 
 if TYPE_CHECKING:
-    from zchunk.typing import DTypeLike, ZarrFormat
+    from zchunk.typing import DimensionSeparator, DTypeLike, MemoryOrder, ZarrFormat
 
 __all__ = [
     "ArrayMetadata",
@@ -40,7 +40,7 @@ class RegularChunkGridMetadata(NamedTuple):
     --------
     >>> from zchunk.zarr3.metadata import RegularChunkGridMetadata
     >>> RegularChunkGridMetadata((10, 5)).to_dict()
-    {'name': 'regular', 'configuration': {'chunk_shape': [10, 5]}}
+    {'name': 'regular', 'configuration': {'chunk_shape': (10, 5)}}
     """
 
     chunk_shape: tuple[int, ...]
@@ -59,7 +59,20 @@ class RegularChunkGridMetadata(NamedTuple):
         >>> RegularChunkGridMetadata((2,)).to_dict()["name"]
         'regular'
         """
-        return {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}}
+        return {"name": "regular", "configuration": {"chunk_shape": tuple(self.chunk_shape)}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the grid that JSON of format 3 says.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.metadata import RegularChunkGridMetadata
+        >>> found = RegularChunkGridMetadata((2,))
+        >>> RegularChunkGridMetadata.from_dict(found.to_dict()) == found
+        True
+        """
+        return cls(tuple(data["configuration"]["chunk_shape"]))
 
 
 class RectilinearChunkGridMetadata(NamedTuple):
@@ -91,6 +104,27 @@ class RectilinearChunkGridMetadata(NamedTuple):
         """
         shapes = [list(lengths) if isinstance(lengths, tuple) else lengths for lengths in self.chunk_shapes]
         return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the grid that JSON of format 3 says.
+
+        Examples
+        --------
+        >>> from zchunk.zarr3.metadata import RectilinearChunkGridMetadata
+        >>> document = {"name": "rectilinear", "configuration": {"chunk_shapes": [[[10, 2], 5], 8]}}
+        >>> RectilinearChunkGridMetadata.from_dict(document).chunk_shapes
+        ((10, 10, 5), 8)
+        """
+        return cls(tuple(map(_lengths, data["configuration"]["chunk_shapes"])))
+
+
+def _lengths(along: Any) -> int | tuple[int, ...]:
+    """Return the length of all chunks along an axis, or that of each; pairs are a length and how often."""
+    if not isinstance(along, list | tuple):
+        return int(along)
+    repeated = [entry if isinstance(entry, list | tuple) else (entry, 1) for entry in along]
+    return tuple(length for length, times in repeated for _ in range(times))
 
 
 class ArrayMetadata(_ArrayMetadata):
@@ -151,10 +185,7 @@ class ArrayMetadata(_ArrayMetadata):
         """The grid of what is stored as one object, chunks or shards."""
         if self.edges is None:
             return RegularChunkGridMetadata(self.chunk_shape)
-        shapes = self._plain.to_dict()["chunk_grid"]["configuration"]["chunk_shapes"]
-        return RectilinearChunkGridMetadata(
-            tuple(tuple(found) if isinstance(found, list) else found for found in shapes)
-        )
+        return RectilinearChunkGridMetadata.from_dict(self._plain.to_dict()["chunk_grid"])
 
     def encode_chunk_key(self, chunk_coords: Iterable[int]) -> str:
         """Return the key of a chunk, below that of the array.
@@ -190,6 +221,49 @@ class ArrayV2Metadata(ArrayMetadata):
 
     _version: ClassVar[ZarrFormat] = 2
 
+    def __init__(
+        self,
+        *,
+        shape: Iterable[int],
+        dtype: DTypeLike | ZDType,
+        chunks: Iterable[int],
+        fill_value: Any,
+        order: MemoryOrder,
+        dimension_separator: DimensionSeparator = ".",
+        compressor: Any = None,
+        filters: Iterable[Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        kind = parse_dtype(dtype)
+        found = kind.to_json(zarr_format=2)
+        codecs = [_config(codec) for codec in filters or ()]
+        document = {
+            "zarr_format": 2,
+            "shape": list(shape),
+            "chunks": list(chunks),
+            "dtype": found["name"] if isinstance(found, dict) else found,
+            "fill_value": None if fill_value is None else kind.to_json_scalar(fill_value, zarr_format=2),
+            "order": order,
+            "dimension_separator": dimension_separator,
+            "compressor": None if compressor is None else _config(compressor),
+            "filters": codecs or None,
+            "attributes": dict(attributes or {}),
+        }
+        vars(self).update(vars(self.from_dict(document)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metadata as JSON, with user attributes; shapes are tuples.
+
+        Examples
+        --------
+        >>> import zchunk.zarr3 as zarr
+        >>> zarr.zeros(4, chunks=2, zarr_format=2).metadata.to_dict()["chunks"]
+        (2,)
+        """
+        separator = self.chunk_key_encoding.separator
+        shapes = {"shape": tuple(self.shape), "chunks": tuple(self.chunk_shape)}
+        return {**super().to_dict(), **shapes, "dimension_separator": separator}
+
     @property
     def chunks(self) -> tuple[int, ...]:
         """Lengths of a chunk."""
@@ -215,6 +289,10 @@ class ArrayV3Metadata(ArrayMetadata):
         User attributes.
     dimension_names : iterable of str or None, optional
         Names of the axes.
+    storage_transformers : iterable, optional
+        zarr's; there can be none.
+    extra_fields : mapping, optional
+        Further members of the document: objects that say ``"must_understand": false``.
 
     Examples
     --------
@@ -239,6 +317,8 @@ class ArrayV3Metadata(ArrayMetadata):
         codecs: Iterable[Any],
         attributes: Mapping[str, Any] | None = None,
         dimension_names: Iterable[str | None] | None = None,
+        storage_transformers: Iterable[Any] = (),
+        extra_fields: Mapping[str, Any] | None = None,
     ) -> None:
         kind = parse_dtype(data_type)
         document = {
@@ -254,6 +334,11 @@ class ArrayV3Metadata(ArrayMetadata):
         }
         if dimension_names is not None:
             document["dimension_names"] = list(dimension_names)
+        if transformers := list(storage_transformers):
+            document["storage_transformers"] = transformers
+        if twice := document.keys() & (extra_fields or {}).keys():
+            raise MetadataError(f"extra_fields has {min(twice)!r}, a member of every array's metadata")
+        document |= extra_fields or {}
         vars(self).update(vars(self.from_dict(document)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -266,6 +351,8 @@ class ArrayV3Metadata(ArrayMetadata):
         (4, 2)
         """
         found = super().to_dict()
+        if self.edges is None:
+            found["chunk_grid"] = self.chunk_grid.to_dict()
         return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
     @property
@@ -295,3 +382,8 @@ def shown(plain: _ArrayMetadata, attributes: Callable[[], dict[str, Any]]) -> Ar
     """
     kind = ArrayV2Metadata if plain.zarr_format == 2 else ArrayV3Metadata
     return kind._of(plain, attributes)
+
+
+def _config(codec: Any) -> Any:
+    """Return a codec of format 2, numcodecs' or zchunk's, as JSON."""
+    return codec.get_config() if hasattr(codec, "get_config") else codec

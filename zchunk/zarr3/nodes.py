@@ -6,7 +6,7 @@ groups take a name for something else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 
 from zchunk.core.array import Array as _Array
 from zchunk.core.array_config import ArrayConfig, NewNodes, as_config
@@ -74,6 +74,10 @@ class Array(_Array):
     """
 
     __module__ = "zchunk.zarr3"
+
+    def __class_getitem__(cls, metadata: object) -> type[Self]:
+        # Programs annotate with zarr.Array[...].
+        return cls
 
     @property
     def name(self) -> str:

@@ -211,9 +211,11 @@ INTERNAL = {"AsyncArray", "AsyncGroup", "get_ndbuffer_class"}
 
 class Public(types.ModuleType):
     def __getattr__(self, name):
+        if f"{self.__name__}.{name}" in PUBLIC:
+            return importlib.import_module(f"{self.__name__}.{name}")
         if self.__name__ == "zarr.storage" and name in STORES:
             return STORES[name]
-        if name in INTERNAL:
+        if name in INTERNAL or (name.startswith("_") and not name.startswith("__")):
             return placeholder(self.__name__, name)
         return getattr(importlib.import_module(PUBLIC.get(self.__name__, "zchunk.zarr3")), name)
 

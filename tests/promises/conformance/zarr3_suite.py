@@ -28,21 +28,32 @@ from tests.promises.conformance.zarr2_suite import listed, outcomes
 from tests.promises.conformance.zarr3_guide import source_of_zarr
 
 HERE = Path(__file__).parent
-STEMS = ["test_array", "test_group", "test_attributes", "test_indexing", "test_tree", "test_api"]
+STEMS = [
+    "test_array", "test_group", "test_attributes", "test_indexing", "test_tree", "test_api",
+    "test_unified_chunk_grid",
+    *(f"test_metadata/{stem}" for stem in ("test_consolidated", "test_v2", "test_v3")),
+    *(f"test_codecs/test_{name}" for name in ("blosc", "bytes", "cast_value", "codecs", "gzip", "numcodecs")),
+    *(f"test_codecs/test_{name}" for name in ("scale_offset", "sharding", "transpose", "vlen", "zstd")),
+]  # fmt: skip
 # How many functions have cases that pass, at least: else one that is not collected would not be missed.
 PASSED = 180
 
 
 def prepare(source: Path, site: Path, stems: list[str]) -> list[Path]:
     """Put zarr's tests, with what stands in for the rest, below `site`; return the files of tests."""
-    for folder in ("zarr", "tests", "tests/test_dtype"):
-        (site / folder).mkdir(parents=True)
-    for name in ("tests/__init__.py", "tests/test_dtype/__init__.py"):
-        (site / name).touch()
+    files = [site / f"tests/{stem}.py" for stem in stems]
+    kept = (site / "tests", site / "tests/test_dtype", site / "tests/test_metadata")
+    for folder in {*kept, *(file.parent for file in files)}:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "__init__.py").touch()
+    (site / "zarr").mkdir()
     shutil.copy(HERE / "zarr3_facade.py", site / "zarr/__init__.py")
     shutil.copy(HERE / "zarr3_conftest.py", site / "tests/conftest.py")
     shutil.copy(HERE / "zarr3_dtypes.py", site / "tests/test_dtype/conftest.py")
-    return [Path(shutil.copy(source / f"tests/{stem}.py", site / "tests")) for stem in stems]
+    shutil.copy(source / "tests/test_metadata/conftest.py", site / "tests/test_metadata")
+    for stem, file in zip(stems, files, strict=True):
+        shutil.copy(source / f"tests/{stem}.py", file)
+    return files
 
 
 def run(source: Path, stems: list[str], extra: list[str], every: int) -> dict[str, str]:

@@ -48,7 +48,8 @@ def facts(z):
         "sizes": (z.ndim, z.size, z.nchunks, z.cdata_shape),
         "lengths": (z.read_chunk_sizes, z.write_chunk_sizes),
         "names": getattr(z.metadata, "dimension_names", None),
-        "place": (z.path, z.basename, z.metadata.zarr_format),
+        "place": (z.path, z.name, z.basename, z.metadata.zarr_format),
+        "order": z.order,
         "attrs": attributes(z),
     }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import zchunk
 import zchunk.zarr3 as zarr
 from zchunk.errors import CodecError, MetadataError
+from zchunk.zarr3 import codecs
 from zchunk.zarr3.codecs import CastValue, ScaleOffset
 from zchunk.zarr3.dtype import Int16
 
@@ -113,3 +116,23 @@ def test_what_zarr_stores(case: tuple[str, float, list[Any], list[float], str, s
     assert json.dumps(z.metadata.to_dict()["codecs"]) == codecs
     assert " ".join(bytes(z.store[f"c/{i}"]).hex() for i in range(2)) == chunks
     np.testing.assert_array_equal(z[...], np.array(expected, dtype))
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (codecs.BloscCodec, {"cname": "no"}),
+        (codecs.BloscCodec, {"shuffle": "no"}),
+        (codecs.BytesCodec, {"endian": "no"}),
+        (partial(codecs.ShardingCodec, chunk_shape=(2,)), {"index_location": "no"}),
+        (codecs.ShardingCodec, {"chunk_shape": (2, 0)}),
+    ],
+)
+def test_parameters_that_codecs_have_not(make: Any, wrong: Any) -> None:
+    with pytest.raises(CodecError, match=next(iter(wrong))):
+        make(**wrong)
+
+
+def test_enumerations_are_their_texts() -> None:
+    endian: Any = Enum("Endian", {"big": "big"})
+    assert codecs.BytesCodec(endian=endian.big) == codecs.BytesCodec(endian="big")

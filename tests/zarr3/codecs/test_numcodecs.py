@@ -93,3 +93,11 @@ def test_enumerations() -> None:
 def test_all_names_are_there() -> None:
     for module in (codecs, numcodecs):
         assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_packbits_is_a_filter_of_numcodecs() -> None:
+    data = np.arange(256).reshape(16, 16) % 3 == 0
+    z = zarr.create_array({}, data=data, chunks=(16, 16), filters=[codecs.numcodecs.PackBits()])
+    names = [codec["name"] for codec in z.metadata.to_dict()["codecs"]]
+    assert names == ["numcodecs.packbits", "bytes", "zstd"]
+    np.testing.assert_array_equal(zarr.open_array(z.store, mode="r")[...], data)

@@ -116,6 +116,17 @@ class Codec:
     """A codec of zarr 3: its name in the metadata, and its parameters."""
 
     name: ClassVar[str]
+    # Parameters that are one of some texts. Enumerations, as zarr 3 had them, become their texts.
+    _texts: ClassVar[dict[str, tuple[str | None, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        for parameter, texts in self._texts.items():
+            value = getattr(self, parameter)
+            value = getattr(value, "value", value)
+            if value not in texts:
+                allowed = ", ".join(map(repr, texts))
+                raise CodecError(f"{type(self).__name__}: {parameter} is {value!r:.80}, not one of {allowed}")
+            object.__setattr__(self, parameter, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the codec as JSON of format 3.
@@ -173,6 +184,10 @@ class BloscCodec(Codec):
     """
 
     name: ClassVar[str] = "blosc"
+    _texts: ClassVar[dict[str, tuple[str | None, ...]]] = {
+        "cname": ("lz4", "lz4hc", "blosclz", "snappy", "zstd", "zlib"),
+        "shuffle": ("noshuffle", "shuffle", "bitshuffle", None),
+    }
     typesize: int | None = None
     cname: str = "zstd"
     clevel: int = 5
@@ -234,6 +249,7 @@ class BytesCodec(Codec):
     """
 
     name: ClassVar[str] = "bytes"
+    _texts: ClassVar[dict[str, tuple[str | None, ...]]] = {"endian": ("little", "big", None)}
     endian: str | None = cast("str | None", sys.byteorder)
 
     def _configuration(self) -> dict[str, Any]:
@@ -392,17 +408,25 @@ class ShardingCodec(Codec):
     """
 
     name: ClassVar[str] = "sharding_indexed"
+    _texts: ClassVar[dict[str, tuple[str | None, ...]]] = {"index_location": ("start", "end")}
     chunk_shape: Sequence[int]
     codecs: Sequence[Any] = (BytesCodec(endian="little"),)
     index_codecs: Sequence[Any] = (BytesCodec(endian="little"), Crc32cCodec())
     index_location: str = "end"
     subchunk_write_order: str | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = (self.chunk_shape,) if isinstance(self.chunk_shape, int) else tuple(self.chunk_shape)
+        if not all(length >= 1 for length in shape):
+            raise CodecError(f"chunk_shape of ShardingCodec is {shape}, and a chunk has at least one item")
+        object.__setattr__(self, "chunk_shape", shape)
+
     def _configuration(self) -> dict[str, Any]:
         return {
             "chunk_shape": list(self.chunk_shape),
-            "codecs": _as_json(self.codecs),
-            "index_codecs": _as_json(self.index_codecs),
+            "codecs": tuple(_as_json(self.codecs)),
+            "index_codecs": tuple(_as_json(self.index_codecs)),
             "index_location": self.index_location,
         }
 
