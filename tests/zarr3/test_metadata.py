@@ -175,6 +175,7 @@ def test_grids_of_documents() -> None:
     found = RectilinearChunkGridMetadata.from_dict(document)
     assert found.chunk_shapes == ((10, 10, 5), 8)
     assert RectilinearChunkGridMetadata.from_dict(found.to_dict()) == found
+    assert found.to_dict() == document
     with zarr.config.set({"array.rectilinear_chunks": True}):
         z = zarr.create_array({}, shape=30, chunks=[[10, 10, 10]], dtype="i4")
         z.resize(45)

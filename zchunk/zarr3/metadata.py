@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from zchunk.creation.parameters_v3 import json_of
@@ -102,7 +103,7 @@ class RectilinearChunkGridMetadata(NamedTuple):
         >>> RectilinearChunkGridMetadata(((1, 2),)).to_dict()["configuration"]["chunk_shapes"]
         [[1, 2]]
         """
-        shapes = [list(lengths) if isinstance(lengths, tuple) else lengths for lengths in self.chunk_shapes]
+        shapes = [_runs(lengths) if isinstance(lengths, tuple) else lengths for lengths in self.chunk_shapes]
         return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
 
     @classmethod
@@ -117,6 +118,12 @@ class RectilinearChunkGridMetadata(NamedTuple):
         ((10, 10, 5), 8)
         """
         return cls(tuple(map(_lengths, data["configuration"]["chunk_shapes"])))
+
+
+def _runs(lengths: tuple[int, ...]) -> list[Any]:
+    """Return the lengths of chunks, each that is repeated as a pair with how often."""
+    counted = [(length, len(list(same))) for length, same in groupby(lengths)]
+    return [length if times == 1 else [length, times] for length, times in counted]
 
 
 def _lengths(along: Any) -> int | tuple[int, ...]:

@@ -126,11 +126,18 @@ def test_what_zarr_stores(case: tuple[str, float, list[Any], list[float], str, s
         (codecs.BytesCodec, {"endian": "no"}),
         (partial(codecs.ShardingCodec, chunk_shape=(2,)), {"index_location": "no"}),
         (codecs.ShardingCodec, {"chunk_shape": (2, 0)}),
+        (partial(codecs.ShardingCodec, chunk_shape=(2,)), {"index_codecs": [codecs.GzipCodec()]}),
     ],
 )
 def test_parameters_that_codecs_have_not(make: Any, wrong: Any) -> None:
     with pytest.raises(CodecError, match=next(iter(wrong))):
         make(**wrong)
+
+
+def test_items_without_a_byte_order() -> None:
+    assert codecs.BytesCodec.from_dict({"name": "bytes"}).endian is None
+    assert codecs.BytesCodec.from_dict("bytes").to_dict() == {"name": "bytes"}
+    assert codecs.BytesCodec.from_dict(codecs.BytesCodec(endian="big").to_dict()).endian == "big"
 
 
 def test_enumerations_are_their_texts() -> None:

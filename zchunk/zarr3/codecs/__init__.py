@@ -252,6 +252,13 @@ class BytesCodec(Codec):
     _texts: ClassVar[dict[str, tuple[str | None, ...]]] = {"endian": ("little", "big", None)}
     endian: str | None = cast("str | None", sys.byteorder)
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any] | str) -> Self:
+        found = json_of(data)
+        # Where no byte order is said, items have none.
+        configuration = {"endian": None, **found.get("configuration", {})}
+        return super().from_dict({**found, "configuration": configuration})
+
     def _configuration(self) -> dict[str, Any]:
         return {} if self.endian is None else {"endian": self.endian}
 
@@ -421,6 +428,9 @@ class ShardingCodec(Codec):
         if not all(length >= 1 for length in shape):
             raise CodecError(f"chunk_shape of ShardingCodec is {shape}, and a chunk has at least one item")
         object.__setattr__(self, "chunk_shape", shape)
+        for codec in _as_json(self.index_codecs):
+            if codec["name"] in ("blosc", "gzip", "zstd"):
+                raise CodecError(f"index_codecs has {codec['name']!r}, and an index has a size that is fixed")
 
     def _configuration(self) -> dict[str, Any]:
         return {
