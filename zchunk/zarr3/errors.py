@@ -13,7 +13,6 @@ from zchunk.errors import (
     ReadOnlyError,
     VindexInvalidSelectionError,
 )
-from zchunk.errors import CodecError as PickleCodecDisabledError
 from zchunk.errors import CodecError as UnknownCodecError
 from zchunk.errors import ContainsNodeError as ContainsArrayAndGroupError
 from zchunk.errors import MetadataError as MetadataValidationError
@@ -38,7 +37,7 @@ class ZarrDeprecationWarning(DeprecationWarning):
 
 
 class ZarrRuntimeWarning(RuntimeWarning):
-    """zarr 3's warning while it works, so that programs may filter it; zchunk raises none."""
+    """A parameter has no effect, such as `order` for arrays of format 3."""
 
 
 class UnstableSpecificationWarning(FutureWarning):
