@@ -140,8 +140,14 @@ conformance:  ## zarr 2.18.7's and zarr 3.4.2's own tests, and the code in the u
 	$(PYTHON) -m tests.promises.conformance.zarr3_suite --source $(ZARR3_SOURCE)
 
 zarr-suite:  ## zarr-python 3.4.2's own tests with zchunk's codec pipeline, and with its engine
-	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite
-	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite --engine
+	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite zarr
+
+.PHONY: zarr-suite-part zarr-clients
+zarr-suite-part:  ## some of them, as CI has it
+	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite --part zarr
+
+zarr-clients:  ## anndata's and xarray's tests of Zarr with zarr-python 3.4.2 on zchunk
+	$(PYTHON) -m tests.promises.conformance.zarr3_pipeline_suite anndata xarray
 
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)

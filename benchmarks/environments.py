@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +122,9 @@ def _install(python: Path, requirements: tuple[str, ...], *options: str) -> None
 
 def install_tree(python: Path) -> None:
     """Build zchunk from a copy of the source tree, so that other builds in the tree stay as they are."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    _install(python, (*project["dependencies"], *project["optional-dependencies"]["cloud"]))
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
-        # First with its dependencies; then alone and forced, since the version may not have changed.
-        _install(python, (f"{copy}[cloud]",))
+        # Alone and forced, since the version may not have changed.
         _install(python, (copy,), "--force-reinstall", "--no-deps")

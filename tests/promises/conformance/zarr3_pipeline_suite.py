@@ -1,26 +1,27 @@
-"""Run zarr-python 3.4.2's own tests with zchunk's codec pipeline, and with its engine.
+"""Run the tests of zarr-python 3.4.2, anndata and xarray with zchunk's codec pipeline, and with its engine.
 
-    python -m tests.promises.conformance.zarr3_pipeline_suite [--own] [--engine] [--part] [-- options]
+    python -m tests.promises.conformance.zarr3_pipeline_suite [--part] [--mode MODE] [name ...] [-- options]
 
-The tests are in zarr's source distribution, which is downloaded. They run in an environment of their own
-below build/zarr3-pipeline, with a Python that zarr 3.4 runs on, and zchunk built from this tree. ``--own``
-runs them with zarr's own pipeline, which is how to tell whose fault a failure is; ``--engine`` with the
-engine, too; ``--part`` runs the modules in which most of what is replaced shows.
+The tests run in an environment for each program below build/zarr3-pipeline, with a Python that zarr 3.4 runs
+on, and zchunk built from this tree. Those of zarr and anndata are in their source distributions, which are
+downloaded. They run three times: with zarr-python's own pipeline, which is how to tell whose fault a failure
+is, with zchunk's, and with the engine, too; ``--mode`` is ``own``, ``pipeline`` or ``engine``. ``--part``
+runs modules of zarr-python's tests in which most of what is replaced shows, without its own pipeline.
 
-A test that passes with zarr's own pipeline may fail if `zarr3_pipeline_failures.txt` gives the reason. Every
-other failure makes this program fail, and so does a listed test that passes.
+A test that passes with zarr-python's own pipeline may fail if `zarr3_pipeline_failures.txt` gives the reason.
+Every other failure makes this program fail, and so does a listed test that passes.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
 import os
 import subprocess
 import sys
 import tarfile
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.environments import find_newer_python, install_tree
@@ -29,48 +30,134 @@ from tests.promises.conformance.zarr2_suite import listed, outcomes
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 BUILD = ROOT / "build" / "zarr3-pipeline"
-PYTHON = BUILD / "environment" / "bin" / "python"
 KNOWN = HERE / "zarr3_pipeline_failures.txt"
 RELEASE = "3.4.2"
-SOURCE = BUILD / f"zarr-{RELEASE}"
-# What the tests need.
-NEEDED = (
-    f"zarr=={RELEASE}", "obstore", "fsspec", "universal-pathlib", "numpydoc", "msgpack", "rich", "tomlkit",
-    "pytest>=9.1", "pytest-asyncio", "pytest-benchmark", "pytest-xdist", "hypothesis", "uv", "requests",
-)  # fmt: skip
-PART = ("test_array", "test_indexing", "test_codec_pipeline", "test_config", "test_sync")
 PIPELINE = "zchunk.zarr_pipeline.ZchunkCodecPipeline"
+ENVIRONMENTS = {
+    "own": {},
+    "pipeline": {"ZARR_CODEC_PIPELINE__PATH": PIPELINE},
+    "engine": {"ZARR_CODEC_PIPELINE__PATH": PIPELINE, "ZCHUNK_ZARR_ENGINE": "1"},
+}
+PART = ("test_indexing", "test_resize", "test_codec_pipeline", "test_codecs/test_codecs")
 
 
-def pip(*arguments: str) -> None:
-    subprocess.run([PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments], check=True)
+@dataclass(frozen=True)
+class Program:
+    """A program, what its tests need, and which of them run; without `source` they are installed."""
+
+    name: str
+    version: str
+    needed: tuple[str, ...]
+    tests: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    source: bool = True
+    part: tuple[str, ...] = field(default=())
+
+    @property
+    def folder(self) -> Path:
+        return BUILD / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "environment" / "bin" / "python"
+
+    @property
+    def started_in(self) -> Path:
+        return self.folder / f"{self.name}-{self.version}" if self.source else self.folder
 
 
-def prepare() -> None:
+PROGRAMS = {
+    program.name: program
+    for program in (
+        Program(
+            "zarr",
+            RELEASE,
+            ("obstore", "fsspec", "universal-pathlib", "numpydoc", "msgpack", "rich", "tomlkit",
+             "pytest>=9.1", "pytest-asyncio", "pytest-benchmark", "uv", "requests"),
+            ("tests",),
+            part=tuple(f"tests/{name}.py" for name in PART),
+        ),
+        Program(
+            "anndata",
+            "0.13.4",
+            ("anndata[dask,lazy]==0.13.4", "dask[distributed]", "scanpy", "awkward", "pyarrow", "boltons",
+             "joblib", "openpyxl", "scikit-learn", "matplotlib", "pytest", "pytest-mock", "filelock",
+             "jsonschema", "pooch", "fast-array-utils"),
+            ("tests",),
+            ("-k", "zarr"),
+        ),
+        Program(
+            "xarray",
+            "2026.9.0",
+            ("xarray==2026.9.0", "dask[distributed]", "cftime", "pytest", "pytest-asyncio", "pooch", "scipy",
+             "h5netcdf", "netCDF4"),
+            ("--pyargs", "xarray.tests.test_backends", "xarray.tests.test_backends_datatree",
+             "xarray.tests.test_distributed"),
+            ("-k", "zarr or Zarr"),
+            source=False,
+        ),
+    )
+}  # fmt: skip
+
+
+def pip(python: str | Path, *arguments: str) -> None:
+    subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments], check=True)
+
+
+def prepare(program: Program) -> None:
     """Make the environment, get the tests, and build zchunk for it."""
-    if not PYTHON.exists():
-        BUILD.mkdir(parents=True, exist_ok=True)
-        subprocess.run([find_newer_python(), "-m", "venv", PYTHON.parents[1]], check=True)
-        pip("install", *NEEDED)
-    if not SOURCE.exists():
-        pip("download", "--no-deps", "--no-binary", "zarr", "-d", str(BUILD), f"zarr=={RELEASE}")
-        with tarfile.open(next(BUILD.glob("zarr-*.tar.gz"))) as archive:
-            archive.extractall(BUILD, filter="data")
-    install_tree(PYTHON)
+    folder = program.folder
+    if not program.python.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([find_newer_python(), "-m", "venv", program.python.parents[1]], check=True)
+        pip(program.python, "install", f"zarr=={RELEASE}", "pytest-xdist", "hypothesis", *program.needed)
+    if program.source and not program.started_in.exists():
+        wanted = f"{program.name}=={program.version}"
+        pip(program.python, "download", "--no-deps", "--no-binary", program.name, "-d", str(folder), wanted)
+        with tarfile.open(next(folder.glob(f"{program.name}-*.tar.gz"))) as archive:
+            # Without the program, which is installed.
+            own = f"{program.started_in.name}/src/"
+            archive.extractall(folder, [m for m in archive if not m.name.startswith(own)], filter="data")
+    install_tree(program.python)
 
 
-def run(mode: str, chosen: list[str], extra: list[str]) -> dict[str, str]:
+def run(program: Program, mode: str, chosen: tuple[str, ...], extra: list[str]) -> dict[str, str]:
     """Return the outcome of every test."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    if mode != "own":
-        environment["ZARR_CODEC_PIPELINE__PATH"] = PIPELINE
-    if mode == "engine":
-        environment["ZCHUNK_ZARR_ENGINE"] = "1"
-    results = BUILD / f"{mode}.xml"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTEST_ADDOPTS" and not name.startswith(("ZARR_", "ZCHUNK_"))
+    }
+    # Every process of pytest has to collect the same tests, also those that a set names.
+    environment["PYTHONHASHSEED"] = "0"
+    results = program.folder / f"{mode}.xml"
     results.unlink(missing_ok=True)
     options = ["-q", "-p", "no:cacheprovider", "-n", "auto", "--junitxml", str(results), "-W", "ignore"]
-    subprocess.run([PYTHON, "-m", "pytest", *options, *chosen, *extra], cwd=SOURCE, env=environment)
+    command = [program.python, "-m", "pytest", *options, *chosen, *program.options, *extra]
+    subprocess.run(command, cwd=program.started_in, env=environment | ENVIRONMENTS[mode])
     return outcomes(str(results))
+
+
+def judge(program: Program, mode: str, found: dict[str, str], own: dict[str, str] | None) -> list[str]:
+    """Return what is not as expected of tests that pass otherwise: failures, and listed ones that pass."""
+    if own is None:
+        failed = {test.replace("::", ".") for test, outcome in found.items() if outcome == "failed"}
+    else:
+        passed = [test for test, outcome in own.items() if outcome == "passed"]
+        failed = {test.replace("::", ".") for test in passed if found.get(test) != "passed"}
+        print(f"{program.name} with its own: {dict(Counter(own.values()))}")
+    print(f"{program.name} with zchunk's {mode}: {dict(Counter(found.values()))}")
+    prefix = f"{program.name}/"
+    known = [line.removeprefix(prefix) for line in listed(KNOWN) if line.startswith(prefix)]
+    wrong = [
+        f"{program.name}, {mode}: FAILED, not expected: {test}"
+        for test in sorted(failed)
+        if not any(fnmatch.fnmatchcase(test, pattern) for pattern in known)
+    ]
+    if own is not None:
+        stale = [pattern for pattern in known if not fnmatch.filter(failed, pattern)]
+        wrong += [f"{program.name}, {mode}: listed, but passes: {pattern}" for pattern in stale]
+    return wrong if found else [f"{program.name}, {mode}: no test ran"]
 
 
 def main() -> int:
@@ -81,29 +168,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name in ("own", "engine", "part"):
-        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--part", action="store_true", help="the modules of zarr-python's tests for CI")
+    parser.add_argument("--mode", choices=ENVIRONMENTS, help="this one alone; nothing is judged")
+    parser.add_argument("names", nargs="*", help=f"programs: {', '.join(PROGRAMS)}; zarr by default")
     given = parser.parse_args(argv)
-    mode = "own" if given.own else "engine" if given.engine else "pipeline"
-    chosen = [f"tests/{name}.py" for name in PART] if given.part else ["tests"]
-    prepare()
-    # Failures of zarr's own, on this machine: what needs a network or a service.
-    kept = BUILD / f"own-{'part' if given.part else 'all'}.json"
-    if mode == "own" or not kept.exists():
-        kept.write_text(json.dumps(run("own", chosen, extra)))
-    own: dict[str, str] = json.loads(kept.read_text())
-    found = own if mode == "own" else run(mode, chosen, extra)
-    passed = {test for test, outcome in own.items() if outcome == "passed"}
-    failed = sorted(test.replace("::", ".") for test in passed if found.get(test) != "passed")
-    known = listed(KNOWN)
-    wrong = [test for test in failed if not any(fnmatch.fnmatchcase(test, pattern) for pattern in known)]
-    stale = [p for p in known if not given.part and mode != "own" and not fnmatch.filter(failed, p)]
-    print(f"{mode}: {dict(Counter(found.values()))}; {len(passed)} pass with zarr's own pipeline")
-    for test in wrong:
-        print(f"FAILED, not expected: {test}")
-    for pattern in stale:
-        print(f"listed, but passes: {pattern}")
-    return 1 if wrong or stale or not passed else 0
+    newer = subprocess.run([find_newer_python(), "-c", "import sys; sys.exit(sys.version_info < (3, 12))"])
+    if newer.returncode:
+        print(f"no Python 3.12 or newer here, which zarr {RELEASE} needs: its tests are left out")
+        return 0
+    wrong = []
+    for name in given.names or ["zarr"]:
+        program = PROGRAMS[name]
+        prepare(program)
+        chosen = program.part if given.part else program.tests
+        if given.mode is not None:
+            run(program, given.mode, chosen, extra)
+            continue
+        own = None if given.part else run(program, "own", chosen, extra)
+        for mode in ("pipeline", "engine"):
+            wrong += judge(program, mode, run(program, mode, chosen, extra), own)
+    print("\n".join(wrong))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -64,9 +64,7 @@ def check_pieces(plan: Plan) -> None:
             assert math.prod(shape_of(part)) > 0
             assert shape_of(within(part, box)) == shape_of(part)
     again = {
-        (read, write)
-        for write, box in enumerate(boxes(plan.write))
-        for read, _ in meeting(plan.read, box)[1]
+        (read, write) for write, box in enumerate(boxes(plan.write)) for read, _ in meeting(plan.read, box)[1]
     }
     assert found == Counter(again)
     assert items == math.prod(plan.read.shape)

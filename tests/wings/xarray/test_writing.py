@@ -165,8 +165,9 @@ def test_trees(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     calls = []
     consolidate = zchunk.convenience.consolidation.consolidate_metadata
     monkeypatch.setattr(
-        zchunk.convenience.consolidation, "consolidate_metadata", lambda *a, **k: calls.append(a) or
-        consolidate(*a, **k)
+        zchunk.convenience.consolidation,
+        "consolidate_metadata",
+        lambda *a, **k: calls.append(a) or consolidate(*a, **k),
     )
     path = tmp_path / "x.zarr"
     found = tree.zchunk.to_zarr(path, zarr_format=version, encoding={"/g": {"in_g": {"chunks": (1, 2)}}})
