@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from benchmarks import on_zarr
 from benchmarks.adapters import WITH_ZCHUNK, ZARR
 from benchmarks.cases import CASES
 
@@ -119,6 +120,7 @@ def table(summary: dict[str, Any]) -> str:
     met = [target["met"] for case in cases for target in case["targets"] if target["met"] is not None]
     lines += ["", f"Targets met: {sum(met)} of {len(met)}."]
     lines += _scaling(summary)
+    lines += _on_zarr(summary)
     lines += ["", "Medians", ""]
     rows = [[title(case), *_cells(case, peers, "median")] for case in cases]
     lines += _markdown(["case", *peers], rows, text={"case"})
@@ -162,6 +164,22 @@ def _scaling(summary: dict[str, Any]) -> list[str]:
     if not found:
         return []
     return ["", f"Speed with {summary['environment']['threads']} threads over one: {', '.join(found)}."]
+
+
+def _on_zarr(summary: dict[str, Any]) -> list[str]:
+    """Return the table of zarr-python on zchunk, if that was measured."""
+    rows = []
+    for name, case in summary["cases"].items():
+        found = on_zarr.row(name, case)
+        if found is not None:
+            cells = [cell if isinstance(cell, str) else _ratio(cell) for cell in found]
+            rows.append([title(case), *_cells(case, [*on_zarr.ALONE, *WITH_ZCHUNK], "best"), *cells])
+    if not rows:
+        return []
+    head = ["case", *on_zarr.ALONE, *WITH_ZCHUNK, "pipeline / best alone", "target", "engine / best alone"]
+    head += ["target ", "engine / zchunk", "target  "]
+    text = {"case", "target", "target ", "target  "}
+    return ["", "zarr-python on zchunk, and alone", "", *_markdown(head, rows, text=text)]
 
 
 def _versions(summary: dict[str, Any], peers: list[str]) -> str:
