@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,21 @@ def test_context_manager() -> None:
     assert zarr.Array.__setitem__ is method
 
 
+def test_methods_that_another_library_replaces_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = zarr.Array.__getitem__
+
+    def other(self: Any, selection: Any) -> Any:
+        return original(self, selection)
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", other)
+    with zchunk.zarr_pipeline.install(engine=True):
+        assert zarr.Array.__getitem__ is not other
+    assert zarr.Array.__getitem__ is other
+    with zchunk.zarr_pipeline.install(engine=True):
+        monkeypatch.setattr(zarr.Array, "__getitem__", other)
+    assert zarr.Array.__getitem__ is other
+
+
 def test_a_pipeline_that_was_chosen_before_comes_back() -> None:
     with zarr.config.set({"codec_pipeline.path": "another.Pipeline"}):
         with zchunk.zarr_pipeline.install():
@@ -67,7 +83,8 @@ assert (z[:] == 7).all()
 from zchunk.zarr_pipeline import calls
 from zchunk.wings.zarr_pipeline import engine
 name = type(z._async_array.codec_pipeline).__name__
-print(name, calls["native_writes"], calls["native_reads"], len(engine._replaced))
+replaced = sum(vars(zarr.Array)[name] is method for name, method in engine.METHODS.items())
+print(name, calls["native_writes"], calls["native_reads"], replaced)
 """
 
 

@@ -99,9 +99,10 @@ def test_what_zarr_stored_is_read(kind: str, store: Any, pipeline: None) -> None
         np.testing.assert_array_equal(z.blocks[1], ITEMS[block : 2 * block])
 
 
-@pytest.mark.parametrize("dtype", ["bool", "u1", "f2", "f8", "c8", "M8[s]", "m8[ms]", "S3", "U2"])
+@pytest.mark.parametrize("dtype", ["bool", "u1", "f2", "f8", "c8", "M8[s]", "m8[ms]", "S3", "U2", "V8"])
 def test_types(dtype: str, store: Any, installed: str) -> None:
-    items = np.arange(24).astype(bool if dtype == "bool" else "u1").astype(dtype)
+    numbers = np.arange(24).astype(bool if dtype == "bool" else "u1")
+    items = numbers.astype("i8").view(dtype) if dtype == "V8" else numbers.astype(dtype)
     z = zarr.create_array(store, shape=24, chunks=5, dtype=dtype)
     with counted(native_writes=1, native_reads=1):
         z[:] = items

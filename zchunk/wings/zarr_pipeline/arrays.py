@@ -146,7 +146,7 @@ def _model_of(metadata: Any) -> ArrayMetadata | None:
     dtype = model.dtype
     if model.edges is not None or not _is_fixed(dtype) or metadata.dtype.to_native_dtype() != dtype:
         return None
-    if dtype.names is not None and not _is_plain_structure(model, metadata.fill_value):
+    if dtype.kind == "V" and not _is_plain_structure(model, metadata.fill_value):
         return None
     if model.shards is not None and model.shards.inner.shards is not None:
         return None
@@ -175,7 +175,7 @@ def _is_fixed(dtype: np.dtype[Any]) -> bool:
 
 
 def _is_plain_structure(model: ArrayMetadata, fill_value: Any) -> bool:
-    """Whether both read the same from structures: in this machine's byte order, with the same fill value."""
+    """Whether both read the same: bytes, or structures in this machine's byte order, and the fill value."""
     if model.innermost.swapped or any(not leaf.isnative for leaf in _leaves(model.dtype)):
         return False
     if fill_value is None or model.fill_value is None:

@@ -25,8 +25,8 @@ from zchunk.wings.zarr_pipeline.selections import Planner, Writes
 
 Items = np.ndarray[Any, Any]
 
-# The methods of `zarr.Array` that are replaced, and what they were; empty if the engine is not installed.
-_replaced: dict[str, Any] = {}
+# What the methods of `zarr.Array` were before. It is kept, for a thread may be in a method that is restored.
+_originals: dict[str, Any] = {}
 # Settings of zarr-python under which arrays are NumPy's.
 _NUMPY = {"buffer": "zarr.buffer.cpu.Buffer", "ndbuffer": "zarr.buffer.cpu.NDBuffer"}
 
@@ -153,7 +153,7 @@ def _reading(kind: Kind) -> Callable[..., Any]:
             items = _read(self, kind.planner, selected[0])
             if items is not None:
                 return kind.result(self, selected[0], items)
-        return _replaced[kind.reader](self, *selected, **options)
+        return _originals[kind.reader](self, *selected, **options)
 
     return read
 
@@ -161,7 +161,7 @@ def _reading(kind: Kind) -> Callable[..., Any]:
 def _writing(kind: Kind) -> Callable[..., None]:
     def write(self: Any, *given: Any, **options: Any) -> None:
         if len(given) != 2 or not _are_default(options) or not _write(self, kind.planner, *given):
-            _replaced[kind.writer](self, *given, **options)
+            _originals[kind.writer](self, *given, **options)
 
     return write
 
@@ -176,13 +176,14 @@ METHODS = {
 def replace_methods() -> None:
     """Let zchunk read and write whole selections of `zarr.Array`."""
     for name, method in METHODS.items():
-        if name not in _replaced:
-            _replaced[name] = vars(zarr.Array)[name]
-            setattr(zarr.Array, name, functools.update_wrapper(method, _replaced[name]))
+        now = vars(zarr.Array)[name]
+        if now is not method:
+            _originals[name] = now
+            setattr(zarr.Array, name, functools.update_wrapper(method, now))
 
 
 def restore_methods() -> None:
-    """Undo `replace_methods`."""
-    for name in list(_replaced):
-        setattr(zarr.Array, name, _replaced[name])
-    _replaced.clear()
+    """Undo `replace_methods`, but for methods that another library has replaced since."""
+    for name, method in METHODS.items():
+        if vars(zarr.Array)[name] is method:
+            setattr(zarr.Array, name, _originals[name])
