@@ -6,7 +6,7 @@ The tests run in an environment for each program below build/zarr3-pipeline, wit
 on, and zchunk built from this tree. Those of zarr and anndata are in their source distributions, which are
 downloaded. They run three times: with zarr-python's own pipeline, which is how to tell whose fault a failure
 is, with zchunk's, and with the engine, too; ``--mode`` is ``own``, ``pipeline`` or ``engine``. ``--part``
-runs modules of zarr-python's tests in which most of what is replaced shows, without its own pipeline.
+runs modules of zarr-python's tests in which most of what is replaced shows, each in one mode.
 
 A test that passes with zarr-python's own pipeline may fail if `zarr3_pipeline_failures.txt` gives the reason.
 Every other failure makes this program fail, and so does a listed test that passes.
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environments import find_newer_python, install_tree
@@ -38,7 +38,10 @@ ENVIRONMENTS = {
     "pipeline": {"ZARR_CODEC_PIPELINE__PATH": PIPELINE},
     "engine": {"ZARR_CODEC_PIPELINE__PATH": PIPELINE, "ZCHUNK_ZARR_ENGINE": "1"},
 }
-PART = ("test_indexing", "test_resize", "test_codec_pipeline", "test_codecs/test_codecs")
+PART = {
+    "pipeline": ("tests/test_codec_pipeline.py", "tests/test_codecs/test_codecs.py"),
+    "engine": ("tests/test_indexing.py", "tests/test_resize.py"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,6 @@ class Program:
     tests: tuple[str, ...]
     options: tuple[str, ...] = ()
     source: bool = True
-    part: tuple[str, ...] = field(default=())
 
     @property
     def folder(self) -> Path:
@@ -75,7 +77,6 @@ PROGRAMS = {
             ("obstore", "fsspec", "universal-pathlib", "numpydoc", "msgpack", "rich", "tomlkit",
              "pytest>=9.1", "pytest-asyncio", "pytest-benchmark", "uv", "requests"),
             ("tests",),
-            part=tuple(f"tests/{name}.py" for name in PART),
         ),
         Program(
             "anndata",
@@ -180,13 +181,13 @@ def main() -> int:
     for name in given.names or ["zarr"]:
         program = PROGRAMS[name]
         prepare(program)
-        chosen = program.part if given.part else program.tests
         if given.mode is not None:
-            run(program, given.mode, chosen, extra)
+            run(program, given.mode, program.tests, extra)
             continue
-        own = None if given.part else run(program, "own", chosen, extra)
-        for mode in ("pipeline", "engine"):
-            wrong += judge(program, mode, run(program, mode, chosen, extra), own)
+        own = None if given.part else run(program, "own", program.tests, extra)
+        for mode, part in PART.items():
+            found = run(program, mode, part if given.part else program.tests, extra)
+            wrong += judge(program, mode, found, own)
     print("\n".join(wrong))
     return 1 if wrong else 0
 
