@@ -104,6 +104,17 @@ def test_errors_are_zarrs(selection: Any, z: Any, engine: None) -> None:
     np.testing.assert_array_equal(z[...], ITEMS)
 
 
+def test_other_options_are_zarrs(z: Any) -> None:
+    with counted(native_reads=1):
+        z.get_orthogonal_selection((0, [1, 2]), fields=[], out=None)
+    # No buffer, though it is as empty as no fields are.
+    with counted(), pytest.raises(TypeError):
+        z.get_basic_selection(..., out=[])
+    # By the pipeline.
+    with counted(native_reads=1):
+        z.get_orthogonal_selection((0, [1, 2]), out=cpu.NDBuffer(np.empty(2, "i4")))
+
+
 def test_values(z: Any, engine: None) -> None:
     with counted(native_writes=2):
         z[0] = 3

@@ -100,7 +100,10 @@ def _write(z: Any, planner: Planner, selection: Any, value: Any) -> bool:
 
 def _are_default(options: dict[str, Any]) -> bool:
     # No fields are an empty list, too.
-    return all(value is None or (type(value) is list and not value) for value in options.values())
+    return all(
+        value is None or (name == "fields" and type(value) is list and not value)
+        for name, value in options.items()
+    )
 
 
 # ---- what they return: as zarr-python does
