@@ -77,6 +77,8 @@ PROGRAMS = {
             ("obstore", "fsspec", "universal-pathlib", "numpydoc", "msgpack", "rich", "tomlkit",
              "pytest>=9.1", "pytest-asyncio", "pytest-benchmark", "uv", "requests"),
             ("tests",),
+            # They measure.
+            ("--ignore", "tests/benchmarks"),
         ),
         Program(
             "anndata",
