@@ -10,7 +10,9 @@ PART ?= 1
 EVERY ?= 1
 SANITIZED_CASES ?= 2000
 SANITIZED_PROGRAMS ?= 10
-FUZZ_TESTS := tests/promises/test_fuzz.py
+# Of each target of atheris.
+FUZZ_SECONDS ?= 60
+FUZZ_TESTS := tests/promises/test_fuzz.py tests/faults/test_fuzz_targets.py
 ASAN := build/asan
 # What runs native code, in the cases of a default run: each kernel, then whole arrays, shards, archives, and
 # random programs (those that are compared with zarr 2 if `make differential` made its environment).
@@ -122,6 +124,7 @@ layers:  ## write the lists of rooms in docs/design/architecture.md anew, from t
 
 fuzz: build-sanitized  ## build with AddressSanitizer, then FUZZ_CASES mutated chunks
 	ZCHUNK_FUZZ_CASES=$(FUZZ_CASES) $(call sanitized,$(FUZZ_TESTS),--all)
+	$(PYTHON) -m tests.faults.fuzzing $(FUZZ_SECONDS)
 
 sanitize: build-sanitized  ## build with AddressSanitizer, then the tests of native code, thinned
 	ZCHUNK_FUZZ_CASES=$(SANITIZED_CASES) ZCHUNK_PROGRAMS=$(SANITIZED_PROGRAMS) \
@@ -168,7 +171,7 @@ differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get e
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
 
-faults:  ## campaigns of faults: kills, errors, full disks, power cuts (FAULTS=kills for one, EVERY=5 at fewer calls)
+faults:  ## campaigns of faults: kills, power cuts (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes
