@@ -183,6 +183,7 @@ def test_many_requests_wait_in_turns(tmp_path, monkeypatch):
     assert parts == {"requests / 2 × latency": pytest.approx(5 / 2 * 0.020)}
 
 
+@pytest.mark.slow
 def test_cases_and_peers_can_be_chosen(tmp_path):
     done, results = run_harness(
         tmp_path, "--repeat", "1", "--cases", "point", "*-1-thread", "--peers", "zchunk"

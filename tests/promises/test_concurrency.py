@@ -174,6 +174,7 @@ def in_child(work: Callable[[], Any], seconds: float = 30) -> None:
     pytest.fail("the child hangs")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.usefixtures("path")
 def test_fork_after_use(tmp_path: Path) -> None:
@@ -216,6 +217,7 @@ def test_fork_while_threads_write(kind: str, tmp_path: Path) -> None:
     assert (z[...] == 1).all()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork_while_threads_change_attributes_and_shape(tmp_path: Path) -> None:
     z = zchunk.zeros((0, 10), chunks=10, store=tmp_path)

@@ -114,6 +114,7 @@ class TestDirectory(theirs.TestZarrWriteEmpty):
         asyncio.run(super().test_load_async())
 
 
+@pytest.mark.slow
 class TestRegionAuto(theirs.TestZarrRegionAuto):
     pass
 
@@ -122,5 +123,6 @@ class TestDataArray(theirs.TestDataArrayToZarr):
     pass
 
 
+@pytest.mark.slow
 class TestTree(trees.TestZarrDatatreeIO):
     pass

@@ -79,6 +79,7 @@ def spare(text: str) -> str:
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_environment() -> None:
     assert spare("0") == "0"
     assert spare("100000000") == "100000000"

@@ -346,6 +346,7 @@ def test_dtypes_and_orders(dtype: Any) -> None:
         result[:] = np.zeros((), kind)
 
 
+@pytest.mark.slow
 def test_reads_are_right_and_let_go_after_errors(tmp_path: Path) -> None:
     data = np.random.default_rng(0).integers(0, 100, (8, 1024, 1024), "i4")
     z = zchunk.array(data, chunks=(1, 512, 512), store=os.fspath(tmp_path))
