@@ -36,7 +36,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-enum { MAKE = 1, NAME = 2, WRITE = 4, SYNC = 8, SIZE = 16, OPEN = 32, READ = 64, STAT = 128, CLOSE = 256, MAP = 512 };
+enum { MAKE = 1, NAME = 2, WRITE = 4, SYNC = 8, SIZE = 16, OPEN = 32, READ = 64, STAT = 128, CLOSE = 256, MAP = 512, LIST = 1024 };
 enum { NOTHING, KILL, TEAR, FAIL, SHORT };
 
 static struct {
@@ -250,7 +250,7 @@ int openat(int dirfd, const char *path, int flags, ...) { MODE return opened("op
 int openat64(int dirfd, const char *path, int flags, ...) { MODE return opened("open", dirfd, path, flags, mode); }
 
 DIR *opendir(const char *path) {
-    return befalls(OPEN, "opendir", AT_FDCWD, path) == FAIL ? NULL : REAL(opendir)(path);
+    return befalls(LIST, "opendir", AT_FDCWD, path) == FAIL ? NULL : REAL(opendir)(path);
 }
 
 ssize_t write(int fd, const void *data, size_t size) {

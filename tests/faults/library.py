@@ -40,6 +40,7 @@ class Calls(enum.IntFlag):
     STAT = 128
     CLOSE = 256
     MAP = 512
+    LIST = 1024
     CHANGES = MAKE | NAME | WRITE | SYNC | SIZE
 
 

@@ -32,6 +32,12 @@ def test_kills(group: int) -> None:
 
 @pytest.mark.one_in(GROUPS)
 @in_groups
+def test_full_disks(group: int) -> None:
+    run("full", group, 70)
+
+
+@pytest.mark.one_in(GROUPS)
+@in_groups
 def test_power_cuts(group: int) -> None:
     run("power", group, 100)
 
