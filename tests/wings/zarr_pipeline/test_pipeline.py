@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import pickle
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -231,7 +232,11 @@ def test_large_results_leave_their_memory_to_the_next(
     first = z[:]
     assert (first == 7).all()
     del first
-    assert results.kept() >= 1 << 23
+    # The thread of zarr-python's loop may hold the result a moment longer.
+    end = time.monotonic() + 60
+    while results.kept() < 1 << 23:
+        assert time.monotonic() < end
+        time.sleep(0.01)
     # What a program gives to be filled is filled, whatever holds it.
     out = np.zeros(1 << 20, "i8")
     z.get_basic_selection(out=cpu.NDBuffer(out))
