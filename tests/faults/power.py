@@ -91,6 +91,7 @@ def _check(case: Case, folder: Path, tree: Tree, acknowledged: bool, made: Model
         if not done:
             (case.operation.again or case.operation.change)(world)
         leftovers_removed(case.operation.stored(world))
+    with opened(case, folder) as world:
         report = case.operation.verify(world)
     now = look(case, folder)
     what = difference(now, made.after)
