@@ -52,7 +52,8 @@ def assign_at(memory not None, tuple index not None, items):
     """Assign to the items of memory at an index, of slices or of arrays for all axes."""
     if len(index) >= _MOST_AXES:
         memory, index = _indexable(memory, index)
-    memory[index] = items
+    # Without axes an Ellipsis, for no index at all makes an array that is assigned the item itself.
+    memory[index if index else ...] = items
 
 
 cdef tuple _indexable(memory, tuple index):

@@ -156,6 +156,22 @@ def test_wrappers_are_as_read_only_as_what_they_wrap() -> None:
     assert not storage.WrapperStore({}).read_only
 
 
+@pytest.mark.parametrize("inner", [{}, storage.MemoryStore(), storage.MemoryStore(read_only=True)])
+@pytest.mark.parametrize("kind", [storage.WrapperStore, storage.LoggingStore])
+def test_stores_in_front_of_others_refuse_changes_or_do_not(
+    kind: type[storage.WrapperStore], inner: Any
+) -> None:
+    store = kind(inner)
+    closed, opened = store.with_read_only(True), store.with_read_only(False)
+    opened["x"] = b"value"
+    assert (closed["x"], store["x"]) == (b"value", b"value")
+    assert (closed.supports_writes, opened.supports_writes) == (False, True)
+    with pytest.raises(ReadOnlyError):
+        closed["x"] = b"other"
+    assert closed.supports_deletes
+    assert closed.supports_listing
+
+
 def test_no_gpu() -> None:
     with pytest.raises(NotImplementedError, match="cupy"):
         storage.GpuMemoryStore()
@@ -163,5 +179,11 @@ def test_no_gpu() -> None:
 
 def test_object_stores() -> None:
     memory = pytest.importorskip("obstore.store").MemoryStore()
-    zarr.create_array(storage.ObjectStore(memory), data=np.arange(3))
+    store = storage.ObjectStore(memory)
+    zarr.create_array(store, data=np.arange(3))
     assert zarr.open_array(storage.ObjectStore(memory, read_only=True))[:].tolist() == [0, 1, 2]
+    closed = store.with_read_only(True)
+    assert (store.supports_writes, closed.supports_writes, closed.supports_deletes) == (True, False, True)
+    assert zarr.open_array(closed)[:].tolist() == [0, 1, 2]
+    with pytest.raises(ReadOnlyError):
+        closed["x"] = b"value"

@@ -363,7 +363,7 @@ class FsspecStore(_Guarded, FSStore):
         return cls(upath.fs, read_only, upath.path, **kwargs)
 
 
-class WrapperStore(KVStore):
+class WrapperStore(_Guarded, KVStore):
     """A store in front of another one, to derive stores from that do something of their own.
 
     Parameters
@@ -383,11 +383,13 @@ class WrapperStore(KVStore):
     def __init__(self, store: StoreLike) -> None:
         super().__init__(as_place(store)[0])
         self._store = self._mutable_mapping
+        self.read_only = bool(getattr(self._store, "read_only", False))
 
-    @property
-    def read_only(self) -> bool:
-        """Whether the other store refuses changes."""
-        return bool(getattr(self._store, "read_only", False))
+    def with_read_only(self, read_only: bool = False) -> Self:
+        other = super().with_read_only(read_only)
+        if hasattr(self._store, "with_read_only"):
+            other._store = other._mutable_mapping = self._store.with_read_only(read_only)
+        return other
 
 
 class LoggingStore(WrapperStore):

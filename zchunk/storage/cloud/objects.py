@@ -137,6 +137,28 @@ class ObjectStore(Store):
         ObjectStore.__init__(self, store, prefix, **own)
         return self
 
+    # zarr 3's names.
+    supports_deletes = supports_listing = True
+
+    @property
+    def supports_writes(self) -> bool:
+        """Whether it takes changes."""
+        return not self.read_only
+
+    def with_read_only(self, read_only: bool = False) -> Self:
+        """Return another store for the same objects, which refuses changes or does not.
+
+        Examples
+        --------
+        >>> import obstore
+        >>> import zchunk
+        >>> zchunk.ObjectStore(obstore.store.MemoryStore()).with_read_only(True).read_only
+        True
+        """
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self), read_only=read_only)
+        return other
+
     # ---- requests
 
     def _path(self, key: str) -> str:
