@@ -19,6 +19,8 @@ from zchunk._ext.selection.slices cimport Plan, has_bit
 
 # Beyond it nothing is computed: sums of two positions are numbers of 64 bits.
 cdef int64_t _FARTHEST = <int64_t>1 << 61
+# A digit more would lie beyond it.
+cdef int64_t _LAST_BUT_ONE_DIGIT = _FARTHEST // 10 - 1
 
 
 # ---- what is in a tuple
@@ -61,7 +63,7 @@ cdef bint _is_key(str path, str prefix, char separator, const int64_t* coords, i
         if at == end or not c"0" <= at[0] <= c"9":
             return False
         number = 0
-        while at < end and c"0" <= at[0] <= c"9" and number < _FARTHEST:
+        while at < end and c"0" <= at[0] <= c"9" and number <= _LAST_BUT_ONE_DIGIT:
             number = 10 * number + (at[0] - c"0")
             at += 1
         if number != coords[d]:
