@@ -17,6 +17,7 @@ from tests.choice import rounds
 from tests.faults import damage
 from tests.faults.damage import CHECKED, DAMAGES, Damage, chunk, flipped
 from tests.store_conformance import in_child
+from tests.wings.verification.test_verifying import store_of
 from zchunk.runtime.owners import signature
 from zchunk.storage.local import leftovers
 from zchunk.storage.traces import trace_of
@@ -27,24 +28,6 @@ CASES = [
     for case in DAMAGES
     for zarr_format in case.zarr_formats
 ]
-
-
-def store_of(kind: str, folder: Path) -> Any:
-    match kind:
-        case "dict":
-            return {}
-        case "memory":
-            return zchunk.MemoryStore()
-        case "folder":
-            return zchunk.DirectoryStore(folder / "a.zarr")
-        case "zip":
-            return zchunk.ZipStore(folder / "a.zip", mode="w")
-        case "sqlite":
-            return zchunk.SQLiteStore(folder / "a.sqlite")
-        case "fsspec":
-            return zchunk.FSStore(f"memory://{folder}")
-        case _:
-            return zchunk.ObjectStore(pytest.importorskip("obstore.store").MemoryStore())
 
 
 @pytest.fixture

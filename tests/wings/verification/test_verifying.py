@@ -35,6 +35,8 @@ def store_of(kind: str, folder: Path) -> Any:
             return zchunk.ZipStore(folder / "a.zip", mode="w")
         case "sqlite":
             return zchunk.SQLiteStore(folder / "a.sqlite")
+        case "fsspec":
+            return zchunk.FSStore(f"memory://{folder}")
         case _:
             return zchunk.ObjectStore(pytest.importorskip("obstore.store").MemoryStore())
 
