@@ -472,3 +472,51 @@ def test_a_maker_with_a_mark_waits_until_one_without_has_given_way(tmp_path: Pat
     with interrupted(marks, look):
         new.publish()
     assert zchunk.open_array(tmp_path, "r")[:].tolist() == [7] * 4
+
+
+OPEN_OR_MAKE: dict[str, Callable[[DirectoryStore], Any]] = {
+    "open_array": lambda s: zchunk.open_array(s, path="x", **FORM),
+    "open_like": lambda s: zchunk.open_like(np.zeros(4, "i4"), s, chunks=1),
+    "require_dataset": lambda s: zchunk.open_group(s).require_dataset("x", **FORM),
+    "open_group": lambda s: zchunk.open_group(s, path="x"),
+    "group": lambda s: zchunk.group(s),
+    "require_group": lambda s: zchunk.open_group(s).require_group("x"),
+}
+
+
+@pytest.mark.each_value
+@pytest.mark.parametrize("lines", [1, 5, 25])
+@pytest.mark.parametrize("open_", OPEN_OR_MAKE)
+def test_what_was_in_the_way_and_has_given_way_is_no_error(tmp_path: Path, open_: str, lines: int) -> None:
+    """A node of another maker is there for a number of lines, from each line on: it makes way for a third."""
+    is_group = open_.endswith("group")
+    key = ("" if open_ in ("open_like", "group") else "x/") + (".zgroup" if is_group else ".zarray")
+    document = b'{"zarr_format": 2}' if is_group else zchunk.empty(**FORM).store[".zarray"]
+    at = 0
+    while _is_in_the_way(OPEN_OR_MAKE[open_], DirectoryStore(tmp_path / str(at)), key, document, at, lines):
+        at += 1
+    assert at > 10
+
+
+def _is_in_the_way(
+    open_: Callable[[DirectoryStore], Any],
+    store: DirectoryStore,
+    key: str,
+    document: bytes,
+    at: int,
+    lines: int,
+) -> bool:
+    """Let a node be there from a line on, for some; return whether there is such a line."""
+    ran, put = 0, False
+
+    def change() -> None:
+        nonlocal ran, put
+        ran += 1
+        if ran == at + 1 and key not in store:
+            store[key], put = document, True
+        elif put and ran == at + 1 + lines:
+            del store[key]
+
+    with interrupted(nodes, change):
+        open_(store)
+    return ran > at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from zchunk.core.access import Access, absence, access_to
@@ -9,7 +10,7 @@ from zchunk.core.array import Array
 from zchunk.core.properties import find_array
 from zchunk.creation.recipe import ArrayRecipe
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError, ContainsNodeError
+from zchunk.errors import ArrayNotFoundError, ContainsGroupError, ContainsNodeError
 from zchunk.metadata.formats import find
 from zchunk.runtime.lazy import LazyModule
 from zchunk.storage import open_store
@@ -167,9 +168,9 @@ def open_array(
         try:
             return Array._of(*find_array(access))
         except ArrayNotFoundError:
-            if _is_array(access):
+            if _is_array(access) and (made := _look(access)) is not None:
                 # Another process has just made it.
-                return Array._of(*find_array(access))
+                return made
             if mode != "a":
                 advice = absence(access, "mode 'a' or 'w' would create it")
                 raise ArrayNotFoundError(
@@ -200,14 +201,19 @@ def open_array(
     )
     try:
         if mode == "a":
-            return marks.patiently(lambda: drafts.make_array(recipe, access, False), access)
+            make = partial(drafts.make_array, recipe, access, False)
+            return marks.patiently(make, partial(_look, access), access)
         return drafts.make_array(recipe, access, mode == "w")
     except ContainsNodeError as err:
-        # Another process was faster; or an array is above.
-        found = None if mode != "a" else find(access.store, access.path, access.version)
-        if found is None or found[1] != "array":
-            raise nodes.by_mode(err) from None
-    return Array._of(*find_array(access))
+        raise nodes.by_mode(err) from None
+
+
+def _look(access: Access) -> Array | None:
+    """Return the array that is there; None if there is none."""
+    try:
+        return Array._of(*find_array(access))
+    except ArrayNotFoundError:
+        return None
 
 
 def trusted_by(
@@ -271,11 +277,12 @@ def open_like(a: TemplateLike, path: StoreLike, **kwargs: Unpack[OpenedArray]) -
     parameters = likeness.parameters_like(a, like | given)
     if mode != "a":
         return open_array(store, mode, **parameters)
+
+    def look() -> Array | None:
+        try:
+            return open_array(store, "r+", **given)
+        except ArrayNotFoundError:
+            return None
+
     access = access_to(store, given.get("path"), chunk_store=given.get("chunk_store"))
-    try:
-        return marks.patiently(lambda: open_array(store, "w-", **parameters), access)
-    except ContainsArrayError:
-        # As in `open_array`.
-        if find(store, access.path) is None:
-            raise
-    return open_array(store, "r+", **given)
+    return marks.patiently(partial(open_array, store, "w-", **parameters), look, access)

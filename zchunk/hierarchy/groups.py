@@ -7,7 +7,7 @@ A group is a chain of classes, each whole by itself and read in this order: `Nod
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -15,7 +15,7 @@ from zchunk.core.access import Access, absence, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.nodes import by_mode, check_above, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ContainsGroupError, ContainsNodeError, GroupNotFoundError
+from zchunk.errors import ContainsArrayError, ContainsNodeError, GroupNotFoundError
 from zchunk.hierarchy.members import find_group
 from zchunk.hierarchy.tree import TreeViewer, group_html
 from zchunk.hierarchy.zarr3_names import NodeLike, Zarr3Names, make_nodes
@@ -374,14 +374,18 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
                 raise GroupNotFoundError(f"{err}{advice}") from None
     try:
         if mode == "a":
-            return patiently(lambda: make_group(access, False, attributes), access)
+            return patiently(partial(make_group, access, False, attributes), partial(_look, access), access)
         return make_group(access, mode == "w", attributes)
     except ContainsNodeError as err:
-        if mode == "a" and isinstance(err, ContainsGroupError):
-            # Another process was faster; or what is there is of the other format.
-            with suppress(GroupNotFoundError):
-                return Group._of(find_group(access))
         raise by_mode(err) from None
+
+
+def _look(access: Access) -> Group | None:
+    """Return the group that is there; None if there is none."""
+    try:
+        return Group._of(find_group(access))
+    except (GroupNotFoundError, ContainsArrayError):
+        return None
 
 
 @says_near_names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 import numpy as np
@@ -29,7 +30,7 @@ from zchunk.creation.likeness import trusted_codecs
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
-from zchunk.errors import ContainsArrayError, ContainsGroupError, PathNotFoundError
+from zchunk.errors import ArrayNotFoundError, ContainsArrayError, GroupNotFoundError, PathNotFoundError
 from zchunk.hierarchy.members import Members
 from zchunk.hierarchy.moving import check_free, finish_moving, move_apart
 from zchunk.runtime.near_names import says_near_names
@@ -141,13 +142,17 @@ class MemberCreation(Members):
         True
         """
         path = self._member_path(name)
-        if self._kind(path) != "group":
+
+        def look() -> Group | None:
             try:
-                return patiently(lambda: self.create_group(name, overwrite), self._access_to(path))
-            except ContainsGroupError:
-                # Another thread or process made it first.
-                pass
-        return self._group(path)
+                return self._group(path)
+            except (GroupNotFoundError, ContainsArrayError):
+                return None
+
+        found = look()
+        if found is None:
+            found = patiently(partial(self.create_group, name, overwrite), look, self._access_to(path))
+        return found
 
     def require_groups(self, *names: str) -> tuple[Group, ...]:
         """Return several groups, each as `require_group` does.
@@ -261,14 +266,23 @@ class MemberCreation(Members):
         """
         given: dict[str, Any] = {**kwargs}
         path = self._member_path(name)
-        if self._kind(path) != "array":
+
+        def look() -> Array | None:
             try:
-                access = self._access_to(path)
-                return patiently(lambda: self.create_dataset(name, shape=shape, dtype=dtype, **given), access)
-            except ContainsArrayError:
-                # Another thread or process made it first; or an array is above, which is an error.
-                if self._kind(path) != "array":
-                    raise
+                return self._alike(path, shape, dtype, exact, given)
+            except ArrayNotFoundError:
+                return None
+
+        found = look()
+        if found is None:
+            make = partial(self.create_dataset, name, shape=shape, dtype=dtype, **given)
+            found = patiently(make, look, self._access_to(path))
+        return found
+
+    def _alike(
+        self, path: str, shape: ShapeLike, dtype: DTypeLike, exact: bool, given: dict[str, Any]
+    ) -> Array:
+        """Return the array at a path. `TypeError` if it is not as `require_dataset` is asked for."""
         found = Array._of(*find_array(self._access_with(path, given)))
         wanted = np.dtype(object_dtype(dtype, given.get("object_codec"))[0])
         if normalize_shape(shape) != found.shape:

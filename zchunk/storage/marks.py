@@ -21,12 +21,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 
-from zchunk.errors import BeingMadeError, ContainsArrayError
+from zchunk.errors import BeingMadeError, ContainsArrayError, ContainsNodeError
 from zchunk.metadata.formats import find
 from zchunk.runtime.fork import PerProcess
 from zchunk.runtime.metadata_locks import metadata_lock
 from zchunk.runtime.owners import Owner, described, owner, signature
-from zchunk.spec.keys import UNFINISHED_KEY, join, normalize_path
+from zchunk.spec.keys import UNFINISHED_KEY, join, normalize_path, parents
 from zchunk.storage.local.mark_files import ABANDONED, LockedMark, lock_mark, may_be_left
 
 if TYPE_CHECKING:
@@ -215,14 +215,30 @@ class Place(Protocol):
     def path(self) -> str: ...
 
 
-def patiently(make: Callable[[], T], place: Place) -> T:
-    """Return what `make` makes; if another process is at work there, when that one is done."""
+def patiently(make: Callable[[], T], look: Callable[[], T | None], place: Place) -> T:
+    """Return what `make` makes; if another process makes it first, what `look` finds then.
+
+    `make` raises `ContainsNodeError` for what is in its way. That may be the node of a process without a
+    mark, which gives way to one that has set a mark: where nothing is found afterwards, this begins again.
+    """
     while True:
         try:
             return make()
         except BeingMadeError:
             if not wait_for_maker(place.store, place.chunk_store, place.path):
                 raise
+        except ContainsNodeError:
+            if (found := look()) is not None:
+                return found
+            if _is_taken(place.store, place.path):
+                raise
+
+
+def _is_taken(store: Store, path: str) -> bool:
+    """Whether a node is at a path, or an array above it."""
+    if find(store, path) is not None:
+        return True
+    return any((found := find(store, above)) is not None and found[1] == "array" for above in parents(path))
 
 
 def wait_for_maker(store: Store, chunk_store: Store | None, path: str) -> bool:
