@@ -15,8 +15,8 @@ from zchunk.core.access import Access, absence, access_to
 from zchunk.core.info import InfoReporter, Items, class_name, group_items
 from zchunk.creation.nodes import by_mode, check_above, format_for, init_group
 from zchunk.engine.chunk_cache import ChunkCache
-from zchunk.errors import ContainsArrayError, ContainsNodeError, GroupNotFoundError
-from zchunk.hierarchy.members import find_group
+from zchunk.errors import ContainsNodeError, GroupNotFoundError
+from zchunk.hierarchy.members import find_group, look_for_group
 from zchunk.hierarchy.tree import TreeViewer, group_html
 from zchunk.hierarchy.zarr3_names import NodeLike, Zarr3Names, make_nodes
 from zchunk.runtime.near_names import says_near_names
@@ -374,18 +374,11 @@ def find_or_make_group(access: Access, mode: Mode, attributes: AttributesLike | 
                 raise GroupNotFoundError(f"{err}{advice}") from None
     try:
         if mode == "a":
-            return patiently(partial(make_group, access, False, attributes), partial(_look, access), access)
+            look = partial(look_for_group, Group._of, access)
+            return patiently(partial(make_group, access, False, attributes), look, access)
         return make_group(access, mode == "w", attributes)
     except ContainsNodeError as err:
         raise by_mode(err) from None
-
-
-def _look(access: Access) -> Group | None:
-    """Return the group that is there; None if there is none."""
-    try:
-        return Group._of(find_group(access))
-    except (GroupNotFoundError, ContainsArrayError):
-        return None
 
 
 @says_near_names

@@ -30,8 +30,8 @@ from zchunk.creation.likeness import trusted_codecs
 from zchunk.creation.nodes import check_absent, init_group, new_path, require_parents
 from zchunk.engine import chunk_cache
 from zchunk.engine.chunk_cache import as_cache
-from zchunk.errors import ArrayNotFoundError, ContainsArrayError, GroupNotFoundError, PathNotFoundError
-from zchunk.hierarchy.members import Members
+from zchunk.errors import ArrayNotFoundError, PathNotFoundError
+from zchunk.hierarchy.members import Members, look_for_group
 from zchunk.hierarchy.moving import check_free, finish_moving, move_apart
 from zchunk.runtime.near_names import says_near_names
 from zchunk.spec.keys import check_rename
@@ -141,18 +141,12 @@ class MemberCreation(Members):
         >>> g.require_group("a") == g.require_group("a")
         True
         """
-        path = self._member_path(name)
-
-        def look() -> Group | None:
-            try:
-                return self._group(path)
-            except (GroupNotFoundError, ContainsArrayError):
-                return None
-
+        access = self._access_to(self._member_path(name))
+        look = partial(look_for_group, self._of, access)
         found = look()
         if found is None:
-            found = patiently(partial(self.create_group, name, overwrite), look, self._access_to(path))
-        return found
+            found = patiently(partial(self.create_group, name, overwrite), look, access)
+        return cast("Group", found)
 
     def require_groups(self, *names: str) -> tuple[Group, ...]:
         """Return several groups, each as `require_group` does.

@@ -18,6 +18,7 @@ from zchunk.core.properties import find_array
 from zchunk.creation.nodes import erase
 from zchunk.errors import (
     ArrayNotFoundError,
+    ContainsArrayError,
     GroupNotFoundError,
     InvalidKeyError,
     MemberNotFoundError,
@@ -59,6 +60,14 @@ def find_group(access: Access) -> Access:
             f"no group{which} at path {'/' + access.path!r} in {access.store!r}"
         ) from None
     return access.at(access.path, fmt.version)
+
+
+def look_for_group(kind: Callable[[Access], _T], access: Access) -> _T | None:
+    """Return what `kind` makes of the record of the group that is in the store; None if none is there."""
+    try:
+        return kind(find_group(access))
+    except (GroupNotFoundError, ContainsArrayError):
+        return None
 
 
 class Members(Node, MutableMapping[str, "Array | Group"]):
