@@ -51,7 +51,7 @@ def test_a_plan_that_fails_does_not_stand() -> None:
 
 
 def said(step: int, *names: str) -> Said:
-    return Said(step, True, {}, dict.fromkeys(names), {})
+    return Said(step, True, False, {}, dict.fromkeys(names), {})
 
 
 @pytest.mark.parametrize(

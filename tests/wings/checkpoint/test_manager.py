@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from tests.wings.checkpoint.ranks import CopyingRank, ThreadRank, checked, on_ra
 from zchunk.checkpoint import Block, CheckpointManager, PerRank, partition
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint.commit import Attempt
+from zchunk.wings.checkpoint.communicators import Alone
 
 SHAPE = (11, 4)
 KINDS = [CopyingRank, ThreadRank]
@@ -112,6 +116,30 @@ def test_the_state_may_change_as_soon_as_save_returns(tmp_path: Path, slow_write
     assert checkpoint is not None
     assert (checkpoint.read("u") == 1).all()
     assert (checkpoint.read("k") == 1).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_leaves_the_saves_of_its_parent_alone(
+    tmp_path: Path, slow_writes: threading.Event
+) -> None:
+    with CheckpointManager(tmp_path) as manager:
+        manager.save(1, {"u": np.ones(3)})
+
+        def child() -> None:
+            for call in (lambda: manager.save(2, {"n": 2}), manager.wait_until_finished):
+                with pytest.raises(CheckpointError, match="make one in this process"):
+                    call()
+            with manager:
+                sys.exit(7)
+
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(120)
+        assert process.exitcode == 7
+        slow_writes.set()
+        manager.save(2, {"n": 2})
+    assert manager.all_steps() == [1, 2]
 
 
 def test_no_more_than_max_pending_wait(tmp_path: Path, slow_writes: threading.Event) -> None:
@@ -332,6 +360,102 @@ def test_a_state_that_is_wrong_on_one_rank_is_refused_on_all(
 
     checked(on_ranks(2, work))
     assert CheckpointManager(tmp_path).all_steps() == [1]
+
+
+def test_a_save_in_the_background_takes_one_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchanges: Counter[ThreadRank] = Counter()
+    allgather = ThreadRank.allgather
+
+    def count(self: ThreadRank, sendobj: Any) -> list[Any]:
+        exchanges[self] += 1
+        return allgather(self, sendobj)
+
+    # All others are made of it.
+    monkeypatch.setattr(ThreadRank, "allgather", count)
+
+    def work(comm: Any) -> list[int]:
+        found = []
+        with CheckpointManager(tmp_path, comm) as manager:
+            part = partition(SHAPE, comm)
+            for step in (1, 2, 3):
+                manager.wait_until_finished()
+                before = exchanges[manager._comm]  # type: ignore[index]
+                block = Block(full(step)[part.interior], part.offset, SHAPE)
+                manager.save(step, {"u": block, "seed": PerRank(comm.rank), "n": step})
+                found.append(exchanges[manager._comm] - before)  # type: ignore[index]
+        return found
+
+    # At first they tell each other of their parts, and the folder is made.
+    assert checked(on_ranks(3, work)) == [[3, 1, 1]] * 3
+
+
+class Fails(np.ndarray[Any, Any]):
+    """An array of which no part can be had."""
+
+    error: type[BaseException] = MemoryError
+
+    def __getitem__(self, selection: Any) -> Any:
+        raise self.error
+
+
+class Interrupted(Fails):
+    """One where Ctrl-C comes."""
+
+    error = KeyboardInterrupt
+
+
+def failing_state(comm: Any, step: int, kind: type[Fails]) -> dict[str, Any]:
+    found = state(comm, step)
+    found["u"].array = found["u"].array.view(kind)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("async_save", [True, False])
+@pytest.mark.parametrize("failing", [0, 1])
+def test_too_little_memory_for_the_copy_is_an_error_on_all(
+    tmp_path: Path, failing: int, async_save: bool, kind: type[ThreadRank]
+) -> None:
+    def work(comm: Any) -> list[Any]:
+        manager = CheckpointManager(tmp_path, comm, async_save=async_save, files=1)
+        found: list[Any] = []
+        for step in (1, 2, 3, 4):
+            fails = step == 2 and comm.rank == failing
+            try:
+                manager.save(step, failing_state(comm, step, Fails) if fails else state(comm, step))
+            except MemoryError as error:
+                found.append((step, error.__notes__))
+        manager.close()
+        return found
+
+    note = [f"zchunk: on rank {failing} of 2"]
+    assert checked(on_ranks(2, work, kind)) == [[(3 if async_save else 2, note)]] * 2
+    assert CheckpointManager(tmp_path).all_steps() == ([1, 4] if async_save else [1, 3, 4])
+    CheckpointManager(tmp_path).verify(4, full=True)
+    assert ".tmp" not in files(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [Fails, Interrupted])
+def test_one_process_learns_at_once_that_it_cannot_copy(tmp_path: Path, kind: type[Fails]) -> None:
+    with CheckpointManager(tmp_path) as manager:
+        with pytest.raises(kind.error):
+            manager.save(1, failing_state(Alone(), 1, kind))
+        manager.save(1, state(Alone(), 1))
+    assert manager.all_steps() == [1]
+
+
+def test_ctrl_c_in_the_copy_of_one_rank_is_raised_there_at_once(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        with CheckpointManager(tmp_path, comm) as manager:
+            manager.save(1, failing_state(comm, 1, Interrupted) if comm.rank else state(comm, 1))
+            assert comm.rank == 0
+            manager.save(2, state(comm, 2))
+
+    first, second = on_ranks(2, work)
+    assert isinstance(first, CheckpointError)
+    assert "KeyboardInterrupt" in str(first)
+    assert isinstance(second, KeyboardInterrupt)
+    assert CheckpointManager(tmp_path).all_steps() == []
 
 
 def test_an_exception_in_the_block_reaches_the_other_ranks(tmp_path: Path) -> None:

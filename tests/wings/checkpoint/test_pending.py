@@ -34,7 +34,7 @@ def saving(step: int, done: list[int], wait: threading.Event | None = None, fail
             raise OSError(f"step {step}")
         done.append(step)
 
-    made = Saving(cast("Any", Attempt(step, work)), (), (0, 1), {}, cast("Any", None), lambda steps: [])
+    made = Saving(cast("Any", Attempt(step, work)), (0, 1), {}, cast("Any", None), lambda steps: [])
     made._commit = lambda votes: []  # type: ignore[method-assign]
     return made
 
@@ -73,7 +73,8 @@ def test_without_a_background_others_finish_what_all_have_written() -> None:
     pending = Pending(Alone(), None, lambda seconds: None)
     made = saving(1, done)
     pending.add(made, in_background=True)
-    made.join()
+    assert made._task is not None
+    made._task.exception()
     assert pending.are_written
     assert pending.steps == [1]
     pending.finish_written()

@@ -15,6 +15,7 @@ from tests.wings.checkpoint.ranks import checked, on_ranks
 from zchunk.checkpoint import Block
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.agreement import Agreement, take_apart
+from zchunk.wings.checkpoint.background import Background
 from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.communicators import Alone
 from zchunk.wings.checkpoint.rewind import Rewind
@@ -33,21 +34,21 @@ def saving(root: Path, comm: Any, step: int, superfluous: Any = none) -> Saving:
     agreement = Agreement(comm, None, None)
     plan, document = agreement.reach(comm.allgather(agreement.say(step, True, state)), state)
     folder = comm.bcast(layout.new_attempt(str(root), step))
-    pieces = stage(plan, state.leaves, comm, Buffers(), copy=True)
     attributes = {"step": step, RECORD: {"ranks": comm.size, "state": document}}
     attempt = Attempt(str(root), step, folder, plan, [], sync=False)
-    return Saving(
-        attempt, pieces, (comm.rank, comm.size), attributes, Rewind(str(root), refuse=False), superfluous
-    )
+    made = Saving(attempt, (comm.rank, comm.size), attributes, Rewind(str(root), refuse=False), superfluous)
+    assert made.take(lambda: stage(plan, state.leaves, comm, Buffers(), copy=True)) is None
+    return made
 
 
 def test_saves_in_the_background_come_in_order(tmp_path: Path) -> None:
     def work(comm: Any) -> list[int]:
-        background = comm.dup()
+        background, thread = comm.dup(), Background()
         first, second = (saving(tmp_path, comm, step, lambda steps: steps[:-1]) for step in (1, 2))
-        first.start(None, background)
-        second.start(first, background)
-        second.join()
+        first.start(thread, background)
+        second.start(thread, background)
+        first.complete(background)
+        second.complete(background)
         assert first.is_finished
         assert second.is_finished
         assert first.error is second.error is None
@@ -61,13 +62,15 @@ def test_saves_in_the_background_come_in_order(tmp_path: Path) -> None:
 def test_without_a_communicator_a_thread_only_writes(tmp_path: Path) -> None:
     def work(comm: Any) -> None:
         made = saving(tmp_path, comm, 1)
-        made.start(None, None)
-        made.join()
+        made.start(Background(), None)
+        assert made._task is not None
+        made._task.exception()
         assert made.is_written
         assert not made.is_finished
-        made.finish(comm)
-        made.finish(comm)
+        made.complete(comm)
+        made.complete(comm)
         assert made.is_finished
+        assert made.error is None
 
     checked(on_ranks(2, work))
     assert layout.steps(str(tmp_path)) == [1]
@@ -128,36 +131,64 @@ def test_trash_that_cannot_be_deleted_is_no_failure(tmp_path: Path) -> None:
     assert layout.steps(str(tmp_path)) == [2]
 
 
-def test_ctrl_c_while_the_thread_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = threading.Thread.start
+def test_one_rank_cannot_copy_and_all_have_the_error(tmp_path: Path) -> None:
+    def fail() -> Any:
+        raise MemoryError("no copy")
 
-    def interrupted(thread: threading.Thread) -> None:
-        start(thread)
+    def work(comm: Any) -> Saving:
+        made = saving(tmp_path, comm, 1)
+        if comm.rank == 1:
+            assert isinstance(made.take(fail), MemoryError)
+        made.write()
+        made.finish(comm)
+        return made
+
+    for made in checked(on_ranks(3, work)):
+        assert isinstance(made.error, MemoryError)
+        assert made.error.__notes__ == ["zchunk: on rank 1 of 3"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_when_the_thread_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Background.put
+
+    def interrupted(thread: Background, task: Any) -> None:
+        put(thread, task)
         raise KeyboardInterrupt
 
-    made = saving(tmp_path, Alone(), 1)
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    made, thread = saving(tmp_path, Alone(), 1), Background()
+    monkeypatch.setattr(Background, "put", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        made.start(None, Alone())
+        made.start(thread, Alone())
     monkeypatch.undo()
-    # What `Pending.finish` does.
-    made.join()
-    if not made.in_background:
-        made.write()
-    made.finish(Alone())
+    made.complete(Alone())
+    assert made.is_finished
     assert made.error is None
     assert layout.steps(str(tmp_path)) == [1]
 
 
-def test_ctrl_c_before_the_thread_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(thread: threading.Thread) -> None:
+def test_ctrl_c_before_the_thread_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(thread: Background, task: Any) -> None:
         raise KeyboardInterrupt
 
     made = saving(tmp_path, Alone(), 1)
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    monkeypatch.setattr(Background, "put", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        made.start(None, Alone())
+        made.start(Background(), Alone())
+    monkeypatch.undo()
+    made.complete(Alone())
+    assert made.is_finished
+    assert layout.steps(str(tmp_path)) == [1]
+
+
+def test_without_a_thread_it_is_done_by_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = saving(tmp_path, Alone(), 1)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    made.start(Background(), Alone())
     assert not made.in_background
-    made.write()
-    made.finish(Alone())
+    made.complete(Alone())
+    assert made.is_finished
     assert layout.steps(str(tmp_path)) == [1]

@@ -54,14 +54,39 @@ class State(NamedTuple):
         return cls(None, {}, {}, {}, {})
 
 
+class Place(NamedTuple):
+    """Where a step is written until the commit, and whether the folder of all steps is there."""
+
+    folder: str
+    has_root: bool
+
+
 class Said(NamedTuple):
-    """What a process says at the beginning of a save; `parts` is None if they are those of the last one."""
+    """What a process says at the beginning of a save, in one message.
+
+    Parameters
+    ----------
+    step : int
+        Its number.
+    due : bool
+        Whether it is to be saved.
+    static : bool
+        Whether something of it is static.
+    parts : dict or None
+        The arrays of this process; None if they are those of the last save.
+    per_rank, lengths : dict
+        Its values of `PerRank`, and the lengths of what grows.
+    place : Place or None
+        What the first process says for all.
+    """
 
     step: int
     due: bool
+    static: bool
     parts: dict[str, Part] | None
     per_rank: dict[str, JSON]
     lengths: dict[str, int]
+    place: Place | None = None
 
 
 def take_apart(state: dict[str, Any], rank: int) -> State:
@@ -109,15 +134,14 @@ class Agreement:
         self._parts: dict[str, Part] | None = None
         self._plan = Plan({})
 
-    def say(self, step: SupportsIndex, due: bool, state: State) -> Said:
+    def say(self, step: SupportsIndex, due: bool, state: State, static: bool = False) -> Said:
         """Return what this process says."""
         number = operator.index(step)
         if number < 0:
             raise ValueError(f"step is {number}; steps count from 0")
         parts = None if state.parts == self._parts else state.parts
-        return Said(
-            number, due, parts, state.per_rank, {path: len(one) for path, one in state.growing.items()}
-        )
+        lengths = {path: len(one) for path, one in state.growing.items()}
+        return Said(number, due, static, parts, state.per_rank, lengths)
 
     def reach(self, said: Sequence[Said], state: State) -> tuple[Plan, JSON]:
         """Return the plan, and the document with the values of all; all processes call it.

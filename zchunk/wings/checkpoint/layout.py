@@ -30,23 +30,30 @@ _ATTEMPT = re.compile(r"\d{8,}-([0-9a-f]{24})")
 _TRASH = re.compile(r"trash-\d{8,}-[0-9a-f]{24}")
 
 
-def make_root(root: str, sync: bool) -> None:
-    """Make the folder of all steps, which is a Zarr group, if it is not there.
+def has_root(root: str) -> bool:
+    """Whether the folder of all steps is there, which is a Zarr group.
 
     Raises
     ------
     CheckpointError
         Something else is there.
     """
-    store = DirectoryStore(root, durability="fsync" if sync else "atomic")
-    there = find(store, "")
+    there = find(DirectoryStore(root), "")
     if there is None:
-        init_group(store, "", fmt=FORMAT3)
-        if sync:
-            sync_folder(os.path.dirname(root))
-    elif there != (FORMAT3, "group"):
+        return False
+    if there != (FORMAT3, "group"):
         fmt, kind = there
         raise CheckpointError(f"{root!r} holds an {kind} of Zarr format {fmt.version}; use another folder")
+    return True
+
+
+def make_root(root: str, sync: bool) -> None:
+    """Make the folder of all steps, if it is not there; raise `CheckpointError` if something else is."""
+    if has_root(root):
+        return
+    init_group(DirectoryStore(root, durability="fsync" if sync else "atomic"), "", fmt=FORMAT3)
+    if sync:
+        sync_folder(os.path.dirname(root))
 
 
 def step_name(step: int) -> str:

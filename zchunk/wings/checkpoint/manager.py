@@ -9,6 +9,7 @@ They are called one at a time, which `turns` sees to.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import layout, retention
-from zchunk.wings.checkpoint.agreement import Agreement, Said, State, check_attributes, check_time, take_apart
+from zchunk.wings.checkpoint.agreement import (
+    Agreement,
+    Place,
+    Said,
+    State,
+    check_attributes,
+    check_time,
+    take_apart,
+)
 from zchunk.wings.checkpoint.codecs import with_checksum
 from zchunk.wings.checkpoint.commit import Attempt
 from zchunk.wings.checkpoint.communicators import Copies, as_communicator, machine
@@ -164,6 +173,7 @@ class CheckpointManager(OneAtATime, StepFolder):
         self._known: set[int] = set()
         self._count = 0
         self._stopping = self._closed = False
+        self._pid = os.getpid()
         # Last, so that what fails before leaves no handler.
         self._signals = Signals(numbers)
 
@@ -231,8 +241,9 @@ class CheckpointManager(OneAtATime, StepFolder):
         CheckpointError
             The step is there, or one after it; or an earlier save in the background has failed on a process
             whose error cannot travel.
-        OSError
-            A process could not write; also of an earlier save in the background. All processes raise it.
+        OSError, MemoryError
+            A process could not write, or had too little memory for a copy; also of an earlier save in the
+            background. All processes raise it: of a save in the background at the next call.
         TypeError, ValueError
             The state cannot be stored, or processes say different things of it. Nothing is written.
 
@@ -251,45 +262,62 @@ class CheckpointManager(OneAtATime, StepFolder):
             nonlocal apart, given
             given = {"time": check_time(time), **check_attributes(attrs)}
             apart = take_apart(with_static(state, static), self._comm.rank)
-            return self._agreement.say(step, force or self._is_due(step), apart)
+            mine = self._agreement.say(step, force or self._is_due(step), apart, bool(static))
+            # Here, so that it takes no further message.
+            return mine._replace(place=self._find_place(mine.step)) if mine.due else mine
 
         said = self._meet("save", look)
-        if not said[0].due:
+        first, place = said[0], said[0].place
+        if not first.due or place is None:
             return False
+        links = any(one.static for one in said)
         # What is linked is of the last step, so that must be there.
-        self._pending.finish(0 if static else self._max_pending - 1)
+        self._pending.finish(0 if links else self._max_pending - 1)
         plan, document = self._agreement.reach(said, apart)
         for path in sorted(apart.growing):
             # The length that the step has is on the disk before the step.
             apart.growing[path].flush()
+        linked: list[Linked] = []
+        if links or not place.has_root:
+            linked = on_first(self._comm, lambda: self._prepare(plan, static))
         background = self._async and not self._stopping
-        folder, linked = on_first(self._comm, lambda: self._begin(said[0].step, plan, static))
-        attempt = Attempt(self.directory, said[0].step, folder, without(plan, linked), linked, self._sync)
-        buffers = self._buffers[self._count % self._max_pending]
-        pieces = stage(attempt.plan, apart.leaves, self._comm, buffers, copy=background)
+        attempt = Attempt(self.directory, first.step, place.folder, without(plan, linked), linked, self._sync)
         # Not in the background: what graphs of dask read may change when this returns.
         attempt = attempt._replace(blocks=write_blocks(*attempt[:2], attempt.plan, apart.leaves, self._sync))
-        attributes = self._attributes(said[0].step, given, document)
         saving = Saving(
-            attempt, pieces, (self._comm.rank, self._comm.size), attributes, self._rewind, self._superfluous
+            attempt,
+            (self._comm.rank, self._comm.size),
+            self._attributes(first.step, given, document),
+            self._rewind,
+            self._superfluous,
         )
+        buffers = self._buffers[self._count % self._max_pending]
+        failed = saving.take(lambda: stage(attempt.plan, apart.leaves, self._comm, buffers, background))
         self._count += 1
-        self._known.add(said[0].step)
+        self._known.add(first.step)
         self._interval.saved(begun)
         self._pending.add(saving, background)
-        if not background:
+        if not background or (failed is not None and self._comm.size == 1):
             self._pending.finish(0)
+        if failed is not None and not isinstance(failed, Exception):
+            # Ctrl-C does not wait for the next call, as errors do that all are to raise together.
+            raise failed
         return True
 
-    def _begin(self, step: int, plan: Plan, static: dict[str, Any] | None) -> tuple[str, list[Linked]]:
-        """Check that a step may be saved; return where to write it, and what of it is there."""
+    def _find_place(self, step: int) -> Place | None:
+        """Check that a step may be saved, and return where; None on all processes but the first."""
+        if self._comm.rank:
+            return None
         self._rewind.check_new(step, self._pending.steps)
+        return Place(layout.new_attempt(self.directory, step), layout.has_root(self.directory))
+
+    def _prepare(self, plan: Plan, static: dict[str, Any] | None) -> list[Linked]:
+        """Make the folder of all steps if it is not there; return what is there of the step."""
         layout.make_root(self.directory, self._sync)
         last = self._rewind.latest() if static else None
-        linked: list[Linked] = []
-        if last is not None and last in self._known:
-            linked = find_linked(Step(self.directory, last), plan, static or {})
-        return layout.new_attempt(self.directory, step), linked
+        if last is None or last not in self._known:
+            return []
+        return find_linked(Step(self.directory, last), plan, static or {})
 
     def _attributes(self, step: int, given: dict[str, Any], document: JSON) -> dict[str, Any]:
         record = {"ranks": self._comm.size, "state": document}
@@ -527,7 +555,7 @@ class CheckpointManager(OneAtATime, StepFolder):
     ) -> None:
         if error is None:
             self.close()
-        elif not self._closed:
+        elif not self._closed and not self._is_forked():
             self._leave(error)
 
     def _leave(self, error: BaseException) -> None:
@@ -554,3 +582,12 @@ class CheckpointManager(OneAtATime, StepFolder):
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError(f"the CheckpointManager of {self.directory!r} is closed")
+        if self._is_forked():
+            raise CheckpointError(
+                f"{self!r} is of process {self._pid}, which has forked this one: its saves are not here; "
+                "make one in this process"
+            )
+
+    def _is_forked(self) -> bool:
+        """Whether this process was forked from the one that has made this."""
+        return os.getpid() != self._pid

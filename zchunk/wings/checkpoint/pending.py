@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.util import Finalize
 
+from zchunk.wings.checkpoint.background import Background
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.saving import Saving
 
@@ -27,11 +28,12 @@ class Pending:
         self, comm: Communicator, background: Communicator | None, finished: Callable[[float], None]
     ) -> None:
         self._comm, self._background, self._finished = comm, background, finished
+        self._thread = Background()
         self._savings: list[Saving] = []
         # Of those that have failed; what the caller is told of first.
         self._failed: list[Saving] = []
         # At the end of this process: one that multiprocessing has forked ends without what atexit knows.
-        self._report = Finalize(None, _report, (self._savings, self._failed), exitpriority=0)
+        self._report = Finalize(None, _report, (self._savings, self._failed, background), exitpriority=0)
 
     @property
     def steps(self) -> list[int]:
@@ -51,19 +53,18 @@ class Pending:
 
     def add(self, saving: Saving, in_background: bool) -> None:
         """Add a save, and begin it if it is for the background."""
-        before = self._savings[-1] if self._savings else None
+        for earlier in self._savings:
+            earlier.queue()
+        # All processes do them in one order.
+        follows = all(earlier.in_background for earlier in self._savings)
         self._savings.append(saving)
-        if in_background:
-            saving.start(before, self._background)
+        if in_background and follows:
+            saving.start(self._thread, self._background)
 
     def finish(self, most: int) -> None:
         """Finish saves until `most` are left; raise the error if one has failed. All processes call it."""
         while len(self._savings) > most:
-            saving = self._savings[0]
-            saving.join()
-            if not saving.in_background:
-                saving.write()
-            saving.finish(self._comm if self._background is None else self._background)
+            self._savings[0].complete(self._comm if self._background is None else self._background)
             self._take_note()
         failed = [saving.error for saving in self._failed]
         self._failed.clear()
@@ -80,14 +81,15 @@ class Pending:
         """Wait for what can be finished without a call by the others; note on an error what has failed."""
         for saving in (*self._failed, *self._savings):
             if self._background is not None:
-                saving.join()
+                saving.complete(self._background)
             what = _outcome(saving)
             if what is not None:
                 error.add_note(f"zchunk: {what}")
 
     def release(self) -> None:
-        """Say nothing more of what has failed: the caller knows."""
+        """Say nothing more of what has failed: the caller knows. Nothing more is added."""
         self._report.cancel()
+        self._thread.end()
 
     def _take_note(self) -> None:
         """Drop saves that are finished, and remember their errors."""
@@ -98,11 +100,12 @@ class Pending:
                 self._failed.append(saving)
 
 
-def _report(savings: Sequence[Saving], failed: Sequence[Saving]) -> None:
+def _report(savings: Sequence[Saving], failed: Sequence[Saving], background: Communicator | None) -> None:
     """Warn, at the end of a program that has not closed its manager, of steps that it takes for saved."""
     for saving in (*failed, *savings):
-        # The interpreter waits for its thread in any case, some time.
-        saving.join()
+        # The thread is a daemon, for which the interpreter does not wait.
+        if background is not None:
+            saving.complete(background)
         what = _outcome(saving)
         if what is not None:
             warnings.warn(f"{what}; close a CheckpointManager at its end", RuntimeWarning, stacklevel=2)

@@ -4,15 +4,15 @@ finish."""
 from __future__ import annotations
 
 import os
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zchunk.runtime.threads import in_background
+from zchunk.runtime.workers import Task
 from zchunk.storage.local.trees import remove_tree
 from zchunk.wings.checkpoint import layout, retention
+from zchunk.wings.checkpoint.background import Background
 from zchunk.wings.checkpoint.commit import Attempt, Written
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.rewind import Rewind
@@ -21,16 +21,18 @@ from zchunk.wings.checkpoint.vote import Failure, raise_failure
 
 
 class Saving:
-    """A save, in two parts: `write`, which each process does by itself, and `finish`, which all do together.
+    """A save, in parts: `take` and `write`, which each process does by itself, and `finish`, which all do
+    together.
+
+    An error of the first two is for the vote in the last one, so a process needs no message of the others
+    before it goes on.
 
     Parameters
     ----------
     attempt : Attempt
         Where it is written.
-    pieces : sequence of Piece
-        What this process writes.
     share : tuple of int
-        Its number, and of how many.
+        The number of this process, and of how many.
     attributes : mapping
         Of the group.
     rewind : Rewind
@@ -42,7 +44,6 @@ class Saving:
     def __init__(
         self,
         attempt: Attempt,
-        pieces: Sequence[Piece],
         share: tuple[int, int],
         attributes: Mapping[str, Any],
         rewind: Rewind,
@@ -51,77 +52,83 @@ class Saving:
         self.attempt = attempt
         self.error: BaseException | None = None
         self.seconds = 0.0
-        self._pieces, self._share = pieces, share
+        self._share = share
         self._attributes = attributes
         self._rewind = rewind
         self._superfluous = superfluous
+        # None when they are written.
+        self._pieces: Sequence[Piece] | None = ()
         self._written: Written = {}
         self._failed: BaseException | None = None
-        self._thread: threading.Thread | None = None
+        self._task: Task[None] | None = None
+        self._thread: Background | None = None
         self._begun = time.monotonic()
         self._voted = False
 
-    def start(self, before: Saving | None, comm: Communicator | None) -> None:
-        """Begin in a background thread, after the save `before` this one; finish there too, if it has
-        `comm`."""
-
-        begin, begun = threading.Lock(), False
-
-        def run() -> None:
-            nonlocal begun
-            with begin:
-                if self._thread is not thread:
-                    return
-                begun = True
-            # Its priority comes first: others may still copy.
-            with in_background():
-                if before is not None:
-                    before.join()
-                self.write()
-                if comm is not None:
-                    self.finish(comm)
-
-        # The interpreter waits for it at exit.
-        thread = threading.Thread(target=run, name="zchunk-checkpoint", daemon=False)
-        self._thread = thread
+    def take(self, stage: Callable[[], Sequence[Piece]]) -> BaseException | None:
+        """Call `stage` for the shards that this process writes; return its error."""
         try:
-            thread.start()
+            self._pieces = stage()
         except BaseException as error:
-            # Ctrl-C can come when the thread is at work already, which then goes on.
-            with begin:
-                if not begun:
-                    self._thread = None
+            self._failed = error
+        return self._failed
+
+    def start(self, thread: Background, comm: Communicator | None) -> None:
+        """Have a thread write; it finishes too, if it has `comm`."""
+
+        def work() -> None:
+            self.write()
+            if comm is not None:
+                self.finish(comm)
+
+        self._task, self._thread = Task(work), thread
+        self.queue()
+
+    def queue(self) -> None:
+        """Have the thread come to it, if that is not sure: Ctrl-C may have come before it was told.
+
+        What the thread is told twice it does once.
+        """
+        if self._task is None or self._thread is None or self._task.done:
+            return
+        try:
+            self._thread.put(self._task)
+        except RuntimeError:
             # The system starts no more threads: then it is done by the next call.
-            if not isinstance(error, RuntimeError):
-                raise
+            self._task = None
 
     @property
     def in_background(self) -> bool:
-        """Whether a thread was started for it."""
-        return self._thread is not None
+        """Whether it is for the thread."""
+        return self._task is not None
 
     @property
     def is_written(self) -> bool:
-        """Whether the part of this process is done."""
-        return self._thread is None or not self._thread.is_alive()
+        """Whether the part of this process is done, or is for the next call."""
+        return self._task is None or self._task.done
 
     @property
     def is_finished(self) -> bool:
         """Whether all is done."""
         return self._voted and self.is_written
 
-    def join(self) -> None:
-        """Wait for the background thread."""
-        if self._thread is not None:
-            self._thread.join()
+    def complete(self, comm: Communicator) -> None:
+        """Wait for the thread, or do what it does if there is none, and finish with all processes."""
+        self.queue()
+        if self._task is not None:
+            self._task.exception()
+        else:
+            self.write()
+        self.finish(comm)
 
     def write(self) -> None:
         """Write what this process writes. An error is for the vote."""
-        try:
-            self._written = self.attempt.write(self._pieces, *self._share)
-        except BaseException as error:
-            self._failed = error
-        self._pieces = ()
+        if self._failed is None and self._pieces is not None:
+            try:
+                self._written = self.attempt.write(self._pieces, *self._share)
+            except BaseException as error:
+                self._failed = error
+        self._pieces = None
 
     def finish(self, comm: Communicator) -> None:
         """Vote and commit, with all processes. An error is the same on all, and is for the next call."""

@@ -8,6 +8,7 @@ processes have of it are put in by the way, so that what is written is whole sha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,7 +20,6 @@ from zchunk.wings.checkpoint.decomposition import Coords
 from zchunk.wings.checkpoint.plan import ArrayPlan, Plan
 from zchunk.wings.checkpoint.trees import Leaf
 from zchunk.wings.checkpoint.values import Block, LazyArray
-from zchunk.wings.checkpoint.vote import Failure, raise_failure, together
 
 Items: TypeAlias = npt.NDArray[Any]
 
@@ -63,7 +63,10 @@ class Buffers:
 def stage(
     plan: Plan, leaves: Mapping[str, Leaf], comm: Communicator, buffers: Buffers, copy: bool
 ) -> list[Piece]:
-    """Return the shards that this process writes; processes exchange slivers, so all call it.
+    """Return the shards that this process writes. Where there are slivers all processes exchange them.
+
+    One that fails raises when it has taken part in all exchanges. The others do not learn of it here: what
+    they have then is not whole, and they must ask before they commit it.
 
     Parameters
     ----------
@@ -80,19 +83,22 @@ def stage(
         written from where it is.
     """
     pieces: list[Piece] = []
-
-    def fill_own() -> None:
+    failed: BaseException | None = None
+    try:
         for name, array in plan.arrays.items():
             leaf = leaves.get(name)
             if leaf is not None and not isinstance(leaf, LazyArray):
                 pieces.extend(_own_pieces(array, leaf, comm.rank, buffers, copy))
-
-    together(comm, fill_own)
+    except BaseException as error:
+        # Such as too little memory for a copy.
+        failed = error
     targets = {(piece.name, piece.coords): piece for piece in pieces}
     for name, array in plan.arrays.items():
         # All know the whole plan: they agree on this without a word.
         if array.parts.has_slivers:
-            _exchange(array, leaves.get(name), comm, targets)
+            failed = _exchange(array, leaves.get(name), comm, targets, failed)
+    if failed is not None:
+        raise failed
     buffers.forget_others()
     return pieces
 
@@ -119,28 +125,31 @@ def _own_pieces(
 
 
 def _exchange(
-    array: ArrayPlan, leaf: Leaf | None, comm: Communicator, targets: dict[tuple[str, Coords], Piece]
-) -> None:
-    """Send what this process has of shards of others, and put in what others have of its own."""
-    own: BaseException | None = None
-    failure: Failure | None = None
+    array: ArrayPlan,
+    leaf: Leaf | None,
+    comm: Communicator,
+    targets: dict[tuple[str, Coords], Piece],
+    failed: BaseException | None,
+) -> BaseException | None:
+    """Send what this process has of shards of others, and put in what others have of its own.
+
+    A process that has `failed` sends nothing. Returns its error.
+    """
     outgoing: list[list[tuple[Coords, Box, Items]]] = [[] for _ in range(comm.size)]
     try:
-        if leaf is not None and not isinstance(leaf, LazyArray):
+        if failed is None and leaf is not None and not isinstance(leaf, LazyArray):
             items = _items(leaf)
             for coords, box in array.parts.slivers(comm.rank):
                 part = items[box.within(array.parts.boxes[comm.rank])]
                 outgoing[array.parts.owners[coords]].append((coords, box, np.ascontiguousarray(part)))
     except BaseException as error:
-        # Such as too little memory for a copy. It travels in the exchange that the others wait in.
-        own, failure = error, Failure.of(error, comm.rank)
+        failed = error
         outgoing = [[] for _ in range(comm.size)]
-    incoming: list[tuple[Failure | None, list[tuple[Coords, Box, Items]]]]
-    incoming = comm.alltoall([(failure, parts) for parts in outgoing])
-    for failed, _ in incoming:
-        if failed is not None:
-            raise_failure(failed, own, comm)
-    for _, received in incoming:
-        for coords, box, part in received:
+    incoming: list[list[tuple[Coords, Box, Items]]] = comm.alltoall(outgoing)
+    try:
+        for coords, box, part in chain.from_iterable(incoming if failed is None else ()):
             piece = targets[array.name, coords]
             piece.items[box.within(piece.box)] = part
+    except BaseException as error:
+        failed = error
+    return failed
