@@ -20,9 +20,6 @@ from zchunk._ext.memory.status cimport (
     CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail,
 )
 
-cdef extern from "codecs/effort.h" nogil:
-    const int ZC_EFFORT[10][4]
-
 cdef extern from "codecs/crc_fold.h" nogil:
     ctypedef struct zc_fold_table:
         pass
@@ -41,8 +38,6 @@ cdef enum:
     Z_STREAM_END = 1
     Z_BUF_ERROR = -5
     Z_MEM_ERROR = -4
-    Z_DEFLATED = 8
-    Z_MEM_LEVEL = 7
     ZLIB_WINDOW = 15
     GZIP_WINDOW = 31
     LZ4_MAX_INPUT = 0x7E000000
@@ -249,37 +244,27 @@ cdef size_t deflate_bound(size_t n) noexcept nogil:
 cdef int64_t deflate_encode(
     const uint8_t* src, size_t n, uint8_t* dst, size_t cap, int level, bint gzip
 ) noexcept nogil:
-    """Compress about as far as zlib does at the same level.
-
-    zlib-ng's levels 1 to 8 look for matches of four bytes, zlib's for three: on unshuffled float32 and small
-    integers that made 12 to 20 % larger results at levels 2 to 8 and 64 % at level 1, on constants up to 3.6
-    times. Level 9 looks for three; with zlib's search parameters of level n it takes zlib's time (0.8 to 1.2 of it)
-    and gave 0.22 to 1.031 of zlib's size, with a memory level of 7, that is smaller blocks, up to 1.014.
-    """
-    cdef zc_zng_stream z
-    cdef const int* effort = ZC_EFFORT[level if level > 0 else 6]
-    cdef int code, window = GZIP_WINDOW if gzip else ZLIB_WINDOW
+    """Compress about as far as zlib does at the same level (`deflate.h` says how)."""
+    cdef zc_stream z
+    cdef int code
     if n > <size_t>0xFFFFFFFF:
         return -TOO_LARGE
     memset(&z, 0, sizeof(z))
-    code = 9 if level else 0
-    if zng_deflateInit2(&z, code, Z_DEFLATED, window, Z_MEM_LEVEL, 0) != 0:
+    if zc_deflate_init(&z, level, GZIP_WINDOW if gzip else ZLIB_WINDOW) != 0:
         return -NO_MEMORY
-    if level:
-        zng_deflateTune(&z, effort[0], effort[1], effort[2], effort[3])
     z.next_in = src
     z.avail_in = <uint32_t>n
     z.next_out = dst
     z.avail_out = <uint32_t>(cap if cap < <size_t>0xFFFFFFFF else <size_t>0xFFFFFFFF)
-    code = zng_deflate(&z, Z_FINISH)
-    zng_deflateEnd(&z)
+    code = zc_deflate(&z, Z_FINISH)
+    zc_deflate_end(&z)
     return <int64_t>z.total_out if code == Z_STREAM_END else 0
 
 
 cdef int deflate_decode(
     const uint8_t* src, size_t n, uint8_t* dst, size_t nbytes, bint gzip, Failure* f
 ) noexcept nogil:
-    cdef zc_zng_stream z
+    cdef zc_stream z
     cdef size_t used = 0, done = 0
     cdef int code
     cdef uint8_t spare
@@ -288,7 +273,7 @@ cdef int deflate_decode(
     if nbytes > <size_t>0xFFFFFFFF:
         return fail(f, TOO_LARGE, nbytes, 0xFFFFFFFF)
     memset(&z, 0, sizeof(z))
-    if zng_inflateInit2(&z, GZIP_WINDOW if gzip else ZLIB_WINDOW) != 0:
+    if zc_inflate_init(&z, GZIP_WINDOW if gzip else ZLIB_WINDOW) != 0:
         return fail(f, NO_MEMORY, nbytes, 0)
     while True:
         z.next_in = src + used
@@ -298,14 +283,14 @@ cdef int deflate_decode(
         z.avail_out = <uint32_t>(nbytes - done)
         z.total_in = 0
         z.total_out = 0
-        code = zng_inflate(&z, Z_FINISH)
+        code = zc_inflate(&z, Z_FINISH)
         used += z.total_in
         done += z.total_out
         if code != Z_STREAM_END or not gzip or used == n:
             break
         # RFC 1952: a gzip file is a series of members.
-        zng_inflateReset(&z)
-    zng_inflateEnd(&z)
+        zc_inflate_reset(&z)
+    zc_inflate_end(&z)
     if code == Z_STREAM_END:
         if used != n:
             return fail(f, TRAILING, n, used)
@@ -404,10 +389,10 @@ cdef uint32_t crc32_more(uint32_t sum, const uint8_t* src, size_t n) noexcept no
     if _folds and n >= ZC_FOLD_LEAST:
         done = zc_fold(&_crc32_table, ~sum, src, n, rest)
         # It inverts the sum at both ends.
-        sum = zng_crc32_z(~<uint32_t>0, rest, 16)
+        sum = zc_crc32(~<uint32_t>0, rest, 16)
         src += done
         n -= done
-    return zng_crc32_z(sum, src, n) if n else sum
+    return zc_crc32(sum, src, n) if n else sum
 
 
 # ---- boundary

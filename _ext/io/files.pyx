@@ -99,8 +99,13 @@ cdef extern from * nogil:
         return fd;
     }
     static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
+    /* On macOS fsync ends before the disk has written what it took; not every file system there has the other. */
     static int zc_fsync(int fd) {
         int code;
+    #ifdef F_FULLFSYNC
+        do code = fcntl(fd, F_FULLFSYNC); while (code < 0 && errno == EINTR);
+        if (code >= 0) return 0;
+    #endif
         do code = fsync(fd); while (code < 0 && errno == EINTR);
         return code;
     }

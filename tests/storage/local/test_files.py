@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,12 @@ def test_only_folders_without_files_are_empty(tree: Path) -> None:
     with pytest.raises(StoreError, match="holds files"):
         files.remove_empty(str(tree / "a"))
     assert (tree / "a" / "b" / "c").read_bytes() == b"a/b/c"
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="F_FULLFSYNC is macOS's")
+def test_the_disk_has_written_what_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    fcntl = files.fcntl  # type: ignore[attr-defined]
+    monkeypatch.setattr(files, "fcntl", lambda fd, what: (asked.append(what), fcntl(fd, what))[1])
+    files.write_new(f"{tmp_path}/f", b"v", sync=True)
+    assert asked == [files.F_FULLFSYNC]  # type: ignore[attr-defined]

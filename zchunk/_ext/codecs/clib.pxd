@@ -1,7 +1,8 @@
 """Prototypes of the C libraries that libblosc2.a carries beside its own public header.
 
 The blosc2 wheel ships the header of C-Blosc2 only. LZ4's, Zstd's and zlib-ng's functions are their public API,
-repeated here; `ZSTD_decompressBound` is the one that Zstd does not promise to keep in shared libraries.
+repeated here and in deflate.h; `ZSTD_decompressBound` is the one that Zstd does not promise to keep in shared
+libraries, which have it all the same.
 """
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -55,34 +56,6 @@ cdef extern from * nogil:
     #define ZC_ZSTD_E_NO_MEMORY 64
     #define ZC_ZSTD_E_DST_TOO_SMALL 70
     #define ZC_ZSTD_E_SRC_WRONG 72
-
-    /* zlib-ng 2.x native API, zlib-ng.h */
-    typedef struct {
-        const uint8_t* next_in;
-        uint32_t avail_in;
-        size_t total_in;
-        uint8_t* next_out;
-        uint32_t avail_out;
-        size_t total_out;
-        const char* msg;
-        void* state;
-        void* zalloc;
-        void* zfree;
-        void* opaque;
-        int data_type;
-        uint32_t adler;
-        unsigned long reserved;
-    } zc_zng_stream;
-    int32_t zng_deflateInit2(
-        zc_zng_stream*, int32_t level, int32_t method, int32_t windowBits, int32_t memLevel, int32_t strategy);
-    int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain);
-    int32_t zng_deflate(zc_zng_stream*, int32_t flush);
-    int32_t zng_deflateEnd(zc_zng_stream*);
-    int32_t zng_inflateInit2(zc_zng_stream*, int32_t windowBits);
-    int32_t zng_inflate(zc_zng_stream*, int32_t flush);
-    int32_t zng_inflateReset(zc_zng_stream*);
-    int32_t zng_inflateEnd(zc_zng_stream*);
-    uint32_t zng_crc32_z(uint32_t crc, const uint8_t* buf, size_t len);
     """
     int LZ4_sizeofStateHC()
     int LZ4_compress_HC_extStateHC(void* state, const char* src, char* dst, int n, int cap, int level)
@@ -114,22 +87,23 @@ cdef extern from * nogil:
     int ZC_ZSTD_E_NO_MEMORY
     int ZC_ZSTD_E_DST_TOO_SMALL
     int ZC_ZSTD_E_SRC_WRONG
+    size_t ZSTD_sizeof_CCtx(const ZSTD_CCtx* c)
+    size_t ZSTD_sizeof_DCtx(const ZSTD_DCtx* c)
 
-    ctypedef struct zc_zng_stream:
+
+cdef extern from "codecs/deflate.h" nogil:
+    ctypedef struct zc_stream:
         const uint8_t* next_in
         uint32_t avail_in
         size_t total_in
         uint8_t* next_out
         uint32_t avail_out
         size_t total_out
-    int32_t zng_deflateInit2(zc_zng_stream*, int32_t level, int32_t method, int32_t bits, int32_t mem, int32_t strategy)
-    int32_t zng_deflateTune(zc_zng_stream*, int32_t good, int32_t lazy, int32_t nice, int32_t chain)
-    int32_t zng_deflate(zc_zng_stream*, int32_t flush)
-    int32_t zng_deflateEnd(zc_zng_stream*)
-    int32_t zng_inflateInit2(zc_zng_stream*, int32_t bits)
-    int32_t zng_inflate(zc_zng_stream*, int32_t flush)
-    int32_t zng_inflateReset(zc_zng_stream*)
-    int32_t zng_inflateEnd(zc_zng_stream*)
-    uint32_t zng_crc32_z(uint32_t crc, const uint8_t* data, size_t n)
-    size_t ZSTD_sizeof_CCtx(const ZSTD_CCtx* c)
-    size_t ZSTD_sizeof_DCtx(const ZSTD_DCtx* c)
+    int zc_deflate_init(zc_stream*, int level, int window)
+    int zc_deflate(zc_stream*, int flush)
+    int zc_deflate_end(zc_stream*)
+    int zc_inflate_init(zc_stream*, int window)
+    int zc_inflate(zc_stream*, int flush)
+    int zc_inflate_reset(zc_stream*)
+    int zc_inflate_end(zc_stream*)
+    uint32_t zc_crc32(uint32_t crc, const uint8_t* data, size_t n)

@@ -416,6 +416,8 @@ def _connect(path: str, options: dict[str, Any], owner: int) -> tuple[sqlite3.Co
         if synced:
             # A transaction is done when its journal is gone: this syncs the folder that the journal was in.
             connection.execute("PRAGMA synchronous = EXTRA")
+            # On macOS: until the disk has written it. It is F_FULLFSYNC there, and nothing elsewhere.
+            connection.execute("PRAGMA fullfsync = ON")
         # Text that is no UTF-8 becomes what is no legal key, not an error.
         connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         turn = _turn_at(path)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from zchunk._ext.io.descriptor import Descriptor
 from zchunk.errors import StoreError
 from zchunk.spec.keys import is_key
 from zchunk.storage.local.leftovers import is_hidden, remove_leftovers
+
+if sys.platform == "darwin":
+    from fcntl import F_FULLFSYNC, fcntl
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC | getattr(os, "O_BINARY", 0)
@@ -51,7 +56,17 @@ def write_new(path: str, content: bytes, sync: bool = False) -> None:
         while left:
             left = left[os.write(file.fd, left) :]
         if sync:
-            os.fsync(file.fd)
+            sync_file(file.fd)
+
+
+def sync_file(fd: int) -> None:
+    """Wait until a file, or the names in a folder, is on the disk."""
+    if sys.platform == "darwin":
+        # There fsync ends before the disk has written what it took. Not every file system has the other.
+        with suppress(OSError):
+            fcntl(fd, F_FULLFSYNC)
+            return
+    os.fsync(fd)
 
 
 def sync_folder(folder: str) -> None:
@@ -62,7 +77,7 @@ def sync_folder(folder: str) -> None:
         # It was erased meanwhile, with what was in it.
         return
     with opened:
-        os.fsync(opened.fd)
+        sync_file(opened.fd)
 
 
 def scan(folder: str) -> list[os.DirEntry[str]]:

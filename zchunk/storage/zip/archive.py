@@ -18,7 +18,7 @@ from copy import copy
 from zchunk._ext.engine.file_job import crc32
 from zchunk._ext.threads.guards import Guard
 from zchunk.errors import StoreError, change_in_progress
-from zchunk.storage.local.files import sync_folder
+from zchunk.storage.local.files import sync_file, sync_folder
 from zchunk.storage.local.leftovers import partial_path, tidy_beside
 from zchunk.storage.zip.methods import encode
 from zchunk.storage.zip.reader import File, Reader
@@ -162,11 +162,11 @@ class Archive(Reader):
             return
         if self._synced:
             # A directory on the disk is one of entries that are there.
-            os.fsync(file.fd)
+            sync_file(file.fd)
         try:
             end = self._write_directory(file, self._end, self._infos())
             if self._synced:
-                os.fsync(file.fd)
+                sync_file(file.fd)
                 sync_folder(os.path.dirname(self.path))
         except BaseException:
             _truncate(file, self._end)
@@ -240,7 +240,7 @@ class Archive(Reader):
                     size -= len(part)
             self._write_directory(target, end, moved)
             # Or a power cut could leave an empty file by the name of the archive.
-            os.fsync(target.fd)
+            sync_file(target.fd)
             os.replace(partial, path)
         except BaseException:
             with suppress(FileNotFoundError):

@@ -21,6 +21,7 @@ from zchunk.runtime import requests, threads
 from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import reporting_progress
 from zchunk.storage.base import Store
+from zchunk.storage.local.files import sync_file
 from zchunk.wings.verification.places import Place, keys_of, placed
 from zchunk.wings.verification.report import Report
 
@@ -165,7 +166,7 @@ class Manifest:
         with open(draft, "w", encoding="utf-8") as file:
             json.dump(self.to_json(), file, indent=1)
             file.flush()
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
         os.replace(draft, path)
 
     @classmethod
