@@ -40,7 +40,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs release-check ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs install-commands release-check ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,7 +72,7 @@ test-all:  ## every case of every test
 
 coverage:  ## lines that the tests run, those of .pyx files too: a report, and build/coverage/html
 	mkdir -p $(TRACED)/tree
-	tar -cf - --exclude='_ext/*.c' --exclude='*.so' --exclude=__pycache__ _ext zchunk tests benchmarks examples docs \
+	tar -cf - --exclude='_ext/*.c' --exclude='*.so' --exclude=__pycache__ _ext zchunk tests benchmarks examples docs packaging \
 	    setup.py pyproject.toml Makefile MANIFEST.in LICENSE *.md .ci .gitignore .pre-commit-config.yaml | tar -xf - -C $(TRACED)/tree
 	cd $(TRACED)/tree && ZCHUNK_COVERAGE=1 $(PYTHON) setup.py -q build_ext --inplace
 	cd $(TRACED)/tree && $(PYTHON) -m coverage erase
@@ -191,6 +191,9 @@ wheels:  ## wheels for the Pythons of this kind of machine, by cibuildwheel, whi
 docs:  ## what documents, docstrings and the tutorial say is so
 	$(PYTHON) -m pytest tests/test_docstrings.py tests/test_english.py tests/promises/test_documents.py \
 	    tests/promises/test_command_line_page.py tests/promises/test_tutorial.py
+
+install-commands:  ## write the install commands of documents anew: from a clone, or from PyPI
+	$(PYTHON) .ci/install_commands.py
 
 release-check:  ## whether the version, the changelog and the addresses are those of a release (TAG=v0.1.0)
 	$(PYTHON) .ci/release_check.py $(TAG)

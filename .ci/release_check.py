@@ -1,4 +1,4 @@
-"""Whether a tag may be released: version, changelog, citation and addresses agree. Needs no package."""
+"""Whether a tag may be released: version, changelog, citation, recipe and addresses agree. Needs no package."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ PLACEHOLDER = "OWNER"
 def problems(tag: str, root: Path = ROOT) -> list[str]:
     """Return what is wrong, a line each."""
     with (root / "pyproject.toml").open("rb") as file:
-        project = tomllib.load(file)["project"]
+        settings = tomllib.load(file)
+    project = settings["project"]
     version = project["version"]
-    init, citation, changelog = (
+    init, citation, changelog, recipe = (
         (root / name).read_text(encoding="utf-8")
-        for name in ("zchunk/__init__.py", "CITATION.cff", "CHANGELOG.md")
+        for name in ("zchunk/__init__.py", "CITATION.cff", "CHANGELOG.md", "packaging/conda/recipe.yaml")
     )
     found = []
     if tag and tag != f"v{version}":
@@ -28,6 +29,10 @@ def problems(tag: str, root: Path = ROOT) -> list[str]:
         found.append(f"zchunk/__init__.py has another __version__ than {version}")
     if f"\nversion: {version}\n" not in citation:
         found.append(f"CITATION.cff has another version than {version}")
+    if f'\n  version: "{version}"\n' not in recipe:
+        found.append(f"packaging/conda/recipe.yaml has another version than {version}")
+    if not settings["tool"]["zchunk"]["published"]:
+        found.append("pyproject.toml: published is false: set it, and run `make install-commands`")
     if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
         found.append(f"CHANGELOG.md has no heading '## [{version}] - YYYY-MM-DD'")
     for name, url in project["urls"].items():

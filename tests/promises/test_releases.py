@@ -12,7 +12,9 @@ import pytest
 from tests import ROOT
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
-FILES = ("pyproject.toml", "zchunk/__init__.py", "CITATION.cff", "CHANGELOG.md")
+FILES = (
+    "pyproject.toml", "zchunk/__init__.py", "CITATION.cff", "CHANGELOG.md", "packaging/conda/recipe.yaml",
+)  # fmt: skip
 
 
 def problems(tag: str, root: Path) -> list[str]:
@@ -24,10 +26,11 @@ def problems(tag: str, root: Path) -> list[str]:
 def tree(tmp_path: Path) -> Path:
     """The files that are looked at, as they are to be for a release."""
     for name in FILES:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name, old, new in (
         ("pyproject.toml", "OWNER", "somebody"),
+        ("pyproject.toml", "published = false", "published = true"),
         ("CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.1.0] - 2026-12-24"),
     ):
         text = (tmp_path / name).read_text(encoding="utf-8")
@@ -44,7 +47,9 @@ def test_a_tree_that_is_ready(tree: Path) -> None:
     [
         ("pyproject.toml", "somebody", "OWNER"),
         ("zchunk/__init__.py", '__version__ = "0.1.0"', '__version__ = "0.2.0"'),
+        ("pyproject.toml", "published = true", "published = false"),
         ("CITATION.cff", "version: 0.1.0", "version: 0.2.0"),
+        ("packaging/conda/recipe.yaml", 'version: "0.1.0"', 'version: "0.2.0"'),
         ("CHANGELOG.md", "## [0.1.0] - 2026-12-24", "## [0.1.0]"),
     ],
 )
@@ -73,3 +78,23 @@ def test_workflows_call_verbs_of_the_makefile() -> None:
             called |= {name[1]} if name else set()
     assert called <= verbs
     assert {"test", "lint", "types", "wheels", "dist", "docs", "release-check"} <= called
+
+
+# ---- the commands that install zchunk in the documents
+
+commands = runpy.run_path(str(ROOT / ".ci" / "install_commands.py"))
+
+
+def test_documents_name_commands_that_work() -> None:
+    for path in commands["documents"]():
+        text = path.read_text(encoding="utf-8")
+        assert text == commands["converted"](text, commands["is_published"]()), f"{path}: make install-commands"
+
+
+def test_one_variable_changes_the_commands() -> None:
+    clone = "`pip install -e '.[dask,xarray]'` in a clone, or\n    pip install -e '.[cloud]'\n"
+    published = "`pip install 'zchunk[dask,xarray]'`, or\n    pip install 'zchunk[cloud]'\n"
+    assert commands["converted"](clone, True) == published
+    assert commands["converted"](published, False) == clone
+    assert commands["converted"](clone, False) == clone
+    assert commands["converted"](published, True) == published
