@@ -1,4 +1,4 @@
-"""Whether a tag may be released: version, changelog, citation, recipe and addresses agree. Needs no package."""
+"""Whether a tag may be released: version, changelog, citation, recipe, addresses agree. Needs no package."""
 
 from __future__ import annotations
 

@@ -88,7 +88,8 @@ commands = runpy.run_path(str(ROOT / ".ci" / "install_commands.py"))
 def test_documents_name_commands_that_work() -> None:
     for path in commands["documents"]():
         text = path.read_text(encoding="utf-8")
-        assert text == commands["converted"](text, commands["is_published"]()), f"{path}: make install-commands"
+        wanted = commands["converted"](text, commands["is_published"]())
+        assert text == wanted, f"{path.name}: make install-commands"
 
 
 def test_one_variable_changes_the_commands() -> None:
