@@ -171,7 +171,7 @@ differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get e
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
 
-faults:  ## campaigns of faults: kills, full disks, power cuts (FAULTS=kills for one, EVERY=5 at fewer calls)
+faults:  ## campaigns of faults: kills, full disks, power cuts, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes

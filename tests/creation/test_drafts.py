@@ -145,3 +145,25 @@ def test_what_another_process_has_published_is_not_discarded(tmp_path: Path) -> 
     new.array[:] = 1
     new.discard()
     assert list(zchunk.DirectoryStore(tmp_path / "x")) == []
+
+
+class _Fails(dict[str, bytes]):
+    """A mapping that can be written, but whose metadata cannot be read."""
+
+    broken = True
+
+    def __getitem__(self, key: str) -> bytes:
+        if self.broken and key in self and key.endswith((".zarray", "zarr.json")):
+            raise OSError("broken")
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_fails_right_after_its_metadata_is_not_there(version: int) -> None:
+    """A mapping of another kind says what its metadata are, so that they come first."""
+    store = _Fails()
+    with pytest.raises(OSError, match="broken"):
+        zchunk.array([1, 2], store=store, zarr_format=version)
+    store.broken = False
+    assert not zchunk.storage.contains_array(store)
+    assert zchunk.array([1, 2], store=store, zarr_format=version)[:].tolist() == [1, 2]

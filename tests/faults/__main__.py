@@ -1,6 +1,6 @@
 """Campaigns of faults: `python -m tests.faults` runs all, and prints a line of figures for each.
 
-    python -m tests.faults [CAMPAIGN ...] [--only TEXT] [--part SHARE] [--group N OF] [--every N]
+python -m tests.faults [CAMPAIGN ...] [--only TEXT] [--part SHARE] [--group N OF] [--every N]
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zchunk
-from tests.faults import full, kills, power
-from tests.faults.campaign import Case, Figures, cases, working_folder
+from tests.faults import full, kills, machine, power
+from tests.faults.campaign import Case, Figures, Share, cases, working_folder
 from tests.faults.library import reason_not_to, start_again
 
 # What a campaign does with cases, in a folder, at one of so many calls.
@@ -24,29 +24,37 @@ CAMPAIGNS: dict[str, Callable[[list[Case], Path, int], Figures]] = {
     ),
 }
 
+# Those that are about more than single operations.
+PROGRAMS: dict[str, Callable[[Share], Figures]] = {"machine": machine.run}
+ALL = (*CAMPAIGNS, *PROGRAMS)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("campaigns", nargs="*", help=f"of {', '.join(CAMPAIGNS)}; all by default")
+    parser.add_argument("campaigns", nargs="*", help=f"of {', '.join(ALL)}; all by default")
     parser.add_argument("--only", action="append", default=[], help="operations and stores with this text")
     parser.add_argument("--part", type=float, default=1.0, help="this share of the stores for each operation")
     parser.add_argument("--group", type=int, nargs=2, default=(0, 1), help="the n-th of so many groups")
     parser.add_argument("--every", type=int, default=1, help="at one of so many calls")
     parser.add_argument("--seed", type=int, default=0, help="which stores and calls, of a part")
     given = parser.parse_args()
-    unknown = [name for name in given.campaigns if name not in CAMPAIGNS]
+    unknown = [name for name in given.campaigns if name not in ALL]
     if unknown:
-        parser.error(f"no campaign is called {unknown[0]!r}; there are {', '.join(CAMPAIGNS)}")
+        parser.error(f"no campaign is called {unknown[0]!r}; there are {', '.join(ALL)}")
     reason = reason_not_to()
     if reason is not None:
         print(f"no campaigns here: {reason}")
         return 0
     start_again("tests.faults", sys.argv[1:])
     zchunk.set_threads(1)
-    found, chosen = [], cases(given.only, given.part, given.seed, tuple(given.group))
-    for name in given.campaigns or CAMPAIGNS:
-        with working_folder() as folder:
-            figures = CAMPAIGNS[name](chosen, folder, given.every)
+    found, group = [], tuple(given.group)
+    chosen = cases(given.only, given.part, given.seed, group)
+    for name in given.campaigns or ALL:
+        if name in PROGRAMS:
+            figures = PROGRAMS[name](Share(given.only, given.every, given.seed, group))
+        else:
+            with working_folder() as folder:
+                figures = CAMPAIGNS[name](chosen, folder, given.every)
         print(figures, flush=True)
         found.append(figures)
     return any(figures.failures for figures in found)

@@ -6,16 +6,17 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tests.faults.operations import OPERATIONS, Operation, World, started
 from tests.faults.pictures import Picture, difference
 from tests.faults.places import PLACES, Place, close, files
 from zchunk.errors import StoreError
 
+T = TypeVar("T")
 MEMORY = Path("/dev/shm")
 # Characters of what has failed.
 _SHOWN = 2000
@@ -30,6 +31,32 @@ class Case(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} in {self.place.name}"
+
+
+class Share(NamedTuple):
+    """Which part of a campaign is run.
+
+    Parameters
+    ----------
+    only : sequence of str
+        Cases whose names contain one of these texts; all by default.
+    every : int
+        One of so many tries.
+    seed : int
+        Which random ones; 0 for those of the default run.
+    group : tuple of int
+        The n-th of so many groups of cases.
+    """
+
+    only: Sequence[str] = ()
+    every: int = 1
+    seed: int = 0
+    group: tuple[int, int] = (0, 1)
+
+    def of(self, cases: Mapping[str, T]) -> dict[str, T]:
+        """Return the cases that are run, of these."""
+        chosen = [name for name in cases if not self.only or any(text in name for text in self.only)]
+        return {name: cases[name] for name in chosen[self.group[0] :: self.group[1]]}
 
 
 class Figures:
@@ -159,4 +186,3 @@ def model(case: Case, folder: Path) -> Model:
     assert difference(before, look(case, start)) is None
     assert not after or report, f"without a fault: {report}"
     return Model(start, before, after, files(start), files(done))
-

@@ -200,7 +200,7 @@ def _cut(source: Node, node: Node, region: tuple[slice, ...]) -> Items:
     found = _filled(node.items[region], node.fill)
     if source.items.ndim != node.items.ndim:
         return found
-    there = source.items[region]
+    there = np.asarray(source.items[region])
     if there.dtype.kind not in "OT":
         there = there.astype(found.dtype)
     found[tuple(slice(0, n) for n in there.shape)] = there[tuple(slice(0, n) for n in found.shape)]

@@ -42,19 +42,31 @@ def test_power_cuts(group: int) -> None:
     run("power", group, 100)
 
 
-def run(campaign: str, group: int, every: int) -> None:
-    """Run a campaign with one store for each operation of a group, at one of so many calls."""
-    chosen = ["--part", "0.02", "--group", str(group), str(GROUPS), "--every", str(every)]
+@pytest.mark.one_in(6)
+@pytest.mark.parametrize("group", range(6))
+def test_machine(group: int) -> None:
+    said = said_by("machine", "--group", str(group), "6", "--every", "70")
+    assert re.search(r"[\d,]+ steps.* in another process.* kinds of stores.*: 0 failures", said), said
+
+
+def said_by(campaign: str, *options: str) -> str:
+    """Run a part of a campaign; return what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", campaign, *chosen],
+        [sys.executable, "-m", "tests.faults", campaign, *options],
         cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    figures = re.search(r"([\d,]+) (kills|failed calls|states|tries).*: 0 failures", done.stdout)
-    assert figures is not None, done.stdout
+    return done.stdout
+
+
+def run(campaign: str, group: int, every: int) -> None:
+    """Run a campaign with one store for each operation of a group, at one of so many calls."""
+    said = said_by(campaign, "--part", "0.02", "--group", str(group), str(GROUPS), "--every", str(every))
+    figures = re.search(r"([\d,]+) (kills|failed calls|states|tries).*: 0 failures", said)
+    assert figures is not None, said
     if campaign != "full" or os.geteuid() == 0:
-        operations = re.search(r"(\d+) operations in stores", done.stdout)
-        assert operations is not None, done.stdout
+        operations = re.search(r"(\d+) operations in stores", said)
+        assert operations is not None, said
         # Of some groups no store is synced, or on a disk that can be full.
         assert (int(figures[1].replace(",", "")) > 0) == (operations[1] != "0")
         assert campaign != "kills" or operations[1] != "0"

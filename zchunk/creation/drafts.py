@@ -174,10 +174,19 @@ def started(**kwargs: Any) -> Started:
     _check_above(draft, overwrite)
     new, chunk_store = draft.placement, access.chunk_store
     if new.metadata is None:
-        # What the metadata will be is for the store to say.
+        # What the metadata will be is for the store to say, so they come first.
         new.put(overwrite, chunk_store)
-        array = draft._made
-        return Started(array, lambda: array, partial(new.discard, None, chunk_store))
+
+        def discard() -> None:
+            new.store.erase_many([*draft.documents][::-1])
+            new.discard(None, chunk_store)
+
+        try:
+            array = draft._made
+        except BaseException:
+            discard()
+            raise
+        return Started(array, lambda: array, discard)
     mark = new.prepare(overwrite, chunk_store, filled=True)
     array = draft.array
     if mark is not None and mark.store.root is not None:
