@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,37 @@ class Part:
                 if time.monotonic() > end:
                     raise TimeoutError(f"rank {self.rank} waits for rank {other} at {name}")
                 time.sleep(0.0002)
+
+
+class Gate:
+    """Where all ranks wait for each other by messages: what one exchange of processes takes at least.
+
+    Parameters
+    ----------
+    part : Part
+        What the process has.
+    """
+
+    def __init__(self, part: Part) -> None:
+        address = os.path.join(part.meeting, "gate")
+        if part.rank == 0:
+            with Listener(address, "AF_UNIX", backlog=part.size) as listener:
+                part.barrier("gate is there")
+                self._links = [listener.accept() for _ in range(part.size - 1)]
+        else:
+            part.barrier("gate is there")
+            self._links = [Client(address, "AF_UNIX")]
+        self._first = part.rank == 0
+
+    def wait(self) -> None:
+        """Return when all have come."""
+        if self._first:
+            for link in self._links:
+                link.recv_bytes()
+        for link in self._links:
+            link.send_bytes(b"here")
+        if not self._first:
+            self._links[0].recv_bytes()
 
 
 class System(ABC):

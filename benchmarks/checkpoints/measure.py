@@ -71,9 +71,11 @@ class Results:
     versions, failures : dict
         By system.
     saves : list of dict
-        Seconds of the saves of a system, until `save` returned, and of a copy; files and bytes of a step.
+        Seconds of the saves of a system, until `save` returned, of a copy, and of a copy after all ranks have
+        waited for each other once; files and bytes of a step.
     steps : list of dict
-        Seconds of a step of a program, alone and beside a save.
+        Seconds of a step of a program, alone and beside a save; how long the save lasts, and the processor
+        time that its threads take on a rank.
     restarts : list of dict
         Seconds of reading.
     """
@@ -180,7 +182,9 @@ class Measurement:
 
     def _save(self, group: Group, turn: int, row: dict[str, Any]) -> None:
         if group.system == ASYNC:
-            row.setdefault("copy", []).append(largest(group.ask("copy"), "seconds"))
+            answers = group.ask("copy")
+            row.setdefault("copy", []).append(largest(answers, "seconds"))
+            row.setdefault("met", []).append(largest(answers, "met"))
         answers = group.ask("save", turn)
         if turn:
             row.setdefault("seconds", []).append(answers[0]["elapsed"])
@@ -198,8 +202,8 @@ class Measurement:
             answers = group.ask("steps", step)
             group.remove(step)
             row = {"mib": mib, "ranks": ranks, "system": group.system, "steps": answers[0]["steps"]}
-            alone, beside = (largest(answers, key) for key in ("alone", "beside"))
-            self.results.steps.append({**row, "alone": alone, "beside": beside})
+            times = {key: largest(answers, key) for key in ("alone", "beside", "lasts", "processor")}
+            self.results.steps.append({**row, **times})
 
     def _restarts(self, mib: int, saved: int) -> None:
         """Read with another number of ranks what so many have saved: from the disk, and from memory."""

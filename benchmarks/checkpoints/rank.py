@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.checkpoints.base import Part, System
+from benchmarks.checkpoints.base import Gate, Part, System
 from benchmarks.checkpoints.systems import SYSTEMS, load
 
 # A step of the program: so many sweeps over a field that fits into the cache
@@ -31,12 +31,18 @@ def step_of(field: Any) -> float:
     return time.perf_counter() - begun
 
 
+def others_seconds() -> float:
+    """Return the processor time that other threads of this process have taken."""
+    return time.process_time() - time.thread_time()
+
+
 class Rank:
     """Does what the parent asks for."""
 
     def __init__(self, system: System) -> None:
         self.system = system
         self._buffer: Any = None
+        self._gate: Gate | None = None
         self._field = np.random.default_rng(0).random(FIELD)
 
     def save(self, step: int) -> dict[str, Any]:
@@ -48,12 +54,20 @@ class Rank:
         return {"returned": returned, "seconds": time.perf_counter() - begun}
 
     def copy(self, step: int) -> dict[str, Any]:
-        """Copy the values into memory that is there: the least that a save in the background takes."""
-        if self._buffer is None:
-            self._buffer = np.array(self.system.values)
+        """Copy the values into memory that is there: the least that a save in the background takes.
+
+        Then the same after all ranks have waited for each other once, which agreeing on a save takes.
+        """
+        if self._buffer is None or self._gate is None:
+            self._buffer, self._gate = np.array(self.system.values), Gate(self.system.part)
         begun = time.perf_counter()
         np.copyto(self._buffer, self.system.values)
-        return {"seconds": time.perf_counter() - begun}
+        seconds = time.perf_counter() - begun
+        self._gate.wait()
+        begun = time.perf_counter()
+        self._gate.wait()
+        np.copyto(self._buffer, self.system.values)
+        return {"seconds": seconds, "met": time.perf_counter() - begun}
 
     def steps(self, step: int) -> dict[str, Any]:
         """Time steps of a program without a save, and beside one in the background."""
@@ -61,12 +75,19 @@ class Rank:
         end = time.perf_counter() + ALONE_SECONDS
         while time.perf_counter() < end:
             alone.append(step_of(self._field))
+        begun, taken = time.perf_counter(), others_seconds()
         self.system.save(step)
         busy, beside = self.system.busy(), list[float]()
         while busy():
             beside.append(step_of(self._field))
         self.system.wait()
-        return {"alone": median(alone), "beside": sum(beside) / max(len(beside), 1), "steps": len(beside)}
+        return {
+            "alone": median(alone),
+            "beside": sum(beside) / max(len(beside), 1),
+            "steps": len(beside),
+            "lasts": time.perf_counter() - begun,
+            "processor": others_seconds() - taken,
+        }
 
     def restore(self, step: int) -> dict[str, Any]:
         """Read what this rank has of a step; the values are looked at afterwards."""

@@ -15,6 +15,7 @@ import pytest
 
 import zchunk
 from zchunk.runtime import threads as pool
+from zchunk.runtime import workers
 
 
 @pytest.fixture(autouse=True)
@@ -310,7 +311,7 @@ def test_a_thread_in_the_background_gives_way_with_its_helpers() -> None:
             assert tasks[0].exception() is None
             return [priority(), *found]
 
-    assert in_a_thread(work) == [min(own + 10, 19)] * 2
+    assert in_a_thread(work) == [min(own + workers._NICE, 19)] * 2
     assert priority() == own
     tasks = pool.submit(priority, 1)
     assert tasks[0].result() == own

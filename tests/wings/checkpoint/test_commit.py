@@ -70,7 +70,7 @@ def test_a_step_that_is_there_stays(tmp_path: Path) -> None:
         made.publish([made.write(pieces, 0, 1)], ATTRIBUTES)
         if not layout.steps(str(tmp_path)):
             made.commit()
-    with pytest.raises(OSError):
+    with pytest.raises(CheckpointError, match=r"step 5 in .* is there already, and stays"):
         made.commit()
     Step(str(tmp_path), 5).check_fully()
 

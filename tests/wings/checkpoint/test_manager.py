@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -116,6 +117,35 @@ def test_the_state_may_change_as_soon_as_save_returns(tmp_path: Path, slow_write
     assert checkpoint is not None
     assert (checkpoint.read("u") == 1).all()
     assert (checkpoint.read("k") == 1).all()
+
+
+def test_the_thread_of_a_manager_that_is_no_more_ends(tmp_path: Path) -> None:
+    def threads() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "zchunk-checkpoint"}
+
+    before = threads()
+    manager = CheckpointManager(tmp_path)
+    manager.save(1, {"u": np.ones(3)})
+    manager.wait_until_finished()
+    (mine,) = threads() - before
+    del manager
+    gc.collect()
+    mine.join(120)
+    assert not mine.is_alive()
+
+
+def test_a_close_that_fails_waits_for_what_is_under_way(tmp_path: Path, slow_writes: threading.Event) -> None:
+    manager = CheckpointManager(tmp_path)
+    manager.save(1, {"u": np.ones(3)})
+
+    def meet(call: str, work: Callable[[], Any]) -> list[Any]:
+        slow_writes.set()
+        raise CheckpointError("another process has left")
+
+    manager._meetings.meet = meet  # type: ignore[method-assign, assignment]
+    with pytest.raises(CheckpointError, match="has left"):
+        manager.close()
+    assert manager.all_steps() == [1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")

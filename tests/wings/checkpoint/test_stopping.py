@@ -121,9 +121,20 @@ def test_without_a_limit_it_is_never_near(monkeypatch: pytest.MonkeyPatch) -> No
     assert not TimeLimit(None, Clock()).is_near()
 
 
+def test_a_clock_that_is_set_makes_no_long_step() -> None:
+    clock, ticks = Clock(), Clock()
+    limit = TimeLimit(100_000, clock, ticks)
+    limit.step_done()
+    clock.now += 50_000
+    ticks.now += 10
+    limit.step_done()
+    assert limit.longest_step == 10
+    assert not limit.is_near()
+
+
 def test_time_for_a_step_and_a_save_is_kept() -> None:
     clock = Clock()
-    limit = TimeLimit(100, clock)
+    limit = TimeLimit(100, clock, clock)
     limit.step_done()
     clock.now += 10
     limit.step_done()

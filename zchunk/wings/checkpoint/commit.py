@@ -119,8 +119,13 @@ class Attempt(NamedTuple):
         try:
             os.rename(self.folder, target)
         except OSError as error:
-            if error.errno not in _IN_THE_WAY or layout.is_there(self.root, self.step):
+            if error.errno not in _IN_THE_WAY:
                 raise
+            if layout.is_there(self.root, self.step):
+                raise CheckpointError(
+                    f"step {self.step} in {self.root!r} is there already, and stays: another manager has "
+                    "saved it; give each job a folder of its own"
+                ) from error
             aside = layout.discard(self.root, self.step, "damaged")
             warnings.warn(f"{target!r} is no step, and now {aside!r}", RuntimeWarning, stacklevel=2)
             os.rename(self.folder, target)

@@ -534,6 +534,11 @@ class CheckpointManager(OneAtATime, StepFolder):
         try:
             self._meet("close", lambda: None)
             self._pending.finish(0)
+        except BaseException as error:
+            # What is under way ends well all the same.
+            if not self._is_forked():
+                self._pending.leave(error)
+            raise
         finally:
             self._release()
 

@@ -104,7 +104,9 @@ def _report(savings: Sequence[Saving], failed: Sequence[Saving], background: Com
     """Warn, at the end of a program that has not closed its manager, of steps that it takes for saved."""
     for saving in (*failed, *savings):
         # The thread is a daemon, for which the interpreter does not wait.
-        if background is not None:
+        if background is None:
+            saving.wait()
+        else:
             saving.complete(background)
         what = _outcome(saving)
         if what is not None:

@@ -80,6 +80,8 @@ class Saving:
             self.write()
             if comm is not None:
                 self.finish(comm)
+            # The thread of a manager that is no more ends.
+            self._thread = None
 
         self._task, self._thread = Task(work), thread
         self.queue()
@@ -114,12 +116,16 @@ class Saving:
 
     def complete(self, comm: Communicator) -> None:
         """Wait for the thread, or do what it does if there is none, and finish with all processes."""
+        self.wait()
+        if self._task is None:
+            self.write()
+        self.finish(comm)
+
+    def wait(self) -> None:
+        """Wait for the thread, if this is for it."""
         self.queue()
         if self._task is not None:
             self._task.exception()
-        else:
-            self.write()
-        self.finish(comm)
 
     def write(self) -> None:
         """Write what this process writes. An error is for the vote."""

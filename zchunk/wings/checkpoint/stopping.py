@@ -84,8 +84,9 @@ class TimeLimit:
     ----------
     limit : float or datetime, optional
         Seconds from now, or a moment; by default what Slurm says.
-    clock : callable, optional
-        Returns seconds since 1970.
+    clock, ticks : callable, optional
+        Return seconds since 1970; and seconds that only go forward, for how long a step takes: a clock that
+        is set would make it endless.
 
     Raises
     ------
@@ -93,8 +94,13 @@ class TimeLimit:
         The limit is neither.
     """
 
-    def __init__(self, limit: float | datetime | None, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        limit: float | datetime | None,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._ticks = clock, ticks
         self._last: float | None = None
         self.longest_step = 0.0
         self.longest_save = 0.0
@@ -109,7 +115,7 @@ class TimeLimit:
 
     def step_done(self) -> None:
         """Take note that a step ends here."""
-        now = self._clock()
+        now = self._ticks()
         if self._last is not None:
             self.longest_step = max(self.longest_step, now - self._last)
         self._last = now
