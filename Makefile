@@ -40,7 +40,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs install-commands release-check ci clean
+.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs site old-processor install-commands release-check ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -191,6 +191,15 @@ wheels:  ## wheels for the Pythons of this kind of machine, by cibuildwheel, whi
 docs:  ## what documents, docstrings and the tutorial say is so
 	$(PYTHON) -m pytest tests/test_docstrings.py tests/test_english.py tests/promises/test_documents.py \
 	    tests/promises/test_command_line_page.py tests/promises/test_tutorial.py
+
+site:  ## the documentation site, into build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
+
+old-processor:  ## every codec on a processor of 2008, by QEMU; what it writes is read on this one (Linux, x86-64)
+	@command -v qemu-x86_64 >/dev/null || $$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends qemu-user
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	    qemu-x86_64 -cpu Nehalem "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .ci/old_processor.py write "$$folder/a"; \
+	    $(PYTHON) .ci/old_processor.py read "$$folder/a"
 
 install-commands:  ## write the install commands of documents anew: from a clone, or from PyPI
 	$(PYTHON) .ci/install_commands.py
