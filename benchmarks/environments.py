@@ -121,10 +121,23 @@ def _install(python: Path, requirements: tuple[str, ...], *options: str) -> None
 
 
 def install_tree(python: Path) -> None:
+    """Build zchunk and install it."""
+    with tempfile.TemporaryDirectory() as folder:
+        build_wheel(python, Path(folder))
+        install_wheel(python, next(Path(folder).iterdir()))
+
+
+def build_wheel(python: Path, folder: Path) -> None:
     """Build zchunk from a copy of the source tree, so that other builds in the tree stay as they are."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    _install(python, (*project["dependencies"], *project["optional-dependencies"]["cloud"]))
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
-        # Alone and forced, since the version may not have changed.
-        _install(python, (copy,), "--force-reinstall", "--no-deps")
+        command = [os.fspath(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*command, "--no-deps", "--wheel-dir", os.fspath(folder), copy], check=True)
+
+
+def install_wheel(python: Path, wheel: Path) -> None:
+    """Install a wheel of zchunk and what it needs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    _install(python, (*project["dependencies"], *project["optional-dependencies"]["cloud"]))
+    # Alone and forced, since the version may not have changed.
+    _install(python, (os.fspath(wheel),), "--force-reinstall", "--no-deps")

@@ -38,7 +38,11 @@ def goal(name: str) -> Goal | None:
 
 
 def row(name: str, case: dict[str, Any]) -> list[float | str | None] | None:
-    """Return the ratios of a case, each with what it may be; None if what is compared was not measured."""
+    """Return the ratios of a case, each with what it may be; None if what is compared was not measured.
+
+    The last is the machine's limit over the best time of zarr-python alone: a target below it asks for more
+    than decoding whole chunks leaves.
+    """
     best = case["best"]
     alone = [best[peer] for peer in ALONE if peer in best]
     if not alone or case["unit"] != "seconds" or not any(peer in best for peer in WITH_ZCHUNK):
@@ -49,7 +53,8 @@ def row(name: str, case: dict[str, Any]) -> list[float | str | None] | None:
         ratio = best[peer] / min(alone) if peer in best else None
         cells += [ratio, _verdict(ratio, most)]
     ratio = best[ENGINE] / best["zchunk"] if ENGINE in best and best.get("zchunk") else None
-    return [*cells, ratio, _verdict(ratio, OVER_ZCHUNK if wanted else None)]
+    limit = case["limit_sum"] / min(alone) if "limit_sum" in case else None
+    return [*cells, ratio, _verdict(ratio, OVER_ZCHUNK if wanted else None), limit]
 
 
 def _verdict(ratio: float | None, most: float | None) -> str:

@@ -177,7 +177,7 @@ def _on_zarr(summary: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     head = ["case", *on_zarr.ALONE, *WITH_ZCHUNK, "pipeline / best alone", "target", "engine / best alone"]
-    head += ["target ", "engine / zchunk", "target  "]
+    head += ["target ", "engine / zchunk", "target  ", "limit / best alone"]
     text = {"case", "target", "target ", "target  "}
     return ["", "zarr-python on zchunk, and alone", "", *_markdown(head, rows, text=text)]
 

@@ -16,13 +16,13 @@ def case(unit: str = "seconds", **best: float) -> dict[str, Any]:
 
 def test_ratios_and_targets() -> None:
     measured = case(zarr3=4.0, zarr3_fused=2.0, zarrs=3.0, zarr3_zchunk=1.0, zarr3_engine=1.0, zchunk=0.5)
-    assert on_zarr.row("box", measured) == [
-        0.5, "≤ 0.60: met", 0.5, "≤ 0.50: met", 2.0, "≤ 1.30: **not met**",
+    assert on_zarr.row("box", {**measured, "limit_sum": 1.5}) == [
+        0.5, "≤ 0.60: met", 0.5, "≤ 0.50: met", 2.0, "≤ 1.30: **not met**", 0.75,
     ]  # fmt: skip
-    # A case without targets.
-    assert on_zarr.row("open", measured) == [0.5, "", 0.5, "", 2.0, ""]
+    # A case without targets, and without a limit.
+    assert on_zarr.row("open", measured) == [0.5, "", 0.5, "", 2.0, "", None]
     alone = case(zarr3=4.0, zarr3_zchunk=3.0)
-    assert on_zarr.row("tiny-read", alone) == [0.75, "≤ 0.60: **not met**", None, "", None, ""]
+    assert on_zarr.row("tiny-read", alone) == [0.75, "≤ 0.60: **not met**", None, "", None, "", None]
 
 
 @pytest.mark.parametrize(

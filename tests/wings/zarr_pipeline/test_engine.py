@@ -87,6 +87,19 @@ def test_results_are_of_the_same_types(selection: Any, z: Any, engine: None) -> 
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("selection", [3, -1, (3,), (3, ...), np.int64(3), slice(3, 4), slice(4, 4)], ids=str)
+def test_items_of_one_axis_are_of_the_same_types(selection: Any, store: Any, engine: None) -> None:
+    z = zarr.create_array(store, shape=5, chunks=2, dtype="i4")
+    z[...] = range(5)
+    with counted(native_reads=1):
+        found = z[selection]
+    zchunk.zarr_pipeline.uninstall()
+    expected = z[selection]
+    assert type(found) is type(expected)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     "selection",
     [(6, 0), (0, 0, 0), (slice(None, None, -1), 0), "field", (None, 1), 1.5, (..., ...), ([9], [0])],

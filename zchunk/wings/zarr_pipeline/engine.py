@@ -28,7 +28,7 @@ Items = np.ndarray[Any, Any]
 # What the methods of `zarr.Array` were before. It is kept, for a thread may be in a method that is restored.
 _originals: dict[str, Any] = {}
 # Settings of zarr-python under which arrays are NumPy's.
-_NUMPY = {"buffer": "zarr.buffer.cpu.Buffer", "ndbuffer": "zarr.buffer.cpu.NDBuffer"}
+_BUFFER, _ND_BUFFER = "zarr.buffer.cpu.Buffer", "zarr.buffer.cpu.NDBuffer"
 
 
 # ---- what the methods do
@@ -43,7 +43,8 @@ def _find(z: Any, planner: Planner, selection: Any, write: bool) -> tuple[Source
     source = pipeline.source
     if source is None or array.store_path.store is not source.store:
         return None
-    if any(config.config.get(key) != value for key, value in _NUMPY.items()):
+    settings = config.config
+    if settings.get("buffer") != _BUFFER or settings.get("ndbuffer") != _ND_BUFFER:
         return None
     writes: Writes = "nothing" if not write else "chunks" if source.model.shards is None else "shards"
     plan = planner(selection, array.metadata.shape, source.chunks, source.model.innermost.order, writes)
@@ -115,7 +116,16 @@ def _item_or_array(z: Any, selection: Any, items: Items) -> Any:
 
 def _as_bracketed(z: Any, selection: Any, items: Items) -> Any:
     # Where integers are taken for an orthogonal selection, the item is no scalar.
-    return items if items.shape or is_pure_orthogonal_indexing(selection, z.ndim) else items[()]
+    if items.shape or _are_integers(selection) or is_pure_orthogonal_indexing(selection, z.ndim):
+        return items
+    return items[()]
+
+
+def _are_integers(selection: Any) -> bool:
+    # What `is_pure_orthogonal_indexing` says of most single items, in a tenth of its time.
+    if type(selection) is not tuple:
+        return type(selection) is int
+    return bool(selection) and all(type(entry) is int for entry in selection)
 
 
 def _as_points(z: Any, selection: Any, items: Items) -> Items:
@@ -152,7 +162,7 @@ KINDS = (
 
 def _reading(kind: Kind) -> Callable[..., Any]:
     def read(self: Any, *selected: Any, **options: Any) -> Any:
-        if len(selected) == 1 and _are_default(options):
+        if len(selected) == 1 and (not options or _are_default(options)):
             items = _read(self, kind.planner, selected[0])
             if items is not None:
                 return kind.result(self, selected[0], items)
