@@ -45,7 +45,7 @@ def run(folder: Path, variables: dict[str, str], broken: bool = False, imported:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(broken=broken, imported=imported)],
         env=environment | {"PYTHONPATH": str(ROOT)} | variables,
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
