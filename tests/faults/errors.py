@@ -1,0 +1,186 @@
+"""Errors of the system at every call of every operation: raised, not swallowed, and nothing is lost or left.
+
+The k-th call fails with ENOSPC, EDQUOT, EIO, EMFILE, EINTR or EACCES, for once, or all from the k-th on as on
+a disk that is full; or it reads or writes less than it was asked for. Then the operation either ends as it
+does without a fault, or raises an OSError and leaves everything old or new; no descriptor stays open, no
+temporary file, no lock; and doing it again in the same process works.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.faults.campaign import Case, Figures, Model, change, look, model, opened
+from tests.faults.library import Calls, How, Library, Strike, in_child
+from tests.faults.pictures import check, difference
+from tests.faults.places import files, leftovers_removed, renew
+from zchunk.errors import BeingMadeError, ForeignFilesError
+
+_FOREVER = 1 << 40
+_ANY = (
+    Calls.MAKE | Calls.NAME | Calls.WRITE | Calls.SYNC | Calls.SIZE | Calls.OPEN | Calls.READ | Calls.STAT
+    | Calls.CLOSE | Calls.LIST
+)  # fmt: skip
+
+
+# What may refuse to do it again in the same process, until `rmdir`; docs/stores.md says so.
+_REFUSALS: dict[str, type[Exception]] = {
+    "n5": ForeignFilesError,
+    "sqlite": BeingMadeError,
+    "sqlite-fsync": BeingMadeError,
+}
+
+
+class Fault(NamedTuple):
+    """What befalls calls of some kinds: one, or all from there on."""
+
+    kinds: Calls
+    error: int = 0
+    how: How = How.FAIL
+    forever: bool = False
+
+    def at(self, number: int) -> Strike:
+        """Return it for a call."""
+        return Strike(number, self.how, self.kinds, self.error, _FOREVER if self.forever else number)
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether a program goes on as if nothing were."""
+        return self.how is How.SHORT or self.error == errno.EINTR
+
+
+_TAKES_SPACE = Calls.MAKE | Calls.WRITE | Calls.SIZE | Calls.SYNC
+FAULTS = {
+    "ENOSPC": Fault(_TAKES_SPACE, errno.ENOSPC),
+    "ENOSPC from then on": Fault(_TAKES_SPACE, errno.ENOSPC, forever=True),
+    "EDQUOT": Fault(_TAKES_SPACE | Calls.CLOSE, errno.EDQUOT),
+    "EIO": Fault(_ANY, errno.EIO),
+    "EMFILE": Fault(Calls.MAKE | Calls.OPEN | Calls.LIST, errno.EMFILE),
+    "EACCES": Fault(Calls.MAKE | Calls.OPEN | Calls.LIST | Calls.NAME | Calls.STAT, errno.EACCES),
+    "EINTR": Fault(Calls.MAKE | Calls.OPEN | Calls.READ | Calls.WRITE | Calls.SYNC | Calls.SIZE, errno.EINTR),
+    "short": Fault(Calls.READ | Calls.WRITE, how=How.SHORT),
+}
+
+
+def run(chosen: list[Case], folder: Path, every: int = 1) -> Figures:
+    """Have all cases fail at all calls, or at one of so many, in every way."""
+    figures, library = Figures("errors", "failed calls"), Library()
+    for number, case in enumerate(chosen):
+        if case.place.durability == "none":
+            continue
+        try:
+            made = model(case, folder)
+            for name, fault in FAULTS.items():
+                if fault.error == errno.EINTR and not case.place.is_folder and "zip" not in case.place.name:
+                    # SQLite and LMDB do not go on.
+                    continue
+                _run_fault(case, name, fault, library, folder, made, figures, every, number)
+        except Exception as error:
+            figures.fail(case, f"{type(error).__name__}: {error}")
+    figures.count("operations in stores", len(chosen))
+    return figures
+
+
+def _run_fault(
+    case: Case, name: str, fault: Fault, library: Library, folder: Path, made: Model, figures: Figures,
+    every: int, number: int,
+) -> None:  # fmt: skip
+    at = 1 + number % every
+    while True:
+        renew(made.start, folder / "work")
+        ended = in_child(lambda: _attempt(case, fault, library, folder / "work", made, at))  # noqa: B023
+        if ended.value == "was not struck":
+            return
+        figures.cases += 1
+        if ended.value in ("raised", "refused"):
+            figures.count(ended.value)
+        elif ended.value != "done":
+            what = ended.value or ended.error or f"signal {ended.signal}"
+            figures.fail(f"{case}, {name} at call {at}", what)
+            if ended.signal or "hangs" in ended.error:
+                return
+        at += every
+
+
+def descriptors() -> set[str]:
+    """Return what is open, as names of files."""
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
+        except OSError:
+            continue
+    return found
+
+
+def _attempt(case: Case, fault: Fault, library: Library, folder: Path, made: Model, at: int) -> str:
+    """Do an operation once with a fault and once without; return how it ended, or what is wrong."""
+    before, listed, raised = descriptors(), folder.parent / "calls", None
+    listed.unlink(missing_ok=True)
+    library.watch(folder, fault.kinds)
+    library.list_to(listed)
+    before |= {name for name in descriptors() if name.endswith("/calls")}
+    library.strike(fault.at(at))
+    try:
+        change(case, folder)
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}"
+        is_right = isinstance(error, OSError)
+    if library.end() < at:
+        assert raised is None, raised
+        return "was not struck"
+    struck = listed.read_text().splitlines()[at - 1]
+    gc.collect()
+    where = f"{struck.replace(str(folder), '')}: {raised}"
+    now = look(case, folder)
+    if raised is None:
+        what = difference(now, made.after)
+        assert what is None, f"{where} was swallowed: {what}"
+        # SQLite does not care for folders.
+        is_sync = "sqlite" not in case.place.name and struck.startswith(("fsync", "fdatasync")) and fault.error != errno.EINTR
+        assert not is_sync, f"{where} was swallowed"
+    else:
+        assert is_right, f"{where} is no OSError"
+        assert not fault.is_harmless, f"{where} is a failure"
+        check(now, made.before, made.after, case.operation.allowed)
+    left = {name for name in descriptors() - before if str(folder) in name}
+    # Databases are open for the whole process, as they document.
+    assert not left or not case.place.is_folder, f"{where} leaves {left} open"
+    _check_left(case, folder, struck, where)
+    try:
+        _again(case, folder, made, where)
+    except _REFUSALS.get(case.place.name, ()):
+        return "refused"
+    return "done" if raised is None else "raised"
+
+
+def _check_left(case: Case, folder: Path, struck: str, where: str) -> None:
+    """Check that no temporary file is left, unless it is the removal that failed."""
+    removal = struck.startswith(("unlink", "rmdir", "rename"))
+    left = {name for name in files(folder) if ".partial" in name}
+    if any(trace in name for name in left for trace in ("erasing.", "erased.")):
+        # What has been begun is finished by the next call.
+        return
+    assert not left or removal, f"{where} leaves {left}"
+
+
+def _again(case: Case, folder: Path, made: Model, where: str) -> None:
+    operation = case.operation
+    with opened(case, folder) as world:
+        done = operation.once and difference(operation.look(world), made.after) is None
+        if not done:
+            (operation.again or operation.change)(world)
+        leftovers_removed(case.operation.stored(world))
+    now = look(case, folder)
+    what = difference(now, made.after)
+    assert what is None or operation.again is not None, f"{where}, done again: {what}"
+    with opened(case, folder) as world:
+        report = case.operation.verify(world)
+    kinds = {finding.kind for finding in report.findings}
+    # Temporary files that could not be removed are those of a process that lives.
+    wrong = kinds - {"in-progress"} and not (not now and kinds == {"nothing-there"})
+    assert not wrong, f"{where}, done again: {report}"
