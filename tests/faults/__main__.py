@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zchunk
-from tests.faults import full, kills, machine, power
+from tests.faults import errors, full, kills, machine, power
 from tests.faults.campaign import Case, Figures, Share, cases, working_folder
 from tests.faults.library import reason_not_to, start_again
 
 # What a campaign does with cases, in a folder, at one of so many calls.
 CAMPAIGNS: dict[str, Callable[[list[Case], Path, int], Figures]] = {
     "kills": kills.run,
+    "errors": errors.run,
     "full": full.run,
     "power": lambda chosen, folder, every: power.run(
         chosen, folder, 1 if every > 1 else 16, max(400 // every, 4)

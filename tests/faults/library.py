@@ -95,10 +95,15 @@ def start_again(module: str, arguments: Sequence[str]) -> None:
     """Become a process that has loaded the library, if this one has not; return if it has."""
     if _LOADED in os.environ:
         return
+    command = [sys.executable, "-m", module, *arguments]
+    os.execve(sys.executable, command, environment(build(_built())))
+
+
+def _built() -> Path:
+    """Return the folder in which the library is, or will be."""
     folder = Path(tempfile.gettempdir(), f"zchunk-faults-{os.getuid()}-{int(SOURCE.stat().st_mtime)}")
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", module, *arguments]
-    os.execve(sys.executable, command, environment(build(folder)))
+    return folder
 
 
 class Library:
@@ -135,6 +140,33 @@ class Library:
         count = self.count
         self._library.calls_watch(b"", 0)
         return count
+
+
+# What a program that `run` starts has: the library, the folder, and a file for calls or a record.
+_BEGIN = f"""
+import errno, os, sys
+from pathlib import Path
+from zchunk.storage import DirectoryStore
+sys.path.append({str(SOURCE.parents[2])!r})
+from tests.faults.library import Calls, How, Library, Strike
+library, folder, log = Library(), Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
+"""
+
+
+def run(folder: Path, code: str, *argv: str) -> list[list[str]]:
+    """Run code in a process with the library; return what it has listed, or recorded, below a folder.
+
+    It has `library`, `folder`, the path `log` to list or record to, and `sys.argv`.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        log = Path(made, "log")
+        done = subprocess.run(
+            [sys.executable, "-c", _BEGIN + code, folder, log, *argv],
+            env=environment(build(_built())), capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        noted = log.read_text() if log.exists() else ""
+    return [line.replace(f"{folder}/", "").split("\t") for line in noted.splitlines()]
 
 
 class Ended(NamedTuple):

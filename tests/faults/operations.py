@@ -333,7 +333,12 @@ def _orphans(world: World) -> None:
 
 
 def _repair(world: World) -> None:
-    zchunk.repair(world.store, orphans="erase", leftovers="erase", consolidated="rebuild", dry_run=False)
+    asked = {"orphans": "erase", "leftovers": "erase", "consolidated": "rebuild"}
+    found = zchunk.repair(world.store, **asked, dry_run=False)  # type: ignore[call-overload]
+    # It raises nothing: what could not be read or done is in the report.
+    failed = [f.detail for f in found.report.of("unreadable")] + [a.detail for a in found.actions if not a.done]
+    if failed:
+        raise OSError(failed[0])
 
 
 def _hierarchy(world: World) -> None:

@@ -188,7 +188,10 @@ def regions(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[s
 
 def _filled(items: Items, fill: Any) -> Items:
     blank = np.zeros_like(items)
-    if fill is not None:
+    if items.dtype.kind in "OT":
+        # zarr 2 has 0 in the metadata.
+        blank[...] = fill or ""
+    elif fill is not None:
         blank[...] = fill
     return blank
 

@@ -38,6 +38,12 @@ def test_full_disks(group: int) -> None:
 
 @pytest.mark.one_in(GROUPS)
 @in_groups
+def test_errors(group: int) -> None:
+    run("errors", group, 80)
+
+
+@pytest.mark.one_in(GROUPS)
+@in_groups
 def test_power_cuts(group: int) -> None:
     run("power", group, 100)
 

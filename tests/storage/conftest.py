@@ -1,14 +1,15 @@
-"""What tests of stores share: a server that keeps what it hears."""
+"""What tests of stores share: a server that hears, and processes whose calls of the system fail."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from tests.faults import library
 from tests.servers.process import HOST
 
 
@@ -38,3 +39,12 @@ def echo() -> Iterator[tuple[str, list[str]]]:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://{HOST}:{server.server_port}", handler.seen  # type: ignore[attr-defined]
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def with_calls() -> Callable[..., list[list[str]]]:
+    """Runs code with `calls.c` before the C library, as `tests.faults.library.run`."""
+    reason = library.reason_not_to()
+    if reason is not None:
+        pytest.skip(reason)
+    return library.run

@@ -411,3 +411,28 @@ def test_tensorstore_reads_what_is_made_here(tmp_path: Path) -> None:
             zchunk.array(data, store=N5Store(tmp_path), path=str(i), chunks=4, compressor=codec)
             spec = {"driver": "n5", "kvstore": {"driver": "file", "path": f"{tmp_path}/{i}"}}
             assert (data == tensorstore.open(spec, open=True).result().read().result().T).all()
+
+
+def test_a_creation_that_fails_leaves_no_blocks(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+import zchunk
+store = zchunk.N5Store(folder / "s.n5")
+zchunk.open_group(store, "w")
+def make(name, overwrite):
+    data = [[1, 2], [3, 4]]
+    zchunk.array(data, chunks=1, dtype="i4", store=store, path=name, overwrite=overwrite)
+for overwrite in (False, True):
+    library.watch(folder, Calls.WRITE)
+    library.strike(Strike(4, How.FAIL, error=errno.ENOSPC))
+    try:
+        make("a", overwrite)
+    except OSError:
+        assert library.end() >= 4
+    else:
+        raise AssertionError("it was swallowed")
+    assert sorted(DirectoryStore(store.path)) == ["attributes.json"]
+    make("a", overwrite)
+    assert zchunk.open_array(store, "r", path="a")[1, 1] == 4
+    del zchunk.open_group(store)["a"]
+"""
+    with_calls(tmp_path, code)

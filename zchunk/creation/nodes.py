@@ -231,10 +231,10 @@ def new_array(
     document = items[fmt.array_key]
     as_read = store.as_read(join(path, fmt.array_key), document)
     parsed = parsed_again(metadata, document if as_read is None else as_read)
-    keys = parsed.chunk_key_encoding, parsed.ndim
+    encoding, ndim = parsed.chunk_key_encoding, parsed.ndim
     if as_read is None:
-        return Placement(store, path, items, fmt, keys, None, document)
-    return Placement(store, path, items, fmt, keys, parsed, as_read)
+        return Placement(store, path, items, fmt, (encoding, ndim), None, document)
+    return Placement(store, path, items, fmt, (store._without_metadata(encoding), ndim), parsed, as_read)
 
 
 def left_chunks(
@@ -578,10 +578,10 @@ def _replace(
         elif chunks is not store:
             chunks.erase_prefix(path)
     except BaseException:
-        if mark is not None and find(store, path) is not None:
+        if mark is not None and (find(store, path) is not None or not mark.is_there()):
+            # Where the mark is gone, all is: it goes last, or with all the rest.
             mark.give_up()
         elif mark is not None:
-            # Chunks may be left.
             mark.abandon()
         raise
     finally:

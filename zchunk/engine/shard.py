@@ -269,7 +269,7 @@ class Shard(Store):
             if shard is None:
                 self._array.erase(self.key)
             else:
-                self._store[self.key] = shard
+                self._store._set_whole(self.key, shard)
 
     @property
     def _start(self) -> int:

@@ -36,6 +36,11 @@ def process_of(number: int) -> int:
     return number >> _UNIQUE & (1 << _PROCESS) - 1
 
 
+def without_process(number: int) -> int:
+    """Return the number of a temporary file as that of a process of this machine which is gone."""
+    return number & ~((1 << _PROCESS) - 1 << _UNIQUE)
+
+
 def machine_of(number: int) -> int:
     """Return the number of its machine."""
     return number >> _UNIQUE + _PROCESS

@@ -547,10 +547,7 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
             raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
         # So that there is always one whole node at least, and never one that lacks chunks.
         keys.sort(key=erase_rank, reverse=True)
-        for key in keys:
-            self._copy(key, dst + key[len(src) :])
-        for key in reversed(keys):
-            del self[key]
+        self._move([(key, dst + key[len(src) :]) for key in keys])
 
     def getsize(self, path: str | None = None) -> int:
         """Return the size of the key `path`, or the sum over the keys (not folders) directly below it.
@@ -572,6 +569,13 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
             except KeyError:
                 continue
         return sizes
+
+    def _move(self, names: list[tuple[str, str]]) -> None:
+        """Give values other keys, in this order; a failure may leave both of some."""
+        for old, new in names:
+            self._copy(old, new)
+        for old, _ in reversed(names):
+            del self[old]
 
     def _copy(self, src: str, dst: str) -> None:
         self[dst] = self[src]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, cast
 from zchunk.runtime.lazy import LazyModule
 
 if TYPE_CHECKING:
+    from zchunk.spec.keys import ChunkKeyEncoding
     from zchunk.storage import marks
     from zchunk.storage.base import Store
     from zchunk.storage.local import leftovers
+    from zchunk.typing import Bytes
 else:
     # Of them it asks only where something is left.
     marks = LazyModule("zchunk.storage.marks")
@@ -27,6 +29,10 @@ class Folders:
     def _trace_names(self) -> tuple[str, ...]:
         """Names of the keys beside a node that tell of a process which makes or erases it."""
         return ()
+
+    def _without_metadata(self, encoding: ChunkKeyEncoding) -> ChunkKeyEncoding:
+        """Return how the chunks of an array are named as long as no metadata say that they are chunks."""
+        return encoding
 
     def _folded(self, path: str) -> str:
         """Return a node path as the store has it: some do not tell upper from lower case."""
@@ -132,6 +138,10 @@ class Folders:
         Of several processes one does. False, with nothing there, if something is, or the store cannot do it.
         """
         return False
+
+    def _set_whole(self, key: str, value: Bytes) -> None:
+        """Set a value that is never cut, whatever the durability: readers have the old one or the new one."""
+        cast("Store", self)[key] = value
 
     def _detach(self, path: str) -> None:
         """Remove the link to a folder elsewhere that a node path may be: that may have other users."""

@@ -416,8 +416,10 @@ class LRUStoreCache(Store):
         self.set_many({key: value})
 
     def modify(self, key: str, change: Callable[[bytes | None], Bytes | None]) -> None:
-        # What is kept may be older than what another process has stored.
         self._change({check_key(key): None}, lambda: self._store.modify(key, change))
+
+    def _set_whole(self, key: str, value: Bytes) -> None:
+        self._change({check_key(key): None}, lambda: self._store._set_whole(key, value))
 
     def set_many(self, items: Mapping[str, Bytes]) -> None:
         values = {check_key(key): as_bytes(value) for key, value in items.items()}
@@ -497,8 +499,7 @@ class LRUStoreCache(Store):
         self._change_below(check_path(path) and f"{path}/", lambda: self._store.erase_prefix(path))
 
     def _erase_claimed(self, path: str, whole: bool = False) -> None:
-        erase = self._store._erase_claimed
-        self._change_below(check_path(path) and f"{path}/", lambda: erase(path, whole))
+        self._change_below(check_path(path) and f"{path}/", lambda: self._store._erase_claimed(path, whole))
 
     def _detach(self, path: str) -> None:
         self._change_below(check_path(path) and f"{path}/", lambda: self._store._detach(path))

@@ -20,6 +20,7 @@ from zchunk.storage.fsspec.store import FSStore
 from zchunk.storage.local.directory import Durability, NestedDirectoryStore
 
 if TYPE_CHECKING:
+    from zchunk.spec.keys import ChunkKeyEncoding
     from zchunk.typing import Bytes
 
 n5_attrs_key = N5_KEY
@@ -107,6 +108,10 @@ class _N5(Store):
         if not own or _split(key)[1] != ARRAY_KEY:
             return None
         return render_json(array_from_n5(array_to_n5(parse_json(value, key), key, told=True), key))
+
+    def _without_metadata(self, encoding: ChunkKeyEncoding) -> ChunkKeyEncoding:
+        # Blocks, which are shown as they are.
+        return encoding._replace(separator="/")
 
     def __delitem__(self, key: str) -> None:
         path, name = _split(key)

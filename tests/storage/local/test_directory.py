@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +12,6 @@ from typing import Any
 import pytest
 
 import zchunk
-from tests import ROOT
 from tests.store_conformance import StoreConformance, in_child
 from zchunk._ext.io.files import write_file
 from zchunk.errors import InvalidKeyError, KeyBelowValueError, StoreError
@@ -121,39 +117,12 @@ def test_directory_store_ignores_unfinished_writes(tmp_path: Path) -> None:
     assert files(tmp_path) == ["folder.partial/k"]
 
 
-@pytest.fixture(scope="session")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[list[str]]]:
-    """Runs code with `faults.c` before the C library, and returns what it notes, as paths below a folder."""
-    library = tmp_path_factory.mktemp("faults") / "faults.so"
-    source = ROOT / "tests" / "promises" / "faults.c"
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler by the name of cc")
-    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-
-    def run(folder: Path, code: str, *argv: str) -> list[list[str]]:
-        log = folder / "log"
-        begin = "import os, sys; from zchunk.storage import DirectoryStore; os.environ['LOG'] = sys.argv[1]\n"
-        done = subprocess.run(
-            [sys.executable, "-c", begin + code, log, folder / "s", *argv],
-            env={**os.environ, "LD_PRELOAD": preload},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        noted = log.read_text() if log.exists() else ""
-        return [line.replace(f"{folder}/", "").split() for line in noted.splitlines()]
-
-    return run
-
-
-needs_faults = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD and /proc")
-
-
-@needs_faults
-def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
-    ((_, partial, final),) = faults(tmp_path, "DirectoryStore(sys.argv[2])['a/0.0'] = b'v'")
+def test_directory_store_temporary_name(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+library.record(folder, log)
+DirectoryStore(folder / "s")["a/0.0"] = b"v"
+"""
+    ((partial, final),) = [names for call, *names in with_calls(tmp_path, code) if call == "rename"]
     assert final == "s/a/0.0"
     folder, name = os.path.split(partial)
     assert folder == "s/a"
@@ -163,20 +132,18 @@ def test_directory_store_temporary_name(tmp_path: Path, faults: Any) -> None:
     assert set(digits) <= set("0123456789abcdef")
 
 
-@needs_faults
-def test_directory_store_syncs_many_keys_at_once(tmp_path: Path, faults: Any) -> None:
+def test_directory_store_syncs_many_keys_at_once(tmp_path: Path, with_calls: Any) -> None:
     code = """
 import zchunk
-store = DirectoryStore(sys.argv[2])
+store = DirectoryStore(folder / "s")
 z = zchunk.create((70, 2), chunks=1, store=store, path="g/u", dimension_separator="/")
 z[...] = 1
 store["g/v/0"] = b"v"
-print(file=open(os.environ["LOG"], "w"))
+library.watch(folder, Calls.SYNC)
+library.list_to(log)
 store.sync(["g/u/3", "g/u/4", "g/u/4/0", "g/v/0", "g/w/0"])
 """
-    _, *calls = faults(tmp_path, code)
-    names = [name for call, name in calls if call == "fsync"]
-    assert len(names) == len(calls)
+    names = [name for _, name in with_calls(tmp_path, code)]
     assert sorted(names[:5]) == ["s/g/u/3/0", "s/g/u/3/1", "s/g/u/4/0", "s/g/u/4/1", "s/g/v/0"]
     # Every folder once, after those below it; the last has the name of the store's folder.
     folders = names[5:]
@@ -185,32 +152,32 @@ store.sync(["g/u/3", "g/u/4", "g/u/4/0", "g/v/0", "g/w/0"])
     assert folders.index("s/g/u/3") < folders.index("s/g/u") < folders.index("s/g")
 
 
-@needs_faults
-def test_directory_store_syncs_all_there_is(tmp_path: Path, faults: Any) -> None:
+def test_directory_store_syncs_all_there_is(tmp_path: Path, with_calls: Any) -> None:
     code = """
-store = DirectoryStore(sys.argv[2])
+store = DirectoryStore(folder / "s")
 for number in range(100):
     store[f"a/{number}"] = b"v"
-open(os.environ["LOG"], "w").close()
+library.watch(folder, Calls.SYNC)
+library.list_to(log)
 store.sync()
 """
-    names = [name for _, name in faults(tmp_path, code)]
+    names = [name for _, name in with_calls(tmp_path, code)]
     assert sorted(names[:100]) == sorted(f"s/a/{number}" for number in range(100))
     assert names[100:] == ["s/a", "s", str(tmp_path)]
 
 
-@needs_faults
-def test_a_folder_behind_fsspec_is_synced_too(tmp_path: Path, faults: Any) -> None:
+def test_a_folder_behind_fsspec_is_synced_too(tmp_path: Path, with_calls: Any) -> None:
     pytest.importorskip("fsspec")
     code = """
 import zchunk
-store = zchunk.FSStore("file://" + os.path.abspath(sys.argv[2]))
+store = zchunk.FSStore((folder / "s").as_uri())
 store["a/0"] = store["b/0"] = b"v"
-open(os.environ["LOG"], "w").close()
+library.watch(folder, Calls.SYNC)
+library.list_to(log)
 store.sync("a")
 store.sync(["b/0"])
 """
-    names = [name for _, name in faults(tmp_path, code)]
+    names = [name for _, name in with_calls(tmp_path, code)]
     assert [name for name in names if name != str(tmp_path)] == ["s/a/0", "s/a", "s", "s/b/0", "s/b", "s"]
 
 
@@ -231,20 +198,20 @@ def test_a_new_key_is_tried_again_where_another_process_erases_its_folder(
     assert asked == [True, True]
 
 
-@needs_faults
-def test_directory_store_failed_sync(tmp_path: Path, faults: Any) -> None:
+def test_directory_store_failed_sync(tmp_path: Path, with_calls: Any) -> None:
     code = """
-store = DirectoryStore(sys.argv[2])
+store = DirectoryStore(folder / "s")
 store["a/k"] = b"v"
-os.environ["FAULT"] = "fsync"
+library.watch(folder)
+library.strike(Strike(1, How.FAIL, Calls.SYNC, errno.ENOSPC))
 try:
     store.sync("a")
 except OSError as error:
-    assert error.filename == sys.argv[2] + "/a/k", error.filename
+    assert error.filename == str(folder / "s/a/k"), error.filename
 else:
     raise AssertionError
 """
-    faults(tmp_path, code)
+    with_calls(tmp_path, code)
 
 
 def test_directory_store_syncs_what_is_gone(tmp_path: Path) -> None:
@@ -256,31 +223,34 @@ def test_directory_store_syncs_what_is_gone(tmp_path: Path) -> None:
         store.sync("../a")
 
 
-@needs_faults
-@pytest.mark.parametrize("call", ["write", "close", "renameat", "fsync"])
-def test_directory_store_failed_write(tmp_path: Path, faults: Any, call: str) -> None:
+@pytest.mark.parametrize("call", ["WRITE", "CLOSE", "NAME", "SYNC"])
+def test_directory_store_failed_write(tmp_path: Path, with_calls: Any, call: str) -> None:
     code = """
-store = DirectoryStore(sys.argv[2], durability="fsync")
+store = DirectoryStore(folder / "s", durability="fsync")
 store["a/k"] = b"old"
-os.environ["FAULT"] = sys.argv[3]
+library.watch(folder, Calls[sys.argv[1]])
+library.strike(Strike(1, How.FAIL, error=errno.ENOSPC))
 try:
     store["a/k"] = b"new"
 except OSError as error:
-    del os.environ["FAULT"]
     assert error.strerror == "No space left on device", error
-    assert error.filename == sys.argv[2] + "/a/k", error
+    assert error.filename == str(folder / "s/a/k"), error
 else:
     os._exit(1)
 """
-    faults(tmp_path, code, call)
+    with_calls(tmp_path, code, call)
     assert files(tmp_path / "s") == ["a/k"]
     assert DirectoryStore(tmp_path / "s")["a/k"] == b"old"
 
 
-@needs_faults
-def test_directory_store_short_writes(tmp_path: Path, faults: Any) -> None:
-    code = "os.environ['SHORT'] = '1'; DirectoryStore(sys.argv[2])['k'] = bytes(range(250)) * 40"
-    faults(tmp_path, code)
+def test_directory_store_short_writes(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+library.watch(folder, Calls.WRITE)
+library.strike(Strike(1, How.SHORT, until=10))
+DirectoryStore(folder / "s")["k"] = bytes(range(250)) * 40
+assert library.end() > 10
+"""
+    with_calls(tmp_path, code)
     assert DirectoryStore(tmp_path / "s")["k"] == bytes(range(250)) * 40
 
 
@@ -294,19 +264,18 @@ def test_directory_store_short_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert store.get_range("k", 100, 5000) == value[100:5000]
 
 
-@needs_faults
-def test_directory_store_syncs_file_before_and_folders_after(tmp_path: Path, faults: Any) -> None:
+def test_directory_store_syncs_file_before_and_folders_after(tmp_path: Path, with_calls: Any) -> None:
     code = """
-store = DirectoryStore(sys.argv[2], durability=sys.argv[3])
-store["a/b/k"] = b"v"
+library.record(folder, log)
+DirectoryStore(folder / "s", durability=sys.argv[1])["a/b/k"] = b"v"
 """
 
     def events(durability: str) -> list[str]:
-        noted = faults(tmp_path, code, durability)
-        os.unlink(tmp_path / "log")
+        noted = with_calls(tmp_path, code, durability)
         return [
-            "partial" if path.endswith(".partial") and what == "fsync" else what if what == "rename" else path
+            "rename" if what == "rename" else "partial" if path.endswith(".partial") else path
             for what, path, *_ in noted
+            if what in ("sync begins", "rename")
         ]
 
     # What the folders that were made are in, the file before it is renamed, its folder after.
@@ -653,11 +622,29 @@ def test_a_new_value_below_another_one(tmp_path: Path) -> None:
         store.set_new("a/b", b"value")
 
 
-@needs_faults
-def test_metadata_are_never_written_in_place(tmp_path: Path, faults: Any) -> None:
+def test_metadata_are_never_written_in_place(tmp_path: Path, with_calls: Any) -> None:
     code = """
-store = DirectoryStore(sys.argv[2], durability="none")
+library.record(folder, log)
+store = DirectoryStore(folder / "s", durability="none")
 store["a/zarr.json"] = store["a/.zattrs"] = store["a/c/0"] = b"v"
 """
-    renamed = [final for call, _, final in faults(tmp_path, code) if call == "rename"]
+    renamed = [names[1] for call, *names in with_calls(tmp_path, code) if call == "rename"]
     assert renamed == ["s/a/zarr.json", "s/a/.zattrs"]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_shards_are_never_written_in_place(tmp_path: Path, with_calls: Any, cached: bool) -> None:
+    code = """
+import zchunk
+library.record(folder, log)
+store = DirectoryStore(folder / "s", durability="none")
+if sys.argv[1] == "True":
+    store = zchunk.LRUStoreCache(store, max_size=None)
+for name, data in (("texts", ["a", "b", "c", "d"]), ("numbers", [1, 2, 3, 4])):
+    zchunk.array(data, chunks=1, shards=2, store=store, path=name, zarr_format=3)
+"""
+    lines = with_calls(tmp_path, code, str(cached))
+    names = [f"s/{name}/c/{number}" for name in ("texts", "numbers") for number in range(2)]
+    renamed = [fields[1] for call, *fields in lines if call == "rename"]
+    assert sorted(name for name in renamed if "/c/" in name) == sorted(names)
+    assert not [call for call, path, *_ in lines if path in names and call != "rename"]

@@ -145,3 +145,58 @@ def test_whose_files_they_are(folder: Path) -> None:
     assert removal.foreign_files(str(folder / "n" / "a")) == []
     (folder / "n" / "a" / "notes.txt").touch()
     assert removal.foreign_files(str(folder / "n" / "a")) == ["notes.txt"]
+
+
+@pytest.mark.parametrize("what", ["node", "folder"])
+def test_what_cannot_be_deleted_is_left_to_all(tmp_path: Path, with_calls: Any, what: str) -> None:
+    code = """
+import zchunk
+store = DirectoryStore(folder / "s")
+root = zchunk.open_group(store, "w", zarr_format=3)
+root.create_dataset("a", shape=8, chunks=2)[...] = 1
+library.watch(folder, Calls.NAME)
+# The folder has a name of its own by then.
+library.strike(Strike(4, How.FAIL, error=errno.EACCES))
+try:
+    if sys.argv[1] == "node":
+        del root["a"]
+    else:
+        store.erase_prefix("a")
+except PermissionError:
+    assert library.end() > 4
+else:
+    raise AssertionError("it was swallowed")
+assert list(root) == []
+assert {finding.kind for finding in zchunk.verify(store).findings} == {"leftover"}
+store["b"] = b"value"
+assert sorted(os.listdir(folder / "s")) == ["b", "zarr.json"]
+"""
+    with_calls(tmp_path, code, what)
+
+
+def test_an_erasing_that_fails_is_finished_by_the_next(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+import zchunk
+store = DirectoryStore(folder / "s")
+zchunk.open_array(store, "w", shape=8, chunks=2, zarr_format=3)[...] = 1
+listed = log.with_name("listed")
+library.watch(folder, Calls.NAME)
+library.list_to(listed)
+library.strike(Strike(1000, How.FAIL))
+z = zchunk.open_array(store, "w", shape=8, chunks=2, zarr_format=3)
+z[...] = 1
+calls = library.end()
+for at in range(1, calls + 1):
+    library.watch(folder, Calls.NAME)
+    library.strike(Strike(at, How.FAIL, error=errno.EACCES))
+    try:
+        zchunk.open_array(store, "w", shape=8, chunks=2, zarr_format=3)[...] = 2
+    except PermissionError:
+        pass
+    library.end()
+    zchunk.open_array(store, "w", shape=8, chunks=2, zarr_format=3)[...] = 3
+    assert (zchunk.open_array(store, "r")[...] == 3).all()
+    store.remove_leftovers()
+    assert not zchunk.verify(store).findings, (at, zchunk.verify(store))
+"""
+    with_calls(tmp_path, code)

@@ -8,6 +8,7 @@ import struct
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,3 +166,57 @@ def test_signal_handlers_change_what_is_being_changed(tmp_path: Path) -> None:
         store.close()
         assert dict(ZipStore(path, mode="r")) == wanted
     assert 5 < refused < last
+
+
+def test_a_move_or_an_erasing_that_fails_changes_nothing(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+from zchunk.storage import ZipStore
+def made(number):
+    store = ZipStore(folder / f"{number}.zip")
+    store.update({"a/x": b"value", "a/y": b"other", "b": b"v"})
+    return store
+for number, (change, kept) in enumerate([
+    (lambda store: store.rename("a", "n"), {"n/x": b"value", "n/y": b"other", "b": b"v"}),
+    (lambda store: store.erase_prefix("a"), {"b": b"v"}),
+]):
+    for kinds in (Calls.WRITE, Calls.STAT):
+        at, failed = 1, True
+        while failed:
+            store = made(f"{number}-{int(kinds)}-{at}")
+            before = dict(store)
+            library.watch(folder, kinds)
+            library.strike(Strike(at, How.FAIL, error=errno.ENOSPC))
+            try:
+                change(store)
+            except OSError:
+                pass
+            failed = library.end() >= at
+            assert dict(store) == (before if failed else kept)
+            if failed:
+                change(store)
+            store.close()
+            assert dict(ZipStore(store.path, mode="r")) == kept
+            at += 1
+        assert at > 2 or (kinds is Calls.WRITE and number == 1)
+"""
+    with_calls(tmp_path, code)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_entries_that_are_moved_are_those_of_other_readers(tmp_path: Path, compression: int) -> None:
+    path, values = tmp_path / "a.zip", {f"a/{number}": os.urandom(number) * 9 for number in range(50)}
+    with zipfile.ZipFile(path, "w", compression) as other, other.open("a/streamed", "w") as entry:
+        # With its sizes behind it.
+        entry.write(b"streamed" * 100)
+    with ZipStore(path, compression=compression, mode="a") as store:
+        store.update(values)
+        store["\u00e9"] = b"value"
+        store.rename("a", "\u00fc")
+        store.rename("\u00e9", "b/c")
+    wanted = {f"\u00fc/{number}": values[f"a/{number}"] for number in range(50)}
+    wanted |= {"\u00fc/streamed": b"streamed" * 100, "b/c": b"value"}
+    with zipfile.ZipFile(path) as found:
+        assert found.testzip() is None
+        assert {name: found.read(name) for name in found.namelist()} == wanted
+    with ZipStore(path, mode="r") as store:
+        assert dict(store) == wanted

@@ -239,8 +239,17 @@ class DirectoryStore(Store):
             return read_fd(file.fd, max(stop - start, 0))
 
     def __setitem__(self, key: str, value: Bytes) -> None:
+        self._write(key, value)
+
+    def _set_whole(self, key: str, value: Bytes) -> None:
+        if type(self).__setitem__ is not DirectoryStore.__setitem__:
+            self[key] = value
+        else:
+            self._write(key, value, DURABILITY["atomic"])
+
+    def _write(self, key: str, value: Bytes, least: int = 0) -> None:
         path = self.file_path(key)
-        data, encoded, how = as_buffer(value), os.fsencode(path), self._how(key)
+        data, encoded, how = as_buffer(value), os.fsencode(path), max(self._how(key), least)
         folder = path.rpartition("/")[0]
         if folder not in tidy.folders:
             tidy(folder)

@@ -52,6 +52,24 @@ def partial_path(path: str) -> str:
     return f"{path}.{temp_number():024x}{PARTIAL}"
 
 
+def abandon(path: str) -> None:
+    """Give a temporary folder that could not be deleted a name of no process: whoever can may delete it."""
+    found = _NAME.fullmatch(path)
+    assert found is not None, path
+    with suppress(OSError):
+        os.rename(path, f"{found[1]}.{owners.without_process(int(found[2], 16)):024x}{PARTIAL}")
+    # The next write beside it looks again.
+    tidy.folders.discard(os.path.dirname(path))
+
+
+def discard(folder: str) -> None:
+    """Delete a temporary folder of this process; what cannot be deleted is left to others."""
+    try:
+        remove_tree(folder)
+    except OSError:
+        abandon(folder)
+
+
 def is_hidden(entry: os.DirEntry[str]) -> bool:
     """Whether a file or folder is a temporary one, and so not part of a store."""
     if not entry.name.endswith(PARTIAL):

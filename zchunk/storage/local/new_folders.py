@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 
 from zchunk.storage.local.files import sync_folder, write_new
-from zchunk.storage.local.leftovers import MAKING, partial_path, tidy
-from zchunk.storage.local.trees import remove_tree
+from zchunk.storage.local.leftovers import MAKING, discard, partial_path, tidy
 
 
 def put_new_folder(folder: str, files: Mapping[str, bytes], sync: bool = False) -> bool:
@@ -34,8 +32,7 @@ def put_new_folder(folder: str, files: Mapping[str, bytes], sync: bool = False) 
             sync_folder(aside)
         os.rename(aside, folder)
     except BaseException as error:
-        with suppress(OSError):
-            remove_tree(aside)
+        discard(aside)
         if isinstance(error, OSError):
             return False
         raise

@@ -18,7 +18,15 @@ from zchunk._ext.io.files import are_files
 from zchunk.errors import StoreError
 from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
 from zchunk.storage.local.files import is_absence, sync_folder, write_new
-from zchunk.storage.local.leftovers import ERASED, ERASING, is_abandoned_trace, is_hidden, partial_path
+from zchunk.storage.local.leftovers import (
+    ERASED,
+    ERASING,
+    abandon,
+    discard,
+    is_abandoned_trace,
+    is_hidden,
+    partial_path,
+)
 from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
 
 # In a folder that is there while what is beside it is deleted: the names of that.
@@ -43,9 +51,13 @@ def remove_folder(folder: str, sync: bool = False) -> None:
         # A file system is mounted here, for instance.
         remove_in_place(folder, sync)
         return
-    if sync:
-        sync_folder(os.path.dirname(folder))
-    remove_tree(aside)
+    try:
+        if sync:
+            sync_folder(os.path.dirname(folder))
+        remove_tree(aside)
+    except BaseException:
+        abandon(aside)
+        raise
 
 
 def remove_in_place(folder: str, sync: bool = False) -> None:
@@ -72,6 +84,9 @@ def clear_folder(folder: str, sync: bool = False, keep: str = "") -> None:
             # Another process deletes in it too.
             if not os.path.lexists(folder):
                 return
+        except BaseException:
+            abandon(aside)
+            raise
     raise StoreError(f"cannot erase {folder!r}: others delete in it all the time; try again")
 
 
@@ -120,8 +135,7 @@ def _write_names(aside: str, found: list[os.DirEntry[str]], sync: bool) -> None:
             sync_folder(aside)
             sync_folder(os.path.dirname(aside))
     except BaseException:
-        with suppress(OSError):
-            remove_tree(aside)
+        discard(aside)
         raise
 
 

@@ -82,16 +82,10 @@ class Archive(Reader):
         info.compress_size = len(packed)
         if method == zipfile.ZIP_LZMA:
             info.flag_bits |= _LZMA_END_MARKER
-        if len(key.encode()) >= 1 << 16:
-            raise StoreError(f"a key in a zip archive has less than 65,536 bytes, not {len(key.encode())}")
+        _check_name(key)
 
         def append(file: File) -> None:
-            grown = self._end + len(packed) + len(key) + 1024
-            count = len(self.entries) + len(self._foreign) + 1
-            if not self._allow_zip64 and (grown > _ZIP32_SIZE or count > _ZIP32_ENTRIES):
-                raise StoreError(
-                    f"{self.path!r} would exceed 2 GiB or 65,535 entries; open it with allowZip64=True"
-                )
+            self._check_room(len(packed) + len(key), 1)
             info.header_offset = self._end
             self.dirty = True
             try:
@@ -110,6 +104,15 @@ class Archive(Reader):
 
         self._change(append)
 
+    def _check_room(self, nbytes: int, entries: int) -> None:
+        """Raise `StoreError` if more of it would need what an archive without Zip64 does not have."""
+        grown = self._end + nbytes + 1024 * entries
+        count = len(self.entries) + len(self._foreign) + entries
+        if not self._allow_zip64 and (grown > _ZIP32_SIZE or count > _ZIP32_ENTRIES):
+            raise StoreError(
+                f"{self.path!r} would exceed 2 GiB or 65,535 entries; open it with allowZip64=True"
+            )
+
     def delete(self, key: str) -> None:
         """Drop an entry from the directory."""
         if key not in self.entries:
@@ -121,6 +124,45 @@ class Archive(Reader):
             self.dirty = True
 
         self._change(drop)
+
+    def delete_many(self, keys: list[str]) -> None:
+        """Drop those entries that are there from the directory: all, or none if that fails."""
+        if self.entries.keys().isdisjoint(keys):
+            return
+
+        def drop(file: File) -> None:
+            gone = {*keys}
+            self.entries = {key: info for key, info in self.entries.items() if key not in gone}
+            self.dirty = True
+
+        self._change(drop)
+
+    def move(self, names: list[tuple[str, str]]) -> None:
+        """Append entries once more under new names, and drop the old ones: all, or none if that fails."""
+        for _, new in names:
+            _check_name(new)
+
+        def append(file: File) -> None:
+            size = file.size
+            found = [(new, self.entries[old]) for old, new in names]
+            self._check_room(sum(info.compress_size + len(new) for new, info in found), len(names))
+            moved, end = dict[str, zipfile.ZipInfo](), self._end
+            try:
+                for new, info in found:
+                    start = self._start(file, info, size)
+                    moved[new] = renamed = _renamed(info, new, end)
+                    end = file.write(end, renamed.FileHeader())
+                    end = _copy(file, start, info.compress_size, file, end)
+            except BaseException as error:
+                _truncate(file, self._end)
+                if isinstance(error, ValueError):
+                    raise self._damaged(new, error) from error
+                raise
+            gone = {old for old, _ in names}
+            self.entries = {key: info for key, info in self.entries.items() if key not in gone} | moved
+            self._end, self.dirty = end, True
+
+        self._change(append)
 
     def _change(self, work: Callable[[File], None]) -> None:
         """Have `work` change the file as its one writer, once it is sure that there is no other."""
@@ -233,11 +275,7 @@ class Archive(Reader):
                 # A copy, for other threads may be reading.
                 moved.append(copy(info))
                 moved[-1].header_offset = end
-                while size:
-                    part = file.read(start, min(size, 1 << 24))
-                    end = target.write(end, part)
-                    start += len(part)
-                    size -= len(part)
+                end = _copy(file, start, size, target, end)
             self._write_directory(target, end, moved)
             # Or a power cut could leave an empty file by the name of the archive.
             sync_file(target.fd)
@@ -259,6 +297,33 @@ class Archive(Reader):
         directory.comment = self._comment
         directory.close()
         return file.write(start, stream.getbuffer())
+
+
+def _check_name(key: str) -> None:
+    if len(key.encode()) >= 1 << 16:
+        raise StoreError(f"a key in a zip archive has less than 65,536 bytes, not {len(key.encode())}")
+
+
+def _renamed(info: zipfile.ZipInfo, name: str, start: int) -> zipfile.ZipInfo:
+    """Return an entry with the same bytes under another name, elsewhere in the archive."""
+    new = zipfile.ZipInfo(name, info.date_time)
+    for known in ("compress_type", "external_attr", "create_system", "CRC", "file_size", "compress_size"):
+        setattr(new, known, getattr(info, known))
+    new.flag_bits = info.flag_bits & _LZMA_END_MARKER
+    new.header_offset = start
+    return new
+
+
+def _copy(source: File, start: int, size: int, target: File, end: int) -> int:
+    """Copy bytes from one place to another; return where they end."""
+    while size:
+        part = source.read(start, min(size, 1 << 24))
+        if not part:
+            raise ValueError("the file ends within it")
+        end = target.write(end, part)
+        start += len(part)
+        size -= len(part)
+    return end
 
 
 def _truncate(file: File, size: int) -> None:

@@ -328,12 +328,25 @@ class ZipStore(Store):
         return sum(info.compress_size for info in infos if info is not None)
 
     def erase_prefix(self, path: str = "") -> None:
-        self._writable()
-        super().erase_prefix(path)
+        # Not metadata first, as elsewhere: all of it goes at once.
+        self.erase_many(self._keys_below(path))
+
+    def erase_many(self, keys: Iterable[str]) -> None:
+        archive = self._writable()
+        if type(self).__delitem__ is ZipStore.__delitem__:
+            archive.delete_many([check_key(key) for key in keys])
+        else:
+            super().erase_many(keys)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         self._writable()
         super().rename(src_path, dst_path)
+
+    def _move(self, names: list[tuple[str, str]]) -> None:
+        if type(self).__getitem__ is ZipStore.__getitem__ and type(self).__setitem__ is ZipStore.__setitem__:
+            self._writable().move(names)
+        else:
+            super()._move(names)
 
     @property
     def zf(self) -> zipfile.ZipFile:
