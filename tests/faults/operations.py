@@ -336,7 +336,8 @@ def _repair(world: World) -> None:
     asked = {"orphans": "erase", "leftovers": "erase", "consolidated": "rebuild"}
     found = zchunk.repair(world.store, **asked, dry_run=False)  # type: ignore[call-overload]
     # It raises nothing: what could not be read or done is in the report.
-    failed = [f.detail for f in found.report.of("unreadable")] + [a.detail for a in found.actions if not a.done]
+    failed = [finding.detail for finding in found.report.of("unreadable")]
+    failed += [action.detail for action in found.actions if not action.done]
     if failed:
         raise OSError(failed[0])
 
