@@ -10,10 +10,13 @@ PART ?= 1
 EVERY ?= 1
 SANITIZED_CASES ?= 2000
 SANITIZED_PROGRAMS ?= 10
+# Of each kind of work in `make tsan`.
+TSAN_SECONDS ?= 10
 # Of each target of atheris.
 FUZZ_SECONDS ?= 60
 FUZZ_TESTS := tests/promises/test_fuzz.py tests/faults/test_fuzz_targets.py
 ASAN := build/asan
+TSAN := build/tsan
 # What runs native code, in the cases of a default run: each kernel, then whole arrays, shards, archives, and
 # random programs (those that are compared with zarr 2 if `make differential` made its environment).
 SANITIZED_TESTS := tests/ext tests/engine/test_execute.py tests/engine/test_shard.py tests/core/test_array.py \
@@ -130,6 +133,14 @@ sanitize: build-sanitized  ## build with AddressSanitizer, then the tests of nat
 	ZCHUNK_FUZZ_CASES=$(SANITIZED_CASES) ZCHUNK_PROGRAMS=$(SANITIZED_PROGRAMS) \
 	    ZCHUNK_ZARR2_PYTHON=$(abspath $(wildcard build/zarr2/bin/python)) $(call sanitized,$(SANITIZED_TESTS))
 
+.PHONY: tsan
+# `setarch -R`: addresses where ThreadSanitizer expects them.
+tsan:  ## build with ThreadSanitizer, then threads of native code beside each other for TSAN_SECONDS
+	ZCHUNK_SANITIZE=thread $(PYTHON) setup.py -q build --build-base $(TSAN) --build-lib $(TSAN)/lib
+	cd $(TSAN) && setarch -R env PYTHONPATH=$(CURDIR)/$(TSAN)/lib PYTHONMALLOC=malloc \
+	    LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=halt_on_error=1:exitcode=66:history_size=7 \
+	    $(PYTHON) $(CURDIR)/tests/faults/threads.py $(TSAN_SECONDS)
+
 build-sanitized:
 	ZCHUNK_SANITIZE=address,undefined $(PYTHON) setup.py -q build --build-base $(ASAN) --build-lib $(ASAN)/lib
 
@@ -171,7 +182,7 @@ differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get e
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
 
-faults:  ## campaigns of faults: kills, full disks, power cuts, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
+faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes

@@ -7,20 +7,14 @@ kernel without the GIL. Python calls it with a buffer, or one of the ways to com
 from libc.stdint cimport uint8_t, uint32_t
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer, PyBuffer_Release
 
+from zchunk._ext.codecs.crc_fold cimport ZC_FOLD_LEAST, zc_fold, zc_fold_hardware, zc_fold_init, zc_fold_table
+
 cdef extern from "codecs/crc32c.h" nogil:
     const uint32_t ZC_CRC_POLY
     void zc_crc_init()
     int zc_crc_hardware()
     uint32_t zc_crc_table(uint32_t crc, const uint8_t* p, size_t n)
     uint32_t zc_crc_fast(uint32_t crc, const uint8_t* p, size_t n)
-
-cdef extern from "codecs/crc_fold.h" nogil:
-    ctypedef struct zc_fold_table:
-        pass
-    const size_t ZC_FOLD_LEAST
-    void zc_fold_init(zc_fold_table* t, uint32_t poly)
-    int zc_fold_hardware()
-    size_t zc_fold(const zc_fold_table* t, uint32_t crc, const uint8_t* p, size_t n, uint8_t* rest)
 
 cdef zc_fold_table _table
 zc_crc_init()

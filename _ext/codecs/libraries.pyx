@@ -14,19 +14,12 @@ from libc.string cimport memcpy, memset
 
 from zchunk._ext.codecs.blosclz cimport BLOSCLZ_TABLE, blosclz_decode, blosclz_encode
 from zchunk._ext.codecs.clib cimport *
+from zchunk._ext.codecs.crc_fold cimport ZC_FOLD_LEAST, zc_fold, zc_fold_hardware, zc_fold_init, zc_fold_table
 from zchunk._ext.codecs.libraries cimport BLOSCLZ, LZ4, LZ4HC, ZLIB, ZSTD
 from zchunk._ext.memory.scratch cimport Scratch
 from zchunk._ext.memory.status cimport (
     CORRUPT, NO_MEMORY, OK, TOO_LARGE, TRAILING, TRUNCATED, UNSUPPORTED, WRONG_SIZE, fail,
 )
-
-cdef extern from "codecs/crc_fold.h" nogil:
-    ctypedef struct zc_fold_table:
-        pass
-    const size_t ZC_FOLD_LEAST
-    void zc_fold_init(zc_fold_table* t, uint32_t poly)
-    int zc_fold_hardware()
-    size_t zc_fold(const zc_fold_table* t, uint32_t crc, const uint8_t* p, size_t n, uint8_t* rest)
 
 cdef extern from "memory/scratch.h" nogil:
     void* zc_scratch(size_t size, void (*end)(void*) noexcept nogil)

@@ -23,11 +23,14 @@ static pthread_key_t zc_scratch_key;
 static pthread_once_t zc_scratch_once = PTHREAD_ONCE_INIT;
 static int zc_scratch_error;
 static void (*zc_scratch_end)(void *);
-static void zc_scratch_make(void) { zc_scratch_error = pthread_key_create(&zc_scratch_key, zc_scratch_end); }
+static void zc_scratch_make(void) {
+    zc_scratch_error = pthread_key_create(&zc_scratch_key, __atomic_load_n(&zc_scratch_end, __ATOMIC_RELAXED));
+}
 
 /* Memory of the calling thread, zero at first; `end` gets it when the thread ends. NULL: no memory. */
 static void *zc_scratch(size_t size, void (*end)(void *)) {
-    zc_scratch_end = end;
+    /* Every thread has the same. */
+    __atomic_store_n(&zc_scratch_end, end, __ATOMIC_RELAXED);
     pthread_once(&zc_scratch_once, zc_scratch_make);
     if (zc_scratch_error) return NULL;
     void *p = pthread_getspecific(zc_scratch_key);

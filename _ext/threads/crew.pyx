@@ -91,7 +91,7 @@ cdef void _offer(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
         else:
             desk.last.next = &tickets[i]
         desk.last = &tickets[i]
-    desk.open += n
+    zc_store(&desk.open, desk.open + n)
     zc_store(&desk.offers, desk.offers + 1)
     n = min(n, desk.asleep)
     pthread_mutex_unlock(&desk.mutex)
@@ -117,7 +117,7 @@ cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
     # Python tasks take long, and do not follow each other quickly.
     cdef bint worked = False
     pthread_mutex_lock(&desk.mutex)
-    desk.open -= finished
+    zc_store(&desk.open, desk.open - finished)
     while True:
         if desk.first == NULL and worked:
             _look_out(desk)
@@ -139,7 +139,7 @@ cdef void* _serve(Desk* desk, bint finished) noexcept nogil:
         ticket.work(ticket.arg)
         worked = True
         pthread_mutex_lock(&desk.mutex)
-        desk.open -= 1
+        zc_store(&desk.open, desk.open - 1)
         # The thread that offered it may free it from here on.
         zc_store(&ticket.state, DONE)
         pthread_cond_broadcast(&desk.done)
@@ -154,7 +154,7 @@ cdef void _withdraw(Desk* desk, Ticket* tickets, int64_t n) noexcept nogil:
         if tickets <= at[0] < tickets + n:
             zc_store(&at[0].state, DONE)
             at[0] = at[0].next
-            desk.open -= 1
+            zc_store(&desk.open, desk.open - 1)
         else:
             before = at[0]
             at = &before.next
