@@ -436,3 +436,18 @@ for overwrite in (False, True):
     del zchunk.open_group(store)["a"]
 """
     with_calls(tmp_path, code)
+
+
+def test_a_mark_beside_a_complete_node_is_a_leftover(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+import zchunk
+from zchunk.runtime.owners import signature
+store = zchunk.N5Store(folder / "s.n5")
+zchunk.open_group(store, "w", path="g")
+# As a process leaves it that is killed here; the other one is not complete.
+store["g/.unfinished"] = store["h/.unfinished"] = signature()
+"""
+    with_calls(tmp_path, code)
+    store = N5Store(tmp_path / "s.n5")
+    assert store.remove_leftovers() == ["g/.unfinished"]
+    assert "h/.unfinished" in store

@@ -18,6 +18,7 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_bytes
 from zchunk.storage.fsspec.store import FSStore
 from zchunk.storage.local.directory import Durability, NestedDirectoryStore
+from zchunk.storage.marks import remove_left
 
 if TYPE_CHECKING:
     from zchunk.spec.keys import ChunkKeyEncoding
@@ -301,6 +302,10 @@ class N5Store(_N5, NestedDirectoryStore):
 
     def _new_file(self, key: str, value: Any) -> bool:
         return self._link_new(key, value)
+
+    def remove_leftovers(self, path: str | None = None) -> list[str]:
+        # For files alone a node is where metadata of Zarr are.
+        return [*super().remove_leftovers(path), *remove_left(self, path)]
 
     def size(self, key: str) -> int:
         if _split(key)[1] in _METADATA_KEYS:
