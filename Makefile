@@ -22,6 +22,9 @@ TSAN := build/tsan
 SANITIZED_TESTS := tests/ext tests/engine/test_execute.py tests/engine/test_shard.py tests/core/test_array.py \
     tests/core/test_selections.py tests/storage/zip/test_reader.py tests/promises/differential $(FUZZ_TESTS)
 TRACED := build/coverage
+# For `make interop`: which implementations, by default all, and how many arrays in each direction.
+INTEROP ?=
+ARRAYS ?= 300
 # For `make clients`: which programs, by default all.
 CLIENTS ?=
 # For `make coverage`: which tests, by default all.
@@ -166,18 +169,28 @@ zarr-clients:  ## anndata's and xarray's tests of Zarr with zarr-python 3.4.2 on
 clients:  ## the tests of ome-zarr and anndata with zchunk in zarr's place, each in an environment of its own
 	$(PYTHON) -m tests.promises.clients.run $(CLIENTS)
 
-differential:  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get environments of their own
+differential: zarr-releases  ## random programs beside zarr 2.18.7 and zarr 3.4.2, which get environments of their own
+	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python ZCHUNK_ZARR3_PYTHON=$$(ls build/zarr3/bin/python 2>/dev/null || true) \
+	    $(PYTHON) -m pytest --all tests/promises/differential
+
+.PHONY: zarr-releases interop interop-part
+zarr-releases:
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
 	set -e; newer=$$($(PYTHON) -c 'from benchmarks import environments as e; print(e.find_newer_python())'); \
 	    if "$$newer" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then \
 	        test -x build/zarr3/bin/python || "$$newer" -m venv build/zarr3; \
 	        build/zarr3/bin/python -m pip install --quiet zarr==3.4.2; \
-	        export ZCHUNK_ZARR3_PYTHON=build/zarr3/bin/python; \
 	    else \
-	        echo 'no Python 3.12 or newer here, which zarr 3.4.2 needs: its programs are left out'; \
-	    fi; \
-	    ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python $(PYTHON) -m pytest --all tests/promises/differential
+	        echo 'no Python 3.12 or newer here, which zarr 3.4.2 needs: it is left out'; \
+	    fi
+
+interop: zarr-releases  ## ARRAYS random arrays to and from each of 13 implementations (INTEROP=zarrita for one)
+	$(PYTHON) -m tests.promises.interop.environments
+	$(PYTHON) -m tests.promises.interop.run $(INTEROP) --count $(ARRAYS)
+
+interop-part:  ## 12 arrays each
+	$(MAKE) interop ARRAYS=12
 
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
