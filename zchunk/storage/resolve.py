@@ -47,8 +47,8 @@ def open_store(
         None is a new `MemoryStore`; a path ending in ``.zip`` a `ZipStore`, one in ``.n5`` an `N5Store`, any
         other a `DirectoryStore` (``~/`` is the home folder); a URL of a bucket (``s3://bucket/x``, ``gs://``,
         ``az://``) or a store of obstore an `ObjectStore`; ``redis://host/0/x`` a `RedisStore`; any other URL
-        (``https://…``, ``memory://x``, chains with ``::``), and a file system or `FSMap` of fsspec, an
-        `FSStore`; a URL that ends in ``.zip`` a `ZipStore`, to be read; a store of zarr-python 3 a
+        (``https://…``, ``memory://x``, ``reference://refs.json``, chains with ``::``), a file system or
+        `FSMap` of fsspec, and references of kerchunk as a dictionary, an `FSStore`; a URL that ends in ``.zip`` a `ZipStore`, to be read; a store of zarr-python 3 a
         `CoroutineStore`; any other mapping a `KVStore` over it; a `Store` itself. A ``file://`` URL, which
         may be %-encoded, is as the path that it names, and needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
@@ -122,6 +122,9 @@ def _store_of_map(store: Any, mode: Mode, storage_options: dict[str, Any]) -> St
             missing_exceptions=store.missing_exceptions,
             **storage_options,
         )
+    if isinstance(store, dict) and isinstance(store.get("refs"), dict):
+        # References of kerchunk and VirtualiZarr: no key of a store has a dictionary for its value.
+        return registry.FSStore("reference://", mode=mode, **{**storage_options, "fo": store})
     coroutines = sys.modules.get("zarr.abc.store")
     if coroutines is not None and isinstance(store, getattr(coroutines, "Store", ())):
         return _store_of_zarr3(store)

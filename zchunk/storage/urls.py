@@ -16,6 +16,7 @@ from zchunk.storage.secrets import cleaned_url
 # What fsspec puts before another file system, whose files it has.
 _CACHES = {"blockcache", "filecache", "simplecache"}
 _REDIS = {"redis", "rediss"}
+_REFERENCES = "reference://"
 
 
 def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store | str:
@@ -36,6 +37,10 @@ def store_of_url(url: str, mode: str, storage_options: dict[str, Any]) -> Store 
     if package is not None and (find_spec("obstore") is not None or find_spec(package) is None):
         read_only = mode == "r" or storage_options.get("read_only", False)
         return registry.ObjectStore.from_url(url, **storage_options | {"read_only": read_only})
+    place = url.removeprefix(_REFERENCES)
+    if place != url and place and not place.startswith("::") and "fo" not in storage_options:
+        # References in a file, or in a folder of Parquet files, without the "::" that fsspec wants.
+        url = f"{_REFERENCES}::{place}"
     return FSStore(url, mode=mode, **storage_options)
 
 

@@ -363,6 +363,8 @@ ROOTS: dict[str, Any] = {
     "filecache::zip://": lambda folder: f"filecache::zip://::{archived(folder, 'zip')}",
     "a folder in a zip": lambda folder: f"zip://a::{archived(folder, 'zip')}",
     "reference://": lambda folder: f"reference://::{references(folder)}",
+    "reference://file": lambda folder: f"reference://{references(folder)}",
+    "references as a dictionary": lambda folder: json.loads(Path(references(folder)).read_text()),
 }
 
 

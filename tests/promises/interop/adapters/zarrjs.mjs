@@ -47,7 +47,7 @@ export async function read(store, theCase, box) {
 export async function write(store, theCase, { data, shape }) {
   const folder = new Folder(store);
   if (theCase.path) {
-    const root = await openGroup(folder, null, "w");
+    const root = await openGroup(folder, "", "a");
     for (const [name, value] of Object.entries(theCase.group)) await root.attrs.setItem(name, value);
   }
   const { metadata } = theCase;
