@@ -173,7 +173,7 @@ differential: zarr-releases  ## random programs beside zarr 2.18.7 and zarr 3.4.
 	ZCHUNK_ZARR2_PYTHON=build/zarr2/bin/python ZCHUNK_ZARR3_PYTHON=$$(ls build/zarr3/bin/python 2>/dev/null || true) \
 	    $(PYTHON) -m pytest --all tests/promises/differential
 
-.PHONY: zarr-releases interop interop-part
+.PHONY: zarr-releases interop interop-part ome-zarr
 zarr-releases:
 	test -x build/zarr2/bin/python || $(PYTHON) -m venv build/zarr2
 	build/zarr2/bin/python -m pip install --quiet zarr==2.18.7 'numcodecs[msgpack]==0.15.1'
@@ -188,6 +188,14 @@ zarr-releases:
 interop: zarr-releases  ## ARRAYS random arrays to and from each of 13 implementations (INTEROP=zarrita for one)
 	$(PYTHON) -m tests.promises.interop.environments
 	$(PYTHON) -m tests.promises.interop.run $(INTEROP) --count $(ARRAYS)
+
+ome-zarr: zarr-releases  ## images and plates of examples/ome_zarr.py with ome-zarr-models and ome-zarr-py
+	test -x build/ome/bin/python || build/zarr3/bin/python -m venv build/ome
+	build/ome/bin/python -m pip install --quiet ome-zarr-models==1.8.1 ome-zarr==0.21.0
+	for version in 0.4 0.5; do \
+	    $(PYTHON) examples/ome_zarr.py --out build/ome-$$version --version $$version; \
+	    build/ome/bin/python -W ignore tests/promises/interop/ome.py build/ome-$$version; \
+	done
 
 interop-part:  ## 12 arrays each
 	$(MAKE) interop ARRAYS=12

@@ -52,6 +52,17 @@ def map_example() -> Iterator[ModuleType]:
     yield from module_of("map")
 
 
+@pytest.mark.parametrize("version", [pytest.param("0.4", marks=pytest.mark.slow), "0.5"])
+def test_ome_zarr(tmp_path: Path, version: str) -> None:
+    done = run("--out", str(tmp_path), "--version", version, "--size", "64", example=EXAMPLES / "ome_zarr.py")
+    assert done.returncode == 0, done.stderr
+    assert f"OME-Zarr {version}" in done.stdout
+    image = zchunk.open_group(tmp_path / "image.zarr", mode="r")
+    metadata = image.attrs["ome"] if version == "0.5" else image.attrs
+    assert [level["path"] for level in metadata["multiscales"][0]["datasets"]] == ["0", "1", "2"]
+    assert image["labels/cells/0"].shape == (64, 64)
+
+
 def test_simulation(tmp_path: Path) -> None:
     out = tmp_path / "run.zarr"
     done = run(*SMALL, "--out", str(out), "--keep")

@@ -48,9 +48,10 @@ def open_store(
         other a `DirectoryStore` (``~/`` is the home folder); a URL of a bucket (``s3://bucket/x``, ``gs://``,
         ``az://``) or a store of obstore an `ObjectStore`; ``redis://host/0/x`` a `RedisStore`; any other URL
         (``https://…``, ``memory://x``, ``reference://refs.json``, chains with ``::``), a file system or
-        `FSMap` of fsspec, and references of kerchunk as a dictionary, an `FSStore`; a URL that ends in ``.zip`` a `ZipStore`, to be read; a store of zarr-python 3 a
-        `CoroutineStore`; any other mapping a `KVStore` over it; a `Store` itself. A ``file://`` URL, which
-        may be %-encoded, is as the path that it names, and needs no fsspec.
+        `FSMap` of fsspec, and references of kerchunk as a dictionary, an `FSStore`; a URL that ends in
+        ``.zip`` a `ZipStore`, to be read; a store of zarr-python 3 a `CoroutineStore`; any other mapping a
+        `KVStore` over it; a `Store` itself. A ``file://`` URL, which may be %-encoded, is as the path that it
+        names, and needs no fsspec.
     mode : {"r", "r+", "a", "w", "w-", "x"}, default "a"
         How to open a zip file: ``"r"`` to read; ``"r+"`` to change one that exists; ``"a"`` and ``"w-"`` to
         change or create; ``"w"`` to replace; ``"x"`` to create. An `FSStore` that is opened with ``"r"``
