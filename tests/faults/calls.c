@@ -12,7 +12,7 @@
 
    A program that is started with ROOT=FOLDER and LOG=PATH in its environment is recorded from the beginning. A
    change is noted when it has been made and before the caller knows, so what one process has told another is in the
-   order of the lines. Of a sync both begin and end are noted: what is changed meanwhile may be lost. Calls that
+   order of the lines; and so is a name that another process has seen. Of a sync both begin and end are noted: what is changed meanwhile may be lost. Calls that
    change files and are not here would go unseen; the replay compares its end with the real files.
 
    Python opens folders by calls inside of the C library, which cannot be seen here; `opendir` can. */
@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -146,11 +147,33 @@ __attribute__((constructor)) static void begin(void) {
 
 static const char *root(void) { return recorded[0] ? recorded : NULL; }
 
+/* Nobody notes anything while a thread holds the record. */
+static __thread int held = -1;
+
+static void hold(void) {
+    if (root() == NULL) return;
+    held = syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (held < 0) abort();
+    while (syscall(SYS_flock, held, LOCK_EX) != 0)
+        if (errno != EINTR) abort();
+}
+
+static void let_go(void) {
+    int error = errno;
+    if (held < 0) return;
+    /* A process that was forked meanwhile has it, too. */
+    syscall(SYS_flock, held, LOCK_UN);
+    syscall(SYS_close, held);
+    held = -1;
+    errno = error;
+}
+
 /* One write, so that lines of processes and threads do not mix. */
 static void note(const char *line, size_t n) {
-    int fd = syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0 || syscall(SYS_write, fd, line, n) != (long)n) abort();
-    syscall(SYS_close, fd);
+    int alone = held < 0;
+    if (alone) hold();
+    if (syscall(SYS_write, held, line, n) != (long)n) abort();
+    if (alone) let_go();
 }
 
 static void note_names(const char *call, const char *a, const char *b) {
@@ -369,7 +392,10 @@ int close(int fd) {
 #define NAMED(name, noun, kind, parameters, arguments, from_fd, from, to_fd, to) \
     int name parameters {                                                        \
         if (befalls(kind, #name, from_fd, from) == FAIL) return -1;              \
-        return noted(REAL(name) arguments, noun, from_fd, from, to_fd, to);      \
+        hold();                                                                  \
+        int code = noted(REAL(name) arguments, noun, from_fd, from, to_fd, to);  \
+        let_go();                                                                \
+        return code;                                                             \
     }
 NAMED(mkdir, "mkdir", NAME, (const char *p, mode_t mode), (p, mode), AT_FDCWD, p, 0, NULL)
 NAMED(mkdirat, "mkdir", NAME, (int d, const char *p, mode_t mode), (d, p, mode), d, p, 0, NULL)
