@@ -203,7 +203,7 @@ interop-part:  ## 12 arrays each
 golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
 	$(PYTHON) tests/promises/golden/make.py
 
-faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
+faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, signals, races, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zchunk
-from tests.faults import errors, full, kills, machine, power
+from tests.faults import endurance, errors, exits, full, interrupts, kills, machine, power, races
 from tests.faults.campaign import Case, Figures, Share, cases, working_folder
 from tests.faults.library import reason_not_to, start_again
 
@@ -19,6 +19,7 @@ from tests.faults.library import reason_not_to, start_again
 CAMPAIGNS: dict[str, Callable[[list[Case], Path, int], Figures]] = {
     "kills": kills.run,
     "errors": errors.run,
+    "interrupts": interrupts.run,
     "full": full.run,
     "power": lambda chosen, folder, every: power.run(
         chosen, folder, 1 if every > 1 else 16, max(400 // every, 4)
@@ -26,7 +27,12 @@ CAMPAIGNS: dict[str, Callable[[list[Case], Path, int], Figures]] = {
 }
 
 # Those that are about more than single operations.
-PROGRAMS: dict[str, Callable[[Share], Figures]] = {"machine": machine.run}
+PROGRAMS: dict[str, Callable[[Share], Figures]] = {
+    "machine": machine.run,
+    "races": races.run,
+    "exits": exits.run,
+    "endurance": endurance.run,
+}
 ALL = (*CAMPAIGNS, *PROGRAMS)
 
 

@@ -4,7 +4,7 @@
    calls_count()                   how many there were
    calls_strike(AT, UNTIL, HOW, E) what befalls those from the AT-th to the UNTIL-th: KILL ends the process before
                                    the call, TEAR after half of a write, FAIL has it fail with the errno E, SHORT
-                                   reads or writes less than was asked for
+                                   reads or writes less than was asked for, SIGNAL sends the signal E before it
    calls_list(PATH)                writes a line with the name and the path of every call that counts to a file
 
    calls_record(FOLDER, LOG)       notes every change of files in the folder, for a replay: a line with its name and
@@ -38,7 +38,7 @@
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 enum { MAKE = 1, NAME = 2, WRITE = 4, SYNC = 8, SIZE = 16, OPEN = 32, READ = 64, STAT = 128, CLOSE = 256, MAP = 512, LIST = 1024 };
-enum { NOTHING, KILL, TEAR, FAIL, SHORT };
+enum { NOTHING, KILL, TEAR, FAIL, SHORT, SIGNAL };
 
 static struct {
     char folder[PATH_MAX];
@@ -119,6 +119,11 @@ static int befalls(int kind, const char *call, int dirfd, const char *name) {
     if (how == KILL || (how == TEAR && kind != WRITE)) {
         kill(getpid(), SIGKILL);
         for (;;) pause();
+    }
+    if (how == SIGNAL) {
+        /* One that ends nothing: the call is done as ever. */
+        kill(getpid(), watch.error);
+        return NOTHING;
     }
     if (how == FAIL) errno = watch.error;
     return how;

@@ -52,10 +52,14 @@ class How(enum.IntEnum):
     TEAR = 2
     FAIL = 3
     SHORT = 4
+    SIGNAL = 5
 
 
 class Strike(NamedTuple):
-    """What befalls which calls: from the `at`-th of these kinds to the `until`-th, if not only that one."""
+    """What befalls which calls: from the `at`-th of these kinds to the `until`-th, if not only that one.
+
+    `error` is that of a call that fails, or a signal.
+    """
 
     at: int
     how: How

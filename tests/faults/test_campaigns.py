@@ -55,6 +55,26 @@ def test_machine(group: int) -> None:
     assert re.search(r"[\d,]+ steps.* in another process.* kinds of stores.*: 0 failures", said), said
 
 
+@pytest.mark.parametrize(
+    ("workers", "groups"), [("threads", 4), ("fork", 3), pytest.param("spawn", 9, marks=pytest.mark.slow)]
+)
+def test_races(workers: str, groups: int) -> None:
+    said = said_by("races", "--only", f"{workers} in", "--group", "0", str(groups), "--every", "13")
+    assert re.search(r"[\d,]+ workers, \d+ races.*: 0 failures", said), said
+
+
+@pytest.mark.slow
+def test_exits() -> None:
+    assert re.search(r" 8 programs: 0 failures", said_by("exits", "--every", "4"))
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("group", range(3))
+def test_endurance(group: int) -> None:
+    said = said_by("endurance", "--group", str(group), "3", "--every", "100")
+    assert re.search(r"[\d,]+ operations, 8 kinds of stores: 0 failures", said), said
+
+
 def said_by(campaign: str, *options: str) -> str:
     """Run a part of a campaign; return what it says."""
     done = subprocess.run(
