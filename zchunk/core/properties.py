@@ -15,7 +15,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.errors import ArrayNotFoundError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import read_array, serializer_of
-from zchunk.runtime.lazy import LazyModule
+from zchunk.runtime.lazy import LazyModule, cached_property
 from zchunk.spec.dtypes import STRINGS
 
 if TYPE_CHECKING:
@@ -78,13 +78,21 @@ class Bytes(int):
 class ArrayProperties(Node):
     """A node with the metadata of an array."""
 
-    # What the engine knows of the array, as of the metadata that were read last.
-    _chunked: ChunkedArray
+    # The metadata with which the object was made.
+    _opened: ArrayMetadata
 
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
         assert metadata is not None
         super()._become(access, metadata)
-        self.__dict__["_chunked"] = self._engine_array(metadata)
+        self.__dict__["_opened"] = metadata
+
+    @cached_property
+    def _chunked(self) -> ChunkedArray:
+        """What the engine knows of the array, as of the metadata that were read last.
+
+        Many arrays are opened and not read, so it is made at first use; each change of metadata assigns another.
+        """
+        return self._engine_array(self._opened)
 
     def _engine_array(self, metadata: ArrayMetadata) -> ChunkedArray:
         access = self._access
