@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zchunk
-from zchunk.creation.parameters_v3 import chunks_and_shards, key_encoding
+from zchunk.creation.parameters_v3 import chunks_and_shards
 
 
 def document(z: Any) -> dict[str, Any]:
@@ -165,12 +165,3 @@ def test_what_only_format_3_has_means_it(kwargs: dict[str, Any]) -> None:
     zchunk.group(store)
     with pytest.raises(ValueError, match="add zarr_format=3"):
         zchunk.create(4, store=store, path="a", **kwargs)
-
-
-def test_key_encodings() -> None:
-    for given, expected in (
-        ("default", ("default", "/")), ("v2", ("v2", ".")), (("v2", "/"), ("v2", "/")),
-        ({"name": "default", "separator": "."}, ("default", ".")),
-        ({"name": "v2", "configuration": {"separator": "/"}}, ("v2", "/")),
-    ):  # fmt: skip
-        assert key_encoding(given) == expected

@@ -15,7 +15,7 @@ from zchunk.storage.base import Mode
 
 if TYPE_CHECKING:
     from zchunk.creation import h5py_names
-    from zchunk.creation.keywords import OpenedGroup, OpenedNode
+    from zchunk.creation.keywords import OpenedByKeyword, OpenedGroup, OpenedNode
     from zchunk.hierarchy import groups
     from zchunk.hierarchy.groups import Group
     from zchunk.typing import ShapeLike, StoreLike, ZarrFormat
@@ -63,7 +63,7 @@ def open(
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     path: str | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[OpenedByKeyword],
 ) -> Array | Group:
     """Open the array or group that is there, or create one: an array if `shape` is given, else a group.
 
@@ -103,7 +103,8 @@ def open(
         return open_array(
             store, mode, path=path, zarr_version=zarr_version, zarr_format=zarr_format, **kwargs
         )
-    given = _take_access(kwargs) if kwargs else {}
+    rest: dict[str, Any] = {**kwargs}
+    given = _take_access(rest) if rest else {}
     access = access_to(
         store,
         path,
@@ -119,9 +120,9 @@ def open(
             return Array._of(*find_array(access))
         except ArrayNotFoundError:
             pass
-    attributes = kwargs.pop("attributes", None)
-    if kwargs:
-        raise TypeError(f"a group has no {min(kwargs)}; give the shape of the array to create it")
+    attributes = rest.pop("attributes", None)
+    if rest:
+        raise TypeError(f"a group has no {min(rest)}; give the shape of the array to create it")
     try:
         return groups.find_or_make_group(access, mode, attributes)
     except GroupNotFoundError:

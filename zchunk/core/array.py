@@ -168,20 +168,18 @@ class Array(H5pyMethods):
 
     _opening = __init__
 
-    @staticmethod
-    def _arguments(access: Access) -> tuple[Any, ...]:
-        return (
-            access.store,
-            access.path,
-            access.read_only,
-            access.chunk_store,
-            access.synchronizer,
-            access.cache_metadata,
-            access.cache_attrs,
-            None,
-            access.write_empty_chunks,
-            access.version,
-        )
+    _arguments = (
+        "store",
+        "path",
+        "read_only",
+        "chunk_store",
+        "synchronizer",
+        "cache_metadata",
+        "cache_attrs",
+        None,
+        "write_empty_chunks",
+        "version",
+    )
 
     # ---- pickles
 

@@ -44,6 +44,8 @@ class Node(Closed):
     }
     # The public constructor. A subclass may have another.
     _opening: ClassVar[Callable[..., None]] = object.__init__
+    # Fields of the record that the public constructor takes, in its order; None is an argument without one.
+    _arguments: ClassVar[tuple[str | None, ...]]
 
     @classmethod
     def _of(cls, access: Access, metadata: ArrayMetadata | None = None) -> Self:
@@ -60,7 +62,8 @@ class Node(Closed):
             more: dict[str, Any] = {} if access.cache is None else {"cache_bytes": access.cache}
             if access.missing != "fill":
                 more["missing"] = access.missing
-            construct(*cls._arguments(access), **more)
+            fields = access._asdict()
+            construct(*(None if name is None else fields[name] for name in cls._arguments), **more)
         node._become(access, metadata)
         return node
 
@@ -68,11 +71,6 @@ class Node(Closed):
     def _configuration(cls, given: ArrayConfigLike = None) -> ArrayConfigLike:
         """Return the configuration that class methods open nodes with, where a caller says this of it."""
         return given
-
-    @staticmethod
-    def _arguments(access: Access) -> tuple[Any, ...]:
-        """Return the arguments of the public constructor that say the same as the record."""
-        raise NotImplementedError
 
     def _become(self, access: Access, metadata: ArrayMetadata | None) -> None:
         """Set what the records say. They have the version of the format."""

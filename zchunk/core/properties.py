@@ -90,7 +90,7 @@ class ArrayProperties(Node):
     def _chunked(self) -> ChunkedArray:
         """What the engine knows of the array, as of the metadata that were read last.
 
-        Many arrays are opened and not read, so it is made at first use; each change of metadata assigns another.
+        Many arrays are opened and not read, so it is made at first use. A change of metadata assigns another.
         """
         return self._engine_array(self._opened)
 

@@ -1,8 +1,9 @@
 """Making and opening arrays. The names here are those of zarr 2's module ``creation``.
 
 `arrays` has the functions that make one, `opening` those that open one, or make it if need be. `recipe` is
-the record of what an array is to be; `parameters` and `parameters_v3` make its metadata, `nodes` stores them,
-and `drafts` are arrays between the two: written to before their metadata are stored.
+the record of what an array is to be; `parameters` and `parameters_v3` make its metadata, with `spellings` of
+dtypes and names of chunks, `nodes` stores them, and `drafts` are arrays between the two: written to before
+their metadata are stored.
 `likeness` and `conversion` have the parameters of an array like another, `h5py_names` translates h5py's,
 `keywords` has all as types. A program that only opens arrays imports `opening` and `recipe` alone.
 """

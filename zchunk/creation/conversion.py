@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zchunk.codecs import CRC32, Codec, Crc32c, get_codec
-from zchunk.codecs.bound import BoundCodec
-from zchunk.codecs.v3 import is_bytes_codec
 from zchunk.core.array import Array
 from zchunk.errors import ZchunkError
 from zchunk.metadata.array import ArrayMetadata
@@ -21,11 +19,15 @@ from zchunk.spec.keys import DIMENSIONS
 from zchunk.spec.regular_grid import lists_lengths, normalize_shape
 
 if TYPE_CHECKING:
+    from zchunk.codecs import bound
+    from zchunk.codecs import v3 as of_format3
     from zchunk.core.lazy_views import LazyItems
     from zchunk.creation import parameters_v3
     from zchunk.spec import rectilinear_grid
 else:
     # Of format 3 only.
+    bound = LazyModule("zchunk.codecs.bound")
+    of_format3 = LazyModule("zchunk.codecs.v3")
     parameters_v3 = LazyModule("zchunk.creation.parameters_v3")
     rectilinear_grid = LazyModule("zchunk.spec.rectilinear_grid")
 
@@ -65,7 +67,7 @@ def parameters_of(a: Array | LazyItems, zarr_format: int) -> dict[str, Any]:
         compressors = known
     if zarr_format == 3:
         # From format 2: what makes bytes of bytes is no filter in format 3.
-        while filters and is_bytes_codec(filters[-1]):
+        while filters and of_format3.is_bytes_codec(filters[-1]):
             compressors.insert(0, filters.pop())
         return found | {"filters": filters, "compressors": compressors}
     # Format 2 has one compressor; the others are filters, which may change bytes as well.
@@ -167,7 +169,7 @@ def _those_in(zarr_format: int, codecs: list[Codec], a: Array) -> list[Codec]:
                     codec = Crc32c()
                 parameters_v3.rendered(codec, a.dtype)
                 found.append(codec)
-            elif codec.codec_id not in _ONLY_IN_3 and not isinstance(codec, BoundCodec):
+            elif codec.codec_id not in _ONLY_IN_3 and not isinstance(codec, bound.BoundCodec):
                 found.append(get_codec(_config(codec)))
         except ZchunkError:
             continue

@@ -281,6 +281,13 @@ class OpenedNode(Opened, total=False):
     path: str | None
 
 
+class OpenedByKeyword(Accessed, Layout, total=False):
+    """Parameters of `open` that its signature does not name, whichever kind of node it opens or creates."""
+
+    shape: ShapeLike
+    storage_options: StorageOptions | None
+
+
 class OpenedArray(Opened, total=False):
     """Parameters of `open_like`, in which `path` is the store."""
 

@@ -17,6 +17,7 @@ from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.objects import object_dtype, object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.creation.recipe import ArrayRecipe
+from zchunk.creation.spellings import checked_separator, key_encoding, native_type
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
@@ -108,7 +109,7 @@ def _asked(parameters: Iterable[Any], fill_value: object = None) -> tuple[Any, .
 
 
 def _make(recipe: ArrayRecipe, zarr_format: int, store_separator: str | None) -> ArrayMetadata:
-    native = parameters_v3.native_type(recipe.dtype, zarr_format)
+    native = native_type(recipe.dtype, zarr_format)
     dtype, object_codec = object_dtype(native, recipe.object_codec)
     if takes_size_of_data(dtype):
         raise ValueError(f"dtype {dtype!r} has no fixed size; give one, for instance 'U10' or 'S10'")
@@ -241,7 +242,7 @@ def _check_no_format3(recipe: ArrayRecipe) -> None:
 def _separator_of_2(wanted: str | None, of_store: str | None, encoding: object) -> str | None:
     """Return the separator that the metadata of an array of format 2 have."""
     if encoding is not None:
-        name, separator = parameters_v3.key_encoding(encoding)
+        name, separator = key_encoding(encoding)
         if name != "v2" or wanted not in (None, separator):
             raise ValueError(
                 f"chunk_key_encoding is {encoding!r:.80}; in format 2 it is ('v2', '.') or ('v2', '/')"
@@ -249,7 +250,7 @@ def _separator_of_2(wanted: str | None, of_store: str | None, encoding: object) 
         wanted = separator
     if of_store is not None and wanted not in (None, of_store):
         raise ValueError(f"dimension_separator is {wanted!r}, but that of the store is {of_store!r}")
-    return parameters_v3.checked_separator(wanted or of_store)
+    return checked_separator(wanted or of_store)
 
 
 def _is_stored(metadata: ArrayMetadata) -> bool:

@@ -18,11 +18,11 @@ from zchunk.codecs import Codec, Crc32c, as_codec
 from zchunk.codecs.objects import object_filters
 from zchunk.codecs.registry import trusted_ids
 from zchunk.creation.recipe import ArrayRecipe
+from zchunk.creation.spellings import checked_separator, key_encoding
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata import v3
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.v3.chunk_grids import render_edges
-from zchunk.metadata.v3.data_types import ml_type
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.chunk_sizes import parse_bytes
 from zchunk.spec.fill_values import normalize_fill_value
@@ -40,25 +40,6 @@ else:
 # at full speed, and many of them fit in memory.
 _SHARD_BYTES = 128 << 20
 _INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
-# Names of data types that NumPy does not have.
-_TYPES = {"string": str, "variable_length_bytes": bytes}
-# zarr 3's classes of these.
-_CLASSES = {"VariableLengthUTF8": str, "VariableLengthBytes": bytes}
-
-
-def native_type(dtype: object, zarr_format: int) -> Any:
-    """Return a dtype in NumPy's terms, where the caller gives a data type of format 3 or of zarr 3."""
-    if isinstance(dtype, str) and (found := ml_type(dtype)) is not None:
-        # Format 2 refuses it by name.
-        return found
-    if zarr_format == 3 and isinstance(dtype, str):
-        if dtype[:1] == "r" and dtype[1:].isdecimal() and int(dtype[1:]) % 8 == 0:
-            return f"V{int(dtype[1:]) // 8}"
-        return _TYPES.get(dtype, dtype)
-    if type(dtype).__name__ in _CLASSES:
-        return _CLASSES[type(dtype).__name__]
-    method = getattr(dtype, "to_native_dtype", None)
-    return dtype if method is None else method()
 
 
 def make_metadata(recipe: ArrayRecipe) -> ArrayMetadata:
@@ -214,41 +195,6 @@ def _key_encoding(encoding: object, separator: str | None) -> ChunkKeyEncoding:
     if separator is not None:
         raise ValueError("give chunk_key_encoding or dimension_separator, not both")
     return ChunkKeyEncoding(*key_encoding(encoding))
-
-
-def checked_separator(separator: Any) -> str | None:
-    """Return a `dimension_separator`; raise `ValueError` if it is not one."""
-    if separator not in (None, ".", "/"):
-        raise ValueError(f"dimension_separator is {separator!r}, not '.' or '/'")
-    return separator  # type: ignore[no-any-return]
-
-
-def key_encoding(encoding: object) -> tuple[str, str]:
-    """Return name and separator of a `chunk_key_encoding`: a name, a pair, a dict, or an object of zarr 3.
-
-    Raises
-    ------
-    ValueError
-        There is no encoding of that name, or none with that separator.
-    """
-    given = encoding
-    if hasattr(encoding, "to_dict"):
-        encoding = encoding.to_dict()
-    if isinstance(encoding, str):
-        encoding = (encoding, None)
-    if isinstance(encoding, Mapping):
-        # zarr 3 takes the separator in either place.
-        configuration = encoding.get("configuration") or {}
-        encoding = (encoding.get("name"), configuration.get("separator", encoding.get("separator")))
-    if isinstance(encoding, tuple | list) and len(encoding) == 2 and encoding[0] in ("default", "v2"):
-        name, separator = encoding
-        separator = separator or ("/" if name == "default" else ".")
-        if separator in (".", "/"):
-            return name, separator
-    raise ValueError(
-        f"chunk_key_encoding is {given!r:.80}, not 'default' or 'v2' with the separator '.' or '/': write "
-        "('default', '/') for instance"
-    )
 
 
 def _dimension_names(names: object, ndim: int) -> tuple[str | None, ...] | None:

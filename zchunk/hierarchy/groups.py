@@ -134,17 +134,7 @@ class Group(Zarr3Names):
 
     _opening = __init__
 
-    @staticmethod
-    def _arguments(access: Access) -> tuple[Any, ...]:
-        return (
-            access.store,
-            access.path,
-            access.read_only,
-            access.chunk_store,
-            access.cache_attrs,
-            access.synchronizer,
-            access.version,
-        )
+    _arguments = ("store", "path", "read_only", "chunk_store", "cache_attrs", "synchronizer", "version")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (type(self), self._access)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,9 @@ class _N5(Store):
             for path, attributes in metadata.items()
         )
 
+    @abstractmethod
     def _new_file(self, key: str, value: Any) -> bool:
         """Set the value of a key of N5 that has none; return False if it has one."""
-        raise NotImplementedError
 
     def as_read(self, key: str, value: bytes) -> bytes | None:
         cls = type(self)
