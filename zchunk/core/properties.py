@@ -85,12 +85,16 @@ class ArrayProperties(Node):
         assert metadata is not None
         super()._become(access, metadata)
         self.__dict__["_opened"] = metadata
+        if access.store.root is None:
+            # Beside a request, which opening takes elsewhere, this is nothing; and reading has a shorter way.
+            self.__dict__["_chunked"] = self._engine_array(metadata)
 
     @cached_property
     def _chunked(self) -> ChunkedArray:
         """What the engine knows of the array, as of the metadata that were read last.
 
-        Many arrays are opened and not read, so it is made at first use. A change of metadata assigns another.
+        Many arrays in folders are opened and not read, so theirs is made at first use. A change of metadata
+        assigns another.
         """
         return self._engine_array(self._opened)
 
@@ -100,7 +104,7 @@ class ArrayProperties(Node):
         defined = metadata.fill_value is not None or access.new_nodes.zeros_are_fill
         array = ChunkedArray(
             metadata,
-            self.chunk_store,
+            access.store if access.chunk_store is None else access.chunk_store,
             access.path,
             access.write_empty_chunks or not defined,
             access.synchronizer,

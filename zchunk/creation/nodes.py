@@ -203,7 +203,7 @@ class Placement(NamedTuple):
             check_absent(self.store, self.path)
             _put(self.store, self.path, self.items, False)
         key = join(self.path, UNFINISHED_KEY)
-        if mark is None and (key in chunks or is_marked_here(chunks, self.path)):
+        if mark is None and (chunks.existing([key]) or is_marked_here(chunks, self.path)):
             if self._is_own(keys[-1]):
                 self.store.erase_many(reversed(keys))
             return False
