@@ -29,6 +29,8 @@ ARRAYS ?= 300
 CLIENTS ?=
 # For `make coverage`: which tests, by default all.
 COVERED ?=
+# For `make dist`: other Pythons than this one, by default 3.12 to 3.14 where they are; --only for none.
+WHEELS ?=
 # For `make release-check`.
 TAG ?=
 # Where zarr 3's tests and documents are downloaded to.
@@ -209,13 +211,8 @@ faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, s
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes
 	$(PYTHON) -m tests.wings.checkpoint.kills $(KILLS)
 
-dist:  ## sdist -> wheel -> install in an empty environment -> smoke test outside the tree
-	rm -rf dist
-	$(PYTHON) -m build --outdir dist .
-	@set -e; empty=$$(mktemp -d); trap 'rm -rf "$$empty"' EXIT; \
-	    $(PYTHON) -m venv "$$empty/venv"; \
-	    "$$empty/venv/bin/python" -m pip install --quiet dist/*.whl; \
-	    cd "$$empty"; "$$empty/venv/bin/python" "$(CURDIR)/.ci/smoke.py"
+dist:  ## sdist -> a wheel for each Python here -> an empty environment without a compiler -> a smoke test there
+	$(PYTHON) .ci/build_wheels.py $(WHEELS)
 
 wheels:  ## wheels for the Pythons of this kind of machine, by cibuildwheel, which tests each
 	$(PYTHON) -m cibuildwheel --output-dir dist

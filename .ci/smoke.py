@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,17 @@ import numpy as np
 import zchunk
 
 SOURCES = Path(__file__).resolve().parent.parent
+
+
+def run_readme() -> None:
+    """Run the program that README shows."""
+    (program,) = re.findall(r"^```python\n(.*?)^```", (SOURCES / "README.md").read_text("utf-8"), re.M | re.S)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        names: dict[str, object] = {}
+        exec(compile(program, "README.md", "exec"), names)
+        assert names["series"].shape == (100,), names["series"]
+        os.chdir("/")
 
 
 def main() -> None:
@@ -44,6 +57,7 @@ def main() -> None:
         command = [Path(sys.executable).with_name("zchunk"), "head", f"{folder}/smoke.zarr/zstd", "[0, 0, 0]"]
         shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert np.isclose(float(shown), data[0, 0, 0]), shown
+    run_readme()
     print(f"zchunk {version('zchunk')} in {package}: smoke test passed")
 
 

@@ -129,10 +129,26 @@ def install_tree(python: Path) -> None:
 
 def build_wheel(python: Path, folder: Path) -> None:
     """Build zchunk from a copy of the source tree, so that other builds in the tree stay as they are."""
+    if wheel := fresh_wheel(python):
+        shutil.copy(wheel, folder)
+        return
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=NOT_SOURCE, dirs_exist_ok=True)
         command = [os.fspath(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*command, "--no-deps", "--wheel-dir", os.fspath(folder), copy], check=True)
+
+
+def fresh_wheel(python: Path) -> Path | None:
+    """Return the wheel that `make dist` has made for a Python, unless a source has changed since."""
+    say = "import sys; print('cp{}{}'.format(*sys.version_info))"
+    tag = subprocess.run([python, "-c", say], check=True, capture_output=True, text=True).stdout.strip()
+    sources = [ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "_zchunk_zarr.py"]
+    for folder, pattern in (("_ext", "*.pyx"), ("_ext", "*.h"), ("zchunk", "*.p*")):
+        # Compiled modules and bytecode are no sources.
+        sources += (p for p in ROOT.joinpath(folder).rglob(pattern) if p.suffix != ".pyc" and p.is_file())
+    changed = max(source.stat().st_mtime for source in sources)
+    wheels = ROOT.glob(f"dist/zchunk-*-{tag}-{tag}-*.whl")
+    return next((wheel for wheel in wheels if wheel.stat().st_mtime > changed), None)
 
 
 def install_wheel(python: Path, wheel: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -674,6 +675,27 @@ def test_a_newer_python_is_one_that_runs(tmp_path, monkeypatch):
     assert environments.find_newer_python() == str(older)
     newer = make_python(tmp_path / "pyenv" / "versions" / "0.13.0" / "bin" / "python0.13", 0)
     assert environments.find_newer_python() == str(newer)
+
+
+def test_a_wheel_serves_until_a_source_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    for name in ("setup.py", "pyproject.toml", "_zchunk_zarr.py", "_ext/a.pyx", "zchunk/b/c.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000, 1000))
+    tag = "cp{}{}".format(*sys.version_info)
+    wheel = tmp_path / "dist" / f"zchunk-0.1.0-{tag}-{tag}-linux_x86_64.whl"
+    wheel.parent.mkdir()
+    (wheel.parent / "zchunk-0.1.0-cp30-cp30-linux_x86_64.whl").touch()
+    assert environments.fresh_wheel(Path(sys.executable)) is None
+    wheel.touch()
+    assert environments.fresh_wheel(Path(sys.executable)) == wheel
+    os.utime(wheel, (2000, 2000))
+    # A compiled module is no source.
+    (tmp_path / "zchunk" / "b" / "c.so").touch()
+    assert environments.fresh_wheel(Path(sys.executable)) == wheel
+    os.utime(tmp_path / "zchunk" / "b" / "c.py", (3000, 3000))
+    assert environments.fresh_wheel(Path(sys.executable)) is None
 
 
 def known_results() -> dict:
