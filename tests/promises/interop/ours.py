@@ -27,6 +27,8 @@ def write(store: Any, case: Case, items: np.ndarray[Any, Any]) -> None:
         path=case.path or None,
         fill_value=fill,
         attributes=case.attributes,
+        # Others have to know the fill value where no chunk is.
+        write_empty_chunks=bool(case.number % 2),
         zarr_format=case.format,
         **(_format2(case, document) if case.format == 2 else _format3(case, document)),
     )
