@@ -8,6 +8,8 @@ KILLS ?= 1000
 FAULTS ?=
 PART ?= 1
 EVERY ?= 1
+# Processes side by side.
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 SANITIZED_CASES ?= 2000
 SANITIZED_PROGRAMS ?= 10
 # Of each kind of work in `make tsan`.
@@ -206,7 +208,7 @@ golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tens
 	$(PYTHON) tests/promises/golden/make.py
 
 faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, signals, races, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
-	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY)
+	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY) --jobs $(JOBS)
 
 kills:  ## KILLS jobs that save checkpoints are killed, and go on with other numbers of processes
 	$(PYTHON) -m tests.wings.checkpoint.kills $(KILLS)

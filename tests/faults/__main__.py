@@ -1,13 +1,15 @@
 """Campaigns of faults: `python -m tests.faults` runs all, and prints a line of figures for each.
 
-python -m tests.faults [CAMPAIGN ...] [--only TEXT] [--part SHARE] [--group N OF] [--every N]
+python -m tests.faults [CAMPAIGN ...] [--only TEXT] [--part SHARE] [--group N OF] [--every N] [--jobs N]
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import zchunk
@@ -34,6 +36,25 @@ PROGRAMS: dict[str, Callable[[Share], Figures]] = {
     "endurance": endurance.run,
 }
 ALL = (*CAMPAIGNS, *PROGRAMS)
+# Of each job: some cases take much longer than others.
+PARTS = 8
+
+
+def run(name: str, given: argparse.Namespace, group: tuple[int, int]) -> Figures:
+    """Run one campaign for the cases of a group."""
+    if name in PROGRAMS:
+        return PROGRAMS[name](Share(given.only, given.every, given.seed, group))
+    with working_folder() as folder:
+        return CAMPAIGNS[name](cases(given.only, given.part, given.seed, group), folder, given.every)
+
+
+def run_in_jobs(name: str, given: argparse.Namespace, jobs: int) -> Figures:
+    """Run one campaign in so many processes, each of which takes one part of the cases after the other."""
+    (first, of), parts = given.group, jobs * PARTS
+    groups = [(first + of * part, of * parts) for part in range(parts)]
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        found = list(pool.imap_unordered(partial(run, name, given), groups))
+    return Figures.together(found)
 
 
 def main() -> int:
@@ -44,6 +65,7 @@ def main() -> int:
     parser.add_argument("--group", type=int, nargs=2, default=(0, 1), help="the n-th of so many groups")
     parser.add_argument("--every", type=int, default=1, help="at one of so many calls")
     parser.add_argument("--seed", type=int, default=0, help="which stores and calls, of a part")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that do parts of it side by side")
     given = parser.parse_args()
     unknown = [name for name in given.campaigns if name not in ALL]
     if unknown:
@@ -54,14 +76,12 @@ def main() -> int:
         return 0
     start_again("tests.faults", sys.argv[1:])
     zchunk.set_threads(1)
-    found, group = [], tuple(given.group)
-    chosen = cases(given.only, given.part, given.seed, group)
+    found = []
     for name in given.campaigns or ALL:
-        if name in PROGRAMS:
-            figures = PROGRAMS[name](Share(given.only, given.every, given.seed, group))
+        if given.jobs > 1 and name in CAMPAIGNS:
+            figures = run_in_jobs(name, given, given.jobs)
         else:
-            with working_folder() as folder:
-                figures = CAMPAIGNS[name](chosen, folder, given.every)
+            figures = run(name, given, tuple(given.group))
         print(figures, flush=True)
         found.append(figures)
     return any(figures.failures for figures in found)

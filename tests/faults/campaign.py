@@ -86,6 +86,18 @@ class Figures:
         """Count something besides cases."""
         self.more[what] = self.more.get(what, 0) + by
 
+    @staticmethod
+    def together(parts: Sequence[Figures]) -> Figures:
+        """Return the figures of parts of a campaign as those of one."""
+        found = Figures(parts[0].campaign, parts[0].noun)
+        found._began = min(part._began for part in parts)
+        for part in parts:
+            found.cases += part.cases
+            found.failures += part.failures
+            for what, number in part.more.items():
+                found.count(what, number)
+        return found
+
     def __str__(self) -> str:
         """The closing line."""
         more = "".join(f", {number:,} {what}" for what, number in self.more.items())
