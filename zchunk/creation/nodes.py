@@ -578,11 +578,8 @@ def _replace(
         elif chunks is not store:
             chunks.erase_prefix(path)
     except BaseException:
-        if mark is not None and (find(store, path) is not None or not mark.is_there()):
-            # Where the mark is gone, all is: it goes last, or with all the rest.
-            mark.give_up()
-        elif mark is not None:
-            mark.abandon()
+        if mark is not None:
+            mark.leave(store)
         raise
     finally:
         chunk_cache.forget(chunks, path)

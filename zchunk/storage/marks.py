@@ -108,6 +108,18 @@ class Mark(NamedTuple):
         finally:
             self.forget()
 
+    def leave(self, store: Store) -> None:
+        """Say what an erasing that failed leaves: a node in a store, nothing, or chunks without a node."""
+        try:
+            # Where the mark is gone, all is: it goes last, or with all the rest.
+            if find(store, self.path) is not None or not self.is_there():
+                self.give_up()
+            else:
+                self.abandon()
+        finally:
+            # If the store fails, too, a later call of this process goes on.
+            self.forget()
+
     def forget(self) -> None:
         """Let it count as that of a process that is gone, for this process."""
         _held.discard(self.value)

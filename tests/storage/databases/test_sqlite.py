@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,3 +224,29 @@ def test_durability(tmp_path: Path) -> None:
     assert level(pickle.loads(pickle.dumps(store))) == 3
     with pytest.raises(ValueError, match="durability is"):
         SQLiteStore(tmp_path / "a", durability="high")  # type: ignore[arg-type]
+
+
+def test_an_erasing_on_a_full_disk_can_be_done_again(tmp_path: Path, with_calls: Any) -> None:
+    code = """
+import zchunk
+at, struck = 1, True
+while struck:
+    store = zchunk.SQLiteStore(folder / f"{at}.sqlite")
+    root = zchunk.open_group(store, "w")
+    root.array("a", [1, 2, 3], chunks=1)
+    library.watch(folder, Calls.MAKE | Calls.WRITE | Calls.SIZE | Calls.SYNC)
+    library.strike(Strike(at, How.FAIL, error=errno.ENOSPC, until=1 << 40))
+    try:
+        del root["a"]
+    except OSError:
+        pass
+    struck = library.end() >= at
+    if "a" in root:
+        del root["a"]
+    store.remove_leftovers()
+    assert not zchunk.verify(store).findings, zchunk.verify(store)
+    store.close()
+    at += 3
+assert at > 9
+"""
+    with_calls(tmp_path, code)
