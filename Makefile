@@ -224,7 +224,7 @@ docs:  ## what documents, docstrings and the tutorial say is so
 	    tests/promises/test_command_line_page.py tests/promises/test_tutorial.py
 
 site:  ## the documentation site, into build/site; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build
 
 old-processor:  ## every codec on a processor of 2008, by QEMU; what it writes is read on this one (Linux, x86-64)
 	@command -v qemu-x86_64 >/dev/null || $$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends qemu-user
