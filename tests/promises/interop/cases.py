@@ -164,6 +164,9 @@ class Case:
         shape = self.shape if shape is None else shape
         rng = np.random.default_rng([self.number, seed])
         items = _noise(self.data_type, self.dtype, math.prod(shape), rng).reshape(shape)
+        if rng.random() < 0.2:
+            # Nothing need be stored.
+            items[...] = self.fill_item
         for axis, size in enumerate(shape):
             if size > 2 and rng.random() < 0.4:
                 half = [slice(None)] * len(shape)

@@ -46,6 +46,8 @@ def portable(case: cases.Case) -> cases.Case | None:
         fill="zero",
         encoding="v2" if case.format == 2 else "default",
         separator="./"[case.number % 2] if case.format == 2 else "/",
+        attributes={"units": "m"},
+        group={},
     )
 
 
