@@ -10,7 +10,8 @@ from libc.errno cimport EINTR, errno
 from libc.string cimport strlen
 
 cdef extern from "<fcntl.h>" nogil:
-    int c_open "open"(const char* path, int flags, ...)
+    int c_openat "openat"(int folder, const char* path, int flags, ...)
+    int AT_FDCWD
 
 cdef extern from "<unistd.h>" nogil:
     int c_close "close"(int fd)
@@ -25,14 +26,14 @@ cdef class Descriptor:
     def __cinit__(self):
         self.fd = -1
 
-    def __init__(self, bytes path not None, int flags, int mode=0o666):
+    def __init__(self, bytes path not None, int flags, int mode=0o666, int dir_fd=AT_FDCWD):
         cdef const char* name = path
         cdef int fd = -1, err = EINTR
         if strlen(name) != <size_t>len(path):
             raise ValueError("embedded null byte")
         with nogil:
             while fd < 0 and err == EINTR:
-                fd = c_open(name, flags, mode)
+                fd = c_openat(dir_fd, name, flags, mode)
                 err = errno
         if fd < 0:
             raise OSError(err, os.strerror(err), os.fsdecode(path))

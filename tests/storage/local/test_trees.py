@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.between_lines import confined, interrupted
 from zchunk.storage.local import trees
 
 
@@ -37,3 +39,25 @@ def test_every_file_is_worked_on_once() -> None:
     names = [str(n) for n in range(1000)]
     trees.each_file(seen.append, names)
     assert sorted(seen) == sorted(names)
+
+
+def test_ctrl_c_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    at, before, folder = 0, len(os.listdir("/dev/fd")), tmp_path / "x"
+    while True:
+        (folder / "a" / "b" / "c").mkdir(parents=True, exist_ok=True)
+        (folder / "a" / "file").touch()
+        try:
+            with interrupted(trees, _stop, at + 1) as lines:
+                confined(partial(trees.remove_tree, str(folder)))
+        except KeyboardInterrupt:
+            pass
+        if not lines.handled:
+            break
+        assert len(os.listdir("/dev/fd")) == before
+        at += 1
+    assert at > 30
+    assert not folder.exists()
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt

@@ -16,6 +16,8 @@ RETRIES = 100
 # Files that a thread deletes before it takes more.
 _BATCH = 64
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 def each_file(work: Callable[[str], Any], names: list[str]) -> None:
     """Call `work`, which deletes a file, for every name: in several threads if there are many.
@@ -48,16 +50,25 @@ def remove_tree(folder: str) -> None:
 
 def _remove_tree(folder: str) -> None:
     # What `shutil.rmtree` does, whose module imports much. By descriptors, so that no other process can put a
-    # link to a folder elsewhere in the way.
-    for _, folders, files, fd in os.fwalk(folder, topdown=False, onerror=_fail):
-        each_file(_Folder(fd).unlink, files)
-        for name in folders:
-            try:
-                os.rmdir(name, dir_fd=fd)
-            except NotADirectoryError:
-                # A link to one.
-                os.unlink(name, dir_fd=fd)
+    # link to a folder elsewhere in the way; by our own, which Ctrl-C does not leave open.
+    with Descriptor(os.fsencode(folder), _FOLDER) as opened:
+        _empty(opened)
     os.rmdir(folder)
+
+
+def _empty(opened: Descriptor) -> None:
+    """Delete all that is in an open folder."""
+    with os.scandir(opened.fd) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    each_file(_Folder(opened.fd).unlink, [name for name, is_folder in found if not is_folder])
+    for name in [name for name, is_folder in found if is_folder]:
+        try:
+            with Descriptor(os.fsencode(name), _FOLDER, dir_fd=opened.fd) as below:
+                _empty(below)
+            os.rmdir(name, dir_fd=opened.fd)
+        except NotADirectoryError:
+            # Another process has put a file, or a link, in its place.
+            os.unlink(name, dir_fd=opened.fd)
 
 
 class _Folder:
@@ -68,7 +79,3 @@ class _Folder:
 
     def unlink(self, name: str) -> None:
         os.unlink(name, dir_fd=self._opened.fd)
-
-
-def _fail(error: OSError) -> None:
-    raise error
