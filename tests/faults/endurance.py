@@ -42,7 +42,8 @@ class State(NamedTuple):
         return cls(
             pages * os.sysconf("SC_PAGE_SIZE"),
             len(os.listdir("/proc/self/fd")),
-            threading.active_count(),
+            # Those for requests come as they are needed, up to a fixed number.
+            sum(not thread.name.startswith("request_") for thread in threading.enumerate()),
             files,
         )
 
