@@ -50,7 +50,7 @@ sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup servers build test test-all coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs site old-processor install-commands release-check ci clean
+.PHONY: help setup servers build test test-all test-rest coverage lint types warnings bench bench-guard example example-small tutorial layers fuzz fuzz-short sanitize build-sanitized conformance zarr-suite clients differential golden faults kills dist wheels docs site old-processor install-commands release-check ci clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ test:  ## the tests: pairs of parameters, few examples, nothing slow
 
 test-all:  ## every case of every test
 	$(PYTHON) -m pytest --all
+
+test-rest:  ## what the default run leaves out of test-all, in whole or in part
+	$(PYTHON) -m pytest --rest
 
 coverage:  ## lines that the tests run, those of .pyx files too: a report, and build/coverage/html
 	mkdir -p $(TRACED)/tree

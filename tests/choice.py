@@ -1,7 +1,8 @@
 """Which cases a default run has: pairs of parameters instead of products, fewer examples, and nothing slow.
 
 `python -m pytest` is for everybody and every change, so it takes minutes; `python -m pytest --all` has every
-case. Three things make the difference, and all that a default run leaves out is counted as deselected:
+case, and `--rest` those that the default run has left out, in whole or in part: both together are all.
+Three things make the difference, and all that a run leaves out is counted as deselected:
 
 - Of a test with several parameters (those of its fixtures are among them) it has the cases in which every
   pair of values occurs, since nearly all faults show with two values. Of one that is marked `each_value` it
@@ -96,18 +97,28 @@ def left_out(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     return slow.union(*(set(cases) - set(thinned(cases)) for cases in tests.values()))
 
 
+def is_whole(item: pytest.Item) -> bool:
+    """Whether a default run tries as much of a case as a full one does."""
+    function = getattr(item, "function", None)
+    names = getattr(function, "__globals__", {})
+    return not (getattr(function, "is_hypothesis_test", False) or "rounds" in names or "choice" in names)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", dest="every_case", help="run every case")
+    parser.addoption("--rest", action="store_true", help="run what a default run left out")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     global everything
-    everything = config.getoption("every_case")
+    everything = config.getoption("every_case") or config.getoption("rest")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if everything or any("::" in argument for argument in config.args):
+    if config.getoption("every_case") or any("::" in argument for argument in config.args):
         return
     out = left_out(items)
+    if everything:
+        out = {item for item in items if item not in out and is_whole(item)}
     config.hook.pytest_deselected(items=[item for item in items if item in out])
     items[:] = [item for item in items if item not in out]

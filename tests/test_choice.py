@@ -94,3 +94,26 @@ def test_a_full_run_has_what_a_default_run_leaves_out(file: str) -> None:
     assert counts == {"test_pairs": 10, "test_values": 3, "test_share": 3, "test_slow": 1}
     # What is asked for by its name runs.
     assert collected(f"{file}::test_slow") == ["test_slow[0]", "test_slow[1]"]
+
+
+WHOLE = """
+from hypothesis import given, strategies
+
+def test_once(): pass
+
+@given(strategies.integers())
+def test_examples(n): pass
+"""
+ROUNDS = """
+from tests.choice import rounds
+
+def test_rounds(): pass
+"""
+
+
+def test_the_rest_is_what_a_default_run_leaves_out_or_tries_less_of(file: str, tmp_path: Path) -> None:
+    rest = collected("--rest", file)
+    assert sorted(rest + collected(file)) == sorted(collected("--all", file))
+    (tmp_path / "test_whole.py").write_text(WHOLE)
+    (tmp_path / "test_rounds.py").write_text(ROUNDS)
+    assert collected("--rest", str(tmp_path)) == [*rest, "test_rounds", "test_examples"]
