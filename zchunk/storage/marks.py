@@ -240,10 +240,14 @@ def patiently(make: Callable[[], T], look: Callable[[], T | None], place: Place)
             if not wait_for_maker(place.store, place.chunk_store, place.path):
                 raise
         except ContainsNodeError:
-            if (found := look()) is not None:
+            found = look()
+            if found is None and _is_taken(place.store, place.path):
+                # Either it has come since, or it is not what is looked for.
+                found = look()
+                if found is None:
+                    raise
+            if found is not None:
                 return found
-            if _is_taken(place.store, place.path):
-                raise
 
 
 def _is_taken(store: Store, path: str) -> bool:
