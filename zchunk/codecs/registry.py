@@ -89,12 +89,9 @@ def is_registered(codec: Codec) -> bool:
 
 def trusted_ids(*codecs: Any) -> frozenset[str]:
     """Return the names of those of a user's codecs that only run where a user hands them over."""
-    return frozenset(
-        codec.codec_id
-        for codec in codecs
-        # Looked up, not asked whether it is a `Codec`: that takes longer than opening an array.
-        if getattr(codec, "codec_id", None) in _REFUSED and not isinstance(codec, type | RefusedCodec)
-    )
+    # Looked up, not asked whether it is a `Codec`: that takes longer than opening an array.
+    refused = [codec for codec in codecs if getattr(codec, "codec_id", None) in _REFUSED]
+    return frozenset([c.codec_id for c in refused if not isinstance(c, type | RefusedCodec)])
 
 
 def get_codec(config: Mapping[str, Any], trusted: frozenset[str] = frozenset()) -> Codec:

@@ -21,7 +21,7 @@ from zchunk.creation.spellings import checked_separator, key_encoding, native_ty
 from zchunk.errors import CodecError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.formats import get_format
-from zchunk.metadata.v2 import render_array
+from zchunk.metadata.v2 import reads_as, render_array
 from zchunk.runtime.lazy import LazyModule
 from zchunk.spec.chunk_sizes import lengths_by_name
 from zchunk.spec.fill_values import normalize_fill_value
@@ -264,5 +264,7 @@ def _is_stored(metadata: ArrayMetadata) -> bool:
 
 def parsed_again(metadata: ArrayMetadata, raw: bytes) -> ArrayMetadata:
     """Return the metadata that a reader gets from `raw`, which was made of `metadata`."""
+    if reads_as(metadata, raw):
+        return metadata
     fmt, trusted = get_format(metadata.zarr_format), trusted_ids(*metadata.codecs)
     return fmt.parse_array(raw, fmt.array_key, metadata.chunk_key_encoding.separator, trusted)

@@ -350,7 +350,8 @@ def forget_written(array: Chunks, plan: Plan) -> None:
     This holds for files too, although they tell when they change: another array may read them through a
     store that is not one of files, such as a caching one.
     """
-    caches = _caches_of(array)
+    # Most programs have no cache, and write often.
+    caches = _caches_of(array) if _registry else []
     if not caches:
         return
     limit = max(map(len, caches)) + _GENERATIONS

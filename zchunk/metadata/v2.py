@@ -269,11 +269,19 @@ def render_array(meta: ArrayMetadata) -> bytes:
     members = vars(meta)
     raw: bytes | None = members.get("rendered")
     if raw is None:
+        # First, for a thread that finds what is kept.
+        members["exact"] = exact = _is_exact(meta.fill_value, meta.dtype)
         members["rendered"] = raw = _render_array(meta)
-        if _is_exact(meta.fill_value, meta.dtype):
+        if exact:
             # The writer is likely to read it again, before the next append for instance.
             _remember(raw, "." if meta.dimension_separator else meta.chunk_key_encoding.separator, meta)
     return raw
+
+
+def reads_as(meta: ArrayMetadata, raw: bytes) -> bool:
+    """Whether a reader of `raw`, which `render_array` has just made of `meta`, is known to get `meta`."""
+    members = vars(meta)
+    return members.get("rendered") is raw and members["exact"] is True
 
 
 def _render_array(meta: ArrayMetadata) -> bytes:

@@ -147,11 +147,11 @@ def lists_lengths(chunks: Any) -> bool:
     >>> lists_lengths((10, 5)), lists_lengths([[10, 20, 30], 5]), lists_lengths({"time": [31, 28]})
     (False, True, True)
     """
-    if isinstance(chunks, Mapping):
+    if not isinstance(chunks, tuple | list | np.ndarray):
+        if not isinstance(chunks, Mapping):
+            # As an array has them, zchunk's or that of zarr 3.
+            return hasattr(chunks, "chunk_shapes")
         chunks = [*chunks.values()]
-    elif not isinstance(chunks, tuple | list | np.ndarray):
-        # As an array has them, zchunk's or that of zarr 3.
-        return hasattr(chunks, "chunk_shapes")
     return any(type(entry) is not int and _is_sequence(entry) for entry in chunks)
 
 

@@ -434,11 +434,17 @@ class DirectoryStore(Store):
     def is_vacant(self, path: str = "") -> bool:
         if self.root is None:
             return False
+        folder = self._folder(path)
         try:
-            os.lstat(self._folder(path))
+            os.lstat(folder)
         except OSError as err:
-            return err.errno == errno.ENOENT
-        return False
+            if err.errno != errno.ENOENT:
+                return False
+        else:
+            return False
+        # The caller is going to make it.
+        tidy.made(folder)
+        return True
 
     @property
     def _trace_names(self) -> tuple[str, ...]:
