@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import objects
-from benchmarks.adapters.base import Adapter
+from benchmarks import objects, slow
+from benchmarks.adapters.base import Adapter, Unsupported
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Container, Layout, Shape
-from benchmarks.files import drop_cache, remove, stored_bytes
+from benchmarks.files import cached_bytes, drop_cache, remove, stored_bytes
+from benchmarks.machine import file_system
 from benchmarks.selections import Selection, everything, of_array
 
 # A run of a short case is repeated within one timing until it lasts about this long.
@@ -73,6 +74,17 @@ class Action(ABC):
         self.path = bench.path(case.stored, self.layout.container)
         self.scratch = bench.path(f"case-{case.name}", self.layout.container)
         remove(self.scratch)
+        if case.cold and file_system(bench.folder.resolve()) == "tmpfs":
+            raise Unsupported(f"{bench.folder} is in memory: choose another --dir")
+        if case.latency and not slow.given():
+            raise Unsupported(
+                "to delay calls of the C library takes Linux, and a C compiler by the name of cc"
+            )
+
+    @property
+    def read_path(self) -> str:
+        """Path of what a run reads."""
+        return self.path
 
     @property
     def data(self) -> NDArray[Any]:
@@ -102,9 +114,24 @@ class Action(ABC):
 
     def repeated(self, number: int, work: Callable[[], object]) -> float:
         """Return the seconds of a piece of work, as the average of a number of runs."""
-        if self.bench.cold:
-            drop_cache(self.path)
-            number = 1
+        if self.case.latency:
+            with slow.calls(os.fspath(self.bench.folder), self.case.latency):
+                return self._time(1, work)
+        if self.case.cold:
+            self._cool()
+        elif self.bench.cold:
+            drop_cache(self.read_path)
+        return self._time(1 if self.case.cold or self.bench.cold else number, work)
+
+    def _cool(self) -> None:
+        """Drop what is in memory of the files; refuse to measure if some of it stays."""
+        drop_cache(self.read_path)
+        left = cached_bytes(self.read_path)
+        if left > stored_bytes(self.read_path) // 50:
+            raise RuntimeError(f"{left} bytes stay in memory; does another process use these files?")
+
+    @staticmethod
+    def _time(number: int, work: Callable[[], object]) -> float:
         start = time.perf_counter()
         for _ in range(number):
             work()
@@ -112,7 +139,7 @@ class Action(ABC):
 
     def enough(self, once: Callable[[], float]) -> int:
         """Return how often to repeat a piece of work so that it can be timed."""
-        if self.case.network:
+        if self.case.network or self.case.waits:
             # It takes long enough, and a second run could find what a handle keeps.
             return 1
         seconds = once()
@@ -228,6 +255,10 @@ class OpenGroup(Action):
 
     consolidated = False
 
+    @property
+    def read_path(self) -> str:
+        return self.scratch
+
     def prepare(self) -> dict[str, Any]:
         names = [f"array{i:04d}" for i in range(GROUP_ARRAYS[self.bench.size])]
         self.adapter.create_group(self.scratch, self.layout, names, self.consolidated)
@@ -237,9 +268,7 @@ class OpenGroup(Action):
         return {}
 
     def run(self) -> float:
-        return self.repeated(
-            1, lambda: self.adapter.open_group(self.scratch, self.layout, self.consolidated)
-        )
+        return self.repeated(1, lambda: self.adapter.open_group(self.scratch, self.layout, self.consolidated))
 
 
 class OpenConsolidated(OpenGroup):

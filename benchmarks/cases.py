@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from benchmarks.adapters import NAMES
+from benchmarks.adapters import NAMES, ZARR
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout
 from benchmarks.objects import Network
 from benchmarks.selections import (
@@ -21,6 +21,7 @@ from benchmarks.selections import (
     random_picks,
     random_points,
     rows,
+    some_chunks,
     strided,
     through_time,
     touched_count,
@@ -92,6 +93,10 @@ class Case:
         The ratios that zchunk must reach.
     network
         The network between the library and an array in an object store.
+    cold
+        What the system has of the files in memory is dropped before every run, and they lie on a disk.
+    latency
+        Seconds that every open and every read of a file takes longer.
     """
 
     name: str
@@ -105,6 +110,13 @@ class Case:
     peers: tuple[str, ...] = NAMES
     targets: tuple[Target, ...] = (NOT_SLOWER,)
     network: Network | None = None
+    cold: bool = False
+    latency: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the case waits for its storage, which then bounds the requests in flight."""
+        return self.cold or self.latency > 0
 
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
@@ -128,11 +140,17 @@ class Case:
     def heading(self, size: str) -> tuple[str, str]:
         """Return what the case does, and the array that it uses, for one of the sizes."""
         text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
+        storage = "cold" if self.cold else f"{1000 * self.latency:g} ms per call" if self.latency else ""
         if self.action in ("open-group", "open-consolidated", "xarray-open", "import"):
-            return text, self.network.title if self.network else ""
+            return text, self.network.title if self.network else storage
         stored = STORED[self.stored]
         layout = stored.layout(size)
-        names = {"field": "model-like", "random": "incompressible", "nothing": "never written"}
+        names = {
+            "field": "model-like",
+            "field-512": "model-like",
+            "random": "incompressible",
+            "nothing": "never written",
+        }
         source = names.get(stored.source, stored.source)
         chunks = f"{layout.chunk_count:,} chunks of {human(layout.chunk_nbytes)}"
         if layout.shards:
@@ -142,7 +160,7 @@ class Case:
             layout.codec.title,
             "" if layout.zarr_format == 2 else f"Zarr {layout.zarr_format}",
             {"memory": "RAM store", "zip": "zip store"}.get(layout.container, ""),
-            self.network.title if self.network else "",
+            self.network.title if self.network else storage,
             f"{self.threads} thread" if self.threads else "",
         ]
         return text, ", ".join(filter(None, parts))
@@ -201,6 +219,58 @@ def _remote(
 ) -> Case:
     """Return the case of an array or a group in an object store."""
     return Case(f"remote-{name}", text, action, stored, network=Network(0.020, bandwidth), **more)
+
+
+def _waiting_peers(codec: str, delayed: bool) -> tuple[str, ...]:
+    """Return the libraries whose reads can be delayed: not what maps files, or reads by streams of C.
+
+    h5py reads what is not compressed row by row, which would take hours.
+    """
+    return NAMES if not delayed else ZARR if codec == "raw" else (*ZARR, "h5py")
+
+
+def _waiting(prefix: str, targets: dict[str, float], **storage: Any) -> tuple[Case, ...]:
+    """Return the cases that wait for their storage; `targets` by the first part of their names."""
+    reads: tuple[tuple[str, str, str, Select], ...] = (
+        ("read-lz4", "read all", "waiting-lz4", everything),
+        ("read-raw", "read all", "waiting-raw", everything),
+        ("box-lz4", "unaligned box", "waiting-lz4", box),
+        ("box-raw", "unaligned box", "waiting-raw", box),
+        ("plane-lz4", "plane `[:, :, k]`", "waiting-lz4", plane(2)),
+        ("plane-raw", "plane `[:, :, k]`", "waiting-raw", plane(2)),
+        ("series-lz4", "`[:, i, j]`", "waiting-slices-lz4", through_time),
+        ("series-raw", "`[:, i, j]`", "waiting-slices-raw", through_time),
+        ("shards", "64 inner chunks, one after the other", "waiting-sharded", some_chunks),
+    )
+    return (
+        *(
+            Case(
+                f"{prefix}-{name}",
+                text,
+                "read",
+                stored,
+                select,
+                # A read of all goes to the limit, too: the storage's, with as many requests in flight as pay.
+                targets=(Target(targets.get(name, targets["all"])), *[_OVER_LIMIT] * (name[:4] == "read")),
+                peers=_waiting_peers(STORED[stored].codec, "latency" in storage),
+                **storage,
+            )
+            for name, text, stored, select in reads
+        ),
+        Case(
+            f"{prefix}-open-group",
+            "open a group of {arrays:,} arrays and each array",
+            "open-group",
+            "small",
+            targets=(Target(targets.get("open-group", targets["all"])),),
+            peers=_waiting_peers("lz4", "latency" in storage),
+            **storage,
+        ),
+    )
+
+
+_COLD = {"all": 0.5, "read-raw": 0.75, "box-raw": 0.7, "plane-raw": 0.7, "open-group": 0.3}
+_COLD |= {"series-lz4": 0.4, "series-raw": 0.4}
 
 
 def _xarray(
@@ -361,6 +431,12 @@ _ALL = (
     ),
     Case("import", "import", "import", "small", targets=_BOUND),
     Case("first-read", "import beside NumPy, open an array and read it", "first-read", "small"),
+    *_waiting("cold", _COLD, cold=True),
+    *(
+        case
+        for milliseconds in (1, 10)
+        for case in _waiting(f"slow-{milliseconds}ms", {"all": 0.5}, latency=milliseconds / 1000)
+    ),
     _remote("write", "write", "write", "objects-raw"),
     _remote("read", "read all", "read", "objects-raw", targets=(NOT_SLOWER, _OVER_LIMIT)),
     _remote("read-fast", "read all", "read", "objects-raw", bandwidth=None),

@@ -168,6 +168,8 @@ SOURCES = {
     "bytes": Source(make_bytes, "|u1", (1000, 100_000), (250, 100_000), (5, 1000)),
     "nothing": Source(make_nothing, "|i1", (1_000_000,), (1_000_000,), (1_000_000,)),
     "counts": Source(make_counts, "<u2", (512, 512, 512), (128, 128, 128), (16, 16, 16)),
+    # More than a disk and a processor have in their own memory
+    "field-512": Source(make_field, "<f4", (512, 512, 512), (256, 256, 128), (40, 40, 20)),
 }
 
 
@@ -205,6 +207,7 @@ _BULK = (("field", ("lz4", "zstd", "raw")), ("random", ("lz4", "zstd")), ("real"
 _INNER = ((64, 64, 64), (16, 16, 16), (2, 2, 2))
 _SHARDS = {"full": (256, 256, 256), "quick": (64, 64, 64), "tiny": (8, 8, 8)}
 _ONE_SHARD = {"full": (1000, 1000), "quick": (500, 500), "tiny": (40, 40)}
+_WAITING_SHARDS = {"full": (256, 256, 256), "quick": (128, 128, 128), "tiny": (20, 20, 20)}
 # Shards and inner chunks of the array in an object store
 _FAR_SHARDS = {"full": (4, 256, 256), "quick": (2, 128, 128), "tiny": (1, 16, 16)}
 _FAR_INNER = ((1, 64, 64), (1, 32, 32), (1, 8, 8))
@@ -243,6 +246,13 @@ STORED = {
         for name, codec in (("raw", "raw"), ("lz4", "lz4"), ("zstd", "plain-zstd"))
     },
     "sharded-tiny": Stored("categories", *[(10, 10)] * 3, zarr_format=3, shards=_ONE_SHARD),
+    # What waits for the storage: chunks of 1 MiB, each of which `[:, i, j]` of the slices touches
+    **{f"waiting-{codec}": Stored("field-512", *_1_MIB, codec) for codec in ("lz4", "raw")},
+    **{
+        f"waiting-slices-{codec}": Stored("field-512", (1, 512, 512), (1, 256, 128), (1, 40, 20), codec)
+        for codec in ("lz4", "raw")
+    },
+    "waiting-sharded": Stored("field-512", *_1_MIB[:2], (10, 10, 10), zarr_format=3, shards=_WAITING_SHARDS),
     "objects-raw": Stored("bytes", (1, 100_000), (1, 100_000), (1, 1000), "raw", "objects"),
     "objects-lz4": Stored("steps", (1, 128, 128), (1, 64, 64), (1, 8, 8), container="objects"),
     "objects-sharded": Stored(

@@ -22,6 +22,10 @@ An object store has the limits of its network, which are not measured: the bytes
 latency for every `objects.CONCURRENCY` requests of a round, in which no request waits for another. A shard
 whose index is not known takes two rounds. Processor time is not counted; bytes and waits could overlap.
 
+A case that waits for its storage has as many requests in flight as pay there, whatever the number of threads,
+and its limit is not the sum: processors work while requests are in flight, so they count only as far as they
+take longer than these. Selections that follow each other have one request in flight.
+
 Import and memory have no physical limit; their limit is the promise of zchunk.
 """
 
@@ -35,6 +39,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +50,7 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
+from benchmarks import slow
 from benchmarks.cases import Case
 from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
@@ -61,6 +67,9 @@ MEMORY_ALLOWANCE = 32 << 20
 SHORTEST_TIMING = 0.01
 MOST_REPETITIONS = 20
 
+# How many requests are in flight where a case waits for its storage; the best counts.
+IN_FLIGHT = (2, 8, 32)
+
 # The largest block whose release makes glibc keep such blocks for what comes next
 KEPT_BLOCK = 31 << 20
 
@@ -75,7 +84,7 @@ class Limits:
         self, size: str, folder: Path, threads: int, source: Callable[[str], NDArray[Any]], cold: bool
     ) -> None:
         self.size, self.folder, self.threads, self.source, self.cold = size, folder, threads, source, cold
-        self.pool = ThreadPoolExecutor(threads)
+        self.pool, self.waiting = ThreadPoolExecutor(threads), ThreadPoolExecutor(max(IN_FLIGHT))
         self.local = threading.local()
         # Encoded chunks of the group's array, by their first index
         self.frames: dict[Index, bytes] = {}
@@ -142,7 +151,7 @@ class Limits:
             parts["files"] = self._files_read(case, frames, count)
         if layout.container == "zip":
             parts["files"] = self._files_read(case, [b"".join(frames)])
-        return parts
+        return _overlapped(parts) if case.waits else parts
 
     def _write(self, case: Case, layout: Layout) -> dict[str, Measure]:
         data = self.source(STORED[case.stored].source)
@@ -223,10 +232,7 @@ class Limits:
         files = self._shards(data, layout)
         paths = dict(zip(files, self._lay_out(case, [file.content for file in files.values()]), strict=True))
         work = [(paths[shard], ranges) for shard, ranges in reads(layout, files, selections)]
-        folder = os.path.dirname(work[0][0])
-        return self._timed(
-            self._read_ranges, work, count, before=lambda: drop_cache(folder) if self.cold else None
-        )
+        return self._reading(case, self._read_ranges, work, os.path.dirname(work[0][0]), count)
 
     def _empty_folder(self, case: Case) -> str:
         """Return the path of a case's folder, without files in it."""
@@ -246,10 +252,28 @@ class Limits:
     def _files_read(self, case: Case, contents: Sequence[bytes], count: int = 1) -> Measure:
         """Return how reading files is measured."""
         paths = self._lay_out(case, contents)
-        folder = os.path.dirname(paths[0])
-        return self._timed(
-            self._read_files, paths, count, before=lambda: drop_cache(folder) if self.cold else None
-        )
+        return self._reading(case, self._read_files, paths, os.path.dirname(paths[0]), count)
+
+    def _reading(
+        self, case: Case, function: Callable[[Any], None], work: Sequence[Any], folder: str, count: int
+    ) -> Measure:
+        """Return how reading the files of a folder is measured."""
+        if not case.waits:
+            return self._timed(
+                function, work, count, before=lambda: drop_cache(folder) if self.cold else None
+            )
+        in_turn = case.per == "case" and len(case.select(STORED[case.stored].layout(self.size))) > 1
+
+        def seconds(requests: int) -> float:
+            if case.cold:
+                drop_cache(folder)
+            shares = [work[i::requests] for i in range(min(requests, len(work)))]
+            with slow.calls(folder, case.latency) if case.latency else nullcontext():
+                start = time.perf_counter()
+                list(self.waiting.map(function, shares))
+                return time.perf_counter() - start
+
+        return lambda: min(map(seconds, (1,) if in_turn else IN_FLIGHT)) / count
 
     def _timed(
         self,
@@ -311,7 +335,8 @@ class Limits:
             _codec(layout.codec).decode(frame, self._scratch(layout.chunk_nbytes))
 
     def _read_files(self, paths: Sequence[str]) -> None:
-        buffer = self._scratch(1 << 20)
+        # More than a chunk of 1 MiB, whose end is then known.
+        buffer = self._scratch((1 << 20) + 1)
         for path in paths:
             fd = os.open(path, os.O_RDONLY)
             # A short read is the end of the file: no second call to find that out.
@@ -327,6 +352,21 @@ class Limits:
                 for at in range(start, end, len(buffer)):
                     os.preadv(fd, [buffer.data[: end - at]], at)
             os.close(fd)
+
+
+def _overlapped(parts: dict[str, Measure]) -> dict[str, Measure]:
+    """Return the files, and how much longer than these all other parts take together."""
+    last = 0.0
+
+    def files() -> float:
+        nonlocal last
+        last = parts["files"]()
+        return last
+
+    def beyond() -> float:
+        return max(sum(measure() for part, measure in parts.items() if part != "files") - last, 0.0)
+
+    return {"files": files, "beyond them": beyond}
 
 
 def _create_files(items: Sequence[tuple[str, bytes]]) -> None:

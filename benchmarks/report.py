@@ -29,6 +29,13 @@ Only Zarr libraries have shards. In these cases h5py stores the same chunks in o
 place of the shards, and blocks in place of the chunks inside them. For the limit a shard is one file, whose
 index is read once.
 
+~: the median of a library was more than 15 % above its best value, and the case was run again.
+
+Where the storage is cold, the files are on a disk and nothing of them is in memory, which is checked; a
+number of milliseconds per call is added to every open and every read by a library that is loaded before the
+C library. There the limit has as many requests in flight as pay, and the processors count only as far as
+they take longer.
+
 The object store is the fast server of the tests, a process on the same processors that delays its answers
 and shares its bandwidth among all connections. Every library may have 64 requests under way at a time. The
 limit is then the bytes over the bandwidth, plus one latency per 64 requests that need not wait for each
@@ -219,7 +226,8 @@ def _ratios(case: dict[str, Any]) -> list[str]:
         # The part is the limit itself.
         (shown,) = parts
     limit = _number(case.get("limit_sum"), scale(case))
-    return [_ratio(case["ratio"]), "; ".join(targets), limit, shown, _ratio(case["over_limit"])]
+    mark = " ~" if case.get("again") else ""
+    return [_ratio(case["ratio"]) + mark, "; ".join(targets), limit, shown, _ratio(case["over_limit"])]
 
 
 def title(case: dict[str, Any]) -> str:

@@ -138,6 +138,14 @@ def by_chunk(layout: Layout) -> list[Selection]:
     ]
 
 
+def some_chunks(layout: Layout) -> list[Selection]:
+    """Select up to 64 chunks, one after the other, in a fixed random order."""
+    return [
+        tuple(slice(start, start + c) for start, c in zip(corner, layout.chunks, strict=True))
+        for corner in _chunk_corners(layout)
+    ]
+
+
 def by_shard(layout: Layout) -> list[Selection]:
     """Select a row inside one chunk of every shard, one after the other."""
     assert layout.shards

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import actions, objects, xarrays
+from benchmarks import actions, objects, slow, xarrays
 from benchmarks.actions import Action, Bench
 from benchmarks.adapters import load_adapter
 from benchmarks.adapters.base import Unsupported
@@ -29,10 +29,19 @@ ACTIONS = actions.ACTIONS | xarrays.ACTIONS
 class Worker:
     """Runs cases for one library (or for the machine's limit) in a folder of its own."""
 
-    def __init__(self, name: str, size: str, folder: Path, threads: int, cold: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: str,
+        folder: Path,
+        threads: int,
+        cold: bool = False,
+        place: Path | None = None,
+    ) -> None:
         self.name, self.size, self.threads, self.cold = name, size, threads, cold
         self.sources = folder
-        self.folder = folder / (f"{name}-{threads}" + ("-remote" if objects.given() else ""))
+        kind = "-remote" if objects.given() else "-slow" if slow.given() else ""
+        self.folder = (place or folder) / f"{name}-{threads}{kind}"
         self.stored: dict[str, Any] = {}
         self.adapter = None if name == LIMIT else load_adapter(name, threads)
         self.release()
@@ -99,7 +108,7 @@ class Worker:
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    name, size, folder, threads, cold = sys.argv[1:]
+    name, size, folder, threads, cold, place = sys.argv[1:]
     # Libraries may print; only answers go to the pipe that the parent reads.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -108,7 +117,7 @@ def main() -> None:
     worker: Worker | None = None
     for line in sys.stdin:
         try:
-            worker = worker or Worker(name, size, Path(folder), int(threads), cold == "cold")
+            worker = worker or Worker(name, size, Path(folder), int(threads), cold == "cold", Path(place))
             answer = worker.handle(json.loads(line))
         except (Unsupported, NotImplementedError) as error:
             answer = {"unsupported": str(error)}
