@@ -38,3 +38,12 @@ def test_lzma_takes_no_more_memory_than_comes_out(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(lzma, "LZMADecompressor", decompressor)
         np.testing.assert_array_equal(bound.decode(written), items)
         assert asked.pop()[1]["dict_size"] <= max(4096, 16 * items.nbytes + 2**20)
+
+
+@pytest.mark.parametrize("form", [lzma.FORMAT_XZ, lzma.FORMAT_ALONE])
+def test_lzma_finds_filters_in_the_stream(form: int) -> None:
+    filters: list[dict[str, int]] = [{"id": lzma.FILTER_DELTA, "dist": 4}] if form == lzma.FORMAT_XZ else []
+    filters.append({"id": lzma.FILTER_LZMA2 if filters else lzma.FILTER_LZMA1, "preset": 1})
+    items = np.arange(1000, dtype="<f4")
+    bound = CodecChain((), (numcodecs.LZMA(form, filters=filters),), items.dtype, items.shape, "C")
+    np.testing.assert_array_equal(bound.decode(bound.encode(items)), items)

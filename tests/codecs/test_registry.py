@@ -182,6 +182,10 @@ FOREIGN = [
     ({"id": "zstd", "level": "-1"}, {"id": "zstd", "level": -1}),
     ({"id": "lz4", "acceleration": "1"}, {"id": "lz4", "acceleration": 1}),
     ({"id": "lzma", "preset": "6"}, {"id": "lzma", "preset": 6, "format": 1, "check": -1, "filters": None}),
+    (
+        {"id": "lzma", "preset": 6, "delta": 1},
+        {"id": "lzma", "preset": 6, "format": 1, "check": -1, "filters": None},
+    ),
     *(
         (
             {"id": "blosc", "cname": "lz4", "clevel": "5", "shuffle": given, "blocksize": "0"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.servers import azure, folders, google, redisdb, s3
 from tests.servers.control import Controlled, controlled
+from tests.servers.process import program
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def gcs_emulator() -> Iterator[google.GCSEmulator]:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    found = program(name)
     if found is None:
         pytest.skip(f"{name} is not installed; see `make servers`")
     return found

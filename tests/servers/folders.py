@@ -18,7 +18,8 @@ pid {home}/pid;
 error_log stderr;
 events {{ worker_connections 512; }}
 http {{
-    access_log off;
+    log_format status $status;
+    access_log {log};
     default_type application/octet-stream;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
@@ -43,11 +44,12 @@ def python_http(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def nginx(program: str, folder: Path) -> Iterator[str]:
-    """The address of nginx on a folder."""
+def nginx(program: str, folder: Path, log: Path | None = None) -> Iterator[str]:
+    """The address of nginx on a folder. The log has a line for each answer: its status."""
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
         config = Path(home, "nginx.conf")
-        config.write_text(CONFIG.format(home=home, host=HOST, port=port, root=folder))
+        lines = "off" if log is None else f'"{log}" status'
+        config.write_text(CONFIG.format(home=home, host=HOST, port=port, root=folder, log=lines))
         with running([program, "-e", "stderr", "-p", home, "-c", str(config)], port):
             yield f"http://{HOST}:{port}"

@@ -18,6 +18,11 @@ START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 
+def program(name: str) -> str | None:
+    """Return where a program is: servers need not be on the path."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
 def free_port() -> int:
     """Return a port that was free a moment ago."""
     with socket.socket() as sock:

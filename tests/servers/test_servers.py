@@ -18,10 +18,11 @@ import pytest
 
 import zchunk
 from tests import ROOT
+from tests.servers import folders
 from tests.servers.control import Controlled
 from tests.servers.google import GCSEmulator
 from tests.servers.places import ObjectServer
-from tests.servers.process import HOST
+from tests.servers.process import HOST, program
 from tests.servers.redisdb import RedisServer
 from tests.servers.s3 import FastS3Server
 
@@ -133,6 +134,18 @@ def test_folder_with_ranges(nginx_folder: Callable[[Path], str], tmp_path: Path)
     assert get(f"{url}/x", Range="bytes=2-4") == (206, b"234")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         get(f"{url}/y")
+
+
+def test_folder_with_a_log(tmp_path: Path) -> None:
+    nginx = program("nginx")
+    if nginx is None:
+        pytest.skip("nginx is not installed; see `make servers`")
+    (tmp_path / "x").write_bytes(b"0123456789")
+    log = tmp_path / "answers"
+    with folders.nginx(nginx, tmp_path, log) as url:
+        get(f"{url}/x")
+        get(f"{url}/x", Range="bytes=2-4")
+    assert log.read_text().split() == ["200", "206"]
 
 
 def test_redis(redis_server: RedisServer) -> None:

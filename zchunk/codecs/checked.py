@@ -68,10 +68,13 @@ def _decode_bz2(codec: Codec, data: object, limit: int) -> Any:
 def _decode_lzma(codec: Any, data: Any, limit: int) -> Any:
     import lzma
 
+    # Other streams than raw ones name their filters themselves, and the module takes none for them: what
+    # numcodecs encodes with filters it does not decode.
+    filters = codec.filters if codec.format == lzma.FORMAT_RAW else None
     # Nothing refers to what is further back than all that may come out, whatever the metadata ask for.
     window = max(limit, 4096)
-    filters = codec.filters and [
-        {**f, "dict_size": min(f["dict_size"], window)} if "dict_size" in f else f for f in codec.filters
+    filters = filters and [
+        {**f, "dict_size": min(f["dict_size"], window)} if "dict_size" in f else f for f in filters
     ]
     return _decompress(lambda: lzma.LZMADecompressor(codec.format, filters=filters), data, limit)
 

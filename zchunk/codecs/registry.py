@@ -185,14 +185,16 @@ def stored_codec(
 def canonical(config: Mapping[str, Any], itemsize: int | None) -> Mapping[str, Any]:
     """Return the configuration of a codec as numcodecs writes it, from what others write.
 
-    GDAL has numbers as text and names the shuffles of Blosc; NCZarr means the size of the items by a shuffle
-    of elements of size 0.
+    GDAL has numbers as text, names the shuffles of Blosc, and has LZMA's delta, which each chunk says itself;
+    NCZarr means the size of the items by a shuffle of elements of size 0.
     """
     found = {name: _number(name, value) for name, value in config.items()}
     if found.get("id") == "blosc" and isinstance(found.get("shuffle"), str):
         found["shuffle"] = _SHUFFLES.get(found["shuffle"].upper(), found["shuffle"])
     if found.get("id") == "shuffle" and found.get("elementsize") == 0 and itemsize:
         found["elementsize"] = itemsize
+    if found.get("id") == "lzma":
+        found.pop("delta", None)
     return found
 
 

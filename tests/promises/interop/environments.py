@@ -1,9 +1,7 @@
 """Where the other implementations are installed, and how their programs are started.
 
-    python -m tests.promises.interop.environments
-
-installs them beside the releases of zarr that `make differential` has. Not every one has a wheel for every
-Python: one that cannot be installed is left out, and the run says so.
+They are installed beside the releases of zarr that `make differential` has. Not every one has a wheel for
+every Python and machine: one that has none is left out, and the run says so. Any other failure is an error.
 """
 
 from __future__ import annotations
@@ -13,11 +11,19 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.promises.interop.implementations import IMPLEMENTATIONS, Implementation
 
 HERE = Path(__file__).parent
+# What pip is asked for to see whether there is a package at all.
+LINUX: tuple[str, ...] = ("--ignore-requires-python", "--python-version", "3.13", "--platform", "any")
+LINUX += tuple(
+    word for minor in (17, 24, 27, 28, 31, 34) for word in ("--platform", f"manylinux_2_{minor}_x86_64")
+)
+LINUX += ("--platform", "manylinux2014_x86_64")
 BUILD = Path(os.environ.get("ZCHUNK_INTEROP_BUILD", HERE.parents[2] / "build")).absolute()
 
 
@@ -58,30 +64,85 @@ def version_of(implementation: Implementation) -> str | None:
     return found.stdout.strip()
 
 
-def install() -> None:
-    """Install what is not there in its release."""
-    wanted: dict[str, list[str]] = {}
-    for implementation in IMPLEMENTATIONS:
+def install(implementations: Iterable[Implementation] = IMPLEMENTATIONS) -> dict[str, str]:
+    """Install what is not there in its release.
+
+    Parameters
+    ----------
+    implementations : iterable of Implementation, optional
+        Which ones, by default all.
+
+    Returns
+    -------
+    dict
+        By name, why one cannot be here.
+
+    Raises
+    ------
+    RuntimeError
+        One can be here, but was not installed.
+    """
+    left_out: dict[str, str] = {}
+    missing: dict[str, list[Implementation]] = {}
+    for implementation in implementations:
         if version_of(implementation) != implementation.release:
-            sign = "@" if implementation.language == "node" else "=="
-            package = f"{implementation.package}{sign}{implementation.release}"
-            wanted.setdefault(implementation.environment, []).append(package)
-    node = wanted.pop("interop-node", [])
-    if node and shutil.which("npm"):
-        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(["npm", "install", "--prefix", str(BUILD / "interop-node"), *quiet, *node], check=True)
-    for environment, packages in wanted.items():
-        python = BUILD / environment / "bin" / "python"
-        if not python.exists():
-            print(f"no {python}: without {', '.join(packages)}")
-            continue
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
-        if subprocess.run([*pip, *packages], check=False).returncode:
-            for package in packages:
-                if subprocess.run([*pip, package], check=False).returncode:
-                    print(f"cannot be installed here: {package}")
+            missing.setdefault(implementation.environment, []).append(implementation)
+    for environment, wanted in missing.items():
+        if wanted[0].language == "node":
+            _install_node(sorted({f"{i.package}@{i.release}" for i in wanted}))
+        elif not Path(python_of(wanted[0])).exists():
+            reason = f"it needs an environment build/{environment}, for which there is no Python here"
+            left_out |= {implementation.name: reason for implementation in wanted}
+        else:
+            left_out |= _install_python(wanted)
     version_of.cache_clear()
+    return left_out
 
 
-if __name__ == "__main__":
-    install()
+def _install_node(packages: list[str]) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError(f"no npm here to install {', '.join(packages)}: `make servers` brings Node")
+    quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+    command = [npm, "install", "--prefix", str(BUILD / "interop-node"), *quiet, *packages]
+    if subprocess.run(command, check=False).returncode:
+        raise RuntimeError(f"npm did not install {', '.join(packages)}")
+
+
+def _install_python(implementations: list[Implementation]) -> dict[str, str]:
+    python = python_of(implementations[0])
+    packages = {
+        implementation.name: f"{implementation.package}=={implementation.release}"
+        for implementation in implementations
+    }
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if not subprocess.run([*pip, *packages.values()], check=False).returncode:
+        return {}
+    left_out = {}
+    for name, package in packages.items():
+        if subprocess.run([*pip, package], check=False).returncode:
+            left_out[name] = why_not(python, package)
+    return left_out
+
+
+def why_not(python: str, package: str) -> str:
+    """Return why a package cannot be installed for an interpreter.
+
+    Raises
+    ------
+    RuntimeError
+        It can: there is a wheel for it, or the index was not reached, which would have one for Linux.
+    """
+    if not _finds(python, package) and _finds(python, package, *LINUX):
+        asked = "import sys, sysconfig as s; print(f'Python {sys.version.split()[0]} on {s.get_platform()}')"
+        here = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout
+        return f"there is no wheel of {package} for {here.strip()}"
+    raise RuntimeError(f"{package} was not installed, see above")
+
+
+def _finds(python: str, package: str, *platform: str) -> bool:
+    """Whether pip finds a wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--target", folder, *platform, package]
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0

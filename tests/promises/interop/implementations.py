@@ -66,6 +66,8 @@ class Implementation:
         What its adapter has.
     groups, consolidates, attributes : bool
         Whether it writes groups, consolidated metadata, and attributes.
+    http : bool
+        Whether it reads over HTTP, from nginx.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Implementation:
     groups: bool = True
     consolidates: bool = False
     attributes: bool = True
+    http: bool = False
 
     def limit(self, case: Case, needs: tuple[str, ...]) -> Limit | None:
         """The limit that a case meets when the implementation has to do that: one of wrong items first."""
@@ -141,6 +144,19 @@ def _complex_nan(case: Case) -> bool:
     return case.data_type in COMPLEX and case.fill == "nan"
 
 
+def _complex_null(case: Case) -> bool:
+    return case.data_type in COMPLEX and case.fill == "null"
+
+
+def _long(case: Case) -> bool:
+    """Whether the fill value may have more bits than a floating-point number."""
+    return case.data_type in ("int64", "uint64") and case.fill == "some"
+
+
+def _negative_zero(case: Case) -> bool:
+    return case.data_type in FLOATS and case.fill == "-0.0"
+
+
 def _wide(case: Case) -> bool:
     """Whether the byte order of items means something."""
     return case.dtype is not None and case.dtype.itemsize > 1 and case.dtype.kind not in "SV"
@@ -183,6 +199,25 @@ ZARR3 = (
     Limit(
         "takes any complex number with a NaN for the fill value", _complex_nan, (WRITE, CHANGE), wrong=True
     ),
+    Limit(
+        "writes no arrays of bytes without axes",
+        lambda case: case.data_type == "bytes" and scalar(case),
+        (WRITE, CHANGE),
+        wrong=True,
+    ),
+)
+ZARR2 = (
+    Limit("writes the fill value -0.0 as 0.0", _negative_zero, (WRITE,), wrong=True),
+    Limit(
+        "adds the parts of complex fill values, which changes -0.0 and what is beside an infinity or a NaN",
+        lambda case: case.data_type in COMPLEX and case.special,
+        wrong=True,
+    ),
+    Limit(
+        "writes no bytes as the fill value of objects",
+        lambda case: case.data_type == "bytes" and case.fill != "null",
+        (WRITE, CHANGE),
+    ),
 )
 ZARRS = (
     Limit("has numbers only, as a pipeline", not_type(*ALL_NUMBERS)),
@@ -194,10 +229,11 @@ ZARRS = (
     ),
     Limit("has no LZ4 and LZMA of format 2", lambda case: case.codec in ("lz4", "lzma")),
     Limit(
-        "has no delta, CRC-32 and PackBits of format 2",
-        lambda case: case.filter in ("delta", "crc32", "packbits"),
+        "has no delta, checksums and PackBits of format 2",
+        is_filter("delta", "crc32", "fletcher32", "packbits"),
     ),
     Limit("has no order F of format 2", lambda case: case.format == 2 and case.order == "F"),
+    Limit("has no null as the fill value of complex numbers", _complex_null),
 )
 TENSORSTORE = (
     Limit("has no filters", lambda case: case.filter != "none" or (case.format == 2 and case.dtype is None)),
@@ -210,6 +246,10 @@ TENSORSTORE = (
         "has no bytes of a fixed size in format 3", lambda case: case.format == 3 and case.data_type == "S7"
     ),
     Limit("takes no list as the fill value of r*", is_type("r24")),
+    Limit(
+        "takes no shorter bytes as the fill value of bytes of a fixed size",
+        lambda case: case.format == 2 and case.data_type == "S7" and case.fill != "null",
+    ),
     Limit("has one more axis for items of several bytes", is_type("S7", "V5", "structured"), (WRITE, CHANGE)),
     Limit(
         "swaps the fill value of big-endian structures",
@@ -226,11 +266,10 @@ TENSORSTORE = (
 SIMPLEZARR = (
     Limit("has no shards", sharded),
     Limit("has no chunk keys of format 2", lambda case: case.encoding == "v2", (READ,)),
-    Limit("has numbers and r* only", not_type(*ALL_NUMBERS, "r24")),
+    Limit("has numbers only", not_type(*ALL_NUMBERS)),
     # It does not find their chunk.
     Limit("has no arrays without axes", scalar, wrong=True),
     Limit("has no codecs of numcodecs", is_codec("numcodecs.zlib")),
-    Limit("creates no arrays of r*", is_type("r24"), (WRITE,)),
     Limit("writes fill values of complex numbers as Python's text", is_type(*COMPLEX), (WRITE,), wrong=True),
     Limit("creates no empty arrays", empty, (WRITE,)),
     Limit(
@@ -259,12 +298,7 @@ Z5 = (
     Limit("has shards with the index at the end only", lambda case: case.layout in ("start", "plain-index")),
     Limit("creates one kind of shard", lambda case: sharded(case) and case.layout != "end", (WRITE,)),
     Limit("has no arrays without axes, and no empty ones", lambda case: scalar(case) or empty(case)),
-    Limit(
-        "writes fill values as 64-bit floating-point numbers",
-        lambda case: case.data_type in ("int64", "uint64") and case.fill == "some",
-        (WRITE,),
-        wrong=True,
-    ),
+    Limit("has fill values as 64-bit floating-point numbers", _long, wrong=True),
     Limit(
         "takes -0.0 for 0.0 when it leaves out chunks of the fill value",
         lambda case: case.data_type in FLOATS and case.fill in ("zero", "-0.0"),
@@ -279,15 +313,17 @@ Z5 = (
     ),
 )
 ZARRISTA = (
-    Limit("has no codecs of numcodecs", lambda case: case.codec in ("numcodecs.zlib", "lz4", "lzma", "bz2")),
+    Limit("has no zlib, LZ4, LZMA and bzip2", is_codec("zlib", "numcodecs.zlib", "lz4", "lzma", "bz2")),
     Limit(
         "has no delta, checksums and PackBits of format 2",
-        lambda case: case.filter in ("delta", "crc32", "fletcher32", "packbits"),
+        is_filter("delta", "crc32", "fletcher32", "packbits"),
     ),
     Limit(
-        "has no times, texts of a fixed size and bytes of format 2",
-        lambda case: case.format == 2 and case.data_type in (*TIMES, "U5", "V5", "S7", "structured"),
+        "has no times and texts of a fixed size of format 2",
+        lambda case: case.format == 2 and case.data_type in (*TIMES, "U5"),
     ),
+    Limit("has no bytes of a fixed size", is_type("S7")),
+    Limit("has no null as the fill value of complex numbers", _complex_null),
     Limit("has no small floats that NumPy lacks", is_type(*SMALL_FLOATS)),
     Limit("reads no texts in order F", lambda case: case.data_type in OBJECTS and case.transposed),
     Limit("has no structures and raw_bytes", is_type("V5", "structured", "r24")),
@@ -314,6 +350,12 @@ NETCDF = (
     ),
     Limit("reads order F as order C", lambda case: case.order == "F", (READ,), wrong=True),
     Limit(
+        "does not swap the bytes of big-endian fill values",
+        lambda case: _big2(case) and case.fill not in ("zero", "null"),
+        (READ,),
+        wrong=True,
+    ),
+    Limit(
         "has no empty lists among attributes",
         lambda case: [] in case.attributes.values() or [] in case.group.values(),
         (READ,),
@@ -330,6 +372,22 @@ GDAL = (
     Limit("has no shards", sharded),
     Limit("has numbers only", not_type(*ALL_NUMBERS)),
     Limit("creates numbers for booleans", is_type("bool"), (WRITE,), wrong=True),
+    Limit(
+        "takes the order of three axes and more for its inverse",
+        lambda case: case.order == "rolled" and len(case.shape) > 2,
+        (READ, CHANGE),
+        wrong=True,
+    ),
+    Limit(
+        "reads the fill value of uint64 as int64",
+        lambda case: case.data_type == "uint64" and case.fill == "some",
+        (READ, CHANGE),
+        wrong=True,
+    ),
+    Limit(
+        "has no infinities and NaNs as fill values of float16 in format 2",
+        lambda case: case.format == 2 and case.data_type == "float16" and case.special,
+    ),
     Limit("has no fill values of complex numbers", is_type(*COMPLEX), wrong=True),
     Limit("creates no array at the root", lambda case: not case.path, (WRITE,)),
     Limit("has no axes of length 0", empty),
@@ -366,10 +424,12 @@ ZARRITA = (
     ),
     Limit("writes no texts", is_type("string"), (WRITE, CHANGE)),
     Limit("writes no fill value of 64 bits", is_type("int64", "uint64"), (WRITE,)),
+    Limit("reads fill values of 64 bits as floating-point numbers", _long, (READ, CHANGE), wrong=True),
+    Limit("writes the fill value -0.0 as 0.0", _negative_zero, (WRITE,), wrong=True),
     Limit(
-        "writes the fill value -0.0 as 0.0",
-        lambda case: case.fill == "-0.0" and case.data_type in FLOATS,
-        (WRITE,),
+        "reads the fill value -0.0 in consolidated metadata as 0.0",
+        lambda case: _negative_zero(case) and case.consolidated,
+        (READ, CHANGE),
         wrong=True,
     ),
 )
@@ -379,12 +439,7 @@ ZARRJS = (
         not_type(*[n for n in NUMBERS if "64" not in n], "float64"),
     ),
     Limit("has Blosc, zlib and gzip", not_codec("none", "blosc", "zlib", "gzip")),
-    Limit(
-        "writes the fill value -0.0 as 0.0",
-        lambda case: case.fill == "-0.0" and case.data_type in FLOATS,
-        (WRITE,),
-        wrong=True,
-    ),
+    Limit("writes the fill value -0.0 as 0.0", _negative_zero, (WRITE,), wrong=True),
     Limit("has no filters", lambda case: case.filter != "none"),
     Limit("has no arrays without axes", scalar),
     Limit("has no axes of length 0", empty),
@@ -399,14 +454,7 @@ IMPLEMENTATIONS = (
         environment="zarr2",
         formats=(2,),
         consolidates=True,
-        limits=(
-            Limit(
-                "writes the fill value -0.0 as 0.0",
-                lambda case: case.fill == "-0.0" and case.data_type in FLOATS,
-                (WRITE,),
-                wrong=True,
-            ),
-        ),
+        limits=ZARR2,
     ),
     Implementation("zarr 3", "zarr", "3.4.2", "zarr3", consolidates=True, limits=ZARR3),
     Implementation("zarrs", "zarrs", "0.2.3", "zarrs", consolidates=True, limits=(*ZARRS, *ZARR3)),
@@ -456,6 +504,17 @@ IMPLEMENTATIONS = (
         limits=ZARRITA,
     ),
     Implementation(
+        "zarrita.js over HTTP",
+        "zarrita",
+        "0.7.5",
+        "zarrita",
+        language="node",
+        environment="interop-node",
+        does=(READ,),
+        limits=ZARRITA,
+        http=True,
+    ),
+    Implementation(
         "zarr.js",
         "zarr",
         "0.6.3",
@@ -466,3 +525,29 @@ IMPLEMENTATIONS = (
         limits=ZARRJS,
     ),
 )
+
+
+def table() -> list[str]:
+    """Rows of Markdown: what each does not have, and what it does otherwise."""
+    rows = [
+        "| implementation | formats | refuses | does otherwise than the specification |",
+        "|---|---|---|---|",
+    ]
+    for found in IMPLEMENTATIONS:
+        formats = ", ".join(map(str, found.formats))
+        cells = [_reasons(found, wrong) for wrong in (False, True)]
+        rows.append(f"| {found.name} {found.release} | {formats} | {' | '.join(cells)} |")
+    return rows
+
+
+def _reasons(found: Implementation, wrong: bool) -> str:
+    reasons = []
+    for limit in found.limits:
+        does = [name for name in limit.does if name in found.does]
+        if limit.wrong == wrong and does:
+            reasons.append(limit.reason + (f" ({', '.join(does)})" if does != list(found.does) else ""))
+    return "; ".join(reasons) or "–"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

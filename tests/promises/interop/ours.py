@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,6 +142,8 @@ def place(adapter: str, path: str) -> Iterator[Any]:
     if adapter != "icechunk":
         yield path
         return
+    # It warns of each repository in a folder.
+    os.environ.setdefault("ICECHUNK_LOG", "error")
     icechunk = importlib.import_module("icechunk")
     storage = icechunk.local_filesystem_storage(path)
     exists = icechunk.Repository.exists(storage)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.promises.interop import cases, implementations, run
+from tests.promises.interop import cases, environments, implementations, run
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 pytest.importorskip("zarr", minversion="3")
@@ -69,5 +69,33 @@ def test_what_differs_is_told() -> None:
 
 
 def test_failures_of_a_kind_are_one_line() -> None:
-    failures = ["x: refused: no 1\n    case 1", "x: refused: no 22\n    case 2", "x: wrong: y\n    case 3"]
-    assert run.different(failures) == ["2 x " + failures[0], "1 x " + failures[2]]
+    failures = [
+        f"zarr 3: {direction}: {what}\n    number={number}"
+        for number, (direction, what) in enumerate(
+            [
+                ("there", "refused: no 1"),
+                ("there", "refused: no 22"),
+                ("back", "refused: no 1"),
+                ("back", "wrong: y"),
+            ]
+        )
+    ]
+    assert run.different(failures) == [f"2 x {failures[0]}", f"1 x {failures[2]}", f"1 x {failures[3]}"]
+
+
+def test_what_is_not_installed_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environments, "BUILD", tmp_path)
+    environments.version_of.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["run", "z5py", "zarrita"])
+    assert run.main() == 1
+    assert (
+        "not installed: z5, zarrita.js, zarrita.js over HTTP\n0 passed, 3 failed" in capsys.readouterr().out
+    )
+    # Where there is no Python for it, that is no failure of the others; but something has to run.
+    environments.version_of.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["run", "z5py", "--install"])
+    assert run.main() == 1
+    assert "without z5: it needs an environment" in capsys.readouterr().out
+    environments.version_of.cache_clear()
