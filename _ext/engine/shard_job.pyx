@@ -20,7 +20,7 @@ cimport numpy as cnp
 from zchunk._ext.codecs.dispatch cimport encoded_bound
 from zchunk._ext.codecs.libraries cimport thread_scratch, trim
 from zchunk._ext.engine.job cimport Job, now_ns
-from zchunk._ext.io.files cimport HERE, Draft, begin_file, commit_file, finish_file, put, put_at
+from zchunk._ext.io.files cimport HERE, Draft, begin_file, commit_file, finish_file, pass_cache, put, put_at
 from zchunk._ext.engine.plan cimport Plan, Value, locate
 from zchunk._ext.engine.write_chunk cimport write_chunk
 from zchunk._ext.memory.scratch cimport Scratch
@@ -179,7 +179,7 @@ cdef class ShardJob(Job):
 
     # ---- writing: begin, then make_slots, run, detach and flush for each batch, keep, commit
 
-    def begin(self, bytes path, int durability, int64_t start):
+    def begin(self, bytes path, int durability, int64_t start, bint direct=False):
         """Begin the shard, with `start` bytes for the index in front.
 
         Parameters
@@ -190,6 +190,8 @@ cdef class ShardJob(Job):
             0 in place, 1 atomic, 2 atomic and synced.
         start : int
             Bytes that are left free.
+        direct : bool, optional
+            Whether the file is to go past the system's cache, where it can.
 
         Raises
         ------
@@ -210,6 +212,8 @@ cdef class ShardJob(Job):
         name = self._path = path
         with nogil:
             status = begin_file(HERE, name, durability, &self._draft, &f)
+            if status == OK and direct:
+                pass_cache(&self._draft)
         if status != OK:
             self._raise(&f)
         self._drafting = True

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from benchmarks.checkpoints.systems import SYSTEMS, load
 
 # A step of the program: so many sweeps over a field that fits into the cache
 FIELD, SWEEPS = (256, 512), 10
-# How long steps are timed without a save
+# How long steps are timed without a save, before and after one
 ALONE_SECONDS = 1.0
 
 
@@ -71,23 +71,23 @@ class Rank:
 
     def steps(self, step: int) -> dict[str, Any]:
         """Time steps of a program without a save, and beside one in the background."""
-        alone: list[float] = []
-        end = time.perf_counter() + ALONE_SECONDS
-        while time.perf_counter() < end:
-            alone.append(step_of(self._field))
+        alone = self._steps_alone()
         begun, taken = time.perf_counter(), others_seconds()
         self.system.save(step)
         busy, beside = self.system.busy(), list[float]()
         while busy():
             beside.append(step_of(self._field))
         self.system.wait()
-        return {
-            "alone": median(alone),
-            "beside": sum(beside) / max(len(beside), 1),
-            "steps": len(beside),
-            "lasts": time.perf_counter() - begun,
-            "processor": others_seconds() - taken,
-        }
+        found = {"lasts": time.perf_counter() - begun, "processor": others_seconds() - taken}
+        # A machine changes its pace by and by.
+        alone += self._steps_alone()
+        return {"alone": fmean(alone), "beside": fmean(beside or [0]), "steps": len(beside), **found}
+
+    def _steps_alone(self) -> list[float]:
+        alone, end = list[float](), time.perf_counter() + ALONE_SECONDS
+        while time.perf_counter() < end:
+            alone.append(step_of(self._field))
+        return alone
 
     def restore(self, step: int) -> dict[str, Any]:
         """Read what this rank has of a step; the values are looked at afterwards."""

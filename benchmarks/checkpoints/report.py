@@ -39,7 +39,8 @@ BESIDE = """\
 How much slower a step of a program is while the rest is done, and for how many seconds, beside a thread that
 only writes and syncs the same bytes; then the seconds of processor that both take on each rank. Where the
 ranks fill the cores, the program loses at least these: nobody can save without them. On Linux zchunk's
-thread gives way to the program, so that it takes them little by little, and that thread does not."""
+thread gives way to the program, so that it takes them little by little, and that thread does not; and it
+writes past the system's cache, which costs less."""
 BESIDE_HEAD = ("size", "ranks", "a step is slower", "with raw writes", "processor", "of raw writes")
 AGAIN = """\
 A restart with another number of ranks: seconds until all have their part and checksums were checked,

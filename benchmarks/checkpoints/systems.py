@@ -37,6 +37,7 @@ class Entry:
 
 SYSTEMS = {
     "raw-sync": Entry("plain.RawSync", "checkpoints", "raw write + fsync: the limit", "all", False),
+    "raw-direct": Entry("plain.RawDirect", "checkpoints", "the same, past the system's cache", "all", False),
     "raw": Entry("plain.Raw", "checkpoints", "raw write", "no", False),
     "numpy": Entry("plain.NumPy", "checkpoints", "`numpy.save`", "no", False),
     "h5py": Entry("plain.H5py", "checkpoints", "h5py, gathered", "no", False),

@@ -206,6 +206,11 @@ class ChunkedArray:
         """How files are replaced, as `zchunk._ext` has it."""
         return DURABILITY[getattr(self.store, "durability", "atomic")]
 
+    @property
+    def direct(self) -> bool:
+        """Whether shards go past the system's cache, see `DirectoryStore`."""
+        return getattr(self.store, "direct", False)
+
     # ---- other arrays
 
     def with_shape(self, shape: tuple[int, ...]) -> ChunkedArray:

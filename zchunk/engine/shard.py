@@ -250,7 +250,7 @@ class Shard(Store):
         folder = None if by_store else self._array.folder
         path = None if folder is None else folder + b"/" + self.name.encode()
         # Never in place: other threads and processes may be reading the shard.
-        job.begin(path, max(self._array.durability, 1), self._start)
+        job.begin(path, max(self._array.durability, 1), self._start, self._array.direct)
 
     def finish(self, job: ShardJob) -> None:
         """Put what a job has written in the place of the shard; delete it if no chunk is left."""

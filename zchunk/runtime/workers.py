@@ -19,9 +19,9 @@ from zchunk._ext.threads.crew import Crew, Shared
 Result = TypeVar("Result")
 Work = Callable[[], Any]
 
-# Beside one that does not, a thread that gives way gets a twentieth of a core. What it does there costs the
-# other as much again, by caches and by what the kernel does for it.
-_NICE = 14
+# Beside one that does not, a thread that gives way gets a thirtieth of a core. What it does there costs the
+# other more than as much again, by caches and by what the kernel does for it.
+_NICE = 16
 
 
 class Task(Generic[Result]):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from tests.ext.io.test_files import is_cached, needs_a_disk
 from zchunk.checkpoint import CheckpointManager
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import layout
@@ -45,6 +46,16 @@ def test_a_step_is_there_after_its_commit(tmp_path: Path, sync: bool) -> None:
     assert (group["u"][...] == np.arange(12.0).reshape(3, 4)).all()
     assert group["g/v"][()] == 2
     assert group.attrs["step"] == 5
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_what_is_synced_goes_past_the_cache(tmp_path: Path, sync: bool) -> None:
+    needs_a_disk(tmp_path)
+    manager = CheckpointManager(tmp_path, durability="fsync" if sync else "atomic", async_save=False)
+    manager.save(5, {"u": np.ones(800_000)})
+    manager.close()
+    assert is_cached(tmp_path / "00000005/u/c/0") is not sync
+    assert (zchunk.open_array(tmp_path / "00000005/u", mode="r")[...] == 1).all()
 
 
 def test_what_was_written_must_be_there(tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ cdef struct Draft:
     int durability
     int status
     RunningSum* running     # NULL, or sums what `put` writes
+    uint8_t* room           # NULL, or what was put and not written
+    int64_t held            # so many bytes of it
+    bint direct             # whether writes go past the system's cache
     char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
 cdef int open_folder(const char* path) noexcept nogil
@@ -42,6 +45,7 @@ cdef int64_t read_start(int fd, uint8_t* dst, int64_t n) noexcept nogil
 cdef int read_at(int fd, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef void close_file(int fd) noexcept nogil
 cdef int begin_file(int folder, const char* path, int durability, Draft* d, Failure* f) noexcept nogil
+cdef void pass_cache(Draft* d) noexcept nogil
 cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil
 cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil
 cdef int finish_file(Draft* d, Failure* f) noexcept nogil

@@ -96,6 +96,9 @@ class DirectoryStore(Store):
 
     verbatim = True
     shared = True
+    # Whether shards are written past the system's cache, where it can be: for those that are synced at once,
+    # and not read soon.
+    direct = False
 
     _identity: str | None = None
     # Whether the values of keys are files as they lie: not in a subclass that does something of its own.

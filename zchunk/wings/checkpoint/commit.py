@@ -71,6 +71,9 @@ class Attempt(NamedTuple):
         """Write the shards of this process, of so many, and sync them; return what was written."""
         # Not synced one by one as they are written.
         store = DirectoryStore(self.folder, durability="atomic")
+        # What goes to the disk anyway goes there at once: the cache would cost more of the processor than all
+        # the rest, which the program has to do without.
+        store.direct = self.sync
         written: dict[str, tuple[int, int]] = {}
         keys: list[str] = []
 
