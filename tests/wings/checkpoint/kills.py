@@ -86,6 +86,7 @@ POINTS = {
     "agreed": _before(manager, "stage"),
     "staged": _after(manager, "stage"),
     "writing": _before(Attempt, "write"),
+    "linking": _before(os, "link"),
     "written": _before(DirectoryStore, "sync"),
     "synced": _after(Attempt, "write"),
     "voted": _before(Attempt, "publish"),
@@ -98,7 +99,9 @@ POINTS = {
     "finished": _after(saving.Saving, "finish"),
 }
 # What the first process alone does.
-FIRST = {"voted", "between metadata", "published", "renamed", "committed", "discarding", "deleting"}
+FIRST = {
+    "linking", "voted", "between metadata", "published", "renamed", "committed", "discarding", "deleting",
+}  # fmt: skip
 
 
 def field(shape: tuple[int, ...], step: int) -> Any:
@@ -121,6 +124,11 @@ def state(step: int, comm: ProcessCommunicator) -> dict[str, Any]:
     }
 
 
+def unchanged(step: int) -> dict[str, Any]:
+    """What is static in two steps of four, written with the first and linked in the second."""
+    return {name: field(SHAPE2, number) for number, name in enumerate("abcd")} if step % 4 > 1 else {}
+
+
 def is_right(found: Any, comm: ProcessCommunicator) -> bool:
     step, band, part = found.step, bands(comm.rank, comm.size), partition(SHAPE2, comm)
     own = found["own"] if found.ranks == comm.size else (comm.rank, step)
@@ -128,6 +136,7 @@ def is_right(found: Any, comm: ProcessCommunicator) -> bool:
         (found.read("u", band) == field(SHAPE3, step)[band]).all()
         and (found.read("g/v", part.interior) == field(SHAPE2, step)[part.interior]).all()
         and (found.read("k") == step).all()
+        and all((found.read(name) == value).all() for name, value in unchanged(step).items())
         and found["g/step"] == step
         and own == (comm.rank, step)
     )
@@ -155,7 +164,7 @@ def job(comm: ProcessCommunicator, root: str, acknowledged: str, kill: Kill, asy
             elif found is not None and not is_right(found, comm):
                 code = WRONG
             for number in range(step + 1, step + 5) if code == DONE else ():
-                checkpoints.save(number, state(number, comm))
+                checkpoints.save(number, state(number, comm), static=unchanged(number))
                 # One in the background is acknowledged when the next one has returned.
                 done = number - async_save
                 if comm.rank == 0 and done > step:

@@ -67,6 +67,40 @@ def test_what_was_written_must_be_there(tmp_path: Path) -> None:
     assert not list(Path(made.folder).rglob("zarr.json"))
 
 
+def test_a_rename_that_was_done_may_be_told_to_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over NFS the answer can be lost: the rename is asked for again, and finds nothing to rename."""
+    real = os.rename
+
+    def twice(old: str, new: str) -> None:
+        real(old, new)
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", twice)
+    with CheckpointManager(tmp_path, max_to_keep=1, async_save=False) as manager:
+        for step in (1, 2):
+            manager.save(step, {"u": np.full(3, step)})
+        assert manager.all_steps() == [2]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002", "zarr.json"]
+        manager.save(3, {})
+        manager.delete(3)
+
+
+def test_a_rename_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(old: str, new: str) -> None:
+        raise FileNotFoundError(2, "none", old)
+
+    with CheckpointManager(tmp_path, async_save=False) as manager:
+        manager.save(1, {})
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "rename", fail)
+            with pytest.raises(FileNotFoundError):
+                manager.save(2, {})
+        assert manager.all_steps() == [1]
+        manager.save(2, {})
+
+
 def test_a_file_of_nobody_is_found(tmp_path: Path) -> None:
     made, pieces = attempt(tmp_path)
     written = made.write(pieces, 0, 1)

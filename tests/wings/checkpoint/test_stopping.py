@@ -132,6 +132,16 @@ def test_a_clock_that_is_set_makes_no_long_step() -> None:
     assert not limit.is_near()
 
 
+def test_a_clock_that_is_set_does_not_change_how_many_seconds_there_are() -> None:
+    clock, ticks = Clock(), Clock()
+    limit = TimeLimit(100, clock, ticks)
+    clock.now -= 5000
+    ticks.now += 99
+    assert not limit.is_near()
+    ticks.now += 2
+    assert limit.is_near()
+
+
 def test_time_for_a_step_and_a_save_is_kept() -> None:
     clock = Clock()
     limit = TimeLimit(100, clock, clock)
@@ -147,7 +157,12 @@ def test_time_for_a_step_and_a_save_is_kept() -> None:
 
 
 def test_a_moment_and_what_slurm_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert TimeLimit(datetime.fromtimestamp(5000, UTC)).end == 5000
+    clock = Clock()
+    moment = TimeLimit(datetime.fromtimestamp(5000, UTC), clock)
     monkeypatch.setenv("SLURM_JOB_END_TIME", "6000")
-    assert TimeLimit(None).end == 6000
-    assert TimeLimit(5, Clock()).end == 1005
+    said = TimeLimit(None, clock)
+    for limit, end in ((moment, 5000), (said, 6000)):
+        clock.now = end - 1
+        assert not limit.is_near()
+        clock.now = end + 1
+        assert limit.is_near()

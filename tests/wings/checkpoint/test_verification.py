@@ -67,6 +67,23 @@ def test_the_quick_check_finds_what_is_wrong_with_files(root: Path, harm: Callab
         Step(str(root), 1).check_quickly()
 
 
+def test_files_of_the_system_are_not_those_of_an_array(tmp_path: Path) -> None:
+    """What NFS, macOS and others put beside files is no reason to go back a step."""
+    with CheckpointManager(tmp_path) as manager:
+        manager.save(1, {"u": np.arange(3)})
+        manager.wait_until_finished()
+        for name in (".nfs0000000000a1", "u/.DS_Store", "u/c/._0"):
+            (tmp_path / "00000001" / name).touch()
+        (tmp_path / "00000001/u/.snapshot").mkdir()
+        (tmp_path / "00000001/u/.snapshot/0").touch()
+        checkpoint = manager.restore()
+        assert checkpoint is not None
+        assert checkpoint.read("u").tolist() == [0, 1, 2]
+        # Nor are they part of what is linked.
+        manager.save(2, {}, static={"u": np.arange(3)})
+    assert [path.name for path in (tmp_path / "00000002/u/c").iterdir()] == ["0"]
+
+
 def test_a_folder_that_is_gone(root: Path) -> None:
     shard(root).unlink()
     shard(root).parent.rmdir()

@@ -120,7 +120,7 @@ class Attempt(NamedTuple):
         """
         target = layout.step_path(self.root, self.step)
         try:
-            os.rename(self.folder, target)
+            layout.move(self.folder, target)
         except OSError as error:
             if error.errno not in _IN_THE_WAY:
                 raise
@@ -131,7 +131,7 @@ class Attempt(NamedTuple):
                 ) from error
             aside = layout.discard(self.root, self.step, "damaged")
             warnings.warn(f"{target!r} is no step, and now {aside!r}", RuntimeWarning, stacklevel=2)
-            os.rename(self.folder, target)
+            layout.move(self.folder, target)
         if self.sync:
             try:
                 sync_folder(self.root)

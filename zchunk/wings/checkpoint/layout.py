@@ -118,10 +118,31 @@ def discard(root: str, step: int, kind: Literal["trash", "damaged"] = "trash") -
     trash = os.path.join(root, TMP, f"{kind}-{step_name(step)}-{temp_number():024x}")
     os.makedirs(os.path.dirname(trash), exist_ok=True)
     try:
-        os.rename(step_path(root, step), trash)
+        move(step_path(root, step), trash)
     except FileNotFoundError:
         return None
     return trash
+
+
+def move(folder: str, target: str) -> None:
+    """Give a folder another name.
+
+    Over NFS the answer to a rename can be lost, and the client asks again: then the folder is not there,
+    since it has its new name.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is gone.
+    OSError
+        As the system says, such as that something else has the name.
+    """
+    own = os.stat(folder)
+    try:
+        os.rename(folder, target)
+    except FileNotFoundError:
+        if not (os.path.exists(target) and os.path.samestat(own, os.stat(target))):
+            raise
 
 
 def clean(root: str) -> list[str]:

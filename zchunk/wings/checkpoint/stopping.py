@@ -85,8 +85,8 @@ class TimeLimit:
     limit : float or datetime, optional
         Seconds from now, or a moment; by default what Slurm says.
     clock, ticks : callable, optional
-        Return seconds since 1970; and seconds that only go forward, for how long a step takes: a clock that
-        is set would make it endless.
+        Return seconds since 1970; and seconds that only go forward, for how long a step takes, and what is
+        left of seconds from now: a clock that is set would change both.
 
     Raises
     ------
@@ -100,18 +100,20 @@ class TimeLimit:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock, self._ticks = clock, ticks
+        self._ticks = ticks
         self._last: float | None = None
         self.longest_step = 0.0
         self.longest_save = 0.0
+        # By which of both clocks the program ends, and when.
+        self._ends_by = clock
+        self._end: float | None = None
         if isinstance(limit, datetime):
-            self.end: float | None = limit.timestamp()
+            self._end = limit.timestamp()
         elif limit is not None:
             check_seconds("time_limit", limit, ", or a datetime")
-            self.end = clock() + float(limit)
-        else:
-            said = os.environ.get(_SLURM, "")
-            self.end = float(said) if said.isdecimal() else None
+            self._ends_by, self._end = ticks, ticks() + float(limit)
+        elif (said := os.environ.get(_SLURM, "")).isdecimal():
+            self._end = float(said)
 
     def step_done(self) -> None:
         """Take note that a step ends here."""
@@ -126,6 +128,6 @@ class TimeLimit:
 
     def is_near(self) -> bool:
         """Whether another step, and then a save, might not end in time."""
-        if self.end is None:
+        if self._end is None:
             return False
-        return self.end - self._clock() < _RESERVE * self.longest_save + self.longest_step
+        return self._end - self._ends_by() < _RESERVE * self.longest_save + self.longest_step

@@ -59,9 +59,14 @@ class Files(NamedTuple):
 
 
 def files_in(folder: str, start: str = "") -> Iterator[tuple[str, int]]:
-    """Yield names, relative to the folder of an array, and sizes of its files, but for the metadata."""
+    """Yield names, relative to the folder of an array, and sizes of its files, but for the metadata.
+
+    Hidden files are of the system, or of other programs: no chunk has such a name.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
+            if entry.name.startswith("."):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from files_in(entry.path, f"{start}{entry.name}/")
             elif start or entry.name != NODE_KEY:
