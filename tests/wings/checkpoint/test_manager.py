@@ -591,6 +591,29 @@ def test_files_of_an_array(tmp_path: Path, files: Any) -> None:
     assert count <= {"rank": 4, "node": 1}.get(files, files)
 
 
+def test_files_are_one_for_each_owner_and_one_for_each_array_and_one(tmp_path: Path) -> None:
+    def work(comm: Any) -> None:
+        part, rows = partition((64, 9), comm), slice(10 * comm.rank // 4, 10 * (comm.rank + 1) // 4)
+        values = {
+            "u": part.block(np.ones(part.local_shape)),
+            # Parts that are no shards; nothing but of one rank; what all have alike; no axes; no items.
+            "uneven": Block(np.arange(10)[rows], (rows.start,), (10,)),
+            "one": Block(np.arange(3 if comm.rank == 2 else 0), (0,), (3,)),
+            "same": np.arange(5),
+            "scalar": np.array(1.5),
+            "none": np.zeros((0, 3)),
+        }
+        with CheckpointManager(tmp_path, comm) as manager:
+            manager.save(1, values)
+
+    checked(on_ranks(4, work))
+    step = tmp_path / "00000001"
+    owners = {"u": 4, "uneven": 4, "one": 1, "same": 1, "scalar": 1, "none": 0}
+    for name, most in owners.items():
+        assert sum(path.is_file() for path in (step / name).rglob("*")) <= most + 1
+    assert sum(path.is_file() for path in step.rglob("*")) <= sum(owners.values()) + len(owners) + 1
+
+
 @pytest.mark.parametrize("compressors", [None, "crc32c", zchunk.Blosc(cname="lz4")])
 @pytest.mark.parametrize("durability", ["fsync", "atomic"])
 def test_codecs_and_durability(tmp_path: Path, compressors: Any, durability: Any) -> None:

@@ -6,10 +6,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import zchunk
 from zchunk.checkpoint import CheckpointManager
 from zchunk.errors import CheckpointError
 from zchunk.wings.checkpoint import verification
@@ -100,12 +102,35 @@ def test_the_full_check_finds_a_flipped_bit(root: Path, at: int) -> None:
         step.check_fully()
 
 
-def test_each_process_reads_its_share(root: Path) -> None:
-    flip(root / "00000001/a/n/c/0", 0)
-    step = Step(str(root), 1)
-    with pytest.raises(CheckpointError):
-        step.check_fully(0, 2)
-    step.check_fully(1, 2)
+@pytest.mark.parametrize("name", ["a/n/c/0", "u/c/0"])
+def test_each_process_reads_its_share(root: Path, name: str) -> None:
+    flip(root / "00000001" / name, 0)
+    step, finds = Step(str(root), 1), []
+    for rank in range(2):
+        try:
+            step.check_fully(rank, 2)
+        except CheckpointError:
+            finds.append(rank)
+    assert finds == [["a/n/c/0", "u/c/0"].index(name)]
+
+
+def test_a_shard_is_not_read_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be as large as the memory of a process."""
+    monkeypatch.setattr(verification, "_AT_A_TIME", 2**20)
+    with CheckpointManager(root, async_save=False) as manager:
+        manager.save(2, {"u": np.arange(2.0**20).reshape(4, 4, -1), "none": np.zeros((0, 3)), "one": 2.5})
+    read: list[int] = []
+    take = zchunk.Array.__getitem__
+
+    def noted(array: zchunk.Array, selection: Any) -> Any:
+        found = take(array, selection)
+        read.append(found.nbytes)
+        return found
+
+    monkeypatch.setattr(zchunk.Array, "__getitem__", noted)
+    Step(str(root), 2).check_fully()
+    assert max(read) <= 2**20
+    assert sum(read) == 2**23
 
 
 def test_a_document_that_was_changed(root: Path) -> None:
@@ -161,6 +186,20 @@ def test_a_step_that_was_copied_is_the_same_and_a_file_of_the_same_times_is_not(
     os.utime(path, (1, 1))
     with pytest.raises(CheckpointError, match=r"was replaced by another step"):
         step.check_there()
+
+
+def test_what_was_read_of_two_steps_is_an_error(root: Path) -> None:
+    """The number of a step may be given to another one while it is read: then values are of both."""
+    step = Step(str(root), 1)
+    array, reading = step.array("u"), step.reading()
+    assert array[1] == 1
+    reading.__enter__()
+    (root / "00000001").rename(root / "elsewhere")
+    with CheckpointManager(root, async_save=False) as manager:
+        manager.save(1, {"u": np.zeros(2**18)})
+    assert array[1] == 0
+    with pytest.raises(CheckpointError, match="was replaced by another step"):
+        reading.__exit__(None, None, None)
 
 
 def test_a_step_that_goes_while_it_is_read(root: Path) -> None:

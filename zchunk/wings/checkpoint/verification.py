@@ -9,6 +9,7 @@ chunk, each of which has a checksum of its own, and so finds a flipped bit.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import zlib
@@ -33,6 +34,8 @@ from zchunk.wings.checkpoint.boxes import cell, cells, whole
 RECORD = "zchunk_checkpoint"
 VERSION = 1
 
+# Bytes that are read at a time to check them: a shard may be as large as the memory of a process.
+_AT_A_TIME = 64 << 20
 # Nanoseconds in which a file system may give two files the same time.
 _MOMENT = 2_000_000_000
 
@@ -71,6 +74,15 @@ def files_in(folder: str, start: str = "") -> Iterator[tuple[str, int]]:
                 yield from files_in(entry.path, f"{start}{entry.name}/")
             elif start or entry.name != NODE_KEY:
                 yield start + entry.name, entry.stat().st_size
+
+
+def _batch(array: Array) -> tuple[int, ...]:
+    """Return the lengths of boxes of whole chunks, of a shard at most, to read an array in."""
+    lengths, most = list(array.chunks), array.metadata.grid.chunk_shape
+    for axis in reversed(range(array.ndim)):
+        room = max(_AT_A_TIME // (math.prod(lengths) * array.dtype.itemsize), 1)
+        lengths[axis] = min(lengths[axis] * room, most[axis])
+    return tuple(lengths)
 
 
 def checksum(document: Mapping[str, Any]) -> int:
@@ -231,7 +243,7 @@ class Step:
         for name in self.names:
             array = self.array(name)
             shape = array.shape
-            lengths = array.metadata.grid.chunk_shape
+            lengths = _batch(array)
             for coords in cells(whole(shape), lengths):
                 if number % size == rank:
                     try:
