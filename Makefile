@@ -195,19 +195,22 @@ zarr-releases:
 interop: zarr-releases  ## ARRAYS random arrays to and from each of 13 implementations (INTEROP=zarrita for one)
 	$(PYTHON) -m tests.promises.interop.run $(INTEROP) --install --count $(ARRAYS)
 
-ome-zarr: zarr-releases  ## images and plates of examples/ome_zarr.py with ome-zarr-models and ome-zarr-py
+ome-zarr: zarr-releases  ## images and plates of examples/ome_zarr.py with ome-zarr-models, ome-zarr-py and zarrita.js
 	test -x build/ome/bin/python || build/zarr3/bin/python -m venv build/ome
 	build/ome/bin/python -m pip install --quiet ome-zarr-models==1.8.1 ome-zarr==0.21.0
+	$(PYTHON) -m tests.promises.interop.environments zarrita
+	cp tests/promises/interop/ome.mjs build/interop-node
 	for version in 0.4 0.5; do \
 	    $(PYTHON) examples/ome_zarr.py --out build/ome-$$version --version $$version; \
-	    build/ome/bin/python -W ignore tests/promises/interop/ome.py build/ome-$$version; \
+	    build/ome/bin/python -W ignore tests/promises/interop/ome.py build/ome-$$version build/interop-node/ome.mjs; \
 	done
 
 interop-part:  ## 30 arrays each, as CI has it
 	$(MAKE) interop ARRAYS=30
 
-golden:  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs and tensorstore
+golden: zarr-releases  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs, tensorstore, and those of `make interop`
 	$(PYTHON) tests/promises/golden/make.py
+	$(PYTHON) -m tests.promises.interop.golden
 
 faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, signals, races, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY) --jobs $(JOBS)

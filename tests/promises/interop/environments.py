@@ -1,6 +1,8 @@
 """Where the other implementations are installed, and how their programs are started.
 
-They are installed beside the releases of zarr that `make differential` has. Not every one has a wheel for
+    python -m tests.promises.interop.environments zarrita
+
+installs some, by default all. They are installed beside the releases of zarr that `make differential` has. Not every one has a wheel for
 every Python and machine: one that has none is left out, and the run says so. Any other failure is an error.
 """
 
@@ -11,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -146,3 +149,9 @@ def _finds(python: str, package: str, *platform: str) -> bool:
         command = [python, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--target", folder, *platform, package]
         return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+if __name__ == "__main__":
+    chosen = [i for i in IMPLEMENTATIONS if not sys.argv[1:] or i.adapter in sys.argv[1:]]
+    for left, why in install(chosen).items():
+        print(f"without {left}: {why}")

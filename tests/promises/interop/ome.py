@@ -1,12 +1,15 @@
-"""Open images and plates of OME-Zarr with ome-zarr-models, which validates them, and with ome-zarr-py.
+"""Open images and plates of OME-Zarr with ome-zarr-models, which validates them, ome-zarr-py and zarrita.js.
 
-    build/ome/bin/python tests/promises/interop/ome.py FOLDER
+    build/ome/bin/python tests/promises/interop/ome.py FOLDER build/interop-node/ome.mjs
 
-The folder is what `examples/ome_zarr.py` writes. The program knows nothing of zchunk.
+The folder is what `examples/ome_zarr.py` writes, the program `ome.mjs` lies beside zarrita. Neither knows
+anything of zchunk.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from ome_zarr.reader import Reader
 from ome_zarr_models import open_ome_zarr
 
 
-def check(path: Path, kind: str, images: int) -> None:
+def check(program: str, path: Path, kind: str, images: int) -> None:
     """Validate a group, and read the pixels of every image in it."""
     model = open_ome_zarr(zarr.open_group(path, mode="r"))
     assert type(model).__name__ == kind, type(model)
@@ -25,15 +28,22 @@ def check(path: Path, kind: str, images: int) -> None:
     pixels = [np.asarray(level) for node in nodes for level in node.data]
     assert len(pixels) >= images, nodes
     assert all(level.any() for level in pixels)
-    print(f"{path.name}: {kind} {model.ome_zarr_version}, {len(nodes)} nodes, {len(pixels)} arrays")
+    sums = json.loads(subprocess.check_output(["node", program, path]))
+    stored = {name: int(np.asarray(zarr.open_array(path / name, mode="r")[...]).sum()) for name in sums}
+    assert len(sums) >= images, sums
+    assert sums == stored
+    print(
+        f"{path.name}: {kind} {model.ome_zarr_version}, ome-zarr-py: {len(nodes)} nodes, {len(pixels)} arrays,"
+        f" zarrita: {len(sums)} arrays"
+    )
 
 
 def main() -> None:
     """Check what the example has written."""
-    folder = Path(sys.argv[1])
-    check(folder / "image.zarr", "Image", 6)
-    check(folder / "image.zarr" / "labels" / "cells", "ImageLabel", 3)
-    check(folder / "plate.zarr", "HCS", 1)
+    folder, program = Path(sys.argv[1]), sys.argv[2]
+    check(program, folder / "image.zarr", "Image", 6)
+    check(program, folder / "image.zarr" / "labels" / "cells", "ImageLabel", 3)
+    check(program, folder / "plate.zarr", "HCS", 1)
 
 
 if __name__ == "__main__":
