@@ -208,9 +208,12 @@ ome-zarr: zarr-releases  ## images and plates of examples/ome_zarr.py with ome-z
 interop-part:  ## 30 arrays each, as CI has it
 	$(MAKE) interop ARRAYS=30
 
-golden: zarr-releases  ## make the golden data again, with zarr 2.18.7, zarr 3, zarrs, tensorstore, and those of `make interop`
+golden: zarr-releases  ## make the golden data again: those of all other implementations, kerchunk's and VirtualiZarr's references
 	$(PYTHON) tests/promises/golden/make.py
 	$(PYTHON) -m tests.promises.interop.golden
+	test -x build/virtual/bin/python || build/zarr3/bin/python -m venv build/virtual
+	build/virtual/bin/python -m pip install --quiet kerchunk==0.2.10 virtualizarr==2.8.0 h5py fastparquet
+	build/virtual/bin/python -W ignore tests/promises/interop/virtual.py
 
 faults:  ## campaigns of faults: kills, failing calls, full disks, power cuts, signals, races, random programs (FAULTS=kills for one, EVERY=5 at fewer calls)
 	$(PYTHON) -W ignore -m tests.faults $(FAULTS) --part $(PART) --every $(EVERY) --jobs $(JOBS)

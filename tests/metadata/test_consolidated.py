@@ -135,6 +135,11 @@ class TestConsolidated:
         with pytest.raises(MetadataError, match=r"^\.zmetadata: .*" + words):
             consolidated.parse(json.dumps(obj).encode())
 
+    def test_references_in_parquet_files_have_no_version(self):
+        # As fsspec and VirtualiZarr write them.
+        obj = {"metadata": {".zgroup": {"zarr_format": 2}}, "record_size": 100_000}
+        assert consolidated.parse(json.dumps(obj).encode()) == obj["metadata"]
+
     def test_keys_that_name_no_metadata_are_left_out(self):
         obj = {"zarr_consolidated_format": 1, "metadata": {"0.0": {}, "a/.zgroup": {}, "a.zarray": {}}}
         assert list(consolidated.parse(json.dumps(obj).encode())) == ["a/.zgroup"]

@@ -82,7 +82,8 @@ def parse(raw: bytes, where: str = CONSOLIDATED_KEY) -> dict[str, dict[str, Any]
         object.
     """
     obj = parse_json(raw, where)
-    version = obj.get("zarr_consolidated_format")
+    # References in Parquet files have no version, but how many there are in a file.
+    version = obj.get("zarr_consolidated_format", _FORMAT if "record_size" in obj else None)
     if type(version) is not int or version != _FORMAT:
         raise MetadataError(f"{where}: zarr_consolidated_format is {version!r:.80}, not {_FORMAT}")
     entries = obj.get("metadata")

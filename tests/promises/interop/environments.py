@@ -2,8 +2,8 @@
 
     python -m tests.promises.interop.environments zarrita
 
-installs some, by default all. They are installed beside the releases of zarr that `make differential` has. Not every one has a wheel for
-every Python and machine: one that has none is left out, and the run says so. Any other failure is an error.
+installs some, by default all, beside the releases of zarr that `make differential` has. One that has no wheel
+for a Python or a machine is left out, and the run says so. Any other failure is an error.
 """
 
 from __future__ import annotations

@@ -32,10 +32,8 @@ def check(program: str, path: Path, kind: str, images: int) -> None:
     stored = {name: int(np.asarray(zarr.open_array(path / name, mode="r")[...]).sum()) for name in sums}
     assert len(sums) >= images, sums
     assert sums == stored
-    print(
-        f"{path.name}: {kind} {model.ome_zarr_version}, ome-zarr-py: {len(nodes)} nodes, {len(pixels)} arrays,"
-        f" zarrita: {len(sums)} arrays"
-    )
+    read = f"ome-zarr-py {len(pixels)} arrays of {len(nodes)} nodes, zarrita {len(sums)}"
+    print(f"{path.name}: {kind} {model.ome_zarr_version}; {read}")
 
 
 def main() -> None:
