@@ -16,7 +16,7 @@ from itertools import islice
 
 from zchunk._ext.io.files import are_files
 from zchunk.errors import StoreError
-from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
+from zchunk.spec.keys import ARRAY_KEY, NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
 from zchunk.storage.local.files import is_absence, sync_folder, write_new
 from zchunk.storage.local.leftovers import (
     ERASED,
@@ -33,6 +33,7 @@ from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
 _NAMES = "names"
 # Names that an error shows of a folder that is not the store's.
 _SHOWN = 5
+_NODE_FILES = (ARRAY_KEY, *(NODE_FILES - {ARRAY_KEY}))
 
 
 def remove_folder(folder: str, sync: bool = False) -> None:
@@ -150,7 +151,8 @@ def foreign_files(folder: str) -> list[str]:
     A node's is every file beside metadata, of Zarr or N5. Nobody's are temporary files, and what a killed
     process had not yet made complete, or not yet deleted.
     """
-    if any(are_files([os.fsencode(f"{folder}/{name}") for name in NODE_FILES])):
+    # Mostly the first is there.
+    if any(are_files([os.fsencode(f"{folder}/{name}")])[0] for name in _NODE_FILES):
         return []
     traces = _traces(folder)
     if traces is None:
