@@ -57,7 +57,7 @@ class Blocks(NamedTuple):
             source, target = os.path.join(file.folder, file.key), store.file_path(file.key)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             try:
-                os.rename(source, target)
+                layout.move(source, target)
             except FileNotFoundError:
                 raise CheckpointError(
                     f"a worker of dask has written {source!r}, which is not there: do all workers see the "
@@ -95,6 +95,7 @@ class _Writer:
         # Not with the folders above: they are gone when nobody waits for this run.
         os.mkdir(run)
         store = DirectoryStore(run, durability="atomic")
+        store.direct = self._sync
         array = self._array.array(store)
         if not np.can_cast(items.dtype, array.dtype, "same_kind"):
             raise TypeError(f"a block of {name!r} is of {items.dtype}, and dask said {array.dtype}")

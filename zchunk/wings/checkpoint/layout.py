@@ -125,9 +125,9 @@ def discard(root: str, step: int, kind: Literal["trash", "damaged"] = "trash") -
 
 
 def move(folder: str, target: str) -> None:
-    """Give a folder another name.
+    """Give a folder, or a file, another name.
 
-    Over NFS the answer to a rename can be lost, and the client asks again: then the folder is not there,
+    Over NFS the answer to a rename can be lost, and the client asks again: then there is nothing to rename,
     since it has its new name.
 
     Raises
