@@ -211,6 +211,7 @@ interop-part:  ## 30 arrays each, as CI has it
 golden: zarr-releases  ## make the golden data again: those of all other implementations, kerchunk's and VirtualiZarr's references
 	$(PYTHON) tests/promises/golden/make.py
 	$(PYTHON) -m tests.promises.interop.golden
+	build/zarr3/bin/python -m tests.promises.interop.reshaped
 	test -x build/virtual/bin/python || build/zarr3/bin/python -m venv build/virtual
 	build/virtual/bin/python -m pip install --quiet kerchunk==0.2.10 virtualizarr==2.8.0 h5py fastparquet
 	build/virtual/bin/python -W ignore tests/promises/interop/virtual.py

@@ -1,6 +1,6 @@
-"""Filters that only move the bytes of a chunk: axes in another order, items in another byte order.
+"""Filters that only move the bytes of a chunk: axes in another order or of other lengths, another byte order.
 
-In metadata of format 3 both are codecs of their own; what `order` and `swapped` of the model can say is not
+In metadata of format 3 they are codecs of their own; what `order` and `swapped` of the model can say is not
 said by these.
 """
 
@@ -103,6 +103,69 @@ class Transpose(_Moves):
     def get_config(self) -> dict[str, Any]:
         """Return the parameters as JSON, with the codec's name under ``"id"``."""
         return {"id": self.codec_id, "order": list(self.order)}
+
+
+class Reshape(_Moves):
+    """The same items in C order, along other axes.
+
+    Parameters
+    ----------
+    sizes : tuple
+        Of each stored axis: its length, -1 for what is left, or a tuple of the axes whose place it takes.
+    shape : tuple of int
+        Of what is encoded.
+    dtype : numpy.dtype
+        Of the items; they may be objects.
+
+    Raises
+    ------
+    CodecError
+        There are other numbers of items, or axes in another order.
+    """
+
+    codec_id = "reshape"
+
+    def __init__(
+        self, sizes: tuple[int | tuple[int, ...], ...], shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self.sizes = sizes
+        self.shape = shape
+        self.dtype = dtype
+        self.encoded_shape = _reshaped(sizes, shape)
+
+    def encode(self, buf: Any) -> np.ndarray[Any, Any]:
+        """Return the items along the other axes, in C order."""
+        return np.asarray(items_of(buf, self.dtype, self.shape), order="C").reshape(self.encoded_shape)
+
+    def decode(self, buf: Any, out: Any = None, *, limit: int | None = None) -> Any:
+        """Return the items as they were, an array of the decoded shape."""
+        items = items_of(buf, self.dtype, self.encoded_shape).reshape(self.shape)
+        if out is None:
+            return items
+        out[...] = items
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters as JSON, with the codec's name under ``"id"``."""
+        return {"id": self.codec_id, "shape": [list(n) if isinstance(n, tuple) else n for n in self.sizes]}
+
+
+def _reshaped(sizes: tuple[int | tuple[int, ...], ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lengths of the stored axes; `CodecError` if there are none such."""
+    said = f"codec 'reshape': shape {[list(n) if isinstance(n, tuple) else n for n in sizes]!r:.80}"
+    axes = [axis for n in sizes if isinstance(n, tuple) for axis in n]
+    if axes != sorted(set(axes)) or not set(axes) <= set(range(len(shape))):
+        raise CodecError(f"{said}: axes are each of the {len(shape)} at most once, in their order")
+    found = [math.prod(shape[axis] for axis in n) if isinstance(n, tuple) else n for n in sizes]
+    if -1 in found:
+        at = found.index(-1)
+        found[at] = math.prod(shape) // max(math.prod(found[:at] + found[at + 1 :]), 1)
+    if math.prod(found) != math.prod(shape):
+        raise CodecError(f"{said} has another number of items than {shape}")
+    for at, n in enumerate(sizes):
+        if isinstance(n, tuple) and n and math.prod(found[:at]) != math.prod(shape[: n[0]]):
+            raise CodecError(f"{said}: axis {at} is not made of the axes {list(n)} of {shape}")
+    return tuple(found)
 
 
 class ByteSwap(_Moves):

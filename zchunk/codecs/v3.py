@@ -17,7 +17,7 @@ from zchunk.codecs.crc32c import Crc32c
 from zchunk.codecs.deflate import GZip
 from zchunk.codecs.registry import canonical, get_codec
 from zchunk.codecs.texts import parse_text
-from zchunk.codecs.transpose import Transpose
+from zchunk.codecs.transpose import Reshape, Transpose
 from zchunk.codecs.zstd import Zstd
 from zchunk.errors import CodecError
 from zchunk.runtime.lazy import LazyModule
@@ -35,6 +35,7 @@ BYTES_BYTES = "from bytes to bytes"
 _PREFIX = "numcodecs."
 _KINDS = {
     "transpose": ARRAY_ARRAY,
+    "reshape": ARRAY_ARRAY,
     "scale_offset": ARRAY_ARRAY,
     "cast_value": ARRAY_ARRAY,
     "bitround": ARRAY_ARRAY,
@@ -242,6 +243,8 @@ def render_codec(codec: Codec, itemsize: int) -> tuple[str, dict[str, Any] | Non
             return "crc32c", None
         case Transpose(order=order):
             return "transpose", {"order": list(order)}
+        case Reshape():
+            return "reshape", {"shape": codec.get_config()["shape"]}
         case BoundCodec():
             return codec.codec_id, codec.configuration or None
     codec_id = codec.codec_id

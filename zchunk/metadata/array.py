@@ -359,7 +359,7 @@ _MEMBERS = tuple(ArrayMetadata.__annotations__)
 
 def _growth(codec: Codec) -> tuple[int, int] | None:
     """Return how many bytes a filter makes of how many; None if that depends on the data or nobody knows."""
-    if codec.codec_id in ("shuffle", "bitround", "scale_offset", "transpose", "byteswap"):
+    if codec.codec_id in ("shuffle", "bitround", "scale_offset", "transpose", "reshape", "byteswap"):
         return 1, 1
     if codec.codec_id in ("delta", "quantize", "fixedscaleoffset", "cast_value"):
         name = "encoded" if codec.codec_id == "cast_value" else "astype"

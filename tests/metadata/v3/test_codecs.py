@@ -65,6 +65,34 @@ class TestChains:
         assert codec.order == (1, 0, 2)
         assert parse({"name": "transpose", "configuration": {"order": "F"}}, LITTLE)["order"] == "F"
 
+    def test_reshapes(self):
+        def reshape(*sizes):
+            return {"name": "reshape", "configuration": {"shape": list(sizes)}}
+
+        chain = parse(reshape([0, 1], -1), transpose(1, 0), LITTLE, chunk_shape=(2, 3, 4))
+        first, second = chain["filters"]
+        assert (first.encoded_shape, second.shape, second.encoded_shape) == ((6, 4), (6, 4), (4, 6))
+        assert chain["order"] == "C"
+        shards = parse(reshape([0, 1], 4), sharding((3, 4)), chunk_shape=(2, 3, 4))["filters"][1]
+        assert shards.get_config()["id"] == "sharding_indexed"
+        delta = {"name": "numcodecs.delta", "configuration": {}}
+        for sizes, words in [
+            ([5], "another number of items"),
+            ([-1, -1], "more than once"),
+            ([0], "not a length, -1 or a list of axes"),
+            ([2.0], "not a length"),
+            ([True], "not a length"),
+            ([["0"]], "not a length"),
+            ([2**63], "not a length"),
+            ([1] * 65, "a list of at most 64"),
+        ]:
+            with pytest.raises(CodecError, match=words):
+                parse(reshape(*sizes), LITTLE)
+        with pytest.raises(CodecError, match="cannot follow a filter that makes one axis"):
+            parse(delta, reshape(24), LITTLE)
+        with pytest.raises((CodecError, MetadataError), match="shape"):
+            parse({"name": "reshape", "configuration": {"shape": "24"}}, LITTLE)
+
     def test_shards(self):
         shards = parse(sharding((2, 3), [LITTLE, GZIP]))["shards"]
         assert (shards.inner.shape, shards.inner.chunk_shape) == ((4, 6), (2, 3))

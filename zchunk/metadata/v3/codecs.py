@@ -18,7 +18,7 @@ from zchunk.codecs.bound import ItemCodec
 from zchunk.codecs.registry import get_codec
 from zchunk.codecs.shard_index import EMPTY, ShardIndex
 from zchunk.codecs.sharding import ShardingCodec
-from zchunk.codecs.transpose import ByteSwap, Transpose
+from zchunk.codecs.transpose import ByteSwap, Reshape, Transpose
 from zchunk.codecs.v3 import (
     ARRAY_ARRAY,
     ARRAY_BYTES,
@@ -47,6 +47,8 @@ else:
 
 MAX_NESTING = 8
 _MAX_CODECS = 64
+# Of arrays of NumPy.
+_MAX_AXES = 64
 _ENDIANS = ("little", "big")
 _INDEX_DTYPE = np.dtype("u8")
 _DEFAULT = ChunkKeyEncoding("default", "/")
@@ -139,6 +141,8 @@ class _Parser:
         for codec in chain[transposes:at]:
             if codec.name == "transpose":
                 self._transpose([codec], plain=False)
+            elif codec.name == "reshape":
+                self._reshape(codec)
             else:
                 self._filter(codec)
         compressors = tuple(bytes_codec(*codec, self.dtype.itemsize) for codec in chain[at + 1 :])
@@ -161,6 +165,13 @@ class _Parser:
         transpose = Transpose(tuple(order), self.shape, self.dtype)
         self.filters.append(transpose)
         self.shape = transpose.encoded_shape
+
+    def _reshape(self, codec: Extension) -> None:
+        if self.shape is None:
+            raise CodecError("codec 'reshape' cannot follow a filter that makes one axis of all")
+        reshape = Reshape(_sizes(codec), self.shape, self.dtype)
+        self.filters.append(reshape)
+        self.shape = reshape.encoded_shape
 
     def _filter(self, codec: Extension) -> None:
         if self.dtype.hasobject:
@@ -196,7 +207,9 @@ class _Parser:
                     raise CodecError(f"codec {codec.name!r} does not take {taken}")
                 self.filters.append(get_codec({"id": codec.name}))
             case "sharding_indexed":
-                if self.shape is None or any(not isinstance(f, Transpose | ItemCodec) for f in self.filters):
+                if self.shape is None or any(
+                    not isinstance(f, Transpose | Reshape | ItemCodec) for f in self.filters
+                ):
                     raise CodecError("codec 'sharding_indexed' cannot follow filters of numcodecs")
                 shards = self._shards(codec, self.shape)
                 if whole and not self.filters:
@@ -325,6 +338,23 @@ def _permutation(codec: Extension, ndim: int) -> list[int]:
     if sorted(order) != list(range(ndim)):
         raise CodecError(f"codec 'transpose': order {order!r:.80} is no permutation of {ndim} axes")
     return order
+
+
+def _sizes(codec: Extension) -> tuple[int | tuple[int, ...], ...]:
+    check_members(codec, "codec", {"shape"})
+    sizes = codec.configuration["shape"]
+    if not isinstance(sizes, list) or len(sizes) > _MAX_AXES:
+        raise CodecError(f"codec 'reshape': shape is {sizes!r:.80}, not a list of at most {_MAX_AXES}")
+    for n in sizes:
+        if isinstance(n, list):
+            valid = all(type(axis) is int for axis in n)
+        else:
+            valid = type(n) is int and (n == -1 or 1 <= n < 2**63)
+        if not valid:
+            raise CodecError(f"codec 'reshape': shape has {n!r:.80}, not a length, -1 or a list of axes")
+    if sizes.count(-1) > 1:
+        raise CodecError("codec 'reshape': shape has -1 more than once")
+    return tuple(tuple(n) if isinstance(n, list) else n for n in sizes)
 
 
 def _named(dtype: np.dtype[Any], data_type: object) -> str:

@@ -15,7 +15,7 @@ from zchunk.codecs.base import Codec, NativeCodec
 from zchunk.codecs.bound import BoundCodec
 from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.registry import is_registered
-from zchunk.codecs.transpose import ByteSwap, Transpose
+from zchunk.codecs.transpose import ByteSwap, Reshape, Transpose
 from zchunk.errors import CodecError, InvalidKeyError, MetadataError
 from zchunk.metadata.array import ArrayMetadata
 from zchunk.metadata.v2 import check_attribute, parse_json, to_json
@@ -167,7 +167,7 @@ def _is_constant_codec(codec: Codec) -> bool:
     if isinstance(codec, NativeCodec):
         # Another codec may be registered.
         return is_registered(codec)
-    return isinstance(codec, BoundCodec | Checksum | Transpose | ByteSwap)
+    return isinstance(codec, BoundCodec | Checksum | Transpose | Reshape | ByteSwap)
 
 
 def _parse_array(obj: dict[str, Any], where: str) -> ArrayMetadata:
