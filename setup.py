@@ -8,6 +8,7 @@ ZCHUNK_DEBUG=1                    bounds and None checks on, no optimisation
 ZCHUNK_SANITIZE=address,undefined compile and link with these sanitizers
 ZCHUNK_COVERAGE=1                 count how often lines run, for `make coverage`
 ZCHUNK_WERROR=1                   C compiler warnings are errors
+ZCHUNK_CYTHON=1                   translate by Cython what an sdist has as C
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 # One for each _ext/<folder>/<name>.pyx.
 MODULES = sorted(path.relative_to("_ext").with_suffix("").as_posix() for path in Path("_ext").rglob("*.pyx"))
@@ -109,13 +111,14 @@ def pkg_config(*arguments: str) -> list[str]:
 def extensions() -> list[Extension]:
     libraries = of_system() if switch("ZCHUNK_SYSTEM_LIBS") else bundled()
     debug = switch("ZCHUNK_DEBUG")
-    compile_args = ["-O0", "-g"] if debug else ["-O3", "-g1"]
-    compile_args += ["-fvisibility=hidden", "-Wall", "-Wextra"]
+    compile_args = ["-g"] if debug else ["-g1"]
+    # Warnings are for those that can mend them.
+    compile_args += ["-fvisibility=hidden", "-w" if has_c() else "-Wall"]
     # Code that Cython writes, not ours: unused helpers, and structs with trailing zero members.
     compile_args += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-missing-field-initializers"]
     link_args = []
     if switch("ZCHUNK_WERROR"):
-        compile_args.append("-Werror")
+        compile_args += ["-Wextra", "-Werror"]
     if sanitize := os.environ.get("ZCHUNK_SANITIZE"):
         # As the sanitizers' manual has it: whole stacks, and faster to compile.
         compile_args += [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-O1"]
@@ -138,36 +141,65 @@ def extensions() -> list[Extension]:
             define_macros=[*macros, *(libraries.macros if name in LINKS_LIBRARIES else [])],
             extra_objects=libraries.static if name in LINKS_LIBRARIES else [],
             libraries=["pthread", "dl", "m"] if name in LINKS_LIBRARIES else [],
-            extra_compile_args=[*compile_args, *libraries.compile_args],
+            extra_compile_args=[optimisation(name, debug), *compile_args, *libraries.compile_args],
             extra_link_args=[*link_args, *(libraries.link_args if name in LINKS_LIBRARIES else [])],
         )
         for name in MODULES
     ]
 
 
+def optimisation(module: str, debug: bool) -> str:
+    """Return how much a module is optimised: most where loops go over values."""
+    if debug:
+        return "-O0"
+    return "-O2" if module.startswith(("io/", "selection/", "threads/")) else "-O3"
+
+
+def has_c() -> bool:
+    """Whether this is an sdist with C that suits: for these switches, and a Python that its Cython knew."""
+    return (
+        Path("PKG-INFO").exists()
+        and all(Path(f"_ext/{name}.c").exists() for name in MODULES)
+        and sys.version_info < (3, 15)
+        and not any(map(switch, ("ZCHUNK_CYTHON", "ZCHUNK_DEBUG", "ZCHUNK_COVERAGE")))
+    )
+
+
+def translate(modules: list[Extension], processes: int) -> dict[str, list[str]]:
+    """Write the C of modules by Cython, and return the sources of each."""
+    translated = cythonize(
+        # It returns other objects, without what setuptools has noted in these.
+        [Extension(module.name, module.sources) for module in modules],
+        nthreads=processes,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": switch("ZCHUNK_DEBUG"),
+            "wraparound": False,
+            "nonecheck": switch("ZCHUNK_DEBUG"),
+            "initializedcheck": switch("ZCHUNK_DEBUG"),
+            "cdivision": True,
+            "embedsignature": True,
+            # What is pickled says so itself.
+            "auto_pickle": False,
+        },
+        show_all_warnings=True,
+    )
+    return {module.name: module.sources for module in translated}
+
+
 class BuildModules(build_ext):
-    """Cython, then the C compiler, each on every core; only when modules are built, not for an sdist."""
+    """Cython, then the C compiler, each on every core; only when modules are built."""
 
     def build_extensions(self) -> None:
         self.check_tools()
-        translated = cythonize(
-            # It returns other objects, without what setuptools has noted in these.
-            [Extension(module.name, module.sources) for module in self.extensions],
-            nthreads=self.parallel,
-            compiler_directives={
-                "language_level": 3,
-                "boundscheck": switch("ZCHUNK_DEBUG"),
-                "wraparound": False,
-                "nonecheck": switch("ZCHUNK_DEBUG"),
-                "initializedcheck": switch("ZCHUNK_DEBUG"),
-                "cdivision": True,
-                "embedsignature": True,
-            },
-            show_all_warnings=True,
-        )
-        sources = {module.name: module.sources for module in translated}
+        if has_c():
+            sources = {f"zchunk._ext.{name.replace('/', '.')}": [f"_ext/{name}.c"] for name in MODULES}
+        else:
+            sources = translate(self.extensions, self.parallel)
         for module in self.extensions:
             module.sources = sources[module.name]
+        # The longest first, so that no core waits for it in the end.
+        self.extensions.sort(key=lambda module: -sum(os.path.getsize(name) for name in module.sources))
         super().build_extensions()
 
     def check_tools(self) -> None:
@@ -186,9 +218,19 @@ class BuildModules(build_ext):
             )
 
 
+class SourcesAndC(sdist):
+    """An sdist has the C that Cython writes, which takes a quarter of a build."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, files)
+        for sources in translate(extensions(), os.cpu_count() or 1).values():
+            for name in sources:
+                self.copy_file(name, os.path.join(base_dir, name), link=None)
+
+
 if __name__ == "__main__":
     setup(
         ext_modules=extensions(),
-        cmdclass={"build_ext": BuildModules},
+        cmdclass={"build_ext": BuildModules, "sdist": SourcesAndC},
         options={"build_ext": {"parallel": os.cpu_count() or 1}},
     )

@@ -15,7 +15,7 @@
 - `harness`: starts the workers, interleaves the runs in random order, collects the values.
 - `checkpoints`: a benchmark of its own, of what saves the state of many processes.
 - `environments`: virtual environments for the peers; `machine`: where the measurement takes place.
-- `report`, `plot`: Markdown and SVG from the collected values; `merge`: those of several runs.
+- `report`, `plot`, `headline`: Markdown and SVG from the collected values; `merge`: those of several runs.
 
 The cases that share an array run together; within such a group, every repetition goes through the cases in a
 new random order, and in each through all libraries in turns, so that what else runs on the machine concerns

@@ -18,6 +18,7 @@ from benchmarks.adapters import NAMES
 from benchmarks.cases import CASES
 from benchmarks.datasets import SIZES
 from benchmarks.harness import ENOUGH_SECONDS, FEWEST_RUNS, Settings, run
+from benchmarks.headline import headline
 from benchmarks.merge import merge
 from benchmarks.plot import plot
 from benchmarks.report import summarize, table
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--merge", type=Path, nargs="+", metavar="FILE", help=merging)
     add("--markdown", type=Path, metavar="FILE", help="write the tables that are printed")
     add("--plot", type=Path, metavar="FILE", help="write a drawing (SVG)")
+    add("--headline", type=Path, metavar="FILE", help="write the small drawing of README (SVG)")
     add("--setup", type=Path, metavar="DIR", help="make environments for all peers in DIR and end")
     add("--newer-python", metavar="PATH", help="interpreter for the newest peers, with --setup")
     add("--envs", type=Path, metavar="DIR", help="use the environments that --setup made in DIR")
@@ -121,6 +123,8 @@ def main() -> int:
         given.markdown.write_text(markdown + "\n")
     if given.plot:
         given.plot.write_text(plot(summary))
+    if given.headline:
+        given.headline.write_text(headline(summary))
     print(markdown)
     return 1 if summary["failures"] else 0
 

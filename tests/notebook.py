@@ -2,7 +2,8 @@
 
     python tests/notebook.py notebook.ipynb copy.ipynb
 
-Outputs are text and pictures of Matplotlib; nothing that differs from one run to the next is added to them.
+Outputs are text and pictures of Matplotlib, and what cells that are tagged "picture" show beside their text;
+nothing that differs from one run to the next is added to them.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ def execute(notebook: dict[str, Any]) -> None:
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for number, cell in enumerate(code, 1):
         cell["execution_count"] = number
-        cell["outputs"] = _run("".join(cell["source"]), number, namespace)
+        tags = cell["metadata"].get("tags", ())
+        cell["outputs"] = _run("".join(cell["source"]), number, namespace, "picture" in tags)
 
 
-def _run(source: str, number: int, namespace: dict[str, Any]) -> list[Output]:
+def _run(source: str, number: int, namespace: dict[str, Any], drawn: bool) -> list[Output]:
     name = f"<cell {number}>"
     tree = ast.parse(source, name)
     last = None
@@ -48,7 +50,8 @@ def _run(source: str, number: int, namespace: dict[str, Any]) -> list[Output]:
     ]
     outputs += _figures()
     if value is not None:
-        data = {"text/plain": _lines(repr(value))}
+        data = _drawing(value) if drawn else {}
+        data["text/plain"] = _lines(repr(value))
         outputs.append(
             {"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": data}
         )
@@ -64,18 +67,32 @@ def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
+def _drawing(value: Any) -> dict[str, Any]:
+    """Return how a notebook draws a value: a figure of Matplotlib, or what draws itself as HTML."""
+    return (
+        {"image/png": _png(value)}
+        if hasattr(value, "savefig")
+        else {"text/html": _lines(value._repr_html_())}
+    )
+
+
 def _figures() -> list[Output]:
     """Close all figures of Matplotlib, and return them as outputs."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     outputs = []
     for number in pyplot.get_fignums() if pyplot else ():
-        figure, png = pyplot.figure(number), io.BytesIO()
-        # Without the version of Matplotlib in it.
-        figure.savefig(png, dpi=72, bbox_inches="tight", metadata={"Software": None})
+        figure = pyplot.figure(number)
+        data = {"image/png": _png(figure), "text/plain": [repr(figure)]}
         pyplot.close(figure)
-        data = {"image/png": base64.b64encode(png.getvalue()).decode() + "\n", "text/plain": [repr(figure)]}
         outputs.append({"output_type": "display_data", "metadata": {}, "data": data})
     return outputs
+
+
+def _png(figure: Any) -> str:
+    png = io.BytesIO()
+    # Without the version of Matplotlib in it.
+    figure.savefig(png, dpi=72, bbox_inches="tight", metadata={"Software": None})
+    return base64.b64encode(png.getvalue()).decode() + "\n"
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Arrays and groups in a browser: where headless Chromium puts what `_repr_html_` says, not its pixels."""
+"""Pictures in headless Chromium: where it puts what `_repr_html_` and the tutorial show, not its pixels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import zchunk
+from tests import ROOT, notebook
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -30,6 +31,7 @@ const look = () => ({{
   boxes: Object.fromEntries(["table table", "svg", "li"].map((s) => [s, all(s).map(box)])),
   drawn: all("svg polygon, svg path, svg rect, svg line").length,
   lines: all("svg").map((e) => getComputedStyle(e).stroke),
+  images: all("img").map((e) => [e.naturalWidth, e.naturalHeight]),
   text: document.body.innerText,
   outside: all("svg text").filter((e) => {{
     const t = e.getBoundingClientRect(), s = e.closest("svg").getBoundingClientRect();
@@ -90,3 +92,29 @@ def test_a_group_unfolds(tmp_path: Path) -> None:
     # Members are further to the right than their group, and one below the other.
     assert shown[1][0] > shown[0][0]
     assert shown[3][1] >= shown[0][1] + shown[0][3]
+
+
+def test_pictures_of_the_tutorial(tmp_path: Path) -> None:
+    cells = notebook.read(ROOT / "docs" / "tutorial.ipynb")["cells"]
+    shown = [
+        output["data"]
+        for cell in cells
+        if "picture" in cell["metadata"].get("tags", ())
+        for output in cell["outputs"]
+    ]
+    html = "".join(
+        "".join(data["text/html"])
+        if "text/html" in data
+        else f'<img src="data:image/png;base64,{data["image/png"].strip()}">'
+        for data in shown
+    )
+    folded, unfolded = look(html, tmp_path, DARK)
+    # An array, its stored chunks, a selection in two chunkings, a group.
+    assert "12 chunks, 4 stored" in folded["text"]
+    ((width, height),) = folded["images"]
+    assert width > height > 100
+    assert folded["text"].count("Amplification") == 2
+    assert len(folded["boxes"]["svg"]) == 3
+    assert all(min(box[2:]) > 50 for box in folded["boxes"]["svg"])
+    assert folded["outside"] == []
+    assert "temperature (12, 90, 180) float32" in unfolded["text"]
