@@ -45,6 +45,9 @@ def _verify_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--reference", action="store_true", help="decode a second time, by the codecs' own packages"
     )
+    parser.add_argument(
+        "--portable", action="store_true", help="warn of what some other implementations do not read"
+    )
     parser.add_jobs()
     parser.add_json()
     parser.add_progress()
@@ -57,6 +60,7 @@ def _verify(args: argparse.Namespace) -> int:
         deep=args.deep,
         manifest=args.manifest,
         reference=args.reference,
+        portable=args.portable,
         progress=args.progress,
         threads=args.jobs,
     )

@@ -1,8 +1,8 @@
 """Trust in stored data: `verify` finds what is damaged, `manifest` keeps what was there, `repair` mends.
 
 `verifying`, `manifests` and `repairing` have these three. `survey` goes through keys and metadata, `decoding`
-through chunks, `reference` decodes by other packages; `places` finds what is named, `report` holds what was
-found. What is imported here is public.
+through chunks, `reference` decodes by other packages, `portable` knows what others read; `places` finds what
+is named, `report` holds what was found. What is imported here is public.
 """
 
 from zchunk.wings.verification.manifests import Difference, Entry, Manifest, manifest

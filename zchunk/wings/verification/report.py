@@ -56,6 +56,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "manifest-missing": ("error", "restore it from a copy; a chunk that is missing reads as fill values"),
     "manifest-changed": ("error", "restore it from a copy, or make a new manifest if the change is meant"),
     "manifest-added": ("note", "make a new manifest if it is meant"),
+    "not-portable": ("warning", "rechunk or copy it with other parameters if others are to read it"),
 }
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 

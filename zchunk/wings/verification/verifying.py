@@ -12,6 +12,7 @@ from zchunk.spec.keys import join
 from zchunk.wings.verification.decoding import decode
 from zchunk.wings.verification.manifests import Manifest, as_manifest, digests
 from zchunk.wings.verification.places import Place, placed
+from zchunk.wings.verification.portable import unportable
 from zchunk.wings.verification.reference import Reference
 from zchunk.wings.verification.report import Report
 from zchunk.wings.verification.survey import Survey
@@ -31,6 +32,7 @@ def verify(
     deep: bool = True,
     manifest: ManifestLike | None = None,
     reference: bool = False,
+    portable: bool = False,
     progress: ProgressLike = None,
     threads: int | None = None,
     storage_options: StorageOptions | None = None,
@@ -54,6 +56,9 @@ def verify(
     reference : bool, optional
         Decode every chunk again by python-blosc, lz4, zlib or numcodecs, and compare. This takes several
         times as long, and needs these packages.
+    portable : bool, optional
+        Also warn of what some other implementations of Zarr do not read; `docs/interoperability.md` says what
+        each of them does.
     progress : bool or callable, optional
         As for `copy`; counts chunks, of shards one for each.
     threads : int, optional
@@ -107,6 +112,10 @@ def verify(
         survey.run()
         if deep:
             decode(report, survey.arrays, progress, inspect)
+        if portable:
+            for stored in survey.arrays:
+                for words in unportable(stored.array.metadata, stored.array.path):
+                    report.add(stored.array.path, "not-portable", words)
         if given is not None:
             _compare(report, place, given)
     report.sort()
