@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from tests.faults.operations import OPERATIONS, Operation, World, started
 from tests.faults.pictures import Picture, difference
-from tests.faults.places import PLACES, Place, close, files
+from tests.faults.places import PLACES, Place, close, files, leftovers_removed
 from zchunk.errors import StoreError
 
 T = TypeVar("T")
@@ -162,6 +163,36 @@ def look(case: Case, folder: Path) -> Picture:
         return case.operation.look(world)
 
 
+def do_again(case: Case, folder: Path, made: Model, is_cut: bool = False) -> Picture:
+    """Do the operation again, unless it was done: then all is as without a fault. Return what is there.
+
+    What a writer in place has cut (`is_cut`) may be gone.
+    """
+    operation = case.operation
+    with opened(case, folder) as world:
+        done = operation.once and difference(operation.look(world), made.after) is None
+        if not done:
+            (operation.again or operation.change)(world)
+        leftovers_removed(operation.stored(world))
+    now = look(case, folder)
+    what = difference(now, made.after)
+    assert what is None or operation.again is not None or is_cut, f"done again: {what}"
+    return now
+
+
+def open_files(folder: Path) -> set[str]:
+    """Return which files of a folder this process has open, each with its descriptor."""
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            name = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if name.startswith(f"{folder}/"):
+            found.add(f"{fd} {name}")
+    return found
+
+
 def remove_new_archive(case: Case, folder: Path, made: Model) -> bool:
     """Remove an archive that was never closed, and so has no directory; return whether it is one."""
     archive = folder / "store.zip"
@@ -197,4 +228,7 @@ def model(case: Case, folder: Path) -> Model:
         report = case.operation.verify(world)
     assert difference(before, look(case, start)) is None
     assert not after or report, f"without a fault: {report}"
+    # A child that collects garbage does not look at, and so copy, what its parent has.
+    gc.collect()
+    gc.freeze()
     return Model(start, before, after, files(start), files(done))

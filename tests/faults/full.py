@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.faults.campaign import Case, Figures, Model, change, look, model, opened
+from tests.faults.campaign import Case, Figures, Model, change, do_again, look, model
 from tests.faults.library import in_child
 from tests.faults.pictures import check, difference
-from tests.faults.places import files, leftovers_removed, renew
+from tests.faults.places import renew, temporary_files
 
 _SIZE = 4 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -96,16 +96,10 @@ def _attempt(case: Case, disk: Path, folder: Path, made: Model, free: int) -> st
         assert what is None, f"swallowed: {what}"
     else:
         check(now, made.before, made.after, case.operation.allowed)
-        left = {name for name in files(folder) if ".partial" in name}
+        left = temporary_files(folder)
         assert not left, f"{raised} leaves {left}"
     (disk / "ballast").unlink()
     if raised is None:
         return "done"
-    with opened(case, folder) as world:
-        done = case.operation.once and difference(case.operation.look(world), made.after) is None
-        if not done:
-            (case.operation.again or case.operation.change)(world)
-        leftovers_removed(case.operation.stored(world))
-    what = difference(look(case, folder), made.after)
-    assert what is None or case.operation.again is not None, f"done again: {what}"
+    do_again(case, folder, made)
     return "raised"

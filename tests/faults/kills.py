@@ -12,11 +12,21 @@ import signal
 from pathlib import Path
 
 from tests.faults import peers
-from tests.faults.campaign import Case, Figures, Model, change, look, model, opened, remove_new_archive
+from tests.faults.campaign import (
+    Case,
+    Figures,
+    Model,
+    change,
+    do_again,
+    look,
+    model,
+    opened,
+    remove_new_archive,
+)
 from tests.faults.library import Calls, How, Library, Strike, in_child
 from tests.faults.operations import World
-from tests.faults.pictures import check, difference
-from tests.faults.places import files, leftovers_removed, renew
+from tests.faults.pictures import check
+from tests.faults.places import files, renew
 from zchunk.spec.keys import METADATA_KEYS
 from zchunk.wings.verification.report import Report
 
@@ -39,9 +49,7 @@ def run(chosen: list[Case], folder: Path, every: int = 1) -> Figures:
     return figures
 
 
-def _run_case(
-    case: Case, library: Library, folder: Path, figures: Figures, every: int, number: int
-) -> None:
+def _run_case(case: Case, library: Library, folder: Path, figures: Figures, every: int, number: int) -> None:
     made = model(case, folder)
     calls = _calls(case, library, folder, made)
     at = 1 + number % every if every > 1 else 1
@@ -141,16 +149,9 @@ def _check_found(folder: Path, made: Model, report: Report) -> None:
 
 
 def _again(case: Case, folder: Path, made: Model, is_cut: bool) -> None:
-    """Do the operation again, unless it was done: then all is as if it had never been killed."""
+    """Do the operation again: then all is as if it had never been killed."""
     operation = case.operation
-    with opened(case, folder) as world:
-        done = operation.once and difference(operation.look(world), made.after) is None
-        if not done:
-            (operation.again or operation.change)(world)
-        leftovers_removed(operation.stored(world))
-    now = look(case, folder)
-    what = difference(now, made.after)
-    assert what is None or operation.again is not None or is_cut, f"done again: {what}"
+    now = do_again(case, folder, made, is_cut)
     if operation.folder and operation.allowed.whole:
         # The next save of a checkpoint clears up.
         return

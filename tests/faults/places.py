@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -97,9 +98,7 @@ PLACES = {
         Place("zip", lambda p, d: ZipStore(f"{p}.zip", durability=d), 3, {}, "atomic", False),
         Place("zip-fsync", lambda p, d: ZipStore(f"{p}.zip", durability=d), 3, {}, "fsync", False),
         Place("sqlite", lambda p, d: SQLiteStore(f"{p}.sqlite"), 3, {}, None, False),
-        Place(
-            "sqlite-fsync", lambda p, d: SQLiteStore(f"{p}.sqlite", durability=d), 3, {}, "fsync", False
-        ),
+        Place("sqlite-fsync", lambda p, d: SQLiteStore(f"{p}.sqlite", durability=d), 3, {}, "fsync", False),
         Place("lmdb", lambda p, d: LMDBStore(f"{p}.lmdb", map_size=1 << 24), 3, {}, None, False),
     )
 }
@@ -113,13 +112,23 @@ def close(store: Any) -> None:
 
 def files(folder: Path) -> set[str]:
     """Return the files in a folder, and below."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    found = (os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
+    return {os.path.relpath(path, folder) for path in found}
+
+
+def temporary_files(folder: Path) -> set[str]:
+    """Return the temporary files in a folder, but those of a removal, which the next call finishes."""
+    return {name for name in files(folder) if ".partial" in name and not _is_going(name)}
+
+
+def _is_going(name: str) -> bool:
+    return "erasing." in name or "erased." in name
 
 
 def renew(start: Path, folder: Path) -> None:
     """Make a folder the same as another one."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(start, folder, symlinks=True)
+    shutil.copytree(start, folder, symlinks=True, copy_function=shutil.copyfile)
 
 
 def leftovers_removed(store: Any) -> None:

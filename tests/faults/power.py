@@ -9,10 +9,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.faults.campaign import Case, Figures, Model, change, look, model, opened, remove_new_archive
+from tests.faults.campaign import (
+    Case,
+    Figures,
+    Model,
+    change,
+    do_again,
+    look,
+    model,
+    opened,
+    remove_new_archive,
+)
 from tests.faults.library import Library, in_child
 from tests.faults.pictures import check, difference
-from tests.faults.places import leftovers_removed, renew
+from tests.faults.places import renew
 from tests.faults.replay import Disk, Tree, lines_of, put, states, tree_of
 
 # A database undoes as a whole what was not synced.
@@ -86,15 +96,8 @@ def _check(case: Case, folder: Path, tree: Tree, acknowledged: bool, made: Model
         assert what is None, f"acknowledged, and {what}"
     allowed = case.operation.allowed
     check(now, made.before, made.after, allowed._replace(whole=allowed.whole or "zip" in case.place.name))
-    with opened(case, folder) as world:
-        done = case.operation.once and difference(case.operation.look(world), made.after) is None
-        if not done:
-            (case.operation.again or case.operation.change)(world)
-        leftovers_removed(case.operation.stored(world))
+    now = do_again(case, folder, made)
     with opened(case, folder) as world:
         report = case.operation.verify(world)
-    now = look(case, folder)
-    what = difference(now, made.after)
-    assert what is None or case.operation.again is not None, f"done again: {what}"
     kinds = {finding.kind for finding in report.findings}
     assert not kinds or (not now and kinds == {"nothing-there"}), f"done again, verify finds {report}"

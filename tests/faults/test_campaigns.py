@@ -44,6 +44,12 @@ def test_errors(group: int) -> None:
 
 @pytest.mark.one_in(GROUPS)
 @in_groups
+def test_interrupts(group: int) -> None:
+    run("interrupts", group, 80)
+
+
+@pytest.mark.one_in(GROUPS)
+@in_groups
 def test_power_cuts(group: int) -> None:
     run("power", group, 100)
 
@@ -88,7 +94,7 @@ def said_by(campaign: str, *options: str) -> str:
 def run(campaign: str, group: int, every: int) -> None:
     """Run a campaign with one store for each operation of a group, at one of so many calls."""
     said = said_by(campaign, "--part", "0.02", "--group", str(group), str(GROUPS), "--every", str(every))
-    figures = re.search(r"([\d,]+) (kills|failed calls|states|tries).*: 0 failures", said)
+    figures = re.search(r"([\d,]+) (kills|failed calls|signals|states|tries).*: 0 failures", said)
     assert figures is not None, said
     if campaign != "full" or os.geteuid() == 0:
         operations = re.search(r"(\d+) operations in stores", said)

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import zchunk
 from zchunk.errors import MetadataError
 from zchunk.metadata import ArrayMetadata, v2
 
@@ -65,6 +66,22 @@ class TestModel:
     def test_refuses_what_no_array_can_be(self, members, words):
         with pytest.raises(MetadataError, match=words):
             meta(**members)
+
+    @pytest.mark.parametrize(("zarr_format", "shards"), [(2, None), (3, None), (3, (200,))])
+    def test_chunks_of_strangers_have_at_most_so_many_bytes(self, zarr_format, shards):
+        store = zchunk.MemoryStore()
+        given = {"zarr_format": zarr_format} | ({} if shards is None else {"shards": shards})
+        zchunk.array(np.arange(1000), store=store, chunks=(100,), dtype="i8", **given)
+        for _ in range(2):
+            # What was opened before is looked at again.
+            assert zchunk.open_array(store, "r")[7] == 7
+            refused = pytest.raises(MetadataError, match=r"800 bytes .*'array\.max_chunk_bytes' .* 799")
+            with zchunk.config.set({"array.max_chunk_bytes": 799}), refused:
+                zchunk.open_array(store, "r")
+            with zchunk.config.set({"array.max_chunk_bytes": 800}):
+                assert zchunk.open_array(store, "r")[7] == 7
+        with pytest.raises(ValueError, match=r"array\.max_chunk_bytes is 0, not a number of bytes"):
+            zchunk.config.set({"array.max_chunk_bytes": 0})
 
     def test_64_axes_are_fine(self):
         assert meta(shape=(1,) * 64, chunk_shape=(1,) * 64).ndim == 64

@@ -11,6 +11,7 @@ import numpy as np
 from zchunk.codecs.chain import CodecChain
 from zchunk.errors import MetadataError
 from zchunk.runtime.lazy import LazyModule, cached_property
+from zchunk.runtime.settings import config
 from zchunk.spec.dtypes import check_dtype
 from zchunk.spec.fill_values import fill_bytes
 from zchunk.spec.keys import ChunkKeyEncoding
@@ -51,6 +52,18 @@ class ShardFormat(NamedTuple):
     inner: ArrayMetadata
     index_array: ArrayMetadata
     location: str
+
+
+# What modules keep of documents that they have parsed. It was checked with the settings of then.
+parsed: list[dict[Any, ArrayMetadata]] = []
+
+
+def _forget_parsed(most: int | None) -> None:
+    for kept in parsed:
+        kept.clear()
+
+
+config.define("array.max_chunk_bytes", changed=_forget_parsed)
 
 
 class ArrayMetadata:
@@ -209,6 +222,9 @@ class ArrayMetadata:
     def _check_chunk_nbytes(self) -> None:
         nbytes = math.prod(self.grid.largest) * max(self.dtype.itemsize, 1)
         self._check_limit(nbytes, 2**63 - 1, "any chunk")
+        # What strangers have written may ask for more memory than there is.
+        most = config.get("array.max_chunk_bytes")
+        self._check_limit(nbytes, most, "one that the setting 'array.max_chunk_bytes' allows")
         for codec in self.codecs:
             self._check_limit(
                 nbytes, getattr(codec, "max_size", None), f"one for the codec {codec.codec_id!r}"

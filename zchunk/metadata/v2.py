@@ -18,7 +18,7 @@ import numpy as np
 from zchunk.codecs import NativeCodec, checked
 from zchunk.codecs.registry import RefusedCodec, is_registered, stored_codec
 from zchunk.errors import CodecError, MetadataError
-from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.array import ArrayMetadata, parsed
 from zchunk.spec.dtypes import decode_dtype, encode_dtype
 from zchunk.spec.fill_values import decode_fill_value, encode_fill_value, is_masked
 from zchunk.spec.keys import ChunkKeyEncoding
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # What was parsed, by the text and the default separator; emptied when it is full.
 _parsed: dict[tuple[bytes | str, str], ArrayMetadata] = {}
+parsed.append(_parsed)
 _PARSED_MAX = 256
 _PARSED_LENGTH = 4096
 # Most bytes of a fill value that an object codec decodes.

@@ -28,6 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "default_zarr_format": 2,
     "durability": "atomic",
     "spare_memory": None,
+    "array.max_chunk_bytes": None,
     "array.order": "C",
     "array.read_missing_chunks": True,
     # Whether arrays with such grids are made. Programs for zarr 3 turn it on.
@@ -447,6 +448,7 @@ def at_least(least: int, what: str) -> Callable[[Any], Any]:
 config = Config(_DEFAULTS)
 for _key in ("array.read_missing_chunks", "array.rectilinear_chunks", "array.write_empty_chunks"):
     config.define(_key, one_of(True, False))
+config.define("array.max_chunk_bytes", at_least(1, "a number of bytes >= 1"))
 config.define("array.order", one_of("C", "F"))
 config.define("default_zarr_format", one_of(2, 3))
 config.define("durability", one_of("none", "atomic", "fsync"))

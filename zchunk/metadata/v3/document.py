@@ -17,7 +17,7 @@ from zchunk.codecs.checksum import Checksum
 from zchunk.codecs.registry import is_registered
 from zchunk.codecs.transpose import ByteSwap, Reshape, Transpose
 from zchunk.errors import CodecError, InvalidKeyError, MetadataError
-from zchunk.metadata.array import ArrayMetadata
+from zchunk.metadata.array import ArrayMetadata, parsed
 from zchunk.metadata.v2 import check_attribute, parse_json, to_json
 from zchunk.metadata.v2 import render_document as render_json
 from zchunk.metadata.v3.chunk_grids import (
@@ -43,6 +43,7 @@ else:
 
 # What was parsed, by the text; emptied when it is full.
 _parsed: dict[bytes | str, ArrayMetadata] = {}
+parsed.append(_parsed)
 _PARSED_MAX = 256
 _PARSED_LENGTH = 8192
 

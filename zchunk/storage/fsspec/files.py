@@ -108,7 +108,10 @@ class Objects(Store):
     def _failure(self, key: str, error: BaseException) -> Exception:
         where = f"{cleaned_url(self.root_path)!r} ({type(self.fs).__name__})"
         what = f"{type(error).__name__}: {cleaned(str(error))}"
-        return StoreError(f"cannot access {cleaned_url(key)!r} in {where}: {what}")
+        failure = StoreError(f"cannot access {cleaned_url(key)!r} in {where}: {what}")
+        # A full disk is one for the caller, too.
+        failure.errno = getattr(error, "errno", None)
+        return failure
 
     def __getitem__(self, key: str) -> bytes:
         path = self._file(key)
