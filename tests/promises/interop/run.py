@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,8 @@ DIRECTIONS = {
 }
 # Of cases that a limit names, in each direction.
 LIMITED = 3
+# Seconds after which a program that does not answer is killed.
+PATIENCE = 120.0
 
 
 class Refusal(Exception):
@@ -90,12 +93,16 @@ class Peer:
             )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        watch = threading.Timer(PATIENCE, self.process.kill)
+        watch.start()
         try:
             self.process.stdin.write(json.dumps({**call, "items": str(self.items)}) + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        finally:
+            watch.cancel()
         if not line:
             raise Refusal(f"its program ends, code {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +57,18 @@ def test_a_program_answers_refuses_and_is_started_again(peer: run.Peer, tmp_path
     peer.process.kill()
     peer.process.wait()
     assert cases.same_items(peer.read(store, case)[0][1:], items[1:])
+
+
+def test_a_program_that_does_not_answer_is_killed(
+    peer: run.Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, store = _plain(), str(tmp_path / "theirs.zarr")
+    peer.write(store, case, case.items(0))
+    assert peer.process is not None
+    monkeypatch.setattr(run, "PATIENCE", 0.2)
+    os.kill(peer.process.pid, signal.SIGSTOP)
+    with pytest.raises(run.Refusal, match="its program ends, code -9"):
+        peer.read(store, case)
 
 
 def test_what_differs_is_told() -> None:
