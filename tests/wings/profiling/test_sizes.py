@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 import zchunk
-from zchunk.wings.profiling.sizes import inner_sizes, object_sizes
+from zchunk.wings.profiling.sizes import inner_ranges, object_sizes
 
 
 def test_sizes_are_those_of_the_store() -> None:
@@ -14,6 +14,6 @@ def test_sizes_are_those_of_the_store() -> None:
 
 def test_sizes_of_chunks_in_a_shard() -> None:
     z = zchunk.zeros((4, 4), chunks=2, shards=4, dtype="u1", zarr_format=3, compressors=None)
-    assert inner_sizes(z._current, (0, 0), np.ndindex(2, 2)) == []
+    assert inner_ranges(z._current, (0, 0), np.ndindex(2, 2)) == []
     z[:2, :2] = 1
-    assert inner_sizes(z._current, (0, 0), np.ndindex(2, 2)) == [4]
+    assert inner_ranges(z._current, (0, 0), np.ndindex(2, 2)) == [(0, 4)]

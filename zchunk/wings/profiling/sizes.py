@@ -9,9 +9,7 @@ from zchunk.engine.array import ChunkedArray
 from zchunk.engine.shard import Shard
 
 
-def object_sizes(
-    array: ChunkedArray, places: Iterable[tuple[int, ...]]
-) -> dict[tuple[int, ...], int]:
+def object_sizes(array: ChunkedArray, places: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], int]:
     """Return the bytes of chunks, or of shards, by their coordinates: of those that are stored.
 
     Examples
@@ -31,10 +29,10 @@ def object_sizes(
     return found
 
 
-def inner_sizes(
+def inner_ranges(
     array: ChunkedArray, shard: tuple[int, ...], wanted: Iterable[tuple[int, ...]]
-) -> list[int]:
-    """Return the bytes of chunks in a shard, which its index says: of those that are stored.
+) -> list[tuple[int, int]]:
+    """Return where chunks begin in a shard, and their bytes, which its index says: of those that are stored.
 
     Parameters
     ----------
@@ -52,4 +50,4 @@ def inner_sizes(
     if entries is None:
         return []
     table = entries.reshape((*one.index.shape, 2))
-    return [int(table[place][1]) for place in wanted if table[place][0] != EMPTY]
+    return [(int(table[place][0]), int(table[place][1])) for place in wanted if table[place][0] != EMPTY]
