@@ -242,8 +242,9 @@ docs:  ## what documents, docstrings and the tutorial say is so
 site:  ## the documentation site, into build/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build
 
-old-processor:  ## every codec on a processor of 2008, by QEMU; what it writes is read on this one (Linux, x86-64)
-	@command -v qemu-x86_64 >/dev/null || $$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends qemu-user
+old-processor:  ## every codec on a processor of 2008, and kernels on aarch64, by QEMU (Linux, x86-64)
+	@(command -v qemu-x86_64 && command -v aarch64-linux-gnu-gcc) >/dev/null || $$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	$(PYTHON) -m pytest -q -n 0 --all tests/ext/test_kernels.py
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	    qemu-x86_64 -cpu Nehalem "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .ci/old_processor.py write "$$folder/a"; \
 	    $(PYTHON) .ci/old_processor.py read "$$folder/a"

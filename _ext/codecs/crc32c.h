@@ -1,8 +1,8 @@
 /* CRC-32C (Castagnoli), the checksum of shards: the processor's instruction where there is one, tables elsewhere.
 
-   Longer buffers are folded, see crc_fold.h, where the processor can. The instruction takes three cycles for eight bytes, but a new one can start in every cycle. So three stretches of
-   a buffer go side by side; their sums are put together by tables that move a sum over a stretch of zeros. Both ways
-   have the same results, which a test holds. */
+   Longer buffers are folded, see crc_fold.h, where the processor can. The instruction takes three cycles for eight
+   bytes, but a new one can start in every cycle. So three stretches of a buffer go side by side; their sums are put
+   together by tables that move a sum over a stretch of zeros. All ways have the same results, which tests hold. */
 #ifndef ZCHUNK_CRC32C_H
 #define ZCHUNK_CRC32C_H
 
@@ -67,12 +67,28 @@ static inline void zc_crc_init(void) {
 #define ZC_CRC_8(crc, v) ((uint32_t)_mm_crc32_u64(crc, v))
 #define ZC_CRC_1(crc, v) _mm_crc32_u8(crc, v)
 static inline int zc_crc_hardware(void) { return __builtin_cpu_supports("sse4.2"); }
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+/* Compilers offer the instruction only where every processor of the target has it; the processor is asked here. */
 #define ZC_CRC_FAST
-#define ZC_CRC_8(crc, v) __crc32cd(crc, v)
-#define ZC_CRC_1(crc, v) __crc32cb(crc, v)
+static inline uint32_t ZC_CRC_8(uint32_t crc, uint64_t v) {
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(v));
+    return crc;
+}
+static inline uint32_t ZC_CRC_1(uint32_t crc, uint8_t v) {
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)v));
+    return crc;
+}
+#if defined(__linux__)
+#include <sys/auxv.h>
+#ifndef HWCAP_CRC32
+#define HWCAP_CRC32 (1 << 7)
+#endif
+static inline int zc_crc_hardware(void) { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+#elif defined(__APPLE__) || defined(__ARM_FEATURE_CRC32)
 static inline int zc_crc_hardware(void) { return 1; }
+#else
+static inline int zc_crc_hardware(void) { return 0; }
+#endif
 #endif
 
 #ifdef ZC_CRC_FAST
