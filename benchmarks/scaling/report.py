@@ -98,12 +98,15 @@ def write(tables: Mapping[str, str], found: Rates) -> None:
     for name, content in tables.items():
         text = put(text, name, content)
     DOCUMENT.write_text(text)
+    decode = "".join(f'        "{name}": {speed:.4g},\n' for name, speed in found.decode.items())
     lines = [
-        f"    {name}={value}," if name != "decode" else f"    decode=MappingProxyType({dict(found.decode)}),"
+        f"    {name}={value:.4g},"
+        if name != "decode"
+        else f"    decode=MappingProxyType({{\n{decode}    }}),"
         for name, value in found._asdict().items()
     ]
-    source = "\n".join(["MEASURED = Rates(", *lines, ")\n"]).replace("'", '"')
+    source = "\n".join(["# fmt: off", "MEASURED = Rates(", *lines, ")", "# fmt: on\n"])
     model = MODEL.read_text()
     MODEL.write_text(
-        re.sub(r"MEASURED = Rates\(\n.*?^\)\n", lambda _: source, model, flags=re.DOTALL | re.MULTILINE)
+        re.sub(r"# fmt: off\nMEASURED = .*?# fmt: on\n", lambda _: source, model, flags=re.DOTALL)
     )
