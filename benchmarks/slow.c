@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/types.h>
@@ -30,6 +31,10 @@ void slow_calls(const char *folder, long ns) {
     if (ns) __atomic_store_n(&most, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&nanoseconds, ns, __ATOMIC_SEQ_CST);
 }
+
+/* Threads do not survive a fork, nor do their calls. */
+static void after_fork(void) { __atomic_store_n(&waiting, 0, __ATOMIC_SEQ_CST); }
+__attribute__((constructor)) static void begin(void) { pthread_atfork(NULL, NULL, after_fork); }
 
 long slow_most(void) { return __atomic_load_n(&most, __ATOMIC_SEQ_CST); }
 

@@ -29,9 +29,10 @@ from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.io.files cimport HERE, close_file, open_folder
 from zchunk._ext.selection.axis cimport Axis
 from zchunk._ext.threads.crew cimport Shared
+from zchunk._ext.threads.waiters cimport Waiters, called_in, leave_turn, make_waiters
 from zchunk._ext.engine.job cimport Layout
 from zchunk._ext.engine.plan cimport Plan, Value, locate
-from zchunk._ext.engine.read_chunk cimport UNOPENED, read_chunk
+from zchunk._ext.engine.read_chunk cimport AT_ONCE, UNOPENED, read_chunk
 from zchunk._ext.selection.region cimport Region
 from zchunk._ext.memory.stream cimport stream_done
 from zchunk._ext.selection.slices cimport Plan as Selection, has_bit
@@ -77,6 +78,8 @@ cdef enum:
     # share cache lines of the result, and all threads the counter.
     RUN = 32
     SHARES = 64
+    # Of tiny chunks, the calls for one in so many are looked at.
+    LOOKED_AT = 16
     # Longest path of a folder that is put before a key; keys have the rest of `MAX_KEY`.
     MAX_ROOT = 500
 
@@ -86,18 +89,24 @@ cdef int64_t now_ns() noexcept nogil:
     return zc_now_ns()
 
 
-cdef inline int _do(Plan* p, int64_t k, int64_t part, Scratch* s, Failure* f) noexcept nogil:
+cdef inline int _do(Plan* p, int64_t k, int64_t part, Waiters* w, Scratch* s, Failure* f) noexcept nogil:
     cdef Region r
     if p.team != NULL:
         return team_block(<Team*>p.team, p, k, part, s, f)
     locate(p, k, &r)
-    return write_chunk(p, k, &r, s, f) if p.writing else read_chunk(p, k, part, &r, s, f)
+    return write_chunk(p, k, &r, s, f) if p.writing else read_chunk(p, k, part, &r, w, s, f)
+
+
+cdef inline bint _are_looked_at(const Plan* p, int64_t taken) noexcept nogil:
+    """Whether the calls for what comes next show how slow the storage is, or it is known to be slow."""
+    return p.chunk_nbytes > SMALL or taken % LOOKED_AT == 0 or called_in(p.waiters)
 
 
 cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
     cdef Scratch* s = thread_scratch()
     cdef Failure f
-    cdef int64_t task = 0, last = 0, k, until = 0, run = 1
+    cdef Waiters* waiters = NULL
+    cdef int64_t task = 0, last = 0, k, until = 0, run = 1, taken = 0
     cdef int status
     if budget_ns:
         until = now_ns() + budget_ns
@@ -107,18 +116,22 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
         if task == last:
             if budget_ns and last and now_ns() > until:
                 # To be continued: the scratch is kept.
+                if called_in(p.waiters):
+                    leave_turn(p.waiters)
                 stream_done()
                 return
             task = zc_take(&p.next, run)
             last = min(task + run, p.end)
             if task >= last:
                 break
+            waiters = p.waiters if _are_looked_at(p, taken) else NULL
+            taken += 1
         k = task // p.splits
         memset(&f, 0, sizeof(f))
         if s == NULL:
             status = fail(&f, NO_MEMORY, sizeof(Scratch), 0)
         else:
-            status = _do(p, k, task % p.splits, s, &f)
+            status = _do(p, k, task % p.splits, waiters, s, &f)
         if status != OK:
             # Not by `stop`: a cancel must not hide what a thread still at work finds.
             if zc_claim(&p.claimed):
@@ -126,6 +139,8 @@ cdef void _drain(Plan* p, int64_t budget_ns) noexcept nogil:
                 p.failed = k
             zc_claim(&p.stop)
         task += 1
+    if called_in(p.waiters):
+        leave_turn(p.waiters)
     stream_done()
     if s != NULL:
         trim(s)
@@ -261,6 +276,7 @@ cdef class Job(Shared):
             if a.parts and p.total > (<int64_t>1 << 62) // a.parts:
                 raise ValueError(f"the selection touches more chunks than can be counted: {selection.axes}")
             p.total *= a.parts
+        self._expect_waits(threads)
         if layout._folder is not None:
             self._split(threads)
             p.end = p.total * p.splits
@@ -275,6 +291,19 @@ cdef class Job(Shared):
                 error = errno
             if p.folder < 0:
                 raise OSError(error, os.strerror(error), os.fsdecode(layout._folder))
+
+    cdef void _expect_waits(self, int threads) noexcept:
+        """Be ready for storage that is slow, if several chunks are read."""
+        cdef Plan* p = &self.plan
+        cdef int64_t each
+        if p.writing or p.total < 2:
+            return
+        if p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND:
+            # Of a large file not all is in memory, and blocks are less than half of a small one.
+            each = 3 * min(p.chunk_nbytes, <int64_t>AT_ONCE) // 2
+        else:
+            each = 2 * min(p.chunk_nbytes, INT64_MAX // 4)
+        p.waiters = self._waiters = make_waiters(_help, p, max(each, <int64_t>AT_ONCE // 2), max(threads, 1))
 
     cdef void _split(self, int threads) noexcept:
         """Make several tasks of a chunk, if there are few and they are large."""

@@ -16,12 +16,15 @@ from zchunk._ext.codecs.dispatch cimport (
 from zchunk._ext.codecs.libraries cimport crc32_more
 from zchunk._ext.memory.scratch cimport Scratch, reserve
 from zchunk._ext.codecs.crc32c cimport from_little
-from zchunk._ext.io.files cimport HERE, MISSING, RunningSum, close_file, file_size, open_read, read_at
+from zchunk._ext.io.files cimport HERE, MISSING, RunningSum, close_file
 from zchunk._ext.engine.plan cimport Plan, Value
-from zchunk._ext.engine.read_chunk cimport UNOPENED
+from zchunk._ext.engine.read_chunk cimport AT_ONCE, UNOPENED
 from zchunk._ext.selection.region cimport Region, cut, fill_region, one_run, read_region, region_items, region_span
 from zchunk._ext.engine.scatter cimport scatter_frame, scatter_raw
-from zchunk._ext.io.source cimport Source, Whole, close_source, fetch, load_source, open_source, sum_rest
+from zchunk._ext.threads.waiters cimport Waiters, called_in
+from zchunk._ext.io.source cimport (
+    Source, Whole, close_source, fetch, load_source, open_fd, open_source, read_source, size_of, sum_rest,
+)
 from zchunk._ext.memory.status cimport (
     NO_MEMORY, NOT_STORED, OK, TOO_LARGE, TRAILING, TRUNCATED, WRONG_SUM, Failure, fail, fail_missing,
 )
@@ -82,11 +85,19 @@ cdef bint _take_part(const Plan* p, int64_t k, Region* r, int64_t part, int64_t 
     return part < parts and cut(r, part, parts)
 
 
+cdef int64_t _at_once(const Plan* p, const Region* r) noexcept nogil:
+    """Up to which size a file is read by one call: where each call takes long, larger ones of which half is wanted."""
+    if called_in(p.waiters) and p.splits == 1 and 2 * region_span(r, p.itemsize) >= p.chunk_nbytes:
+        return AT_ONCE
+    return SMALL_FILE
+
+
 cdef int _read_blosc(
     const Plan* p, int64_t k, Region* r, int64_t part, Source* source, Scratch* s, Failure* f
 ) noexcept nogil:
     cdef Frame frame
-    if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
+    cdef int64_t most = _at_once(p, r)
+    if source.size <= most and load_source(source, most, s, f) != OK:
         return f.status
     if open_frame(source, p.chunk_nbytes, &frame, s, f) != OK:
         return f.status
@@ -106,6 +117,9 @@ cdef int _read(
         return fail(f, TRUNCATED, source.size, p.chunk_nbytes)
     if source.size > p.chunk_nbytes:
         return fail(f, TRAILING, source.size, p.chunk_nbytes)
+    if called_in(p.waiters) and (p.streaming or not _is_chunk(p, r)) and source.size <= _at_once(p, r):
+        if load_source(source, AT_ONCE, s, f) != OK:
+            return f.status
     return scatter_raw(p, r, source, 0, s, f) if _take_part(p, k, r, part, p.splits) else OK
 
 
@@ -117,14 +131,16 @@ cdef bint _whole_frame(const uint8_t* data, int64_t n, int64_t nbytes) noexcept 
     return frame_nbytes(data, n) == n
 
 
-cdef int open_file(const Plan* p, const Region* r, Source* source, Scratch* s, Failure* f) noexcept nogil:
+cdef int open_file(
+    const Plan* p, const Region* r, Waiters* w, Source* source, Scratch* s, Failure* f
+) noexcept nogil:
     cdef int64_t most = 0
     cdef Whole whole = _whole_raw
     if p.chunk_nbytes <= SMALL_FILE and not p.codec.crc and (p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND):
         most = encoded_bound(&p.codec, p.chunk_nbytes)
         if p.codec.kind == BLOSC_KIND:
             whole = _whole_frame
-    return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, source, s, f)
+    return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, w, source, s, f)
 
 
 cdef int _leave_out_sum(const Plan* p, Source* source, uint32_t* sum, Failure* f) noexcept nogil:
@@ -136,7 +152,7 @@ cdef int _leave_out_sum(const Plan* p, Source* source, uint32_t* sum, Failure* f
     if source.data != NULL:
         memcpy(sum, source.data if before else source.data + n, 4)
         source.data += 4 if before else 0
-    elif read_at(source.fd, <uint8_t*>sum, 4, source.base if before else source.base + n, f) != OK:
+    elif read_source(source, <uint8_t*>sum, 4, source.base if before else source.base + n, f) != OK:
         return f.status
     sum[0] = from_little(sum[0])
     source.base += 4 if before else 0
@@ -154,8 +170,9 @@ cdef int _read_checked(const Plan* p, int64_t k, Region* r, Source* source, Scra
     cdef Failure late
     cdef const uint8_t* at
     cdef uint32_t stored = 0
+    cdef int64_t most = _at_once(p, r)
     cdef int status
-    if source.size <= SMALL_FILE and load_source(source, SMALL_FILE, s, f) != OK:
+    if source.size <= most and load_source(source, most, s, f) != OK:
         return f.status
     if source.size > encoded_limit(&p.codec, p.chunk_nbytes):
         return fail(f, TOO_LARGE, source.size, encoded_limit(&p.codec, p.chunk_nbytes))
@@ -194,7 +211,7 @@ cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexce
 
 
 cdef int _open_value(
-    const Plan* p, const Value* value, const Region* r, Source* source, Scratch* s, Failure* f
+    const Plan* p, const Value* value, const Region* r, Waiters* w, Source* source, Scratch* s, Failure* f
 ) noexcept nogil:
     """Find a chunk in memory or in the one file, where its sum is checked if all of its bytes are wanted."""
     cdef uint32_t found
@@ -203,6 +220,7 @@ cdef int _open_value(
     source.data = value.data
     source.size = f.stored = value.size
     source.fd, source.base, source.running = p.file, value.number, NULL
+    source.waiters = w
     if value.data != NULL:
         return OK
     if r.full or value.size <= SMALL_FILE or (p.codec.kind != RAW_KIND and p.codec.kind != BLOSC_KIND):
@@ -214,7 +232,7 @@ cdef int _open_value(
     return OK
 
 
-cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) noexcept nogil:
+cdef int open_inner(const Plan* p, const Region* r, Waiters* w, Source* source, Failure* f) noexcept nogil:
     """Find a chunk in the shard, whose index was checked. The file stays open."""
     cdef uint64_t offset = p.shard.entries[2 * r.number], size = p.shard.entries[2 * r.number + 1]
     if offset == NOWHERE:
@@ -223,18 +241,20 @@ cdef int open_inner(const Plan* p, const Region* r, Source* source, Failure* f) 
         return fail(f, TOO_LARGE, INT64_MAX, INT64_MAX)
     source.size = f.stored = <int64_t>size
     source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
-    source.running = NULL
+    source.running, source.waiters = NULL, w
     if p.shard.data != NULL:
         source.data = p.shard.data + source.base
     return OK
 
 
-cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, Failure* f) noexcept nogil:
+cdef int _open_once(
+    const Plan* p, int64_t k, const Region* r, Waiters* w, Source* source, Failure* f
+) noexcept nogil:
     """Open the file of a chunk that several tasks read: all of them read the same, also if it is replaced."""
     cdef int64_t fd = zc_load(&p.opened[k])
     cdef int64_t mine
     if fd == UNOPENED:
-        mine = open_read(p.folder, r.key, f)
+        mine = open_fd(p.folder, r.key, w, f)
         if mine < MISSING:
             return f.status
         fd = zc_store_first(&p.opened[k], UNOPENED, mine)
@@ -243,7 +263,8 @@ cdef int _open_once(const Plan* p, int64_t k, const Region* r, Source* source, F
     if fd == MISSING:
         return MISSING
     source.data, source.fd, source.base, source.running = NULL, <int>fd, 0, NULL
-    mine = file_size(source.fd, &source.size, f)
+    source.waiters = w
+    mine = size_of(source, f)
     f.stored = source.size
     return <int>mine
 
@@ -257,18 +278,20 @@ cdef bint _folder_is_there(const Plan* p, Region* r) noexcept nogil:
     return there
 
 
-cdef int read_chunk(const Plan* p, int64_t k, int64_t part, Region* r, Scratch* s, Failure* f) noexcept nogil:
-    """Read what is selected of chunk `k` of the selection, or a part of it."""
+cdef int read_chunk(
+    const Plan* p, int64_t k, int64_t part, Region* r, Waiters* w, Scratch* s, Failure* f
+) noexcept nogil:
+    """Read what is selected of chunk `k` of the selection, or a part of it. `w`: NULL, or look how long calls take."""
     cdef Source source
     cdef int status
     if p.values != NULL:
-        status = _open_value(p, &p.values[k - p.first], r, &source, s, f)
+        status = _open_value(p, &p.values[k - p.first], r, w, &source, s, f)
     elif p.shard.entries != NULL:
-        status = open_inner(p, r, &source, f)
+        status = open_inner(p, r, w, &source, f)
     elif p.opened != NULL:
-        status = _open_once(p, k, r, &source, f)
+        status = _open_once(p, k, r, w, &source, f)
     else:
-        status = open_file(p, r, &source, s, f)
+        status = open_file(p, r, w, &source, s, f)
     if status == MISSING:
         if p.required:
             return fail(f, NOT_STORED, 0, 0)

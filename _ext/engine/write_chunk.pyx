@@ -54,7 +54,7 @@ cdef int _load_chunk(const Plan* p, const Region* r, Scratch* s, Failure* f) noe
     """Fill `s.chunk` with the stored chunk, or with the fill value if there is none."""
     cdef Source source
     cdef int64_t limit = encoded_limit(&p.codec, p.chunk_nbytes)
-    cdef int status = open_file(p, r, &source, s, f)
+    cdef int status = open_file(p, r, NULL, &source, s, f)
     if status == MISSING:
         _fill_chunk(p, s)
         return OK
@@ -246,7 +246,7 @@ cdef void whole_items(const Plan* p, const Region* r, int64_t offset, Items* ite
 cdef int _load_inner(const Plan* p, const Region* r, Scratch* s, Failure* f) noexcept nogil:
     """Fill `s.chunk` with what the shard has of the chunk, or with the fill value if there is nothing."""
     cdef Source source
-    cdef int status = MISSING if p.shard.entries == NULL else open_inner(p, r, &source, f)
+    cdef int status = MISSING if p.shard.entries == NULL else open_inner(p, r, NULL, &source, f)
     if status == MISSING:
         _fill_chunk(p, s)
         return OK

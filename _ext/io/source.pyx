@@ -1,18 +1,79 @@
 """The stored bytes of a chunk: in memory, or in a file of which no more is read than is asked for."""
 
+from libc.errno cimport EMFILE, ENFILE
+
 from zchunk._ext.memory.scratch cimport reserve
-from zchunk._ext.io.files cimport RunningSum, close_file, file_size, open_read, read_at, read_start
+from zchunk._ext.threads.waiters cimport Waiters, call_begins, call_ends, others_work
+from zchunk._ext.io.files cimport MISSING, RunningSum, close_file, file_size, open_read, read_at, read_start
 from zchunk._ext.io.source cimport Source, Whole
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, TOO_LARGE, TRUNCATED, fail
 
+cdef extern from "unistd.h" nogil:
+    int usleep(unsigned microseconds)
+
 cdef enum:
+    # Microseconds between two tries to open a file where too many are open, and how many tries.
+    MOMENT = 1000
+    MOMENTS = 2000
     # What is summed is read this much at a time, and what is read for its sum alone.
     PIECE = 131072
     GAP = 16384
 
 
+cdef int open_fd(int folder, const char* key, Waiters* w, Failure* f) noexcept nogil:
+    """Do what `open_read` does. While other threads at the same work will close files, none too many are open."""
+    cdef int64_t began
+    cdef int fd, tries = 0
+    if w == NULL:
+        return open_read(folder, key, f)
+    began = call_begins(w)
+    fd = open_read(folder, key, f)
+    while fd < MISSING and (f.err == EMFILE or f.err == ENFILE) and tries < MOMENTS and others_work(w):
+        usleep(MOMENT)
+        tries += 1
+        f.status = OK
+        fd = open_read(folder, key, f)
+    call_ends(w, began, 0)
+    return fd
+
+
+cdef int size_of(Source* source, Failure* f) noexcept nogil:
+    """Do what `file_size` does, for the source."""
+    cdef int64_t began
+    cdef int status
+    if source.waiters == NULL:
+        return file_size(source.fd, &source.size, f)
+    began = call_begins(source.waiters)
+    status = file_size(source.fd, &source.size, f)
+    call_ends(source.waiters, began, 0)
+    return status
+
+
+cdef int read_source(const Source* source, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    """Do what `read_at` does, from the source's file."""
+    cdef int64_t began
+    cdef int status
+    if source.waiters == NULL:
+        return read_at(source.fd, dst, n, offset, f)
+    began = call_begins(source.waiters)
+    status = read_at(source.fd, dst, n, offset, f)
+    call_ends(source.waiters, began, n)
+    return status
+
+
+cdef int64_t _read_start(const Source* source, uint8_t* dst, int64_t n) noexcept nogil:
+    cdef int64_t began, got
+    if source.waiters == NULL:
+        return read_start(source.fd, dst, n)
+    began = call_begins(source.waiters)
+    got = read_start(source.fd, dst, n)
+    call_ends(source.waiters, began, n)
+    return got
+
+
 cdef int open_source(
-    int folder, const char* key, int64_t most, Whole whole, int64_t nbytes, Source* source, Scratch* s, Failure* f
+    int folder, const char* key, int64_t most, Whole whole, int64_t nbytes, Waiters* w, Source* source, Scratch* s,
+    Failure* f
 ) noexcept nogil:
     """Open the file `key`. OK, MISSING, or a failure; to be closed only if OK.
 
@@ -22,16 +83,17 @@ cdef int open_source(
     cdef int64_t got
     cdef int status
     source.data, source.size, source.base, source.running = NULL, 0, 0, NULL
-    source.fd = open_read(folder, key, f)
+    source.waiters = w
+    source.fd = open_fd(folder, key, w, f)
     if source.fd < 0:
         return source.fd
     if most and reserve(&s.encoded, &s.encoded_size, most + 1) != NULL:
-        got = read_start(source.fd, s.encoded, most + 1)
+        got = _read_start(source, s.encoded, most + 1)
         if 0 < got <= most and whole(s.encoded, got, nbytes):
             source.data = s.encoded
             source.size = f.stored = got
             return OK
-    status = file_size(source.fd, &source.size, f)
+    status = size_of(source, f)
     if status != OK:
         close_file(source.fd)
     f.stored = source.size
@@ -64,7 +126,7 @@ cdef int _sum_until(const Source* source, int64_t end, Failure* f) noexcept nogi
     cdef int64_t n
     while running.at < end:
         n = min(end - running.at, GAP)
-        if read_at(source.fd, piece, n, source.base + running.at, f) != OK:
+        if read_source(source, piece, n, source.base + running.at, f) != OK:
             return f.status
         running.sum = running.add(running.sum, piece, n)
         running.at += n
@@ -84,7 +146,7 @@ cdef int _read_summed(const Source* source, int64_t offset, int64_t n, uint8_t* 
         return f.status
     while done < n:
         piece = min(n - done, PIECE)
-        if read_at(source.fd, buffer + done, piece, source.base + offset + done, f) != OK:
+        if read_source(source, buffer + done, piece, source.base + offset + done, f) != OK:
             return f.status
         known = min(running.at - (offset + done), piece)
         running.sum = running.add(running.sum, buffer + done + known, piece - known)
@@ -105,4 +167,4 @@ cdef int fetch(
     at[0] = buffer
     if source.running != NULL:
         return _read_summed(source, offset, n, buffer, f)
-    return read_at(source.fd, buffer, n, source.base + offset, f)
+    return read_source(source, buffer, n, source.base + offset, f)

@@ -10,6 +10,7 @@ from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
 
 from zchunk._ext.threads.crew cimport Crew, Ticket
 from zchunk._ext.threads.locks cimport on_behalf, on_behalf_serial, work_for
+from zchunk._ext.threads.waiters cimport called_in, free_waiters, settle
 
 cdef extern from "threads/atomics.h" nogil:
     int64_t zc_load(const int64_t* p)
@@ -264,22 +265,34 @@ cdef class Shared:
 
     cdef bint _wait(self, double seconds) noexcept:
         cdef bint done
-        if self._tickets == NULL:
-            return False
-        with nogil:
-            done = _finish(self._desk, self._tickets, self._offered, seconds)
-        if done:
+        if self._tickets != NULL:
+            with nogil:
+                done = _finish(self._desk, self._tickets, self._offered, seconds)
+            if not done:
+                return True
             free(self._tickets)
             self._tickets = NULL
             Py_XDECREF(self._crew)
+        if not called_in(self._waiters):
+            return False
+        with nogil:
+            done = settle(self._waiters, seconds)
         return not done
 
     cdef void _settle(self) noexcept:
         """Wait until no thread is at work, whatever happened."""
-        if self._tickets != NULL and self._desk.pid == getpid():
+        if self._tickets != NULL and self._desk.pid != getpid():
+            # In a forked child there are none.
+            return
+        if self._tickets != NULL or called_in(self._waiters):
             zc_store(self._stop, 1)
             while self._wait(1.0):
                 pass
+
+    @property
+    def waits(self):
+        """Whether threads were called in that wait for the storage; then call `wait`, too."""
+        return called_in(self._waiters)
 
     def wait(self, double seconds):
         """Let no more threads begin, wait for the others for about `seconds`; return whether some are at work."""
@@ -287,3 +300,4 @@ cdef class Shared:
 
     def __dealloc__(self):
         self._settle()
+        free_waiters(self._waiters)

@@ -75,7 +75,7 @@ def _drain(
         job.cancel()
         raise
     finally:
-        if worth:
+        if worth or (pieces > 1 and job.waits):
             threads.finish(job, job.cancel)
     failure = job.failure()
     if failure is not None:

@@ -23,6 +23,7 @@ cdef class Job(Shared):
     cdef PyObject** _rooms
     cdef int64_t _count
 
+    cdef void _expect_waits(self, int threads) noexcept
     cdef void _split(self, int threads) noexcept
     cdef void _forget(self) noexcept
     cdef int _batch(self, int64_t first, int64_t n) except -1

@@ -6,6 +6,7 @@ from zchunk._ext.codecs.dispatch cimport Spec
 from zchunk._ext.memory.copy cimport MAX_NDIM
 from zchunk._ext.selection.axis cimport Axis, Picks
 from zchunk._ext.selection.region cimport Region
+from zchunk._ext.threads.waiters cimport Waiters
 from zchunk._ext.memory.status cimport Failure
 
 cdef struct Value:
@@ -63,6 +64,7 @@ cdef struct Plan:
     void* team                      # its blocks are encoded by several threads, see `frame_team`; or NULL
     int64_t* opened                 # descriptors of the chunks' files, if a chunk may be several tasks; else NULL
     int64_t* parts                  # then into how many parts each chunk was cut by its first task; 0: not yet
+    Waiters* waiters                # threads for where the storage is slow, or NULL
     int64_t end                     # the tasks before this one are to be worked on
     # Shared among the threads.
     int64_t next

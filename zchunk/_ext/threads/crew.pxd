@@ -3,6 +3,8 @@
 from libc.stdint cimport int64_t
 from cpython.ref cimport PyObject
 
+from zchunk._ext.threads.waiters cimport Waiters
+
 cdef struct Ticket:
     # Work that one thread of a crew may take up.
     void (*work)(void*) noexcept nogil      # NULL: a task of Python, which the caller of `get` does,
@@ -27,6 +29,7 @@ cdef class Shared:
     cdef Desk* _desk
     cdef Ticket* _tickets
     cdef int64_t _offered
+    cdef Waiters* _waiters                  # NULL: it does not wait for storage
 
     cdef bint _wait(self, double seconds) noexcept
     cdef void _settle(self) noexcept
