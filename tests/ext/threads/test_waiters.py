@@ -57,7 +57,7 @@ def run(tmp_path, env):
     return run_code
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_more_reads_are_under_way_than_threads_compute(run, threads):
     run(f"""
 zchunk.set_threads({threads})
@@ -110,6 +110,7 @@ for z in (sharded, summed, archive):
 """)
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_damaged_is_what_it_is_without_them(run):
     run("""
 zchunk.set_threads(2)
@@ -162,8 +163,8 @@ before = threads()
 for moment in (0.01, 0.05, 0.1):
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     with slow.calls(folder, 0.05):
-        signal.setitimer(signal.ITIMER_REAL, moment)
         try:
+            signal.setitimer(signal.ITIMER_REAL, moment)
             z[...]
         except KeyboardInterrupt:
             pass
@@ -174,6 +175,7 @@ for moment in (0.01, 0.05, 0.1):
 """)
 
 
+@pytest.mark.slow
 def test_signals_reach_the_main_thread(run):
     run("""
 zchunk.set_threads(2)
@@ -214,6 +216,7 @@ with slow.calls(folder, 0.01):
 """)
 
 
+@pytest.mark.slow
 def test_all_reads_together_are_bounded(run):
     run("""
 zchunk.set_threads(1)
