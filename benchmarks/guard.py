@@ -62,7 +62,8 @@ def start(tree: Path, folder: Path, size: str) -> Peer:
     folder.mkdir()
     # As in a run of the benchmark, the workers find its package in their working folder.
     (folder / "benchmarks").symlink_to(ROOT / "benchmarks", target_is_directory=True)
-    return Peer("zchunk", Kind(THREADS, False), Settings(size), folder, {"PYTHONPATH": str(tree)})
+    here = {"PYTHONPATH": str(tree)}
+    return Peer("zchunk", Kind(THREADS, False), Settings(size), folder, here, folder)
 
 
 def measure(trees: tuple[Path, Path], repeat: int, size: str) -> dict[str, tuple[float, float]]:
