@@ -246,6 +246,11 @@ class Archive(Reader):
             # Where it fails (full disk, damaged entry), dead space is the lesser evil.
             with suppress(OSError, ValueError):
                 self._compact(file)
+        if not self.dirty:
+            # It has taken the place of the archive; a failure to sync its name is raised.
+            if self._synced:
+                sync_folder(os.path.dirname(os.path.realpath(self.path)))
+            return
         try:
             self._flush(file)
         except BaseException:
@@ -285,8 +290,6 @@ class Archive(Reader):
                 os.unlink(partial)
             raise
         self.dirty = False
-        if self._synced:
-            sync_folder(os.path.dirname(path))
 
     def _write_directory(self, file: File, start: int, infos: list[zipfile.ZipInfo]) -> int:
         """Write the central directory at `start`; return where it ends."""
