@@ -295,14 +295,18 @@ cdef class Job(Shared):
     cdef void _expect_waits(self, int threads) noexcept:
         """Be ready for storage that is slow, if several chunks are read."""
         cdef Plan* p = &self.plan
-        cdef int64_t each
+        cdef FrameLayout frame
+        cdef int64_t each = 2 * min(p.chunk_nbytes, INT64_MAX // 8), block = 0
         if p.writing or p.total < 2:
             return
-        if p.codec.kind == RAW_KIND or p.codec.kind == BLOSC_KIND:
-            # Of a large file not all is in memory, and blocks are less than half of a small one.
-            each = 3 * min(p.chunk_nbytes, <int64_t>AT_ONCE) // 2
-        else:
-            each = 2 * min(p.chunk_nbytes, INT64_MAX // 4)
+        if p.codec.kind == BLOSC_KIND:
+            block = min(p.chunk_nbytes, INT64_MAX // 8)
+            if frame_layout(&p.codec.blosc, p.chunk_nbytes, &frame) == OK:
+                block = frame.blocksize
+        if ((<Layout>self._layout)._folder is not None and not p.pointed
+                and (p.codec.kind == RAW_KIND or (p.codec.kind == BLOSC_KIND and p.whole_items))):
+            # Of a large file not all is in memory, but a block of it, its planes, and what is stored of it.
+            each = min(each, min(p.chunk_nbytes, <int64_t>AT_ONCE) + 3 * block)
         p.waiters = self._waiters = make_waiters(_help, p, max(each, <int64_t>AT_ONCE // 2), max(threads, 1))
 
     cdef void _split(self, int threads) noexcept:

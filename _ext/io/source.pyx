@@ -24,14 +24,18 @@ cdef int open_fd(int folder, const char* key, Waiters* w, Failure* f) noexcept n
     """Do what `open_read` does. While other threads at the same work will close files, none too many are open."""
     cdef int64_t began
     cdef int fd, tries = 0
+    cdef bint others
     if w == NULL:
         return open_read(folder, key, f)
     began = call_begins(w)
+    # Asked before each try: those that end after that have closed their files for the next one.
+    others = others_work(w)
     fd = open_read(folder, key, f)
-    while fd < MISSING and (f.err == EMFILE or f.err == ENFILE) and tries < MOMENTS and others_work(w):
+    while fd < MISSING and (f.err == EMFILE or f.err == ENFILE) and tries < MOMENTS and others:
         usleep(MOMENT)
         tries += 1
         f.status = OK
+        others = others_work(w)
         fd = open_read(folder, key, f)
     call_ends(w, began, 0)
     return fd

@@ -282,7 +282,7 @@ def render_array(meta: ArrayMetadata) -> bytes:
 def reads_as(meta: ArrayMetadata, raw: bytes) -> bool:
     """Whether a reader of `raw`, which `render_array` has just made of `meta`, is known to get `meta`."""
     members = vars(meta)
-    return members.get("rendered") is raw and members["exact"] is True
+    return members.get("rendered") is raw and members.get("exact") is True
 
 
 def _render_array(meta: ArrayMetadata) -> bytes:

@@ -209,7 +209,7 @@ class Archive(Reader):
             end = self._write_directory(file, self._end, self._infos())
             if self._synced:
                 sync_file(file.fd)
-                sync_folder(os.path.dirname(self.path))
+                sync_folder(os.path.dirname(os.path.realpath(self.path)))
         except BaseException:
             _truncate(file, self._end)
             raise
