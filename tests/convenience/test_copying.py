@@ -219,8 +219,17 @@ def test_strings_from_and_to_hdf5(tmp_path: Path) -> None:
             zchunk.copy(file["s"], g, "other")
         assert g["s"][...].tolist() == [b"x", b"yy"]
         text = g.array("text", ["x", "yy"], dtype=str)
-        zchunk.copy(text, file, dtype=h5py.string_dtype())
+        zchunk.copy(text, file)
         assert file["text"].asstr()[...].tolist() == ["x", "yy"]
+
+
+@pytest.mark.variants("v3", reason="format 2 has no names of axes")
+def test_names_of_axes_to_hdf5(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    a = zchunk.ones((2, 3), chunks=2, dtype="i4", zarr_format=3, dimension_names=["t", None])
+    for file in new("h5py", tmp_path / "a"):
+        zchunk.copy(a, file, "a")
+        assert [axis.label for axis in file["a"].dims] == ["t", ""]
 
 
 def test_another_dtype(source: Any, dest: Any) -> None:

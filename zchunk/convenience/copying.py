@@ -22,6 +22,7 @@ from zchunk.creation.likeness import chunks_of, is_array, parameters_like
 from zchunk.engine import chunk_cache
 from zchunk.errors import CopyError
 from zchunk.hierarchy.groups import Group, open_group
+from zchunk.runtime.lazy import LazyModule
 from zchunk.runtime.near_names import says_near_names
 from zchunk.runtime.progress import Advance, reporting_progress
 from zchunk.spec.keys import normalize_path
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
         StorageOptions,
         StoreLike,
     )
+
+# A node of h5py has been given.
+h5py: Any = LazyModule("h5py")
 
 IfExists: TypeAlias = Literal["raise", "replace", "skip", "skip_initialized"]
 
@@ -324,6 +328,9 @@ class _Copier:
             target = dest.create_dataset(name, shape=source.shape, **kwargs)
             _copy_items(source, target, self.advance)
             self.copy_attrs(source, target)
+            if isinstance(source, Array):
+                for axis, label in enumerate(source.dimension_names or ()):
+                    target.dims[axis].label = label or ""
         self.report.nbytes += source.size * source.dtype.itemsize
 
     def _copy_to_zchunk(self, source: Any, dest: Group, name: str, kwargs: dict[str, Any]) -> None:
@@ -459,7 +466,11 @@ def _parameters(source: Any, dest: Any) -> dict[str, Any]:
         return {"chunks": source.chunks} | ({} if objects else {"fill_value": source.fillvalue})
     if not to_h5py:
         return parameters_of(source, dest.zarr_format)
-    fill = {} if objects or isinstance(source, LazyItems) else {"fillvalue": source.fill_value}
+    if isinstance(source, Array) and source._metadata.object_codec == "vlen-utf8":
+        # h5py takes an empty text to be the fill value of these.
+        fill: dict[str, Any] = {"dtype": h5py.string_dtype()}
+    else:
+        fill = {} if objects or isinstance(source, LazyItems) else {"fillvalue": source.fill_value}
     if 0 in source.shape or not source.shape:
         # h5py has no chunks of these; nor chunks that are longer than the array.
         return fill
