@@ -137,7 +137,7 @@ example-small:  ## the main job at a size for CI, and a map
 	$(PYTHON) examples/map.py --out build/maps
 
 tutorial:  ## run docs/tutorial.ipynb, with real servers, and store what it shows
-	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_tutorial.py
+	ZCHUNK_TUTORIAL=write $(PYTHON) -m pytest --all -n 0 -q tests/promises/test_tutorial.py
 
 layers:  ## write the lists of rooms in docs/design/architecture.md anew, from the architecture test
 	ZCHUNK_LAYERS=write $(PYTHON) -m pytest -n 0 -q tests/promises/test_documents.py -k layers
