@@ -209,7 +209,7 @@ def test_objects() -> None:
 
 
 def test_strings_from_and_to_hdf5(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
+    pytest.importorskip("h5py")
     numcodecs = pytest.importorskip("numcodecs")
     g = zchunk.group()
     for file in new("h5py", tmp_path / "a"):

@@ -156,9 +156,7 @@ def test_optional_packages(name: str, package: str, tmp_path: Path) -> None:
         "except ImportError as e: print(e)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert package in out
-    assert "pip install" in out
-    assert f"zchunk[{package}]" in out
+    assert f"pip install {package}" in out
 
 
 # ---- updates

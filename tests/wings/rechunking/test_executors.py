@@ -84,5 +84,5 @@ def test_no_executor() -> None:
 
 def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(ImportError, match=r"zchunk\[dask\]"):
+    with pytest.raises(ImportError, match=r"pip install .dask"):
         zchunk.rechunk(tall(), 5, executor="dask")

@@ -16,7 +16,7 @@ try:
     from obstore import exceptions, store
 except ImportError:
     raise ImportError(
-        "object stores (s3://, gs://, az://) need the package obstore: pip install 'zchunk[cloud]'"
+        "object stores (s3://, gs://, az://) need the package obstore: pip install obstore"
     ) from None
 
 __all__ = ["exceptions", "obstore", "store"]

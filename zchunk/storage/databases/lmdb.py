@@ -370,7 +370,7 @@ class _Environment:
             import lmdb
         except ImportError:
             raise ImportError(
-                "LMDBStore needs the package lmdb: pip install lmdb (or zchunk[lmdb])"
+                "LMDBStore needs the package lmdb: pip install lmdb"
             ) from None
         self.error: type[Exception] = lmdb.Error
         try:

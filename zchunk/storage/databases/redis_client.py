@@ -17,7 +17,7 @@ def redis_package() -> Any:
         import redis
     except ImportError:
         raise ImportError(
-            "RedisStore needs the package redis: pip install redis (or zchunk[redis])"
+            "RedisStore needs the package redis: pip install redis"
         ) from None
     return redis
 

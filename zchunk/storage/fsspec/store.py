@@ -351,7 +351,7 @@ def _file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         from fsspec.core import split_protocol, url_to_fs
     except ImportError:
         raise ImportError(
-            f"opening {cleaned_url(url)!r} needs the package fsspec: pip install 'zchunk[fsspec]'"
+            f"opening {cleaned_url(url)!r} needs the package fsspec: pip install fsspec"
         ) from None
     if "::" not in url and split_protocol(url)[0] in (None, "file", "local"):
         # `fs.open` makes folders then, too.
@@ -375,10 +375,10 @@ def _missing(url: str, error: str) -> str:
     """Return the error for a URL whose package is not installed, which fsspec's `error` names."""
     shown = cleaned_url(url)
     if "http://" in url or "https://" in url:
-        return f"opening {shown!r} needs more: pip install 'zchunk[http]', or {error}"
+        return f"opening {shown!r} needs more: pip install 'fsspec[http]', or {error}"
     if url.partition("://")[0] in OBJECT_STORES:
         return (
-            f"opening {shown!r} by fsspec needs more: {error}. Or pip install 'zchunk[cloud]', and open the "
+            f"opening {shown!r} by fsspec needs more: {error}. Or pip install obstore, and open the "
             "URL by zchunk.open or zchunk.ObjectStore.from_url"
         )
     return f"opening {shown!r} needs more: {error}"

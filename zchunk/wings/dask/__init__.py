@@ -11,7 +11,7 @@ np.int64(4950)
 try:
     import dask.array  # noqa: F401
 except ImportError as err:
-    raise ImportError("zchunk.dask needs dask: pip install 'zchunk[dask]'") from err
+    raise ImportError("zchunk.dask needs dask: pip install 'dask[array]'") from err
 
 from zchunk.wings.dask.reading import from_zchunk
 from zchunk.wings.dask.storing import store

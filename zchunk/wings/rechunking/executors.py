@@ -151,7 +151,7 @@ def import_dask() -> Any:
     try:
         return import_module("dask")
     except ImportError as err:
-        raise ImportError("executor='dask' needs dask: pip install 'zchunk[dask]'") from err
+        raise ImportError("executor='dask' needs dask: pip install 'dask[array]'") from err
 
 
 def check_shared(store: Store, written: bool) -> None:

@@ -12,7 +12,7 @@ Importing this module adds an accessor to data sets and trees::
 try:
     import xarray  # noqa: F401
 except ImportError as err:
-    raise ImportError("zchunk.xarray needs xarray: pip install 'zchunk[xarray]'") from err
+    raise ImportError("zchunk.xarray needs xarray: pip install xarray") from err
 
 from zchunk.wings.xarray.backend import ZchunkBackendEntrypoint
 from zchunk.wings.xarray.store import ZchunkStore

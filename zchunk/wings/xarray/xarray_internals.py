@@ -10,7 +10,7 @@ from inspect import signature
 from typing import Any
 
 if importlib.util.find_spec("xarray") is None:
-    raise ImportError("zchunk.xarray needs xarray; install it with: pip install 'zchunk[xarray]'")
+    raise ImportError("zchunk.xarray needs xarray; install it with: pip install xarray")
 
 from xarray import Variable, conventions
 from xarray.backends import StoreBackendEntrypoint
