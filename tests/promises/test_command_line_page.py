@@ -38,7 +38,6 @@ def test_what_commands_print_is_on_the_page(
     for package in ("h5py", "h5netcdf"):
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "run.ckpt").mkdir()
     for block in blocks("python"):
         exec(compile(block, str(PAGE), "exec"), {})
     checker = doctest.OutputChecker()

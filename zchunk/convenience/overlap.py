@@ -36,6 +36,7 @@ def check_apart(sources: Iterable[Node], store: Store, path: str, advice: str = 
     for node in sources:
         if any(is_below(new, old) or is_below(old, new) for old in places(node)):
             raise CopyError(
+                "the destination is the source, or lies in it or above it: "
                 f"{'/' + path!r} in {store!r} would be in or instead of its source {node!r}{advice}"
             )
 

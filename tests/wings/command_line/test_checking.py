@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def test_verify(damaged: Path, run: Run) -> None:
     assert bad.code == 1
     assert [finding["kind"] for finding in bad.json["findings"]] == ["chunk-checksum"]
     assert run("verify", "bad.zarr", "--no-deep").code == 0
+    head, _, row = run("verify", "bad.zarr").out.splitlines()
+    assert head.endswith("1 array, 0 groups, 3 keys, 2 chunks: 1 error")
+    # What a cell has no room for is of the codec, not of the reason.
+    assert re.search("chunk-checksum +0 +its checksum is", row)
+    assert row.endswith("zchunk repair bad.zarr --bad-chunks quarantine sets it aside")
+
+
+def test_a_note_is_something_found(here: Path, run: Run) -> None:
+    (here / "run.zarr" / "notes.txt").write_text("of the user")
+    found = run("verify", "run.zarr")
+    assert (found.code, "1 note\n" in found.out) == (1, True)
 
 
 def test_manifest(damaged: Path, run: Run) -> None:
@@ -41,6 +53,7 @@ def test_repair(damaged: Path, run: Run) -> None:
     would = run("repair", "bad.zarr", "--bad-chunks", "quarantine")
     assert (would.code, (damaged / "bad.zarr" / "0").exists()) == (1, True)
     assert "--apply" in would.out
+    assert "1 repair would be done, of 1 finding\n" in would.out
     done = run("repair", "bad.zarr", "--bad-chunks", "quarantine", "--apply", "--json")
     assert (done.code, done.json["actions"][0]["done"]) == (0, True)
     assert (damaged / "bad.zarr" / ".quarantine" / "0").exists()

@@ -42,7 +42,30 @@ def test_both_scripts_have_all_commands_and_options(run: Run) -> None:
             assert all(option.names[-1] in script for option in completion.options_of(name))
 
 
+def test_descriptions_in_zsh_are_those_of_the_help() -> None:
+    script = completion.zsh()
+    assert "--compressor[codec with its level\\: zstd\\:5, blosc-lz4, gzip, or none]:value:" in script
+    assert "--format[Zarr format of the new arrays]:value:(2 3)" in script
+    assert "--no-deep[the opposite of --deep]'" in script
+    assert "--no-attrs[leave out the attributes]'" in script
+
+
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh")
 def test_zsh_can_read_it(here: Path) -> None:
     (here / "script").write_text(completion.zsh())
     subprocess.run(["zsh", "-n", "script"], timeout=60, check=True, cwd=here)
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh")
+def test_zsh_loads_it_from_a_folder_and_by_eval(here: Path) -> None:
+    (here / "_zchunk").write_text(completion.zsh())
+    # What a completion calls, saying what it is called with.
+    there = '_describe() { print $1 ${(P)#2} }; _arguments() { print -l -- "$@" }; words=(zchunk'
+    loaded = f"fpath=(. $fpath); autoload -Uz _zchunk; {there} versions -); CURRENT=3; _zchunk"
+    evaluated = f"compdef() {{ print $@ }}; eval \"$(<_zchunk)\"; {there} ver); CURRENT=2; _zchunk"
+    for code, expected in ((loaded, "--json[print JSON, for programs]"), (evaluated, "_zchunk zchunk")):
+        done = subprocess.run(
+            ["zsh", "-f", "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=here
+        )
+        assert done.stderr == ""
+        assert expected in done.stdout.splitlines()

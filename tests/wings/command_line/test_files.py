@@ -25,6 +25,16 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "out"
+    with pytest.raises(UsageError, match=r"there is no folder '.*nowhere'"), new_file(str(path), False):
+        pass
+    path = tmp_path / "out"
+    with pytest.raises(FileNotFoundError) as caught, new_file(str(path), False) as draft:
+        Path(draft).read_bytes()
+    assert caught.value.filename == str(path)
+
+
 def test_what_is_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("old")

@@ -36,6 +36,19 @@ def test_items_of_other_kinds(here: Path, run: Run, values: np.ndarray) -> None:
         assert file.variables["a"].shape == values.shape
 
 
+@pytest.mark.parametrize(
+    ("parameters", "fill"), [({}, 0), ({"fill_value": None}, None), ({"zarr_format": 3}, None)]
+)
+def test_the_fill_value_of_format_2_alone_stands_for_missing_items(
+    here: Path, run: Run, parameters: dict[str, int | None], fill: float | None
+) -> None:
+    zchunk.create(3, dtype="f8", store="a.zarr", **parameters)[:] = [0, 1, 2]
+    assert run("export", "a.zarr", "a.nc").code == 0
+    with h5netcdf.File("a.nc") as file:
+        assert file.variables["a"].attrs.get("_FillValue") == fill
+        assert file.variables["a"][...].tolist() == [0, 1, 2]
+
+
 def test_what_netcdf_does_not_have(here: Path, run: Run) -> None:
     group = zchunk.open_group("odd.zarr")
     for name, length in (("a", 3), ("b", 4)):

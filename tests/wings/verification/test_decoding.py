@@ -81,7 +81,10 @@ class TestPlaces:
     def test_an_index_that_points_elsewhere(self, place: Any) -> None:
         z = shard(checksum=False)
         with_entries(z, [place, (16, 16), (32, 16), (48, 16)], self.payload)
-        assert kinds(zchunk.verify(z)) == {"c/0/0": ["shard-index"]}
+        report = zchunk.verify(z)
+        assert kinds(report) == {"c/0/0": ["shard-index"]}
+        # The key says where it is.
+        assert report.findings[0].detail.startswith("its index is wrong: ")
 
     @given(st.permutations(range(4)))
     def test_swapped_entries_without_a_new_checksum(self, order: list[int]) -> None:

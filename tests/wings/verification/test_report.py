@@ -29,7 +29,7 @@ def test_truth_and_order() -> None:
 
 def test_the_table_has_a_line_for_each_and_nothing_that_a_terminal_obeys() -> None:
     lines = str(report()).split("\n")
-    assert lines[0] == "store, '/a': 1 arrays, 0 groups, 0 keys, 0 chunks: 2 errors, 1 notes"
+    assert lines[0] == "store, '/a': 1 array, 0 groups, 0 keys, 0 chunks: 2 errors, 1 note"
     assert len(lines) == 5
     assert "\x1b" not in str(report())
     assert "nothing found" in str(Report("store"))

@@ -68,7 +68,8 @@ def _verify(args: argparse.Namespace) -> int:
     if args.json:
         output.say_json(report.to_json())
     else:
-        output.say(output.coloured(str(report), "green") if report else str(report))
+        text = output.for_shells(str(report), args.path)
+        output.say(output.coloured(text, "green") if report else text)
     return 0 if report else 1
 
 

@@ -121,13 +121,17 @@ def zsh() -> str:
             *cases,
             "    esac",
             "}",
-            "compdef _zchunk zchunk",
+            # Of a file in fpath this is the body of the function itself, called by the first completion.
+            'if [[ $funcstack[1] == _zchunk ]]; then _zchunk "$@"; else compdef _zchunk zchunk; fi',
         ]
     )
 
 
 def _spec(option: Option, name: str) -> str:
-    text = option.text.replace("[", "(").replace("]", ")").replace(":", "")
+    positive = f"--{name[5:]}"
+    text = f"the opposite of {positive}" if positive in option.names else option.text
+    # Brackets and colons end a description, unless a backslash is before them.
+    text = text.replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     value = f":value:({' '.join(option.choices)})" if option.choices else ":value:" if option.takes else ""
     return f"{name}[{text}]{value}"
 
@@ -142,7 +146,7 @@ COMMANDS = {
         _run,
         """
 eval "$(zchunk completion bash)"
-zchunk completion zsh > ~/.zfunc/_zchunk
+mkdir -p ~/.zfunc && zchunk completion zsh > ~/.zfunc/_zchunk
 """,
     )
 }

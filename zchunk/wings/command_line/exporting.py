@@ -161,7 +161,7 @@ COMMANDS = {
         _run,
         """
 zchunk export run.zarr/u u.npy
-zchunk export run.zarr/u plane.csv --select '[-1, :, 40]'
+zchunk export run.zarr/u plane.csv --select '[-1]'
 zchunk export run.zarr run.nc
 zchunk export s3://bucket/run.zarr run.h5 --progress
 """,

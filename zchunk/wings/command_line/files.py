@@ -24,11 +24,17 @@ def new_file(path: str, overwrite: bool) -> Iterator[str]:
         raise UsageError(f"{path!r} is a folder; name a file")
     if os.path.exists(path) and not overwrite:
         raise UsageError(f"{path!r} is there already; --overwrite replaces it")
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise UsageError(f"{path!r} cannot be written: there is no folder {folder!r}")
     draft = f"{path}.{os.getpid()}.partial"
     try:
         yield draft
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as err:
         with suppress(OSError):
             os.remove(draft)
+        if isinstance(err, OSError) and err.filename == draft:
+            # The user knows no other name.
+            err.filename = path
         raise

@@ -126,7 +126,7 @@ def explain(err: BaseException) -> str:
         text = str(err) or type(err).__name__
     else:
         text = f"{type(err).__name__}: {err}"
-    return output.one_line(text)
+    return output.one_line(output.for_shells(text))
 
 
 def _warner(name: str) -> Callable[..., None]:

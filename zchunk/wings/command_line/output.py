@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 else:
     json = LazyModule("json")
 
+# What advice says of Python that has an option in a shell.
+_REPAIR = re.compile(r"\brepair\((\w+)='(\w+)'\)")
+_FORMAT = re.compile(r"\badd zarr_format=([23])\b")
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
 
 
@@ -49,6 +54,21 @@ def one_line(text: str) -> str:
     """
     text = " ".join(text.split())
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def for_shells(text: str, path: str = "PATH") -> str:
+    """Return text whose advice, as it is given to callers in Python, is what to write in a shell.
+
+    Examples
+    --------
+    >>> for_shells("repair(bad_chunks='erase')", "run.zarr")
+    'zchunk repair run.zarr --bad-chunks erase'
+    >>> for_shells("the array is of format 2; add zarr_format=3")
+    'the array is of format 2; add --format 3'
+    """
+    place = shlex.quote(path)
+    text = _REPAIR.sub(lambda call: f"zchunk repair {place} --{call[1].replace('_', '-')} {call[2]}", text)
+    return _FORMAT.sub(r"add --format \1", text)
 
 
 def say(text: str) -> None:

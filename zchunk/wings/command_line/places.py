@@ -92,9 +92,13 @@ def as_array(node: Array | Group, text: str) -> Array:
     """Return the node, if it is an array."""
     if isinstance(node, Array):
         return node
-    names = sorted(node.array_keys())
-    listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    raise UsageError(f"{text!r} is a group{f'; its arrays are {listed}' if names else ' without arrays'}")
+    members = {"arrays": sorted(node.array_keys()), "groups": sorted(node.group_keys())}
+    listed = [f"; its {what} are {_listed(names)}" for what, names in members.items() if names]
+    raise UsageError(f"{text!r} is a group{''.join(listed) or ' without arrays'}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
 
 
 def _nearby(store: Store, path: str, text: str) -> str:

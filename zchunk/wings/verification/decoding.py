@@ -163,7 +163,7 @@ class Decoder:
             if array.where in self._told:
                 return
             self._told.add(array.where)
-        add(kind, _reason(err))
+        add(kind, _reason(err, array))
 
     # ---- shards
 
@@ -179,11 +179,11 @@ class Decoder:
         except NodeNotFoundError:
             return
         except ChunkError as err:
-            self._report.add(key, "shard-index", _reason(err))
+            self._report.add(key, "shard-index", _reason(err, array))
         except (CodecError, MemoryError) as err:
-            self._report.add(key, "not-checked", _reason(err))
+            self._report.add(key, "not-checked", _reason(err, array))
         except Exception as err:
-            self._report.add(key, "unreadable", _reason(err))
+            self._report.add(key, "unreadable", _reason(err, array))
 
     def _look_into(self, array: ChunkedArray, at: Coords, key: str, whole: bool) -> None:
         with Shard(array, at, whole=whole) as shard:
@@ -275,8 +275,14 @@ def _kind_of_damage(array: ChunkedArray, key: str, err: Exception) -> str:
     return "chunk-undecodable"
 
 
-def _reason(err: BaseException) -> str:
-    """Return what an error says, without where that was, which the key says."""
+def _reason(err: BaseException, array: ChunkedArray) -> str:
+    """Return what an error says, without where that was, which the key says; long codecs come last."""
     text = str(err) or type(err).__name__
     begin, found, rest = text.partition(" cannot be decoded with ")
-    return rest if found and begin.startswith("chunk ") else text
+    if text.startswith("shard "):
+        return text.partition(" not written to its end: ")[2] or text
+    if not found or not begin.startswith("chunk "):
+        return text
+    codecs = repr(array.chain)
+    detail = rest.removeprefix(f"{codecs}: ")
+    return rest if detail == rest else f"{detail}, by {codecs}"

@@ -17,7 +17,7 @@ from zchunk.spec.keys import CONSOLIDATED_KEY, ERASING_KEY
 from zchunk.storage.local.leftovers import remove_leftover
 from zchunk.wings.verification.decoding import Decoder, decode
 from zchunk.wings.verification.places import QUARANTINE, Place, placed
-from zchunk.wings.verification.report import Finding, Report, table
+from zchunk.wings.verification.report import Finding, Report, counted, table
 from zchunk.wings.verification.survey import Survey
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class RepairReport:
         """Return a table, with a line for each action."""
         said = "would be done" if self.dry_run else "done"
         done = len(self.actions) if self.dry_run else sum(action.done for action in self.actions)
-        lines = [f"{self.report.name}: {done:,} repairs {said}, of {len(self.report.findings):,} findings"]
+        found = counted(len(self.report.findings), "findings")
+        lines = [f"{self.report.name}: {counted(done, 'repairs')} {said}, of {found}"]
         if self.actions:
             rows = [(a.action, a.finding.kind, a.finding.where, a.detail) for a in self.actions]
             lines += table(("action", "kind", "where", "what came of it"), rows)

@@ -182,9 +182,9 @@ class Report:
     def __str__(self) -> str:
         """Return a table, with a line for each finding."""
         counts = self.counts
-        seen = ", ".join(f"{counts[name]:,} {name}" for name in ("arrays", "groups", "keys", "chunks"))
+        seen = ", ".join(counted(counts[name], name) for name in ("arrays", "groups", "keys", "chunks"))
         severities = Counter(finding.severity for finding in self.findings)
-        found = ", ".join(f"{severities[name]:,} {name}s" for name in _ORDER if severities[name])
+        found = ", ".join(counted(severities[name], f"{name}s") for name in _ORDER if severities[name])
         lines = [f"{self.name}, {'/' + self.path!r}: {seen}: {found or 'nothing found'}"]
         if self.findings:
             lines += table(
@@ -197,6 +197,17 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.name}: {len(self.findings)} findings>"
+
+
+def counted(number: int, things: str) -> str:
+    """Return a number of things, whose last letter is the `s` of the plural.
+
+    Examples
+    --------
+    >>> counted(1, "chunks"), counted(2000, "chunks")
+    ('1 chunk', '2,000 chunks')
+    """
+    return f"{number:,} {things[:-1] if number == 1 else things}"
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
