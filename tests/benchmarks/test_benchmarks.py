@@ -56,8 +56,8 @@ SAMPLE += "xarray-open-1000-v3 "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 
-
-SAMPLE += " cold-box-raw cold-shards cold-open-group slow-1ms-read-lz4 slow-1ms-series-raw slow-10ms-shards"
+# With all libraries these take minutes.
+WAITING = " cold-box-raw cold-shards cold-open-group slow-1ms-read-lz4"
 REMOTE = [name for name, case in CASES.items() if case.network]
 
 
@@ -78,7 +78,7 @@ FEW = "write-field-lz4 read-real-zstd-large zip-write sharded-raw-boxes memory-s
 @pytest.mark.parametrize(
     ("sample", "asked"),
     [
-        pytest.param(FEW, ("zchunk", "numpy"), id="few"),
+        pytest.param(FEW + WAITING, ("zchunk", "numpy"), id="few"),
         pytest.param(SAMPLE, (), id="all", marks=pytest.mark.slow),
     ],
 )
