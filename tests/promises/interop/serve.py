@@ -6,6 +6,7 @@ Called with the name of a module in `adapters`.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -36,12 +37,17 @@ def run(adapter: Any, cases: Any, call: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer calls until there are no more."""
-    # For these imports only: libraries take plugins from packages on the path, and zchunk in this tree is
-    # built for another Python.
-    sys.path[0] = str(Path(__file__).resolve().parents[3])
+    # Not from the path: libraries take plugins from packages on it, and zchunk in this tree is built for
+    # another Python.
+    del sys.path[0]
+    tests = Path(__file__).resolve().parents[2]
+    spec = importlib.util.spec_from_file_location("tests", tests / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["tests"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["tests"])
     cases = importlib.import_module("tests.promises.interop.cases")
     adapter = importlib.import_module(f"tests.promises.interop.adapters.{sys.argv[1]}")
-    del sys.path[0]
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # Nothing that a library prints gets among the answers.
     os.dup2(2, 1)
