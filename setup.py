@@ -152,7 +152,7 @@ def optimisation(module: str, debug: bool) -> str:
     """Return how much a module is optimised: most where loops go over values."""
     if debug:
         return "-O0"
-    return "-O2" if module.startswith(("io/", "selection/", "threads/")) else "-O3"
+    return "-O2" if module.startswith(("io/", "threads/")) else "-O3"
 
 
 def has_c() -> bool:
