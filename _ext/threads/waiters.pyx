@@ -162,8 +162,31 @@ cdef extern from * nogil:
         return 1;
     }
 
+    /* The work at which the calling thread has asked last whether it has waited. */
+    static __thread const zc_waiters *zc_asked;
+
+    /* Whether the thread has waited since it last asked: it may be slow by page faults, too, or by another process
+       that had the processor. */
+    static int zc_has_waited(const zc_waiters *w) {
+    #ifdef RUSAGE_THREAD
+        static __thread long before;
+        struct rusage now;
+        long last = before;
+        zc_asked = w;
+        if (getrusage(RUSAGE_THREAD, &now) != 0) return 1;
+        before = now.ru_nvcsw;
+        return now.ru_nvcsw > last;
+    #else
+        zc_asked = w;
+        return 1;
+    #endif
+    }
+
     static int64_t zc_call_begins(zc_waiters *w) {
-        if (!zc_load(&w->called)) return zc_clock();
+        if (!zc_load(&w->called)) {
+            if (zc_asked != w) zc_has_waited(w);
+            return zc_clock();
+        }
         zc_leave_turn(w);
         return 0;
     }
@@ -173,7 +196,8 @@ cdef extern from * nogil:
         if (began == 0) {
             zc_take_turn(w);
         } else if (zc_clock() - began > ZC_LONG + nbytes / 2) {
-            if (__atomic_add_fetch(&w->score, ZC_ONE, __ATOMIC_RELAXED) >= ZC_SLOW) zc_call_in(w);
+            if (zc_has_waited(w) && __atomic_add_fetch(&w->score, ZC_ONE, __ATOMIC_RELAXED) >= ZC_SLOW)
+                zc_call_in(w);
         } else if ((score = __atomic_load_n(&w->score, __ATOMIC_RELAXED)) > 0) {
             /* Two threads may take off one together: it is a guess. */
             __atomic_store_n(&w->score, score - 1, __ATOMIC_RELAXED);
