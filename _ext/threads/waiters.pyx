@@ -6,7 +6,8 @@ turn, of which there are as many as the caller wants threads, and gives it back 
 
 These threads are the work's own. They are made when two of its calls have waited, and are gone when it is done: none is
 left for a fork, for a signal, or for the end of the process. All that a warm read pays are two readings of the clock
-for each call of a large chunk, or of one in several small ones.
+for each call of a large chunk, or of one in several small ones, and mostly one question to the system for each thread:
+how often it has waited. Memory that is touched for the first time makes calls as slow as a disk does.
 """
 
 from libc.stdlib cimport calloc
