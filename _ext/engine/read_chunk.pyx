@@ -143,19 +143,18 @@ cdef int open_file(
     return open_source(p.folder, r.key, most, whole, p.chunk_nbytes, w, source, s, f)
 
 
-cdef int _leave_out_sum(const Plan* p, Source* source, uint32_t* sum, Failure* f) noexcept nogil:
-    """Give the stored checksum, and leave it out of the source."""
+cdef int _leave_out_sum(const Plan* p, Source* source, int64_t* at, Failure* f) noexcept nogil:
+    """Leave the stored checksum out of the source, and tell where it is: its place in the file, or in memory."""
     cdef int64_t n = source.size - 4
-    cdef bint before = p.codec.crc == CRC32_BEFORE
+    cdef int64_t before = 4 if p.codec.crc == CRC32_BEFORE else 0
     if n < 0:
         return fail(f, TRUNCATED, source.size, 4)
+    at[0] = 0 if before else n
     if source.data != NULL:
-        memcpy(sum, source.data if before else source.data + n, 4)
-        source.data += 4 if before else 0
-    elif read_source(source, <uint8_t*>sum, 4, source.base if before else source.base + n, f) != OK:
-        return f.status
-    sum[0] = from_little(sum[0])
-    source.base += 4 if before else 0
+        source.data += before
+    else:
+        at[0] += source.base
+        source.base += before
     source.size = n
     return OK
 
@@ -170,7 +169,7 @@ cdef int _read_checked(const Plan* p, int64_t k, Region* r, Source* source, Scra
     cdef Failure late
     cdef const uint8_t* at
     cdef uint32_t stored = 0
-    cdef int64_t most = _at_once(p, r)
+    cdef int64_t place, most = _at_once(p, r)
     cdef int status
     if source.size <= most and load_source(source, most, s, f) != OK:
         return f.status
@@ -178,7 +177,7 @@ cdef int _read_checked(const Plan* p, int64_t k, Region* r, Source* source, Scra
         return fail(f, TOO_LARGE, source.size, encoded_limit(&p.codec, p.chunk_nbytes))
     if source.data != NULL:
         return _read(p, k, r, 0, source, s, f) if check_sum(p, source, s, f) == OK else f.status
-    if _leave_out_sum(p, source, &stored, f) != OK:
+    if _leave_out_sum(p, source, &place, f) != OK:
         return f.status
     running.add, running.sum, running.at = summing(p.codec.crc), 0, 0
     source.running = &running
@@ -188,24 +187,28 @@ cdef int _read_checked(const Plan* p, int64_t k, Region* r, Source* source, Scra
         status = fetch(source, 0, source.size, <uint8_t*>r.user, &at, f)
     else:
         status = _read(p, k, r, 0, source, s, f)
-    # What is damaged may not be decoded, either: that the sum is wrong says more.
+    # What is damaged may not be decoded, either: that the sum is wrong says more. It is read last, where it mostly is:
+    # the system reads ahead for those that read forwards.
     late = f[0]
-    if sum_rest(source, &late) != OK:
+    if sum_rest(source, &late) != OK or read_source(source, <uint8_t*>&stored, 4, place, &late) != OK:
         if status == OK:
             f[0] = late
         return f.status
-    if running.sum != stored:
-        return fail(f, WRONG_SUM, running.sum, stored)
-    return status
+    stored = from_little(stored)
+    return status if running.sum == stored else fail(f, WRONG_SUM, running.sum, stored)
 
 
 cdef int check_sum(const Plan* p, Source* source, Scratch* s, Failure* f) noexcept nogil:
     """Compare bytes in memory with their checksum, if they have one, and leave that out."""
+    cdef const uint8_t* data = source.data
     cdef uint32_t found, stored = 0
+    cdef int64_t place
     if not p.codec.crc:
         return OK
-    if _leave_out_sum(p, source, &stored, f) != OK:
+    if _leave_out_sum(p, source, &place, f) != OK:
         return f.status
+    memcpy(&stored, data + place, 4)
+    stored = from_little(stored)
     found = summing(p.codec.crc)(0, source.data, source.size)
     return OK if found == stored else fail(f, WRONG_SUM, found, stored)
 
@@ -220,7 +223,7 @@ cdef int _open_value(
     source.data = value.data
     source.size = f.stored = value.size
     source.fd, source.base, source.running = p.file, value.number, NULL
-    source.waiters = w
+    source.waiters, source.forward = w, True
     if value.data != NULL:
         return OK
     if r.full or value.size <= SMALL_FILE or (p.codec.kind != RAW_KIND and p.codec.kind != BLOSC_KIND):
@@ -241,7 +244,7 @@ cdef int open_inner(const Plan* p, const Region* r, Waiters* w, Source* source, 
         return fail(f, TOO_LARGE, INT64_MAX, INT64_MAX)
     source.size = f.stored = <int64_t>size
     source.fd, source.base, source.data = p.shard.fd, <int64_t>offset - p.shard.base, NULL
-    source.running, source.waiters = NULL, w
+    source.running, source.waiters, source.forward = NULL, w, True
     if p.shard.data != NULL:
         source.data = p.shard.data + source.base
     return OK
@@ -263,7 +266,7 @@ cdef int _open_once(
     if fd == MISSING:
         return MISSING
     source.data, source.fd, source.base, source.running = NULL, <int>fd, 0, NULL
-    source.waiters = w
+    source.waiters, source.forward = w, True
     mine = size_of(source, f)
     f.stored = source.size
     return <int>mine

@@ -3,7 +3,7 @@
 from libc.errno cimport EMFILE, ENFILE
 
 from zchunk._ext.memory.scratch cimport reserve
-from zchunk._ext.threads.waiters cimport Waiters, call_begins, call_ends, others_work
+from zchunk._ext.threads.waiters cimport Waiters, call_begins, call_ends, called_in, others_work
 from zchunk._ext.io.files cimport MISSING, RunningSum, close_file, file_size, open_read, read_at, read_start
 from zchunk._ext.io.source cimport Source, Whole
 from zchunk._ext.memory.status cimport NO_MEMORY, OK, TOO_LARGE, TRUNCATED, fail
@@ -15,7 +15,7 @@ cdef enum:
     # Microseconds between two tries to open a file where too many are open, and how many tries.
     MOMENT = 1000
     MOMENTS = 2000
-    # What is summed is read this much at a time, and what is read for its sum alone.
+    # What is summed is read this much at a time, or watched, and what is read for its sum alone.
     PIECE = 131072
     GAP = 16384
 
@@ -37,7 +37,7 @@ cdef int open_fd(int folder, const char* key, Waiters* w, Failure* f) noexcept n
         f.status = OK
         others = others_work(w)
         fd = open_read(folder, key, f)
-    call_ends(w, began, 0)
+    call_ends(w, began, 0, False)
     return fd
 
 
@@ -49,20 +49,29 @@ cdef int size_of(Source* source, Failure* f) noexcept nogil:
         return file_size(source.fd, &source.size, f)
     began = call_begins(source.waiters)
     status = file_size(source.fd, &source.size, f)
-    call_ends(source.waiters, began, 0)
+    call_ends(source.waiters, began, 0, False)
+    return status
+
+
+cdef int _read_watched(const Source* source, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil:
+    cdef int64_t began = call_begins(source.waiters)
+    cdef int status = read_at(source.fd, dst, n, offset, f)
+    call_ends(source.waiters, began, n, source.forward and source.size >= PIECE)
     return status
 
 
 cdef int read_source(const Source* source, uint8_t* dst, int64_t n, int64_t offset, Failure* f) noexcept nogil:
     """Do what `read_at` does, from the source's file."""
-    cdef int64_t began
-    cdef int status
+    cdef int64_t done = 0
     if source.waiters == NULL:
         return read_at(source.fd, dst, n, offset, f)
-    began = call_begins(source.waiters)
-    status = read_at(source.fd, dst, n, offset, f)
-    call_ends(source.waiters, began, n)
-    return status
+    # Where the system reads ahead, one call in many waits, and for all of them: more threads would wait for the same
+    # disk, and hide from the system that it is read forwards. Where every call waits, they help.
+    while source.forward and n - done > PIECE and not called_in(source.waiters):
+        if _read_watched(source, dst + done, PIECE, offset + done, f) != OK:
+            return f.status
+        done += PIECE
+    return _read_watched(source, dst + done, n - done, offset + done, f)
 
 
 cdef int64_t _read_start(const Source* source, uint8_t* dst, int64_t n) noexcept nogil:
@@ -71,7 +80,7 @@ cdef int64_t _read_start(const Source* source, uint8_t* dst, int64_t n) noexcept
         return read_start(source.fd, dst, n)
     began = call_begins(source.waiters)
     got = read_start(source.fd, dst, n)
-    call_ends(source.waiters, began, n)
+    call_ends(source.waiters, began, n, False)
     return got
 
 
@@ -87,7 +96,7 @@ cdef int open_source(
     cdef int64_t got
     cdef int status
     source.data, source.size, source.base, source.running = NULL, 0, 0, NULL
-    source.waiters = w
+    source.waiters, source.forward = w, False
     source.fd = open_fd(folder, key, w, f)
     if source.fd < 0:
         return source.fd

@@ -22,7 +22,8 @@ typedef struct zc_waiters {
     int64_t called;   /* whether threads were called in: from here on all is set */
     int64_t count;    /* how many */
     int64_t working;  /* those that are at work */
-    int64_t turns;    /* of threads that compute: those that nobody has */
+    int64_t computing; /* threads that compute, at most */
+    int64_t turns;    /* of these: those that nobody has */
     int64_t queue;    /* of threads that wait for one */
     int64_t ready;    /* whether the next three are */
     pthread_mutex_t mutex;

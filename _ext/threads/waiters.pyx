@@ -4,10 +4,11 @@ How many threads compute is a question of cores, and the caller's to say; how ma
 storage's. Where its calls take long, more threads are called in to do the same work. Every thread computes only in its
 turn, of which there are as many as the caller wants threads, and gives it back for each call that may wait.
 
-These threads are the work's own. They are made when two of its calls have waited, and are gone when it is done: none is
-left for a fork, for a signal, or for the end of the process. All that a warm read pays are two readings of the clock
-for each call of a large chunk, or of one in several small ones, and mostly one question to the system for each thread:
-how often it has waited. Memory that is touched for the first time makes calls as slow as a disk does.
+These threads are the work's own. They are made when some of its calls have waited, and are gone when it is done: none
+is left for a fork, for a signal, or for the end of the process. All that a warm read pays are two readings of the
+clock for each call of a large chunk, for each piece of one in a file of many, or for one in several small ones, and
+mostly one question to the system for each thread: how often it has waited. Memory that is touched for the first time
+makes calls as slow as a disk does.
 """
 
 from libc.stdlib cimport calloc
@@ -33,7 +34,8 @@ cdef extern from * nogil:
         /* A call that takes more than so many nanoseconds, and half a one for each of its bytes, waits. */
         ZC_LONG = 50000,
         /* Two such calls, or one in every five, mean that the storage is slow: one alone may be another process that
-           had the processor. */
+           had the processor. Where the system reads ahead, one of each thread may wait for the same bytes: there it is
+           one more than there are threads, or one in every two. */
         ZC_SLOW = 8,
         ZC_ONE = 4,
         ZC_STACK = 1 << 20
@@ -192,16 +194,18 @@ cdef extern from * nogil:
         return 0;
     }
 
-    static void zc_call_ends(zc_waiters *w, int64_t began, int64_t nbytes) {
-        int64_t score;
+    static void zc_call_ends(zc_waiters *w, int64_t began, int64_t nbytes, int ahead) {
+        int64_t score, slow;
         if (began == 0) {
             zc_take_turn(w);
         } else if (zc_clock() - began > ZC_LONG + nbytes / 2) {
-            if (zc_has_waited(w) && __atomic_add_fetch(&w->score, ZC_ONE, __ATOMIC_RELAXED) >= ZC_SLOW)
+            slow = ahead ? ZC_ONE * (w->computing + 1) : ZC_SLOW;
+            if (zc_has_waited(w) && __atomic_add_fetch(&w->score, ZC_ONE, __ATOMIC_RELAXED) >= slow)
                 zc_call_in(w);
         } else if ((score = __atomic_load_n(&w->score, __ATOMIC_RELAXED)) > 0) {
             /* Two threads may take off one together: it is a guess. */
-            __atomic_store_n(&w->score, score - 1, __ATOMIC_RELAXED);
+            score -= ahead ? ZC_ONE : 1;
+            __atomic_store_n(&w->score, score < 0 ? 0 : score, __ATOMIC_RELAXED);
         }
     }
 
@@ -218,7 +222,7 @@ cdef extern from * nogil:
     void zc_free_waiters(Waiters* w)
     int zc_settle(Waiters* w, double seconds)
     int64_t zc_call_begins(Waiters* w)
-    void zc_call_ends(Waiters* w, int64_t began, int64_t nbytes)
+    void zc_call_ends(Waiters* w, int64_t began, int64_t nbytes, bint ahead)
     void zc_leave_turn(Waiters* w)
     int zc_others_work(Waiters* w)
 
@@ -229,7 +233,7 @@ cdef Waiters* make_waiters(void (*work)(void*) noexcept nogil, void* arg, int64_
     """Return what calls threads in for the work, each of which takes `each` bytes of memory. NULL: no memory."""
     cdef Waiters* w = <Waiters*>calloc(1, sizeof(Waiters))
     if w != NULL:
-        w.work, w.arg, w.each, w.turns = work, arg, each, turns
+        w.work, w.arg, w.each, w.computing, w.turns = work, arg, each, turns, turns
     return w
 
 
@@ -251,9 +255,9 @@ cdef int64_t call_begins(Waiters* w) noexcept nogil:
     return zc_call_begins(w)
 
 
-cdef void call_ends(Waiters* w, int64_t began, int64_t nbytes) noexcept nogil:
-    """Say that a call has ended, which was for so many bytes."""
-    zc_call_ends(w, began, nbytes)
+cdef void call_ends(Waiters* w, int64_t began, int64_t nbytes, bint ahead) noexcept nogil:
+    """Say that a call has ended, which was for so many bytes, and whether the system may have read them ahead."""
+    zc_call_ends(w, began, nbytes, ahead)
 
 
 cdef void leave_turn(Waiters* w) noexcept nogil:

@@ -98,6 +98,14 @@ summed = zchunk.create(
 archive = zchunk.create(
     data.shape, chunks=(16, 16, 8), store=zchunk.ZipStore(folder + "/a.zip", mode="w"), **plain
 )
+large = zchunk.create(
+    (8, 512, 512), chunks=(1, 512, 512), shards=(8, 512, 512), store=folder + "/large", zarr_format=3,
+    checksum=True, **plain
+)
+large[...] = np.arange(8 * 512 * 512, dtype="<f4").reshape(large.shape)
+with slow.calls(folder, 0.001):
+    assert np.array_equal(large[1:].ravel(), np.arange(512 * 512, 8 * 512 * 512, dtype="<f4"))
+    assert slow.most() > 2, slow.most()
 for z in (sharded, summed, archive):
     z[...] = data
 archive.store.close()

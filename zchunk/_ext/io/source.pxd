@@ -13,6 +13,7 @@ cdef struct Source:
     int fd
     int64_t base            # where in the file the bytes begin
     Waiters* waiters        # NULL, or look how long calls take
+    bint forward            # other threads read on behind these bytes: the system sees it, and reads ahead
     RunningSum* running     # NULL, or sums all bytes, in their order, when `fetch` comes to them
 
 # Whether `n` bytes are all that is stored of a chunk of `nbytes`.
