@@ -26,6 +26,8 @@ ASYNC, THREAD = "zchunk-async", "raw-thread"
 OTHER_RANKS = {1: 2, 2: 4, 4: 2}
 # More runs of what takes less time
 SMALL_MIB, MORE = 256, 2
+# Restarts take less time than saves: so many for each of these
+RESTARTS = 4
 START_MIB = 256
 
 
@@ -216,7 +218,7 @@ class Measurement:
                 writer = stack.enter_context(self._group(system, saved))
                 writer.ask("save", 1)
                 readers[system] = stack.enter_context(self._group(system, size, writer.folder))
-            for turn in range(1 + self.settings.repeat):
+            for turn in range(1 + RESTARTS * self.settings.repeat):
                 for cache in ("disk", "memory"):
                     for system, reader in self._chance.sample(list(readers.items()), len(readers)):
                         if cache == "disk":
