@@ -24,25 +24,37 @@ _COUNTED = 1 << 30
 
 def listed(array: ChunkedArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield key and coordinates of all stored chunks, those outside the array's shape included."""
+    decode = array.metadata.chunk_key_encoding.decoder(array.metadata.ndim)
+    for above in _lowest(array):
+        for name in array.store.list_dir(join(array.path, above) if above else array.path):
+            key = join(above, name)
+            coords = decode(key)
+            # A store may list folders, and files that it does not show as keys.
+            if coords is not None:
+                yield join(array.path, key), coords
+
+
+def _lowest(array: ChunkedArray) -> Iterator[str]:
+    """Return the folders that chunks are in, by their names below the array's."""
     encoding, ndim = array.metadata.chunk_key_encoding, array.metadata.ndim
     if encoding.prefix == "c/" and ndim:
-        names = _below(array, iter("c"))
+        folders, levels = iter("c"), ndim - 1
+    elif encoding.separator == "/" and ndim > 1:
+        folders, levels = iter(array.store.list_dir(array.path)), ndim - 2
     else:
-        names = iter(array.store.list_dir(array.path))
-    if encoding.separator == "/":
-        for _ in range(ndim - 1):
-            names = _below(array, names)
-    decode = encoding.decoder(ndim)
-    for name in names:
-        coords = decode(name)
-        # A store may list folders, and files that it does not show as keys.
-        if coords is not None:
-            yield join(array.path, name), coords
+        return iter([""])
+    for _ in range(levels):
+        folders = _below(array, folders)
+    return filter(_is_above_chunks, folders)
+
+
+def _is_above_chunks(name: str) -> bool:
+    return name == "c" or name.rpartition("/")[2].isdecimal()
 
 
 def _below(array: ChunkedArray, names: Iterator[str]) -> Iterator[str]:
     for name in names:
-        if name == "c" or name.rpartition("/")[2].isdecimal():
+        if _is_above_chunks(name):
             for child in array.store.list_dir(join(array.path, name)):
                 yield f"{name}/{child}"
 
@@ -143,11 +155,28 @@ def _every(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def initialized(array: ChunkedArray) -> int:
     """Return the number of stored chunks; as in zarr 3 a shard that is there counts for all in it."""
     grid, shards = array.metadata.grid, array.metadata.shards
-    found = (coords for _, coords in listed(array) if all(map(lt, coords, grid.cdata_shape)))
     if shards is None:
-        return sum(1 for _ in found)
+        return sum(_count(array, above) for above in _lowest(array))
+    found = (coords for _, coords in listed(array) if all(map(lt, coords, grid.cdata_shape)))
     inner = shards.inner.chunk_shape
     return sum(math.prod(map(floordiv, grid.shape_of(coords), inner)) for coords in found)
+
+
+def _count(array: ChunkedArray, above: str) -> int:
+    """Return how many chunks that hold items of the array are in one of the folders of `_lowest`."""
+    encoding, grid = array.metadata.chunk_key_encoding, array.metadata.grid.cdata_shape
+    folder = join(array.path, above) if above else array.path
+    levels = [level for level in above.split("/") if level and level != "c"]
+    if any(str(int(level)) != level or int(level) >= n for level, n in zip(levels, grid, strict=False)):
+        return 0
+    if grid:
+        prefix = "" if above else encoding.prefix
+        found = array.store._count_chunks(folder, prefix, encoding.separator, grid[len(levels) :])
+        if found is not None:
+            return found
+    decode = encoding.decoder(len(grid))
+    places = (decode(join(above, name)) for name in array.store.list_dir(folder))
+    return sum(1 for coords in places if coords is not None and all(map(lt, coords, grid)))
 
 
 def outside(array: ChunkedArray) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from zchunk.runtime.lazy import LazyModule
@@ -128,6 +128,13 @@ class Folders:
         >>> import zchunk
         >>> zchunk.MemoryStore().finish_erasing("a")
         """
+
+    def _count_chunks(self, path: str, prefix: str, separator: str, limits: Sequence[int]) -> int | None:
+        """Return how many names in `list_dir` are a prefix, then coordinates below the limits.
+
+        None if that takes a list of all names.
+        """
+        return None
 
     # Whether `_put_new` puts a node in its place where nothing is.
     _puts_new = False

@@ -22,6 +22,7 @@ from zchunk.storage import (
     Store,
 )
 from zchunk.storage.local import directory
+from zchunk.storage.local import files as local_files
 
 DURABILITIES = ["atomic", "fsync", "none"]
 
@@ -444,16 +445,23 @@ def test_directory_store_read_errors_propagate(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise error
 
-    for name in ("open", "stat", "scandir", "unlink"):
+    for name in ("open", "stat", "listing", "unlink"):
         with monkeypatch.context() as patch:
             if name == "open":
                 patch.setattr(directory, "Descriptor", fail)
+            elif name == "listing":
+                patch.setattr(local_files, "Listing", fail)
             else:
                 patch.setattr(os, name, fail)
             operations: dict[str, list[Any]] = {
                 "open": [lambda: store["a/k"], lambda: store.get_many(["a/k"])],
                 "stat": [lambda: "a/k" in store, lambda: store.size("a/k")],
-                "scandir": [lambda: list(store), lambda: store.list_dir("a"), lambda: store.is_empty()],
+                "listing": [
+                    lambda: list(store),
+                    lambda: len(store),
+                    lambda: store.list_dir("a"),
+                    lambda: store.is_empty(),
+                ],
                 "unlink": [lambda: store.__delitem__("a/k")],
             }
             for operation in operations[name]:

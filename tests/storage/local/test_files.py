@@ -6,9 +6,12 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
+import zchunk
+from zchunk.engine import listing
 from zchunk.errors import StoreError
 from zchunk.storage.local import files
 
@@ -96,3 +99,30 @@ def test_the_disk_has_written_what_is_synced(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(files, "fcntl", lambda fd, what: (asked.append(what), fcntl(fd, what))[1])
     files.write_new(f"{tmp_path}/f", b"v", sync=True)
     assert asked == [files.F_FULLFSYNC]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 12), (2, 3, 2)])
+@pytest.mark.parametrize(("zarr_format", "separator"), [(2, "."), (2, "/"), (3, "."), (3, "/")])
+def test_chunks_are_counted_as_they_are_listed(
+    tmp_path: Path, shape: tuple[int, ...], zarr_format: Literal[2, 3], separator: Literal[".", "/"]
+) -> None:
+    how: dict[str, Any] = {"dimension_separator": separator}
+    if zarr_format == 3:
+        how = {"chunk_key_encoding": {"name": "default", "separator": separator}}
+    chunks = (1,) * len(shape)
+    z = zchunk.create(shape, chunks=chunks, store=tmp_path, path="a", zarr_format=zarr_format, **how)
+    z[...] = 1
+    keys = [key for key in z.store if "z" not in key]
+    stored = zchunk.open_array(tmp_path, path="a")
+    assert len(keys) == stored.nchunks_initialized == stored.nchunks
+    del z.store[keys[0]]
+    for key in keys[-1:]:
+        # Names that are almost those of chunks, and folders that have such names
+        above, _, name = key.rpartition("/")
+        for other in (f"{name}x", f"0{name}", f"{name}{separator}0", f"x{name}", f"{name[:-1]}99", "٣"):
+            if "/" not in other:
+                (tmp_path / above / other).touch()
+        (tmp_path / above / f"{name[:-1]}0").unlink(missing_ok=True)
+        (tmp_path / above / f"{name[:-1]}0").mkdir()
+    assert stored.nchunks_initialized == sum(1 for _ in listing.inside(stored._current))
+    assert listing.initialized(stored._current) < len(keys) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -18,7 +18,10 @@ from zchunk.spec.keys import NODE_FILES, UNFINISHED_KEY, check_key, check_rename
 from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
+    Files,
+    count_chunks,
     is_absence,
+    names,
     read_fd,
     remove_empty,
     scan,
@@ -345,7 +348,9 @@ class DirectoryStore(Store):
         return self._keys_fast(self.path)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        if type(self).__iter__ is not DirectoryStore.__iter__:
+            return sum(1 for _ in self)
+        return sum(len(files) for _, _, files in walk(self.path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DirectoryStore) and self.path == other.path
@@ -362,7 +367,12 @@ class DirectoryStore(Store):
         return status.st_size
 
     def list_dir(self, path: str = "") -> list[str]:
-        return sorted([entry.name for entry in scan(self._folder(path))])
+        return sorted(names(self._folder(path)))
+
+    def _count_chunks(self, path: str, prefix: str, separator: str, limits: Sequence[int]) -> int | None:
+        if not self._keeps("list_dir"):
+            return None
+        return count_chunks(self._folder(path), prefix, separator, limits)
 
     def is_empty(self, path: str = "") -> bool:
         return next(self._keys_fast(self._folder(path)), None) is None
@@ -424,9 +434,9 @@ class DirectoryStore(Store):
         for key in [keys] if isinstance(keys, str) else keys:
             path = self._folder(key)
             if os.path.isdir(path):
-                for folder, _, names in walk(path):
+                for folder, _, found in walk(path):
                     folders.add(folder)
-                    files += [f"{folder}/{name}" for name in names]
+                    files += found.keys(f"{folder}/")
             else:
                 files.append(path)
             folders.update(_between(path, self.path))
@@ -518,13 +528,13 @@ class DirectoryStore(Store):
 
     @staticmethod
     def _keys_fast(
-        path: str, walker: Callable[[str], Iterable[tuple[str, list[str], list[str]]]] = walk
+        path: str, walker: Callable[[str], Iterable[tuple[str, list[str], Iterable[str]]]] = walk
     ) -> Iterator[str]:
         """Yield the keys of the files below a folder (zarr 2's name)."""
         start = len(path.rstrip("/")) + 1
-        for folder, _, names in walker(path):
-            below = folder[start:]
-            yield from (join(below, name) for name in names)
+        for folder, _, files in walker(path):
+            above = f"{folder[start:]}/" if folder[start:] else ""
+            yield from files.keys(above) if isinstance(files, Files) else (above + name for name in files)
 
     def _make_folder(self, key: str, folder: str) -> None:
         missing = []

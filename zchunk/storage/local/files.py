@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
+from operator import lt
 
 from zchunk._ext.io.descriptor import Descriptor
+from zchunk._ext.io.listing import Listing
 from zchunk.errors import StoreError
-from zchunk.spec.keys import is_key
+from zchunk.spec.keys import ChunkKeyEncoding, is_key
 from zchunk.storage.local.leftovers import is_hidden, remove_leftovers
 
 if sys.platform == "darwin":
@@ -21,6 +24,8 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC | getattr(os, "O_BINARY
 
 # Linux moves at most 2 GiB - 4 KiB per call, macOS refuses 2 GiB and more.
 _CALL_MAX = 1 << 30
+# More than the largest coordinate in a name
+_NUMBER_MAX = 10**19
 
 
 def read_fd(fd: int, size: int) -> bytes:
@@ -91,6 +96,45 @@ def scan(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
+def names(folder: str) -> list[str]:
+    """Return the names of what belongs to a store in a folder, files and folders."""
+    found = _listing(folder)
+    if found is None:
+        return []
+    return [*found.keys(""), *found.folders, *(entry.name for entry in _others(folder, found))]
+
+
+def count_chunks(folder: str, prefix: str, separator: str, limits: Sequence[int]) -> int:
+    """Return how many of the `names` are a prefix, then coordinates below the limits."""
+    found = _listing(folder)
+    if found is None:
+        return 0
+    decode = ChunkKeyEncoding("v2", separator).decoder(len(limits))
+    # Folders, too: a store lists them.
+    rest = [*found.folders, *(entry.name for entry in _others(folder, found))]
+    places = [decode(name[len(prefix) :]) for name in rest if name.startswith(prefix)]
+    more = sum(place is not None and all(map(lt, place, limits)) for place in places)
+    return found.count(prefix.encode(), separator, [min(n, _NUMBER_MAX) for n in limits]) + more
+
+
+def _listing(folder: str) -> Listing | None:
+    """Return what is in a folder; None if it does not exist."""
+    try:
+        return Listing(os.fsencode(folder))
+    except OSError as err:
+        if not is_absence(err):
+            raise
+        return None
+
+
+def _others(folder: str, found: Listing) -> list[os.DirEntry[str]]:
+    """Return what belongs to a store of that in a folder which takes a second look."""
+    if not found.others:
+        return []
+    others = set(found.others)
+    return [entry for entry in scan(folder) if entry.name in others]
+
+
 def _is_name(name: str) -> bool:
     """Whether a name that the system gives can be in a key."""
     return (name.isascii() and "\\" not in name) or is_key(name)
@@ -107,7 +151,27 @@ def is_cycle(link: str) -> bool:
     return os.path.join(os.path.realpath(os.path.dirname(link)), "").startswith(target)
 
 
-def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+class Files:
+    """Names of the files in a folder that belong to a store: packed, for there may be a million."""
+
+    __slots__ = ("_found", "_others")
+
+    def __init__(self, found: Listing | None, others: list[str]) -> None:
+        self._found, self._others = found, others
+
+    def __len__(self) -> int:
+        return len(self._others) + (self._found.files if self._found is not None else 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.keys("")
+
+    def keys(self, above: str) -> Iterator[str]:
+        """Return the names with `above` before each."""
+        others = (above + name for name in self._others)
+        return others if self._found is None else chain(self._found.keys(above), others)
+
+
+def walk(folder: str) -> Iterator[tuple[str, list[str], Files]]:
     """Yield a folder and all below it: path, names of folders and of files in it that belong to a store.
 
     Links are followed, but not round in circles.
@@ -116,13 +180,16 @@ def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
     left = [folder.rstrip("/")]
     while left:
         level = left.pop()
-        folders, files = [], []
-        for entry in scan(level or "/"):
-            if entry.is_file():
-                files.append(entry.name)
-            elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
-                folders.append(entry.name)
-        yield level, folders, files
+        found = _listing(level or "/")
+        folders, files = list[str](), list[str]()
+        if found is not None:
+            folders += found.folders
+            for entry in _others(level or "/", found):
+                if entry.is_file():
+                    files.append(entry.name)
+                elif entry.is_dir() and not (entry.is_symlink() and is_cycle(entry.path)):
+                    folders.append(entry.name)
+        yield level, folders, Files(found, files)
         left += [f"{level}/{name}" for name in folders]
 
 
