@@ -19,6 +19,7 @@ from zchunk.storage.base import Store
 from zchunk.storage.checks import DimensionSeparator, as_buffer, check_path, check_range, check_separator
 from zchunk.storage.local.files import (
     Files,
+    above,
     count_chunks,
     is_absence,
     names,
@@ -29,7 +30,7 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.trees import RETRIES, each_file
+from zchunk.storage.local.trees import RETRIES, each_file, unlink
 
 if TYPE_CHECKING:
     from zchunk.storage import marks
@@ -311,7 +312,7 @@ class DirectoryStore(Store):
 
     def __delitem__(self, key: str) -> None:
         path = self.file_path(key)
-        if not _unlink(path):
+        if not unlink(path):
             if self.is_empty(key):
                 raise KeyError(key)
             self.erase_prefix(key)
@@ -332,7 +333,7 @@ class DirectoryStore(Store):
         folders: set[str] = set()
 
         def erase(path: str) -> None:
-            if _unlink(path) and self.durability == "fsync":
+            if unlink(path) and self.durability == "fsync":
                 folders.add(os.path.dirname(path))
 
         try:
@@ -439,7 +440,7 @@ class DirectoryStore(Store):
                     files += found.keys(f"{folder}/")
             else:
                 files.append(path)
-            folders.update(_between(path, self.path))
+            folders.update(above(path, self.path))
         # A file is there for good once the folders above are: so they come last, from the lowest up.
         ordered = [*dict.fromkeys(files), *sorted(folders, key=len, reverse=True)]
         sync_files(list(map(os.fsencode, ordered)))
@@ -533,8 +534,8 @@ class DirectoryStore(Store):
         """Yield the keys of the files below a folder (zarr 2's name)."""
         start = len(path.rstrip("/")) + 1
         for folder, _, files in walker(path):
-            above = f"{folder[start:]}/" if folder[start:] else ""
-            yield from files.keys(above) if isinstance(files, Files) else (above + name for name in files)
+            below = f"{folder[start:]}/" if folder[start:] else ""
+            yield from files.keys(below) if isinstance(files, Files) else (below + name for name in files)
 
     def _make_folder(self, key: str, folder: str) -> None:
         missing = []
@@ -555,26 +556,6 @@ class DirectoryStore(Store):
     @staticmethod
     def _below_value(key: str, folder: str) -> KeyBelowValueError:
         return KeyBelowValueError(f"cannot store {key!r}: a file stands where {folder!r} would be")
-
-
-def _between(path: str, top: str) -> Iterator[str]:
-    """Yield the folders above `path` that are below `top`."""
-    while len(path := os.path.dirname(path)) > len(top):
-        yield path
-
-
-def _unlink(path: str) -> bool:
-    """Delete a file; return whether there was one."""
-    try:
-        os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False
-    except PermissionError:
-        # What macOS says of a folder.
-        if os.path.isdir(path):
-            return False
-        raise
-    return True
 
 
 class NestedDirectoryStore(DirectoryStore):

@@ -193,6 +193,12 @@ def walk(folder: str) -> Iterator[tuple[str, list[str], Files]]:
         left += [f"{level}/{name}" for name in folders]
 
 
+def above(path: str, top: str) -> Iterator[str]:
+    """Yield the folders above `path` that are below `top`."""
+    while len(path := os.path.dirname(path)) > len(top):
+        yield path
+
+
 def remove_empty(folder: str) -> None:
     """Delete the folders without files that deleted keys, and killed writers, left at `folder`, if any."""
     remove_leftovers(folder)

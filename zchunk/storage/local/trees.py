@@ -19,6 +19,20 @@ _BATCH = 64
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def unlink(path: str) -> bool:
+    """Delete a file; return whether there was one."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except PermissionError:
+        # What macOS says of a folder.
+        if os.path.isdir(path):
+            return False
+        raise
+    return True
+
+
 def each_file(work: Callable[[str], Any], names: list[str]) -> None:
     """Call `work`, which deletes a file, for every name: in several threads if there are many.
 
