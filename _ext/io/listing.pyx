@@ -8,10 +8,10 @@ import os
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.errno cimport ENOMEM, errno
+from libc.errno cimport ENOENT, ENOMEM, errno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, strlen
+from libc.string cimport memcmp, memcpy, memmove, strlen
 
 cdef extern from * nogil:
     """
@@ -49,10 +49,10 @@ cdef extern from * nogil:
         *code = found == NULL ? errno : 0;
         return found;
     }
-    static DIR *zc_opendir(const char *path) {
+    static DIR *zc_opendir(int above, const char *path) {
         int fd, code;
         DIR *found;
-        do fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); while (fd < 0 && errno == EINTR);
+        do fd = openat(above, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); while (fd < 0 && errno == EINTR);
         if (fd < 0) return NULL;
         found = fdopendir(fd);
         if (found == NULL) {
@@ -67,9 +67,11 @@ cdef extern from * nogil:
         pass
     ctypedef struct dirent "struct dirent":
         char* d_name
-    DIR* zc_opendir(const char* path)
+    DIR* zc_opendir(int above, const char* path)
     dirent* zc_readdir(DIR* folder, int* code)
     int closedir(DIR* folder)
+    int unlinkat(int folder, const char* path, int flags)
+    int AT_FDCWD
     int zc_sort_of(const dirent* entry, size_t* length)
     int ZC_NONE, ZC_FILE, ZC_FOLDER, ZC_OTHER
 
@@ -157,17 +159,19 @@ cdef bint _is_coordinates(const char* name, int ndim, char separator, const uint
 
 
 cdef class Listing:
-    """What is in the folder at a path.
+    """What is in the folder at a path, which may be one below an open folder.
 
     `files` regular files have names of ASCII that can be in a key. `folders` are the names of such folders;
     `others` are those of all else: links, temporary files, what the file system does not tell the kind of.
     """
 
     cdef Names _files
+    # Where the names begin that `unlink_some` has not taken
+    cdef size_t _left
     cdef readonly list folders
     cdef readonly list others
 
-    def __cinit__(self, bytes path not None):
+    def __cinit__(self, bytes path not None, int dir_fd=AT_FDCWD):
         cdef const char* name = path
         cdef DIR* folder
         cdef Names sorts[4]
@@ -178,7 +182,7 @@ cdef class Listing:
         for i in range(4):
             sorts[i].text, sorts[i].used, sorts[i].room, sorts[i].count = NULL, 0, 0, 0
         with nogil:
-            folder = zc_opendir(name)
+            folder = zc_opendir(dir_fd, name)
             if folder == NULL:
                 code = errno
         if code != 0:
@@ -231,6 +235,58 @@ cdef class Listing:
                 if self._files.text + at - name > <Py_ssize_t>length and memcmp(name, start, length) == 0:
                     found += _is_coordinates(name + length, ndim, between, most)
         return found
+
+    @property
+    def text(self):
+        """The names of the files as bytes, with a NUL between."""
+        return <bytes>self._files.text[:self._files.used - 1] if self._files.used else b""
+
+    def take_out(self, list names not None):
+        """Make some names none of the files any more, as they are no folders; return those that were."""
+        cdef size_t at = 0, to = 0, length
+        cdef const char* name
+        cdef list found = []
+        cdef bytes wanted
+        for text in names:
+            wanted = os.fsencode(text)
+            at, to = 0, 0
+            # There is none twice: after the first all the others move.
+            while at < self._files.used and to == 0:
+                name = self._files.text + at
+                length = strlen(name) + 1
+                if length == <size_t>len(wanted) + 1 and memcmp(name, <const char*>wanted, length) == 0:
+                    to = at + length
+                else:
+                    at += length
+            if to != 0:
+                memmove(self._files.text + at, self._files.text + to, self._files.used - to)
+                self._files.used -= to - at
+                self._files.count -= 1
+                found.append(text)
+        return found
+
+    def unlink_some(self, int fd, int n, bint missing=False):
+        """Delete the next `n` files, in the order of their names here, in the folder that is open as `fd`.
+
+        Several threads may do so at the same time. Files that are `missing` may be no error.
+        """
+        cdef const char* name
+        cdef size_t at = self._left, end
+        cdef int _i, code = 0
+        end = at
+        for _i in range(n):
+            if end < self._files.used:
+                end += strlen(self._files.text + end) + 1
+        self._left = end
+        with nogil:
+            while at < end and code == 0:
+                name = self._files.text + at
+                if unlinkat(fd, name, 0) == 0 or (missing and errno == ENOENT):
+                    at += strlen(name) + 1
+                else:
+                    code = errno
+        if code != 0:
+            raise OSError(code, os.strerror(code), os.fsdecode(<bytes>name))
 
 
 cdef class _Keys:

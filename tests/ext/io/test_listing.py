@@ -66,3 +66,34 @@ def test_errors_are_the_systems(tmp_path: Path) -> None:
         assert raised.value.errno == code
     with pytest.raises(ValueError, match="null"):
         Listing(b"a\0b")
+
+
+def test_files_are_deleted_and_some_taken_out(tmp_path: Path) -> None:
+    for n in range(10):
+        (tmp_path / "a" / str(n)).parent.mkdir(exist_ok=True)
+        (tmp_path / "a" / str(n)).touch()
+    (tmp_path / "a" / "folder").mkdir()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        found = Listing(b"a", fd)
+        assert found.take_out(["3", "none", "folder", "1", "3", "10"]) == ["3", "1"]
+        rest = list(found.keys(""))
+        assert sorted(rest) == ["0", "2", "4", "5", "6", "7", "8", "9"]
+        assert (found.files, found.text.split(b"\0")) == (8, [os.fsencode(name) for name in rest])
+        below = os.open("a", os.O_RDONLY, dir_fd=fd)
+        try:
+            found.unlink_some(below, 3)
+            assert set(os.listdir(below)) == {"1", "3", "folder", *rest[3:]}
+            os.unlink(rest[3], dir_fd=below)
+            os.unlink(rest[4], dir_fd=below)
+            found.unlink_some(below, 1, missing=True)
+            with pytest.raises(FileNotFoundError, match=rest[4]):
+                found.unlink_some(below, 9)
+            found.unlink_some(below, 9)
+            assert set(os.listdir(below)) == {"1", "3", "folder", *rest[5:]}
+        finally:
+            os.close(below)
+    finally:
+        os.close(fd)
+    empty = Listing(os.fsencode(tmp_path))
+    assert (empty.text, empty.take_out(["a"])) == (b"", [])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import zchunk
+from zchunk._ext.io.listing import Listing
 from zchunk.errors import ForeignFilesError
 from zchunk.storage import DirectoryStore
 from zchunk.storage.local import removal
@@ -51,6 +52,13 @@ def test_a_folder_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyP
     unlink = os.unlink
     monkeypatch.setattr(os, "rename", refuse)
     monkeypatch.setattr(os, "unlink", lambda path, **kwargs: (unlinked.append(path), unlink(path, **kwargs)))
+    unlink_files = removal.unlink_files
+
+    def chunks_too(found: Listing, *args: Any, **kwargs: Any) -> None:
+        unlinked.extend(found.keys(f"{folder}/n/a/"))
+        unlink_files(found, *args, **kwargs)
+
+    monkeypatch.setattr(removal, "unlink_files", chunks_too)
     removal.remove_folder(str(folder / "n"))
     assert os.listdir(folder) == ["other"]
     names = [os.path.relpath(path, folder) for path in unlinked if os.path.isabs(path)]
@@ -76,17 +84,17 @@ def test_deleting_that_was_not_finished(folder: Path) -> None:
 
 
 def killed_while_erasing(folder: Path, left: set[str]) -> None:
-    """Let a process erase all in a folder, which is killed before some files are deleted."""
+    """Let a process erase all in a folder, which is killed before some chunks are deleted."""
 
     def erase() -> None:
-        unlink = removal._unlink
+        unlink_files = removal.unlink_files
 
-        def die(path: str) -> None:
-            if os.path.relpath(path, folder) in left:
+        def die(found: Listing, *args: Any, **kwargs: Any) -> None:
+            if left & set(found.keys("")):
                 os.kill(os.getpid(), signal.SIGKILL)
-            unlink(path)
+            unlink_files(found, *args, **kwargs)
 
-        removal._unlink = die
+        removal.unlink_files = die
         removal.remove_in_place(str(folder))
 
     pid = os.fork()

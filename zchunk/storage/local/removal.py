@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
+from zchunk._ext.io.descriptor import Descriptor
 from zchunk._ext.io.files import are_files
+from zchunk._ext.io.listing import Listing
 from zchunk.errors import StoreError
 from zchunk.spec.keys import ARRAY_KEY, NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
 from zchunk.storage.local.files import is_absence, sync_folder, write_new
@@ -27,12 +29,14 @@ from zchunk.storage.local.leftovers import (
     is_hidden,
     partial_path,
 )
-from zchunk.storage.local.trees import RETRIES, each_file, remove_tree
+from zchunk.storage.local.trees import RETRIES, is_folder, remove_tree, unlink_files
 
 # In a folder that is there while what is beside it is deleted: the names of that.
 _NAMES = "names"
 # Names that an error shows of a folder that is not the store's.
 _SHOWN = 5
+# Through a link, which the folder of a store may be
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NODE_FILES = (ARRAY_KEY, *(NODE_FILES - {ARRAY_KEY}))
 
 
@@ -92,27 +96,25 @@ def clear_folder(folder: str, sync: bool = False, keep: str = "") -> None:
 
 
 def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
-    with os.scandir(folder) as entries:
-        found = [entry for entry in entries if entry.path != aside and entry.name != keep]
-    files = [entry for entry in found if not entry.is_dir(follow_symlinks=False)]
-    files.sort(key=lambda entry: erase_rank(entry.name))
-    _write_names(aside, found, sync)
-    metadata = [entry.path for entry in files if entry.name in NODE_FILES]
-    for path in metadata:
-        # One after the other: an array does not lose its attributes before it goes.
-        _unlink(path)
-        if sync:
-            sync_folder(folder)
-    moved = []
-    for number, entry in enumerate(entry for entry in found if entry.is_dir(follow_symlinks=False)):
-        try:
-            os.rename(entry.path, f"{aside}/{number}")
-            moved.append(f"{aside}/{number}")
-        except FileNotFoundError:
-            continue
-        except OSError:
-            remove_in_place(entry.path, sync)
-    each_file(_unlink, [entry.path for entry in files[len(metadata) :]])
+    with Descriptor(os.fsencode(folder), _FOLDER) as opened:
+        found = Listing(b".", opened.fd)
+        # What has its turn; all else are chunks.
+        files, folders = found.take_out([*NODE_FILES, UNFINISHED_KEY]), list(found.folders)
+        for name in found.others:
+            (folders if _is_folder(name, opened.fd) else files).append(name)
+        files = sorted((name for name in files if name != keep), key=erase_rank)
+        folders = [name for name in folders if name != os.path.basename(aside)]
+        _write_names(aside, b"\0".join([found.text, *map(os.fsencode, files + folders)]), sync)
+        metadata = [name for name in files if name in NODE_FILES]
+        for name in metadata:
+            # One after the other: an array does not lose its attributes before it goes.
+            _unlink(f"{folder}/{name}")
+            if sync:
+                sync_folder(folder)
+        moved = _move_into(aside, folder, folders, sync)
+        unlink_files(found, opened.fd, missing=True)
+    for name in files[len(metadata) :]:
+        _unlink(f"{folder}/{name}")
     if sync:
         # Before what was moved is deleted, and before new metadata claim what is left.
         sync_folder(folder)
@@ -127,10 +129,30 @@ def _clear_into(aside: str, folder: str, sync: bool, keep: str) -> None:
         remove_tree(aside)
 
 
-def _write_names(aside: str, found: list[os.DirEntry[str]], sync: bool) -> None:
+def _is_folder(name: str, fd: int) -> bool:
+    with suppress(FileNotFoundError):
+        return is_folder(name, fd)
+    return False
+
+
+def _move_into(aside: str, folder: str, names: list[str], sync: bool) -> list[str]:
+    """Move folders in a folder to another, or empty those that cannot be; return the paths of those moved."""
+    moved = []
+    for number, name in enumerate(names):
+        try:
+            os.rename(f"{folder}/{name}", f"{aside}/{number}")
+            moved.append(f"{aside}/{number}")
+        except FileNotFoundError:
+            continue
+        except OSError:
+            remove_in_place(f"{folder}/{name}", sync)
+    return moved
+
+
+def _write_names(aside: str, names: bytes, sync: bool) -> None:
     """Write down what is to go. If that fails nothing goes, and nothing is left."""
     try:
-        write_new(f"{aside}/{_NAMES}", b"\0".join(os.fsencode(entry.name) for entry in found), sync)
+        write_new(f"{aside}/{_NAMES}", names, sync)
         if sync:
             # Without it nobody would know whose the chunks are that have lost their metadata.
             sync_folder(aside)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from typing import Any
 
 from zchunk._ext.io.descriptor import Descriptor
+from zchunk._ext.io.listing import Listing
 from zchunk.errors import StoreError
 from zchunk.runtime import threads
 
@@ -47,6 +49,17 @@ def each_file(work: Callable[[str], Any], names: list[str]) -> None:
     threads.each(iter(firsts), len(firsts), some)
 
 
+def unlink_files(found: Listing, fd: int, missing: bool = False) -> None:
+    """Delete the files of a listing of an open folder, in several threads as `each_file`."""
+    folder, count = _Folder(found, fd, missing), -(-found.files // _BATCH)
+    threads.each(iter(range(count)), count, folder.unlink_some)
+
+
+def is_folder(name: str, fd: int) -> bool:
+    """Whether a name in an open folder is a folder, and no link to one."""
+    return stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+
+
 def remove_tree(folder: str) -> None:
     """Delete a folder in which other processes may delete, or write, at the same time."""
     for attempt in range(RETRIES):
@@ -72,10 +85,15 @@ def _remove_tree(folder: str) -> None:
 
 def _empty(opened: Descriptor) -> None:
     """Delete all that is in an open folder."""
-    with os.scandir(opened.fd) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    each_file(_Folder(opened.fd).unlink, [name for name, is_folder in found if not is_folder])
-    for name in [name for name, is_folder in found if is_folder]:
+    found = Listing(b".", opened.fd)
+    unlink_files(found, opened.fd)
+    folders = found.folders
+    for name in found.others:
+        if is_folder(name, opened.fd):
+            folders.append(name)
+        else:
+            os.unlink(name, dir_fd=opened.fd)
+    for name in folders:
         try:
             with Descriptor(os.fsencode(name), _FOLDER, dir_fd=opened.fd) as below:
                 _empty(below)
@@ -88,8 +106,8 @@ def _empty(opened: Descriptor) -> None:
 class _Folder:
     """A folder that stays open as long as a thread deletes in it: a helper perhaps, after Ctrl-C."""
 
-    def __init__(self, fd: int) -> None:
-        self._opened = Descriptor.duplicate(fd)
+    def __init__(self, found: Listing, fd: int, missing: bool) -> None:
+        self._found, self._opened, self._missing = found, Descriptor.duplicate(fd), missing
 
-    def unlink(self, name: str) -> None:
-        os.unlink(name, dir_fd=self._opened.fd)
+    def unlink_some(self, _: int) -> None:
+        self._found.unlink_some(self._opened.fd, _BATCH, self._missing)
