@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import zchunk
+from zchunk.convenience import store_copying
 from zchunk.errors import CopyError, InvalidKeyError
 
 SOURCE = {"foo": b"xxx", "bar/baz": b"yyy", "bar/qux": b"zzz", "barn": b"w"}
@@ -236,3 +237,14 @@ def test_files_of_n5_come_with_their_metadata_last(tmp_path: Path) -> None:
     source["x"].resize(2)
     zchunk.copy_store(zchunk.DirectoryStore(tmp_path / "a.n5"), files, if_exists="replace")
     assert list(files)[-2:] == ["z/y/attributes.json", "x/attributes.json"]
+
+
+def test_keys_come_in_order_chunks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_copying, "_RUN", 3)
+    chunks = [f"a/{n}" for n in range(20)] + ["ä/0", "b/c/0.0", "a/\0", "c/.unfinished"]
+    metadata = ["b/c/.zattrs", "b/c/.zarray", "a/.zarray", "b/.zgroup", ".zattrs", ".zgroup"]
+    keys = [*chunks, *metadata, "a/.unfinished"]
+    selected = store_copying._Selected(keys[::2] + keys[1::2])
+    assert list(selected) == [*sorted(chunks), *metadata]
+    assert (len(selected), selected.metadata) == (len(chunks + metadata), metadata)
+    assert list(store_copying._Selected([])) == []

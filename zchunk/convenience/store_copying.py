@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from zchunk.convenience.copy_report import Report, reporting
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 # Values of so many bytes are copied without a look at what they belong to.
 _LARGE = 1 << 26
+# So many keys are sorted at a time.
+_RUN = 1 << 15
 
 
 @says_near_names
@@ -128,15 +132,16 @@ def copy_store(
             parameters = {**(create_kws or {}), **how}
             return _convert(as_store(old), store, source_path, dest_path, zarr_format, parameters)
         below, to = (f"{path}/" if path else "" for path in map(normalize_path, (source_path, dest_path)))
-        selected = _selected(old, below, _compiled(excludes, flags), _compiled(includes, flags))
-        keys = {key: to + key[len(below) :] for key in selected}
+        selected = _Selected(_found(old, below, _compiled(excludes, flags), _compiled(includes, flags)))
         # What a mapping holds stays what it is, which a store over it would make bytes of.
         new: Any = dest if isinstance(dest, Mapping) else store
         with reporting(log, dry_run) as report:
             try:
                 if if_exists == "replace" and not dry_run:
-                    _unmake(old, new, keys)
-                _copy_keys(old, new, keys, if_exists, report, progress)
+                    _unmake(old, new, {key: to + key[len(below) :] for key in selected.metadata})
+                keys = ((key, to + key[len(below) :]) for key in selected)
+                with reporting_progress(progress, lambda: len(selected), "keys") as advance:
+                    _copy_keys(old, new, keys, if_exists, report, advance)
             finally:
                 chunk_cache.forget(store, to.rstrip("/"))
             return report.counts()
@@ -175,28 +180,27 @@ def _unmake(source: Mapping[str, Any], dest: MutableMapping[str, Any], keys: Map
 def _copy_keys(
     source: Mapping[str, Any],
     dest: MutableMapping[str, Any],
-    keys: Mapping[str, str],
+    keys: Iterable[tuple[str, str]],
     if_exists: str,
     report: Report,
-    progress: ProgressLike,
+    advance: Callable[[int], None],
 ) -> None:
     """Copy values of the keys of one store to those of the other."""
-    with reporting_progress(progress, lambda: len(keys), "keys") as advance:
-        for old, new in keys.items():
-            what = old if new == old else f"{old} -> {new}"
-            if if_exists == "replace" or new not in dest:
-                report.copy(what)
-                if not report.dry_run:
-                    if isinstance(source, Store):
-                        _refuse_larger(source, old)
-                    value = source[old]
-                    dest[new] = value
-                    report.nbytes += len(as_buffer(value))
-            elif if_exists == "raise":
-                raise CopyError(f"key {new!r} is in the destination; use if_exists='replace' or 'skip'")
-            else:
-                report.skip(what)
-            advance(1)
+    for old, new in keys:
+        what = old if new == old else f"{old} -> {new}"
+        if if_exists == "replace" or new not in dest:
+            report.copy(what)
+            if not report.dry_run:
+                if isinstance(source, Store):
+                    _refuse_larger(source, old)
+                value = source[old]
+                dest[new] = value
+                report.nbytes += len(as_buffer(value))
+        elif if_exists == "raise":
+            raise CopyError(f"key {new!r} is in the destination; use if_exists='replace' or 'skip'")
+        else:
+            report.skip(what)
+        advance(1)
 
 
 def _refuse_larger(source: Store, key: str) -> None:
@@ -239,12 +243,11 @@ def _compiled(patterns: str | Sequence[str] | None, flags: int) -> list[re.Patte
     return [re.compile(p, flags) for p in ([patterns] if isinstance(patterns, str) else patterns)]
 
 
-def _selected(
+def _found(
     source: Mapping[str, Any], below: str, excludes: list[re.Pattern[str]], includes: list[re.Pattern[str]]
-) -> list[str]:
-    """Return the keys to copy: chunks, then metadata, those of what lies deepest first."""
-    # Complete before anything is written: both stores may be one.
-    keys = [
+) -> Iterator[str]:
+    """Yield the keys of a store that are asked for."""
+    return (
         key
         for key in source
         if key.startswith(below)
@@ -252,9 +255,52 @@ def _selected(
             not any(pattern.search(key) for pattern in excludes)
             or any(pattern.search(key) for pattern in includes)
         )
-    ]
-    there = set(keys)
-    return sorted((key for key in keys if not _is_left(key, there)), key=_order)
+    )
+
+
+class _Selected:
+    """The keys to copy: chunks, then metadata, those of what lies deepest first.
+
+    Complete before anything is written, for both stores may be one; and packed, for a million strings take
+    many times the memory of their characters.
+    """
+
+    def __init__(self, found: Iterable[str]) -> None:
+        self._packed, self._apart, self.metadata = list[str](), list[str](), list[str]()
+        self._count, rest = 0, self._chunks(found)
+        while run := sorted(islice(rest, _RUN)):
+            self._count += len(run)
+            self._packed.append("\0".join(run))
+        there = set(self.metadata)
+        self._apart = sorted(key for key in self._apart if not _is_left(key, there))
+        self.metadata.sort(key=_order)
+
+    def _chunks(self, found: Iterable[str]) -> Iterator[str]:
+        """Yield the keys of chunks, and keep the others."""
+        for key in found:
+            name = key.rpartition("/")[2]
+            if name in _METADATA:
+                self.metadata.append(key)
+            elif name == UNFINISHED_KEY or "\0" in key:
+                # No store takes such a key, which is for it to say.
+                self._apart.append(key)
+            else:
+                yield key
+
+    def __len__(self) -> int:
+        return self._count + len(self._apart) + len(self.metadata)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from merge(*map(_unpacked, self._packed), self._apart)
+        yield from self.metadata
+
+
+def _unpacked(keys: str) -> Iterator[str]:
+    start = 0
+    while (end := keys.find("\0", start)) >= 0:
+        yield keys[start:end]
+        start = end + 1
+    yield keys[start:]
 
 
 def _is_left(key: str, there: Collection[str]) -> bool:
@@ -271,9 +317,6 @@ _METADATA = {
 }
 
 
-def _order(key: str) -> tuple[int, int, str, int]:
+def _order(key: str) -> tuple[int, str, int]:
     path, _, name = key.rpartition("/")
-    if name not in _METADATA:
-        return 0, 0, key, 0
-    depth = path.count("/") + 1 if path else 0
-    return 1, -depth, path, _METADATA[name]
+    return -(path.count("/") + 1 if path else 0), path, _METADATA[name]
