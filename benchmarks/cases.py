@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmarks.adapters import NAMES, ZARR
-from benchmarks.datasets import GROUP_ARRAYS, STORED, Layout
+from benchmarks.datasets import GROUP_ARRAYS, MANY_ARRAYS, STORED, Layout
 from benchmarks.objects import Network
 from benchmarks.selections import (
     Select,
@@ -46,7 +46,23 @@ Action = Literal[
     "xarray-region",
     "xarray-open",
     "import",
+    "first-read",
+    "list",
+    "count",
+    "delete",
+    "copy",
+    "consolidate",
+    "list-memory",
+    "count-memory",
+    "delete-memory",
+    "copy-memory",
+    "consolidate-memory",
 ]
+
+
+# Cases of groups, and of no array at all
+_WITHOUT_ARRAY = {"open-group", "open-consolidated", "xarray-open", "import"}
+_WITHOUT_ARRAY |= {"consolidate", "consolidate-memory"}
 
 
 @dataclass(frozen=True)
@@ -139,9 +155,10 @@ class Case:
 
     def heading(self, size: str) -> tuple[str, str]:
         """Return what the case does, and the array that it uses, for one of the sizes."""
-        text = self.text.format(arrays=GROUP_ARRAYS[size], steps=STORED["steps"].layout(size).shape[0])
+        arrays = MANY_ARRAYS if self.action.startswith("consolidate") else GROUP_ARRAYS
+        text = self.text.format(arrays=arrays[size], steps=STORED["steps"].layout(size).shape[0])
         storage = "cold" if self.cold else f"{1000 * self.latency:g} ms per call" if self.latency else ""
-        if self.action in ("open-group", "open-consolidated", "xarray-open", "import"):
+        if self.action in _WITHOUT_ARRAY:
             return text, self.network.title if self.network else storage
         stored = STORED[self.stored]
         layout = stored.layout(size)
@@ -149,6 +166,7 @@ class Case:
             "field": "model-like",
             "field-512": "model-like",
             "random": "incompressible",
+            **dict.fromkeys(("many", "million"), "bytes"),
             "nothing": "never written",
         }
         source = names.get(stored.source, stored.source)
@@ -298,6 +316,34 @@ def _sharded(stored: str) -> tuple[Case, ...]:
     )
 
 
+# Those with stores of their own, which a million files do not keep for minutes; zarrs has that of zarr 3.
+_MANY_PEERS = ("zchunk", "zarr2", "zarr3", "tensorstore")
+_MANY: tuple[tuple[str, Action, Action, str], ...] = (
+    ("list", "list", "list-memory", "list all keys of an array of many chunks"),
+    ("count", "count", "count-memory", "count the stored chunks (`nchunks_initialized`)"),
+    ("delete", "delete", "delete-memory", "delete an array of many chunks"),
+    ("copy", "copy", "copy-memory", "copy a store of many chunks"),
+    ("consolidate", "consolidate", "consolidate-memory", "consolidate the metadata of {arrays:,} arrays"),
+)
+
+
+def _many() -> tuple[Case, ...]:
+    """Return the cases of many files: time and memory beside peers, and memory at a million."""
+    cases = []
+    for name, action, memory, text in _MANY:
+        stored = "small" if name == "consolidate" else "many"
+        # zarr 3 asks for every chunk, one by one: for a minute.
+        peers = tuple(peer for peer in _MANY_PEERS if (name, peer) != ("count", "zarr3"))
+        cases.append(Case(f"many-{name}", text, action, stored, peers=peers, targets=(Target(0.5),)))
+        cases.append(Case(f"many-{name}-memory", f"peak memory: {text}", memory, stored, peers=peers))
+        if name != "consolidate":
+            peak = f"peak memory: {text}"
+            cases.append(
+                Case(f"million-{name}-memory", peak, memory, "million", peers=("zchunk",), targets=_BOUND)
+            )
+    return tuple(cases)
+
+
 # Only the fastest readers take part, since every run of each takes memory of its own.
 _SOME = ("zchunk", "zarr3_fused", "tensorstore", "h5py", "blosc2", "numpy")
 
@@ -365,6 +411,7 @@ _ALL = (
         "open-consolidated",
         "small",
     ),
+    *_many(),
     Case("append", "append {steps} time steps one by one", "append", "steps"),
     Case("resize", "halve the first axis, double it again", "resize", "tiny"),
     *(

@@ -167,6 +167,9 @@ SOURCES = {
     "steps": Source(make_field, "<f4", (100, 256, 256), (50, 128, 128), (5, 16, 16)),
     "bytes": Source(make_bytes, "|u1", (1000, 100_000), (250, 100_000), (5, 1000)),
     "nothing": Source(make_nothing, "|i1", (1_000_000,), (1_000_000,), (1_000_000,)),
+    # A chunk, which is a file, of every byte
+    "many": Source(make_bytes, "|u1", (100_000,), (20_000,), (200,)),
+    "million": Source(make_bytes, "|u1", (1_000_000,), (100_000,), (200,)),
     "counts": Source(make_counts, "<u2", (512, 512, 512), (128, 128, 128), (16, 16, 16)),
     # More than a disk and a processor have in their own memory
     "field-512": Source(make_field, "<f4", (512, 512, 512), (256, 256, 128), (40, 40, 20)),
@@ -235,6 +238,7 @@ STORED = {
     "variables": Stored("small", *[(40, 50)] * 3),
     "variables-v3": Stored("small", *[(40, 50)] * 3, zarr_format=3),
     "missing": Stored("nothing", (1,), (1,), (1,), written=False),
+    **{name: Stored(name, (1,), (1,), (1,), "raw") for name in ("many", "million")},
     "memory": Stored("field", *_1_MIB, container="memory"),
     "zip": Stored("field", *_1_MIB, container="zip"),
     **{
@@ -263,3 +267,5 @@ STORED = {
 
 # Arrays in the group that is opened
 GROUP_ARRAYS = {"full": 1000, "quick": 200, "tiny": 5}
+# Arrays in the group whose metadata are consolidated
+MANY_ARRAYS = {"full": 10_000, "quick": 1000, "tiny": 5}

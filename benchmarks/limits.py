@@ -50,9 +50,9 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-from benchmarks import slow
+from benchmarks import many_limits, slow
 from benchmarks.cases import Case
-from benchmarks.datasets import GROUP_ARRAYS, STORED, Codec, Layout
+from benchmarks.datasets import GROUP_ARRAYS, MANY_ARRAYS, STORED, Codec, Layout
 from benchmarks.files import drop_cache
 from benchmarks.objects import CONCURRENCY, Network
 from benchmarks.selections import Selection, everything, of_array, touched_chunks, touched_count
@@ -120,13 +120,20 @@ class Limits:
             return make[case.action](case, layout)
         if case.action == "import":
             return {"numpy + 15 ms": _numpy_import}
+        if case.stored in ("many", "million"):
+            return many_limits.parts(case.action, self.folder / case.name, layout.chunk_count, self.threads)
         count = GROUP_ARRAYS[self.size] + 1
         metadata = {
             "open": [METADATA],
             "open-group": [METADATA] * count,
             "open-consolidated": [METADATA * count],
             "xarray-open": [METADATA * count],
+            # As many as nodes
+            "consolidate": [METADATA] * MANY_ARRAYS[self.size],
         }
+        if case.action == "consolidate-memory":
+            # Parsed, collected and written; and 8 MiB that an operation takes to run at all
+            return {"16 KiB per array": lambda: float((8 << 20) + (MANY_ARRAYS[self.size] << 14))}
         return {"files": self._files_read(case, metadata[case.action])}
 
     def _read(self, case: Case, layout: Layout) -> dict[str, Measure]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import sys
 import time
+from functools import partial
 from importlib import import_module
 
 
@@ -64,6 +65,27 @@ def write_memory(peer: str, threads: str, size: str, stored: str, path: str, sou
     return max(mmap.PAGESIZE, _resident() - before)
 
 
+def many_memory(operation: str, peer: str, threads: str, size: str, stored: str, path: str) -> int:
+    """Return the peak of the memory that one of `benchmarks.many.OPERATIONS` takes, without that before."""
+    from benchmarks.adapters import load_adapter
+    from benchmarks.datasets import STORED
+
+    adapter = load_adapter(peer, int(threads))
+    layout = STORED[stored].layout(size)
+    before = _resident(reset=True)
+    if operation == "list":
+        adapter.list_keys(path)
+    elif operation == "count":
+        adapter.count_chunks(path, layout)
+    elif operation == "delete":
+        adapter.delete(path)
+    elif operation == "copy":
+        adapter.copy_store(path, f"{path}-copy")
+    else:
+        adapter.consolidate(path)
+    return max(mmap.PAGESIZE, _resident() - before)
+
+
 def _resident(reset: bool = False) -> int:
     """Return the peak of the resident memory so far; ``reset`` begins a new peak at the present use."""
     try:
@@ -86,4 +108,5 @@ if __name__ == "__main__":
         print(import_seconds(arguments))
     else:
         probes = {"first-read": first_read_seconds, "read-memory": read_memory, "write-memory": write_memory}
-        print(probes[action](*arguments))
+        probe = probes.get(action) or partial(many_memory, action.removesuffix("-memory"))
+        print(probe(*arguments))

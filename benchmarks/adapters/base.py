@@ -109,6 +109,26 @@ class Adapter(ABC):
         """Open a group and every array in it, all of one layout, and return their shapes by name."""
         raise Unsupported("no groups")
 
+    def list_keys(self, path: str) -> int:
+        """Go through all keys of a store and return how many there are."""
+        raise Unsupported("no list of keys")
+
+    def count_chunks(self, path: str, layout: Layout) -> int:
+        """Open an array and return how many of its chunks are stored."""
+        raise Unsupported("no number of stored chunks")
+
+    def delete(self, path: str) -> None:
+        """Delete all that is in a store."""
+        raise Unsupported("no deletion of all keys")
+
+    def copy_store(self, source: str, target: str) -> None:
+        """Copy all keys and values of a store to another one."""
+        raise Unsupported("no copy of a store")
+
+    def consolidate(self, path: str) -> None:
+        """Collect the metadata of a group, and of all arrays in it, under one key."""
+        raise Unsupported("no consolidated metadata")
+
     def write_dataset(self, dataset: Any, path: str, **options: Any) -> None:
         """Write a data set of xarray, with the options of `xarray.Dataset.to_zarr`."""
         raise Unsupported("no engine of xarray")

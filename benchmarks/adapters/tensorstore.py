@@ -118,6 +118,15 @@ class Adapter(base.Adapter):
         spec = {"driver": DRIVERS[layout.zarr_format], "kvstore": self._store(path, layout)}
         return tensorstore.open(spec, open=True, read=True, context=self.context).result()
 
+    def _files(self, path: str) -> Any:
+        return tensorstore.KvStore.open({"driver": "file", "path": path + "/"}, context=self.context).result()
+
+    def list_keys(self, path: str) -> int:
+        return len(self._files(path).list().result())
+
+    def delete(self, path: str) -> None:
+        self._files(path).delete_range(tensorstore.KvStore.KeyRange()).result()
+
     def write(self, handle: Any, data: NDArray[Any]) -> None:
         handle.write(data).result()
 

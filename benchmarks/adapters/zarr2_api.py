@@ -79,6 +79,21 @@ class Adapter(base.Adapter):
         handle.resize(shape)
         return handle
 
+    def list_keys(self, path: str) -> int:
+        return sum(1 for _ in self.library.DirectoryStore(path))
+
+    def count_chunks(self, path: str, layout: Layout) -> int:
+        return int(self.library.open_array(path, mode="r").nchunks_initialized)
+
+    def delete(self, path: str) -> None:
+        self.library.DirectoryStore(path).rmdir("")
+
+    def copy_store(self, source: str, target: str) -> None:
+        self.library.copy_store(self.library.DirectoryStore(source), self.library.DirectoryStore(target))
+
+    def consolidate(self, path: str) -> None:
+        self.library.consolidate_metadata(path)
+
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
         store = self._store(path, layout, "w")
         group = self.library.open_group(store, mode="w")

@@ -8,6 +8,7 @@ import numcodecs
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.core.sync import sync
 
 from benchmarks import objects
 from benchmarks.adapters import base
@@ -118,6 +119,26 @@ class Adapter(base.Adapter):
         items = dask.array.from_zarr(self.open(source, layout)).rechunk(layout.chunks)
         with dask.config.set(scheduler="threads", num_workers=self.threads):
             dask.array.store(items, self.create(target, layout), lock=False)
+
+    def list_keys(self, path: str) -> int:
+        store = zarr.storage.LocalStore(path)
+
+        async def count() -> int:
+            found = 0
+            async for _ in store.list():
+                found += 1
+            return found
+
+        return int(sync(count()))
+
+    def count_chunks(self, path: str, layout: Layout) -> int:
+        return int(zarr.open_array(path, mode="r", zarr_format=layout.zarr_format).nchunks_initialized)
+
+    def delete(self, path: str) -> None:
+        sync(zarr.storage.LocalStore(path).delete_dir(""))
+
+    def consolidate(self, path: str) -> None:
+        zarr.consolidate_metadata(path, zarr_format=2)
 
     def create_group(self, path: str, layout: Layout, names: list[str], consolidated: bool) -> None:
         store = self._store(path, layout, "w")

@@ -53,6 +53,8 @@ SAMPLE += "resize memory-store-write memory-store-read zip-write zip-read counts
 SAMPLE += "rechunk-out-of-core rechunk-raw "
 SAMPLE += "xarray-load xarray-point xarray-write xarray-write-dask xarray-region xarray-open-1000 "
 SAMPLE += "xarray-open-1000-v3 "
+SAMPLE += "many-list many-count many-delete many-copy many-consolidate million-list-memory "
+SAMPLE += "million-count-memory million-delete-memory million-copy-memory many-consolidate-memory "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
 
