@@ -1,6 +1,6 @@
 /* A file system that is far away: to be loaded before the C library (LD_PRELOAD).
 
-   slow_calls(FOLDER, NS)   from now on every open and every read of files below a folder takes so much longer
+   slow_calls(FOLDER, NS)   from now on every open, read and fsync of files below a folder takes so much longer
    slow_most()              how many of these calls waited at the same time, at most, since then
 
    Files are told by the path that they are opened by: absolute, or below a folder that was opened so. What is mapped
@@ -97,6 +97,13 @@ READ(pread64, (int fd, void *to, size_t n, off64_t at), (fd, to, n, at))
 READ(readv, (int fd, const struct iovec *to, int n), (fd, to, n))
 READ(preadv, (int fd, const struct iovec *to, int n, off_t at), (fd, to, n, at))
 READ(preadv64, (int fd, const struct iovec *to, int n, off64_t at), (fd, to, n, at))
+
+int fsync(int fd) {
+    static __typeof__(&fsync) real;
+    if (!real) real = REAL(fsync);
+    if (fd >= 0 && fd < MOST && watched[fd]) wait_for_it();
+    return real(fd);
+}
 
 int close(int fd) {
     static __typeof__(&close) real;

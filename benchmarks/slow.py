@@ -1,4 +1,4 @@
-"""Storage that lets its callers wait: `slow.c`, built and loaded, makes every open and every read longer."""
+"""Storage that lets its callers wait: `slow.c`, built and loaded, makes every open, read and fsync longer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _library() -> Any:
 
 @contextmanager
 def calls(folder: str, seconds: float) -> Iterator[None]:
-    """Let every open and read of files below a folder take so much longer within the block."""
+    """Let every open, read and fsync of files below a folder take so much longer within the block."""
     _library().slow_calls(os.fsencode(folder), int(seconds * 1e9))
     try:
         yield

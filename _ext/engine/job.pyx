@@ -26,9 +26,11 @@ from zchunk._ext.codecs.dispatch cimport BLOSC_KIND, RAW_KIND, encoded_bound, pa
 from zchunk._ext.codecs.libraries cimport thread_scratch, trim
 from zchunk._ext.memory.scratch cimport Scratch
 from zchunk._ext.memory.copy cimport MAX_NDIM
-from zchunk._ext.io.files cimport HERE, close_file, open_folder
+from zchunk._ext.io.files cimport FSYNC_FILE, HERE, close_file, open_folder
 from zchunk._ext.selection.axis cimport Axis
 from zchunk._ext.threads.crew cimport Shared
+from zchunk._ext.threads.guards cimport guards_held
+from zchunk._ext.threads.locks cimport on_behalf, on_behalf_serial, work_for
 from zchunk._ext.threads.waiters cimport Waiters, called_in, leave_turn, make_waiters
 from zchunk._ext.engine.job cimport Layout
 from zchunk._ext.engine.plan cimport Plan, Value, locate
@@ -150,6 +152,12 @@ cdef void _help(void* plan) noexcept nogil:
     _drain(<Plan*>plan, 0)
 
 
+cdef void _help_waiting(void* plan) noexcept nogil:
+    cdef Plan* p = <Plan*>plan
+    work_for(p.waiters.thread, p.waiters.serial)
+    _drain(p, 0)
+
+
 # ---- boundary
 
 cdef class Layout:
@@ -172,7 +180,7 @@ cdef class Layout:
     write_empty : bool
         Whether a chunk of nothing but fill values is stored.
     durability : int
-        0 in place, 1 atomic, 2 atomic and synced.
+        0 in place, 1 atomic, 2 atomic and synced, 3 the same, but the caller syncs the folders.
     prefixed : bool
         Keys begin with ``c`` and a separator.
     """
@@ -183,7 +191,7 @@ cdef class Layout:
         cdef int i, d, ndim = len(chunk_shape)
         cdef int64_t stride = len(fill), length
         cdef FrameLayout frame
-        if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2) or ndim > MAX_NDIM or not fill:
+        if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2, 3) or ndim > MAX_NDIM or not fill:
             raise ValueError(f"{ndim} axes, {order=}, {separator=}, {durability=}, an item of {len(fill)} bytes")
         parse_spec(spec, &p.codec)
         self._fill, self._folder = fill, folder
@@ -293,21 +301,26 @@ cdef class Job(Shared):
                 raise OSError(error, os.strerror(error), os.fsdecode(layout._folder))
 
     cdef void _expect_waits(self, int threads) noexcept:
-        """Be ready for storage that is slow, if several chunks are read."""
+        """Be ready for storage that is slow, if several chunks are read, or written and synced."""
         cdef Plan* p = &self.plan
         cdef FrameLayout frame
         cdef int64_t each = 2 * min(p.chunk_nbytes, INT64_MAX // 8), block = 0
-        if p.writing or p.total < 2:
+        if p.total < 2:
+            return
+        if p.writing and (p.durability != FSYNC_FILE or (<Layout>self._layout)._folder is None or guards_held()):
+            # Not under a guard, as no other helpers are called in there.
             return
         if p.codec.kind == BLOSC_KIND:
             block = min(p.chunk_nbytes, INT64_MAX // 8)
             if frame_layout(&p.codec.blosc, p.chunk_nbytes, &frame) == OK:
                 block = frame.blocksize
-        if ((<Layout>self._layout)._folder is not None and not p.pointed
+        if ((<Layout>self._layout)._folder is not None and not p.pointed and not p.writing
                 and (p.codec.kind == RAW_KIND or (p.codec.kind == BLOSC_KIND and p.whole_items))):
             # Of a large file not all is in memory, but a block of it, its planes, and what is stored of it.
             each = min(each, min(p.chunk_nbytes, <int64_t>AT_ONCE) + 3 * block)
-        p.waiters = self._waiters = make_waiters(_help, p, max(each, <int64_t>AT_ONCE // 2), max(threads, 1))
+        p.waiters = self._waiters = make_waiters(_help_waiting, p, max(each, <int64_t>AT_ONCE // 2), max(threads, 1))
+        if p.waiters != NULL:
+            p.waiters.thread, p.waiters.serial = on_behalf(), on_behalf_serial()
 
     cdef void _split(self, int threads) noexcept:
         """Make several tasks of a chunk, if there are few and they are large."""

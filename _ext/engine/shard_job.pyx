@@ -187,7 +187,7 @@ cdef class ShardJob(Job):
         path : bytes or None
             Of the file; None if `commit` is to return the bytes.
         durability : int
-            0 in place, 1 atomic, 2 atomic and synced.
+            0 in place, 1 atomic, 2 atomic and synced, 3 the same, but the caller syncs the folders.
         start : int
             Bytes that are left free.
         direct : bool, optional

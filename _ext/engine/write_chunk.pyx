@@ -18,6 +18,7 @@ from zchunk._ext.io.files cimport (
     MISSING, Draft, RunningSum, begin_file, commit_file, finish_file, put, put_at, remove_file,
 )
 from zchunk._ext.codecs.items cimport Items, memory_items, region_items_from, take
+from zchunk._ext.threads.waiters cimport take_turn
 from zchunk._ext.threads.locks cimport Hold, hash_key, lock_chunk, unlock_chunk
 from zchunk._ext.engine.plan cimport EMPTY, Plan, Value
 from zchunk._ext.engine.read_chunk cimport check_sum, open_file, open_inner
@@ -131,6 +132,7 @@ cdef int end_chunk(const Plan* p, const Region* r, Draft* draft, Failure* f) noe
             put_at(draft, <const uint8_t*>&sum, 4, 0, f)
         else:
             put(draft, <const uint8_t*>&sum, 4, f)
+    draft.waiters = p.waiters
     if finish_file(draft, f) != OK:
         return f.status
     return commit_file(draft, r.key, f)
@@ -297,6 +299,8 @@ cdef int write_chunk(const Plan* p, int64_t k, const Region* r, Scratch* s, Fail
     cdef int status
     if p.values != NULL:
         return _write_value(p, r, &p.values[k - p.first], s, f)
+    # Before the lock, for which others may wait in their turns.
+    take_turn(p.waiters)
     # A blind write takes the lock too: it must not come between the read and the write of another thread.
     if not lock_chunk(&hold, hash_key(p.lock_seed, r.key, r.key_size)):
         return fail_reentry(f)

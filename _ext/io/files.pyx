@@ -17,8 +17,9 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strlen, strrchr
 
-from zchunk._ext.io.files cimport ATOMIC, FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
+from zchunk._ext.io.files cimport ATOMIC, FSYNC, FSYNC_FILE, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
 from zchunk._ext.memory.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
+from zchunk._ext.threads.waiters cimport call_begins, call_waited
 
 cdef extern from * nogil:
     """
@@ -102,16 +103,6 @@ cdef extern from * nogil:
         return fd;
     }
     static int zc_open_read(int folder, const char *path) { return zc_openat(folder, path, O_RDONLY); }
-    /* On macOS fsync ends before the disk has written what it took; not every file system there has the other. */
-    static int zc_fsync(int fd) {
-        int code;
-    #ifdef F_FULLFSYNC
-        do code = fcntl(fd, F_FULLFSYNC); while (code < 0 && errno == EINTR);
-        if (code >= 0) return 0;
-    #endif
-        do code = fsync(fd); while (code < 0 && errno == EINTR);
-        return code;
-    }
     /* The descriptor is gone either way. */
     static int zc_close(int fd) {
         int code = close(fd);
@@ -135,23 +126,6 @@ cdef extern from * nogil:
         return fstatat(folder, path, &st, 0) != 0 && errno == ENOENT
             && fstatat(folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
     }
-    /* Begin to write what the file holds to the disk, so that several go there at the same time. */
-    static void zc_start_sync(int fd) {
-    #ifdef SYNC_FILE_RANGE_WRITE
-        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    #else
-        (void)fd;
-    #endif
-    }
-    static int zc_sync_folder(int folder, const char *path) {
-        int fd = zc_openat(folder, path, O_RDONLY | O_DIRECTORY);
-        if (fd < 0) return -1;
-        int code = zc_fsync(fd);
-        int saved = errno;
-        close(fd);
-        errno = saved;
-        return code;
-    }
     """
     uint64_t zc_temp_number(unsigned* above)
     int zc_open_write(int folder, const char* path, int exclusive)
@@ -161,18 +135,20 @@ cdef extern from * nogil:
     char* realpath(const char* path, char* resolved)
     int64_t zc_size(int fd, int* regular)
     int zc_dangling(int folder, const char* path)
-    int zc_sync_folder(int folder, const char* path)
     int mkdirat(int folder, const char* path, unsigned mode)
     int renameat(int old, const char* a, int new, const char* b)
     int linkat(int old, const char* a, int new, const char* b, int flags)
     int unlinkat(int folder, const char* path, int flags)
-    int zc_fsync(int fd)
-    void zc_start_sync(int fd)
     int zc_close(int fd)
     int close(int fd)
     ssize_t pread(int fd, void* p, size_t n, int64_t offset)
     ssize_t write(int fd, const void* p, size_t n)
     ssize_t pwrite(int fd, const void* p, size_t n, int64_t offset)
+
+cdef extern from "io/sync.h" nogil:
+    int zc_fsync(int fd)
+    void zc_start_sync(int fd)
+    int zc_sync_folder(int folder, const char* path)
 
 cdef extern from "io/direct.h" nogil:
     int zc_is_on_disk(int fd)
@@ -192,6 +168,8 @@ cdef enum:
     SYNCED = 64
     # What goes past the cache at a time: enough to keep a disk busy, and a multiple of what disks write.
     ROOM = 4 << 20
+    # The disk begins to write a file that is going to be synced each time that it has grown by so much.
+    EARLY = 4 << 20
 
 
 cdef int _system(Failure* f) noexcept nogil:
@@ -328,8 +306,8 @@ cdef int begin_file(int folder, const char* path, int durability, Draft* d, Fail
     cdef size_t n = strlen(path), above
     cdef const char* slash = strrchr(path, c"/")
     d.folder, d.durability, d.status = folder, durability, OK
-    d.running = NULL
-    d.room, d.held, d.direct = NULL, 0, False
+    d.running, d.waiters = NULL, NULL
+    d.room, d.held, d.direct, d.waiting = NULL, 0, False, 0
     d.fd = -1
     d.temp[0] = 0
     if durability == IN_PLACE:
@@ -419,7 +397,14 @@ cdef int put(Draft* d, const uint8_t* src, int64_t n, Failure* f) noexcept nogil
     """Write `n` bytes more. After a failure `finish_file` only clears up."""
     if d.running != NULL:
         d.running.sum = d.running.add(d.running.sum, src, n)
-    return _write_all(d, src, n, -1, f) if d.room == NULL else _collect(d, src, n, f)
+    if d.room != NULL:
+        return _collect(d, src, n, f)
+    _write_all(d, src, n, -1, f)
+    d.waiting += n
+    if d.waiting >= EARLY and d.durability >= FSYNC and d.status == OK:
+        d.waiting = 0
+        zc_start_sync(d.fd)
+    return d.status
 
 
 cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure* f) noexcept nogil:
@@ -428,11 +413,20 @@ cdef int put_at(Draft* d, const uint8_t* src, int64_t n, int64_t offset, Failure
     return _write_all(d, src, n, offset, f)
 
 
+cdef int _sync(Draft* d, Failure* f) noexcept nogil:
+    cdef int64_t began = 0 if d.waiters == NULL else call_begins(d.waiters)
+    if zc_fsync(d.fd) != 0:
+        d.status = _system(f)
+    if d.waiters != NULL:
+        call_waited(d.waiters, began)
+    return d.status
+
+
 cdef int finish_file(Draft* d, Failure* f) noexcept nogil:
     """Close the file; sync it before, if it is to be durable."""
     _empty_room(d, f)
-    if d.status == OK and d.durability == FSYNC and zc_fsync(d.fd) != 0:
-        d.status = _system(f)
+    if d.status == OK and d.durability >= FSYNC:
+        _sync(d, f)
     if zc_close(d.fd) != 0 and d.status == OK:
         d.status = _system(f)
     if d.status != OK and d.temp[0]:

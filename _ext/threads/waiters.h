@@ -25,6 +25,8 @@ typedef struct zc_waiters {
     int64_t computing; /* threads that compute, at most */
     int64_t turns;    /* of these: those that nobody has */
     int64_t queue;    /* of threads that wait for one */
+    int64_t thread;   /* that the others work for, if they take locks */
+    int64_t serial;   /* of what it held when it began */
     int64_t ready;    /* whether the next three are */
     pthread_mutex_t mutex;
     pthread_cond_t turn, ended;

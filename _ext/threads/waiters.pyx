@@ -2,7 +2,9 @@
 
 How many threads compute is a question of cores, and the caller's to say; how many reads should be under way is the
 storage's. Where its calls take long, more threads are called in to do the same work. Every thread computes only in its
-turn, of which there are as many as the caller wants threads, and gives it back for each call that may wait.
+turn, of which there are as many as the caller wants threads, and gives it back for each call that may wait. A write
+that is to be on the disk does so while its file is synced. It goes on out of turn until it has let go of its chunk, for
+which others may wait in theirs, and takes a turn again for the next one.
 
 These threads are the work's own. They are made when some of its calls have waited, and are gone when it is done: none
 is left for a fork, for a signal, or for the end of the process. All that a warm read pays are two readings of the
@@ -194,11 +196,10 @@ cdef extern from * nogil:
         return 0;
     }
 
-    static void zc_call_ends(zc_waiters *w, int64_t began, int64_t nbytes, int ahead) {
+    /* Count a call, which began when no threads were called in yet. */
+    static void zc_count_call(zc_waiters *w, int64_t began, int64_t nbytes, int ahead) {
         int64_t score, slow;
-        if (began == 0) {
-            zc_take_turn(w);
-        } else if (zc_clock() - began > ZC_LONG + nbytes / 2) {
+        if (zc_clock() - began > ZC_LONG + nbytes / 2) {
             slow = ahead ? ZC_ONE * (w->computing + 1) : ZC_SLOW;
             if (zc_has_waited(w) && __atomic_add_fetch(&w->score, ZC_ONE, __ATOMIC_RELAXED) >= slow)
                 zc_call_in(w);
@@ -207,6 +208,19 @@ cdef extern from * nogil:
             score -= ahead ? ZC_ONE : 1;
             __atomic_store_n(&w->score, score < 0 ? 0 : score, __ATOMIC_RELAXED);
         }
+    }
+
+    static void zc_call_ends(zc_waiters *w, int64_t began, int64_t nbytes, int ahead) {
+        if (began) zc_count_call(w, began, nbytes, ahead);
+        else zc_take_turn(w);
+    }
+
+    static void zc_call_waited(zc_waiters *w, int64_t began) {
+        if (began) zc_count_call(w, began, 0, 0);
+    }
+
+    static void zc_be_in_turn(zc_waiters *w) {
+        if (zc_called_in(w) && !zc_has_turn) zc_take_turn(w);
     }
 
     static int zc_others_work(zc_waiters *w) {
@@ -223,6 +237,8 @@ cdef extern from * nogil:
     int zc_settle(Waiters* w, double seconds)
     int64_t zc_call_begins(Waiters* w)
     void zc_call_ends(Waiters* w, int64_t began, int64_t nbytes, bint ahead)
+    void zc_call_waited(Waiters* w, int64_t began)
+    void zc_be_in_turn(Waiters* w)
     void zc_leave_turn(Waiters* w)
     int zc_others_work(Waiters* w)
 
@@ -258,6 +274,16 @@ cdef int64_t call_begins(Waiters* w) noexcept nogil:
 cdef void call_ends(Waiters* w, int64_t began, int64_t nbytes, bint ahead) noexcept nogil:
     """Say that a call has ended, which was for so many bytes, and whether the system may have read them ahead."""
     zc_call_ends(w, began, nbytes, ahead)
+
+
+cdef void call_waited(Waiters* w, int64_t began) noexcept nogil:
+    """Say that a call has ended whose thread goes on out of turn: it holds what others may wait for in theirs."""
+    zc_call_waited(w, began)
+
+
+cdef void take_turn(Waiters* w) noexcept nogil:
+    """Wait until the thread may compute, if it has no turn. It must hold nothing that others wait for in theirs."""
+    zc_be_in_turn(w)
 
 
 cdef void leave_turn(Waiters* w) noexcept nogil:

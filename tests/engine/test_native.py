@@ -13,6 +13,7 @@ import pytest
 
 import zchunk
 from tests.choice import rounds
+from tests.faults import library
 from tests.variants import Variant, only_v2
 from zchunk._ext.engine.job import Job
 from zchunk.codecs import Blosc, Zlib
@@ -157,3 +158,42 @@ def test_chunks_after_one_that_does_not_compress(codec: Blosc, tmp_path: Path) -
         stored = (tmp_path / "a" / f"0.{k}").read_bytes()
         assert stored == codec.encode(np.ascontiguousarray(data[:, 64 * k : 64 * (k + 1)]))
     assert np.array_equal(array[...].view("u4"), data.view("u4"))
+
+
+SYNCED = """
+import numpy as np
+import zchunk
+
+store = zchunk.DirectoryStore(folder / sys.argv[1], durability=sys.argv[1])
+kind = {"shards": (4, 4)} if sys.argv[2] == "shards" else {}
+z = zchunk.create((8, 8), chunks=(2, 2), dtype="i4", store=store, path="a", zarr_format=3, **kind)
+library.record(folder, log)
+z[...] = np.arange(64).reshape(8, 8)
+"""
+
+
+@pytest.mark.parametrize("kind", ["chunks", "shards"])
+def test_files_are_synced_one_by_one_and_folders_together(kind: str, tmp_path: Path) -> None:
+    reason = library.reason_not_to()
+    if reason is not None:
+        pytest.skip(reason)
+
+    def events(durability: str) -> list[str]:
+        noted = library.run(tmp_path, SYNCED, durability, kind)
+        return [
+            "rename" if what == "rename" else "file" if path.endswith(".partial") else path
+            for what, path, *_ in noted
+            if what in ("sync begins", "rename")
+        ]
+
+    assert set(events("atomic")) == {"rename"}
+    found = events("fsync")
+    count = 4 if kind == "shards" else 16
+    assert sorted(found[: 2 * count]) == ["file"] * count + ["rename"] * count
+    # No file has its name before it is synced.
+    for i in range(2 * count):
+        assert found[:i].count("rename") <= found[:i].count("file")
+    # The lowest first; each of them once.
+    rows = [f"fsync/a/c/{i}" for i in range(2 if kind == "shards" else 4)]
+    assert sorted(found[2 * count : -2]) == rows
+    assert found[-2:] == ["fsync/a/c", "fsync/a"]

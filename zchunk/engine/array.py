@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Most chunk shapes of a rectilinear grid that are kept ready.
 _SHAPES = 256
+# A file is synced as soon as it is written, its name when all are: see `zchunk._ext.io.files.Durability`.
+_SYNCED = 3
 
 
 class ChunkedArray:
@@ -204,7 +206,13 @@ class ChunkedArray:
     @property
     def durability(self) -> int:
         """How files are replaced, as `zchunk._ext` has it."""
-        return DURABILITY[getattr(self.store, "durability", "atomic")]
+        durability = getattr(self.store, "durability", "atomic")
+        return _SYNCED if durability == "fsync" else DURABILITY[durability]
+
+    @property
+    def synced(self) -> bool:
+        """Whether the names of files that were written are to be synced, see `native.sync_names`."""
+        return self.folder is not None and self.durability == _SYNCED
 
     @property
     def direct(self) -> bool:

@@ -281,6 +281,9 @@ def _read_opened(
 def _write_sharded(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:
     array.check_there()
     _each_shard(array, plan, partial(_write_shard, array, plan, plan.view(value), field))
+    if array.synced:
+        encode = array.metadata.chunk_key_encoding.encode
+        native.sync_names(array, (encode(part.coords) for part in plan.parts()))
     return True
 
 

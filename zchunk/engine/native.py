@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ from zchunk._ext.codecs import dispatch
 from zchunk._ext.engine.file_job import PlacedJob
 from zchunk._ext.engine.job import Job
 from zchunk._ext.engine.shard_job import ShardJob
+from zchunk._ext.io.files import sync_files
 from zchunk._ext.selection.slices import ChunkPart, Plan
 from zchunk.engine import partial_reads
 from zchunk.engine.array import ChunkedArray
@@ -215,7 +216,24 @@ def write_files(array: ChunkedArray, plan: Plan, value: Items, field: str | None
                 array.check_there()
             raise
         return False
+    if array.synced:
+        sync_names(array, map(job.key, range(job.total)))
     return True
+
+
+def sync_names(array: ChunkedArray, names: Iterable[str]) -> None:
+    """Wait until the names of chunks, or shards, whose files are synced are on the disk, too.
+
+    Together, since what a file system syncs of one folder is mostly what changed in all.
+    """
+    assert array.folder is not None
+    folders = {""}
+    for name in names:
+        while (name := name.rpartition("/")[0]) not in folders:
+            folders.add(name)
+    # A file is there for good once the folders above are: so they come last, from the lowest up.
+    below = sorted(folders, key=len, reverse=True)
+    sync_files([os.path.join(array.folder, os.fsencode(name)) for name in below])
 
 
 def write_values(array: ChunkedArray, plan: Plan, value: Items, field: str | None) -> bool:

@@ -34,7 +34,8 @@ _background: dict[int, tuple[int, Pool]] = {}
 def get_threads() -> int:
     """Return how many threads a read or write may use, the calling one included.
 
-    So many compute at a time. More wait for files where these are slow, as long as the read lasts.
+    So many compute at a time. More wait for files where these are slow, or are synced, as long as
+    the read or write lasts.
 
     The number given to `set_threads`, which is the setting ``threading.max_workers`` of `zchunk.config`, else
     ``ZCHUNK_THREADS``, else the number of cores that this process may

@@ -1,6 +1,6 @@
 """Threads that wait for slow storage: values, errors, signals, forks and descriptors are as without them.
 
-A library that is loaded before the C library (`benchmarks/slow.c`) makes every open and every read take
+A library that is loaded before the C library (`benchmarks/slow.c`) makes every open, read and fsync take
 milliseconds.
 """
 
@@ -239,4 +239,100 @@ with slow.calls(folder, 0.005):
     # 32 of all of them, whose memory is bounded, and the readers themselves.
     assert slow.most() <= 32 + 8, slow.most()
 assert all(np.array_equal(one, data) for one in got)
+""")
+
+
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_more_files_are_synced_at_a_time_than_threads_compute(run, threads):
+    run(f"""
+zchunk.set_threads({threads})
+store = DirectoryStore(folder + "/synced", durability="fsync")
+arrays = [
+    zchunk.create(data.shape, chunks=(8, 8, 8), dtype="<f4", store=store, path=str(i), compressor=compressor)
+    for i, compressor in enumerate((LZ4, None, zchunk.Zlib(1)))
+]
+before = threads()
+for z in arrays:
+    for selection in (np.s_[:], np.s_[3:29, 1:30, 2:31]):
+        want = z[...]
+        want[selection] = data[selection] + len(want)
+        with slow.calls(folder, 0.002):
+            z[selection] = want[selection]
+        assert slow.most() > {threads}, slow.most()
+        assert np.array_equal(z[...], want)
+    assert threads() <= before + {threads} - 1
+# What need not be on the disk is written by those that compute.
+z = zchunk.create(data.shape, chunks=(8, 8, 8), dtype="<f4", store=folder + "/atomic")
+with slow.calls(folder, 0.001):
+    z[...] = data
+assert slow.most() <= {threads}, slow.most()
+""")
+
+
+def test_writers_that_wait_for_the_disk_and_for_each_other(run):
+    """Of parts of the same chunks, each with one turn to compute: none holds up the others for good."""
+    run("""
+zchunk.set_threads(1)
+store = DirectoryStore(folder + "/synced", durability="fsync")
+z = zchunk.create(data.shape, chunks=(8, 8, 8), dtype="<f4", store=store, compressor=LZ4)
+def write(start):
+    for _ in range(3):
+        z[start::3] = data[start::3]
+with slow.calls(folder, 0.001):
+    writers = [threading.Thread(target=write, args=(start,)) for start in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(100)
+        assert not writer.is_alive()
+assert np.array_equal(z[...], data)
+""")
+
+
+def test_a_handler_is_refused_what_its_helpers_would_wait_for(run):
+    """A signal handler writes what the interrupted write holds: it is refused or done; nothing hangs."""
+    run("""
+zchunk.set_threads(2)
+store = DirectoryStore(folder + "/synced", durability="fsync")
+z = zchunk.create(data.shape, chunks=(8, 8, 8), dtype="<f4", store=store, compressor=LZ4)
+seen = []
+def handle(*_):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        z[...] = data
+        seen.append(True)
+    except zchunk.errors.ChangeInProgressError:
+        seen.append(False)
+for moment in (0.002, 0.01, 0.03):
+    signal.signal(signal.SIGALRM, handle)
+    with slow.calls(folder, 0.002):
+        signal.setitimer(signal.ITIMER_REAL, moment)
+        z[...] = data
+        while not seen:
+            time.sleep(0.001)
+    assert np.array_equal(z[...], data)
+    seen.clear()
+""")
+
+
+def test_ctrl_c_ends_a_write_and_leaves_each_chunk_old_or_new(run):
+    run("""
+zchunk.set_threads(2)
+store = DirectoryStore(folder + "/synced", durability="fsync")
+z = zchunk.create(data.shape, chunks=(2, 8, 8), dtype="<f4", store=store, compressor=LZ4)
+z[...] = data
+before = threads()
+for moment in (0.01, 0.05):
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    with slow.calls(folder, 0.05):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, moment)
+            z[...] = data + 1
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise AssertionError("not interrupted")
+    assert threads() == before
+    assert set((z[...] - data).ravel()) <= {0, 1}
+    assert not [name for _, _, names in os.walk(folder) for name in names if name.endswith(".partial")]
 """)

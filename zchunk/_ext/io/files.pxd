@@ -3,11 +3,14 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from zchunk._ext.memory.status cimport Failure
+from zchunk._ext.threads.waiters cimport Waiters
 
 cdef enum Durability:
     IN_PLACE = 0
     ATOMIC = 1
     FSYNC = 2
+    # The same, but the caller syncs the folders above, those of many files together.
+    FSYNC_FILE = 3
 
 cdef enum:
     MISSING = -1
@@ -35,7 +38,9 @@ cdef struct Draft:
     RunningSum* running     # NULL, or sums what `put` writes
     uint8_t* room           # NULL, or what was put and not written
     int64_t held            # so many bytes of it
+    int64_t waiting         # so many bytes were put since the disk began to write what there was
     bint direct             # whether writes go past the system's cache
+    Waiters* waiters        # NULL, or wait for the disk out of turn
     char temp[MAX_PATH]     # its name until it is complete; empty if it is written in place
 
 cdef int open_folder(const char* path) noexcept nogil
