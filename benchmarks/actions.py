@@ -74,7 +74,7 @@ class Action(ABC):
         self.path = bench.path(case.stored, self.layout.container)
         self.scratch = bench.path(f"case-{case.name}", self.layout.container)
         remove(self.scratch)
-        if case.cold and file_system(bench.folder.resolve()) == "tmpfs":
+        if case.on_disk and file_system(bench.folder.resolve()) == "tmpfs":
             raise Unsupported(f"{bench.folder} is in memory: choose another --dir")
         if case.latency and not slow.given():
             raise Unsupported(
@@ -172,6 +172,18 @@ class Write(Action):
         start = time.perf_counter()
         handle = self.adapter.save(self.scratch, self.layout, data)
         return handle, time.perf_counter() - start
+
+
+class WriteSynced(Write):
+    """The same, until all files and names are on the disk."""
+
+    def _save(self) -> tuple[Any, float]:
+        data = self.data
+        # What was written or removed before is not waited for.
+        os.sync()
+        start = time.perf_counter()
+        self.adapter.save_synced(self.scratch, self.layout, data)
+        return None, time.perf_counter() - start
 
 
 class Read(Action):
@@ -430,6 +442,7 @@ class Import(FreshProcess):
 
 ACTIONS: dict[str, type[Action]] = {
     "write": Write,
+    "write-synced": WriteSynced,
     "read": Read,
     "read-kept": ReadKept,
     "open": Open,

@@ -29,6 +29,7 @@ from benchmarks.selections import (
 
 Action = Literal[
     "write",
+    "write-synced",
     "read",
     "read-kept",
     "open",
@@ -132,7 +133,12 @@ class Case:
     @property
     def waits(self) -> bool:
         """Whether the case waits for its storage, which then bounds the requests in flight."""
-        return self.cold or self.latency > 0
+        return self.on_disk or self.latency > 0
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the files lie on a disk."""
+        return self.cold or self.action == "write-synced"
 
     @property
     def unit(self) -> Literal["seconds", "bytes"]:
@@ -479,6 +485,21 @@ _ALL = (
     Case("import", "import", "import", "small", targets=_BOUND),
     Case("first-read", "import beside NumPy, open an array and read it", "first-read", "small"),
     *_waiting("cold", _COLD, cold=True),
+    *(
+        Case(
+            f"synced-{name}",
+            "write, all of it on the disk when that ends",
+            "write-synced",
+            stored,
+            targets=(Target(0.5), _OVER_LIMIT),
+        )
+        for name, stored in (
+            ("lz4", "field-lz4"),
+            ("raw", "field-raw"),
+            ("shards-lz4", "synced-shards-lz4"),
+            ("shards-raw", "synced-shards-raw"),
+        )
+    ),
     *(
         case
         for milliseconds in (1, 10)

@@ -210,6 +210,7 @@ _BULK = (("field", ("lz4", "zstd", "raw")), ("random", ("lz4", "zstd")), ("real"
 _INNER = ((64, 64, 64), (16, 16, 16), (2, 2, 2))
 _SHARDS = {"full": (256, 256, 256), "quick": (64, 64, 64), "tiny": (8, 8, 8)}
 _ONE_SHARD = {"full": (1000, 1000), "quick": (500, 500), "tiny": (40, 40)}
+_SYNCED_SHARDS = {"full": (256, 256, 128), "quick": (128, 128, 64), "tiny": (20, 20, 10)}
 _WAITING_SHARDS = {"full": (256, 256, 256), "quick": (128, 128, 128), "tiny": (20, 20, 20)}
 # Shards and inner chunks of the array in an object store
 _FAR_SHARDS = {"full": (4, 256, 256), "quick": (2, 128, 128), "tiny": (1, 16, 16)}
@@ -257,6 +258,13 @@ STORED = {
         for codec in ("lz4", "raw")
     },
     "waiting-sharded": Stored("field-512", *_1_MIB[:2], (10, 10, 10), zarr_format=3, shards=_WAITING_SHARDS),
+    # 8 shards of 32 MiB (4 MiB in the quick size)
+    **{
+        f"synced-shards-{codec}": Stored(
+            "field", *_1_MIB[:2], (10, 10, 10), codec, zarr_format=3, shards=_SYNCED_SHARDS
+        )
+        for codec in ("lz4", "raw")
+    },
     "objects-raw": Stored("bytes", (1, 100_000), (1, 100_000), (1, 1000), "raw", "objects"),
     "objects-lz4": Stored("steps", (1, 128, 128), (1, 64, 64), (1, 8, 8), container="objects"),
     "objects-sharded": Stored(

@@ -72,7 +72,7 @@ class Kind:
 
     threads: int
     remote: bool
-    cold: bool = False
+    on_disk: bool = False
     slow: bool = False
 
 
@@ -194,7 +194,7 @@ class Run:
         wanted = (*(self.settings.peers or NAMES), LIMIT)
         for kind in kinds:
             env = self._object_store() if kind.remote else slow.environment(self.folder) if kind.slow else {}
-            place = self.disk if kind.cold else self.folder
+            place = self.disk if kind.on_disk else self.folder
             self.peers += [Peer(name, kind, self.settings, self.folder, env, place) for name in wanted]
         for peer in list(self.peers):
             try:
@@ -215,7 +215,7 @@ class Run:
     def _kind(self, case: str) -> Kind:
         one = CASES[case]
         threads = one.threads or self.settings.threads
-        return Kind(threads, one.network is not None, one.cold, one.latency > 0)
+        return Kind(threads, one.network is not None, one.on_disk, one.latency > 0)
 
     def _object_store(self) -> dict[str, str]:
         options = self.server.options(self.server.endpoint)
@@ -327,7 +327,7 @@ def run(settings: Settings, say: Say = lambda text: None) -> dict[str, Any]:
     with ExitStack() as stack:
         name, disk = [
             stack.enter_context(tempfile.TemporaryDirectory(prefix="zchunk-benchmark-", dir=folder))
-            # What is cold lies on a disk, unless another folder is asked for.
+            # What is cold, or synced, lies on a disk, unless another folder is asked for.
             for folder in (parent, settings.folder or tempfile.gettempdir())
         ]
         say(f"{settings.size} size, {len(settings.cases)} cases, {settings.repeat} runs each, in {name}")

@@ -24,13 +24,16 @@ whose index is not known takes two rounds. Processor time is not counted; bytes 
 
 A case that waits for its storage has as many requests in flight as pay there, whatever the number of threads,
 and its limit is not the sum: processors work while requests are in flight, so they count only as far as they
-take longer than these. Selections that follow each other have one request in flight.
+take longer than these. Selections that follow each other have one request in flight. What is to be on the
+disk is written with each number of files under way, through the system's cache and past it, and the best
+counts; the folder is synced once.
 
 Import and memory have no physical limit; their limit is the promise of zchunk.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -101,6 +104,7 @@ class Limits:
             return self._network(case, case.network, layout)
         make: dict[str, Callable[[Case, Layout], dict[str, Measure]]] = {
             "write": self._write,
+            "write-synced": self._write,
             "append": self._write,
             "read": self._read,
             "read-kept": self._read,
@@ -176,8 +180,42 @@ class Limits:
             frames = [b"".join(frames)]
         folder = self._empty_folder(case)
         files = [(f"{folder}/{i}", frame) for i, frame in enumerate(frames)]
+        if case.action == "write-synced":
+            parts["files"] = lambda: self._sync_files(case, files)
+            name = "codec or files, whichever takes longer" if "codec" in parts else "files"
+            return {name: lambda: max(measure() for measure in parts.values())}
         parts["files"] = self._timed(_create_files, files, before=lambda: self._empty_folder(case))
         return parts
+
+    def _sync_files(self, case: Case, files: Sequence[tuple[str, bytes]]) -> float:
+        """Return how long it takes until files and their names are on the disk, in the best way there is."""
+
+        def seconds(create: Callable[[Any], None], requests: int) -> float:
+            folder = self._empty_folder(case)
+            os.sync()
+            start = time.perf_counter()
+            list(self.waiting.map(create, [files[i::requests] for i in range(min(requests, len(files)))]))
+            _sync_folder(folder)
+            return time.perf_counter() - start
+
+        ways = [_create_synced_files] + [self._create_direct_files] * hasattr(os, "O_DIRECT")
+        return min(seconds(create, requests) for create in ways for requests in IN_FLIGHT)
+
+    def _create_direct_files(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Write files past the system's cache, which takes whole pages out of memory that begins at one."""
+        if not hasattr(self.local, "pages"):
+            self.local.pages = mmap.mmap(-1, 1 << 20)
+        pages = memoryview(self.local.pages)
+        for path, data in items:
+            fd = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_DIRECT, 0o666)
+            for at in range(0, len(data), len(pages)):
+                n = min(len(pages), len(data) - at)
+                pages[:n] = data[at : at + n]
+                os.write(fd, pages[: -(-n // mmap.PAGESIZE) * mmap.PAGESIZE])
+            os.ftruncate(fd, len(data))
+            os.fsync(fd)
+            os.close(fd)
+            os.rename(f"{path}.tmp", path)
 
     def _resize(self, case: Case, layout: Layout) -> dict[str, Measure]:
         contents = [METADATA] * (len(_all_chunks(layout)) // 2)
@@ -383,6 +421,21 @@ def _create_files(items: Sequence[tuple[str, bytes]]) -> None:
         os.write(fd, data)
         os.close(fd)
         os.rename(temporary, path)
+
+
+def _create_synced_files(items: Sequence[tuple[str, bytes]]) -> None:
+    for path, data in items:
+        fd = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        os.write(fd, data)
+        os.fsync(fd)
+        os.close(fd)
+        os.rename(f"{path}.tmp", path)
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
 
 
 def _remove_files(paths: Sequence[str]) -> None:

@@ -191,7 +191,7 @@ cdef class Layout:
         cdef int i, d, ndim = len(chunk_shape)
         cdef int64_t stride = len(fill), length
         cdef FrameLayout frame
-        if order not in ("C", "F") or len(separator) != 1 or durability not in (0, 1, 2, 3) or ndim > MAX_NDIM or not fill:
+        if order not in ("C", "F") or len(separator) != 1 or not 0 <= durability <= 3 or ndim > MAX_NDIM or not fill:
             raise ValueError(f"{ndim} axes, {order=}, {separator=}, {durability=}, an item of {len(fill)} bytes")
         parse_spec(spec, &p.codec)
         self._fill, self._folder = fill, folder
@@ -318,7 +318,8 @@ cdef class Job(Shared):
                 and (p.codec.kind == RAW_KIND or (p.codec.kind == BLOSC_KIND and p.whole_items))):
             # Of a large file not all is in memory, but a block of it, its planes, and what is stored of it.
             each = min(each, min(p.chunk_nbytes, <int64_t>AT_ONCE) + 3 * block)
-        p.waiters = self._waiters = make_waiters(_help_waiting, p, max(each, <int64_t>AT_ONCE // 2), max(threads, 1))
+        each = max(each, <int64_t>AT_ONCE // 2)
+        p.waiters = self._waiters = make_waiters(_help_waiting, p, each, max(threads, 1))
         if p.waiters != NULL:
             p.waiters.thread, p.waiters.serial = on_behalf(), on_behalf_serial()
 

@@ -17,7 +17,7 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strlen, strrchr
 
-from zchunk._ext.io.files cimport ATOMIC, FSYNC, FSYNC_FILE, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
+from zchunk._ext.io.files cimport ATOMIC, FSYNC, HERE, IN_PLACE, MAX_PATH, MISSING, Draft
 from zchunk._ext.memory.status cimport OK, SYSTEM, TRUNCATED, Failure, fail
 from zchunk._ext.threads.waiters cimport call_begins, call_waited
 

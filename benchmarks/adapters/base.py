@@ -86,6 +86,10 @@ class Adapter(ABC):
             self.close(handle)
         return handle
 
+    def save_synced(self, path: str, layout: Layout, data: NDArray[Any]) -> None:
+        """Create, write and close an array whose files and names are then on the disk."""
+        raise Unsupported("it does not sync files")
+
     def append(self, handle: Any, block: NDArray[Any]) -> Any:
         """Append to the first axis and return the handle to go on with."""
         raise Unsupported("arrays do not grow")

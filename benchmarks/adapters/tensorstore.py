@@ -130,6 +130,10 @@ class Adapter(base.Adapter):
     def write(self, handle: Any, data: NDArray[Any]) -> None:
         handle.write(data).result()
 
+    def save_synced(self, path: str, layout: Layout, data: NDArray[Any]) -> None:
+        # Its `file_io_sync`, which is the default.
+        self.save(path, layout, data)
+
     def read(self, handle: Any, selection: Selection) -> NDArray[Any] | np.generic:
         result: NDArray[Any] | np.generic = handle[selection].read().result()
         return result

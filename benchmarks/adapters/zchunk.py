@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import zchunk
 from benchmarks import objects
@@ -31,6 +32,10 @@ class Adapter(zarr2_api.Adapter):
         if layout.container == "objects":
             return zchunk.ObjectStore.from_url(path, read_only=mode == "r", **objects.options())
         return super()._store(path, layout, mode)
+
+    def save_synced(self, path: str, layout: Layout, data: NDArray[Any]) -> None:
+        with zchunk.config.set({"durability": "fsync"}):
+            self.save(path, layout, data)
 
     def rechunk(self, source: str, target: str, layout: Layout, memory: int) -> None:
         zchunk.rechunk(source, layout.chunks, target, memory)

@@ -56,7 +56,8 @@ SAMPLE += "xarray-open-1000-v3 "
 SAMPLE += "many-list many-count many-delete many-copy many-consolidate million-list-memory "
 SAMPLE += "million-count-memory million-delete-memory million-copy-memory many-consolidate-memory "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
-SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read"
+SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read "
+SAMPLE += "synced-shards-lz4"
 
 # With all libraries these take minutes.
 WAITING = " cold-box-raw cold-shards cold-open-group slow-1ms-read-lz4"
@@ -267,6 +268,20 @@ def test_a_cold_case_is_cold(tmp_path, monkeypatch):
         one.handle({"do": "run", "case": "cold-box-raw"})
 
 
+def test_what_is_synced_is_written_to_a_disk(tmp_path, monkeypatch):
+    make_sources(tmp_path)
+    one = worker.Worker("zchunk", "tiny", tmp_path, 1)
+    monkeypatch.setattr(actions, "file_system", lambda folder: "tmpfs")
+    with pytest.raises(base.Unsupported, match="in memory"):
+        one.handle({"do": "prepare", "case": "synced-raw"})
+    monkeypatch.setattr(actions, "file_system", lambda folder: "ext4")
+    saved = []
+    monkeypatch.setattr(one.adapter, "save", lambda *given: saved.append(zchunk.config.get("durability")))
+    one.adapter.save_synced("path", None, None)
+    assert saved == ["fsync"]
+    assert zchunk.config.get("durability") == "atomic"
+
+
 def test_an_absent_peer_is_a_failure_only_if_asked_for(tmp_path):
     absent = tmp_path / "python"
     # Python without site-packages: NumPy itself is absent, and with it the worker.
@@ -430,6 +445,8 @@ def test_release_removes_the_files(tmp_path):
         ("cold-read-lz4", {"files", "beyond them"}),
         ("cold-shards", {"files", "beyond them"}),
         ("cold-open-group", {"files"}),
+        ("synced-raw", {"files"}),
+        ("synced-shards-lz4", {"codec or files, whichever takes longer"}),
     ],
 )
 def test_the_limit_has_the_parts_that_no_library_can_leave_out(tmp_path, case, parts):
@@ -503,6 +520,8 @@ COMPRESSORS = {
     "sharded-zstd": [{"name": "zstd", "configuration": {"level": 0, "checksum": False}}],
     "sharded-tiny": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
     "waiting-sharded": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
+    "synced-shards-lz4": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 4}}],
+    "synced-shards-raw": [],
     "variables-v3": [{"name": "blosc", "configuration": {**BLOSC_LZ4, "typesize": 8}}],
 }
 
@@ -563,7 +582,7 @@ def test_who_has_no_format_3_or_no_shards_does_not_take_part(tmp_path, adapter, 
 @pytest.mark.parametrize("size", SIZES)
 def test_shards_hold_whole_chunks_and_arrays_whole_shards(size):
     sharded = [stored.layout(size) for stored in STORED.values() if stored.shards]
-    assert len(sharded) == 6
+    assert len(sharded) == 8
     for layout in sharded:
         for n, shard, chunk in zip(layout.shape, layout.shards, layout.chunks, strict=True):
             assert n % shard == shard % chunk == 0
