@@ -22,14 +22,26 @@ class Many(Action):
 
     @property
     def read_path(self) -> str:
-        return self.scratch
+        return self.path
 
-    def make(self) -> None:
-        """Create the array and write its chunks, each with one byte."""
-        self.adapter.close(self.adapter.create(self.scratch, self.layout))
+    def stored(self) -> tuple[str, Any]:
+        """Return the path of the array, written at the first call: all cases have one, for files are few."""
+        if self.path not in self.bench.stored:
+            self.make(self.path)
+            self.bench.stored[self.path] = None
+        return self.path, None
+
+    def make(self, path: str) -> None:
+        """Create the array and write its chunks, each with one byte.
+
+        Those of a million have none: they would take 4 GB.
+        """
+        remove(path)
+        self.adapter.close(self.adapter.create(path, self.layout))
         for number, value in enumerate(self.data.tobytes()):
-            fd = os.open(f"{self.scratch}/{number}", os.O_CREAT | os.O_WRONLY)
-            os.write(fd, bytes([value]))
+            fd = os.open(f"{path}/{number}", os.O_CREAT | os.O_WRONLY)
+            if self.case.stored != "million":
+                os.write(fd, bytes([value]))
             os.close(fd)
 
     def require(self, holds: bool) -> None:
@@ -42,26 +54,24 @@ class ListKeys(Many):
     """Go through all keys of the store."""
 
     def prepare(self) -> dict[str, Any]:
-        self.make()
-        count = self.layout.chunk_count
-        self.require(count <= self.adapter.list_keys(self.scratch) <= count + _OTHERS)
+        path, count = self.stored()[0], self.layout.chunk_count
+        self.require(count <= self.adapter.list_keys(path) <= count + _OTHERS)
         return {}
 
     def run(self) -> float:
-        return self.repeated(1, lambda: self.adapter.list_keys(self.scratch))
+        return self.repeated(1, lambda: self.adapter.list_keys(self.path))
 
 
 class CountChunks(Many):
     """Open the array and count the chunks that are stored."""
 
     def prepare(self) -> dict[str, Any]:
-        self.make()
-        os.remove(f"{self.scratch}/{self.layout.chunk_count - 1}")
-        self.require(self.adapter.count_chunks(self.scratch, self.layout) == self.layout.chunk_count - 1)
+        path, _ = self.stored()
+        self.require(self.adapter.count_chunks(path, self.layout) == self.layout.chunk_count)
         return {}
 
     def run(self) -> float:
-        return self.repeated(1, lambda: self.adapter.count_chunks(self.scratch, self.layout))
+        return self.repeated(1, lambda: self.adapter.count_chunks(self.path, self.layout))
 
 
 class Delete(Many):
@@ -73,8 +83,7 @@ class Delete(Many):
         return {}
 
     def run(self) -> float:
-        remove(self.scratch)
-        self.make()
+        self.make(self.scratch)
         return self.repeated(1, lambda: self.adapter.delete(self.scratch))
 
 
@@ -82,19 +91,16 @@ class CopyStore(Many):
     """Copy all keys and values to another store."""
 
     def prepare(self) -> dict[str, Any]:
-        self.make()
-        self.run()
-        self.require(_contents(self.scratch) == _contents(self.copy))
+        path, _ = self.stored()
+        self.adapter.copy_store(path, self.scratch)
+        self.require(_contents(path) == _contents(self.scratch))
+        remove(self.scratch)
         return {}
 
-    @property
-    def copy(self) -> str:
-        """Path of the other store."""
-        return f"{self.scratch}-copy"
-
     def run(self) -> float:
-        remove(self.copy)
-        return self.repeated(1, lambda: self.adapter.copy_store(self.scratch, self.copy))
+        seconds = self.repeated(1, lambda: self.adapter.copy_store(self.path, self.scratch))
+        remove(self.scratch)
+        return seconds
 
 
 def _contents(folder: str) -> dict[str, bytes]:
@@ -104,43 +110,44 @@ def _contents(folder: str) -> dict[str, bytes]:
 class Consolidate(Many):
     """Collect the metadata of a group of many arrays."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.path = self.bench.path("many-arrays", self.layout.container)
+        self.names = [f"array{number:05d}" for number in range(MANY_ARRAYS[self.bench.size])]
+
     def prepare(self) -> dict[str, Any]:
-        self.make()
-        self.run()
+        path, _ = self.stored()
+        self.adapter.consolidate(path)
         want = dict.fromkeys(self.names, self.layout.shape)
-        self.require(self.adapter.open_group(self.scratch, self.layout, consolidated=True) == want)
+        self.require(self.adapter.open_group(path, self.layout, consolidated=True) == want)
         return {}
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the arrays."""
-        return [f"array{number:05d}" for number in range(MANY_ARRAYS[self.bench.size])]
-
-    def make(self) -> None:
-        self.adapter.create_group(self.scratch, self.layout, self.names, consolidated=False)
+    def make(self, path: str) -> None:
+        remove(path)
+        self.adapter.create_group(path, self.layout, self.names, consolidated=False)
 
     def run(self) -> float:
-        return self.repeated(1, lambda: self.adapter.consolidate(self.scratch))
+        return self.repeated(1, lambda: self.adapter.consolidate(self.path))
 
 
 class Memory(FreshProcess):
     """The largest memory use of an operation in a process of its own, beyond what was there before."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.operation = OPERATIONS[self.case.action.removesuffix("-memory")](self.case, self.bench)
-
     def prepare(self) -> dict[str, Any]:
         bench = self.bench
+        self.operation = OPERATIONS[self.case.action.removesuffix("-memory")](self.case, bench)
         self.operation.prepare()
-        self.arguments = (bench.name, str(bench.threads), bench.size, self.case.stored, self.scratch)
+        path = self.scratch if isinstance(self.operation, Delete) else self.operation.path
+        stored = self.case.stored
+        self.arguments = (bench.name, str(bench.threads), bench.size, stored, path, self.scratch)
         return {}
 
     def run(self) -> float:
         if isinstance(self.operation, Delete):
-            self.operation.make()
-        remove(f"{self.scratch}-copy")
-        return super().run()
+            self.operation.make(self.scratch)
+        nbytes = super().run()
+        remove(self.scratch)
+        return nbytes
 
 
 OPERATIONS: dict[str, type[Many]] = {

@@ -65,7 +65,9 @@ def write_memory(peer: str, threads: str, size: str, stored: str, path: str, sou
     return max(mmap.PAGESIZE, _resident() - before)
 
 
-def many_memory(operation: str, peer: str, threads: str, size: str, stored: str, path: str) -> int:
+def many_memory(
+    operation: str, peer: str, threads: str, size: str, stored: str, path: str, target: str
+) -> int:
     """Return the peak of the memory that one of `benchmarks.many.OPERATIONS` takes, without that before."""
     from benchmarks.adapters import load_adapter
     from benchmarks.datasets import STORED
@@ -80,7 +82,7 @@ def many_memory(operation: str, peer: str, threads: str, size: str, stored: str,
     elif operation == "delete":
         adapter.delete(path)
     elif operation == "copy":
-        adapter.copy_store(path, f"{path}-copy")
+        adapter.copy_store(path, target)
     else:
         adapter.consolidate(path)
     return max(mmap.PAGESIZE, _resident() - before)
