@@ -151,14 +151,18 @@ def write_consolidated(
 
 
 def _read(store: Store, keys: list[str], advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:
-    """Return the JSON objects that are the values of `keys`."""
+    """Return the JSON objects that are the values of `keys`; equal values are one object."""
     documents: dict[str, dict[str, Any]] = {}
+    parsed: dict[bytes, dict[str, Any]] = {}
     rest = iter(keys)
     for values in store.batches(keys, _METADATA_BYTES):
         for key, raw in zip(islice(rest, len(values)), values, strict=True):
             if raw is None:
                 raise StoreError(f"{key!r} was deleted from {store!r} while metadata were collected")
-            documents[key] = parse_json(bytes(raw), key)
+            value = bytes(raw)
+            if value not in parsed:
+                parsed[value] = parse_json(value, key)
+            documents[key] = parsed[value]
         advance(len(values))
     return documents
 

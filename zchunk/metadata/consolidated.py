@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zchunk.errors import InvalidKeyError, MetadataError
-from zchunk.metadata import v3
-from zchunk.metadata.v2 import parse_json, render_document, render_json
+from zchunk.metadata import rendering, v3
+from zchunk.metadata.v2 import parse_json, render_document
 from zchunk.spec.keys import ARRAY_KEY, ATTRS_KEY, CONSOLIDATED_KEY, GROUP_KEY, NODE_KEY, check_key, join
 
 _FORMAT = 1
@@ -67,7 +67,7 @@ def render3(raw: bytes, nodes: dict[str, Any], where: str) -> bytes:
 
 def render(consolidated: dict[str, Any]) -> bytes:
     """Return what `build` made as the ``.zmetadata`` that zarr 2.18 writes."""
-    return render_json(consolidated)
+    return rendering.render(consolidated, 4, sort_keys=True)
 
 
 def parse(raw: bytes, where: str = CONSOLIDATED_KEY) -> dict[str, dict[str, Any]]:
