@@ -341,9 +341,9 @@ def _many() -> tuple[Case, ...]:
         # zarr 3 asks for every chunk, one by one: for a minute.
         peers = tuple(peer for peer in _MANY_PEERS if (name, peer) != ("count", "zarr3"))
         cases.append(Case(f"many-{name}", text, action, stored, peers=peers, targets=(Target(0.5),)))
-        cases.append(Case(f"many-{name}-memory", f"peak memory: {text}", memory, stored, peers=peers))
+        peak = f"peak memory: {text}"
+        cases.append(Case(f"many-{name}-memory", peak, memory, stored, peers=peers, targets=_BOUND))
         if name != "consolidate":
-            peak = f"peak memory: {text}"
             cases.append(
                 Case(f"million-{name}-memory", peak, memory, "million", peers=("zchunk",), targets=_BOUND)
             )
