@@ -17,11 +17,13 @@ import numpy as np
 from benchmarks import files
 from benchmarks.checkpoints.base import CHUNK_ROWS, ROW_ITEMS
 from benchmarks.checkpoints.group import Group, GroupError, largest
-from benchmarks.checkpoints.systems import LIMIT, SUBJECT
+from benchmarks.checkpoints.systems import LIMIT, SUBJECT, THREADS
 from benchmarks.machine import describe
 
 MIB = 1 << 20
-ASYNC, THREAD = "zchunk-async", "raw-thread"
+ASYNC = "zchunk-async"
+# The first step that is saved beside those of the program
+STEPS = 1000
 # With how many ranks a restart reads what others have saved
 OTHER_RANKS = {1: 2, 2: 4, 4: 2}
 # More runs of what takes less time
@@ -76,8 +78,9 @@ class Results:
         Seconds of the saves of a system, until `save` returned, of a copy, and of a copy after all ranks have
         waited for each other once; files and bytes of a step.
     steps : list of dict
-        Seconds of a step of a program, alone and beside a save; how long the save lasts, and the processor
-        time that its threads take on a rank.
+        Seconds of a step of a program, alone and beside a save, on the slowest rank; how many times as long
+        one takes beside it, of all ranks together; how long the save lasts, and the processor time that its
+        threads take on a rank.
     restarts : list of dict
         Seconds of reading.
     """
@@ -164,11 +167,11 @@ class Measurement:
     def _saves(self, mib: int, ranks: int) -> None:
         systems = [name for name in self.settings.systems if name not in self.results.failures]
         found: dict[str, dict[str, Any]] = {}
-        with self._groups([*systems, THREAD], ranks) as groups:
+        with self._groups([*systems, *THREADS], ranks) as groups:
             for turn in range(1 + self.settings.repeat * (MORE if mib <= SMALL_MIB else 1)):
                 if turn > 1 and time.monotonic() > self._end:
                     break
-                order = [name for name in groups if name != THREAD]
+                order = [name for name in groups if name not in THREADS]
                 self._chance.shuffle(order)
                 for name in order:
                     row = found.setdefault(name, {"mib": mib, "ranks": ranks, "system": name})
@@ -178,9 +181,10 @@ class Measurement:
                         self._failed(name, error)
                         groups.pop(name)
             self.results.saves += [row for row in found.values() if "seconds" in row]
-            for name in (ASYNC, THREAD):
-                if name in groups:
-                    self._steps(groups[name], mib, ranks)
+            for turn in range(self.settings.repeat):
+                for name in (ASYNC, *THREADS):
+                    if name in groups:
+                        self._steps(groups[name], STEPS + turn, mib, ranks)
 
     def _save(self, group: Group, turn: int, row: dict[str, Any]) -> None:
         if group.system == ASYNC:
@@ -198,14 +202,16 @@ class Measurement:
             row["files"], row["bytes"] = len(found), sum(Path(file).stat().st_size for file in found)
         group.remove(turn)
 
-    def _steps(self, group: Group, mib: int, ranks: int) -> None:
-        first = 1000
-        for step in range(first, first + self.settings.repeat):
-            answers = group.ask("steps", step)
-            group.remove(step)
-            row = {"mib": mib, "ranks": ranks, "system": group.system, "steps": answers[0]["steps"]}
-            times = {key: largest(answers, key) for key in ("alone", "beside", "lasts", "processor")}
-            self.results.steps.append({**row, **times})
+    def _steps(self, group: Group, step: int, mib: int, ranks: int) -> None:
+        answers = group.ask("steps", step)
+        group.remove(step)
+        row = {"mib": mib, "ranks": ranks, "system": group.system, "steps": min(a["steps"] for a in answers)}
+        if row["steps"]:
+            # How many steps all ranks do in a second.
+            alone, beside = (sum(1 / answer[key] for answer in answers) for key in ("alone", "beside"))
+            row["together"] = alone / beside
+        times = {key: largest(answers, key) for key in ("alone", "beside", "lasts", "processor")}
+        self.results.steps.append({**row, **times})
 
     def _restarts(self, mib: int, saved: int) -> None:
         """Read with another number of ranks what so many have saved: from the disk, and from memory."""

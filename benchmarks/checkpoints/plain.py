@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from benchmarks.checkpoints.base import CHUNK_ROWS, ROW_ITEMS, Items, Part, Syst
 
 # What goes to the disk at a time
 PIECE = 4 << 20
+GIVES_WAY = 16
 
 
 class Raw(System):
@@ -68,9 +70,13 @@ class RawDirect(RawSync):
 
     def save(self, step: int) -> None:
         os.makedirs(self.path(step), exist_ok=True)
-        view, piece = memoryview(self.values).cast("B"), memoryview(self._piece)
+        self._write(self._file(step, self.part.rank), self.values)
+        sync_folder(self.path(step))
+
+    def _write(self, path: str, values: Items) -> None:
+        view, piece = memoryview(values).cast("B"), memoryview(self._piece)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_DIRECT
-        fd = os.open(self._file(step, self.part.rank), flags, 0o666)
+        fd = os.open(path, flags, 0o666)
         try:
             # Rows are multiples of what disks write, and so are parts.
             for start in range(0, len(view), PIECE):
@@ -81,11 +87,10 @@ class RawDirect(RawSync):
             os.fsync(fd)
         finally:
             os.close(fd)
-        sync_folder(self.path(step))
 
 
-class RawThread(RawSync):
-    """The same in a thread, of a copy: what a step must suffer from any save in the background."""
+class _InThread(RawDirect):
+    """Writes in a thread, of a copy: what a step must suffer from a save in the background."""
 
     def __init__(self, part: Part, folder: str) -> None:
         super().__init__(part, folder)
@@ -96,7 +101,7 @@ class RawThread(RawSync):
         np.copyto(self._copy, self.values)
         os.makedirs(self.path(step), exist_ok=True)
         target = self._file(step, self.part.rank)
-        self._thread = threading.Thread(target=write_file, args=(target, self._copy, True))
+        self._thread = threading.Thread(target=self._write, args=(target, self._copy))
         self._thread.start()
 
     def wait(self) -> None:
@@ -105,6 +110,23 @@ class RawThread(RawSync):
 
     def busy(self) -> Callable[[], bool]:
         return self._thread.is_alive if self._thread is not None else lambda: False
+
+
+class RawThread(_InThread):
+    """Through the system's cache, as programs do it."""
+
+    def _write(self, path: str, values: Items) -> None:
+        write_file(path, values, True)
+
+
+class DirectThread(_InThread):
+    """Past the cache, and where it can be by a thread that gives way: the least that any save does."""
+
+    def _write(self, path: str, values: Items) -> None:
+        if sys.platform == "linux":
+            # That of the thread alone.
+            os.nice(GIVES_WAY)
+        super()._write(path, values)
 
 
 class NumPy(System):

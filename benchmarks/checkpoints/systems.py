@@ -50,10 +50,12 @@ SYSTEMS = {
     "zchunk-lz4": Entry("managers.ZchunkLz4", "checkpoints", "**the same, LZ4**", "all", True),
     "zchunk-lz4-async": Entry("managers.ZchunkLz4Async", "checkpoints", "**LZ4, async**", "all", True),
     "raw-thread": Entry("plain.RawThread", "checkpoints", "raw write + fsync in a thread", "all", False),
+    "direct-thread": Entry("plain.DirectThread", "checkpoints", "past the cache in a thread", "all", False),
 }
 # What a save is measured by, and what is measured
 LIMIT, SUBJECT = "raw-sync", "zchunk"
-SAVED = [name for name in SYSTEMS if name != "raw-thread"]
+THREADS = ("direct-thread", "raw-thread")
+SAVED = [name for name in SYSTEMS if name not in THREADS]
 
 ENVIRONMENTS = {
     "checkpoints": Environment(True, ("numpy",), {"zchunk": (), "h5py": ("h5py",), "zarr3": ("zarr>=3",)}),

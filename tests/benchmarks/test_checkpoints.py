@@ -40,7 +40,7 @@ def save(system: str, seconds: float, returned: float = 1.0, files: int = 3) -> 
 
 
 def steps(system: str, beside: float) -> dict:
-    times = {"alone": 1.0, "beside": beside, "lasts": 2.5, "processor": 0.25}
+    times = {"alone": 1.0, "beside": beside, "together": beside - 0.01, "lasts": 2.5, "processor": 0.25}
     return {"mib": 1024, "ranks": 1, "system": system, "steps": 9, **times}
 
 
@@ -68,7 +68,7 @@ def test_the_section_has_medians_shortest_runs_and_ratios():
     assert text.startswith(f"{HEADING}\n")
     assert "| **zchunk.checkpoint** | all | yes | 3 | 2.10 (1.05) 1.05 x |" in text
     assert "| 1 GiB | 1 | 1000 | 1020 | 1050, 1.05 x | 5000 | - |" in text
-    assert "| 1 GiB | 1 | +5 % for 2.5 | +50 % for 2.5 | 0.25 | 0.25 |" in text
+    assert "| 1 GiB | 1 | +4 % (+5 %) for 2.5 | - | +49 % (+50 %) for 2.5 | 0.25 | nan | 0.25 |" in text
     assert "| 1 GiB | 1 to 2 | disk | 1.00 | 1.05 | 1.05 x |" in text
     assert "Not measured: DCP (PyTorch): there is no torch" in text
 
@@ -77,7 +77,7 @@ def test_the_section_has_medians_shortest_runs_and_ratios():
 def test_targets_are_met_or_not(factor, files, met):
     _, _, table = section(results(factor, files)).partition("| target | met in |\n|---|---|\n")
     rows = table.split("\n\n")[0].splitlines()
-    assert len(rows) == 6
+    assert len(rows) == 7
     for row in rows:
         total = 2 if "takes 1.3 x raw write" in row or row.startswith("| files") else 1
         assert row.endswith(f"| {total if met else 0} of {total} cases |"), row
@@ -121,6 +121,7 @@ def test_all_is_measured(tmp_path):
         "zchunk-async": 4,
         "zchunk-lz4": 4,
     }
+    assert {row["system"] for row in found["steps"]} == {"zchunk-async", "direct-thread", "raw-thread"}
     assert {row["system"] for row in found["restarts"]} == {"raw-sync", "zchunk"}
     assert "1 MiB" in document.read_text()
     assert "old" not in document.read_text()
