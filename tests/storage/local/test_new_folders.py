@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -51,6 +53,19 @@ def test_what_is_there_stays(tmp_path: Path, what: str) -> None:
 
 def test_no_folder_is_made_above(tmp_path: Path) -> None:
     assert not put_new_folder(f"{tmp_path}/gone/a", FILES)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_or_broken_is_not_tried_in_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+        put_new_folder(f"{tmp_path}/a", FILES, sync=True)
     assert os.listdir(tmp_path) == []
 
 

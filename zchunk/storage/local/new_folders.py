@@ -7,18 +7,21 @@ leaves a folder that ends in ``.partial``, of no store (see `leftovers`).
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 
 from zchunk.storage.local.files import sync_folder, write_new
 from zchunk.storage.local.leftovers import MAKING, discard, partial_path, tidy
 
+_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+
 
 def put_new_folder(folder: str, files: Mapping[str, bytes], sync: bool = False) -> bool:
     """Put a folder with files in it, by their names, where nothing is; return whether it is there.
 
     False where something is, where the folder above is gone, and where the system does not do it: another way
-    of making the files tells why.
+    of making the files tells why. A disk that is full or broken has no other way.
     """
     above = os.path.dirname(folder)
     tidy(above)
@@ -33,7 +36,7 @@ def put_new_folder(folder: str, files: Mapping[str, bytes], sync: bool = False) 
         os.rename(aside, folder)
     except BaseException as error:
         discard(aside)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno not in _DISK:
             return False
         raise
     tidy.made(folder)
