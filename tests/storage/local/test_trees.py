@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,15 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     return tmp_path
+
+
+def test_what_the_system_does_not_tell_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert stat.S_ISLNK(trees.mode_of(str(loop), follow=False))
+    with pytest.raises(OSError, match="symbolic links"):
+        trees.mode_of(str(loop))
+    assert trees.mode_of(f"{tmp_path}/gone") == 0
 
 
 def test_trees_are_removed_and_what_links_lead_to_stays(

@@ -21,7 +21,6 @@ from zchunk.storage.local.files import (
     Files,
     above,
     count_chunks,
-    is_absence,
     names,
     read_fd,
     remove_empty,
@@ -30,7 +29,7 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.trees import RETRIES, each_file, unlink
+from zchunk.storage.local.trees import RETRIES, each_file, is_absence, mode_of, unlink
 
 if TYPE_CHECKING:
     from zchunk.storage import marks
@@ -391,13 +390,7 @@ class DirectoryStore(Store):
         []
         """
         folder = self._folder(path)
-        try:
-            # Not `isdir`, which says no if it cannot tell.
-            if not stat.S_ISDIR(os.stat(folder).st_mode):
-                return
-        except OSError as err:
-            if not is_absence(err):
-                raise
+        if not stat.S_ISDIR(mode_of(folder)):
             return
         if path:
             removal.remove_folder(folder, self.durability == "fsync")
@@ -434,7 +427,7 @@ class DirectoryStore(Store):
         folders = {self.path, os.path.dirname(self.path)}
         for key in [keys] if isinstance(keys, str) else keys:
             path = self._folder(key)
-            if os.path.isdir(path):
+            if stat.S_ISDIR(mode_of(path)):
                 for folder, _, found in walk(path):
                     folders.add(folder)
                     files += found.keys(f"{folder}/")
@@ -471,7 +464,7 @@ class DirectoryStore(Store):
         removal.finish_erasing(self._folder(path))
 
     def lost(self, path: str = "") -> bool:
-        return not os.path.isdir(self._folder(path))
+        return not stat.S_ISDIR(mode_of(self._folder(path)))
 
     def foreign(self, path: str = "") -> list[str]:
         return removal.foreign_files(self._folder(path))
@@ -490,14 +483,14 @@ class DirectoryStore(Store):
         """
         src, dst = check_rename(src_path, dst_path)
         src_file, dst_file = self._folder(src), self._folder(dst)
-        if not os.path.lexists(src_file):
+        if not mode_of(src_file, follow=False):
             raise KeyError(src)
-        if os.path.isfile(src_file):
+        if stat.S_ISREG(mode_of(src_file)):
             # A key must not become an unfinished write.
             self.file_path(dst)
         if src_file == dst_file:
             return
-        if os.path.isfile(dst_file) or not self.is_empty(dst):
+        if stat.S_ISREG(mode_of(dst_file)) or not self.is_empty(dst):
             raise StoreError(f"cannot rename {src!r} to {dst!r}: the target exists; delete it first")
         remove_empty(dst_file)
         self._make_folder(dst, os.path.dirname(dst_file))
@@ -509,7 +502,7 @@ class DirectoryStore(Store):
     def getsize(self, path: str | None = None) -> int:
         path = normalize_path(path)
         folder = self._folder(path)
-        if os.path.isfile(folder):
+        if stat.S_ISREG(mode_of(folder)):
             return os.path.getsize(folder)
         return sum(entry.stat().st_size for entry in scan(folder) if entry.is_file())
 

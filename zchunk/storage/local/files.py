@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from zchunk._ext.io.listing import Listing
 from zchunk.errors import StoreError
 from zchunk.spec.keys import ChunkKeyEncoding, is_key
 from zchunk.storage.local.leftovers import is_hidden, remove_leftovers
+from zchunk.storage.local.trees import is_absence
 
 if sys.platform == "darwin":
     from fcntl import F_FULLFSYNC, fcntl
@@ -138,11 +138,6 @@ def _others(folder: str, found: Listing) -> list[os.DirEntry[str]]:
 def _is_name(name: str) -> bool:
     """Whether a name that the system gives can be in a key."""
     return (name.isascii() and "\\" not in name) or is_key(name)
-
-
-def is_absence(err: OSError) -> bool:
-    """Whether an error of the system says that there is no such file, or can be none by this name."""
-    return err.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def is_cycle(link: str) -> bool:

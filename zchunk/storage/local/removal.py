@@ -10,6 +10,7 @@ process has left (see `leftovers`).
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -19,7 +20,7 @@ from zchunk._ext.io.files import are_files
 from zchunk._ext.io.listing import Listing
 from zchunk.errors import StoreError
 from zchunk.spec.keys import ARRAY_KEY, NODE_FILES, UNFINISHED_KEY, erase_rank, is_chunk_name
-from zchunk.storage.local.files import is_absence, sync_folder, write_new
+from zchunk.storage.local.files import sync_folder, write_new
 from zchunk.storage.local.leftovers import (
     ERASED,
     ERASING,
@@ -29,7 +30,7 @@ from zchunk.storage.local.leftovers import (
     is_hidden,
     partial_path,
 )
-from zchunk.storage.local.trees import RETRIES, is_folder, remove_tree, unlink_files
+from zchunk.storage.local.trees import RETRIES, is_absence, is_folder, mode_of, remove_tree, unlink_files
 
 # In a folder that is there while what is beside it is deleted: the names of that.
 _NAMES = "names"
@@ -42,7 +43,7 @@ _NODE_FILES = (ARRAY_KEY, *(NODE_FILES - {ARRAY_KEY}))
 
 def remove_folder(folder: str, sync: bool = False) -> None:
     """Delete a folder in a store: at once for a reader, file by file on the disk."""
-    if os.path.islink(folder):
+    if stat.S_ISLNK(mode_of(folder, follow=False)):
         # What is linked may have other users.
         os.unlink(folder)
         return
@@ -87,7 +88,7 @@ def clear_folder(folder: str, sync: bool = False, keep: str = "") -> None:
             return
         except FileNotFoundError:
             # Another process deletes in it too.
-            if not os.path.lexists(folder):
+            if not mode_of(folder, follow=False):
                 return
         except BaseException:
             abandon(aside)
@@ -181,7 +182,7 @@ def foreign_files(folder: str) -> list[str]:
         return []
     erased, start = _Erased(folder, traces), len(folder.rstrip("/")) + 1
     found = (entry.path[start:] for entry in _files(folder) if entry not in erased)
-    if os.path.lexists(f"{folder}/{UNFINISHED_KEY}"):
+    if mode_of(f"{folder}/{UNFINISHED_KEY}", follow=False):
         found = (name for name in found if name != UNFINISHED_KEY)
         found = (name for name in found if not is_chunk_name(name.partition("/")[0]))
     return sorted(islice(found, _SHOWN))

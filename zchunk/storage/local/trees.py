@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -19,6 +20,25 @@ RETRIES = 100
 _BATCH = 64
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_absence(err: OSError) -> bool:
+    """Whether an error of the system says that there is no such file, or can be none by this name."""
+    return err.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+def mode_of(path: str, follow: bool = True) -> int:
+    """Return the mode of what is at a path, or of a link there if it does not `follow`; 0 if nothing is.
+
+    Not `os.path.isdir` and its like, which say no where the system cannot tell: what is there would be taken
+    for deleted.
+    """
+    try:
+        return os.stat(path, follow_symlinks=follow).st_mode
+    except OSError as err:
+        if not is_absence(err):
+            raise
+        return 0
 
 
 def unlink(path: str) -> bool:
@@ -66,7 +86,7 @@ def remove_tree(folder: str) -> None:
         try:
             return _remove_tree(folder)
         except FileNotFoundError:
-            if not os.path.lexists(folder):
+            if not mode_of(folder, follow=False):
                 return None
         except OSError as error:
             # ENOTEMPTY: a file was added behind the deleting.

@@ -20,9 +20,9 @@ from zchunk.errors import CheckpointError
 from zchunk.metadata.formats import FORMAT3, find
 from zchunk.spec.keys import NODE_KEY
 from zchunk.storage.local.directory import DirectoryStore
-from zchunk.storage.local.files import is_absence, sync_folder
+from zchunk.storage.local.files import sync_folder
 from zchunk.storage.local.leftovers import is_abandoned, tidy_beside
-from zchunk.storage.local.trees import remove_tree
+from zchunk.storage.local.trees import is_absence, remove_tree
 
 TMP = ".tmp"
 _STEP = re.compile(r"\d{8,}")

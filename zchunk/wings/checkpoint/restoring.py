@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zchunk.core.array import Array
 from zchunk.errors import CheckpointError, ZchunkError
 from zchunk.runtime.lazy import LazyModule
-from zchunk.storage.local.files import is_absence
+from zchunk.storage.local.trees import is_absence
 from zchunk.wings.checkpoint import trees
 from zchunk.wings.checkpoint.communicators import Communicator
 from zchunk.wings.checkpoint.values import Block, Growing, LazyArray, PerRank, as_lazy

@@ -26,7 +26,7 @@ from zchunk.metadata.v2 import parse_json
 from zchunk.spec.keys import NODE_KEY
 from zchunk.storage.consolidated import ConsolidatedMetadataStore
 from zchunk.storage.local.directory import DirectoryStore
-from zchunk.storage.local.files import is_absence
+from zchunk.storage.local.trees import is_absence
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.boxes import cell, cells, whole
 
