@@ -174,11 +174,8 @@ def _again(case: Case, folder: Path, made: Model, where: str) -> None:
         now = do_again(case, folder, made)
     except AssertionError as error:
         raise AssertionError(f"{where}, {error}") from None
-    if operation.folder and operation.allowed.whole:
-        # The next save of a checkpoint clears up.
-        return
     with opened(case, folder) as world:
-        report = operation.verify(world)
+        report = operation.verify_cleared(world)
     kinds = {finding.kind for finding in report.findings}
     # Temporary files that could not be removed are those of a process that lives.
     wrong = kinds - {"in-progress"} and not (not now and kinds == {"nothing-there"})

@@ -152,14 +152,11 @@ def _again(case: Case, folder: Path, made: Model, is_cut: bool) -> None:
     """Do the operation again: then all is as if it had never been killed."""
     operation = case.operation
     now = do_again(case, folder, made, is_cut)
-    if operation.folder and operation.allowed.whole:
-        # The next save of a checkpoint clears up.
-        return
     with opened(case, folder) as world:
-        report = operation.verify(world)
+        report = operation.verify_cleared(world)
     assert report or (not now and {f.kind for f in report.findings} == {"nothing-there"}), (
         f"done again, verify finds {report}"
     )
-    if case.place.is_folder and operation.again is None and not is_cut:
+    if case.place.is_folder and operation.again is None and operation.clear is None and not is_cut:
         left = files(folder) ^ made.new_files
         assert not left, f"done again, files differ: {sorted(left)}"

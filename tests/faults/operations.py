@@ -97,6 +97,8 @@ class Operation(NamedTuple):
         Kinds of stores that it is for; all by default.
     but : tuple of str
         Kinds of stores that it is not for.
+    clear : callable, optional
+        What a program does next, which deletes what a fault has left.
     """
 
     change: Change
@@ -109,10 +111,17 @@ class Operation(NamedTuple):
     erases: bool = False
     places: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
+    clear: Change | None = None
 
     def verify(self, world: World) -> Report:
         """Verify what the operation has changed."""
         return zchunk.verify(self.stored(world))
+
+    def verify_cleared(self, world: World) -> Report:
+        """Do what a program does next, and verify then."""
+        if self.clear is not None:
+            self.clear(world)
+        return self.verify(world)
 
     def stored(self, world: World) -> Any:
         """Return the store that the operation changes."""
@@ -542,10 +551,24 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "to_zarr region": Operation(_to_zarr_region, _with_dataset, Allowed(stale=True), but=_XARRAY_BUT),
     "checkpoint": Operation(
-        _save_step(3), _steps, _WHOLE, once=True, look=_look_at_steps, folder="run", places=_CHECKPOINTS
+        _save_step(3),
+        _steps,
+        _WHOLE,
+        once=True,
+        look=_look_at_steps,
+        folder="run",
+        places=_CHECKPOINTS,
+        clear=_save_step(4),
     ),
     "first checkpoint": Operation(
-        _save_step(1), _nothing, _WHOLE, once=True, look=_look_at_steps, folder="run", places=_CHECKPOINTS
+        _save_step(1),
+        _nothing,
+        _WHOLE,
+        once=True,
+        look=_look_at_steps,
+        folder="run",
+        places=_CHECKPOINTS,
+        clear=_save_step(2),
     ),
     "series": Operation(
         lambda w: _series(w, 1),

@@ -98,6 +98,6 @@ def _check(case: Case, folder: Path, tree: Tree, acknowledged: bool, made: Model
     check(now, made.before, made.after, allowed._replace(whole=allowed.whole or "zip" in case.place.name))
     now = do_again(case, folder, made)
     with opened(case, folder) as world:
-        report = case.operation.verify(world)
+        report = case.operation.verify_cleared(world)
     kinds = {finding.kind for finding in report.findings}
     assert not kinds or (not now and kinds == {"nothing-there"}), f"done again, verify finds {report}"
