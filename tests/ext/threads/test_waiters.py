@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import slow
 from tests import ROOT
+from tests.sanitizers import not_sanitized
 
 BEGIN = """
 import os, resource, signal, sys, threading, time
@@ -199,6 +200,7 @@ assert seen and all(seen)
 """)
 
 
+@not_sanitized("a fork leaves its allocator locked if another thread is in it")
 def test_a_fork_meanwhile(run):
     run("""
 zchunk.set_threads(2)
