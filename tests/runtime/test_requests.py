@@ -10,7 +10,8 @@ from itertools import count
 import pytest
 
 from tests.store_conformance import in_child
-from zchunk.runtime.requests import Window, each, in_order
+from zchunk.runtime import requests
+from zchunk.runtime.requests import Window, at_its_pace, each, in_order
 
 
 class Busy:
@@ -61,6 +62,53 @@ def test_an_error_comes_where_the_result_would() -> None:
         seen.extend(result for batch in results for result in batch)
     # Those before it may be there in the same moment, and are not yielded then.
     assert seen == [0, 0, 1][: len(seen)]
+
+
+class Storage:
+    """Work that waits, for items that were not read ahead if that helps."""
+
+    def __init__(self, waits: bool, ahead_helps: bool) -> None:
+        self.waits, self.ahead_helps = waits, ahead_helps
+        self.ahead: list[int] = []
+        self.threads: dict[int, int] = {}
+
+    def read_ahead(self, items: list[int]) -> None:
+        self.ahead += items
+
+    def get(self, item: int) -> int:
+        self.threads[item] = threading.get_ident()
+        if self.waits and not (self.ahead_helps and item in self.ahead):
+            time.sleep(0.002)
+        return -item
+
+    @property
+    def by_others(self) -> int:
+        return sum(thread != threading.get_ident() for thread in self.threads.values())
+
+
+@pytest.mark.parametrize("n", [0, 2, 500])
+@pytest.mark.parametrize(("waits", "ahead_helps"), [(False, False), (True, True), (True, False)])
+def test_storage_is_read_at_its_pace(
+    waits: bool, ahead_helps: bool, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not waits or ahead_helps:
+        # However busy the processor is.
+        monkeypatch.setattr(requests, "_WAIT_NS", 1_500_000 if waits else 1 << 62)
+    storage = Storage(waits, ahead_helps)
+    assert list(at_its_pace(storage.get, range(n), storage.read_ahead)) == [-k for k in range(n)]
+    assert sorted(storage.threads) == list(range(n))
+    slow = waits and n > 3
+    assert storage.ahead == (list(range(3, n if ahead_helps else 259)) if slow else [])
+    assert (storage.by_others > 0) == (slow and not ahead_helps)
+
+
+def test_an_error_at_its_pace_comes_where_the_result_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "_WAIT_NS", -1)
+    results = at_its_pace(lambda n: 1 // (400 - n), range(900), list)
+    seen: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        seen.extend(results)
+    assert len(seen) == 400
 
 
 def test_all_is_done_when_a_window_ends() -> None:

@@ -245,9 +245,8 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the arrays and groups directly below."""
-        for name in self._names(self.path):
-            path = self._key_prefix + name
-            if self._format.contains(self.store, path):
+        for name, _, is_there in self._looked(partial(self._format.contains, self.store), self.path):
+            if is_there:
                 yield name
 
     def __len__(self) -> int:
@@ -323,7 +322,12 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         if several > 1:
             found = chain.from_iterable(requests.in_order(look, paths, several))
             return zip(names, paths, found, strict=True)
-        return zip(names, paths, map(look, paths), strict=True)
+        key = self._format.array_key
+
+        def ahead(paths: list[str]) -> None:
+            self.store.read_ahead([join(path, key) for path in paths])
+
+        return zip(names, paths, requests.at_its_pace(look, paths, ahead), strict=True)
 
     def group_keys(self) -> Iterator[str]:
         """Yield the names of the groups directly below.

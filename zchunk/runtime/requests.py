@@ -6,10 +6,11 @@ No event loop: each request is a call that lets go of the GIL and returns when t
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, Self, TypeVar
 
 from zchunk._ext.threads.guards import Guard, holding
@@ -17,6 +18,12 @@ from zchunk.runtime.workers import Pool, Task
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# `at_its_pace` looks at the first so many, and at one in so many after them. So many that wait longer than
+# this, in nanoseconds, mean that the storage is slow: one alone may have lost its processor for a moment.
+_LOOKED_AT, _LONG, _WAIT_NS = 8, 3, 50_000
+# So many are read ahead at a time, and so many are worked on at a time.
+_AHEAD, _SEVERAL = 256, 32
 
 # Signal handlers may read and write, too.
 _lock = Guard()
@@ -66,6 +73,44 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], most: int) -
             yield done
     finally:
         _cancel(waiting)
+
+
+def at_its_pace(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: Callable[[list[Item]], object]
+) -> Iterator[Result]:
+    """Yield what `work` returns for the items, in their order: one by one, as files mostly are read.
+
+    Where it waits, as for a disk that is cold, `ahead` is called with the next items before the work on them.
+    Where it waits all the same, as for a server that is asked each time, several are worked on at a time.
+    """
+    rest: Iterator[Item] = iter(items)
+    yield from _until_it_waits(work, rest)
+    while batch := list(islice(rest, _AHEAD)):
+        ahead(batch)
+        these = iter(batch)
+        yield from _until_it_waits(work, these)
+        left = list(these)
+        if left:
+            rest = chain(left, rest)
+            break
+    for results in in_order(work, rest, _SEVERAL):
+        yield from results
+
+
+def _until_it_waits(work: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+    """Yield what `work` returns for the items, until it has waited long for some of them."""
+    long = 0
+    for number, item in enumerate(items):
+        # The clocks take their time, too.
+        if number >= _LOOKED_AT and number % _LOOKED_AT:
+            yield work(item)
+            continue
+        begun, busy = time.perf_counter_ns(), time.thread_time_ns()
+        result = work(item)
+        long += time.perf_counter_ns() - begun - (time.thread_time_ns() - busy) > _WAIT_NS
+        yield result
+        if long == _LONG:
+            return
 
 
 class Window(Generic[Item]):

@@ -32,11 +32,13 @@ from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfi
 from zchunk.storage.local.trees import RETRIES, each_file, is_absence, mode_of, unlink
 
 if TYPE_CHECKING:
+    from zchunk._ext.io import ahead
     from zchunk.storage import marks
     from zchunk.storage.local import file_kinds, new_folders, removal
     from zchunk.typing import Bytes
 else:
     # Most programs make nothing where something else is, and readers make nothing.
+    ahead = LazyModule("zchunk._ext.io.ahead")
     marks = LazyModule("zchunk.storage.marks")
     file_kinds = LazyModule("zchunk.storage.local.file_kinds")
     new_folders = LazyModule("zchunk.storage.local.new_folders")
@@ -323,6 +325,9 @@ class DirectoryStore(Store):
             return super().existing(keys)
         keys = list(keys)
         return set(compress(keys, are_files([os.fsencode(self.file_path(key)) for key in keys])))
+
+    def read_ahead(self, keys: Iterable[str]) -> None:
+        ahead.read_ahead([os.fsencode(self.file_path(key)) for key in keys])
 
     def erase_many(self, keys: Iterable[str]) -> None:
         if type(self).__delitem__ is not DirectoryStore.__delitem__:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable
 from operator import lt
 from typing import Any, NamedTuple
@@ -141,8 +142,7 @@ class Survey:
         if self._store.concurrency > 1:
             requests.each(load, keys, self._store.batch_size(_METADATA_BYTES))
         else:
-            for key in keys:
-                load(key)
+            deque(requests.at_its_pace(load, keys, self._store.read_ahead), maxlen=0)
 
     # ---- metadata
 

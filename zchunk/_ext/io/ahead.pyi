@@ -1,0 +1,3 @@
+"""Small files that are about to be read one by one: read ahead."""
+
+def read_ahead(paths: list[bytes]) -> None: ...
