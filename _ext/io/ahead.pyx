@@ -1,7 +1,7 @@
 """Small files that are about to be read one by one: read ahead, by several threads where the storage is slow.
 
-A disk answers many requests in the time of one. What is read is thrown away: the system keeps it in memory for the
-caller, who finds out there what is wrong with a file, and sees what another process has stored meanwhile.
+A disk answers many requests in the time of one. What is read is thrown away: the system keeps it in memory. There the
+caller finds out what is wrong with a file, and sees what another process has stored meanwhile.
 """
 
 from libc.stdint cimport int64_t
