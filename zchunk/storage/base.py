@@ -182,9 +182,6 @@ class Store(Folders, Zarr2Names, MutableMapping[str, bytes]):
         """How many requests the store is sent at a time: more than one if an answer takes its time."""
         return 1
 
-    def read_ahead(self, keys: Iterable[str]) -> None:
-        """Say that small values are going to be read one by one, for storage that gets several as quickly."""
-
     def batch_size(self, nbytes: int) -> int:
         """Return how many values, of `nbytes` bytes or about so many, are handled at a time.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from zchunk.runtime.lazy import LazyModule
@@ -56,6 +56,18 @@ class Folders:
         >>> store.make_folder("a")
         >>> list(store)
         []
+        """
+
+    def read_ahead(self, keys: Iterable[str]) -> None:
+        """Say that small values are going to be read one by one, for storage that gets several as quickly.
+
+        Nothing, by default. Keys that do not exist are for the reader to find out.
+
+        Examples
+        --------
+        >>> import zchunk
+        >>> store = zchunk.DirectoryStore("run.zarr")
+        >>> store.read_ahead(["a/.zarray", "b/.zarray"])
         """
 
     def tidy(self, path: str) -> None:
