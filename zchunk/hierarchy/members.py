@@ -322,6 +322,9 @@ class Members(Node, MutableMapping[str, "Array | Group"]):
         if several > 1:
             found = chain.from_iterable(requests.in_order(look, paths, several))
             return zip(names, paths, found, strict=True)
+        if self.store.root is None:
+            # A mapping of the caller's may be for one thread.
+            return zip(names, paths, map(look, paths), strict=True)
         key = self._format.array_key
 
         def ahead(paths: list[str]) -> None:

@@ -141,6 +141,9 @@ class Survey:
 
         if self._store.concurrency > 1:
             requests.each(load, keys, self._store.batch_size(_METADATA_BYTES))
+        elif self._store.root is None:
+            for key in keys:
+                load(key)
         else:
             deque(requests.at_its_pace(load, keys, self._store.read_ahead), maxlen=0)
 
