@@ -71,7 +71,7 @@ def test_what_is_left_of_processes_that_are_gone_is_deleted(tmp_path: Path) -> N
     left = {f".tmp/00000005-{gone:024x}", f".tmp/trash-00000006-{temp_number():024x}"}
     for name in left:
         make(tmp_path, f"{name}/u/c")
-    assert {os.path.relpath(path, root) for path in layout.clean(root)} == left
+    assert {os.path.relpath(path, root) for path in layout.clean(root, sync=False)} == left
     assert {f".tmp/{path.name}" for path in (tmp_path / ".tmp").iterdir()} == kept
 
 
@@ -79,7 +79,7 @@ def test_an_attempt_on_another_machine_is_left_over_after_a_day(tmp_path: Path) 
     name = f".tmp/00000004-{temp_number() ^ 1 << 63:024x}"
     make(tmp_path, name)
     os.utime(tmp_path / name, (1, 1))
-    assert layout.clean(str(tmp_path)) == [str(tmp_path / name)]
+    assert layout.clean(str(tmp_path), sync=False) == [str(tmp_path / name)]
     # Nothing is left that other libraries could warn of.
     assert list(tmp_path.iterdir()) == []
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_deleted_is_left(tmp_path: Path) -> None:
     (tmp_path / ".tmp" / names[1]).write_text("")
     for name in names[::2]:
         make(tmp_path / ".tmp", name)
-    assert len(layout.clean(str(tmp_path))) == 2
+    assert len(layout.clean(str(tmp_path), sync=False)) == 2
     assert [path.name for path in (tmp_path / ".tmp").iterdir()] == [names[1]]
 
 
@@ -100,6 +100,6 @@ def test_what_a_process_has_left_that_was_killed_when_it_made_the_root(tmp_path:
     left, own = number_of_a_process_that_is_gone(), temp_number()
     for name in (f"zarr.json.{left:024x}.partial", f"zarr.json.{own:024x}.partial", "notes.txt"):
         (tmp_path / name).touch()
-    layout.clean(str(tmp_path))
+    layout.clean(str(tmp_path), sync=False)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["00000001", "notes.txt", f"zarr.json.{own:024x}.partial"]

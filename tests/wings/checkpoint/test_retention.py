@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,5 +39,28 @@ def test_discarded_steps_are_deleted_later(tmp_path: Path) -> None:
     assert layout.steps(str(tmp_path)) == [2]
     assert len(trash) == 2
     assert all(Path(folder, "u").exists() for folder in trash)
-    retention.delete(str(tmp_path), trash)
+    retention.delete(str(tmp_path), trash, sync=True)
     assert [path.name for path in tmp_path.iterdir()] == ["00000002"]
+
+
+def test_files_of_steps_that_a_crash_would_bring_back_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(layout.step_path(str(tmp_path), 1))
+    (folder / "u").mkdir(parents=True)
+    (folder / "zarr.json").write_text("{}")
+
+    def fail(folder: str) -> None:
+        raise OSError(5, f"cannot sync {folder}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "sync_folder", fail)
+        patch.setattr(layout, "sync_folder", fail)
+        with pytest.raises(OSError, match="cannot sync"):
+            retention.discard(str(tmp_path), [1], sync=True)
+        with pytest.raises(OSError, match="cannot sync"):
+            retention.delete(str(tmp_path), [], sync=True)
+    (trash,) = (tmp_path / layout.TMP).iterdir()
+    assert sorted(os.listdir(trash)) == ["u", "zarr.json"]
+    retention.delete(str(tmp_path), [], sync=True)
+    assert list(tmp_path.iterdir()) == []

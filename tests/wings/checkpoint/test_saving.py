@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.wings.checkpoint.ranks import checked, on_ranks
-from zchunk.checkpoint import Block
+from zchunk.checkpoint import Block, CheckpointManager
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.agreement import Agreement, take_apart
 from zchunk.wings.checkpoint.background import Background
@@ -121,7 +122,7 @@ def test_trash_that_cannot_be_deleted_is_no_failure(tmp_path: Path) -> None:
         made.finish(comm)
         assert made.error is None
 
-    def fail(root: str, trash: Sequence[str]) -> None:
+    def fail(root: str, trash: Sequence[str], sync: bool) -> None:
         raise OSError(39, "Directory not empty")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -192,3 +193,24 @@ def test_without_a_thread_it_is_done_by_the_caller(tmp_path: Path, monkeypatch: 
     made.complete(Alone())
     assert made.is_finished
     assert layout.steps(str(tmp_path)) == [1]
+
+
+def test_old_steps_that_a_crash_would_bring_back_stay_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with CheckpointManager(tmp_path, async_save=False, max_to_keep=1, durability="fsync") as manager:
+        manager.save(1, {"u": np.arange(3.0)})
+        whole = sorted(path.name for path in (tmp_path / "00000001").rglob("*"))
+        with monkeypatch.context() as patch:
+            patch.setattr("zchunk.wings.checkpoint.retention.sync_folder", fail)
+            patch.setattr("zchunk.wings.checkpoint.layout.sync_folder", fail)
+            with pytest.warns(RuntimeWarning, match="old steps cannot be deleted"):
+                manager.save(2, {"u": np.arange(3.0)})
+        (trash,) = (tmp_path / layout.TMP).iterdir()
+        assert sorted(path.name for path in trash.rglob("*")) == whole
+        manager.save(3, {"u": np.arange(3.0)})
+    assert not (tmp_path / layout.TMP).exists()
+    assert layout.steps(str(tmp_path)) == [3]

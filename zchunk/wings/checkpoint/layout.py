@@ -145,20 +145,30 @@ def move(folder: str, target: str) -> None:
             raise
 
 
-def clean(root: str) -> list[str]:
+def clean(root: str, sync: bool) -> list[str]:
     """Delete attempts whose process is gone, and trash; return their paths.
 
     An attempt of a process on another machine counts as left over after a day.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be synced: a crash could bring steps back, so their files stay.
     """
     removed = []
-    with suppress(FileNotFoundError), os.scandir(os.path.join(root, TMP)) as entries:
-        for entry in list(entries):
-            attempt = _ATTEMPT.fullmatch(entry.name)
-            # One that cannot be deleted, or not yet, is no reason to leave the others.
-            with suppress(OSError):
-                if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(attempt[1], entry)):
-                    remove_tree(entry.path)
-                    removed.append(entry.path)
+    entries: list[os.DirEntry[str]] = []
+    with suppress(FileNotFoundError), os.scandir(os.path.join(root, TMP)) as found:
+        entries += found
+    # Their way out of sight may not be synced: a process was killed, or its disk has failed.
+    if sync and any(_TRASH.fullmatch(entry.name) for entry in entries):
+        sync_folder(root)
+    for entry in entries:
+        attempt = _ATTEMPT.fullmatch(entry.name)
+        # One that cannot be deleted, or not yet, is no reason to leave the others.
+        with suppress(OSError):
+            if _TRASH.fullmatch(entry.name) or (attempt and is_abandoned(attempt[1], entry)):
+                remove_tree(entry.path)
+                removed.append(entry.path)
     # A process that was killed while it made the root.
     tidy_beside(os.path.join(root, NODE_KEY))
     remove_tmp(root)

@@ -405,7 +405,8 @@ class CheckpointManager(OneAtATime, StepFolder):
     def _leave_later(self, step: int) -> None:
         """Take steps that the run has left out of sight, if it was set back to a step. Collective."""
         self._pending.finish(0)
-        on_first(self._comm, lambda: retention.delete(self.directory, self._rewind.leave(step, self._sync)))
+        leave = self._rewind.leave
+        on_first(self._comm, lambda: retention.delete(self.directory, leave(step, self._sync), self._sync))
 
     @in_turn
     def verify(self, step: int, full: bool = False) -> None:
@@ -463,7 +464,7 @@ class CheckpointManager(OneAtATime, StepFolder):
                 raise CheckpointError(
                     f"there is no step {step} in {self.directory!r}; there are {self.all_steps()}"
                 )
-            retention.delete(self.directory, trash)
+            retention.delete(self.directory, trash, self._sync)
 
         on_first(self._comm, delete)
 

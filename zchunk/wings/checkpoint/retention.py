@@ -38,8 +38,8 @@ def discard(
     return [trash for trash in found if trash is not None]
 
 
-def delete(root: str, trash: Iterable[str]) -> None:
+def delete(root: str, trash: Iterable[str], sync: bool) -> None:
     """Delete what was taken out of sight, and what processes that are gone have left."""
     for folder in trash:
         remove_tree(folder)
-    layout.clean(root)
+    layout.clean(root, sync)

@@ -167,7 +167,7 @@ class Saving:
         if comm.rank == 0:
             # The step is there, whatever comes of this, and no other process would learn of an error.
             try:
-                retention.delete(self.attempt.root, trash)
+                retention.delete(self.attempt.root, trash, self.attempt.sync)
             except OSError as error:
                 _warn_of_old_steps(self.attempt.root, error)
 
@@ -191,7 +191,7 @@ class Saving:
             self.attempt.blocks.delete()
             if os.path.lexists(self.attempt.folder):
                 remove_tree(self.attempt.folder)
-            layout.clean(self.attempt.root)
+            layout.clean(self.attempt.root, self.attempt.sync)
         except OSError:
             # The disk that has failed, perhaps; the next start cleans up.
             return
