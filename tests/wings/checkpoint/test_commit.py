@@ -167,3 +167,11 @@ def test_a_commit_that_is_not_on_the_disk_is_taken_back(
     with pytest.raises(OSError, match="cannot sync"):
         made.commit()
     assert layout.steps(str(tmp_path)) == []
+
+
+def test_what_the_system_does_not_tell_is_no_missing_folder(tmp_path: Path) -> None:
+    made, _ = attempt(tmp_path)
+    Path(made.folder).mkdir(parents=True)
+    Path(made.folder, "u").symlink_to("u")
+    with pytest.raises(OSError, match="symbolic links"):
+        made.publish([{"u": (1, 8)}], ATTRIBUTES)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from zchunk.metadata.v2 import parse_json, render_document
 from zchunk.spec.keys import NODE_KEY, join
 from zchunk.storage.local.directory import DirectoryStore
 from zchunk.storage.local.files import sync_folder
+from zchunk.storage.local.trees import mode_of
 from zchunk.wings.checkpoint import layout
 from zchunk.wings.checkpoint.dask_workers import Blocks
 from zchunk.wings.checkpoint.plan import Plan, groups_above
@@ -142,7 +144,7 @@ class Attempt(NamedTuple):
 
     def _checked(self, name: str, votes: Sequence[Written]) -> Files:
         folder = os.path.join(self.folder, name)
-        found = Files.of(files_in(folder) if os.path.isdir(folder) else ())
+        found = Files.of(files_in(folder) if stat.S_ISDIR(mode_of(folder)) else ())
         said = [vote[name] for vote in votes if name in vote]
         want = sum(count for count, _ in said), sum(nbytes for _, nbytes in said)
         if (found.files, found.nbytes) != want:
