@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from benchmarks.adapters import NAMES, ZARR
 from benchmarks.datasets import GROUP_ARRAYS, MANY_ARRAYS, STORED, Layout
@@ -18,6 +19,8 @@ from benchmarks.selections import (
     plane,
     points,
     random_boxes,
+    random_chunks,
+    random_crops,
     random_picks,
     random_points,
     rows,
@@ -32,6 +35,7 @@ Action = Literal[
     "write-synced",
     "read",
     "read-kept",
+    "read-together",
     "open",
     "open-group",
     "open-consolidated",
@@ -82,6 +86,13 @@ class Target:
 NOT_SLOWER = Target(1.0)
 
 
+class Team(NamedTuple):
+    """Threads of a process, or processes that were forked or spawned, and how many."""
+
+    kind: Literal["threads", "fork", "spawn"]
+    size: int
+
+
 @dataclass(frozen=True)
 class Case:
     """One line of the table.
@@ -114,6 +125,8 @@ class Case:
         What the system has of the files in memory is dropped before every run, and they lie on a disk.
     latency
         Seconds that every open and every read of a file takes longer.
+    team
+        What reads at a time: threads, or processes.
     """
 
     name: str
@@ -129,6 +142,7 @@ class Case:
     network: Network | None = None
     cold: bool = False
     latency: float = 0.0
+    team: Team | None = None
 
     @property
     def waits(self) -> bool:
@@ -297,6 +311,30 @@ _COLD = {"all": 0.5, "read-raw": 0.75, "box-raw": 0.7, "plane-raw": 0.7, "open-g
 _COLD |= {"series-lz4": 0.4, "series-raw": 0.4}
 
 
+def _together() -> Iterator[Case]:
+    """Yield the cases of many readers at a time: crops for training, and crowds that read whole chunks.
+
+    After a fork zarrs hangs, and TensorStore ends the process.
+    """
+    kinds: tuple[Literal["threads", "fork", "spawn"], ...] = ("threads", "fork", "spawn")
+    peers = {"threads": ZARR, "fork": ("zchunk", "zarr2", "zarr3"), "spawn": ZARR}
+    for name, stored in (("chunks", "waiting-lz4"), ("shards", "waiting-sharded")):
+        for kind in kinds:
+            text = f"random crops, 4 {'threads' if kind == 'threads' else f'processes ({kind})'}"
+            yield Case(
+                f"crops-{name}-{kind}", text, "read-together", stored, random_crops, "selection",
+                team=Team(kind, 4), peers=peers[kind], targets=(Target(0.5),),
+            )  # fmt: skip
+    for kind in kinds[:2]:
+        for size in (2, 8, 64):
+            text = f"random chunks, {size} {'threads' if kind == 'threads' else 'processes'}"
+            yield Case(
+                f"crowd-{kind}-{size}", text, "read-together", "field-lz4", random_chunks, "selection",
+                team=Team(kind, size), peers=peers[kind],
+                targets=(NOT_SLOWER, *[Target(1.3, f"crowd-{kind}-2")] * (size > 2)),
+            )  # fmt: skip
+
+
 def _xarray(
     action: Action, text: str, stored: str = "dataset", select: Select = everything, suffix: str = ""
 ) -> Case:
@@ -418,6 +456,7 @@ _ALL = (
         "small",
     ),
     *_many(),
+    *_together(),
     Case("append", "append {steps} time steps one by one", "append", "steps"),
     Case("resize", "halve the first axis, double it again", "resize", "tiny"),
     *(

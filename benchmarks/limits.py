@@ -108,6 +108,7 @@ class Limits:
             "append": self._write,
             "read": self._read,
             "read-kept": self._read,
+            "read-together": self._read,
             "first-read": self._read,
             "resize": self._resize,
             # Only a part of it: no library does the rest without reading.

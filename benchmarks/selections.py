@@ -51,6 +51,30 @@ def random_boxes(count: int) -> Select:
     return select
 
 
+def random_crops(layout: Layout) -> list[Selection]:
+    """Select blocks as large as a chunk at random places: 1,000 of a large array, 100 of a small one."""
+    rng, count = np.random.default_rng(11), 1000 if min(layout.shape) > 250 else 100
+    corners = np.stack(
+        [rng.integers(0, n - c + 1, count) for n, c in zip(layout.shape, layout.chunks, strict=True)], 1
+    )
+    return [
+        tuple(slice(start, start + c) for start, c in zip(corner, layout.chunks, strict=True))
+        for corner in corners.tolist()
+    ]
+
+
+def random_chunks(layout: Layout) -> list[Selection]:
+    """Select 1,600 chunks at random, some of them several times."""
+    rng = np.random.default_rng(12)
+    places = np.stack(
+        [rng.integers(0, n // c, 1600) for n, c in zip(layout.shape, layout.chunks, strict=True)], 1
+    )
+    return [
+        tuple(slice(i * c, i * c + c) for i, c in zip(place, layout.chunks, strict=True))
+        for place in places.tolist()
+    ]
+
+
 def strided(layout: Layout) -> list[Selection]:
     """Select every fourth element along every axis."""
     return [tuple(slice(0, n, 4) for n in layout.shape)]

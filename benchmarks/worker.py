@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import actions, many, objects, slow, xarrays
+from benchmarks import actions, many, objects, slow, together, xarrays
 from benchmarks.actions import Action, Bench
 from benchmarks.adapters import load_adapter
 from benchmarks.adapters.base import Unsupported
@@ -23,7 +23,7 @@ from benchmarks.cases import CASES
 from benchmarks.files import remove
 
 LIMIT = "limit"
-ACTIONS = actions.ACTIONS | xarrays.ACTIONS | many.ACTIONS
+ACTIONS = actions.ACTIONS | xarrays.ACTIONS | many.ACTIONS | together.ACTIONS
 
 
 class Worker:
