@@ -19,7 +19,7 @@ class Attempt:
 
     def __init__(self, step: int, work: Callable[[], None]) -> None:
         self.step, self.work = step, work
-        self.root = self.folder = ""
+        self.root, self.folder, self.sync = "", "", False
         self.blocks = Blocks()
 
     def write(self, *args: Any) -> dict[str, Any]:
