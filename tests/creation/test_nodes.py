@@ -13,7 +13,8 @@ import pytest
 import zchunk
 from tests.creation.test_arrays import DEFAULT_ZARRAY, ZGROUP
 from tests.creation.test_opening import files
-from tests.variants import only_v2
+from tests.variants import NO_ARRAYS, only_v2
+from zchunk.creation import nodes
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -151,3 +152,10 @@ def test_stores_that_change_metadata_are_read_back(tmp_path):
     assert (z.fill_value, z.compressor) == (7, None)
     z[:2] = [1, 2]
     assert zchunk.open(tmp_path, mode="r")[:].tolist() == [1, 2, 7, 7]
+
+
+@NO_ARRAYS
+def test_what_may_lead_through_a_link_is_not_erased(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links"):
+        nodes._has_links(zchunk.DirectoryStore(tmp_path), "loop", ["loop/c/0"])

@@ -118,8 +118,10 @@ class Operation(NamedTuple):
         return zchunk.verify(self.stored(world))
 
     def verify_cleared(self, world: World) -> Report:
-        """Do what a program does next, and verify then."""
+        """Do what a program does next, and verify then; before, only what it will delete may be amiss."""
         if self.clear is not None:
+            left = [finding for finding in self.verify(world).findings if not finding.key.startswith(".tmp/")]
+            assert not left, f"before it is cleared, verify finds {left}"
             self.clear(world)
         return self.verify(world)
 

@@ -39,6 +39,7 @@ from zchunk.spec.keys import (
     parents,
 )
 from zchunk.storage.base import Store
+from zchunk.storage.local.trees import is_link
 from zchunk.storage.marks import (
     Mark,
     being_made,
@@ -265,7 +266,7 @@ def left_chunks(
 def _has_links(store: Store, path: str, keys: list[str]) -> bool:
     """Whether a folder between a path and keys below it is a link: what it leads to may have other users."""
     root = store.root
-    return root is not None and any(os.path.islink(f"{root}/{name}") for name in _folders(path, keys))
+    return root is not None and any(is_link(f"{root}/{name}") for name in _folders(path, keys))
 
 
 def _folders(path: str, keys: list[str]) -> set[str]:

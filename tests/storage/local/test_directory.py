@@ -69,6 +69,12 @@ def test_a_link_that_leads_nowhere_is_not_vacant(tmp_path: Path) -> None:
     assert not store.is_vacant("x" * 300)
 
 
+def test_what_may_be_a_link_is_not_taken_for_a_folder_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links"):
+        DirectoryStore(tmp_path)._detach("loop/a")
+
+
 def files(path: Path) -> list[str]:
     return sorted(str(p.relative_to(path)) for p in path.rglob("*") if not p.is_dir())
 

@@ -29,7 +29,7 @@ from zchunk.storage.local.files import (
     walk,
 )
 from zchunk.storage.local.leftovers import PARTIAL, remove_leftovers, tidy, unfinished
-from zchunk.storage.local.trees import RETRIES, each_file, is_absence, mode_of, unlink
+from zchunk.storage.local.trees import RETRIES, each_file, is_absence, is_link, mode_of, unlink
 
 if TYPE_CHECKING:
     from zchunk._ext.io import ahead
@@ -420,7 +420,7 @@ class DirectoryStore(Store):
         return self.root is not None and new_folders.put_new_folder(self._folder(path), items, fsync)
 
     def _detach(self, path: str) -> None:
-        if path and os.path.islink(self._folder(path)):
+        if path and is_link(self._folder(path)):
             os.unlink(self._folder(path))
 
     def _mark_file(self, path: str) -> str | None:

@@ -10,7 +10,6 @@ process has left (see `leftovers`).
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -30,7 +29,15 @@ from zchunk.storage.local.leftovers import (
     is_hidden,
     partial_path,
 )
-from zchunk.storage.local.trees import RETRIES, is_absence, is_folder, mode_of, remove_tree, unlink_files
+from zchunk.storage.local.trees import (
+    RETRIES,
+    is_absence,
+    is_folder,
+    is_link,
+    mode_of,
+    remove_tree,
+    unlink_files,
+)
 
 # In a folder that is there while what is beside it is deleted: the names of that.
 _NAMES = "names"
@@ -43,7 +50,7 @@ _NODE_FILES = (ARRAY_KEY, *(NODE_FILES - {ARRAY_KEY}))
 
 def remove_folder(folder: str, sync: bool = False) -> None:
     """Delete a folder in a store: at once for a reader, file by file on the disk."""
-    if stat.S_ISLNK(mode_of(folder, follow=False)):
+    if is_link(folder):
         # What is linked may have other users.
         os.unlink(folder)
         return

@@ -41,6 +41,11 @@ def mode_of(path: str, follow: bool = True) -> int:
         return 0
 
 
+def is_link(path: str) -> bool:
+    """Whether a symbolic link is at a path: what it leads to may have other users."""
+    return stat.S_ISLNK(mode_of(path, follow=False))
+
+
 def unlink(path: str) -> bool:
     """Delete a file; return whether there was one."""
     try:
