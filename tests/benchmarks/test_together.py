@@ -29,7 +29,10 @@ def bench(tmp_path: Path) -> Bench:
     return Bench("zchunk", load_adapter("zchunk", 2), "tiny", tmp_path, 2, tmp_path, source)
 
 
-@pytest.mark.parametrize("name", ["crops-chunks-threads", "crowd-fork-8", "crops-shards-spawn"])
+SPAWNED = pytest.param("crops-shards-spawn", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["crops-chunks-threads", "crowd-fork-8", SPAWNED])
 def test_all_read_what_is_stored(bench: Bench, name: str) -> None:
     action = ReadTogether(CASES[name], bench)
     assert action.prepare() == {}
