@@ -57,7 +57,7 @@ SAMPLE += "many-list many-count many-delete many-copy many-consolidate million-l
 SAMPLE += "million-count-memory million-delete-memory million-copy-memory many-consolidate-memory "
 SAMPLE += "peak-field-lz4 peak-write-field-lz4-large import write-field-zstd-v3 read-field-raw-v3 "
 SAMPLE += "sharded-raw-write sharded-raw-boxes sharded-lz4-read sharded-zstd-chunks sharded-tiny-read "
-SAMPLE += "synced-shards-lz4 crops-chunks-threads crops-shards-spawn crowd-fork-2 crowd-fork-8"
+SAMPLE += "synced-shards-lz4 crowd-fork-2"
 
 # With all libraries these take minutes.
 WAITING = " cold-box-raw cold-shards cold-open-group slow-1ms-read-lz4"
