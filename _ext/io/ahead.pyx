@@ -67,6 +67,8 @@ def read_ahead(list paths not None):
     """Have the system read the beginnings of files, by their paths as bytes. Nothing is said of errors."""
     cdef Ahead ahead
     cdef bytes path
+    # A list of this call's own, which keeps the paths: another thread may change the caller's meanwhile.
+    paths = paths[:]
     ahead.n, ahead.next = len(paths), 0
     ahead.paths = <const char**>malloc(max(ahead.n, 1) * sizeof(char*))
     ahead.waiters = make_waiters(_read_some, &ahead, EACH, TURNS)
