@@ -433,6 +433,14 @@ def _replacing(path: str, empty: bool = False, bare: bool = False) -> Allowed:
     return Allowed(absent=(path,), empty=empty, bare=bare)
 
 
+def _saving(step: int, start: Change) -> Operation:
+    """Return the operation that saves a step of a checkpoint; the next save clears up."""
+    return Operation(
+        _save_step(step), start, _WHOLE, once=True, look=_look_at_steps, folder="run", places=_CHECKPOINTS,
+        clear=_save_step(step + 1),
+    )  # fmt: skip
+
+
 OPERATIONS: dict[str, Operation] = {
     # Chunks.
     "write chunk": Operation(_setting("a", np.s_[:3, :3], NEW[:3, :3]), _some),
@@ -557,26 +565,8 @@ OPERATIONS: dict[str, Operation] = {
         _to_zarr_append, _with_dataset, Allowed(stale=True), _to_zarr_append_again, but=_XARRAY_BUT
     ),
     "to_zarr region": Operation(_to_zarr_region, _with_dataset, Allowed(stale=True), but=_XARRAY_BUT),
-    "checkpoint": Operation(
-        _save_step(3),
-        _steps,
-        _WHOLE,
-        once=True,
-        look=_look_at_steps,
-        folder="run",
-        places=_CHECKPOINTS,
-        clear=_save_step(4),
-    ),
-    "first checkpoint": Operation(
-        _save_step(1),
-        _nothing,
-        _WHOLE,
-        once=True,
-        look=_look_at_steps,
-        folder="run",
-        places=_CHECKPOINTS,
-        clear=_save_step(2),
-    ),
+    "checkpoint": _saving(3, _steps),
+    "first checkpoint": _saving(1, _nothing),
     "series": Operation(
         lambda w: _series(w, 1),
         lambda w: _series(w, 0),
